@@ -1,0 +1,59 @@
+# Everything happens in .venv, made from the first Python >= 3.11 found (or `make PYTHON=... demo`).
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# what to install beside the test requirements, e.g. WITH=torch
+WITH ?=
+BIN := .venv/bin
+C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc)
+BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd)
+
+.PHONY: demo test bench lint docs wheel sanitize clean
+
+demo: .venv/package  ## train on handwritten digits
+	$(BIN)/fastbp demo
+
+test: .venv/test  ## run all tests
+	$(if $(WITH),$(BIN)/pip install -q $(WITH))
+	$(BIN)/python -m pytest
+
+bench: .venv/bench  ## time the six workloads, renew the README's table
+	$(BIN)/python -m pytest bench --benchmark-json=bench/results/training.json
+	$(BIN)/python tools/generate.py
+
+lint: .venv/lint  ## formatting, lint rules, types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+docs: .venv/package  ## renew what is generated in the pages
+	$(BIN)/python tools/generate.py
+
+wheel: .venv/build  ## sdist, and a wheel built from it, in dist/
+	$(BIN)/python -m build
+
+# the C code again, with AddressSanitizer and UndefinedBehaviorSanitizer, in a directory of its own
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
+	CFLAGS="$(SANITIZERS) -g -O1" LDFLAGS="$(SANITIZERS)" \
+	$(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) libstdc++.so.6" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	PYTHONPATH=$(CURDIR)/build/sanitize/lib $(BIN)/python -P -m pytest --capture=sys
+
+clean:
+	rm -rf .venv build dist fastbp.egg-info fastbp/_core.c fastbp/_core.*.so
+
+# .venv/NAME is made once the dependency group NAME of pyproject.toml is installed
+.venv/%: .venv/package
+	$(BIN)/pip install -q --group $*
+	@touch $@
+
+.venv/package: .venv/python $(BUILT_FROM)
+	$(BIN)/pip install -q -e .[plot,progress]
+	@touch $@
+
+.venv/python:
+	$(if $(PYTHON),,$(error fastbp needs Python 3.11 or newer: make PYTHON=/path/to/python3.12))
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	echo "This Python cannot make virtual environments (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	$(BIN)/pip install -q --upgrade 'pip>=25.1'
+	@touch $@
+.PRECIOUS: .venv/%

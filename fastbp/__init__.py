@@ -1,0 +1,60 @@
+"""Multi-layer perceptrons on the CPU: a C core behind a small Python package that needs only NumPy.
+
+    net = fastbp.Network([64, 64, 10], loss="cross_entropy", optimizer=fastbp.Adam(learning_rate=1e-3))
+    history = net.fit(X, y, epochs=30, batch_size=32, validation_data=(Xv, yv))
+    probabilities = net.predict(Xv)
+
+`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers` and `fastbp.initializers` list what there is;
+`fastbp.reference` is the same network in plain NumPy.
+"""
+
+__version__ = "0.1.0"
+
+from fastbp import activations, initializers, losses, metrics, optimizers
+from fastbp.activations import CELU, ELU, LeakyReLU
+from fastbp.config import show_config
+from fastbp.exceptions import (
+    BusyError,
+    DataError,
+    DivergenceError,
+    DTypeError,
+    Error,
+    ParameterError,
+    ShapeError,
+)
+from fastbp.history import History
+from fastbp.layers import Dense
+from fastbp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, HalfSSE, Huber
+from fastbp.network import Network
+from fastbp.optimizers import SGD, Adam
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "MAE",
+    "MSE",
+    "SGD",
+    "Adam",
+    "BinaryCrossEntropy",
+    "BusyError",
+    "CrossEntropy",
+    "DTypeError",
+    "DataError",
+    "Dense",
+    "DivergenceError",
+    "Error",
+    "HalfSSE",
+    "History",
+    "Huber",
+    "LeakyReLU",
+    "Network",
+    "ParameterError",
+    "ShapeError",
+    "__version__",
+    "activations",
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "show_config",
+]

@@ -1,0 +1,102 @@
+"""The C interface of the core, as src_c/fastbp.h documents it."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+
+cdef extern from "fastbp.h" nogil:
+    ctypedef int fbp_activation_id
+    ctypedef int fbp_loss_id
+    ctypedef int fbp_optimizer_id
+    enum: FBP_ACTIVATIONS, FBP_LOSSES, FBP_OPTIMIZERS
+
+    ctypedef struct fbp_activation_row:
+        const char *name
+        const char *formula
+        double alpha
+    ctypedef struct fbp_loss_row:
+        const char *name
+        const char *link
+        const char *formula
+    ctypedef struct fbp_optimizer_row:
+        const char *name
+        size_t states
+    const fbp_activation_row *fbp_activation_rows
+    const fbp_loss_row *fbp_loss_rows
+    const fbp_optimizer_row *fbp_optimizer_rows
+    const char *fbp_compiler
+
+    ctypedef enum fbp_dtype:
+        FBP_FLOAT32, FBP_FLOAT64
+    ctypedef struct fbp_kernels:
+        pass
+    const char *fbp_isa(size_t i)
+    const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype)
+    void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
+                      void *slope, size_t rows, size_t columns)
+    const char *fbp_vector_math_name(size_t i)
+    void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
+
+    ctypedef enum fbp_source_type:
+        FBP_SOURCE_F16, FBP_SOURCE_F32, FBP_SOURCE_F64
+        FBP_SOURCE_I8, FBP_SOURCE_I16, FBP_SOURCE_I32, FBP_SOURCE_I64
+        FBP_SOURCE_U8, FBP_SOURCE_U16, FBP_SOURCE_U32, FBP_SOURCE_U64
+    ctypedef struct fbp_source:
+        const char *data
+        ptrdiff_t row_stride, column_stride
+        size_t rows, columns
+        fbp_source_type type
+        int swapped
+    int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
+
+    void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n)
+    void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)
+
+    ctypedef struct fbp_layer:
+        size_t n_in, n_out
+        fbp_activation_id activation
+        double alpha
+    ctypedef enum fbp_divisor:
+        FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
+    ctypedef struct fbp_network:
+        const fbp_kernels *kernels
+        size_t n_layers
+        const fbp_layer *layers
+        fbp_loss_id loss
+        double loss_parameter
+        fbp_divisor divisor
+        fbp_optimizer_id optimizer
+        double *hyperparameters
+        uint64_t t
+        size_t n_parameters
+        void *parameters
+        void *gradients
+        void *state
+    ctypedef enum fbp_task:
+        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM
+    ctypedef enum fbp_parts:
+        FBP_FORWARD_PART, FBP_BACKWARD_PART, FBP_UPDATE_PART
+    ctypedef struct fbp_batch:
+        const fbp_source *x
+        const fbp_source *y
+        const int64_t *index
+        size_t first, rows
+        void *output
+        const void *d_output
+        void *d_input
+    ctypedef struct fbp_plan:
+        pass
+    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels)
+    void fbp_plan_free(fbp_plan *plan)
+    size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
+    double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
+    ctypedef struct fbp_fit:
+        const fbp_source *x
+        const fbp_source *y
+        size_t batch_size
+        uint64_t seed, first_epoch
+        int64_t *order
+        size_t epoch, step
+        double sum
+        double *losses
+    int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
+    void fbp_fail_allocation(size_t n)

@@ -1,0 +1,458 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, initializedcheck=False
+"""The native engine: the boundary between NumPy's arrays and the C core.
+
+Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
+an error of the user's has been refused before: by Network, whose policy both engines share.
+"""
+
+import os
+
+import numpy as np
+
+from fastbp.exceptions import BusyError, DTypeError, ParameterError, ShapeError
+
+cimport numpy as cnp
+from cpython.pythread cimport PyThread_get_thread_ident
+
+cnp.import_array()
+
+COMPILER = fbp_compiler.decode()
+ACTIVATIONS = tuple(
+    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
+    for i in range(FBP_ACTIVATIONS)
+)
+LOSSES = tuple(
+    (fbp_loss_rows[i].name.decode(), fbp_loss_rows[i].link.decode(), fbp_loss_rows[i].formula.decode())
+    for i in range(FBP_LOSSES)
+)
+OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
+
+cdef dict ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
+cdef dict LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
+cdef dict OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
+cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
+
+
+# ---- the instruction set ---------------------------------------------------------------------------------------------
+
+
+def available_isas():
+    """Return the names of the paths that this build has and this processor runs, best first."""
+    names = []
+    while (name := fbp_isa(len(names))) is not NULL:
+        names.append(name.decode())
+    return tuple(names)
+
+
+def set_isa(name):
+    """Let networks that are made from now on, and functions called from now on, use the path `name`."""
+    global _isa
+    if name not in available_isas():
+        raise ParameterError(f"FASTBP_ISA is {name!r}, expected one of {', '.join(available_isas())}")
+    _isa = name
+
+
+def isa():
+    """Return the name of the path in use."""
+    return _isa
+
+
+_isa = available_isas()[0]
+if os.environ.get("FASTBP_ISA"):
+    set_isa(os.environ["FASTBP_ISA"])
+
+
+cdef fbp_dtype dtype_id(object dtype) except *:
+    if dtype == np.float32:
+        return FBP_FLOAT32
+    if dtype == np.float64:
+        return FBP_FLOAT64
+    raise DTypeError(f"dtype is {dtype}, expected float32 or float64")
+
+
+cdef const fbp_kernels *kernels_for(object dtype) except NULL:
+    return fbp_find_kernels(_isa.encode(), dtype_id(dtype))
+
+
+# ---- functions on arrays ---------------------------------------------------------------------------------------------
+
+
+cdef cnp.ndarray real_array(object x):
+    """x as a C-contiguous array of float32 or float64; integers become float64."""
+    array = np.asarray(x)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+        raise DTypeError(f"x has dtype {array.dtype}, expected float32 or float64")
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape)
+
+
+cdef object deliver(object result, object out):
+    """The result, or `out` filled with it."""
+    if out is None:
+        return result if result.ndim else result[()]
+    if not isinstance(out, np.ndarray):
+        raise DTypeError(f"out is a {type(out).__name__}, expected an array")
+    if out.shape != result.shape:
+        raise ShapeError(f"out has shape {out.shape}, expected {result.shape}")
+    if out.dtype != result.dtype:
+        raise DTypeError(f"out has dtype {out.dtype}, expected {result.dtype}")
+    out[...] = result
+    return out
+
+
+def activate(str name, double alpha, x, out=None):
+    """Return the activation `name` of x, in x's shape; softmax over the last axis."""
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
+    cdef size_t rows = array.size // columns if columns else 0
+    cdef const fbp_kernels *kernels = kernels_for(array.dtype)
+    cdef int activation = ACTIVATION_IDS[name]
+    with nogil:
+        fbp_activate(kernels, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(y), NULL, rows, columns)
+    return deliver(y, out)
+
+
+def derivative(str name, double alpha, x):
+    """Return f'(x) of the activation `name`, in x's shape; softmax: the diagonal of its Jacobian."""
+    if name == "softmax":
+        probabilities = activate(name, alpha, x)
+        return probabilities * (1 - probabilities)
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    cdef cnp.ndarray slope = np.empty_like(array)
+    cdef size_t n = array.size
+    cdef const fbp_kernels *kernels = kernels_for(array.dtype)
+    cdef int activation = ACTIVATION_IDS[name]
+    with nogil:
+        fbp_activate(kernels, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
+                     cnp.PyArray_DATA(slope), 1, n)
+    return deliver(slope, None)
+
+
+def _vector_math_names():
+    names = []
+    while (name := fbp_vector_math_name(len(names))) is not NULL:
+        names.append(name.decode())
+    return tuple(names)
+
+
+VECTOR_MATH = _vector_math_names()
+
+
+def vector_math(str name, x):
+    """Return exp, tanh, ... of x as the kernels compute it: for tests of its accuracy."""
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    fbp_vector_math(kernels_for(array.dtype), VECTOR_MATH.index(name), cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
+                    array.size)
+    return y
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+cdef dict SOURCE_TYPES = {
+    "f2": FBP_SOURCE_F16, "f4": FBP_SOURCE_F32, "f8": FBP_SOURCE_F64,
+    "i1": FBP_SOURCE_I8, "i2": FBP_SOURCE_I16, "i4": FBP_SOURCE_I32, "i8": FBP_SOURCE_I64,
+    "u1": FBP_SOURCE_U8, "u2": FBP_SOURCE_U16, "u4": FBP_SOURCE_U32, "u8": FBP_SOURCE_U64, "b1": FBP_SOURCE_U8,
+}
+
+
+cdef fbp_source source_of(cnp.ndarray array) except *:
+    """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
+    cdef fbp_source source
+    dtype = array.dtype
+    key = dtype.str[1:]
+    if key not in SOURCE_TYPES:
+        raise DTypeError(f"the data have dtype {dtype}, expected real numbers of at most 64 bits")
+    source.type = SOURCE_TYPES[key]
+    source.swapped = cnp.PyArray_ISBYTESWAPPED(array)
+    source.data = <const char *> cnp.PyArray_DATA(array)
+    source.rows = array.shape[0]
+    source.row_stride = array.strides[0]
+    source.columns = array.shape[1] if array.ndim == 2 else 1
+    source.column_stride = array.strides[1] if array.ndim == 2 else 0
+    return source
+
+
+def first_nonfinite(cnp.ndarray array not None, dtype):
+    """Return the flat index (C order) of the first element that is not finite once converted to dtype, or -1."""
+    cdef fbp_source source = source_of(array)
+    cdef fbp_dtype target = dtype_id(dtype)
+    cdef int64_t position
+    with nogil:
+        position = fbp_first_nonfinite(&source, target)
+    return position
+
+
+def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n):
+    """Return n numbers of the raw Philox stream, (n,) uint64: the twin of fastbp.random.raw, for tests."""
+    out = np.empty(n, np.uint64)
+    fbp_random(seed, purpose, epoch, step, <uint64_t *> cnp.PyArray_DATA(out), n)
+    return out
+
+
+def permutation(uint64_t seed, uint64_t epoch, size_t n):
+    """Return the order of an epoch, (n,) int64: the twin of fastbp.random.permutation, for tests."""
+    out = np.empty(n, np.int64)
+    fbp_permutation(seed, epoch, <int64_t *> cnp.PyArray_DATA(out), n)
+    return out
+
+
+def fail_allocation(size_t n):
+    """Let the n-th allocation of the core from now on fail, for tests; 0: let all succeed."""
+    fbp_fail_allocation(n)
+
+
+# ---- the engine ------------------------------------------------------------------------------------------------------
+
+
+cdef void *data_of(object array) noexcept:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) noexcept:
+    """All rows of x and y as one batch."""
+    return fbp_batch(x=x, y=y, index=NULL, first=0, rows=x.rows, output=data_of(output), d_output=data_of(d_output),
+                     d_input=data_of(d_input))
+
+
+cdef class Plan:
+    """Owner of a C plan."""
+
+    cdef fbp_plan *plan
+
+    def __dealloc__(self):
+        fbp_plan_free(self.plan)
+
+
+cdef class Engine:
+    """The numbers of one network and what is done with them; reference.Engine is its NumPy twin.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    loss : Loss
+    parameters : ndarray (P,), float32 or float64, C-contiguous and writable
+        Read and written in place.
+    """
+
+    cdef fbp_network network
+    cdef bytearray layers            # of fbp_layer
+    cdef readonly object parameters  # (P,)
+    cdef readonly object gradients   # (P,), or None before they were needed
+    cdef readonly object state       # (states, P)
+    cdef readonly str isa
+    cdef dict plans                  # (task, rows, labels) -> Plan, the last of each task
+    cdef size_t forward_rows         # of the last forward()
+
+    def __init__(self, layers, loss, parameters):
+        cdef fbp_layer *c_layer
+        self.layers = bytearray(len(layers) * sizeof(fbp_layer))
+        c_layer = <fbp_layer *> <char *> self.layers
+        for i, (n_in, n_out, activation) in enumerate(layers):
+            c_layer[i] = fbp_layer(n_in, n_out, ACTIVATION_IDS[activation.name], activation.alpha)
+        self.network.kernels = kernels_for(parameters.dtype)
+        self.network.n_layers = len(layers)
+        self.network.layers = c_layer
+        self.network.loss = LOSS_IDS[loss.name]
+        self.network.loss_parameter = loss.parameter
+        self.network.divisor = DIVISORS[loss.divisor]
+        self.network.n_parameters = parameters.size
+        self.network.parameters = cnp.PyArray_DATA(parameters)
+        self.isa = _isa
+        self.parameters = parameters
+        self.plans = {}
+
+    @property
+    def t(self):
+        """Optimizer steps done."""
+        return self.network.t
+
+    @t.setter
+    def t(self, uint64_t steps):
+        self.network.t = steps
+
+    def set_optimizer(self, optimizer):
+        """Use this optimizer from now on, from a state of zeros."""
+        row = OPTIMIZER_IDS[optimizer.row]
+        self.state = np.zeros((OPTIMIZERS[row][1], self.parameters.size), self.parameters.dtype)
+        self.network.optimizer = row
+        for i, value in enumerate(optimizer.hyperparameters):
+            self.network.hyperparameters[i] = value
+        self.network.state = cnp.PyArray_DATA(self.state)
+        self.network.t = 0
+        self.plans = {}  # they hold pointers to the old state
+
+    cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
+        cdef Plan plan = Plan()
+        stored = task == FBP_STORED or task == FBP_CUSTOM
+        if task == FBP_TRAIN:
+            stored = rows > fbp_block_rows(self.network.layers, self.network.n_layers)
+        if stored and self.gradients is None:
+            self.gradients = np.zeros_like(self.parameters)
+            self.network.gradients = cnp.PyArray_DATA(self.gradients)
+        plan.plan = fbp_plan_new(&self.network, task, rows, labels)
+        if plan.plan is NULL:
+            raise MemoryError(f"no memory for the activations of {rows} rows")
+        return plan
+
+    cdef Plan plan_for(self, fbp_task task, size_t rows, bint labels):
+        """The plan for batches of this size, kept for the next call of the kind."""
+        key, plan = self.plans.get(task, (None, None))
+        if key != (rows, labels):
+            plan = self.new_plan(task, rows, labels)
+            self.plans[task] = (rows, labels), plan
+        return plan
+
+    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
+        """Run parts of a plan on a batch; returns its loss, where the plan has one."""
+        cdef double loss
+        with nogil:
+            loss = fbp_run(plan.plan, parts, &batch)
+        return loss
+
+    def predict(self, X, out):
+        """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
+        cdef fbp_source x = source_of(X)
+        if x.rows:
+            self.run(self.new_plan(FBP_PREDICT, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+
+    def loss(self, X, y):
+        """Return the loss over all rows."""
+        cdef fbp_source x = source_of(X), t = source_of(y)
+        plan = self.new_plan(FBP_EVALUATE, x.rows, y.ndim == 1)
+        return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
+
+    def loss_and_gradients(self, X, y):
+        """Fill the gradients with those of all rows as one batch; return the loss."""
+        cdef fbp_source x = source_of(X), t = source_of(y)
+        plan = self.plan_for(FBP_STORED, x.rows, y.ndim == 1)
+        return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART, batch_of(&x, &t, None, None, None))
+
+    def train_on_batch(self, X, y):
+        """One training step on all rows as one batch; returns the loss before it."""
+        cdef fbp_source x = source_of(X), t = source_of(y)
+        plan = self.plan_for(FBP_TRAIN, x.rows, y.ndim == 1)
+        return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART,
+                        batch_of(&x, &t, None, None, None))
+
+    def forward(self, X, out):
+        """out (n, n_out) = the network's output for X (n, n_in); keeps what backward() needs."""
+        cdef fbp_source x = source_of(X)
+        self.forward_rows = x.rows
+        self.run(self.plan_for(FBP_CUSTOM, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+
+    def backward(self, d_output, d_input):
+        """From dJ/dy (n, n_out) of the last forward(): fills the gradients and dJ/dx (n, n_in)."""
+        cdef fbp_source x
+        x.rows = self.forward_rows
+        self.run(self.plan_for(FBP_CUSTOM, x.rows, False), FBP_BACKWARD_PART,
+                 batch_of(&x, NULL, None, d_output, d_input))
+
+    def update(self):
+        """One step of the optimizer along the stored gradients."""
+        cdef fbp_source no_rows
+        no_rows.rows = 0
+        self.run(self.plan_for(FBP_STORED, 1, False), FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
+
+    def begin(self, X, y, *, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch, size_t epochs,
+              bint stored):
+        """Return a Run over `epochs` epochs; nothing is computed yet."""
+        cdef Run run = Run()
+        cdef size_t n = X.shape[0]
+        run.engine, run.X, run.y = self, X, y
+        run.x_source, run.y_source = source_of(X), source_of(y)
+        run.batch_losses = np.empty(epochs)
+        run.fit.batch_size = min(batch_size, n)
+        run.fit.x, run.fit.y = &run.x_source, &run.y_source
+        run.fit.seed, run.fit.first_epoch = seed, first_epoch
+        run.fit.losses = <double *> cnp.PyArray_DATA(run.batch_losses)
+        if shuffle:
+            run.order = np.empty(n, np.int64)
+            run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
+        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, y.ndim == 1)
+        return run
+
+
+cdef class Run:
+    """A fit under way: its data, its plan, and the cursor from which it goes on."""
+
+    cdef fbp_fit fit
+    cdef fbp_source x_source, y_source
+    cdef object engine, X, y, order, batch_losses
+    cdef Plan plan
+
+    def advance(self, size_t until_epoch, double seconds):
+        """Train until `until_epoch` epochs are complete or `seconds` have passed, at least one step.
+
+        Returns False right after a step whose loss was not finite.
+        """
+        cdef bint finite
+        if until_epoch > <size_t> self.batch_losses.size:
+            raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.batch_losses.size}")
+        with nogil:
+            finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
+        return finite
+
+    @property
+    def epoch(self):
+        """Complete epochs."""
+        return self.fit.epoch
+
+    @property
+    def step(self):
+        """Steps done in the epoch under way."""
+        return self.fit.step
+
+    @property
+    def steps_per_epoch(self):
+        """Steps of an epoch, the short last one included."""
+        return (self.x_source.rows + self.fit.batch_size - 1) // self.fit.batch_size
+
+    @property
+    def losses(self):
+        """(epochs,) float64, valid up to `epoch`."""
+        return self.batch_losses
+
+
+# ---- who may use a network now ---------------------------------------------------------------------------------------
+
+
+cdef class Guard:
+    """One writer, or any number of readers; the writer's own thread may read meanwhile.
+
+    Its methods hold the GIL from end to end, so they need no lock. They never wait: who may not enter gets BusyError.
+    """
+
+    cdef int readers
+    cdef unsigned long writer   # thread
+    cdef object work            # what the writer does, None without one
+
+    def enter_read(self):
+        """Begin to read."""
+        if self.work is not None and self.writer != <unsigned long> PyThread_get_thread_ident():
+            raise BusyError(f"another thread is in {self.work} of this network: wait for it, or use a clone()")
+        self.readers += 1
+
+    def exit_read(self):
+        """Stop reading."""
+        self.readers -= 1
+
+    def enter_write(self, str what):
+        """Begin to change the network, in the call `what`."""
+        self.check_change(what)
+        if self.readers:
+            raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
+        self.writer = <unsigned long> PyThread_get_thread_ident()
+        self.work = what
+
+    def exit_write(self):
+        """Stop changing."""
+        self.work = None
+
+    def check_change(self, str what):
+        """Raise unless the network may be changed now."""
+        if self.work is not None:
+            raise BusyError(f"{what} while {self.work} of this network is under way: wait for it, or use a clone()")

@@ -1,0 +1,137 @@
+"""Activation functions: frozen values, callable on arrays, computed by the native core.
+
+Every row of the native table is here under its lower-case name; a class takes a parameter::
+
+    fastbp.activations.tanh(x)
+    fastbp.activations.LeakyReLU(alpha=0.2).derivative(x)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp import _core
+from fastbp.exceptions import choice, number
+
+_FORMULAS = {name: formula for name, _, formula in _core.ACTIVATIONS}
+
+
+@dataclass(frozen=True, repr=False)
+class Activation:
+    """An activation function y = f(z) and its derivative.
+
+    Take one of this module's instances, or `get` one by name.
+
+    Parameters
+    ----------
+    name : str
+        The row of the native table.
+    alpha : float
+        The row's parameter; 0 for a row without one.
+    """
+
+    name: str
+    alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        choice("activation", self.name, _FORMULAS)
+        object.__setattr__(self, "alpha", number("alpha", self.alpha))
+
+    @property
+    def formula(self) -> str:
+        """The definition of f in one line."""
+        return _FORMULAS[self.name]
+
+    def __call__(self, x: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[np.floating[Any]]:
+        """Return f(x), element by element (softmax: over the last axis).
+
+        Parameters
+        ----------
+        x : array_like
+            Any shape, float32 or float64; integers are computed in float64.
+        out : ndarray, optional
+            Where the result goes, of its shape and dtype; it may be `x` itself.
+
+        Raises
+        ------
+        DTypeError, ShapeError
+            x holds no such numbers, or `out` does not fit.
+        """
+        y: NDArray[np.floating[Any]] = _core.activate(self.name, self.alpha, x, out)
+        return y
+
+    def derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return f'(x), element by element (softmax: the diagonal of its Jacobian)."""
+        slope: NDArray[np.floating[Any]] = _core.derivative(self.name, self.alpha, x)
+        return slope
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """z where z > 0, alpha z elsewhere (Maas, Hannun and Ng, 2013); alpha >= 0."""
+
+    name: str = field(default="leaky_relu", init=False, repr=False)
+    alpha: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", number("alpha", self.alpha, at_least=0))
+
+
+@dataclass(frozen=True)
+class ELU(Activation):
+    """z where z > 0, alpha (exp(z) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016); alpha > 0."""
+
+    name: str = field(default="elu", init=False, repr=False)
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
+
+
+@dataclass(frozen=True)
+class CELU(Activation):
+    """z where z > 0, alpha (exp(z / alpha) - 1) elsewhere (Barron, 2017); alpha > 0."""
+
+    name: str = field(default="celu", init=False, repr=False)
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
+
+
+_CLASSES: dict[str, type[LeakyReLU] | type[ELU] | type[CELU]] = {
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "celu": CELU,
+}
+
+#: Every activation with its default parameter, by name.
+ACTIVATIONS: dict[str, Activation] = {
+    name: _CLASSES[name](alpha) if name in _CLASSES else Activation(name, alpha)
+    for name, alpha, _ in _core.ACTIVATIONS
+}
+globals().update(ACTIVATIONS)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Activation: ...
+
+
+def get(activation: str | Activation, argument: str = "activation") -> Activation:
+    """Return the activation called `activation`, or `activation` itself if it is one already.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name; the message starts with `argument` and lists the names.
+    """
+    if isinstance(activation, Activation):
+        return activation
+    return choice(argument, activation, ACTIVATIONS)

@@ -1,0 +1,22 @@
+"""What this installation of fastbp runs on."""
+
+import platform
+
+import numpy as np
+
+from fastbp import __version__, _core
+
+
+def show_config() -> None:
+    """Print the versions, the compiler and the instruction set in use: what a bug report should contain."""
+    rows = {
+        "fastbp": __version__,
+        "ISA": f"{_core.isa()} (this machine runs {', '.join(_core.available_isas())})",
+        "compiler": _core.COMPILER,
+        "threads": "1",
+        "NumPy": np.__version__,
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+    for name, value in rows.items():
+        print(f"{name:9} {value}")

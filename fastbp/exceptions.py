@@ -1,0 +1,89 @@
+"""What fastbp raises, and the checks of a single value that raise it.
+
+Every message names the argument, what came and what was expected.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Error(Exception):
+    """Base of every exception that fastbp raises on purpose."""
+
+
+class ShapeError(Error, ValueError):
+    """An array has the wrong number of rows, columns or dimensions."""
+
+
+class DataError(Error, ValueError):
+    """An array holds what cannot be learned from: NaN, infinity, overflow, a label out of range."""
+
+
+class ParameterError(Error, ValueError):
+    """A hyper-parameter or a name is not one that fastbp accepts."""
+
+
+class DTypeError(Error, TypeError):
+    """An array has a dtype that fastbp does not read."""
+
+
+class DivergenceError(Error, ArithmeticError):
+    """Training left the finite numbers; the last good state has been restored."""
+
+
+class BusyError(Error, RuntimeError):
+    """The network is in the middle of a call that changes it."""
+
+
+def number(
+    argument: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a float; ParameterError unless it is a finite real number within the bounds."""
+    try:
+        x = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond the largest float
+        x = math.inf
+    if (
+        math.isfinite(x)
+        and (above is None or x > above)
+        and (at_least is None or x >= at_least)
+        and (below is None or x < below)
+    ):
+        return x
+    bounds = " and ".join(
+        f"{sign} {bound:g}"
+        for sign, bound in ((">", above), (">=", at_least), ("<", below))
+        if bound is not None
+    )
+    raise ParameterError(f"{argument} is {value!r}, expected a finite number {bounds}".rstrip())
+
+
+def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
+    """Return `value` as an int; ParameterError unless it is an integer within the bounds."""
+    bounds = f">= {at_least}" if below is None else f">= {at_least} and < {below}"
+    try:
+        n = operator.index(value)
+    except TypeError:
+        n = at_least - 1
+    if isinstance(value, bool) or n < at_least or (below is not None and n >= below):
+        raise ParameterError(f"{argument} is {value!r}, expected an integer {bounds}")
+    return n
+
+
+def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:
+    """Return the entry of `table` called `value`; ParameterError, which lists the names, if there is none."""
+    if isinstance(value, str) and value in table:
+        return table[value]
+    raise ParameterError(f"{argument} is {value!r}, expected one of: {', '.join(table)}")

@@ -1,0 +1,291 @@
+"""Losses: frozen values, callable on (output, target), with their gradient.
+
+The output is what the network puts out, so the cross entropies take probabilities here. During training the
+engines compute the pairs of `JOINT` from the logits instead, and take no logarithm of a rounded probability.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.activations import Activation
+from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, choice, number
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+Divisor: TypeAlias = Literal["one", "rows", "elements"]
+
+# As in PyTorch's BCELoss: logarithms are at least -100, denominators at least 1e-12; all stays finite.
+LOWEST_LOG = -100.0
+LOWEST_DENOMINATOR = 1e-12
+
+
+class Loss(ABC):
+    """One observed error J: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
+
+    name: ClassVar[str]
+
+    @property
+    def parameter(self) -> float:
+        """The loss's parameter, 0 where it has none."""
+        return 0.0
+
+    @property
+    def divisor(self) -> Divisor:
+        """What the sum of the terms is divided by: "one", "rows" or "elements"."""
+        return "elements"
+
+    def divide_by(self, rows: int, outputs: int) -> int:
+        """Return the divisor of a batch of that shape."""
+        return {"one": 1, "rows": rows, "elements": rows * outputs}[self.divisor]
+
+    @abstractmethod
+    def terms(self, h: Array, t: Array) -> Array:
+        """Return the terms of the sum, before the division."""
+
+    @abstractmethod
+    def slopes(self, h: Array, t: Array) -> Array:
+        """Return the derivative of the sum by each output, before the division, as a new array like h."""
+
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target).
+
+        Parameters
+        ----------
+        output : array_like (m, n_out), or (n_out,) for one row
+            float32 is computed in float32, everything else in float64; the sum is float64.
+        target : array_like of the same shape
+            Or (m,) for one output. `cross_entropy`: integer labels (m,) or probabilities (m, n_out).
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError
+            The shapes do not fit, an array is not numeric, a label is out of range.
+        """
+        h, t = self._operands(np.asarray(output), np.asarray(target))
+        return float(self.terms(h, t).sum(dtype=np.float64)) / self.divide_by(*h.shape)
+
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
+        output = np.asarray(output)
+        h, t = self._operands(output, np.asarray(target))
+        gradient = self.slopes(h, t)
+        gradient /= self.divide_by(*h.shape)
+        return gradient.reshape(output.shape)
+
+    def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
+        """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
+        h = _rows(output)
+        _check_numeric("target", target)
+        if target.shape not in (output.shape, output.shape[:-1] if h.shape[1] == 1 else output.shape):
+            raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
+        return h, target.reshape(h.shape).astype(h.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class HalfSSE(Loss):
+    """Half the sum of squared errors, 1/2 sum (h - y)^2 over samples and outputs.
+
+    Parameters
+    ----------
+    reduction : "sum" or "mean"
+        "mean" divides by the number of samples.
+    """
+
+    name: ClassVar[str] = "half_sse"
+    reduction: Literal["sum", "mean"] = "sum"
+
+    def __post_init__(self) -> None:
+        choice("reduction", self.reduction, {"sum": None, "mean": None})
+
+    @property
+    def divisor(self) -> Divisor:
+        return "one" if self.reduction == "sum" else "rows"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return 0.5 * r * r
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        return h - t
+
+
+@dataclass(frozen=True)
+class MSE(Loss):
+    """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
+
+    name: ClassVar[str] = "mse"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return r * r
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        return 2 * (h - t)
+
+
+@dataclass(frozen=True)
+class MAE(Loss):
+    """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
+
+    name: ClassVar[str] = "mae"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        return abs(h - t)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.sign(r, out=r)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Huber's loss of r = h - y: the mean of r^2 / 2 where |r| <= delta, else of delta (|r| - delta / 2).
+
+    Parameters
+    ----------
+    delta : float, > 0
+        The error from which the loss grows linearly, in the units of y.
+
+    References
+    ----------
+    P. J. Huber, Robust estimation of a location parameter, 1964.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delta", number("delta", self.delta, above=0))
+
+    @property
+    def parameter(self) -> float:
+        return self.delta
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = abs(h - t)
+        return np.where(r <= self.delta, 0.5 * r * r, self.delta * (r - 0.5 * self.delta))
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.clip(r, -self.delta, self.delta, out=r)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h))."""
+
+    name: ClassVar[str] = "binary_cross_entropy"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        yes: Array = np.maximum(np.log(h), LOWEST_LOG)
+        no: Array = np.maximum(np.log1p(-h), LOWEST_LOG)
+        return -(t * yes + (1 - t) * no)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        variance: Array = np.maximum(h * (1 - h), LOWEST_DENOMINATOR)
+        return (h - t) / variance
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """Cross entropy of one class out of n_out: the mean of -sum_j y_j log h_j over the samples.
+
+    The target is an integer label a row, or a row of probabilities.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+
+    @property
+    def divisor(self) -> Divisor:
+        return "rows"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)
+        return -t * logarithms
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
+        return -t / denominators
+
+    def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
+        h = _rows(output)
+        _check_numeric("target", target)
+        if target.shape == output.shape:
+            return h, target.reshape(h.shape).astype(h.dtype, copy=False)
+        if target.shape != output.shape[:-1] or target.dtype.kind not in "biu":
+            raise ShapeError(
+                f"target has shape {target.shape} and dtype {target.dtype}, "
+                f"expected integer labels {output.shape[:-1]} or probabilities {output.shape}"
+            )
+        return h, one_hot(target.reshape(-1), h.shape[1], h.dtype)
+
+
+def one_hot(labels: NDArray[np.integer[Any]], n_out: int, dtype: np.dtype[Any]) -> Array:
+    """Return the (m, n_out) probabilities that integer labels (m,) stand for."""
+    wrong = (labels < 0) | (labels >= n_out)
+    if wrong.any():
+        raise DataError(f"target has the label {labels[wrong][0]}, expected 0 to {n_out - 1} (the outputs)")
+    rows = np.zeros((len(labels), n_out), dtype)
+    rows[np.arange(len(labels)), labels.astype(np.intp)] = 1
+    return rows
+
+
+def _rows(output: NDArray[Any]) -> Array:
+    """Return the output as a non-empty (m, n_out) array of float32 or float64."""
+    _check_numeric("output", output)
+    if output.ndim not in (1, 2) or output.size == 0:
+        raise ShapeError(f"output has shape {output.shape}, expected (rows, outputs), both at least 1")
+    return np.atleast_2d(output).astype(np.float32 if output.dtype == np.float32 else np.float64, copy=False)
+
+
+def _check_numeric(argument: str, array: NDArray[Any]) -> None:
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{argument} has dtype {array.dtype}, expected real numbers")
+
+
+half_sse = HalfSSE()
+mse = MSE()
+mae = MAE()
+huber = Huber()
+binary_cross_entropy = BinaryCrossEntropy()
+cross_entropy = CrossEntropy()
+
+#: Every loss with its default parameter, by name.
+LOSSES: dict[str, Loss] = {
+    loss.name: loss for loss in (half_sse, mse, mae, huber, binary_cross_entropy, cross_entropy)
+}
+
+#: The losses that take the logarithm of a probability, each with the one output activation that makes it: the
+#: joint delta is (h - y) / divisor, and the loss comes from the logits. Other losses go with any activation.
+JOINT: dict[str, str] = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+
+def get(loss: str | Loss) -> Loss:
+    """Return the loss called `loss`, or `loss` itself if it is one; ParameterError lists the names."""
+    return loss if isinstance(loss, Loss) else choice("loss", loss, LOSSES)
+
+
+def output_activation(loss: Loss) -> str:
+    """Return the name of the output activation that goes with the loss unless the user names one."""
+    return JOINT.get(loss.name, "identity")
+
+
+def allowed(loss: Loss, activation: Activation) -> bool:
+    """Tell whether the loss makes sense of what an output layer with this activation puts out."""
+    return JOINT.get(loss.name, activation.name) == activation.name
+
+
+def check_pair(loss: Loss, activation: Activation) -> None:
+    """Raise ParameterError unless the pair is `allowed`."""
+    if not allowed(loss, activation):
+        raise ParameterError(
+            f"output_activation is {activation.name!r} with the loss {loss.name!r}, "
+            f"expected {JOINT[loss.name]!r} (the loss takes the logarithm of a probability)"
+        )

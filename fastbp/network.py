@@ -1,0 +1,401 @@
+"""The network: all that is policy, over either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from functools import partial
+from itertools import starmap
+from math import isfinite
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastbp import _core, fitting, initializers, losses, metrics, optimizers, validation
+from fastbp.activations import Activation
+from fastbp.exceptions import DivergenceError, Error, ShapeError
+from fastbp.history import History
+from fastbp.layers import Dense, Layer
+from fastbp.losses import Loss
+from fastbp.optimizers import Optimizer
+
+Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
+
+
+class Network:
+    """A multi-layer perceptron.
+
+    Parameters
+    ----------
+    layers : sequence
+        The number of inputs, then the layers, the output last: each a number of units or a `Dense`.
+    activation : str or Activation
+        Of the hidden layers that name none themselves.
+    output_activation : str or Activation, optional
+        By default softmax for the loss cross_entropy, sigmoid for binary_cross_entropy, else identity.
+    loss : str or Loss
+        What training minimises; `net.loss` is this value, callable on (output, target).
+    optimizer : str or Optimizer
+    dtype : "float32" or "float64"
+        Of the parameters and of all arithmetic.
+    seed : int, >= 0 and < 2**64, optional
+        Decides the first weights and the order of the rows in every epoch; by default a fresh one.
+
+    Raises
+    ------
+    ParameterError, DTypeError
+        An argument is not as above, or loss and output activation do not go together.
+
+    Notes
+    -----
+    While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied.
+    """
+
+    _engine_class: ClassVar[Any] = _core.Engine
+
+    def __init__(
+        self,
+        layers: Sequence[int | Dense],
+        *,
+        activation: str | Activation = "relu",
+        output_activation: str | Activation | None = None,
+        loss: str | Loss = "mse",
+        optimizer: str | Optimizer = "adam",
+        dtype: DTypeLike = "float32",
+        seed: int | None = None,
+    ) -> None:
+        self._loss = losses.get(loss)
+        self._layers, self._initializers = validation.resolve_layers(
+            layers, activation, output_activation, self._loss
+        )
+        self._optimizer = optimizers.get(optimizer)
+        self._dtype = validation.resolve_dtype(dtype)
+        self._seed = validation.resolve_seed(seed)
+        self._door = validation.Door(self._layers[0].n_in, self._layers[-1].n_out, self._loss, self._dtype)
+        self._start_engine(np.empty(validation.count_parameters(self._layers, self._dtype), self._dtype))
+        self.reset()
+
+    def _start_engine(self, parameters: Array) -> None:
+        self._guard = _core.Guard()
+        self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
+        self._engine.set_optimizer(self._optimizer)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of outputs and gradients: they will not be those of the present parameters any more."""
+        self._forward_shape: tuple[int, ...] | None = None  # of the output that backward() starts from
+        self._has_gradients = False
+
+    def _change(self, call: str, work: Callable[..., T], *args: Any) -> T:
+        """Return work(*args) while all other calls are kept out, except for this thread's reading ones."""
+        held: list[None] = []
+        try:
+            held += map(self._guard.enter_write, [call])  # one instruction, which Ctrl-C cannot divide
+            self._forget()
+            return work(*args)
+        finally:
+            if held:
+                self._guard.exit_write()
+
+    def _read(self, work: Callable[..., T], *args: Any) -> T:
+        """Return work(*args) while changes are kept out."""
+        held: list[None] = []
+        try:
+            held += starmap(self._guard.enter_read, [()])
+            return work(*args)
+        finally:
+            if held:
+                self._guard.exit_read()
+
+    # ---- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers as (n_in, n_out, activation)."""
+        return self._layers
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, callable: ``net.loss(net.predict(X), y)``."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._dtype
+
+    @property
+    def seed(self) -> int:
+        """What decides the first weights and the order of the rows in every epoch."""
+        return self._seed
+
+    @property
+    def history(self) -> History:
+        """All epochs since the network was made or reset."""
+        return self._history
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """How gradients change the parameters; setting it resets the optimizer's state."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: str | Optimizer) -> None:
+        self._change("setting the optimizer", self._set_optimizer, optimizers.get(optimizer))
+
+    def _set_optimizer(self, optimizer: Optimizer) -> None:
+        self._engine.set_optimizer(optimizer)
+        self._optimizer = optimizer
+
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases as one vector (P,), to read and to write: W then b of each layer."""
+        return self._engine.parameters
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """The W (n_in, n_out) of each layer, views into `parameters`: ``net.weights[0][:] = ...``."""
+        return tuple(W for W, _ in self._views())
+
+    @property
+    def biases(self) -> tuple[Array, ...]:
+        """The b (n_out,) of each layer, views into `parameters`."""
+        return tuple(b for _, b in self._views())
+
+    def _views(self) -> Iterator[tuple[Array, Array]]:
+        start = 0
+        for n_in, n_out, _ in self._layers:
+            middle, stop = start + n_in * n_out, start + (n_in + 1) * n_out
+            yield self.parameters[start:middle].reshape(n_in, n_out), self.parameters[middle:stop]
+            start = stop
+
+    @property
+    def gradients(self) -> Array:
+        """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
+        if not self._has_gradients:
+            raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
+        return self._engine.gradients
+
+    # ---- training ------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 1,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        tol: float | None = None,
+        patience: int = 10,
+        gradient_tol: float | None = None,
+        verbose: int = 0,
+    ) -> History:
+        """Train on (X, y), from the present parameters and optimizer state on.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_in)
+            Finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
+        y : array_like, shape (n, n_out)
+            Likewise; (n,) for one output. For cross_entropy integer labels (n,), 0 to n_out - 1, or rows of
+            probabilities; for binary_cross_entropy probabilities.
+        epochs : int, >= 1
+            How often to go through all rows.
+        batch_size : int, >= 1, or None
+            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once.
+        shuffle : bool
+            Go through the rows in a new random order every epoch.
+        validation_data : (X, y), optional
+            Measured after every epoch.
+        tol : float, >= 0, optional
+            Stop when the loss has not improved by more than tol |best loss| over `patience` epochs.
+        patience : int, >= 1
+        gradient_tol : float, > 0, optional
+            Stop when no element of the gradient is larger in magnitude; full batches only.
+        verbose : int
+            0 is silent, 1 shows a progress bar (tqdm's where installed), 2 prints a line an epoch, too.
+
+        Returns
+        -------
+        History
+            Of this call; `net.history` goes on.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError, ParameterError
+            An argument is not as above, or an activation is step. Nothing has changed.
+        DivergenceError
+            NaN or infinity came up. The network is where it was at the end of an epoch some 50 ms before.
+        BusyError
+            The network is in the middle of another call.
+        """
+        validation.check_trainable(self._layers)
+        X, y = self._door.examples(X, y)
+        options = fitting.Options(
+            len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose
+        ).checked()
+        evaluate = None
+        if validation_data is not None:
+            held_out = self._door.held_out(validation_data)
+            evaluate = partial(metrics.evaluate, self._engine, self._door, *held_out)
+        data = self._engine, X, y, options, evaluate, self._seed, self._history
+        return self._change("fit", lambda: fitting.Fit(*data).run())
+
+    def train_on_batch(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Do one optimizer step on all rows of (X, y) together; return the loss before it.
+
+        Arguments and errors as for `fit`, but no snapshot is kept: after a DivergenceError the parameters are
+        what the step made of them.
+        """
+        validation.check_trainable(self._layers)
+        X, y = self._door.examples(X, y)
+        loss = self._change("train_on_batch", self._engine.train_on_batch, X, y)
+        if not isfinite(loss):
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {fitting.USUAL_CAUSES}")
+        return loss
+
+    def loss_and_gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+        """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
+        validation.check_trainable(self._layers)
+        X, y = self._door.examples(X, y)
+        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y)
+        self._has_gradients = True
+        return loss, self.gradients
+
+    def forward(self, X: ArrayLike) -> Array:
+        """Return the outputs for X, at least one row, as `predict` does; keep what `backward` needs."""
+        X = self._door.query(X)
+        if len(X) == 0:
+            raise ShapeError("X has no rows, expected at least one")
+        output = self._door.out(None, X)
+        self._change("forward", self._engine.forward, np.atleast_2d(X), np.atleast_2d(output))
+        self._forward_shape = output.shape
+        return output
+
+    def backward(self, d_output: ArrayLike) -> Array:
+        """Carry the derivative of a loss of your own back through the network, after `forward`.
+
+        Parameters
+        ----------
+        d_output : array_like, in the shape of what `forward` returned
+            dJ/doutput.
+
+        Returns
+        -------
+        array, in the shape of forward's X
+            dJ/dX. `gradients` then holds dJ/dparameters, for `step`.
+
+        Raises
+        ------
+        Error
+            There was no `forward`, or the parameters have changed since.
+        """
+        validation.check_trainable(self._layers)
+        shape = self._forward_shape
+        if shape is None:
+            raise Error("backward without forward: there is no output of the present parameters")
+        d_output = self._door.d_output(d_output, shape)
+        d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
+        self._change("backward", self._engine.backward, np.atleast_2d(d_output), np.atleast_2d(d_input))
+        self._forward_shape, self._has_gradients = shape, True
+        return d_input
+
+    def step(self) -> None:
+        """Do one optimizer step along `gradients`, which are stale then."""
+        _ = self.gradients  # or Error
+        self._change("step", self._engine.update)
+
+    def reset(self) -> None:
+        """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""
+        self._change("reset", self._draw)
+
+    def _draw(self) -> None:
+        for i, (W, b) in enumerate(self._views()):
+            W[:] = initializers.draw(self._initializers[i], self._seed, i, *W.shape)
+            b[:] = 0
+        self._engine.set_optimizer(self._optimizer)
+        self._history = History()
+
+    # ---- using it ------------------------------------------------------------------------------------------
+
+    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
+        """Return the outputs of the network.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_in), or (n_in,) for one row
+            As for `fit`, or empty; NaN and infinity go through to the outputs.
+        out : array, shape (n, n_out), or (n_out,) for one row, optional
+            Where to put them: C-contiguous, of the network's dtype.
+
+        Returns
+        -------
+        array, shape (n, n_out), or (n_out,) for one row
+
+        Raises
+        ------
+        ShapeError, DTypeError, ParameterError
+            An argument is not as above.
+        BusyError
+            Another thread is changing the network.
+        """
+        X = self._door.query(X)
+        out = self._door.out(out, X)
+        if X.ndim == 1:
+            self._read(self._engine.predict, X[None], out[None])
+        else:
+            self._read(metrics.predict, self._engine, X, out)
+        return out
+
+    def predict_classes(self, X: ArrayLike) -> Any:
+        """Return the most probable class of each row, int64 (n,), or of the one row (n_in,).
+
+        Sigmoid outputs answer a question each: 1 where at least 1/2, else 0, in the shape of the outputs, but
+        (n,) for one output. ParameterError without softmax or sigmoid outputs, DataError where one is NaN.
+        """
+        return metrics.classes(self.predict(X), self._layers[-1].activation)
+
+    def evaluate(self, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
+        """Return the "loss" of all rows of (X, y) together, and "accuracy" or "r2".
+
+        Accuracy is the share of rows whose most probable class is right (cross_entropy) or of outputs on the
+        right side of 1/2 (binary_cross_entropy); r2, for all other losses, the coefficient of determination
+        averaged over the outputs. Arguments and errors as for `fit`.
+        """
+        X, y = self._door.examples(X, y)
+        return self._read(metrics.evaluate, self._engine, self._door, X, y)
+
+    # ---- copies --------------------------------------------------------------------------------------------
+
+    def clone(self) -> Self:
+        """Return an independent copy: parameters, optimizer and its state, history."""
+        twin = object.__new__(type(self))
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._read(self._state)
+
+    def _state(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name not in ("_engine", "_guard")}
+        numbers = self._engine.parameters.copy(), self._engine.state.copy(), self._engine.t
+        return state | {"_history": deepcopy(self._history), "numbers": numbers}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters, optimizer_state, t = state.pop("numbers")
+        vars(self).update(state)
+        self._start_engine(parameters)
+        self._engine.state[:] = optimizer_state
+        self._engine.t = t
+
+    def __repr__(self) -> str:
+        sizes = " -> ".join([str(self._door.n_in), *(f"{n_out} {f}" for _, n_out, f in self._layers)])
+        return (
+            f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
+            f"{self._loss}, {self._optimizer}, seed={self._seed})"
+        )

@@ -1,0 +1,102 @@
+"""Optimizers: frozen values. Their state lives in the network, their formulas (PyTorch's) in the engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fastbp.exceptions import ParameterError, choice, number
+
+
+@dataclass(frozen=True, slots=True)
+class SGD:
+    """Gradient descent: p := p - learning_rate g, by default without momentum.
+
+    With momentum, b := momentum b + g and p := p - learning_rate b; Nesterov steps by g + momentum b instead.
+
+    Parameters
+    ----------
+    learning_rate : float, > 0
+    momentum : float, >= 0 and < 1
+    nesterov : bool
+        Needs a momentum above 0.
+
+    References
+    ----------
+    I. Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "learning_rate", number("learning_rate", self.learning_rate, above=0))
+        object.__setattr__(self, "momentum", number("momentum", self.momentum, at_least=0, below=1))
+        if not isinstance(self.nesterov, bool):
+            raise ParameterError(f"nesterov is {self.nesterov!r}, expected True or False")
+        if self.nesterov and not self.momentum:
+            raise ParameterError("momentum is 0.0 with nesterov=True, expected a momentum > 0")
+
+    @property
+    def row(self) -> str:
+        """The row of the engines' optimizer tables."""
+        if not self.momentum:
+            return "sgd"
+        return "nesterov" if self.nesterov else "momentum"
+
+    @property
+    def hyperparameters(self) -> tuple[float, ...]:
+        """The numbers of the row, in its order."""
+        return (self.learning_rate, self.momentum) if self.momentum else (self.learning_rate,)
+
+
+@dataclass(frozen=True, slots=True)
+class Adam:
+    """Adam: steps from running means of the gradient (m) and of its square (v), corrected for starting at 0.
+
+    m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
+    p := p - learning_rate / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon).
+
+    Parameters
+    ----------
+    learning_rate : float, > 0
+    beta1, beta2 : float, >= 0 and < 1
+    epsilon : float, > 0
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
+    """
+
+    learning_rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "learning_rate", number("learning_rate", self.learning_rate, above=0))
+        object.__setattr__(self, "beta1", number("beta1", self.beta1, at_least=0, below=1))
+        object.__setattr__(self, "beta2", number("beta2", self.beta2, at_least=0, below=1))
+        object.__setattr__(self, "epsilon", number("epsilon", self.epsilon, above=0))
+
+    @property
+    def row(self) -> str:
+        """The row of the engines' optimizer tables."""
+        return "adam"
+
+    @property
+    def hyperparameters(self) -> tuple[float, ...]:
+        """The numbers of the row, in its order."""
+        return (self.learning_rate, self.beta1, self.beta2, self.epsilon)
+
+
+Optimizer: TypeAlias = SGD | Adam
+
+#: Every optimizer with its default parameters, by name.
+OPTIMIZERS: dict[str, Optimizer] = {"sgd": SGD(), "adam": Adam()}
+
+
+def get(optimizer: str | Optimizer) -> Optimizer:
+    """Return the optimizer called `optimizer`, or `optimizer` itself; ParameterError lists the names."""
+    return optimizer if isinstance(optimizer, Optimizer) else choice("optimizer", optimizer, OPTIMIZERS)

@@ -1,0 +1,56 @@
+"""Pictures, for which matplotlib has to be there: pip install "fastbp[plot]"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+
+from fastbp.history import History
+
+Array: TypeAlias = NDArray[Any]
+
+# Okabe and Ito's palette: told apart by colour-blind eyes, too
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
+
+
+def loss_curves(axes: Axes, history: History) -> None:
+    """Draw the training loss, and the validation loss where there is one, over the epochs."""
+    epochs = np.arange(1, len(history.loss) + 1)
+    axes.plot(epochs, history.loss, color=BLUE, label="training")
+    if history.validation_loss:
+        axes.plot(epochs, history.validation_loss, color=VERMILION, linestyle="--", label="held out")
+    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.grid(color=GREY, alpha=0.3)
+    axes.legend()
+
+
+def digits(figure: SubFigure, images: Array, labels: Array, predictions: Array) -> None:
+    """Draw five rows of images (n, 64) with what they were taken for, the mistakes first and in a frame."""
+    wrong = predictions != labels
+    order = np.argsort(~wrong, kind="stable")
+    grid = figure.subplots(5, 8)
+    for axes, i in zip(grid.flat, order, strict=False):
+        axes.imshow(images[i].reshape(8, 8), cmap="gray_r", vmin=0, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color=VERMILION if wrong[i] else GREY, linewidth=3 if wrong[i] else 0.5)
+        if wrong[i]:
+            axes.set_title(f"{predictions[i]}, not {labels[i]}", color=VERMILION, fontsize=9, weight="bold")
+        else:
+            axes.set_title(f"{predictions[i]}", fontsize=9)
+    figure.suptitle(
+        f"held-out digits and what they were read as: {wrong.sum()} mistakes (framed) in {len(labels)}"
+    )
+
+
+def training(path: Path, history: History, images: Array, labels: Array, predictions: Array) -> None:
+    """Write one picture: the loss curves of a training, and what it makes of digits it has not seen."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    parts = figure.add_gridspec(1, 2, width_ratios=(2, 3))
+    loss_curves(figure.add_subfigure(parts[0]).subplots(), history)
+    digits(figure.add_subfigure(parts[1]), images, labels, predictions)
+    figure.savefig(path, dpi=120)

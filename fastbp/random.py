@@ -1,0 +1,45 @@
+"""Randomness without state: every number is a function of (seed, purpose, epoch, step, index).
+
+The generator is the counter-based Philox4x64-10: the raw stream of numpy.random.Philox.
+
+References
+----------
+J. Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
+SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
+
+
+def raw(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.uint64]:
+    """Return the first n random words of a stream; 0 <= seed < 2**64."""
+    key = np.array([seed, purpose], np.uint64)
+    counter = np.array([0, 0, step, epoch], np.uint64)  # word 0 counts the blocks of four
+    return np.random.Philox(key=key, counter=counter).random_raw(n)
+
+
+def uniform(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.float64]:
+    """Return n numbers of [0, 1), uniform on the multiples of 2**-53."""
+    return (raw(seed, purpose, epoch, step, n) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.float64]:
+    """Return n standard normal numbers, two from every two uniform ones (Box and Muller, 1958)."""
+    u = uniform(seed, purpose, epoch, step, n + n % 2).reshape(-1, 2)
+    radius = np.sqrt(-2 * np.log(1 - u[:, 0]))
+    angle = 2 * np.pi * u[:, 1]
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).reshape(-1)[:n]
+
+
+def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:
+    """Return the order of n rows in an epoch (Fisher-Yates; multiply and shift: a bias below n / 2**64)."""
+    order = list(range(n))
+    for i, r in zip(range(n - 1, 0, -1), raw(seed, SHUFFLE, epoch, 0, n - 1).tolist(), strict=True):
+        j = (r * (i + 1)) >> 64
+        order[i], order[j] = order[j], order[i]
+    return np.array(order, np.intp)

@@ -1,0 +1,287 @@
+"""The door: what comes in is checked here, before anything changes.
+
+Each function returns what the engines take, or raises an error that names the argument, what came and what
+was expected. Arrays pass as they are: none is copied, and large ones are looked at block by block, so that
+Ctrl-C is heard.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastbp import _core, activations, initializers, losses
+from fastbp.activations import Activation
+from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
+from fastbp.layers import Dense, Layer
+from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+
+Array: TypeAlias = NDArray[Any]
+
+BLOCK = 1 << 20  # elements looked at between two chances for Ctrl-C
+PROBABILITY_TOLERANCE = 1e-3  # of a row's sum: what a thousand float16 probabilities are off
+
+
+# ---- networks ----------------------------------------------------------------------------------------------
+
+
+def resolve_layers(
+    layers: Sequence[int | Dense],
+    activation: str | Activation,
+    output_activation: str | Activation | None,
+    loss: Loss,
+) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+    """Return the layers with everything decided, and the initializer of each."""
+    specs = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else []
+    if len(specs) < 2:
+        raise ParameterError(f"layers is {layers!r}, expected inputs and at least one layer, like [4, 8, 1]")
+    hidden = activations.get(activation)
+    output = activations.get(
+        losses.output_activation(loss) if output_activation is None else output_activation,
+        "output_activation",
+    )
+    n_in = integer("layers[0]", specs[0], at_least=1)
+    resolved, names = [], []
+    for i, spec in enumerate(specs[1:], 1):
+        dense = spec if isinstance(spec, Dense) else Dense(integer(f"layers[{i}]", spec, at_least=1))
+        is_output = i == len(specs) - 1
+        f = output if is_output else hidden
+        if dense.activation is not None:
+            f = activations.get(dense.activation)
+            if is_output and output_activation is not None and f != output:
+                raise ParameterError(
+                    f"output_activation is {output}, expected {f} or None: layers[{i}] names its own"
+                )
+        if f.name == "softmax" and not is_output:
+            raise ParameterError(f"layers[{i}] has the activation softmax, expected only in the output layer")
+        resolved.append(Layer(n_in, dense.units, f))
+        names.append(dense.initializer or initializers.default(f))
+        n_in = dense.units
+    losses.check_pair(loss, resolved[-1].activation)
+    return tuple(resolved), tuple(names)
+
+
+def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
+    """Return the length of the parameter vector, if memory could be asked for it."""
+    count = sum((layer.n_in + 1) * layer.n_out for layer in layers)
+    if count * dtype.itemsize > sys.maxsize:
+        raise ParameterError(
+            f"layers have {count:.3g} parameters, {count * dtype.itemsize:.3g} bytes in {dtype}, "
+            f"expected at most {sys.maxsize:.3g} bytes (the address space)"
+        )
+    return count
+
+
+def check_trainable(layers: tuple[Layer, ...]) -> None:
+    """Refuse networks through which no error signal passes."""
+    for i, layer in enumerate(layers, 1):
+        if layer.activation.name == "step":
+            raise ParameterError(
+                f"layers[{i}] has the activation step, whose derivative is 0 everywhere: so is that of the "
+                "loss by every weight before it, and no gradient can train the network; expected another "
+                "activation, such as sigmoid, the smooth step"
+            )
+
+
+def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype."""
+    try:
+        resolved = np.dtype(dtype) if dtype is not None else None
+    except TypeError:
+        resolved = None
+    if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
+        raise DTypeError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    return resolved
+
+
+def resolve_seed(seed: int | None) -> int:
+    """Return the seed, or a fresh one for None."""
+    if seed is None:
+        return int.from_bytes(os.urandom(8), "little")
+    return integer("seed", seed, at_least=0, below=2**64)
+
+
+def flag(argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f"{argument} is {value!r}, expected True or False")
+    return bool(value)
+
+
+# ---- arrays ------------------------------------------------------------------------------------------------
+
+
+class Door(NamedTuple):
+    """What a network lets in: arrays that fit its sizes, its loss and its dtype."""
+
+    n_in: int
+    n_out: int
+    loss: Loss
+    dtype: np.dtype[Any]
+
+    def examples(
+        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
+    ) -> tuple[Array, Array]:
+        """Return X (n, n_in), n >= 1, finite in dtype, and y, (n, n_out) likewise or class labels (n,)."""
+        inputs = self._inputs(X_name, X)
+        return inputs, self._targets(y_name, y, len(inputs))
+
+    def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
+        """Return the pair, checked like other examples."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise ParameterError(f"validation_data is {type(validation_data)}, expected a pair (X, y)")
+        return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
+
+    def _inputs(self, argument: str, X: ArrayLike) -> Array:
+        array = as_array(argument, X)
+        if array.ndim != 2:
+            raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
+        if array.shape[1] != self.n_in:
+            raise ShapeError(
+                f"{argument} has {array.shape[1]} columns, expected {self.n_in} (the network's inputs)"
+            )
+        if len(array) == 0:
+            raise ShapeError(f"{argument} has no rows, expected at least one")
+        check_finite(argument, array, self.dtype)
+        return array
+
+    def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
+        array = as_array(argument, y)
+        if isinstance(self.loss, CrossEntropy):
+            expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
+            fits = array.shape in ((n,), (n, self.n_out))
+        else:
+            expected = f"({n}, {self.n_out})" + (f" or ({n},)" if self.n_out == 1 else "")
+            fits = array.shape == (n, self.n_out) or (array.shape == (n,) and self.n_out == 1)
+        if not fits:
+            raise ShapeError(
+                f"{argument} has shape {array.shape}, expected {expected}, "
+                f"for {n} rows of X and {self.n_out} outputs of the network"
+            )
+        if isinstance(self.loss, CrossEntropy) and array.ndim == 1:
+            check_labels(argument, array, self.n_out)
+            return array
+        check_finite(argument, array, self.dtype)
+        if isinstance(self.loss, BinaryCrossEntropy):
+            check_range(argument, array, 0, 1, "a probability, 0 to 1")
+        if isinstance(self.loss, CrossEntropy):
+            check_distributions(argument, array)
+        return array.reshape(n, self.n_out)
+
+    def query(self, X: ArrayLike) -> Array:
+        """Return X (n, n_in), or (n_in,) for one row; any values."""
+        array = as_array("X", X)
+        if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
+            raise ShapeError(
+                f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "
+                "(the network's inputs)"
+            )
+        return array
+
+    def out(self, out: Any, X: Array) -> Array:
+        """Return `out`, or a new array for None, for the outputs of this query."""
+        shape = (*X.shape[:-1], self.n_out)
+        if out is None:
+            return np.empty(shape, self.dtype)
+        if not isinstance(out, np.ndarray):
+            raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
+        if out.dtype != self.dtype:
+            raise DTypeError(f"out has dtype {out.dtype}, expected {self.dtype} (the network's)")
+        if out.shape != shape:
+            raise ShapeError(f"out has shape {out.shape}, expected {shape}")
+        if not (out.flags.carray and not np.may_share_memory(out, X)):
+            raise ParameterError(
+                "out is strided, misaligned, read-only or shares memory with X, "
+                "expected a C-contiguous array of its own to write to"
+            )
+        return out
+
+    def d_output(self, d_output: ArrayLike, shape: tuple[int, ...]) -> Array:
+        """Return the derivative by an output of this shape, finite, C-contiguous and of dtype."""
+        array = as_array("d_output", d_output)
+        if array.shape != shape:
+            raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
+        check_finite("d_output", array, self.dtype)
+        return np.ascontiguousarray(array, self.dtype)
+
+
+def as_array(argument: str, value: ArrayLike) -> Array:
+    """Return `value` as an array of real numbers: itself where it is one."""
+    array = value if type(value) is np.ndarray else _convert(argument, value)
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise DTypeError(f"{argument} has dtype {array.dtype}, expected float16, 32, 64, integers or bool")
+    return array
+
+
+def _convert(argument: str, value: ArrayLike) -> Array:
+    if hasattr(value, "toarray"):  # NumPy would wrap a sparse matrix as a single object
+        kind = type(value).__name__
+        raise DTypeError(f"{argument} is a sparse {kind}, expected a dense array: use its toarray()")
+    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ShapeError(f"{argument} does not form an array, expected rows of one length: {error}") from None
+
+
+# ---- values ------------------------------------------------------------------------------------------------
+
+
+def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
+    """Refuse NaN, infinity, and what becomes infinite in dtype."""
+    if array.dtype.kind != "f":
+        return
+    for first, block in blocks(array):
+        position = _core.first_nonfinite(block, dtype)
+        if position >= 0:
+            index = np.unravel_index(position, block.shape)
+            expected = "a finite number"
+            if np.isfinite(block[index]):
+                expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
+            raise refuse(argument, block, first, index, expected)
+
+
+def check_range(argument: str, array: Array, low: float, high: float, expected: str) -> None:
+    """Refuse values below low or above high."""
+    for first, block in blocks(array):
+        outside = (block < low) | (block > high)
+        if outside.any():
+            raise refuse(argument, block, first, np.unravel_index(outside.argmax(), block.shape), expected)
+
+
+def check_labels(argument: str, labels: Array, n_out: int) -> None:
+    """Refuse what is no class label."""
+    if labels.dtype.kind == "f":
+        raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
+    check_range(argument, labels, 0, n_out - 1, f"a class label, 0 to {n_out - 1} (the network's outputs)")
+
+
+def check_distributions(argument: str, array: Array) -> None:
+    """Refuse rows that are no probabilities of classes."""
+    check_range(argument, array, 0, 1 + PROBABILITY_TOLERANCE, "a probability, 0 to 1")
+    for first, block in blocks(array):
+        sums = block.sum(axis=1, dtype=np.float64)  # (rows,)
+        wrong = np.abs(sums - 1) > PROBABILITY_TOLERANCE
+        if wrong.any():
+            i = wrong.argmax()
+            raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
+
+
+def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
+    """Return the error about element `index` of the block that starts at row `first`."""
+    row, *column = (int(i) for i in index)
+    position = ", ".join(map(str, (first + row, *column)))
+    return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
+
+
+def blocks(array: Array) -> Iterator[tuple[int, Array]]:
+    """Yield the array in views of some rows, each with the number of its first row."""
+    rows = max(1, BLOCK * len(array) // array.size)
+    for first in range(0, len(array), rows):
+        yield first, array[first : first + rows]

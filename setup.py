@@ -1,0 +1,75 @@
+"""The extension module: the C core, its kernels compiled once for every instruction set and element type."""
+
+import os
+import tempfile
+
+import numpy as np
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+KERNELS = "src_c/kernels.c"
+CORE = ["tables.c", "dispatch.c", "random.c", "data.c", "plan.c", "train.c"]
+HEADERS = [os.path.join("src_c", name) for name in sorted(os.listdir("src_c")) if not name.endswith(".c")]
+
+# No -ffast-math: an object linked with it changes the floating-point state of the whole process. No contraction: a
+# product is fused with a sum where the source says so, hence in every tile alike.
+C_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
+
+# Flags of each instruction set; what the compiler does not know is left out. The build machine's processor plays no
+# part: dispatch.c asks the processor at run time.
+ISA_FLAGS = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma", "-mprefer-vector-width=512"],
+}
+
+
+class BuildKernels(build_ext):
+    """Compile the kernels for each instruction set and hand their objects to the extension."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile the kernels, then the rest with the list of those that there are."""
+        supported = [isa for isa, flags in ISA_FLAGS.items() if self.accepts(flags)]
+        for isa in supported:
+            for bits in ("32", "64"):
+                ext.extra_objects += self.compiler.compile(
+                    [KERNELS],
+                    output_dir=os.path.join(self.build_temp, f"{isa}_{bits}"),
+                    macros=[("FASTBP_ISA", isa), ("REAL_BITS", bits)],
+                    include_dirs=["src_c"],
+                    extra_postargs=C_FLAGS + WARNINGS + ISA_FLAGS[isa],
+                    depends=[KERNELS, *HEADERS],
+                )
+        ext.define_macros += [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
+        super().build_extension(ext)
+
+    def accepts(self, flags: list[str]) -> bool:
+        """Tell whether the compiler takes `flags`."""
+        if not flags:
+            return True
+        with tempfile.TemporaryDirectory() as folder:
+            probe = os.path.join(folder, "probe.c")
+            with open(probe, "w") as file:
+                file.write("int probe(void) { return 0; }\n")
+            try:
+                self.compiler.compile([probe], output_dir=folder, extra_postargs=flags)
+            except CompileError:
+                return False
+        return True
+
+
+setup(
+    cmdclass={"build_ext": BuildKernels},
+    ext_modules=[
+        Extension(
+            "fastbp._core",
+            ["fastbp/_core.pyx", *(os.path.join("src_c", name) for name in CORE)],
+            depends=HEADERS,
+            include_dirs=["src_c", np.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            extra_compile_args=C_FLAGS,
+        )
+    ],
+)

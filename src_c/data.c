@@ -1,0 +1,104 @@
+/* From the caller's rows to the kernels': the only file that knows element types, strides, alignment, byte order. */
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+
+static uint16_t swap16(uint16_t x) { return (uint16_t)(x << 8 | x >> 8); }
+static uint32_t swap32(uint32_t x) { return (uint32_t)swap16((uint16_t)x) << 16 | swap16((uint16_t)(x >> 16)); }
+static uint64_t swap64(uint64_t x) { return (uint64_t)swap32((uint32_t)x) << 32 | swap32((uint32_t)(x >> 32)); }
+static uint8_t swap8(uint8_t x) { return x; }
+
+/* IEEE 754 binary16: exactly representable in binary32. */
+static float half_to_float(uint16_t h) {
+    const int exponent = h >> 10 & 31, mantissa = h & 1023;
+    const float magnitude = exponent == 31  ? (mantissa ? NAN : INFINITY)
+                            : exponent == 0 ? ldexpf((float)mantissa, -24)
+                                            : ldexpf((float)(mantissa + 1024), exponent - 25);
+    return h >> 15 ? -magnitude : magnitude;
+}
+
+/* SOURCE(name, type of the element, integer of its size, bits of it) in the order of fbp_source_type */
+#define FLOAT_SOURCES(S) S(f16, uint16_t, uint16_t, 16) S(f32, float, uint32_t, 32) S(f64, double, uint64_t, 64)
+#define INTEGER_SOURCES(S)                                                                               \
+    S(i8, int8_t, uint8_t, 8) S(i16, int16_t, uint16_t, 16) S(i32, int32_t, uint32_t, 32) S(i64, int64_t, uint64_t, 64) \
+    S(u8, uint8_t, uint8_t, 8) S(u16, uint16_t, uint16_t, 16) S(u32, uint32_t, uint32_t, 32) S(u64, uint64_t, uint64_t, 64)
+
+#define READ(name, type, word, size)                                       \
+    static inline type read_##name(const char *p, int swapped) {           \
+        word w;                                                            \
+        type value;                                                        \
+        memcpy(&w, p, sizeof w);                                           \
+        if (swapped) w = swap##size(w);                                    \
+        memcpy(&value, &w, sizeof value);                                  \
+        return value;                                                      \
+    }
+FLOAT_SOURCES(READ)
+INTEGER_SOURCES(READ)
+
+static inline float value_f16(uint16_t bits) { return half_to_float(bits); }
+static inline float value_f32(float x) { return x; }
+static inline double value_f64(double x) { return x; }
+#define VALUE(name, type, word, size) \
+    static inline type value_##name(type x) { return x; }
+INTEGER_SOURCES(VALUE)
+
+typedef void convert_row(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out);
+
+#define CONVERT(name, target)                                                                            \
+    static void name##_to_##target(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out) {  \
+        for (size_t i = 0; i < n; i++, p += stride) {                                                    \
+            ((target *)out)[i] = (target)value_##name(read_##name(p, swapped));                          \
+        }                                                                                                \
+    }
+#define CONVERT_REAL(name, type, word, size) CONVERT(name, float) CONVERT(name, double)
+#define CONVERT_LABEL(name, type, word, size) CONVERT(name, int64_t)
+FLOAT_SOURCES(CONVERT_REAL)
+INTEGER_SOURCES(CONVERT_REAL)
+INTEGER_SOURCES(CONVERT_LABEL)
+
+#define REAL_ENTRY(name, type, word, size) {name##_to_float, name##_to_double},
+#define LABEL_ENTRY(name, type, word, size) name##_to_int64_t,
+static convert_row *const to_real[FBP_SOURCE_TYPES][FBP_DTYPES] = {FLOAT_SOURCES(REAL_ENTRY) INTEGER_SOURCES(REAL_ENTRY)};
+static convert_row *const to_label[FBP_SOURCE_TYPES] = {NULL, NULL, NULL, INTEGER_SOURCES(LABEL_ENTRY)};
+
+static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
+    return s->data + s->row_stride * (ptrdiff_t)(index ? index[i] : (int64_t)i);
+}
+
+void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
+                size_t stride) {
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
+    const int same = s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
+                     s->column_stride == (ptrdiff_t)size;
+    convert_row *const convert = to_real[s->type][dtype];
+    for (size_t i = 0; i < rows; i++) {
+        char *to = (char *)out + i * stride * size;
+        if (same) memcpy(to, row(s, index, first + i), row_bytes);
+        else convert(row(s, index, first + i), s->column_stride, s->swapped, s->columns, to);
+    }
+}
+
+void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, size_t rows, int64_t *out) {
+    for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
+}
+
+int64_t fbp_first_nonfinite(const fbp_source *s, fbp_dtype dtype) {
+    enum { PIECE = 512 };
+    union { float f[PIECE]; double d[PIECE]; } piece;
+    for (size_t i = 0; i < s->rows; i++) {
+        for (size_t j = 0; j < s->columns; j += PIECE) {
+            const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
+            const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
+            double sum = 0; /* of x - x: 0 where x is finite, NaN where it is not */
+            to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
+            if (dtype == FBP_FLOAT32) for (size_t k = 0; k < n; k++) sum += (double)(piece.f[k] - piece.f[k]);
+            else for (size_t k = 0; k < n; k++) sum += piece.d[k] - piece.d[k];
+            for (size_t k = 0; sum != 0 && k < n; k++) {
+                if (!isfinite(dtype == FBP_FLOAT32 ? (double)piece.f[k] : piece.d[k])) return (int64_t)(i * s->columns + j + k);
+            }
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,178 @@
+/* fastbp: multi-layer perceptrons on the CPU. The C interface of the core.
+ *
+ * The core knows no Python, prints nothing, never exits, and allocates only in fbp_plan_new(): a step allocates
+ * nothing. The caller owns the parameters, the gradients, the optimizer's state and the data, keeps them alive, and
+ * checks sizes and values at the door; the core trusts what it is given.
+ *
+ * One layer computes, for a batch of m rows, with the shapes beside the arrays:
+ *
+ *     z (m, n_out) = x (m, n_in) W (n_in, n_out) + b (n_out,)        y = f(z)
+ *
+ * A network's numbers are one vector: W then b of the first layer, W then b of the second, and so on, C order. */
+#ifndef FASTBP_H
+#define FASTBP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- tables: what there is, in the order of activations.def, losses.def and optimizers.def ---------------------- */
+
+typedef enum {
+#define ACTIVATION(name, ...) FBP_ACTIVATION_##name,
+#include "activations.def"
+#undef ACTIVATION
+    FBP_ACTIVATIONS
+} fbp_activation_id;
+
+typedef enum {
+#define LOSS(name, ...) FBP_LOSS_##name,
+#define ROW_LOSS LOSS
+#include "losses.def"
+#undef ROW_LOSS
+#undef LOSS
+    FBP_LOSSES
+} fbp_loss_id;
+
+typedef enum {
+#define OPTIMIZER(name, ...) FBP_OPTIMIZER_##name,
+#include "optimizers.def"
+#undef OPTIMIZER
+    FBP_OPTIMIZERS
+} fbp_optimizer_id;
+
+typedef struct { const char *name, *formula; double alpha; } fbp_activation_row;
+typedef struct { const char *name, *link, *formula; } fbp_loss_row;
+typedef struct { const char *name; size_t states; } fbp_optimizer_row;
+
+extern const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS];
+extern const fbp_loss_row fbp_loss_rows[FBP_LOSSES];
+extern const fbp_optimizer_row fbp_optimizer_rows[FBP_OPTIMIZERS];
+
+extern const char *const fbp_compiler; /* that built this */
+
+/* ---- kernels: one set for each instruction set and element type ------------------------------------------------- */
+
+typedef enum { FBP_FLOAT32, FBP_FLOAT64, FBP_DTYPES } fbp_dtype;
+
+typedef struct fbp_kernels fbp_kernels;
+
+/* The instruction sets of this build that this processor runs, best first; NULL past the last. */
+const char *fbp_isa(size_t i);
+/* The kernels of a set that fbp_isa() lists, or NULL. */
+const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype);
+
+/* y = f(x), and slope = f'(x) unless slope is NULL, over n elements. Softmax: rows of `columns` elements, no slope. */
+void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
+                  void *slope, size_t rows, size_t columns);
+
+/* The functions of vmath.h by number, for tests; the name is NULL past the last. */
+const char *fbp_vector_math_name(size_t i);
+void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n);
+
+/* ---- data: rows in the caller's memory, of any element type, strides, alignment and byte order ------------------ */
+
+typedef enum {
+    FBP_SOURCE_F16, FBP_SOURCE_F32, FBP_SOURCE_F64,
+    FBP_SOURCE_I8, FBP_SOURCE_I16, FBP_SOURCE_I32, FBP_SOURCE_I64,
+    FBP_SOURCE_U8, FBP_SOURCE_U16, FBP_SOURCE_U32, FBP_SOURCE_U64,
+    FBP_SOURCE_TYPES
+} fbp_source_type;
+
+typedef struct {
+    const char *data;                    /* element (0, 0) */
+    ptrdiff_t row_stride, column_stride; /* bytes, any sign */
+    size_t rows, columns;
+    fbp_source_type type;
+    int swapped;                         /* the bytes of an element stand in the other order */
+} fbp_source;
+
+/* Flat index of the first element that is not finite once converted to dtype, or -1. */
+int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
+
+/* ---- random numbers: Philox4x64-10 ------------------------------------------------------------------------------ */
+
+/* The raw stream of numpy.random.Philox(key=[seed, purpose], counter=[0, 0, step, epoch]). */
+void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n);
+/* A permutation of 0 .. n-1, a function of the seed and the epoch alone. */
+void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n);
+
+/* ---- networks and plans ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    size_t n_in, n_out;
+    fbp_activation_id activation;
+    double alpha;
+} fbp_layer;
+
+typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;
+
+enum { FBP_MAX_STATES = 2, FBP_MAX_HYPERPARAMETERS = 4, FBP_MAX_SCALARS = 8 };
+
+typedef struct {
+    const fbp_kernels *kernels;
+    size_t n_layers;
+    const fbp_layer *layers;
+    fbp_loss_id loss;
+    double loss_parameter;
+    fbp_divisor divisor;                                 /* of the loss: what a batch's sum is divided by */
+    fbp_optimizer_id optimizer;
+    double hyperparameters[FBP_MAX_HYPERPARAMETERS];
+    uint64_t t;                                          /* optimizer steps done */
+    size_t n_parameters;
+    void *parameters;                                    /* (n_parameters,) */
+    void *gradients;                                     /* (n_parameters,); NULL unless a plan stores them */
+    void *state;                                         /* (states, n_parameters) */
+} fbp_network;
+
+typedef enum {
+    FBP_PREDICT,     /* gather, forward, emit */
+    FBP_EVALUATE,    /* gather, forward, loss */
+    FBP_TRAIN,       /* gather, forward, loss, backward with the update fused into it: no gradient is stored */
+    FBP_STORED,      /* gather, forward, loss, backward; update: through the gradient vector */
+    FBP_CUSTOM       /* gather, forward, emit; backward from the caller's dJ/dy; update */
+} fbp_task;
+
+typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 } fbp_parts;
+
+/* The rows of one batch: first .. first + rows of x and y, or the rows that index names there. */
+typedef struct {
+    const fbp_source *x, *y;  /* (n, n_in); (n, n_out), or (n, 1) class labels */
+    const int64_t *index;     /* or NULL */
+    size_t first, rows;
+    void *output;             /* (rows, n_out): where emit writes */
+    const void *d_output;     /* (rows, n_out): dJ/dy of the caller's own loss */
+    void *d_input;            /* (rows, n_in): dJ/dx for it */
+} fbp_batch;
+
+typedef struct fbp_plan fbp_plan;
+
+/* Turns the network and the task into a short array of operations with its workspace, for batches of at most `rows`
+ * rows. labels: y holds class labels. The network must outlive the plan, at the same address. NULL: no memory. */
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels);
+void fbp_plan_free(fbp_plan *plan);
+
+/* Rows of a row block: a larger batch is cut, and partial sums combine in order. Depends on the layers alone. */
+size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);
+
+/* Runs the named parts of a plan on one batch; returns the batch's loss where the plan has one. */
+double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
+
+/* Where a fit stands: all there is to know to go on with it. */
+typedef struct {
+    const fbp_source *x, *y;
+    size_t batch_size;
+    uint64_t seed, first_epoch;  /* the shuffle of epoch e of this fit is that of epoch first_epoch + e */
+    int64_t *order;              /* (n,) the order of the epoch under way, or NULL: as they come */
+    size_t epoch, step;          /* complete epochs; steps done in the one under way */
+    double sum;                  /* of its weighted losses so far */
+    double *losses;              /* (epochs,) */
+} fbp_fit;
+
+/* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step. Returns 0 at once
+ * after a step whose loss was not finite, else 1. */
+int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds);
+
+/* For tests: the n-th allocation from now on fails, once; 0 lets all succeed. */
+void fbp_fail_allocation(size_t n);
+
+#endif

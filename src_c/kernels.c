@@ -1,0 +1,73 @@
+/* The kernels of one instruction set and one element type. This file is compiled once for each pair (setup.py passes
+ * the flags, FASTBP_ISA and REAL_BITS); all in it is static but the one table at its end. */
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "simd.h"
+#include "vmath.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+#define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
+
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+#include "activation.inc"
+#include "gemm.inc"
+#include "loss.inc"
+#include "update.inc"
+#include "dense.inc"
+
+#define VMATH(name)                                                                                      \
+    static void map_##name(const void *x, void *y, size_t n) {                                           \
+        for (size_t i = 0; i < n; i += LANES) {                                                          \
+            const size_t lanes = smaller(n - i, LANES);                                                  \
+            store_n((real *)y + i, v##name(load_n((const real *)x + i, lanes)), lanes);                  \
+        }                                                                                                \
+    }
+#include "vmath.def"
+#undef VMATH
+
+#define VMATH(name) map_##name,
+static void (*const vector_math[])(const void *, void *, size_t) = {
+#include "vmath.def"
+};
+#undef VMATH
+
+#define QUOTE(x) #x
+#define NAME_OF(x) QUOTE(x)
+#define JOIN(isa, bits) fbp_kernels_##isa##_##bits
+#define TABLE_NAME(isa, bits) JOIN(isa, bits)
+
+#define ACTIVATION(name, saved, ...) {apply_##name, chain_##name, saved},
+#define LOSS(name, ...) loss_##name,
+#define ROW_LOSS LOSS
+#define OPTIMIZER(name, ...) update_##name,
+
+extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);
+const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
+    .isa = NAME_OF(FASTBP_ISA),
+    .real_size = sizeof(real),
+    .panel_columns = MAX_VECTORS * LANES,
+    .forward = forward,
+    .softmax = softmax,
+    .output_chain = output_chain,
+    .softmax_chain = softmax_chain,
+    .backward_input = backward_input,
+    .backward_weights = backward_weights,
+    .update = update_all,
+    .softmax_rows = softmax_rows,
+    .losses = {
+#include "losses.def"
+    },
+    .activations = {
+#include "activations.def"
+    },
+    .updates = {
+#include "optimizers.def"
+    },
+    .vector_math = vector_math,
+};

@@ -1,0 +1,204 @@
+/* exp, expm1, log1p, tanh, sigmoid, erf, softplus, sin and cos of a whole vector.
+ *
+ * Each holds for every argument: NaN gives NaN, infinities give limits, tanh(-0) is -0, results underflow gradually.
+ * Branch-free, but for the sine of huge numbers. Where the methods come from, and errors and speed measured on every
+ * instruction set: docs/vector_math.md.
+ */
+#ifndef FASTBP_VMATH_H
+#define FASTBP_VMATH_H
+
+#include "simd.h"
+
+/* clang-format off */
+/* tables: printed by tools/fit_vmath.py */
+#if REAL_BITS == 32
+#define EXP_MAX 89.0f
+#define EXP_MIN -104.0f
+#define LOG2_E 0x1.715476p+0f
+#define LN2_HIGH 0x1.62e4p-1f
+#define LN2_LOW 0x1.7f7d1cp-20f
+#define TANH_MAX 10.0f
+#define ERF_MAX 4.0f
+#define ONE_OVER_PI 0x1.45f306p-2f
+#define SINE_MAX 4096.0f
+#define PI_1 0x1.922p+1f
+#define PI_2 -0x1.2aep-17f
+#define PI_3 -0x1.deap-30f
+#define PI_4 0x1.184698p-43f
+static const real EXPM1_TAIL[] = { /* relative error 0.15 epsilon */
+    0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55568p-5f, 0x1.122cfep-7f, 0x1.6beb12p-10f};
+static const real LOG1P_TAIL[] = { /* relative error 0.29 epsilon */
+    -0x1.ffffd2p-2f, 0x1.554dfp-2f, -0x1.ff26e2p-3f, 0x1.935ca8p-3f, -0x1.3a7a98p-3f, 0x1.b57a08p-4f,
+    -0x1.d863a6p-5f, 0x1.4b08bap-6f, -0x1.b2f66cp-9f};
+static const real ERF_TAIL[] = { /* relative error 0.069 epsilon */
+    0x1.06eba8p-3f, -0x1.45f2fap-1f, 0x1.a4fa5ep-4f, 0x1.39cdc8p-6f, -0x1.505e22p-13f, -0x1.b5p-10f,
+    -0x1.4bc97ep-11f, -0x1.ed6b2ep-14f, -0x1.36957ep-17f};
+static const real SINE_TAIL[] = { /* relative error 0.31 epsilon */
+    -0x1.55554ap-3f, 0x1.110ebp-7f, -0x1.9f690ap-13f, 0x1.5d56dap-19f};
+#else
+#define EXP_MAX 710.0
+#define EXP_MIN -746.0
+#define LOG2_E 0x1.71547652b82fep+0
+#define LN2_HIGH 0x1.62e42fefa38p-1
+#define LN2_LOW 0x1.ef35793c7673p-45
+#define TANH_MAX 20.0
+#define ERF_MAX 6.0
+#define ONE_OVER_PI 0x1.45f306dc9c883p-2
+#define SINE_MAX 0x1p+20
+#define PI_1 0x1.921fb544p+1
+#define PI_2 0x1.0b4611a6p-33
+#define PI_3 0x1.3198a2ep-68
+#define PI_4 0x1.b839a252049c1p-103
+static const real EXPM1_TAIL[] = { /* relative error 0.12 epsilon */
+    0x1.0000000000005p-1, 0x1.5555555555537p-3, 0x1.5555555551e98p-5, 0x1.1111111119a0ep-7,
+    0x1.6c16c17ffee9bp-10, 0x1.a01a017274057p-13, 0x1.a019a3d270b44p-16, 0x1.71de8b2ec4631p-19,
+    0x1.28a59fe235adfp-22, 0x1.ae6bba786feb2p-26};
+static const real LOG1P_TAIL[] = { /* relative error 0.41 epsilon */
+    -0x1.fffffffffff9fp-2, 0x1.555555555102bp-2, -0x1.fffffffdd3c9cp-3, 0x1.99999951e63e4p-3,
+    -0x1.55554fbd2ae28p-3, 0x1.2491fecd4147fp-3, -0x1.fffa8b1898a77p-4, 0x1.c6f6a45d5b55p-4,
+    -0x1.98d286e7a9423p-4, 0x1.712dc43ea4989p-4, -0x1.4b01a64941548p-4, 0x1.202d074991adbp-4,
+    -0x1.d70e93fbebe96p-5, 0x1.5a85f38568394p-5, -0x1.b62cb1fac1e0ep-6, 0x1.c577131dff39dp-7,
+    -0x1.6b46888179fafp-8, 0x1.a25139fde4ec8p-10, -0x1.31efcdd440af5p-12, 0x1.a8f879f791921p-16};
+static const real ERF_TAIL[] = { /* relative error 0.13 epsilon */
+    0x1.06eba8214db68p-3, -0x1.45f306dc9c8d9p-1, 0x1.a4f4e2a1a9b46p-4, 0x1.396685908d34dp-6,
+    -0x1.b6b6a1cac92acp-13, -0x1.bca691dfe2addp-10, -0x1.35663bdfd8841p-11, -0x1.b29af742d9c63p-16,
+    0x1.0e32f6ee8b468p-14, 0x1.f0329a922c73p-16, 0x1.a96e114ac6694p-19, -0x1.a47e9ec184e47p-19,
+    -0x1.116c3b42307ep-19, -0x1.325831be91af4p-21, -0x1.91e00be4b85c8p-27, 0x1.1a58d5dac7695p-24,
+    0x1.291941173f8fap-25, 0x1.72305cd7d2bb3p-27, 0x1.44719e17c0bc9p-29, 0x1.9d847b5793d71p-32,
+    0x1.7a6954d7de86p-35, 0x1.d9852aff72aaep-39, 0x1.6ba952e5bf492p-43, 0x1.02dd272a75222p-48};
+static const real SINE_TAIL[] = { /* relative error 0.044 epsilon */
+    -0x1.5555555555555p-3, 0x1.11111111110b5p-7, -0x1.a01a01a013d7cp-13, 0x1.71de3a523949bp-19,
+    -0x1.ae6454a6d7a09p-26, 0x1.6123c1dbdb9cap-33, -0x1.ae40aa3df829fp-41, 0x1.87e6d9d69731fp-49};
+#endif
+/* end of tables */
+/* clang-format on */
+
+/* sum of c[i] x^i. Horner's rule in x^2 over pairs of terms: half as deep as in x. */
+#define POLYNOMIAL(x, c) polynomial(x, c, (int)(sizeof(c) / sizeof(*(c))))
+
+static inline vec polynomial(vec x, const real *c, int n) {
+    vec x2 = x * x, sum = n % 2 ? splat(c[n - 1]) : fmadd(splat(c[n - 1]), x, splat(c[n - 2]));
+#pragma GCC unroll 16
+    for (int i = (n - 1) / 2 * 2 - 2; i >= 0; i -= 2) sum = fmadd(sum, x2, fmadd(splat(c[i + 1]), x, splat(c[i])));
+    return sum;
+}
+
+/* A number this large has no bits for a fraction: x + ROUNDER holds the whole number nearest to x in its low bits, and
+ * minus ROUNDER that number is left. |x| < 2^(MANTISSA_BITS - 1). */
+#define ROUNDER ((real)((ireal)3 << (MANTISSA_BITS - 1)))
+
+/* x = n ln 2 + r, n whole, |r| <= ln(2) / 2: returns expm1(r), so that exp(x) = 2^n (1 + that).
+ * *shifted is n + rounder, for exponent_field. The product n LN2_HIGH is exact. */
+static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
+    *shifted = fmadd(x, splat(LOG2_E), splat(rounder));
+    vec n = *shifted - rounder;
+    vec r = fmadd(n, splat(-LN2_LOW), fmadd(n, splat(-LN2_HIGH), x));
+    return fmadd(r * r, POLYNOMIAL(r, EXPM1_TAIL), r);
+}
+
+/* With rounder = SCALE_BY(k): 2^(n + k), which must be a normal number. */
+#define SCALE_BY(k) (ROUNDER + EXPONENT_BIAS + (k))
+
+static inline vec exponent_field(uvec shifted) { return from_bits(shifted << MANTISSA_BITS); }
+
+/* Rounded once, also where the result is subnormal: 2^n is one instruction, or a product of two normal powers. */
+static inline vec vexp(vec x) {
+    const real rounder = ROUNDER + 2 * EXPONENT_BIAS;
+    vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(EXP_MAX), x)), rounder, &shifted);
+#if defined(__AVX512F__)
+    return INTRINSIC(_mm512_scalef)(1 + p, shifted - rounder);
+#else
+    uvec half = bits(shifted) >> 1;
+    return (1 + p) * exponent_field(half) * exponent_field(bits(shifted) - half);
+#endif
+}
+
+/* expm1(x) / 2 = 2^(n - 1) (1 + p) - 1/2: 2^(n - 1) does not overflow. For -MANTISSA_BITS <= x <= EXP_MAX. */
+static inline vec half_expm1(vec x) {
+    vec shifted, p = expm1_reduced(x, SCALE_BY(-1), &shifted);
+    vec scale = exponent_field(bits(shifted));
+    return fmadd(scale, p, scale - REAL(0.5));
+}
+
+static inline vec vexpm1(vec x) {
+    return vcopysign(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
+}
+
+/* 1 / (1 + exp(-x)) = e / (e + c) with e = c exp(x); this c keeps e normal where the quotient is not. */
+static inline vec vsigmoid(vec x) {
+    enum { C = EXPONENT_BIAS / 2 };
+    vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x)), SCALE_BY(C), &shifted);
+    vec scale = exponent_field(bits(shifted)), e = fmadd(scale, p, scale);
+    return e / (e + exponent_field(bits(splat(SCALE_BY(C)))));
+}
+
+/* With w = expm1(2|x|) / 2, tanh|x| = w / (w + 1). */
+static inline vec vtanh(vec x) {
+    vec w = half_expm1(2 * vmin(splat(TANH_MAX), vabs(x)));
+    return vcopysign(w / (w + 1), x);
+}
+
+/* erf|x| = 1 - erfc|x| = -expm1(a + a p(a)), a = -|x|: log(erfc(|x|)) / a is smooth down to 0. */
+static inline vec verf(vec x) {
+    vec a = vmax(splat(-ERF_MAX), -vabs(x));
+    vec y = fmadd(a, POLYNOMIAL(a, ERF_TAIL), a);
+    return vcopysign(2 * half_expm1(y), x);
+}
+
+/* log1p(f) = f + f^2 p(f) for 0 <= f <= 1. */
+static inline vec log1p_reduced(vec f) { return fmadd(f * f, POLYNOMIAL(f, LOG1P_TAIL), f); }
+
+/* log1p(x) for 0 <= x < 2^EXPONENT_BIAS. 1 + x = 2^k (1 + f), 0 <= f < 1, and f = 2^-k x + (2^-k - 1) keeps the bits
+ * that 1 + x loses. */
+static inline vec log1p_positive(vec x) {
+    uvec field = bits(1 + x) >> MANTISSA_BITS; /* k + EXPONENT_BIAS */
+    vec k = from_bits(field | bits(splat(ROUNDER))) - (ROUNDER + EXPONENT_BIAS);
+    vec scale = exponent_field(2 * EXPONENT_BIAS - field);
+    vec log1p_f = log1p_reduced(fmadd(x, scale, scale - 1));
+    return fmadd(k, splat(LN2_HIGH), fmadd(k, splat(LN2_LOW), log1p_f));
+}
+
+/* log1p(x) = -log1p(-x / (1 + x)) has no cancellation where x < 0; log1p(x) = log(x / 4) + log(4) where x is large. */
+static inline vec vlog1p(vec x) {
+    const vec large = splat(REAL(0x1p100));
+    vec a = select(x < 0, -x / (1 + x), x);
+    vec y = log1p_positive(select(a > large, a * REAL(0.25), a));
+    y = select(a > large, y + 2 * (LN2_HIGH + LN2_LOW), y);
+    return select(x < -1, splat(NAN), vcopysign(select(a < INFINITY, y, a), x));
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)) */
+static inline vec vsoftplus(vec x) { return vmax(splat(0), x) + log1p_reduced(vexp(-vabs(x))); }
+
+/* x = q pi + r with q a whole number, or with half = 1/2 a whole number and a half; |r| <= pi / 2.
+ * Returns (-1)^(q + half) sin(r). pi comes in four parts: up to SINE_MAX the products with three of them are exact. */
+static inline vec sine(vec x, real half) {
+    vec q = (fmadd(x, splat(ONE_OVER_PI), splat(-half)) + ROUNDER) - ROUNDER + half;
+    vec r = fmadd(q, splat(-PI_1), x);
+    r = fmadd(q, splat(-PI_2), r);
+    r = fmadd(q, splat(-PI_3), r);
+    r = fmadd(q, splat(-PI_4), r);
+    vec r2 = r * r, y = fmadd(r * r2, POLYNOMIAL(r2, SINE_TAIL), r);
+    return from_bits(bits(y) ^ (bits((q + half) + ROUNDER) << (REAL_BITS - 1)));
+}
+
+/* The lanes of y where |x| > SINE_MAX from libm; only they, so that no element depends on its neighbours. */
+static inline vec huge_lanes(vec y, vec x, real (*libm)(real)) {
+    ivec huge = vabs(x) > SINE_MAX;
+    if (any(huge))
+        for (int i = 0; i < LANES; i++)
+            if (huge[i]) y[i] = libm(x[i]);
+    return y;
+}
+
+#if REAL_BITS == 32
+#define LIBM(name) name##f
+#else
+#define LIBM(name) name
+#endif
+
+static inline vec vsin(vec x) { return huge_lanes(select(x == 0, x, sine(x, 0)), x, LIBM(sin)); }
+
+static inline vec vcos(vec x) { return huge_lanes(sine(x, REAL(0.5)), x, LIBM(cos)); }
+
+#endif

@@ -1,0 +1,45 @@
+"""What tests share: both engines, every instruction set, and a network as a value that can be compared."""
+
+import hypothesis
+import numpy as np
+import pytest
+
+import fastbp
+import fastbp.reference
+from fastbp import _core
+
+hypothesis.settings.register_profile("fastbp", deadline=None)
+hypothesis.settings.load_profile("fastbp")
+
+
+@pytest.fixture(params=[fastbp.Network, fastbp.reference.Network], ids=["native", "numpy"])
+def network_class(request):
+    """`Network` over one engine, then over the other."""
+    return request.param
+
+
+@pytest.fixture(params=_core.available_isas())
+def isa(request):
+    """Every instruction set that this machine runs, in use while the test lasts."""
+    before = _core.isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
+
+
+@pytest.fixture
+def rng():
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def state_of():
+    """All that training changes in a network, as a value."""
+
+    def state_of(net):
+        state = net.__getstate__()
+        parameters, optimizer_state, t = state["numbers"]
+        return parameters.tobytes(), optimizer_state.tobytes(), t, repr(net), net.history.to_dict()
+
+    return state_of

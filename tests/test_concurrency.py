@@ -1,0 +1,285 @@
+"""Ctrl-C, threads, and calls from within a fit."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import BusyError, fitting
+
+
+@pytest.fixture
+def data(rng):
+    return rng.normal(size=(60, 4)), rng.normal(size=(60, 2))
+
+
+CHANGES = {
+    "fit": lambda net, X, y: net.fit(X, y),
+    "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
+    "loss_and_gradients": lambda net, X, y: net.loss_and_gradients(X, y),
+    "forward": lambda net, X, y: net.forward(X),
+    "reset": lambda net, X, y: net.reset(),
+    "setting the optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
+}
+READS = {
+    "predict": lambda net, X, y: net.predict(X),
+    "predict one row": lambda net, X, y: net.predict(X[0]),
+    "predict_classes": lambda net, X, y: net.predict_classes(X),
+    "evaluate": lambda net, X, y: net.evaluate(X, y),
+    "clone": lambda net, X, y: net.clone(),
+}
+
+
+@pytest.fixture
+def net(network_class):
+    return network_class([4, 8, 2], loss="binary_cross_entropy", seed=0)
+
+
+@pytest.fixture
+def targets(data):
+    return (data[1] > 0).astype(int)
+
+
+@pytest.fixture
+def between_slices(monkeypatch):
+    """Let a function of yours run once, in the middle of the next fit, after its first epoch."""
+
+    def between_slices(call):
+        advance, pending = fitting.Fit._advance, [call]
+
+        def advance_and_call(fit):
+            advance(fit)
+            if pending:
+                pending.pop()()
+
+        monkeypatch.setattr(fitting.Fit, "_advance", advance_and_call)
+        monkeypatch.setattr(
+            fitting, "SNAPSHOT_INTERVAL", 0.0
+        )  # after each of which the fit is back in Python
+        monkeypatch.setattr(fitting, "SNAPSHOT_SHARE", 1e9)
+
+    return between_slices
+
+
+def in_thread(call):
+    """Return what the call returns, or raise what it raises, in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+# ---- calls during a fit ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", (CHANGES | READS).values(), ids=(CHANGES | READS).keys())
+def test_other_threads_are_refused_during_a_fit(net, data, targets, between_slices, call):
+    refused = []
+
+    def from_another_thread():
+        with pytest.raises(BusyError, match="fit") as caught:
+            in_thread(lambda: call(net, data[0], targets))
+        refused.append(caught.value)
+
+    between_slices(from_another_thread)
+    twin = net.clone()
+    net.fit(data[0], targets, epochs=3)
+    assert isinstance(refused[0], RuntimeError)
+    twin.fit(data[0], targets, epochs=3)
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+    in_thread(lambda: call(net, data[0], targets))  # and let in afterwards
+
+
+@pytest.mark.parametrize("call", CHANGES.values(), ids=CHANGES.keys())
+def test_changes_by_the_same_thread_are_refused_during_a_fit(net, data, targets, between_slices, call):
+    between_slices(lambda: call(net, data[0], targets))
+    with pytest.raises(BusyError, match="while fit of this network"):
+        net.fit(data[0], targets, epochs=3)
+    net.fit(data[0], targets)
+
+
+@pytest.mark.parametrize("call", READS.values(), ids=READS.keys())
+def test_the_same_thread_may_read_during_a_fit(net, data, targets, between_slices, call):
+    twin, results = net.clone(), []
+    between_slices(lambda: results.append(call(net, data[0], targets)))
+    net.fit(data[0], targets, epochs=3)
+    twin.fit(data[0], targets, epochs=3)
+    assert len(results) == 1
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+
+
+@pytest.mark.parametrize("call", CHANGES.values(), ids=CHANGES.keys())
+def test_changes_are_refused_while_another_thread_predicts(net, data, targets, monkeypatch, call):
+    inside, go_on = threading.Event(), threading.Event()
+    predict = fastbp.metrics.predict
+
+    def slow_predict(*args):
+        inside.set()
+        assert go_on.wait(10)
+        predict(*args)
+
+    monkeypatch.setattr(fastbp.metrics, "predict", slow_predict)
+    with ThreadPoolExecutor(1) as pool:
+        prediction = pool.submit(net.predict, data[0])
+        assert inside.wait(10)
+        try:
+            with pytest.raises(BusyError, match="reads this network"):
+                call(net, data[0], targets)
+        finally:
+            go_on.set()
+        assert prediction.result().shape == (60, 2)
+    monkeypatch.undo()
+    call(net, data[0], targets)
+
+
+FAILURES = {"KeyboardInterrupt": KeyboardInterrupt, "ValueError": ValueError, "SystemExit": SystemExit}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failure_lets_everybody_in_again(net, data, targets, between_slices, failure):
+    def fail():
+        raise failure
+
+    between_slices(fail)
+    with pytest.raises(failure):
+        net.fit(data[0], targets, epochs=3)
+    in_thread(lambda: net.predict(data[0]))
+    in_thread(lambda: net.fit(data[0], targets))
+
+
+@pytest.mark.parametrize("call", [*CHANGES, *READS])
+def test_wrong_arguments_leave_nobody_locked_out(net, data, call):
+    if call in ("reset", "setting the optimizer", "clone"):
+        return
+    with pytest.raises(ValueError, match="X"):
+        (CHANGES | READS)[call](net, data[0][:, :3], data[1])
+    in_thread(net.reset)
+
+
+# ---- work side by side -------------------------------------------------------------------------------------
+
+
+def test_concurrent_predictions(net, rng):
+    parts = [rng.normal(size=(n, 4)) for n in (1, 50, 3000, 7, 20_000, 300)] * 5
+    serial = [net.predict(X) for X in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for expected, got in zip(serial, pool.map(net.predict, parts), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_two_networks_train_side_by_side(network_class, data):
+    def train(seed):
+        return network_class([4, 8, 2], seed=seed).fit(*data, epochs=30).loss
+
+    serial = [train(seed) for seed in range(4)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(train, range(4))) == serial
+
+
+def test_a_clone_may_predict_during_the_fit(net, data, targets, between_slices):
+    twin = net.clone()
+    between_slices(lambda: in_thread(lambda: twin.predict(data[0])))
+    net.fit(data[0], targets)
+
+
+# ---- Ctrl-C ------------------------------------------------------------------------------------------------
+
+
+def interrupt(call, after):
+    """Press Ctrl-C some seconds into the call; return the seconds until it raised."""
+    pressed = []
+
+    def press():
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, press)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        return time.perf_counter() - pressed[0]
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+FOREVER = 10**7
+
+
+def test_ctrl_c_raises_within_a_tenth_of_a_second(data):
+    net = fastbp.Network([4, 8, 2], seed=0)
+    delays = [interrupt(lambda: net.fit(*data, epochs=FOREVER), after=0.1) for _ in range(3)]
+    assert sorted(delays)[1] < 0.1
+
+
+def test_ctrl_c_while_looking_for_nan_and_while_predicting(network_class):
+    """Both go through the data in slices: this takes seconds in all."""
+    net = network_class([64, 64, 64], seed=0)
+    X = np.lib.stride_tricks.as_strided(np.ones(64, np.float32), (10**7, 64), (0, 4))
+    assert interrupt(lambda: net.evaluate(X, X), after=0.1) < 0.5
+    net.reset()
+
+
+def test_ctrl_c_leaves_the_network_at_the_end_of_a_step(data):
+    """Replaying as many steps gives the same bits."""
+    X, y = data
+    net, twin = (fastbp.Network([4, 8, 2], seed=0) for _ in range(2))
+    interrupt(lambda: net.fit(X, y, epochs=FOREVER, batch_size=25, shuffle=False), after=0.1)
+    epochs, steps = divmod(net._engine.t, 3)
+    assert len(net.history) == epochs > 0
+    assert net.history.stopped == "interrupted"
+    losses = twin.fit(X, y, epochs=epochs, batch_size=25, shuffle=False).loss
+    assert losses == net.history.loss
+    for rows in (slice(0, 25), slice(25, 50))[:steps]:
+        twin.train_on_batch(X[rows], y[rows])
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+    np.testing.assert_array_equal(net._engine.state, twin._engine.state)
+    net.fit(X, y, epochs=2)
+    assert len(net.history) == epochs + 2
+
+
+SHORT_CALLS = {
+    "fit": lambda net, X, y: net.fit(X, y),
+    "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
+    "predict": lambda net, X, y: net.predict(X),
+}
+
+
+@pytest.fixture
+def alarm():
+    """Make `signal.setitimer` press Ctrl-C."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("call", SHORT_CALLS.values(), ids=SHORT_CALLS.keys())
+def test_ctrl_c_at_any_moment_locks_nobody_out(data, rng, call):
+    """Calls are short, and Ctrl-C comes early: it often meets the instructions around the work."""
+    X, y = (part[:8].astype(np.float32) for part in data)
+    net = fastbp.Network([4, 8, 2], seed=0)
+    for delay in rng.uniform(1e-6, 2e-4, size=1000):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            for _ in range(3):
+                call(net, X, y)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            pass
+        net.forward(X)  # BusyError, if a lock were left
+        if call is SHORT_CALLS["fit"]:
+            assert net._engine.t == len(net.history)
+
+
+def test_ctrl_c_in_the_reference_leaves_a_usable_network(data):
+    """A step in NumPy can be broken off anywhere, but what is left is finite."""
+    net = fastbp.reference.Network([4, 8, 2], seed=0)
+    interrupt(lambda: net.fit(*data, epochs=FOREVER), after=0.1)
+    assert np.isfinite(net.parameters).all()
+    net.fit(*data)

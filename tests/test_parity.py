@@ -1,0 +1,183 @@
+"""The native engine against the NumPy reference, driven by the tables of both."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastbp
+from fastbp import _core, activations, losses, reference
+
+ISAS = _core.available_isas()
+DTYPES = ("float32", "float64")
+STEPS, BATCH, EPOCHS = 50, 7, 10
+
+# the layer sizes between which the activation under test stands: odd ones, and widths of one unit
+NETS = ((3, 5, 2), (7, 17, 4, 3), (1, 33, 1))
+
+OPTIMIZERS = {
+    "sgd": fastbp.SGD(0.01),
+    "momentum": fastbp.SGD(0.02, momentum=0.9),
+    "nesterov": fastbp.SGD(0.02, momentum=0.9, nesterov=True),
+    "adam": fastbp.Adam(0.01),
+}
+
+HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
+CASES = [
+    (activation, loss) for activation in HIDDEN for loss in losses.LOSSES
+] + [("softmax", loss) for loss in losses.LOSSES if loss != "binary_cross_entropy"]
+
+
+def test_both_engines_have_the_same_rows():
+    assert [name for name, _, _ in _core.ACTIVATIONS] == list(reference.ACTIVATIONS)
+    assert {name for name, _, _ in _core.LOSSES} == set(losses.LOSSES)
+    assert {name: joined for name, joined, _ in _core.LOSSES if joined != "none"} == losses.JOINT
+    assert dict(_core.OPTIMIZERS) == {name: states for name, (states, _) in reference.OPTIMIZERS.items()}
+    assert set(OPTIMIZERS) == set(reference.OPTIMIZERS)
+
+
+def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
+    """A network with the activation in its hidden layers, and at the output where the loss allows it."""
+    output = activation if losses.allowed(losses.get(loss), activations.get(activation)) else None
+    hidden = "tanh" if activation == "softmax" else activation
+    return network_class(
+        list(sizes), activation=hidden, output_activation=output, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed
+    )
+
+
+def data_for(sizes, loss, rows=STEPS // EPOCHS * BATCH, seed=0):
+    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
+    if loss == "cross_entropy":
+        return X, rng.integers(0, sizes[-1], rows)
+    return X, rng.random((rows, sizes[-1])).astype(np.float32)
+
+
+def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None):
+    net = make(network_class, sizes, activation, loss, optimizer, dtype)
+    if start is not None:
+        net.parameters[:] = start
+    history = net.fit(*data_for(sizes, loss), epochs=EPOCHS, batch_size=BATCH)
+    return net.parameters.astype(np.float64), np.array(history.loss)
+
+
+@cache
+def reference_result(sizes, activation, loss, optimizer, dtype):
+    """What NumPy gets, from the float32 initial weights whatever the dtype."""
+    start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
+    return trained(reference.Network, sizes, activation, loss, optimizer, dtype, start)
+
+
+def assert_parity(sizes, activation, loss, optimizer, dtype):
+    """Weights and losses: float64 within 1e-9, float32 no further from float64 than 4 times NumPy's float32."""
+    start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
+    native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
+    truth = reference_result(sizes, activation, loss, optimizer, "float64")
+    numpy = reference_result(sizes, activation, loss, optimizer, "float32")
+    for got, exact, numpy_float32 in zip(native, truth, numpy, strict=True):
+        scale = np.abs(exact).max()
+        if dtype == "float64":
+            bound = 1e-9 * scale
+        else:  # below one rounding of the largest number NumPy's error is luck
+            bound = 4 * max(np.abs(numpy_float32 - exact).max(), np.finfo(np.float32).eps * scale)
+        assert np.abs(got - exact).max() <= bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("activation", "loss"), CASES)
+def test_every_activation_and_loss(activation, loss, dtype, isa):
+    for sizes in NETS:
+        assert_parity(sizes, activation, loss, OPTIMIZERS["sgd"], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", OPTIMIZERS)
+def test_every_optimizer(row, dtype, isa):
+    assert OPTIMIZERS[row].row == row
+    assert_parity(NETS[1], "tanh", "mse", OPTIMIZERS[row], dtype)
+
+
+SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
+
+
+@settings(max_examples=150)
+@given(
+    sizes=st.lists(SIZES, min_size=2, max_size=5),
+    case=st.sampled_from(CASES),
+    row=st.sampled_from(sorted(OPTIMIZERS)),
+    batch_size=st.integers(1, 70),
+    rows=st.integers(1, 140),
+    shuffle=st.booleans(),
+    isa=st.sampled_from(ISAS),
+)
+def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
+    before = _core.isa()
+    _core.set_isa(isa)
+    try:
+        gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
+        nets = [make(c, sizes, *case, gentle, "float64") for c in (fastbp.Network, reference.Network)]
+    finally:
+        _core.set_isa(before)
+    X, y = data_for(sizes, case[1], rows)
+    losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
+    native, numpy = nets
+    np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=1e-9 * np.abs(numpy.parameters).max())
+    np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", losses.LOSSES)
+def test_more_rows_than_a_row_block(loss, dtype, isa):
+    """Partial losses and gradients of row blocks add up, in training and outside of it."""
+    sizes = (5, 7, 3)
+    X, y = data_for(sizes, loss, rows=4096 + 4096 + 33)
+    nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in (fastbp.Network, reference.Network)]
+    tolerance = 1e-10 if dtype == "float64" else 1e-4
+    native, numpy = nets
+    for net in nets:
+        net.fit(X, y, epochs=3, batch_size=None)
+    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=tolerance, atol=tolerance)
+    for net in nets:
+        net.loss_and_gradients(X, y)
+    scale = np.abs(numpy.gradients).max()
+    np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=tolerance, atol=tolerance * scale)
+    assert native.evaluate(X, y)["loss"] == pytest.approx(numpy.evaluate(X, y)["loss"], rel=tolerance)
+    np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("output", ["identity", "gelu", "softmax"])
+@pytest.mark.parametrize("rows", [1, 13, 5000])
+def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
+    """forward, backward from any dJ/dy, step: the same as NumPy, dJ/dX included."""
+    X = rng.standard_normal((rows, 7))
+    d_output = rng.standard_normal((rows, 4)) / rows
+    results = []
+    for network_class in (fastbp.Network, reference.Network):
+        net = network_class([7, 16, 17, 4], activation="silu", output_activation=output, dtype=dtype, seed=1)
+        h = net.forward(X)
+        d_input = net.backward(d_output)
+        gradients = net.gradients.copy()
+        net.step()
+        results.append((h, d_input, gradients, net.parameters))
+    tolerance = 1e-10 if dtype == "float64" else 2e-4
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("joined", sorted(losses.JOINT))
+def test_extreme_logits(joined, dtype, isa):
+    """With logits of +-1e4 the loss is exact and the gradient finite: nothing is the logarithm of a rounded 0."""
+    targets = {"cross_entropy": np.array([0, 1]), "binary_cross_entropy": np.array([[1.0, 0.0], [0.0, 0.0]])}
+    exact = {"cross_entropy": (0 + 2e4) / 2, "binary_cross_entropy": (0 + 0 + 1e4 + 0) / 4}
+    net = fastbp.Network([1, 2], loss=joined, dtype=dtype, seed=0)
+    net.parameters[:] = [1e4, -1e4, 0, 0]
+    loss, gradients = net.loss_and_gradients([[1.0], [1.0]], targets[joined])
+    assert loss == exact[joined]
+    assert np.isfinite(gradients).all()

@@ -1,0 +1,202 @@
+"""Fit the coefficients of src_c/vmath.h and print its tables, or check that the header holds them.
+
+Every polynomial is minimax in the relative error of the function that it serves: the exchange algorithm of Remez
+(E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), run in 60 decimal digits on a fine grid. The
+error printed beside a table is what is left once its coefficients are rounded, in units of the width's epsilon.
+
+    python tools/fit_vmath.py             print the tables (under a minute)
+    python tools/fit_vmath.py --check     exit status 1 if the header's differ
+"""
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mpmath import mp, mpf
+
+HEADER = Path(__file__).resolve().parents[1] / "src_c" / "vmath.h"
+BEGIN, END = "/* tables: printed by tools/fit_vmath.py */\n", "/* end of tables */\n"
+
+mp.dps = 60
+
+Function = Callable[[mpf], mpf]
+
+
+class Width(NamedTuple):
+    """A floating-point format."""
+
+    bits: int
+    precision: int
+    max_exponent: int  # of the largest finite number, which is just below 2^(max_exponent + 1)
+    suffix: str
+
+    def literal(self, x: mpf) -> str:
+        """Return x rounded to nearest: hexadecimal, or decimal where it is whole."""
+        x = rounded(x, self.precision)
+        if x == int(x) and abs(x) < 10_000:
+            return f"{int(x)}.0{self.suffix}"
+        mantissa, exponent = float(x).hex().split("p")
+        return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}{self.suffix}"
+
+
+WIDTHS = (Width(32, 24, 127, "f"), Width(64, 53, 1023, ""))
+
+
+class Table(NamedTuple):
+    """A polynomial p(u(x)) that stands for f(x) on [a, b]; weight(x) |f(x) - p| is the relative error it causes."""
+
+    name: str
+    f: Function
+    weight: Function
+    interval: Callable[[Width], tuple[mpf, mpf]]
+    degrees: dict[int, int]  # by the bits of the width
+    u: Function = mpf
+
+
+def erf_exponent(x: mpf) -> mpf:
+    """Return y of erf(x) = 1 - exp(-y)."""
+    return -mp.log(mp.erfc(x))
+
+
+def erf_max(width: Width) -> mpf:
+    """Return a whole number from which on erf rounds to 1."""
+    return mp.ceil(mp.findroot(lambda x: mp.log(mp.erfc(x) * 2 ** (width.precision + 1)), 5))
+
+
+TABLES = (
+    Table(
+        "EXPM1_TAIL",  # expm1(r) = r + r^2 p(r)
+        lambda r: (mp.expm1(r) - r) / r**2,
+        lambda r: abs(r**2 / mp.expm1(r)),
+        lambda _: (-mp.ln2 * mpf("0.505"), mp.ln2 * mpf("0.505")),
+        {32: 4, 64: 9},
+    ),
+    Table(
+        "LOG1P_TAIL",  # log1p(f) = f + f^2 p(f)
+        lambda f: (mp.log1p(f) - f) / f**2,
+        lambda f: f**2 / mp.log1p(f),
+        lambda _: (mpf(0), mpf(1)),
+        {32: 8, 64: 19},
+    ),
+    Table(
+        "ERF_TAIL",  # erf(x) = -expm1(u + u p(u)), u = -x
+        lambda x: erf_exponent(x) / x - 1,
+        lambda x: x / mp.expm1(erf_exponent(x)),
+        lambda width: (mpf(0), erf_max(width)),
+        {32: 8, 64: 23},
+        lambda x: -x,
+    ),
+    Table(
+        "SINE_TAIL",  # sin(r) = r + r^3 p(r^2)
+        lambda r: (mp.sin(r) - r) / r**3,
+        lambda r: r**3 / mp.sin(r),
+        lambda _: (mpf(0), mp.pi * mpf("0.505")),
+        {32: 3, 64: 7},
+        lambda r: r**2,
+    ),
+)
+
+
+def rounded(x: mpf, precision: int) -> mpf:
+    """Round to `precision` significant bits, ties to even."""
+    with mp.workprec(precision):
+        return +x
+
+
+def remez(f: list[mpf], weights: list[mpf], u: list[mpf], degree: int) -> list[mpf]:
+    """Minimise max weight |f - p(u)| over a grid; return the coefficients of p, constant first."""
+    n = degree + 2
+    extrema = [round((k + 0.5) * len(f) / n) for k in range(n)]
+    while True:
+        rows = [[u[i] ** k for k in range(n - 1)] + [(-1) ** row / weights[i]] for row, i in enumerate(extrema)]
+        *coefficients, level = mp.lu_solve(mp.matrix(rows), mp.matrix([f[i] for i in extrema]))
+        errors = [w * (y - mp.polyval(coefficients[::-1], v)) for w, y, v in zip(weights, f, u, strict=True)]
+        if max(map(abs, errors)) < abs(level) * mpf("1.001"):
+            return coefficients
+        extrema = alternating_extrema(errors, n)
+
+
+def alternating_extrema(errors: list[mpf], n: int) -> list[int]:
+    """Return the indices of n extrema of alternating sign, the largest among them."""
+    extrema: list[int] = []
+    for i, error in enumerate(errors):
+        if not extrema or error * errors[extrema[-1]] < 0:
+            extrema.append(i)
+        elif abs(error) > abs(errors[extrema[-1]]):
+            extrema[-1] = i
+    while len(extrema) > n:
+        del extrema[0 if abs(errors[extrema[0]]) < abs(errors[extrema[-1]]) else -1]
+    if len(extrema) < n:
+        raise ArithmeticError(f"the error has {len(extrema)} alternating extrema, expected {n}")
+    return extrema
+
+
+def polynomial(table: Table, width: Width) -> str:
+    """Return the C array of a table. Each coefficient is rounded before the next ones are fitted, to make up for it."""
+    a, b = table.interval(width)
+    degree, n = table.degrees[width.bits], 60 * (table.degrees[width.bits] + 2)
+    grid = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (i + mpf(1) / 3) / n) for i in range(n)]
+    f, weights, u = ([function(x) for x in grid] for function in (table.f, table.weight, table.u))
+    coefficients: list[mpf] = []
+    for remaining in range(degree, -1, -1):
+        first = rounded(remez(f, weights, u, remaining)[0], width.precision)
+        coefficients.append(first)
+        f = [(y - first) / v for y, v in zip(f, u, strict=True)]
+        weights = [w * abs(v) for w, v in zip(weights, u, strict=True)]
+    error = max(w * abs(y) for w, y in zip(weights, f, strict=True)) * 2 ** (width.precision - 1)
+    values = textwrap.fill(", ".join(map(width.literal, coefficients)), 106)
+    return (
+        f"static const real {table.name}[] = {{ /* relative error {mp.nstr(error, 2)} epsilon */\n"
+        + textwrap.indent(values, "    ")
+        + "};"
+    )
+
+
+def constants(width: Width) -> Iterator[tuple[str, mpf]]:
+    """Yield the scalars. A number in parts leaves each but the last short, so that small whole multiples are exact."""
+    overflow, smallest = mpf(2) ** (width.max_exponent + 1), mpf(2) ** (2 - width.max_exponent - width.precision)
+    yield "EXP_MAX", mp.ceil(mp.log(overflow))
+    yield "EXP_MIN", mp.floor(mp.log(smallest / 2))
+    yield "LOG2_E", 1 / mp.ln2
+    ln2_high = rounded(mp.ln2, width.precision - (width.max_exponent + width.precision).bit_length())
+    yield "LN2_HIGH", ln2_high
+    yield "LN2_LOW", mp.ln2 - ln2_high
+    yield "TANH_MAX", mp.ceil(mp.atanh(1 - mpf(2) ** -(width.precision + 1)))
+    yield "ERF_MAX", erf_max(width)
+    yield "ONE_OVER_PI", 1 / mp.pi
+    part, rest = {32: 12, 64: 33}[width.bits], +mp.pi
+    yield "SINE_MAX", mpf(2) ** (width.precision - part)
+    for i in range(1, 4):
+        yield f"PI_{i}", rounded(rest, part)
+        rest -= rounded(rest, part)
+    yield "PI_4", rest
+
+
+def tables() -> str:
+    """Return the text between the header's two markers."""
+    lines = []
+    for width in WIDTHS:
+        lines += ["#if REAL_BITS == 32" if width.bits == 32 else "#else"]
+        lines += [f"#define {name} {width.literal(value)}" for name, value in constants(width)]
+        lines += [polynomial(table, width) for table in TABLES]
+    return "\n".join([*lines, "#endif\n"])
+
+
+def main() -> int:
+    """Print the tables, or compare them."""
+    parser = argparse.ArgumentParser(description="Fit the coefficients of src_c/vmath.h.")
+    parser.add_argument("--check", action="store_true", help="compare with the header instead of printing")
+    if not parser.parse_args().check:
+        print(tables(), end="")
+        return 0
+    header = HEADER.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    same = header == tables()
+    print(f"{HEADER.name} {'holds' if same else 'does not hold'} the fitted coefficients")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
