@@ -63,9 +63,10 @@ if os.environ.get("FASTBP_ISA"):
 
 
 cdef fbp_dtype dtype_id(object dtype) except *:
-    if dtype == np.float32:
+    name = np.dtype(dtype)
+    if name == np.float32:
         return FBP_FLOAT32
-    if dtype == np.float64:
+    if name == np.float64:
         return FBP_FLOAT64
     raise DTypeError(f"dtype is {dtype}, expected float32 or float64")
 

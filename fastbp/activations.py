@@ -61,13 +61,11 @@ class Activation:
         DTypeError, ShapeError
             x holds no such numbers, or `out` does not fit.
         """
-        y: NDArray[np.floating[Any]] = _core.activate(self.name, self.alpha, x, out)
-        return y
+        return _core.activate(self.name, self.alpha, x, out)
 
     def derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return f'(x), element by element (softmax: the diagonal of its Jacobian)."""
-        slope: NDArray[np.floating[Any]] = _core.derivative(self.name, self.alpha, x)
-        return slope
+        return _core.derivative(self.name, self.alpha, x)
 
     def __repr__(self) -> str:
         return self.name

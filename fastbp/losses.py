@@ -83,7 +83,8 @@ class Loss(ABC):
         """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
         h = _rows(output)
         _check_numeric("target", target)
-        if target.shape not in (output.shape, output.shape[:-1] if h.shape[1] == 1 else output.shape):
+        is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
+        if target.shape != output.shape and not is_column:
             raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
         return h, target.reshape(h.shape).astype(h.dtype, copy=False)
 

@@ -21,6 +21,7 @@ def test_split_holds_out_a_fifth_of_every_digit_with_ink_up_to_1():
 
 
 def test_prints_epochs_accuracy_speed_and_difference(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
     picture = tmp_path / "digits.png"
     demo.run(epochs=3, seeds=2, output=picture)
     out = capsys.readouterr().out

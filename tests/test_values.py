@@ -89,7 +89,7 @@ def test_bad_units_are_named(units):
 def test_other_bad_parameters_are_named():
     with pytest.raises(ParameterError, match="reduction is 'max', expected one of: sum, mean"):
         HalfSSE(reduction="max")
-    with pytest.raises(ParameterError, match="delta is 10+, expected a finite number > 0"):
+    with pytest.raises(ParameterError, match=r"delta is 10+, expected a finite number > 0"):
         Huber(delta=10**400)
     with pytest.raises(ParameterError, match="nesterov is 1, expected True or False"):
         SGD(momentum=0.9, nesterov=1)

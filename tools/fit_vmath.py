@@ -114,7 +114,7 @@ def remez(f: list[mpf], weights: list[mpf], u: list[mpf], degree: int) -> list[m
         rows = [[u[i] ** k for k in range(n - 1)] + [(-1) ** row / weights[i]] for row, i in enumerate(extrema)]
         *coefficients, level = mp.lu_solve(mp.matrix(rows), mp.matrix([f[i] for i in extrema]))
         errors = [w * (y - mp.polyval(coefficients[::-1], v)) for w, y, v in zip(weights, f, u, strict=True)]
-        if max(map(abs, errors)) < abs(level) * mpf("1.001"):
+        if max(map(abs, errors)) < abs(level) * mpf("1.02"):
             return coefficients
         extrema = alternating_extrema(errors, n)
 
@@ -135,21 +135,27 @@ def alternating_extrema(errors: list[mpf], n: int) -> list[int]:
 
 
 def polynomial(table: Table, width: Width) -> str:
-    """Return the C array of a table. Each coefficient is rounded before the next ones are fitted, to make up for it."""
+    """Return the C array of a table.
+
+    The leading coefficients are rounded one by one, each before the others are fitted, so that these make up for it;
+    not where u changes its sign: there the others alone need not have an alternating error.
+    """
     a, b = table.interval(width)
-    degree, n = table.degrees[width.bits], 60 * (table.degrees[width.bits] + 2)
+    degree = table.degrees[width.bits]
+    n = 60 * (degree + 2)
     grid = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (i + mpf(1) / 3) / n) for i in range(n)]
     f, weights, u = ([function(x) for x in grid] for function in (table.f, table.weight, table.u))
     coefficients: list[mpf] = []
-    for remaining in range(degree, -1, -1):
-        first = rounded(remez(f, weights, u, remaining)[0], width.precision)
-        coefficients.append(first)
-        f = [(y - first) / v for y, v in zip(f, u, strict=True)]
+    for k in range(min(degree, 4) if a >= 0 else 0):
+        coefficients.append(rounded(remez(f, weights, u, degree - k)[0], width.precision))
+        f = [(y - coefficients[k]) / v for y, v in zip(f, u, strict=True)]
         weights = [w * abs(v) for w, v in zip(weights, u, strict=True)]
-    error = max(w * abs(y) for w, y in zip(weights, f, strict=True)) * 2 ** (width.precision - 1)
-    values = textwrap.fill(", ".join(map(width.literal, coefficients)), 106)
+    others = [rounded(c, width.precision) for c in remez(f, weights, u, degree - len(coefficients))]
+    errors = [w * abs(y - mp.polyval(others[::-1], v)) for w, y, v in zip(weights, f, u, strict=True)]
+    epsilons = mp.nstr(max(errors) * 2 ** (width.precision - 1), 2)
+    values = textwrap.fill(", ".join(map(width.literal, coefficients + others)), 106)
     return (
-        f"static const real {table.name}[] = {{ /* relative error {mp.nstr(error, 2)} epsilon */\n"
+        f"static const real {table.name}[] = {{ /* relative error {epsilons} epsilon */\n"
         + textwrap.indent(values, "    ")
         + "};"
     )

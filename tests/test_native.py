@@ -1,0 +1,144 @@
+"""The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a loop that stays native."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core, activations
+
+CALLS = {
+    "fit": lambda net, X, y: net.fit(X, y, batch_size=8),
+    "fit, stored": lambda net, X, y: net.fit(X, y, batch_size=None, gradient_tol=1e-9),
+    "predict": lambda net, X, y: net.predict(X),
+    "evaluate": lambda net, X, y: net.evaluate(X, y),
+    "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
+    "loss_and_gradients": lambda net, X, y: net.loss_and_gradients(X, y),
+    "forward": lambda net, X, y: net.forward(X),
+}
+
+
+@pytest.fixture
+def examples(rng):
+    return rng.random((20, 3)), rng.random((20, 2))
+
+
+@pytest.fixture
+def no_failure_left():
+    yield
+    _core.fail_allocation(0)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_allocation_may_fail(call, examples, state_of, no_failure_left):
+    """Each allocation of the core fails once: MemoryError, nothing has changed, and the next try works."""
+    net = fastbp.Network([3, 4, 2], activation="gelu", seed=0)
+    before = state_of(net)
+    failures = 0
+    while True:
+        _core.fail_allocation(failures + 1)
+        try:
+            CALLS[call](net, *examples)
+        except MemoryError:
+            failures += 1
+            assert state_of(net) == before
+        else:
+            break
+    assert failures >= 2  # a plan and its workspace
+    twin = fastbp.Network([3, 4, 2], activation="gelu", seed=0)
+    _core.fail_allocation(0)
+    CALLS[call](twin, *examples)
+    assert state_of(twin)[:3] == state_of(net)[:3]
+
+
+def test_a_workspace_that_overflows_is_a_memory_error():
+    """A million million rows of a wide network: refused before anything is touched."""
+    net = fastbp.Network([1, 2**20], seed=0)
+    row = np.zeros((1, 1), np.float32)
+    X = np.lib.stride_tricks.as_strided(row, (2**45, 1), (0, 4))
+    with pytest.raises(MemoryError):
+        net._engine.forward(X, np.zeros((1, 1), np.float32))
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", _core.available_isas())
+def test_the_environment_chooses_the_path(name):
+    result = python("import fastbp; print(fastbp.Network([1, 1])); fastbp.show_config()", FASTBP_ISA=name)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count(name) >= 2
+
+
+@pytest.mark.parametrize("name", ["avx1024", "numpy", "AVX2"])
+def test_an_unknown_path_is_an_error_that_lists_what_is_there(name):
+    result = python("import fastbp", FASTBP_ISA=name)
+    assert result.returncode != 0
+    for word in ("FASTBP_ISA", repr(name), *_core.available_isas()):
+        assert word in result.stderr
+
+
+def test_networks_keep_the_path_they_were_made_with(isa):
+    net = fastbp.Network([2, 2], seed=0)
+    _core.set_isa(_core.available_isas()[0])
+    assert isa in repr(net)
+
+
+def test_import_is_light():
+    """Importing fastbp brings in NumPy and nothing else that is heavy."""
+    code = "import sys, numpy; before = set(sys.modules); import fastbp; print(*(set(sys.modules) - before))"
+    new = python(code).stdout.split()
+    assert "fastbp.network" in new
+    heavy = {"matplotlib", "tqdm", "scipy", "torch", "pandas", "asyncio", "numpy.testing", "fastbp.reference"}
+    assert not heavy & set(new)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", activations.ACTIVATIONS)
+def test_nan_and_infinity_in_activations(name, dtype, isa):
+    """NaN comes out of value and slope (where there is a slope); the limits are limits."""
+    activation = activations.ACTIVATIONS[name]
+    x = np.array([np.nan], dtype)
+    assert np.isnan(activation(x)).all()
+    if name not in ("identity", "step"):
+        assert np.isnan(activation.derivative(x)).all()
+    if name not in ("sine", "softmax"):
+        z = np.array([-1e30, 1e30], dtype)
+        if name in ("gelu", "gelu_tanh", "silu", "mish", "hard_swish"):
+            assert activation(z)[0] == 0
+        ends = activation(np.array([-np.inf, np.inf], dtype))
+        far = activation(z)
+        bounded = np.abs(far) < 1e20
+        np.testing.assert_allclose(ends[bounded & ~np.isnan(ends)], far[bounded & ~np.isnan(ends)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_subnormal_numbers_are_kept(dtype, isa):
+    """Weights and data below the smallest normal number are multiplied like others: nothing is flushed there."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    net = fastbp.Network([1, 1], dtype=dtype)
+    net.parameters[:] = [1, 0]
+    assert net.predict(np.array([[3 * tiny]], dtype))[0, 0] == 3 * tiny
+    assert activations.ACTIVATIONS["leaky_relu"](np.array([5 * tiny], dtype))[0] == 5 * tiny
+
+
+def test_one_crossing_runs_many_epochs(monkeypatch):
+    """200 000 one-step epochs of the 3-2-1 network: the loop crosses the boundary once a slice, not once an epoch."""
+    slices = []
+    plain = fastbp.fitting.Fit._advance
+    monkeypatch.setattr(fastbp.fitting.Fit, "_advance", lambda fit: (slices.append(1), plain(fit))[1])
+    rng = np.random.default_rng(0)
+    X, y = rng.random((8, 3)), rng.random((8, 1))
+    net = fastbp.Network([3, 2, 1], activation="sigmoid", optimizer=fastbp.SGD(1e-6), seed=0)
+    start = time.perf_counter()
+    history = net.fit(X, y, epochs=200_000, batch_size=None)
+    elapsed = time.perf_counter() - start
+    assert len(history) == 200_000
+    assert len(slices) < 10 + elapsed / 0.005
