@@ -21,18 +21,21 @@ static float half_to_float(uint16_t h) {
 
 /* SOURCE(name, type of the element, integer of its size, bits of it) in the order of fbp_source_type */
 #define FLOAT_SOURCES(S) S(f16, uint16_t, uint16_t, 16) S(f32, float, uint32_t, 32) S(f64, double, uint64_t, 64)
-#define INTEGER_SOURCES(S)                                                                               \
-    S(i8, int8_t, uint8_t, 8) S(i16, int16_t, uint16_t, 16) S(i32, int32_t, uint32_t, 32) S(i64, int64_t, uint64_t, 64) \
-    S(u8, uint8_t, uint8_t, 8) S(u16, uint16_t, uint16_t, 16) S(u32, uint32_t, uint32_t, 32) S(u64, uint64_t, uint64_t, 64)
+#define SIGNED_SOURCES(S) \
+    S(i8, int8_t, uint8_t, 8) S(i16, int16_t, uint16_t, 16) S(i32, int32_t, uint32_t, 32) S(i64, int64_t, uint64_t, 64)
+#define UNSIGNED_SOURCES(S)    \
+    S(u8, uint8_t, uint8_t, 8) \
+    S(u16, uint16_t, uint16_t, 16) S(u32, uint32_t, uint32_t, 32) S(u64, uint64_t, uint64_t, 64)
+#define INTEGER_SOURCES(S) SIGNED_SOURCES(S) UNSIGNED_SOURCES(S)
 
-#define READ(name, type, word, size)                                       \
-    static inline type read_##name(const char *p, int swapped) {           \
-        word w;                                                            \
-        type value;                                                        \
-        memcpy(&w, p, sizeof w);                                           \
-        if (swapped) w = swap##size(w);                                    \
-        memcpy(&value, &w, sizeof value);                                  \
-        return value;                                                      \
+#define READ(name, type, word, size)                             \
+    static inline type read_##name(const char *p, int swapped) { \
+        word w;                                                  \
+        type value;                                              \
+        memcpy(&w, p, sizeof w);                                 \
+        if (swapped) w = swap##size(w);                          \
+        memcpy(&value, &w, sizeof value);                        \
+        return value;                                            \
     }
 FLOAT_SOURCES(READ)
 INTEGER_SOURCES(READ)
@@ -46,11 +49,11 @@ INTEGER_SOURCES(VALUE)
 
 typedef void convert_row(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out);
 
-#define CONVERT(name, target)                                                                            \
-    static void name##_to_##target(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out) {  \
-        for (size_t i = 0; i < n; i++, p += stride) {                                                    \
-            ((target *)out)[i] = (target)value_##name(read_##name(p, swapped));                          \
-        }                                                                                                \
+#define CONVERT(name, target)                                                                           \
+    static void name##_to_##target(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out) { \
+        for (size_t i = 0; i < n; i++, p += stride) {                                                   \
+            ((target *)out)[i] = (target)value_##name(read_##name(p, swapped));                         \
+        }                                                                                               \
     }
 #define CONVERT_REAL(name, type, word, size) CONVERT(name, float) CONVERT(name, double)
 #define CONVERT_LABEL(name, type, word, size) CONVERT(name, int64_t)
@@ -60,7 +63,8 @@ INTEGER_SOURCES(CONVERT_LABEL)
 
 #define REAL_ENTRY(name, type, word, size) {name##_to_float, name##_to_double},
 #define LABEL_ENTRY(name, type, word, size) name##_to_int64_t,
-static convert_row *const to_real[FBP_SOURCE_TYPES][FBP_DTYPES] = {FLOAT_SOURCES(REAL_ENTRY) INTEGER_SOURCES(REAL_ENTRY)};
+static convert_row *const to_real[FBP_SOURCE_TYPES][FBP_DTYPES] = {FLOAT_SOURCES(REAL_ENTRY)
+                                                                       INTEGER_SOURCES(REAL_ENTRY)};
 static convert_row *const to_label[FBP_SOURCE_TYPES] = {NULL, NULL, NULL, INTEGER_SOURCES(LABEL_ENTRY)};
 
 static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
@@ -84,20 +88,32 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
     for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
 }
 
+/* The index of the first of n numbers that is not finite, or n. x - x is 0 for finite numbers alone. */
+#define FIRST_BAD(type)                                         \
+    static size_t first_bad_##type(const type *x, size_t n) {   \
+        int bad = 0;                                            \
+        for (size_t i = 0; i < n; i++) bad |= x[i] - x[i] != 0; \
+        for (size_t i = 0; bad && i < n; i++) {                 \
+            if (!isfinite(x[i])) return i;                      \
+        }                                                       \
+        return n;                                               \
+    }
+FIRST_BAD(float)
+FIRST_BAD(double)
+
 int64_t fbp_first_nonfinite(const fbp_source *s, fbp_dtype dtype) {
     enum { PIECE = 512 };
-    union { float f[PIECE]; double d[PIECE]; } piece;
+    union {
+        float f[PIECE];
+        double d[PIECE];
+    } piece;
     for (size_t i = 0; i < s->rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
             const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
-            double sum = 0; /* of x - x: 0 where x is finite, NaN where it is not */
             to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
-            if (dtype == FBP_FLOAT32) for (size_t k = 0; k < n; k++) sum += (double)(piece.f[k] - piece.f[k]);
-            else for (size_t k = 0; k < n; k++) sum += piece.d[k] - piece.d[k];
-            for (size_t k = 0; sum != 0 && k < n; k++) {
-                if (!isfinite(dtype == FBP_FLOAT32 ? (double)piece.f[k] : piece.d[k])) return (int64_t)(i * s->columns + j + k);
-            }
+            const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(piece.f, n) : first_bad_double(piece.d, n);
+            if (bad < n) return (int64_t)(i * s->columns + j + bad);
         }
     }
     return -1;

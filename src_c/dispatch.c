@@ -31,7 +31,8 @@ static int processor_runs(const char *isa) {
 #ifdef FASTBP_HAVE_AVX512
     if (!strcmp(isa, "avx512")) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("fma");
     }
 #endif
 #ifdef FASTBP_HAVE_AVX2
@@ -65,8 +66,8 @@ void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, doub
     if (activation == FBP_ACTIVATION_softmax) {
         kernels->softmax_rows(x, y, rows, columns);
     } else {
-        kernels->activations[activation].apply(&(fbp_map){
-            .rows = 1, .columns = rows * columns, .in = x, .out = y, .slope = slope, .alpha = alpha});
+        kernels->activations[activation].apply(
+            &(fbp_map){.rows = 1, .columns = rows * columns, .in = x, .out = y, .slope = slope, .alpha = alpha});
     }
 }
 

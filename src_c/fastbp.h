@@ -40,9 +40,15 @@ typedef enum {
     FBP_OPTIMIZERS
 } fbp_optimizer_id;
 
-typedef struct { const char *name, *formula; double alpha; } fbp_activation_row;
+typedef struct {
+    const char *name, *formula;
+    double alpha;
+} fbp_activation_row;
 typedef struct { const char *name, *link, *formula; } fbp_loss_row;
-typedef struct { const char *name; size_t states; } fbp_optimizer_row;
+typedef struct {
+    const char *name;
+    size_t states;
+} fbp_optimizer_row;
 
 extern const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS];
 extern const fbp_loss_row fbp_loss_rows[FBP_LOSSES];
@@ -72,9 +78,17 @@ void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *
 /* ---- data: rows in the caller's memory, of any element type, strides, alignment and byte order ------------------ */
 
 typedef enum {
-    FBP_SOURCE_F16, FBP_SOURCE_F32, FBP_SOURCE_F64,
-    FBP_SOURCE_I8, FBP_SOURCE_I16, FBP_SOURCE_I32, FBP_SOURCE_I64,
-    FBP_SOURCE_U8, FBP_SOURCE_U16, FBP_SOURCE_U32, FBP_SOURCE_U64,
+    FBP_SOURCE_F16,
+    FBP_SOURCE_F32,
+    FBP_SOURCE_F64,
+    FBP_SOURCE_I8,
+    FBP_SOURCE_I16,
+    FBP_SOURCE_I32,
+    FBP_SOURCE_I64,
+    FBP_SOURCE_U8,
+    FBP_SOURCE_U16,
+    FBP_SOURCE_U32,
+    FBP_SOURCE_U64,
     FBP_SOURCE_TYPES
 } fbp_source_type;
 

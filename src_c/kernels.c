@@ -21,12 +21,12 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 #include "update.inc"
 #include "dense.inc"
 
-#define VMATH(name)                                                                                      \
-    static void map_##name(const void *x, void *y, size_t n) {                                           \
-        for (size_t i = 0; i < n; i += LANES) {                                                          \
-            const size_t lanes = smaller(n - i, LANES);                                                  \
-            store_n((real *)y + i, v##name(load_n((const real *)x + i, lanes)), lanes);                  \
-        }                                                                                                \
+#define VMATH(name)                                                                     \
+    static void map_##name(const void *x, void *y, size_t n) {                          \
+        for (size_t i = 0; i < n; i += LANES) {                                         \
+            const size_t lanes = smaller(n - i, LANES);                                 \
+            store_n((real *)y + i, v##name(load_n((const real *)x + i, lanes)), lanes); \
+        }                                                                               \
     }
 #include "vmath.def"
 #undef VMATH
@@ -60,14 +60,17 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .backward_weights = backward_weights,
     .update = update_all,
     .softmax_rows = softmax_rows,
-    .losses = {
+    .losses =
+        {
 #include "losses.def"
-    },
-    .activations = {
+        },
+    .activations =
+        {
 #include "activations.def"
-    },
-    .updates = {
+        },
+    .updates =
+        {
 #include "optimizers.def"
-    },
+        },
     .vector_math = vector_math,
 };

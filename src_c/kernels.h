@@ -43,6 +43,7 @@ typedef struct fbp_dense {
     size_t x_stride, y_stride;
     void *y;                           /* (block, n_out); logits where the loss is joined with the activation */
     void *slope;                       /* (block, n_out) f'(z), or NULL where y gives it */
+    const void *saved;                 /* what the derivative comes from: slope, else y */
     void *delta;                       /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
     const struct fbp_dense *previous;  /* the layer that made x, NULL for the first */
     void *panel;                       /* scratch: the columns of B that a product works on */
@@ -83,7 +84,10 @@ struct fbp_plan {
     void *inputs;                             /* (block, n_in) */
     void *targets;                            /* (block, n_out) */
     int64_t *labels;                          /* (block,) or NULL */
-    struct operation { fbp_operation *run; const fbp_dense *layer; } *operations;
+    struct operation {
+        fbp_operation *run;
+        const fbp_dense *layer;
+    } *operations;
     size_t forward_end, backward_end, update_end; /* where each part of the list ends */
     void *memory;                             /* the workspace */
     fbp_dense *layers;

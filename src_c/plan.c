@@ -58,8 +58,9 @@ static void gather_targets(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     const fbp_batch *batch = step->batch;
     if (plan->labels) fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, plan->labels);
-    else fbp_gather(batch->y, batch->index, batch->first + step->first, step->rows, dtype_of(plan), plan->targets,
-                    layer->n_out);
+    else
+        fbp_gather(batch->y, batch->index, batch->first + step->first, step->rows, dtype_of(plan), plan->targets,
+                   layer->n_out);
 }
 
 /* y to the caller's array */
@@ -145,6 +146,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
         layer->y_stride = l == last ? layer->n_out : padded(layer->n_out, size);
         layer->y = has_backward(task) ? take(a, rows, layer->y_stride * size) : outputs[l % 2];
         if (has_backward(task) && layer->activation->saves_slope) layer->slope = take(a, rows, layer->y_stride * size);
+        layer->saved = layer->slope ? layer->slope : layer->y;
         if (has_backward(task) || l == last) layer->delta = take(a, rows, layer->y_stride * size);
     }
 }
@@ -192,7 +194,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     enum { OTHER_OPERATIONS = 8 };
     const size_t block = fbp_block_rows(network->layers, network->n_layers), n = network->n_layers;
     const int joined = is_joined(network, task);
-    fbp_plan *plan = allocate(sizeof *plan + n * sizeof(fbp_dense) + (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
+    fbp_plan *plan =
+        allocate(sizeof *plan + n * sizeof(fbp_dense) + (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
     if (!plan) return NULL;
     plan->network = network;
     plan->layers = (fbp_dense *)(plan + 1);

@@ -25,7 +25,7 @@ static void begin_update(fbp_plan *plan) {
     (void)k;
     switch (network->optimizer) {
 #define OPTIMIZER(name, states, scalars, ...) \
-        case FBP_OPTIMIZER_##name: scalars break;
+    case FBP_OPTIMIZER_##name: scalars break;
 #include "optimizers.def"
 #undef OPTIMIZER
         default: break;
@@ -56,7 +56,10 @@ static double seconds_now(void) {
 /* One training step on the next rows of the epoch; returns its loss. */
 static double train_next(fbp_plan *plan, fbp_fit *fit) {
     const size_t first = fit->step * fit->batch_size, n = fit->x->rows;
-    const fbp_batch batch = {.x = fit->x, .y = fit->y, .index = fit->order, .first = first,
+    const fbp_batch batch = {.x = fit->x,
+                             .y = fit->y,
+                             .index = fit->order,
+                             .first = first,
                              .rows = n - first < fit->batch_size ? n - first : fit->batch_size};
     if (fit->step == 0) {
         fit->sum = 0;

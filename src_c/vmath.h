@@ -27,14 +27,14 @@
 #define PI_4 0x1.184698p-43f
 static const real EXPM1_TAIL[] = { /* relative error 0.15 epsilon */
     0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55568p-5f, 0x1.122cfep-7f, 0x1.6beb12p-10f};
-static const real LOG1P_TAIL[] = { /* relative error 0.29 epsilon */
-    -0x1.ffffd2p-2f, 0x1.554dfp-2f, -0x1.ff26e2p-3f, 0x1.935ca8p-3f, -0x1.3a7a98p-3f, 0x1.b57a08p-4f,
-    -0x1.d863a6p-5f, 0x1.4b08bap-6f, -0x1.b2f66cp-9f};
-static const real ERF_TAIL[] = { /* relative error 0.069 epsilon */
-    0x1.06eba8p-3f, -0x1.45f2fap-1f, 0x1.a4fa5ep-4f, 0x1.39cdc8p-6f, -0x1.505e22p-13f, -0x1.b5p-10f,
-    -0x1.4bc97ep-11f, -0x1.ed6b2ep-14f, -0x1.36957ep-17f};
-static const real SINE_TAIL[] = { /* relative error 0.31 epsilon */
-    -0x1.55554ap-3f, 0x1.110ebp-7f, -0x1.9f690ap-13f, 0x1.5d56dap-19f};
+static const real LOG1P_TAIL[] = { /* relative error 0.063 epsilon */
+    -0x1.ffffd2p-2f, 0x1.554ddp-2f, -0x1.ff23e6p-3f, 0x1.934b54p-3f, -0x1.3a435ep-3f, 0x1.b4ae06p-4f,
+    -0x1.d6b084p-5f, 0x1.4917bap-6f, -0x1.af4986p-9f};
+static const real ERF_TAIL[] = { /* relative error 0.036 epsilon */
+    0x1.06eba8p-3f, -0x1.45f3p-1f, 0x1.a4f8c2p-4f, 0x1.39b798p-6f, -0x1.63b4cap-13f, -0x1.b74d34p-10f,
+    -0x1.4e33aap-11f, -0x1.f2a2fcp-14f, -0x1.3b1972p-17f};
+static const real SINE_TAIL[] = { /* relative error 0.063 epsilon */
+    -0x1.55554ap-3f, 0x1.110e86p-7f, -0x1.9f612ap-13f, 0x1.5ce4bap-19f};
 #else
 #define EXP_MAX 710.0
 #define EXP_MIN -746.0
@@ -50,25 +50,25 @@ static const real SINE_TAIL[] = { /* relative error 0.31 epsilon */
 #define PI_3 0x1.3198a2ep-68
 #define PI_4 0x1.b839a252049c1p-103
 static const real EXPM1_TAIL[] = { /* relative error 0.12 epsilon */
-    0x1.0000000000005p-1, 0x1.5555555555537p-3, 0x1.5555555551e98p-5, 0x1.1111111119a0ep-7,
-    0x1.6c16c17ffee9bp-10, 0x1.a01a017274057p-13, 0x1.a019a3d270b44p-16, 0x1.71de8b2ec4631p-19,
-    0x1.28a59fe235adfp-22, 0x1.ae6bba786feb2p-26};
-static const real LOG1P_TAIL[] = { /* relative error 0.41 epsilon */
-    -0x1.fffffffffff9fp-2, 0x1.555555555102bp-2, -0x1.fffffffdd3c9cp-3, 0x1.99999951e63e4p-3,
-    -0x1.55554fbd2ae28p-3, 0x1.2491fecd4147fp-3, -0x1.fffa8b1898a77p-4, 0x1.c6f6a45d5b55p-4,
-    -0x1.98d286e7a9423p-4, 0x1.712dc43ea4989p-4, -0x1.4b01a64941548p-4, 0x1.202d074991adbp-4,
-    -0x1.d70e93fbebe96p-5, 0x1.5a85f38568394p-5, -0x1.b62cb1fac1e0ep-6, 0x1.c577131dff39dp-7,
-    -0x1.6b46888179fafp-8, 0x1.a25139fde4ec8p-10, -0x1.31efcdd440af5p-12, 0x1.a8f879f791921p-16};
-static const real ERF_TAIL[] = { /* relative error 0.13 epsilon */
-    0x1.06eba8214db68p-3, -0x1.45f306dc9c8d9p-1, 0x1.a4f4e2a1a9b46p-4, 0x1.396685908d34dp-6,
-    -0x1.b6b6a1cac92acp-13, -0x1.bca691dfe2addp-10, -0x1.35663bdfd8841p-11, -0x1.b29af742d9c63p-16,
-    0x1.0e32f6ee8b468p-14, 0x1.f0329a922c73p-16, 0x1.a96e114ac6694p-19, -0x1.a47e9ec184e47p-19,
-    -0x1.116c3b42307ep-19, -0x1.325831be91af4p-21, -0x1.91e00be4b85c8p-27, 0x1.1a58d5dac7695p-24,
-    0x1.291941173f8fap-25, 0x1.72305cd7d2bb3p-27, 0x1.44719e17c0bc9p-29, 0x1.9d847b5793d71p-32,
-    0x1.7a6954d7de86p-35, 0x1.d9852aff72aaep-39, 0x1.6ba952e5bf492p-43, 0x1.02dd272a75222p-48};
-static const real SINE_TAIL[] = { /* relative error 0.044 epsilon */
-    -0x1.5555555555555p-3, 0x1.11111111110b5p-7, -0x1.a01a01a013d7cp-13, 0x1.71de3a523949bp-19,
-    -0x1.ae6454a6d7a09p-26, 0x1.6123c1dbdb9cap-33, -0x1.ae40aa3df829fp-41, 0x1.87e6d9d69731fp-49};
+    0x1.0000000000005p-1, 0x1.5555555555536p-3, 0x1.5555555551e8cp-5, 0x1.1111111119b09p-7,
+    0x1.6c16c1800313ap-10, 0x1.a01a01723df9bp-13, 0x1.a019a3c515e8fp-16, 0x1.71de8b77e0c15p-19,
+    0x1.28a5ad1107fb2p-22, 0x1.ae6b7ca9daec7p-26};
+static const real LOG1P_TAIL[] = { /* relative error 0.1 epsilon */
+    -0x1.fffffffffff9fp-2, 0x1.5555555551051p-2, -0x1.fffffffdd49cep-3, 0x1.99999951fa32bp-3,
+    -0x1.55554fbe58ad9p-3, 0x1.2491fed957cdp-3, -0x1.fffa8bc99d77p-4, 0x1.c6f6a81bf2894p-4,
+    -0x1.98d29644b6f47p-4, 0x1.712df4cc37876p-4, -0x1.4b021db67b738p-4, 0x1.202ded20a571ap-4,
+    -0x1.d71148607b6bep-5, 0x1.5a891fb15054ap-5, -0x1.b6326ce48827fp-6, 0x1.c57ee2124cfd6p-7,
+    -0x1.6b4e4b23a439p-8, 0x1.a25bd65ea36a8p-10, -0x1.31f8b930e35edp-12, 0x1.a9065ee4c91bfp-16};
+static const real ERF_TAIL[] = { /* relative error 0.099 epsilon */
+    0x1.06eba8214db68p-3, -0x1.45f306dc9c8cfp-1, 0x1.a4f4e2a1aa727p-4, 0x1.39668590c0008p-6,
+    -0x1.b6b6a0d3b74f7p-13, -0x1.bca69120ade41p-10, -0x1.3566358e2c9fcp-11, -0x1.b29891f5310e8p-16,
+    0x1.0e344ff72adfbp-14, 0x1.f03bd4f028ddap-16, 0x1.a9cff48fe924ap-19, -0x1.a418bc9a41a2dp-19,
+    -0x1.11183a69cde54p-19, -0x1.317b7c95ff163p-21, -0x1.74ef084f113bep-27, 0x1.1bdc6590f1c6p-24,
+    0x1.2a1adfeb9e3fbp-25, 0x1.733df83a8cb37p-27, 0x1.454c8063d1726p-29, 0x1.9e91f3b3afea5p-32,
+    0x1.7b5bebb10ff34p-35, 0x1.dab1d16f8e6f1p-39, 0x1.6c8e1d5605be5p-43, 0x1.037e0147564bbp-48};
+static const real SINE_TAIL[] = { /* relative error 0.0017 epsilon */
+    -0x1.5555555555555p-3, 0x1.11111111110c4p-7, -0x1.a01a01a0147c8p-13, 0x1.71de3a5270d17p-19,
+    -0x1.ae6454bb8aeeap-26, 0x1.6123c631ffbafp-33, -0x1.ae419f152e282p-41, 0x1.87fcf7d820d25p-49};
 #endif
 /* end of tables */
 /* clang-format on */
@@ -124,12 +124,12 @@ static inline vec vexpm1(vec x) {
     return vcopysign(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
 }
 
-/* 1 / (1 + exp(-x)) = e / (e + c) with e = c exp(x); this c keeps e normal where the quotient is not. */
+/* 1 / (1 + exp(-x)) = e / (e + c) with e = c exp(x); c = 2^(bias / 2) keeps e normal where the quotient is not. */
 static inline vec vsigmoid(vec x) {
-    enum { C = EXPONENT_BIAS / 2 };
-    vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x)), SCALE_BY(C), &shifted);
+    const real rounder = SCALE_BY(EXPONENT_BIAS / 2);
+    vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x)), rounder, &shifted);
     vec scale = exponent_field(bits(shifted)), e = fmadd(scale, p, scale);
-    return e / (e + exponent_field(bits(splat(SCALE_BY(C)))));
+    return e / (e + exponent_field(bits(splat(rounder))));
 }
 
 /* With w = expm1(2|x|) / 2, tanh|x| = w / (w + 1). */

@@ -145,8 +145,9 @@ def test_predict_into_out(network_class, rng):
     np.testing.assert_array_equal(row, net.predict(X[1]))
 
 
-def test_predict_in_slices_is_the_same(network_class, rng, monkeypatch):
-    net = network_class([4, 5, 3], seed=0)
+@pytest.mark.parametrize("loss", ["mse", "half_sse", fastbp.HalfSSE(reduction="mean")])
+def test_predict_and_evaluate_in_slices_are_the_same(network_class, rng, monkeypatch, loss):
+    net = network_class([4, 5, 3], loss=loss, seed=0)
     X, y = regression(rng)
     whole, measures = net.predict(X), net.evaluate(X, y)
     monkeypatch.setattr(fastbp.metrics, "SLICE_WORK", 7 * net.parameters.size)
