@@ -15,6 +15,8 @@ HEADERS = [os.path.join("src_c", name) for name in sorted(os.listdir("src_c")) i
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No contraction: a
 # product is fused with a sum where the source says so, hence in every tile alike.
 C_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+if "CFLAGS" not in os.environ:  # Python's own flags ask for debug information, four fifths of the wheel
+    C_FLAGS.append("-g0")
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 
 # Flags of each instruction set; what the compiler does not know is left out. The build machine's processor plays no
