@@ -24,7 +24,15 @@ WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 ISA_FLAGS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
-    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mavx2", "-mfma", "-mprefer-vector-width=512"],
+    "avx512": [
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512vl",
+        "-mavx512bw",
+        "-mavx2",
+        "-mfma",
+        "-mprefer-vector-width=512",
+    ],
 }
 
 

@@ -1,7 +1,7 @@
 """The native engine; src_c/ and _core.pyx have the code, fastbp.reference its NumPy twin."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastbp.layers import Layer
 from fastbp.losses import Loss
 from fastbp.optimizers import Optimizer
+
+T = TypeVar("T")
 
 COMPILER: str
 ACTIVATIONS: tuple[tuple[str, float, str], ...]  # name, default of alpha, formula
@@ -69,8 +71,5 @@ class Run:
     def advance(self, until_epoch: int, seconds: float) -> bool: ...
 
 class Guard:
-    def enter_read(self) -> None: ...
-    def exit_read(self) -> None: ...
-    def enter_write(self, what: str) -> None: ...
-    def exit_write(self) -> None: ...
-    def check_change(self, what: str) -> None: ...
+    def reading(self, work: Callable[..., T], *args: Any) -> T: ...
+    def writing(self, what: str, work: Callable[..., T], *args: Any) -> T: ...

@@ -424,36 +424,37 @@ cdef class Run:
 cdef class Guard:
     """One writer, or any number of readers; the writer's own thread may read meanwhile.
 
-    Its methods hold the GIL from end to end, so they need no lock. They never wait: who may not enter gets BusyError.
+    Who may not enter gets BusyError at once. The GIL makes the counting atomic, and neither method can be left by
+    Ctrl-C but from inside `work`, so nobody is locked out for good.
     """
 
     cdef int readers
-    cdef unsigned long writer   # thread
-    cdef object work            # what the writer does, None without one
+    cdef unsigned long writer   # its thread
+    cdef object writing_what    # None without a writer
 
-    def enter_read(self):
-        """Begin to read."""
-        if self.work is not None and self.writer != <unsigned long> PyThread_get_thread_ident():
-            raise BusyError(f"another thread is in {self.work} of this network: wait for it, or use a clone()")
+    def reading(self, work, *args):
+        """Return work(*args), while changes are kept out."""
+        if self.writing_what is not None and self.writer != <unsigned long> PyThread_get_thread_ident():
+            raise BusyError(
+                f"another thread is in {self.writing_what} of this network: wait for it, or use a clone()"
+            )
         self.readers += 1
+        try:
+            return work(*args)
+        finally:
+            self.readers -= 1
 
-    def exit_read(self):
-        """Stop reading."""
-        self.readers -= 1
-
-    def enter_write(self, str what):
-        """Begin to change the network, in the call `what`."""
-        self.check_change(what)
+    def writing(self, str what, work, *args):
+        """Return work(*args), the call `what` of the network, while all other calls are kept out."""
+        if self.writing_what is not None:
+            raise BusyError(
+                f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
+            )
         if self.readers:
             raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
         self.writer = <unsigned long> PyThread_get_thread_ident()
-        self.work = what
-
-    def exit_write(self):
-        """Stop changing."""
-        self.work = None
-
-    def check_change(self, str what):
-        """Raise unless the network may be changed now."""
-        if self.work is not None:
-            raise BusyError(f"{what} while {self.work} of this network is under way: wait for it, or use a clone()")
+        self.writing_what = what
+        try:
+            return work(*args)
+        finally:
+            self.writing_what = None

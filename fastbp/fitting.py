@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,8 @@ class Options(NamedTuple):
     gradient_tol: float | None
     verbose: int
 
-    def checked(self) -> Self:
-        """Return the options, if they are good."""
+    def check(self) -> None:
+        """Refuse what makes no sense."""
         integer("epochs", self.epochs, at_least=1)
         if self.batch_size is not None:
             integer("batch_size", self.batch_size, at_least=1)
@@ -54,7 +54,6 @@ class Options(NamedTuple):
                     "rows, expected batch_size=None: at the minimum only the gradient of all rows vanishes"
                 )
         integer("verbose", self.verbose, at_least=0, below=3)
-        return self
 
     @property
     def batch_rows(self) -> int:
@@ -242,7 +241,8 @@ class Fit:
 
 def is_finite(engine: _core.Engine) -> bool:
     """Tell whether parameters and optimizer state are all finite."""
-    return all(_core.first_nonfinite(a, a.dtype) < 0 for a in (engine.parameters, engine.state))
+    vectors = engine.parameters[None], engine.state  # (1, P), (n_states, P): long rows are looked at fast
+    return all(_core.first_nonfinite(rows, rows.dtype) < 0 for rows in vectors)
 
 
 def largest(gradients: NDArray[Any]) -> float:

@@ -40,12 +40,13 @@ class History:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns that were measured, by name; all have one length."""
-        columns = {name: list(getattr(self, name)) for name in COLUMNS}
-        return {name: column for name, column in columns.items() if column or name == "loss"}
+        columns = zip(COLUMNS, self._columns(), strict=True)
+        return {name: list(column) for name, column in columns if column or name == "loss"}
 
     def describe(self, epoch: int) -> str:
         """Return the numbers of the epoch with this index as text."""
-        return "  ".join(f"{name.replace('_', ' ')} {v[epoch]:.5g}" for name, v in self.to_dict().items())
+        columns = zip(COLUMNS, self._columns(), strict=True)
+        return "  ".join(f"{name.replace('_', ' ')} {v[epoch]:.5g}" for name, v in columns if v)
 
     def validate(self, measures: dict[str, float]) -> None:
         """Append what was measured on the validation data after the last epoch."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp.activations import Activation
@@ -42,3 +45,13 @@ class Layer(NamedTuple):
     n_in: int
     n_out: int
     activation: Activation
+
+
+def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return a network's vector (P,) as views W (n_in, n_out) and b (n_out,) of each layer."""
+    views, start = [], 0
+    for n_in, n_out, _ in layers:
+        middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
+        views.append((vector[start:middle].reshape(n_in, n_out), vector[middle:end]))
+        start = end
+    return views

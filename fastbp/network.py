@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
-from itertools import starmap
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
@@ -16,7 +15,7 @@ from fastbp import _core, fitting, initializers, losses, metrics, optimizers, va
 from fastbp.activations import Activation
 from fastbp.exceptions import DivergenceError, Error, ShapeError
 from fastbp.history import History
-from fastbp.layers import Dense, Layer
+from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss
 from fastbp.optimizers import Optimizer
 
@@ -90,25 +89,13 @@ class Network:
         self._has_gradients = False
 
     def _change(self, call: str, work: Callable[..., T], *args: Any) -> T:
-        """Return work(*args) while all other calls are kept out, except for this thread's reading ones."""
-        held: list[None] = []
-        try:
-            held += map(self._guard.enter_write, [call])  # one instruction, which Ctrl-C cannot divide
+        """Return work(*args), the public call `call`, while all other calls are kept out."""
+
+        def change() -> T:
             self._forget()
             return work(*args)
-        finally:
-            if held:
-                self._guard.exit_write()
 
-    def _read(self, work: Callable[..., T], *args: Any) -> T:
-        """Return work(*args) while changes are kept out."""
-        held: list[None] = []
-        try:
-            held += starmap(self._guard.enter_read, [()])
-            return work(*args)
-        finally:
-            if held:
-                self._guard.exit_read()
+        return self._guard.writing(call, change)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -158,19 +145,12 @@ class Network:
     @property
     def weights(self) -> tuple[Array, ...]:
         """The W (n_in, n_out) of each layer, views into `parameters`: ``net.weights[0][:] = ...``."""
-        return tuple(W for W, _ in self._views())
+        return tuple(W for W, _ in split(self.parameters, self._layers))
 
     @property
     def biases(self) -> tuple[Array, ...]:
         """The b (n_out,) of each layer, views into `parameters`."""
-        return tuple(b for _, b in self._views())
-
-    def _views(self) -> Iterator[tuple[Array, Array]]:
-        start = 0
-        for n_in, n_out, _ in self._layers:
-            middle, stop = start + n_in * n_out, start + (n_in + 1) * n_out
-            yield self.parameters[start:middle].reshape(n_in, n_out), self.parameters[middle:stop]
-            start = stop
+        return tuple(b for _, b in split(self.parameters, self._layers))
 
     @property
     def gradients(self) -> Array:
@@ -236,9 +216,8 @@ class Network:
         """
         validation.check_trainable(self._layers)
         X, y = self._door.examples(X, y)
-        options = fitting.Options(
-            len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose
-        ).checked()
+        options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
+        options.check()
         evaluate = None
         if validation_data is not None:
             held_out = self._door.held_out(validation_data)
@@ -315,7 +294,7 @@ class Network:
         self._change("reset", self._draw)
 
     def _draw(self) -> None:
-        for i, (W, b) in enumerate(self._views()):
+        for i, (W, b) in enumerate(split(self.parameters, self._layers)):
             W[:] = initializers.draw(self._initializers[i], self._seed, i, *W.shape)
             b[:] = 0
         self._engine.set_optimizer(self._optimizer)
@@ -341,15 +320,13 @@ class Network:
         ------
         ShapeError, DTypeError, ParameterError
             An argument is not as above.
-        BusyError
-            Another thread is changing the network.
         """
         X = self._door.query(X)
         out = self._door.out(out, X)
         if X.ndim == 1:
-            self._read(self._engine.predict, X[None], out[None])
+            self._guard.reading(self._engine.predict, X[None], out[None])
         else:
-            self._read(metrics.predict, self._engine, X, out)
+            self._guard.reading(metrics.predict, self._engine, X, out)
         return out
 
     def predict_classes(self, X: ArrayLike) -> Any:
@@ -368,7 +345,7 @@ class Network:
         averaged over the outputs. Arguments and errors as for `fit`.
         """
         X, y = self._door.examples(X, y)
-        return self._read(metrics.evaluate, self._engine, self._door, X, y)
+        return self._guard.reading(metrics.evaluate, self._engine, self._door, X, y)
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -379,7 +356,7 @@ class Network:
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._read(self._state)
+        return self._guard.reading(self._state)
 
     def _state(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_engine", "_guard")}

@@ -51,6 +51,8 @@ def training(path: Path, history: History, images: Array, labels: Array, predict
     """Write one picture: the loss curves of a training, and what it makes of digits it has not seen."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     parts = figure.add_gridspec(1, 2, width_ratios=(2, 3))
-    loss_curves(figure.add_subfigure(parts[0]).subplots(), history)
+    curves = figure.add_subfigure(parts[0]).subplots()
+    loss_curves(curves, history)
+    curves.set_ylabel("cross entropy (nats a digit)")
     digits(figure.add_subfigure(parts[1]), images, labels, predictions)
     figure.savefig(path, dpi=120)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from fastbp.activations import Activation
 from fastbp.exceptions import ShapeError
-from fastbp.layers import Layer
+from fastbp.layers import Layer, split
 from fastbp.losses import Loss, one_hot
 from fastbp.network import Network as _Network
 from fastbp.optimizers import Optimizer
@@ -198,16 +198,6 @@ OPTIMIZERS: dict[str, tuple[int, Callable[..., None]]] = {
 # ---- the engine --------------------------------------------------------------------------------------------
 
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the loss tells
-
-
-def split(vector: Array, layers: Sequence[Layer]) -> list[tuple[Array, Array]]:
-    """Return a network's vector (P,) as views W (n_in, n_out) and b (n_out,) of each layer."""
-    views, start = [], 0
-    for n_in, n_out, _ in layers:
-        middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
-        views.append((vector[start:middle].reshape(n_in, n_out), vector[middle:end]))
-        start = end
-    return views
 
 
 class Engine:

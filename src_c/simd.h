@@ -66,11 +66,6 @@ static inline vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a
 
 static inline vec vabs(vec v) { return from_bits(bits(v) & ~SIGN_BIT); }
 
-/* |magnitude| with the sign of `sign`. */
-static inline vec vcopysign(vec magnitude, vec sign) {
-    return from_bits((bits(magnitude) & ~SIGN_BIT) | (bits(sign) & SIGN_BIT));
-}
-
 /* load_n, store_n  the first n lanes, 1 <= n <= LANES; the others read as 0, and their memory is not touched
  * fmadd            a * b + c, rounded once where the processor can, else twice
  * vmin, vmax       a < b ? a : b and a > b ? a : b, so b where either is NaN
@@ -126,14 +121,22 @@ static inline int any(ivec mask) { return !_mm256_testz_si256((__m256i)mask, (__
 
 #else
 
+/* A fixed trip count, lest the compiler call memcpy for a few lanes. */
 static inline vec load_n(const real *p, size_t n) {
+    if (n == (size_t)LANES) return load(p);
     vec v = {0};
-    for (size_t i = 0; i < n; i++) v[i] = p[i];
+    for (int i = 0; i < LANES; i++)
+        if ((size_t)i < n) v[i] = p[i];
     return v;
 }
 
 static inline void store_n(real *p, vec v, size_t n) {
-    for (size_t i = 0; i < n; i++) p[i] = v[i];
+    if (n == (size_t)LANES) {
+        store(p, v);
+        return;
+    }
+    for (int i = 0; i < LANES; i++)
+        if ((size_t)i < n) p[i] = v[i];
 }
 
 static inline vec fmadd(vec a, vec b, vec c) { return a * b + c; }

@@ -87,8 +87,8 @@ static inline vec polynomial(vec x, const real *c, int n) {
  * minus ROUNDER that number is left. |x| < 2^(MANTISSA_BITS - 1). */
 #define ROUNDER ((real)((ireal)3 << (MANTISSA_BITS - 1)))
 
-/* x = n ln 2 + r, n whole, |r| <= ln(2) / 2: returns expm1(r), so that exp(x) = 2^n (1 + that).
- * *shifted is n + rounder, for exponent_field. The product n LN2_HIGH is exact. */
+/* x = n ln 2 + r with n whole, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so exp(x) = 2^n (1 + p), and
+ * n + rounder, the bits of which exponent_field turns into a power of 2. */
 static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
     *shifted = fmadd(x, splat(LOG2_E), splat(rounder));
     vec n = *shifted - rounder;
@@ -96,7 +96,7 @@ static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
     return fmadd(r * r, POLYNOMIAL(r, EXPM1_TAIL), r);
 }
 
-/* With rounder = SCALE_BY(k): 2^(n + k), which must be a normal number. */
+/* 2^(n + k) where shifted = bits of n + SCALE_BY(k), if that is a normal number. */
 #define SCALE_BY(k) (ROUNDER + EXPONENT_BIAS + (k))
 
 static inline vec exponent_field(uvec shifted) { return from_bits(shifted << MANTISSA_BITS); }
@@ -113,6 +113,9 @@ static inline vec vexp(vec x) {
 #endif
 }
 
+/* v with the sign of x, which it has already unless it is >= +0. */
+static inline vec signed_like(vec v, vec x) { return from_bits(bits(v) | (bits(x) & SIGN_BIT)); }
+
 /* expm1(x) / 2 = 2^(n - 1) (1 + p) - 1/2: 2^(n - 1) does not overflow. For -MANTISSA_BITS <= x <= EXP_MAX. */
 static inline vec half_expm1(vec x) {
     vec shifted, p = expm1_reduced(x, SCALE_BY(-1), &shifted);
@@ -121,28 +124,28 @@ static inline vec half_expm1(vec x) {
 }
 
 static inline vec vexpm1(vec x) {
-    return vcopysign(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
+    return signed_like(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
 }
 
-/* 1 / (1 + exp(-x)) = e / (e + c) with e = c exp(x); c = 2^(bias / 2) keeps e normal where the quotient is not. */
+/* erf|x| = 1 - erfc|x| = -expm1(a + a p(a)), a = -|x|: log(erfc|x|) / a is smooth down to 0. */
+static inline vec verf(vec x) {
+    vec a = vmax(splat(-ERF_MAX), -vabs(x));
+    vec y = fmadd(a, POLYNOMIAL(a, ERF_TAIL), a);
+    return signed_like(fmadd(splat(-2), half_expm1(y), splat(0)), x); /* + 0: no -0 for 0 */
+}
+
+/* tanh|x| = w / (w + 1), w = expm1(2|x|) / 2. */
+static inline vec vtanh(vec x) {
+    vec w = half_expm1(2 * vmin(splat(TANH_MAX), vabs(x)));
+    return signed_like(w / (w + 1), x);
+}
+
+/* 1 / (1 + exp(-x)) = e / (e + c), e = c exp(x). c = 2^(bias / 2) keeps e normal where the quotient is not. */
 static inline vec vsigmoid(vec x) {
     const real rounder = SCALE_BY(EXPONENT_BIAS / 2);
     vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x)), rounder, &shifted);
     vec scale = exponent_field(bits(shifted)), e = fmadd(scale, p, scale);
     return e / (e + exponent_field(bits(splat(rounder))));
-}
-
-/* With w = expm1(2|x|) / 2, tanh|x| = w / (w + 1). */
-static inline vec vtanh(vec x) {
-    vec w = half_expm1(2 * vmin(splat(TANH_MAX), vabs(x)));
-    return vcopysign(w / (w + 1), x);
-}
-
-/* erf|x| = 1 - erfc|x| = -expm1(a + a p(a)), a = -|x|: log(erfc(|x|)) / a is smooth down to 0. */
-static inline vec verf(vec x) {
-    vec a = vmax(splat(-ERF_MAX), -vabs(x));
-    vec y = fmadd(a, POLYNOMIAL(a, ERF_TAIL), a);
-    return vcopysign(2 * half_expm1(y), x);
 }
 
 /* log1p(f) = f + f^2 p(f) for 0 <= f <= 1. */
@@ -164,7 +167,7 @@ static inline vec vlog1p(vec x) {
     vec a = select(x < 0, -x / (1 + x), x);
     vec y = log1p_positive(select(a > large, a * REAL(0.25), a));
     y = select(a > large, y + 2 * (LN2_HIGH + LN2_LOW), y);
-    return select(x < -1, splat(NAN), vcopysign(select(a < INFINITY, y, a), x));
+    return select(x < -1, splat(NAN), signed_like(select(a < INFINITY, y, a), x));
 }
 
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)) */

@@ -63,7 +63,9 @@ def test_layouts_equal_the_contiguous_copy(kind, layout, y_layout, rows, dtype, 
     rng = np.random.default_rng(seed)
     X = (4 * rng.random((rows, N_IN))).astype(kind)
     y = rng.random((rows, N_OUT))
-    assert train(LAYOUTS[layout](X), LAYOUTS[y_layout](y), dtype=dtype) == train(X.astype(dtype), y, dtype=dtype)
+    assert train(LAYOUTS[layout](X), LAYOUTS[y_layout](y), dtype=dtype) == train(
+        X.astype(dtype), y, dtype=dtype
+    )
 
 
 @settings(max_examples=100)
@@ -128,7 +130,9 @@ def test_the_first_number_that_is_not_finite(rows, columns, bad, data):
     for position in positions:
         a.flat[position] = bad
     assert _core.first_nonfinite(a, "float32") == min(positions, default=-1)
-    assert _core.first_nonfinite(a[::-1, ::-1], "float32") == (a.size - 1 - max(positions) if positions else -1)
+    assert _core.first_nonfinite(a[::-1, ::-1], "float32") == (
+        a.size - 1 - max(positions) if positions else -1
+    )
     if bad == 1e39:
         assert _core.first_nonfinite(a, "float64") == -1
 
@@ -149,7 +153,7 @@ def test_user_data_are_not_copied(rng):
 
 
 def test_labels_that_change_during_a_fit_cannot_write_elsewhere(rng):
-    """Labels pass the door; should another thread overwrite them later, the loss is NaN and memory stays whole."""
+    """Should labels be overwritten behind the door, the loss is NaN and memory stays whole."""
     X, y = rng.random((8, N_IN)), rng.integers(0, N_OUT, 8)
     net = fastbp.Network([N_IN, N_OUT], loss="cross_entropy", seed=0)
     options = {"batch_size": 8, "shuffle": False, "seed": 0, "first_epoch": 0, "epochs": 1, "stored": True}

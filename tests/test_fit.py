@@ -287,6 +287,17 @@ def test_plain_bar_redraws_its_line_on_a_terminal(monkeypatch, capsys):
     assert [line.count("#") for line in drawn] == [6, 15, 15]
 
 
+def test_plain_bar_is_one_line_in_a_file(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "REDRAW", 0.0)
+    bar = progress.PlainBar(4)
+    bar.update(3)
+    bar.write("a line")
+    assert capsys.readouterr() == ("a line\n", "")
+    bar.update(1)
+    bar.close()
+    assert capsys.readouterr().err.strip() == f"[{'#' * 30}] 4/4 epochs"
+
+
 def test_a_failing_fit_still_closes_the_bar(make, data, monkeypatch, capsys):
     monkeypatch.setattr(fitting.Fit, "_end_epoch", lambda fit: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a loop that stays native."""
+"""The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a native loop."""
 
 import os
 import subprocess
@@ -66,7 +66,11 @@ def test_a_workspace_that_overflows_is_a_memory_error():
 
 def python(code, **environment):
     return subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -121,7 +125,7 @@ def test_nan_and_infinity_in_activations(name, dtype, isa):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_subnormal_numbers_are_kept(dtype, isa):
-    """Weights and data below the smallest normal number are multiplied like others: nothing is flushed there."""
+    """Weights and data below the smallest normal number are multiplied like others, not flushed."""
     tiny = np.finfo(dtype).smallest_subnormal
     net = fastbp.Network([1, 1], dtype=dtype)
     net.parameters[:] = [1, 0]
@@ -130,7 +134,7 @@ def test_subnormal_numbers_are_kept(dtype, isa):
 
 
 def test_one_crossing_runs_many_epochs(monkeypatch):
-    """200 000 one-step epochs of the 3-2-1 network: the loop crosses the boundary once a slice, not once an epoch."""
+    """200 000 one-step epochs: the loop crosses the boundary once a slice, not once an epoch."""
     slices = []
     plain = fastbp.fitting.Fit._advance
     monkeypatch.setattr(fastbp.fitting.Fit, "_advance", lambda fit: (slices.append(1), plain(fit))[1])

@@ -26,9 +26,9 @@ OPTIMIZERS = {
 }
 
 HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
-CASES = [
-    (activation, loss) for activation in HIDDEN for loss in losses.LOSSES
-] + [("softmax", loss) for loss in losses.LOSSES if loss != "binary_cross_entropy"]
+CASES = [(activation, loss) for activation in HIDDEN for loss in losses.LOSSES] + [
+    ("softmax", loss) for loss in losses.LOSSES if loss != "binary_cross_entropy"
+]
 
 
 def test_both_engines_have_the_same_rows():
@@ -44,7 +44,13 @@ def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
     output = activation if losses.allowed(losses.get(loss), activations.get(activation)) else None
     hidden = "tanh" if activation == "softmax" else activation
     return network_class(
-        list(sizes), activation=hidden, output_activation=output, loss=loss, optimizer=optimizer, dtype=dtype, seed=seed
+        list(sizes),
+        activation=hidden,
+        output_activation=output,
+        loss=loss,
+        optimizer=optimizer,
+        dtype=dtype,
+        seed=seed,
     )
 
 
@@ -73,7 +79,7 @@ def reference_result(sizes, activation, loss, optimizer, dtype):
 
 
 def assert_parity(sizes, activation, loss, optimizer, dtype):
-    """Weights and losses: float64 within 1e-9, float32 no further from float64 than 4 times NumPy's float32."""
+    """Weights and losses: float64 within 1e-9, float32 as near to float64 as 4 times NumPy's float32."""
     start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
     native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
     truth = reference_result(sizes, activation, loss, optimizer, "float64")
@@ -126,7 +132,9 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
     losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
     native, numpy = nets
     np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=1e-9 * np.abs(numpy.parameters).max())
+    np.testing.assert_allclose(
+        native.parameters, numpy.parameters, rtol=0, atol=1e-9 * np.abs(numpy.parameters).max()
+    )
     np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=1e-9, atol=1e-9)
 
 
@@ -136,7 +144,9 @@ def test_more_rows_than_a_row_block(loss, dtype, isa):
     """Partial losses and gradients of row blocks add up, in training and outside of it."""
     sizes = (5, 7, 3)
     X, y = data_for(sizes, loss, rows=4096 + 4096 + 33)
-    nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in (fastbp.Network, reference.Network)]
+    nets = [
+        make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in (fastbp.Network, reference.Network)
+    ]
     tolerance = 1e-10 if dtype == "float64" else 1e-4
     native, numpy = nets
     for net in nets:
@@ -173,7 +183,7 @@ def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("joined", sorted(losses.JOINT))
 def test_extreme_logits(joined, dtype, isa):
-    """With logits of +-1e4 the loss is exact and the gradient finite: nothing is the logarithm of a rounded 0."""
+    """With logits of +-1e4 the loss is exact and the gradient finite: no logarithm of a rounded 0."""
     targets = {"cross_entropy": np.array([0, 1]), "binary_cross_entropy": np.array([[1.0, 0.0], [0.0, 0.0]])}
     exact = {"cross_entropy": (0 + 2e4) / 2, "binary_cross_entropy": (0 + 0 + 1e4 + 0) / 4}
     net = fastbp.Network([1, 2], loss=joined, dtype=dtype, seed=0)
