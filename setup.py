@@ -8,19 +8,19 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-KERNELS = "src_c/kernels.c"
-CORE = ["tables.c", "dispatch.c", "random.c", "data.c", "plan.c", "train.c"]
-HEADERS = [os.path.join("src_c", name) for name in sorted(os.listdir("src_c")) if not name.endswith(".c")]
+KERNELS = ["src_c/kernels.c"]
+CORE = [f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "plan", "train")]
+SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
-# No -ffast-math: an object linked with it changes the floating-point state of the whole process. No contraction: a
-# product is fused with a sum where the source says so, hence in every tile alike.
+# No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
+# contraction: a product is fused with a sum where the source says so, hence in every tile alike.
 C_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 if "CFLAGS" not in os.environ:  # Python's own flags ask for debug information, four fifths of the wheel
     C_FLAGS.append("-g0")
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 
-# Flags of each instruction set; what the compiler does not know is left out. The build machine's processor plays no
-# part: dispatch.c asks the processor at run time.
+# Flags of each instruction set; what the compiler does not know is left out. The build machine's processor
+# plays no part: dispatch.c asks the processor at run time.
 ISA_FLAGS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -36,24 +36,31 @@ ISA_FLAGS = {
 }
 
 
-class BuildKernels(build_ext):
-    """Compile the kernels for each instruction set and hand their objects to the extension."""
+class BuildCore(build_ext):
+    """Compile the C core, its kernels for each instruction set, and hand the objects to the extension."""
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the kernels, then the rest with the list of those that there are."""
-        supported = [isa for isa, flags in ISA_FLAGS.items() if self.accepts(flags)]
-        for isa in supported:
+        supported = {isa: flags for isa, flags in ISA_FLAGS.items() if self.accepts(flags)}
+        for isa, flags in supported.items():
             for bits in ("32", "64"):
-                ext.extra_objects += self.compiler.compile(
-                    [KERNELS],
-                    output_dir=os.path.join(self.build_temp, f"{isa}_{bits}"),
-                    macros=[("FASTBP_ISA", isa), ("REAL_BITS", bits)],
-                    include_dirs=["src_c"],
-                    extra_postargs=C_FLAGS + WARNINGS + ISA_FLAGS[isa],
-                    depends=[KERNELS, *HEADERS],
-                )
-        ext.define_macros += [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
+                macros = [("FASTBP_ISA", isa), ("REAL_BITS", bits)]
+                ext.extra_objects += self.objects(f"{isa}_{bits}", KERNELS, macros, flags)
+        built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
+        ext.extra_objects += self.objects("core", CORE, built, [])
         super().build_extension(ext)
+
+    def objects(
+        self, folder: str, sources: list[str], macros: list[tuple[str, str]], flags: list[str]
+    ) -> list[str]:
+        """Compile C sources into a folder of their own."""
+        return self.compiler.compile(
+            sources,
+            output_dir=os.path.join(self.build_temp, folder),
+            macros=macros,
+            include_dirs=["src_c"],
+            extra_postargs=C_FLAGS + WARNINGS + flags,
+        )
 
     def accepts(self, flags: list[str]) -> bool:
         """Tell whether the compiler takes `flags`."""
@@ -71,12 +78,12 @@ class BuildKernels(build_ext):
 
 
 setup(
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildCore},
     ext_modules=[
         Extension(
             "fastbp._core",
-            ["fastbp/_core.pyx", *(os.path.join("src_c", name) for name in CORE)],
-            depends=HEADERS,
+            ["fastbp/_core.pyx"],
+            depends=SOURCES,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=C_FLAGS,
