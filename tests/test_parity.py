@@ -161,6 +161,23 @@ def test_more_rows_than_a_row_block(loss, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputs", [1, 2, 17, 33])
+def test_probabilities_of_classes(outputs, dtype, isa, rng):
+    """cross_entropy of probability rows: loss and gradients."""
+    X = rng.standard_normal((19, 3))
+    y = rng.random((19, outputs))
+    y /= y.sum(axis=1, keepdims=True)
+    results = []
+    for network_class in (fastbp.Network, reference.Network):
+        net = network_class([3, 5, outputs], loss="cross_entropy", dtype=dtype, seed=2)
+        loss, gradients = net.loss_and_gradients(X, y)
+        results.append((loss, gradients, net.evaluate(X, y)["loss"]))
+    tolerance = 1e-12 if dtype == "float64" else 2e-6
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("output", ["identity", "gelu", "softmax"])
 @pytest.mark.parametrize("rows", [1, 13, 5000])
 def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):

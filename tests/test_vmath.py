@@ -1,0 +1,158 @@
+"""The vector math of every instruction set: its error against the truth, its special values, its independence."""
+
+import math
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+from fastbp import _core
+
+# The same function in float64, the truth for float32, and in mpmath, the truth for float64.
+TRUTH = {
+    "exp": (np.exp, mp.exp),
+    "expm1": (np.expm1, mp.expm1),
+    "log1p": (np.log1p, mp.log1p),
+    "tanh": (np.tanh, mp.tanh),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (1 + mp.exp(-x))),
+    "erf": (np.vectorize(math.erf), mp.erf),
+    "softplus": (lambda x: np.logaddexp(0, x), lambda x: mp.log1p(mp.exp(x))),
+    "sin": (np.sin, mp.sin),
+    "cos": (np.cos, mp.cos),
+}
+# at -inf, -0, 0, inf
+LIMITS = {
+    "exp": (0, 1, 1, np.inf),
+    "expm1": (-1, -0.0, 0, np.inf),
+    "log1p": (np.nan, -0.0, 0, np.inf),
+    "tanh": (-1, -0.0, 0, 1),
+    "sigmoid": (0, 0.5, 0.5, 1),
+    "erf": (-1, -0.0, 0, 1),
+    "softplus": (0, math.log(2), math.log(2), np.inf),
+    "sin": (np.nan, -0.0, 0, np.nan),
+    "cos": (np.nan, 1, 1, np.nan),
+}
+every_function = pytest.mark.parametrize("name", _core.VECTOR_MATH)
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def float32_points():
+    """Every 40 009th of all float32 numbers, infinities and NaN included, and every seventh epsilon around 1."""
+    spread = np.arange(0, 2**32, 40_009, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    near_one = (1 + np.arange(-40_000, 40_000, 7) * 2.0**-24).astype(np.float32)
+    return np.concatenate([spread, near_one, -near_one])
+
+
+def float64_points(name):
+    """Random numbers of all magnitudes, more of them where the functions bend, and the edges of their ranges."""
+    rng = np.random.default_rng(0)
+    everywhere = rng.integers(0, 2**64, 1000, dtype=np.uint64).view(np.float64)
+    bend = np.ldexp(rng.uniform(1, 2, 1200), rng.integers(-30, 11, 1200)) * rng.choice([-1, 1], 1200)
+    edges = [-745.2, -745.1, -708.4, -40, -37, 36, 40, 709.7, 709.8, 2.0**20, 2e6]
+    zeros_of_sine = np.arange(1, 20_000, 200) * np.pi / 2
+    x = np.concatenate([everywhere, bend, edges, zeros_of_sine, -zeros_of_sine])
+    return x[np.isfinite(x) & ((x > -1) | (name != "log1p"))]
+
+
+def ulps(y, nearest, rest):
+    """Return the error of y in units in the last place, where the truth is nearest + rest such units."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs((y - nearest) / np.spacing(np.abs(nearest)) - rest)
+    equal = (y == nearest) | (np.isnan(y) & np.isnan(nearest))
+    return np.where(np.isfinite(nearest), np.nan_to_num(error, nan=np.inf), np.where(equal, 0, np.inf))
+
+
+@pytest.fixture(scope="module", params=_core.VECTOR_MATH)
+def truth(request):
+    """A name, float32 points, their truth as the nearest number and the rest in ulps, the same for float64."""
+    name = request.param
+    in_float64, exactly = TRUTH[name]
+    x32, x64 = float32_points(), float64_points(name)
+    with np.errstate(all="ignore"):
+        y32 = in_float64(x32.astype(np.float64))
+        nearest32 = y32.astype(np.float32)
+        rest32 = (y32 - nearest32) / np.spacing(np.abs(nearest32))
+    with mp.workprec(120):
+        y64 = [exactly(mpf(x)) for x in x64.tolist()]
+        nearest64 = np.array([float(y) for y in y64])
+        unit64 = np.spacing(np.abs(nearest64))
+        rest64 = np.array([float((y - n) / u) for y, n, u in zip(y64, nearest64, unit64, strict=True)])
+    return name, (x32, nearest32, rest32), (x64, nearest64, rest64)
+
+
+def test_error_in_float32(truth, isa):
+    name, (x, nearest, rest), _ = truth
+    y = _core.vector_math(name, x)
+    assert y.dtype == np.float32
+    error = ulps(y.astype(np.float64), nearest.astype(np.float64), rest)
+    assert error.max() <= 3, (name, x[error.argmax()])
+
+
+def test_error_in_float64(truth, isa):
+    name, _, (x, nearest, rest) = truth
+    error = ulps(_core.vector_math(name, x), nearest, rest)
+    assert error.max() <= 3, (name, x[error.argmax()])
+
+
+@every_function
+@every_dtype
+def test_limits_and_zeros(name, dtype, isa):
+    y = _core.vector_math(name, np.array([-np.inf, -0.0, 0.0, np.inf], dtype))
+    expected = np.array(LIMITS[name], dtype)
+    np.testing.assert_allclose(y, expected, rtol=np.finfo(dtype).eps)
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(y)[known], np.signbit(expected)[known])
+    assert np.isnan(_core.vector_math(name, np.array([np.nan], dtype))).all()
+
+
+@every_dtype
+def test_pole_and_domain_of_log1p(dtype, isa):
+    y = _core.vector_math("log1p", np.array([-1, np.nextafter(dtype(-1), dtype(-2)), -2, -1e30], dtype))
+    assert y[0] == -np.inf
+    assert np.isnan(y[1:]).all()
+
+
+@every_dtype
+def test_tiny_arguments_come_back(dtype, isa):
+    x = np.arange(-5, 6) * np.finfo(dtype).smallest_subnormal
+    for name in ("tanh", "expm1", "log1p", "sin"):
+        np.testing.assert_allclose(
+            _core.vector_math(name, x), x, rtol=0, atol=np.finfo(dtype).smallest_subnormal
+        )
+
+
+@every_dtype
+def test_bounded_functions_keep_their_bounds(dtype, isa):
+    x = np.linspace(-50, 50, 100_001).astype(dtype)
+    for name, low in (("tanh", -1), ("erf", -1), ("sigmoid", 0)):
+        y = _core.vector_math(name, x)
+        assert y.min() >= low
+        assert y.max() == 1
+        assert y[-1] == 1
+
+
+@every_function
+@every_dtype
+def test_a_result_does_not_depend_on_its_neighbours(name, dtype, isa):
+    x = np.random.default_rng(0).normal(size=70).astype(dtype) * 10
+    x[::9] = 1e8  # beyond the vector code of sin and cos
+    whole = _core.vector_math(name, x)
+    for n in range(1, len(x)):
+        np.testing.assert_array_equal(_core.vector_math(name, x[:n]), whole[:n])
+        np.testing.assert_array_equal(_core.vector_math(name, x[n:]), whole[n:])
+
+
+def test_header_holds_the_fitted_coefficients():
+    tool = Path(__file__).parents[1] / "tools" / "fit_vmath.py"
+    if not tool.exists():
+        pytest.skip("the tool is not beside these tests")
+    fit = runpy.run_path(str(tool))
+    header = fit["HEADER"].read_text()
+    single, double = fit["WIDTHS"]
+    for width in (single, double):
+        for name, value in fit["constants"](width):
+            assert f"#define {name} {width.literal(value)}\n" in header
+    for table in fit["TABLES"]:  # float64's take a minute: `tools/fit_vmath.py --check`
+        assert fit["polynomial"](table, single) in header
