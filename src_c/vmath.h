@@ -87,8 +87,8 @@ static inline vec polynomial(vec x, const real *c, int n) {
  * minus ROUNDER that number is left. |x| < 2^(MANTISSA_BITS - 1). */
 #define ROUNDER ((real)((ireal)3 << (MANTISSA_BITS - 1)))
 
-/* x = n ln 2 + r with n whole, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so exp(x) = 2^n (1 + p), and
- * n + rounder, the bits of which exponent_field turns into a power of 2. */
+/* x = n ln 2 + r with n whole, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so exp(x) = 2^n (1 + p),
+ * and n + rounder, the bits of which exponent_field turns into a power of 2. */
 static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
     *shifted = fmadd(x, splat(LOG2_E), splat(rounder));
     vec n = *shifted - rounder;

@@ -1,10 +1,11 @@
 """Fit the coefficients of src_c/vmath.h and print its tables, or check that the header holds them.
 
-Every polynomial is minimax in the relative error of the function that it serves: the exchange algorithm of Remez
-(E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), run in 60 decimal digits on a fine grid. The
-error printed beside a table is what is left once its coefficients are rounded, in units of the width's epsilon.
+Every polynomial is minimax in the relative error of the function that it serves: the exchange algorithm of
+Remez (E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), run in 60 decimal digits on a
+fine grid. The error printed beside a table is what is left once its coefficients are rounded, in units of
+the width's epsilon.
 
-    python tools/fit_vmath.py             print the tables (under a minute)
+    python tools/fit_vmath.py             print the tables (about a minute)
     python tools/fit_vmath.py --check     exit status 1 if the header's differ
 """
 
@@ -46,7 +47,7 @@ WIDTHS = (Width(32, 24, 127, "f"), Width(64, 53, 1023, ""))
 
 
 class Table(NamedTuple):
-    """A polynomial p(u(x)) that stands for f(x) on [a, b]; weight(x) |f(x) - p| is the relative error it causes."""
+    """A polynomial p(u(x)) for f(x) on [a, b]; weight(x) |f(x) - p| is the relative error that it causes."""
 
     name: str
     f: Function
@@ -111,7 +112,9 @@ def remez(f: list[mpf], weights: list[mpf], u: list[mpf], degree: int) -> list[m
     n = degree + 2
     extrema = [round((k + 0.5) * len(f) / n) for k in range(n)]
     while True:
-        rows = [[u[i] ** k for k in range(n - 1)] + [(-1) ** row / weights[i]] for row, i in enumerate(extrema)]
+        rows = [
+            [u[i] ** k for k in range(n - 1)] + [(-1) ** row / weights[i]] for row, i in enumerate(extrema)
+        ]
         *coefficients, level = mp.lu_solve(mp.matrix(rows), mp.matrix([f[i] for i in extrema]))
         errors = [w * (y - mp.polyval(coefficients[::-1], v)) for w, y, v in zip(weights, f, u, strict=True)]
         if max(map(abs, errors)) < abs(level) * mpf("1.02"):
@@ -137,8 +140,8 @@ def alternating_extrema(errors: list[mpf], n: int) -> list[int]:
 def polynomial(table: Table, width: Width) -> str:
     """Return the C array of a table.
 
-    The leading coefficients are rounded one by one, each before the others are fitted, so that these make up for it;
-    not where u changes its sign: there the others alone need not have an alternating error.
+    The leading coefficients are rounded one by one, each before the others are fitted, so that these make up
+    for it; not where u changes its sign: there the error that the others leave need not alternate.
     """
     a, b = table.interval(width)
     degree = table.degrees[width.bits]
@@ -162,15 +165,14 @@ def polynomial(table: Table, width: Width) -> str:
 
 
 def constants(width: Width) -> Iterator[tuple[str, mpf]]:
-    """Yield the scalars. A number in parts leaves each but the last short, so that small whole multiples are exact."""
-    overflow, smallest = mpf(2) ** (width.max_exponent + 1), mpf(2) ** (2 - width.max_exponent - width.precision)
-    yield "EXP_MAX", mp.ceil(mp.log(overflow))
-    yield "EXP_MIN", mp.floor(mp.log(smallest / 2))
+    """Yield the scalars. All parts of a number but the last are short: small multiples of them are exact."""
+    yield "EXP_MAX", mp.ceil(mp.ln2 * (width.max_exponent + 1))  # exp overflows
+    yield "EXP_MIN", mp.floor(mp.ln2 * (1 - width.max_exponent - width.precision))  # exp rounds to 0
     yield "LOG2_E", 1 / mp.ln2
     ln2_high = rounded(mp.ln2, width.precision - (width.max_exponent + width.precision).bit_length())
     yield "LN2_HIGH", ln2_high
     yield "LN2_LOW", mp.ln2 - ln2_high
-    yield "TANH_MAX", mp.ceil(mp.atanh(1 - mpf(2) ** -(width.precision + 1)))
+    yield "TANH_MAX", mp.ceil(mp.atanh(1 - mpf(2) ** -(width.precision + 1)))  # tanh rounds to 1
     yield "ERF_MAX", erf_max(width)
     yield "ONE_OVER_PI", 1 / mp.pi
     part, rest = {32: 12, 64: 33}[width.bits], +mp.pi

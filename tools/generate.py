@@ -26,8 +26,9 @@ def activation_table() -> str:
     for name, activation in activations.ACTIVATIONS.items():
         definition = activation.formula.replace("|", "\\|")
         parameter = f"alpha = {activation.alpha:g}" if activation.alpha else ""
-        slopes = [f"{activation.derivative(np.array([z])).item() + 0:.3f}" for z in SHOWN_SLOPES]
-        lines.append([f"`{name}`", definition, parameter, *slopes])
+        slopes = (activation.derivative(np.array([z])).item() for z in SHOWN_SLOPES)
+        shown = [f"{round(slope, 3) + 0.0:.3f}" for slope in slopes]  # + 0.0 turns -0.0 into 0.0
+        lines.append([f"`{name}`", definition, parameter, *shown])
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
