@@ -57,6 +57,7 @@ cdef extern from "fastbp.h" nogil:
         double alpha
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
+    enum: FBP_MAX_HYPERPARAMETERS
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -72,7 +73,7 @@ cdef extern from "fastbp.h" nogil:
         void *gradients
         void *state
     ctypedef enum fbp_task:
-        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM
+        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS
     ctypedef enum fbp_parts:
         FBP_FORWARD_PART, FBP_BACKWARD_PART, FBP_UPDATE_PART
     ctypedef struct fbp_batch:

@@ -33,7 +33,7 @@ def fail_allocation(n: int) -> None: ...
 
 class Engine:
     parameters: NDArray[Any]  # (P,)
-    gradients: NDArray[Any]  # (P,)
+    gradients: NDArray[Any]  # (P,), once a call has stored them
     state: NDArray[Any]  # (states, P)
     isa: str
     t: int

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, initializedcheck=False
+# cython: language_level=3, embedsignature=True
 """The native engine: the boundary between NumPy's arrays and the C core.
 
 Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
@@ -63,10 +63,10 @@ if os.environ.get("FASTBP_ISA"):
 
 
 cdef fbp_dtype dtype_id(object dtype) except *:
-    name = np.dtype(dtype)
-    if name == np.float32:
+    resolved = np.dtype(dtype)
+    if resolved == np.float32:
         return FBP_FLOAT32
-    if name == np.float64:
+    if resolved == np.float64:
         return FBP_FLOAT64
     raise DTypeError(f"dtype is {dtype}, expected float32 or float64")
 
@@ -85,7 +85,7 @@ cdef cnp.ndarray real_array(object x):
         array = array.astype(np.float64)
     if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
         raise DTypeError(f"x has dtype {array.dtype}, expected float32 or float64")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(array.shape)
+    return np.require(array, array.dtype.newbyteorder("="), "CA").reshape(array.shape)
 
 
 cdef object deliver(object result, object out):
@@ -163,6 +163,8 @@ cdef dict SOURCE_TYPES = {
 cdef fbp_source source_of(cnp.ndarray array) except *:
     """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
     cdef fbp_source source
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
     dtype = array.dtype
     key = dtype.str[1:]
     if key not in SOURCE_TYPES:
@@ -209,11 +211,11 @@ def fail_allocation(size_t n):
 # ---- the engine ------------------------------------------------------------------------------------------------------
 
 
-cdef void *data_of(object array) noexcept:
+cdef void *data_of(object array) except? NULL:
     return NULL if array is None else cnp.PyArray_DATA(array)
 
 
-cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) noexcept:
+cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
     """All rows of x and y as one batch."""
     return fbp_batch(x=x, y=y, index=NULL, first=0, rows=x.rows, output=data_of(output), d_output=data_of(d_output),
                      d_input=data_of(d_input))
@@ -277,18 +279,28 @@ cdef class Engine:
 
     def set_optimizer(self, optimizer):
         """Use this optimizer from now on, from a state of zeros."""
-        row = OPTIMIZER_IDS[optimizer.row]
-        self.state = np.zeros((OPTIMIZERS[row][1], self.parameters.size), self.parameters.dtype)
+        cdef fbp_optimizer_id row = OPTIMIZER_IDS[optimizer.row]
+        cdef double[FBP_MAX_HYPERPARAMETERS] values
+        cdef Py_ssize_t i, n
+        hyperparameters = tuple(optimizer.hyperparameters)
+        n = len(hyperparameters)
+        if n > FBP_MAX_HYPERPARAMETERS:
+            raise ParameterError(f"optimizer has {n} hyperparameters, expected at most {FBP_MAX_HYPERPARAMETERS}")
+        for i in range(n):
+            values[i] = hyperparameters[i]
+        state = np.zeros((OPTIMIZERS[row][1], self.parameters.size), self.parameters.dtype)
+        # nothing below can fail or be interrupted
+        self.plans.clear()  # they hold pointers to the old state
+        for i in range(n):
+            self.network.hyperparameters[i] = values[i]
         self.network.optimizer = row
-        for i, value in enumerate(optimizer.hyperparameters):
-            self.network.hyperparameters[i] = value
-        self.network.state = cnp.PyArray_DATA(self.state)
+        self.network.state = cnp.PyArray_DATA(state)
         self.network.t = 0
-        self.plans = {}  # they hold pointers to the old state
+        self.state = state
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
         cdef Plan plan = Plan()
-        stored = task == FBP_STORED or task == FBP_CUSTOM
+        stored = task == FBP_STORED or task == FBP_OWN_LOSS
         if task == FBP_TRAIN:
             stored = rows > fbp_block_rows(self.network.layers, self.network.n_layers)
         if stored and self.gradients is None:
@@ -342,21 +354,24 @@ cdef class Engine:
     def forward(self, X, out):
         """out (n, n_out) = the network's output for X (n, n_in); keeps what backward() needs."""
         cdef fbp_source x = source_of(X)
+        self.run(self.plan_for(FBP_OWN_LOSS, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         self.forward_rows = x.rows
-        self.run(self.plan_for(FBP_CUSTOM, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
 
     def backward(self, d_output, d_input):
         """From dJ/dy (n, n_out) of the last forward(): fills the gradients and dJ/dx (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
-        self.run(self.plan_for(FBP_CUSTOM, x.rows, False), FBP_BACKWARD_PART,
+        self.run(self.plan_for(FBP_OWN_LOSS, x.rows, False), FBP_BACKWARD_PART,
                  batch_of(&x, NULL, None, d_output, d_input))
 
     def update(self):
         """One step of the optimizer along the stored gradients."""
         cdef fbp_source no_rows
         no_rows.rows = 0
-        self.run(self.plan_for(FBP_STORED, 1, False), FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
+        _, plan = self.plans.get(FBP_STORED) or self.plans.get(FBP_OWN_LOSS) or (None, None)
+        if plan is None:
+            plan = self.plan_for(FBP_STORED, 1, False)
+        self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
 
     def begin(self, X, y, *, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch, size_t epochs,
               bint stored):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp.exceptions import choice, number
+from fastbp.exceptions import ParameterError, choice, number
 
 _FORMULAS = {name: formula for name, _, formula in _core.ACTIVATIONS}
 
@@ -39,6 +39,10 @@ class Activation:
 
     def __post_init__(self) -> None:
         choice("activation", self.name, _FORMULAS)
+        if type(self) is Activation and self.name in _CLASSES:
+            raise ParameterError(
+                f"activation is {self.name!r}, expected {_CLASSES[self.name].__name__}(alpha)"
+            )
         object.__setattr__(self, "alpha", number("alpha", self.alpha))
 
     @property

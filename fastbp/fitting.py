@@ -39,7 +39,7 @@ class Options(NamedTuple):
 
     def check(self) -> None:
         """Refuse what makes no sense."""
-        integer("epochs", self.epochs, at_least=1)
+        integer("epochs", self.epochs, at_least=1, below=2**32)
         if self.batch_size is not None:
             integer("batch_size", self.batch_size, at_least=1)
         flag("shuffle", self.shuffle)

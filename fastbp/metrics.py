@@ -15,13 +15,14 @@ from fastbp.validation import Door
 
 Array: TypeAlias = NDArray[Any]
 
-SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s
+SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s;
+SLICE_ROWS = 1 << 20  # and rows, whose conversion takes time as well
 BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data is allocated
 
 
 def predict(engine: _core.Engine, X: Array, out: Array) -> None:
     """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
-    for rows in _slices(len(X), SLICE_WORK // engine.parameters.size):
+    for rows in _slices(len(X), min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)):
         engine.predict(X[rows], out[rows])
 
 
@@ -30,7 +31,7 @@ def evaluate(engine: _core.Engine, door: Door, X: Array, y: Array) -> dict[str, 
     output = door.out(None, X)
     predict(engine, X, output)
     loss = 0.0
-    for rows in _slices(len(X), SLICE_WORK // engine.parameters.size):
+    for rows in _slices(len(X), min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)):
         part = engine.loss(X[rows], y[rows])
         loss += part if door.loss.divisor == "one" else part * (len(X[rows]) / len(X))
     name, metric = METRICS.get(door.loss.name, ("r2", r2))

@@ -81,19 +81,20 @@ class Network:
         self._guard = _core.Guard()
         self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
-        self._forget()
+        self._know()
 
-    def _forget(self) -> None:
-        """Let go of outputs and gradients: they will not be those of the present parameters any more."""
-        self._forward_shape: tuple[int, ...] | None = None  # of the output that backward() starts from
-        self._has_gradients = False
+    def _know(self, forward_shape: tuple[int, ...] | None = None, has_gradients: bool = False) -> None:
+        """Note what belongs to the present parameters: an output to go backward from, gradients."""
+        self._forward_shape, self._has_gradients = forward_shape, has_gradients
 
-    def _change(self, call: str, work: Callable[..., T], *args: Any) -> T:
-        """Return work(*args), the public call `call`, while all other calls are kept out."""
+    def _change(self, call: str, work: Callable[..., T], *args: Any, **known: Any) -> T:
+        """Return work(*args), the public call `call`, while others are kept out; `_know` what it leaves."""
 
         def change() -> T:
-            self._forget()
-            return work(*args)
+            self._know()
+            result = work(*args)
+            self._know(**known)
+            return result
 
         return self._guard.writing(call, change)
 
@@ -140,7 +141,9 @@ class Network:
     @property
     def parameters(self) -> Array:
         """All weights and biases as one vector (P,), to read and to write: W then b of each layer."""
-        return self._engine.parameters
+        return self._engine.parameters[
+            :
+        ]  # a view: no resize() of it can pull the memory away from the engine
 
     @property
     def weights(self) -> tuple[Array, ...]:
@@ -157,7 +160,7 @@ class Network:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
         if not self._has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
-        return self._engine.gradients
+        return self._engine.gradients[:]
 
     # ---- training ------------------------------------------------------------------------------------------
 
@@ -242,8 +245,7 @@ class Network:
         """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
         validation.check_trainable(self._layers)
         X, y = self._door.examples(X, y)
-        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y)
-        self._has_gradients = True
+        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y, has_gradients=True)
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:
@@ -252,8 +254,8 @@ class Network:
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
         output = self._door.out(None, X)
-        self._change("forward", self._engine.forward, np.atleast_2d(X), np.atleast_2d(output))
-        self._forward_shape = output.shape
+        rows = np.atleast_2d(X), np.atleast_2d(output)
+        self._change("forward", self._engine.forward, *rows, forward_shape=output.shape)
         return output
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -280,8 +282,8 @@ class Network:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = self._door.d_output(d_output, shape)
         d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
-        self._change("backward", self._engine.backward, np.atleast_2d(d_output), np.atleast_2d(d_input))
-        self._forward_shape, self._has_gradients = shape, True
+        rows = np.atleast_2d(d_output), np.atleast_2d(d_input)
+        self._change("backward", self._engine.backward, *rows, forward_shape=shape, has_gradients=True)
         return d_input
 
     def step(self) -> None:

@@ -139,7 +139,7 @@ def chain(activation: Activation, z: Array, y: Array, d_y: Array) -> Array:
 def _cross_entropy(z: Array, t: Array) -> Array:
     top = z.max(axis=1, keepdims=True)  # less which no exponential exceeds 1
     log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64))
-    return log_sum + (top[:, 0] - (t * z).sum(axis=1, dtype=np.float64))
+    return log_sum + (t * np.subtract(top, z, dtype=np.float64)).sum(axis=1)  # the t of a row add up to 1
 
 
 JOINT: dict[str, Callable[[Array, Array], Array]] = {

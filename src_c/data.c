@@ -74,12 +74,12 @@ static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
-    const int same = s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
-                     s->column_stride == (ptrdiff_t)size;
+    const int is_plain = s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
+                         s->column_stride == (ptrdiff_t)size;
     convert_row *const convert = to_real[s->type][dtype];
     for (size_t i = 0; i < rows; i++) {
         char *to = (char *)out + i * stride * size;
-        if (same) memcpy(to, row(s, index, first + i), row_bytes);
+        if (is_plain) memcpy(to, row(s, index, first + i), row_bytes);
         else convert(row(s, index, first + i), s->column_stride, s->swapped, s->columns, to);
     }
 }
@@ -101,12 +101,19 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
 FIRST_BAD(float)
 FIRST_BAD(double)
 
-int64_t fbp_first_nonfinite(const fbp_source *s, fbp_dtype dtype) {
+int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
     enum { PIECE = 512 };
     union {
         float f[PIECE];
         double d[PIECE];
     } piece;
+    fbp_source turned = *source; /* a single column is looked at as a row, in pieces */
+    const fbp_source *const s = &turned;
+    if (source->columns == 1) {
+        turned.rows = 1;
+        turned.columns = source->rows;
+        turned.column_stride = source->row_stride;
+    }
     for (size_t i = 0; i < s->rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;

@@ -143,7 +143,7 @@ typedef enum {
     FBP_EVALUATE,    /* gather, forward, loss */
     FBP_TRAIN,       /* gather, forward, loss, backward with the update fused into it: no gradient is stored */
     FBP_STORED,      /* gather, forward, loss, backward; update: through the gradient vector */
-    FBP_CUSTOM       /* gather, forward, emit; backward from the caller's dJ/dy; update */
+    FBP_OWN_LOSS       /* gather, forward, emit; backward from the caller's dJ/dy; update */
 } fbp_task;
 
 typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 } fbp_parts;

@@ -10,7 +10,6 @@
 #include "vmath.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
 #define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }

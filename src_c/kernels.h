@@ -25,7 +25,7 @@ typedef struct {
 /* One update of parameters in a rectangle of the parameter vector (fused), or in all of it (stored). */
 typedef struct {
     const double *scalars;
-    void *parameters, *state[FBP_MAX_STATES]; /* whole vectors */
+    void *parameters, *const *state;          /* whole vectors */
     const void *gradients;                    /* the rectangle, in rows of gradients_stride */
     size_t gradients_stride;
     size_t offset, stride;                    /* its first element in the vectors, and from row to row there */
@@ -46,17 +46,17 @@ typedef struct fbp_dense {
     const void *saved;                 /* what the derivative comes from: slope, else y */
     void *delta;                       /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
     const struct fbp_dense *previous;  /* the layer that made x, NULL for the first */
-    void *panel;                       /* scratch: the columns of B that a product works on */
+    void *panel; /* scratch: (largest K, panel_columns), the columns of B that a product works on */
     fbp_plan *plan;
 } fbp_dense;
 
 /* The block of rows under way. */
 typedef struct {
     const fbp_batch *batch;
-    size_t first, rows;  /* of the batch */
-    size_t offset;       /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
-    double scale;        /* 1 / the loss's divisor for this batch */
-    double loss;         /* undivided sum so far */
+    size_t first, rows; /* of the batch */
+    size_t offset; /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
+    double scale; /* 1 / the loss's divisor for this batch */
+    double loss; /* undivided sum so far */
 } fbp_step;
 
 typedef void fbp_operation(const fbp_dense *layer, fbp_step *step);
@@ -75,21 +75,20 @@ struct fbp_kernels {
 
 struct fbp_plan {
     fbp_network *network;
-    size_t block_rows;                        /* capacity of the row block */
-    int keeps_rows;                           /* the workspace holds all rows of a batch, not one block */
+    size_t block_rows; /* capacity of the row block */
+    int keeps_rows; /* the workspace holds all rows of a batch, not one block */
     int fused;
-    size_t steps_per_clock;                   /* steps between two looks at the clock */
-    double scalars[FBP_MAX_SCALARS];          /* of the optimizer, for the step under way */
-    void *state[FBP_MAX_STATES];              /* of the optimizer, each (n_parameters,) */
-    void *inputs;                             /* (block, n_in) */
-    void *targets;                            /* (block, n_out) */
-    int64_t *labels;                          /* (block,) or NULL */
+    double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
+    void *state[FBP_MAX_STATES]; /* of the optimizer, each (n_parameters,) */
+    void *inputs; /* (block or all rows, n_in), rows x_stride of layer 0 apart */
+    void *targets; /* (block, n_out) */
+    int64_t *labels; /* (block,) or NULL */
     struct operation {
         fbp_operation *run;
         const fbp_dense *layer;
     } *operations;
     size_t forward_end, backward_end, update_end; /* where each part of the list ends */
-    void *memory;                             /* the workspace */
+    void *memory; /* the workspace */
     fbp_dense *layers;
 };
 

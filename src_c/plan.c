@@ -6,7 +6,14 @@
 
 #include "kernels.h"
 
-enum { ALIGNMENT = 64, FLOPS_PER_CLOCK = 2000000 };
+/* Between two arrays: nothing, or, for AddressSanitizer to notice who runs over the end of one, forbidden ground. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { ALIGNMENT = 64, GAP = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+enum { ALIGNMENT = 64, GAP = 0 };
+#endif
 
 /* ---- memory: an arena, measured by a first walk over the layout, filled by a second ------------------------------ */
 
@@ -26,14 +33,17 @@ typedef struct {
 } arena;
 
 static void *take(arena *a, size_t count, size_t size) {
+    enum { ROOM = 2 * ALIGNMENT + GAP - 1 }; /* to align the next array, and the whole */
     size_t bytes, end;
     if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(a->used, bytes, &end) ||
-        __builtin_add_overflow(end, (size_t)ALIGNMENT - 1, &end)) {
+        end > SIZE_MAX - ROOM) {
         a->overflow = 1;
         return NULL;
     }
-    void *taken = a->base ? a->base + a->used : NULL;
-    a->used = end / ALIGNMENT * ALIGNMENT;
+    const size_t next = (end + GAP + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    char *taken = a->base ? a->base + a->used : NULL;
+    if (taken) ASAN_POISON_MEMORY_REGION(taken + bytes, next - end);
+    a->used = next;
     return taken;
 }
 
@@ -84,14 +94,15 @@ size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
     return rows < 512 ? 512 : rows > 4096 ? 4096 : rows;
 }
 
+static int has_loss(fbp_task task) { return task != FBP_PREDICT && task != FBP_OWN_LOSS; }
+
+static int has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_EVALUATE; }
+
 /* Is the output activation part of the loss? Then the last layer makes logits, and the loss its joint delta. */
 static int is_joined(const fbp_network *network, fbp_task task) {
     const fbp_layer *output = &network->layers[network->n_layers - 1];
-    const int has_loss = task == FBP_EVALUATE || task == FBP_TRAIN || task == FBP_STORED;
-    return has_loss && !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
+    return has_loss(task) && !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
 }
-
-static int has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_EVALUATE; }
 
 /* The layers' views of the parameters. */
 static void view_parameters(fbp_plan *plan) {
@@ -126,17 +137,20 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
-    size_t widest = plan->layers[0].n_in;
+    size_t depth = has_backward(task) ? plan->block_rows : 0; /* of the panel: the largest K of a product */
+    size_t longest = 0; /* row of outputs; padded() is not monotonic */
 
     for (size_t l = 0; l <= last; l++) {
-        if (plan->layers[l].n_out > widest) widest = plan->layers[l].n_out;
+        const size_t n_in = plan->layers[l].n_in, n_out = plan->layers[l].n_out, row = padded(n_out, size);
+        if (n_in > depth) depth = n_in;
+        if (n_out > depth) depth = n_out;
+        if (row > longest) longest = row;
     }
-    const size_t depth = has_backward(task) && rows > widest ? rows : widest;
     void *panel = take(a, depth, network->kernels->panel_columns * size);
     plan->inputs = take(a, rows, padded(plan->layers[0].n_in, size) * size);
     if (labels) plan->labels = take(a, rows, sizeof *plan->labels);
-    else plan->targets = take(a, rows, plan->layers[last].n_out * size);
-    for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take(a, rows, padded(widest, size) * size);
+    else if (has_loss(task)) plan->targets = take(a, rows, plan->layers[last].n_out * size);
+    for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take(a, rows, longest * size);
 
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &plan->layers[l];
@@ -147,7 +161,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
         layer->y = has_backward(task) ? take(a, rows, layer->y_stride * size) : outputs[l % 2];
         if (has_backward(task) && layer->activation->saves_slope) layer->slope = take(a, rows, layer->y_stride * size);
         layer->saved = layer->slope ? layer->slope : layer->y;
-        if (has_backward(task) || l == last) layer->delta = take(a, rows, layer->y_stride * size);
+        if (has_backward(task) || (l == last && has_loss(task))) layer->delta = take(a, rows, layer->y_stride * size);
     }
 }
 
@@ -160,7 +174,7 @@ static void list_operations(fbp_plan *plan, fbp_task task, int joined) {
     const fbp_kernels *kernels = network->kernels;
     const size_t last = network->n_layers - 1;
     const fbp_dense *output = &plan->layers[last];
-    const int has_output = task == FBP_PREDICT || task == FBP_CUSTOM;
+    const int has_output = task == FBP_PREDICT || task == FBP_OWN_LOSS;
     const fbp_activation_id activation = joined ? FBP_ACTIVATION_identity : network->layers[last].activation;
     size_t n = 0;
 
@@ -176,12 +190,12 @@ static void list_operations(fbp_plan *plan, fbp_task task, int joined) {
     plan->forward_end = n;
 
     if (has_backward(task)) {
-        if (task == FBP_CUSTOM) append(plan, &n, take_d_output, output);
+        if (task == FBP_OWN_LOSS) append(plan, &n, take_d_output, output);
         if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
         for (size_t l = last + 1; l-- > 0;) {
             const fbp_dense *layer = &plan->layers[l]; /* dJ/dx first: the update may follow on the heels of dW */
-            if (layer->previous || task == FBP_CUSTOM) append(plan, &n, kernels->backward_input, layer);
+            if (layer->previous || task == FBP_OWN_LOSS) append(plan, &n, kernels->backward_input, layer);
             append(plan, &n, kernels->backward_weights, layer);
         }
     }
@@ -201,9 +215,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     plan->layers = (fbp_dense *)(plan + 1);
     plan->operations = (struct operation *)(plan->layers + n);
     plan->block_rows = rows < block ? rows : block;
-    plan->keeps_rows = task == FBP_CUSTOM;
+    plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = task == FBP_TRAIN && rows <= block;
-    plan->steps_per_clock = 1 + FLOPS_PER_CLOCK / (1 + 6 * network->n_parameters * plan->block_rows);
     view_parameters(plan);
     if (joined) plan->layers[n - 1].activation = &network->kernels->activations[FBP_ACTIVATION_identity];
     list_operations(plan, task, joined);

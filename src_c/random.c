@@ -3,6 +3,9 @@
 
 #include "fastbp.h"
 
+#ifndef __SIZEOF_INT128__
+#error "fastbp needs a 64-bit target"
+#endif
 __extension__ typedef unsigned __int128 uint128;
 
 enum { ROUNDS = 10, PURPOSE_SHUFFLE = 1 };

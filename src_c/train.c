@@ -7,7 +7,9 @@
 
 #include "kernels.h"
 
-static double divide_by(const fbp_network *network, size_t rows) {
+#define CLOCK_INTERVAL 1e-3 /* seconds between two looks at the clock, about */
+
+static double divisor_of(const fbp_network *network, size_t rows) {
     switch (network->divisor) {
         case FBP_DIVIDE_BY_ROWS: return (double)rows;
         case FBP_DIVIDE_BY_ELEMENTS: return (double)rows * (double)network->layers[network->n_layers - 1].n_out;
@@ -22,9 +24,9 @@ static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_s
 /* The optimizer's scalars for the step to come, in double. */
 static void begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
-    const double *h = network->hyperparameters, k = (double)++network->t;
+    const double *h = network->hyperparameters;
+    const double k __attribute__((unused)) = (double)++network->t; /* some rows do not count steps */
     double *c = plan->scalars;
-    (void)k;
     switch (network->optimizer) {
 #define OPTIMIZER(name, states, scalars, ...) \
     case FBP_OPTIMIZER_##name: scalars break;
@@ -35,7 +37,7 @@ static void begin_update(fbp_plan *plan) {
 }
 
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
-    const double divisor = divide_by(plan->network, batch->rows);
+    const double divisor = divisor_of(plan->network, batch->rows);
     fbp_step step = {.batch = batch, .scale = 1.0 / divisor};
     if (parts & FBP_UPDATE_PART) begin_update(plan);
     for (; step.first < batch->rows; step.first += plan->block_rows) {
@@ -79,11 +81,16 @@ static double train_next(fbp_plan *plan, fbp_fit *fit) {
 }
 
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
-    const double deadline = seconds_now() + seconds;
-    const size_t steps_per_clock = seconds > 0 ? plan->steps_per_clock : 1;
-    for (size_t steps = 0; fit->epoch < until_epoch;) {
+    const double start = seconds_now();
+    double looked = start; /* at the clock */
+    for (size_t steps = 0, between = 1; fit->epoch < until_epoch;) {
         if (!isfinite(train_next(plan, fit))) return 0;
-        if (++steps % steps_per_clock == 0 && seconds_now() >= deadline) break;
+        if (++steps < between) continue;
+        const double now = seconds_now();
+        if (now - start >= seconds) break;
+        if (now - looked < CLOCK_INTERVAL) between *= 2;
+        looked = now;
+        steps = 0;
     }
     return 1;
 }

@@ -208,3 +208,25 @@ def test_extreme_logits(joined, dtype, isa):
     loss, gradients = net.loss_and_gradients([[1.0], [1.0]], targets[joined])
     assert loss == exact[joined]
     assert np.isfinite(gradients).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "widths"), [("float32", (*range(127, 138), *range(254, 274))), ("float64", range(126, 138))]
+)
+def test_widths_about_a_padded_row(dtype, widths, rng):
+    """Rows of a multiple of 1 KB are padded, their wider neighbours are not: both fit into the workspace."""
+    X = rng.standard_normal((40, 4))
+    for first in widths:
+        for second in (widths[0], first + 4):
+            net = fastbp.Network([4, first, second, 1], dtype=dtype, seed=0)
+            assert net.predict(X).tobytes() == net.forward(X).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("targets", [[0, 0, 1], np.eye(2)[[0, 0, 1]]], ids=["labels", "probabilities"])
+def test_large_equal_logits(targets, dtype, isa):
+    """The loss of a row of equal logits is log 2, however large they are and whatever stands beside it."""
+    net = fastbp.Network([2, 2], loss="cross_entropy", dtype=dtype, seed=0)
+    net.parameters[:] = [1, 0, 0, 1, 0, 0]
+    X = np.array([[0, 0], [1e30, 0], [1e30, 1e30]])
+    assert net.loss_and_gradients(X, np.array(targets))[0] == pytest.approx(2 * np.log(2) / 3, rel=1e-6)
