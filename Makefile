@@ -31,14 +31,15 @@ wheel: .venv/build  ## sdist, and a wheel built from it, in dist/
 	$(BIN)/python -m build
 
 # the C code again, with AddressSanitizer and UndefinedBehaviorSanitizer, in a directory of its own; then once more on
-# the baseline path, for masked loads and stores escape the sanitizers
+# the baseline path, for masked loads and stores escape the sanitizers. Ctrl-C is heard too late in code this slow.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	CFLAGS="$(SANITIZERS) -g -O1" LDFLAGS="$(SANITIZERS)" \
 	$(BIN)/python setup.py -q build --build-base build/sanitize --build-lib build/sanitize/lib
 	for isa in '' baseline; do \
 	FASTBP_ISA=$$isa LD_PRELOAD="$$(gcc -print-file-name=libasan.so) libstdc++.so.6" ASAN_OPTIONS=detect_leaks=0 \
-	PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/build/sanitize/lib $(BIN)/python -P -m pytest --capture=sys || exit; done
+	PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/build/sanitize/lib $(BIN)/python -P -m pytest --capture=sys \
+	-k 'not take_seconds' || exit; done
 
 clean:
 	rm -rf .venv build dist fastbp.egg-info fastbp/_core.c fastbp/_core.*.so

@@ -57,4 +57,5 @@ def test_picture_marks_every_mistake_and_nothing_else():
     plot.digits(canvas, np.zeros((60, 64)), labels, predictions)
     titles = [axes.get_title() for axes in canvas.axes]
     assert titles[:3] == ["3, not 5", "0", "1"]
+    assert [axes.spines["top"].get_linewidth() > 1 for axes in canvas.axes[:3]] == [True, False, False]
     assert "1 mistakes (framed) in 60" in canvas.get_suptitle()
