@@ -33,6 +33,7 @@ def pytest_benchmark_update_machine_info(machine_info):
 
 def pytest_benchmark_update_json(output_json):
     output_json["benchmarks"] = [
-        {"name": benchmark["param"], **benchmark["extra_info"]} for benchmark in output_json["benchmarks"]
+        {"name": benchmark["param"] or benchmark["name"], **benchmark["extra_info"]}
+        for benchmark in output_json["benchmarks"]
     ]
     del output_json["commit_info"]
