@@ -15,7 +15,9 @@ SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
 # contraction: a product is fused with a sum where the source says so, hence in every tile alike.
 C_FLAGS = ["-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden"]
-if "CFLAGS" not in os.environ:  # Python's own flags ask for debug information, four fifths of the wheel
+if "CFLAGS" not in os.environ:
+    # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
+    # ask for the latter, four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 

@@ -247,7 +247,7 @@ cdef class Engine:
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
     cdef readonly str isa
-    cdef dict plans                  # (task, rows, labels) -> Plan, the last of each task
+    cdef dict plans                  # task -> ((rows, labels), Plan), the last of each task
     cdef size_t forward_rows         # of the last forward()
 
     def __init__(self, layers, loss, parameters):
@@ -380,11 +380,11 @@ cdef class Engine:
         cdef size_t n = X.shape[0]
         run.engine, run.X, run.y = self, X, y
         run.x_source, run.y_source = source_of(X), source_of(y)
-        run.batch_losses = np.empty(epochs)
+        run.epoch_losses = np.empty(epochs)
         run.fit.batch_size = min(batch_size, n)
         run.fit.x, run.fit.y = &run.x_source, &run.y_source
         run.fit.seed, run.fit.first_epoch = seed, first_epoch
-        run.fit.losses = <double *> cnp.PyArray_DATA(run.batch_losses)
+        run.fit.losses = <double *> cnp.PyArray_DATA(run.epoch_losses)
         if shuffle:
             run.order = np.empty(n, np.int64)
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
@@ -397,7 +397,7 @@ cdef class Run:
 
     cdef fbp_fit fit
     cdef fbp_source x_source, y_source
-    cdef object engine, X, y, order, batch_losses
+    cdef object engine, X, y, order, epoch_losses
     cdef Plan plan
 
     def advance(self, size_t until_epoch, double seconds):
@@ -406,8 +406,8 @@ cdef class Run:
         Returns False right after a step whose loss was not finite.
         """
         cdef bint finite
-        if until_epoch > <size_t> self.batch_losses.size:
-            raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.batch_losses.size}")
+        if until_epoch > <size_t> self.epoch_losses.size:
+            raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
         return finite
@@ -430,7 +430,7 @@ cdef class Run:
     @property
     def losses(self):
         """(epochs,) float64, valid up to `epoch`."""
-        return self.batch_losses
+        return self.epoch_losses
 
 
 # ---- who may use a network now ---------------------------------------------------------------------------------------

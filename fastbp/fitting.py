@@ -241,8 +241,7 @@ class Fit:
 
 def is_finite(engine: _core.Engine) -> bool:
     """Tell whether parameters and optimizer state are all finite."""
-    vectors = engine.parameters[None], engine.state  # (1, P), (n_states, P): long rows are looked at fast
-    return all(_core.first_nonfinite(rows, rows.dtype) < 0 for rows in vectors)
+    return all(_core.first_nonfinite(a, a.dtype) < 0 for a in (engine.parameters, engine.state))
 
 
 def largest(gradients: NDArray[Any]) -> float:

@@ -22,7 +22,7 @@ BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data
 
 def predict(engine: _core.Engine, X: Array, out: Array) -> None:
     """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
-    for rows in _slices(len(X), min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)):
+    for rows in _short_slices(engine, len(X)):
         engine.predict(X[rows], out[rows])
 
 
@@ -31,7 +31,7 @@ def evaluate(engine: _core.Engine, door: Door, X: Array, y: Array) -> dict[str, 
     output = door.out(None, X)
     predict(engine, X, output)
     loss = 0.0
-    for rows in _slices(len(X), min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)):
+    for rows in _short_slices(engine, len(X)):
         part = engine.loss(X[rows], y[rows])
         loss += part if door.loss.divisor == "one" else part * (len(X[rows]) / len(X))
     name, metric = METRICS.get(door.loss.name, ("r2", r2))
@@ -113,6 +113,9 @@ METRICS: dict[str, tuple[str, Callable[[Array, Array], float]]] = {
 }
 
 
+def _short_slices(engine: _core.Engine, n: int) -> list[slice]:
+    return _slices(n, max(1, min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)))
+
+
 def _slices(n: int, rows: int) -> list[slice]:
-    rows = max(1, rows)
     return [slice(first, first + rows) for first in range(0, n, rows)]

@@ -322,6 +322,8 @@ class Network:
         ------
         ShapeError, DTypeError, ParameterError
             An argument is not as above.
+        BusyError
+            Another thread is changing the network.
         """
         X = self._door.query(X)
         out = self._door.out(out, X)

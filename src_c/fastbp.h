@@ -97,7 +97,7 @@ typedef struct {
     ptrdiff_t row_stride, column_stride; /* bytes, any sign */
     size_t rows, columns;
     fbp_source_type type;
-    int swapped;                         /* the bytes of an element stand in the other order */
+    int swapped; /* the bytes of an element stand in the other order */
 } fbp_source;
 
 /* Flat index of the first element that is not finite once converted to dtype, or -1. */
@@ -128,34 +128,34 @@ typedef struct {
     const fbp_layer *layers;
     fbp_loss_id loss;
     double loss_parameter;
-    fbp_divisor divisor;                                 /* of the loss: what a batch's sum is divided by */
+    fbp_divisor divisor; /* of the loss: what a batch's sum is divided by */
     fbp_optimizer_id optimizer;
     double hyperparameters[FBP_MAX_HYPERPARAMETERS];
-    uint64_t t;                                          /* optimizer steps done */
+    uint64_t t; /* optimizer steps done */
     size_t n_parameters;
-    void *parameters;                                    /* (n_parameters,) */
-    void *gradients;                                     /* (n_parameters,); NULL unless a plan stores them */
-    void *state;                                         /* (states, n_parameters) */
+    void *parameters; /* (n_parameters,) */
+    void *gradients;  /* (n_parameters,); NULL unless a plan stores them */
+    void *state;      /* (states, n_parameters) */
 } fbp_network;
 
 typedef enum {
-    FBP_PREDICT,     /* gather, forward, emit */
-    FBP_EVALUATE,    /* gather, forward, loss */
-    FBP_TRAIN,       /* gather, forward, loss, backward with the update fused into it: no gradient is stored */
-    FBP_STORED,      /* gather, forward, loss, backward; update: through the gradient vector */
-    FBP_OWN_LOSS       /* gather, forward, emit; backward from the caller's dJ/dy; update */
+    FBP_PREDICT,  /* gather, forward, emit */
+    FBP_EVALUATE, /* gather, forward, loss */
+    FBP_TRAIN,    /* gather, forward, loss, backward with the update fused into it: no gradient is stored */
+    FBP_STORED,   /* gather, forward, loss, backward; update: through the gradient vector */
+    FBP_OWN_LOSS  /* gather, forward, emit; backward from the caller's dJ/dy; update */
 } fbp_task;
 
 typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 } fbp_parts;
 
 /* The rows of one batch: first .. first + rows of x and y, or the rows that index names there. */
 typedef struct {
-    const fbp_source *x, *y;  /* (n, n_in); (n, n_out), or (n, 1) class labels */
-    const int64_t *index;     /* or NULL */
+    const fbp_source *x, *y; /* (n, n_in); (n, n_out), or (n, 1) class labels */
+    const int64_t *index;    /* or NULL */
     size_t first, rows;
-    void *output;             /* (rows, n_out): where emit writes */
-    const void *d_output;     /* (rows, n_out): dJ/dy of the caller's own loss */
-    void *d_input;            /* (rows, n_in): dJ/dx for it */
+    void *output;         /* (rows, n_out): where emit writes */
+    const void *d_output; /* (rows, n_out): dJ/dy of the caller's own loss */
+    void *d_input;        /* (rows, n_in): dJ/dx for it */
 } fbp_batch;
 
 typedef struct fbp_plan fbp_plan;
@@ -175,11 +175,11 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 typedef struct {
     const fbp_source *x, *y;
     size_t batch_size;
-    uint64_t seed, first_epoch;  /* the shuffle of epoch e of this fit is that of epoch first_epoch + e */
-    int64_t *order;              /* (n,) the order of the epoch under way, or NULL: as they come */
-    size_t epoch, step;          /* complete epochs; steps done in the one under way */
-    double sum;                  /* of its weighted losses so far */
-    double *losses;              /* (epochs,) */
+    uint64_t seed, first_epoch; /* the shuffle of epoch e of this fit is that of epoch first_epoch + e */
+    int64_t *order;             /* (n,) the order of the epoch under way, or NULL: as they come */
+    size_t epoch, step;         /* complete epochs; steps done in the one under way */
+    double sum;                 /* of its weighted losses so far */
+    double *losses;             /* (epochs,) */
 } fbp_fit;
 
 /* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step. Returns 0 at once

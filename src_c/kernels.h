@@ -9,43 +9,43 @@ typedef struct {
     size_t rows, columns;
     const void *in;
     size_t in_stride;
-    const void *saved;  /* chain: what apply left for it, in rows of out_stride */
+    const void *saved; /* chain: what apply left for it, in rows of out_stride */
     void *out;
-    void *slope;        /* apply: f'(z) goes here, in rows of out_stride, unless NULL */
+    void *slope; /* apply: f'(z) goes here, in rows of out_stride, unless NULL */
     size_t out_stride;
     double alpha;
 } fbp_map;
 
 typedef struct {
-    void (*apply)(const fbp_map *map);  /* out = f(in) */
-    void (*chain)(const fbp_map *map);  /* out = in f' : one factor of the chain rule */
-    int saves_slope;                    /* saved is f' itself, not y */
+    void (*apply)(const fbp_map *map); /* out = f(in) */
+    void (*chain)(const fbp_map *map); /* out = in f' : one factor of the chain rule */
+    int saves_slope;                   /* saved is f' itself, not y */
 } fbp_activation;
 
 /* One update of parameters in a rectangle of the parameter vector (fused), or in all of it (stored). */
 typedef struct {
     const double *scalars;
-    void *parameters, *const *state;          /* whole vectors */
-    const void *gradients;                    /* the rectangle, in rows of gradients_stride */
+    void *parameters, *const *state; /* whole vectors */
+    const void *gradients;           /* the rectangle, in rows of gradients_stride */
     size_t gradients_stride;
-    size_t offset, stride;                    /* its first element in the vectors, and from row to row there */
+    size_t offset, stride; /* its first element in the vectors, and from row to row there */
     size_t rows, columns;
 } fbp_update;
 
 /* A layer with its operands: views of the parameter vector and of the plan's workspace. */
 typedef struct fbp_dense {
     size_t n_in, n_out;
-    size_t offset;                     /* of W in the parameter vector */
+    size_t offset; /* of W in the parameter vector */
     const fbp_activation *activation;
     double alpha;
-    void *W, *b, *dW;                  /* (n_in, n_out), (n_out,); dW, followed by db, is NULL in fused mode */
-    const void *x;                     /* (block, n_in), rows x_stride apart */
+    void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL in fused mode */
+    const void *x;    /* (block, n_in), rows x_stride apart */
     size_t x_stride, y_stride;
-    void *y;                           /* (block, n_out); logits where the loss is joined with the activation */
-    void *slope;                       /* (block, n_out) f'(z), or NULL where y gives it */
-    const void *saved;                 /* what the derivative comes from: slope, else y */
-    void *delta;                       /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
-    const struct fbp_dense *previous;  /* the layer that made x, NULL for the first */
+    void *y;                          /* (block, n_out); logits where the loss is joined with the activation */
+    void *slope;                      /* (block, n_out) f'(z), or NULL where y gives it */
+    const void *saved;                /* what the derivative comes from: slope, else y */
+    void *delta;                      /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
+    const struct fbp_dense *previous; /* the layer that made x, NULL for the first */
     void *panel; /* scratch: (largest K, panel_columns), the columns of B that a product works on */
     fbp_plan *plan;
 } fbp_dense;
@@ -54,9 +54,9 @@ typedef struct fbp_dense {
 typedef struct {
     const fbp_batch *batch;
     size_t first, rows; /* of the batch */
-    size_t offset; /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
-    double scale; /* 1 / the loss's divisor for this batch */
-    double loss; /* undivided sum so far */
+    size_t offset;      /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
+    double scale;       /* 1 / the loss's divisor for this batch */
+    double loss;        /* undivided sum so far */
 } fbp_step;
 
 typedef void fbp_operation(const fbp_dense *layer, fbp_step *step);
@@ -76,19 +76,19 @@ struct fbp_kernels {
 struct fbp_plan {
     fbp_network *network;
     size_t block_rows; /* capacity of the row block */
-    int keeps_rows; /* the workspace holds all rows of a batch, not one block */
+    int keeps_rows;    /* the workspace holds all rows of a batch, not one block */
     int fused;
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
-    void *state[FBP_MAX_STATES]; /* of the optimizer, each (n_parameters,) */
-    void *inputs; /* (block or all rows, n_in), rows x_stride of layer 0 apart */
-    void *targets; /* (block, n_out) */
-    int64_t *labels; /* (block,) or NULL */
+    void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
+    void *inputs;                    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
+    void *targets;                   /* (block, n_out) */
+    int64_t *labels;                 /* (block,) or NULL */
     struct operation {
         fbp_operation *run;
         const fbp_dense *layer;
     } *operations;
     size_t forward_end, backward_end, update_end; /* where each part of the list ends */
-    void *memory; /* the workspace */
+    void *memory;                                 /* the workspace */
     fbp_dense *layers;
 };
 

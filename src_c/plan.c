@@ -27,7 +27,7 @@ static void *allocate(size_t bytes) {
 }
 
 typedef struct {
-    char *base;  /* NULL on the first walk */
+    char *base; /* NULL on the first walk */
     size_t used;
     int overflow;
 } arena;
@@ -138,7 +138,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
     size_t depth = has_backward(task) ? plan->block_rows : 0; /* of the panel: the largest K of a product */
-    size_t longest = 0; /* row of outputs; padded() is not monotonic */
+    size_t longest = 0;                                       /* row of outputs; padded() is not monotonic */
 
     for (size_t l = 0; l <= last; l++) {
         const size_t n_in = plan->layers[l].n_in, n_out = plan->layers[l].n_out, row = padded(n_out, size);

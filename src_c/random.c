@@ -27,30 +27,35 @@ static void philox(const uint64_t counter[4], const uint64_t key[2], uint64_t ou
     out[3] = c3;
 }
 
-void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n) {
-    const uint64_t key[2] = {seed, purpose};
-    uint64_t counter[4] = {0, 0, step, epoch}, block[4];
-    for (size_t i = 0; i < n; i++) {
-        if (i % 4 == 0) {
-            counter[0]++; /* before the first block too, as NumPy does */
-            philox(counter, key, block);
-        }
-        out[i] = block[i % 4];
+/* The numbers of one key, and of the counters from (1, 0, step, epoch) on: NumPy counts before the first block, too. */
+typedef struct {
+    uint64_t key[2], counter[4], block[4];
+    size_t drawn;
+} stream;
+
+static stream open_stream(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step) {
+    return (stream){.key = {seed, purpose}, .counter = {0, 0, step, epoch}};
+}
+
+static uint64_t draw(stream *s) {
+    if (s->drawn % 4 == 0) {
+        s->counter[0]++;
+        philox(s->counter, s->key, s->block);
     }
+    return s->block[s->drawn++ % 4];
+}
+
+void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n) {
+    stream s = open_stream(seed, purpose, epoch, step);
+    for (size_t i = 0; i < n; i++) out[i] = draw(&s);
 }
 
 /* Fisher and Yates; the high half of random * (i + 1) is uniform on 0 .. i up to one part in 2^64 / i. */
 void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n) {
-    const uint64_t key[2] = {seed, PURPOSE_SHUFFLE};
-    uint64_t counter[4] = {0, 0, 0, epoch}, block[4];
+    stream s = open_stream(seed, PURPOSE_SHUFFLE, epoch, 0);
     for (size_t i = 0; i < n; i++) index[i] = (int64_t)i;
     for (size_t i = n; i-- > 1;) {
-        const size_t draw = n - 1 - i;
-        if (draw % 4 == 0) {
-            counter[0]++;
-            philox(counter, key, block);
-        }
-        const size_t j = (size_t)(((uint128)block[draw % 4] * (i + 1)) >> 64);
+        const size_t j = (size_t)(((uint128)draw(&s) * (i + 1)) >> 64);
         const int64_t swapped = index[i];
         index[i] = index[j];
         index[j] = swapped;
