@@ -38,7 +38,7 @@ def test_version(capsys):
 
 def test_python_m_is_the_same_command():
     done = subprocess.run(
-        [sys.executable, "-m", "fastbp", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-m", "fastbp", "--help"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("usage: fastbp ")
 

@@ -64,8 +64,9 @@ def test_a_workspace_that_overflows_is_a_memory_error():
 
 
 def python(code, **environment):
+    """Run the code in a process of its own; -P: with the package under test, not a folder it stands in."""
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-P", "-c", code],
         env=os.environ | environment,
         capture_output=True,
         text=True,
