@@ -1,7 +1,6 @@
 /* The kernels of one instruction set and one element type. This file is compiled once for each pair (setup.py passes
  * the flags, FASTBP_ISA and REAL_BITS); all in it is static but the one table at its end. */
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +9,6 @@
 #include "vmath.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -50,7 +48,7 @@ extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);
 const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .isa = NAME_OF(FASTBP_ISA),
     .real_size = sizeof(real),
-    .panel_columns = MAX_VECTORS * LANES,
+    .scratch_bytes = scratch_bytes,
     .forward = forward,
     .softmax = softmax,
     .output_chain = output_chain,

@@ -46,7 +46,7 @@ typedef struct fbp_dense {
     const void *saved;                /* what the derivative comes from: slope, else y */
     void *delta;                      /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
     const struct fbp_dense *previous; /* the layer that made x, NULL for the first */
-    void *panel; /* scratch: (largest K, panel_columns), the columns of B that a product works on */
+    void *scratch; /* of the products */
     fbp_plan *plan;
 } fbp_dense;
 
@@ -63,7 +63,8 @@ typedef void fbp_operation(const fbp_dense *layer, fbp_step *step);
 
 struct fbp_kernels {
     const char *isa;
-    size_t real_size, panel_columns;
+    size_t real_size;
+    size_t (*scratch_bytes)(size_t depth, size_t columns); /* for products with K <= depth and N <= columns */
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
     fbp_operation *update;
     fbp_operation *losses[FBP_LOSSES];

@@ -137,16 +137,16 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
-    size_t depth = has_backward(task) ? plan->block_rows : 0; /* of the panel: the largest K of a product */
-    size_t longest = 0;                                       /* row of outputs; padded() is not monotonic */
+    size_t widest = 0, longest = 0; /* layer; row of outputs: padded() is not monotonic */
 
     for (size_t l = 0; l <= last; l++) {
         const size_t n_in = plan->layers[l].n_in, n_out = plan->layers[l].n_out, row = padded(n_out, size);
-        if (n_in > depth) depth = n_in;
-        if (n_out > depth) depth = n_out;
+        if (n_in > widest) widest = n_in;
+        if (n_out > widest) widest = n_out;
         if (row > longest) longest = row;
     }
-    void *panel = take(a, depth, network->kernels->panel_columns * size);
+    const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
+    void *scratch = take(a, 1, network->kernels->scratch_bytes(depth, widest));
     plan->inputs = take(a, rows, padded(plan->layers[0].n_in, size) * size);
     if (labels) plan->labels = take(a, rows, sizeof *plan->labels);
     else if (has_loss(task)) plan->targets = take(a, rows, plan->layers[last].n_out * size);
@@ -154,7 +154,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
 
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &plan->layers[l];
-        layer->panel = panel;
+        layer->scratch = scratch;
         layer->x = layer->previous ? layer->previous->y : plan->inputs;
         layer->x_stride = layer->previous ? layer->previous->y_stride : padded(layer->n_in, size);
         layer->y_stride = l == last ? layer->n_out : padded(layer->n_out, size);

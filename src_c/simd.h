@@ -7,6 +7,7 @@
 #ifndef FASTBP_SIMD_H
 #define FASTBP_SIMD_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ typedef uint64_t ureal;
 #endif
 
 #define REAL(c) ((real)(c))
+#define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
@@ -62,6 +64,22 @@ static inline vec from_bits(uvec u) { return (vec)u; }
 /* Lane by lane mask ? a : b, where mask comes from a comparison. */
 static inline vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
+/* F(lane, h) for every lane */
+#if VECTOR_BYTES * 8 / REAL_BITS == 2
+#define LANE_LIST(F, h) F(0, h), F(1, h)
+#elif VECTOR_BYTES * 8 / REAL_BITS == 4
+#define LANE_LIST(F, h) F(0, h), F(1, h), F(2, h), F(3, h)
+#elif VECTOR_BYTES * 8 / REAL_BITS == 8
+#define LANE_LIST(F, h) F(0, h), F(1, h), F(2, h), F(3, h), F(4, h), F(5, h), F(6, h), F(7, h)
+#else
+#define LANE_LIST(F, h)                                                                                           \
+    F(0, h), F(1, h), F(2, h), F(3, h), F(4, h), F(5, h), F(6, h), F(7, h), F(8, h), F(9, h), F(10, h), F(11, h), \
+        F(12, h), F(13, h), F(14, h), F(15, h)
+#endif
+
+#define LANE_NUMBER(lane, h) (lane)
+static inline ivec lane_numbers(void) { return (ivec){LANE_LIST(LANE_NUMBER, 0)}; }
+
 #define SIGN_BIT ((ureal)1 << (REAL_BITS - 1))
 
 static inline vec vabs(vec v) { return from_bits(bits(v) & ~SIGN_BIT); }
@@ -74,19 +92,43 @@ static inline vec vabs(vec v) { return from_bits(bits(v) & ~SIGN_BIT); }
 
 #if REAL_BITS == 32
 typedef __mmask16 lane_mask;
+#define FPCLASS_MASK _mm512_fpclass_ps_mask
 #else
 typedef __mmask8 lane_mask;
+#define FPCLASS_MASK _mm512_fpclass_pd_mask
 #endif
 
 static inline lane_mask first_lanes(size_t n) { return (lane_mask)((1u << n) - 1); }
 
-static inline vec load_n(const real *p, size_t n) { return INTRINSIC(_mm512_maskz_loadu)(first_lanes(n), p); }
+static inline vec load_some(const real *p, size_t n) { return INTRINSIC(_mm512_maskz_loadu)(first_lanes(n), p); }
 
-static inline void store_n(real *p, vec v, size_t n) { INTRINSIC(_mm512_mask_storeu)(p, first_lanes(n), v); }
+static inline void store_some(real *p, vec v, size_t n) { INTRINSIC(_mm512_mask_storeu)(p, first_lanes(n), v); }
 
 static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm512_fmadd)(a, b, c); }
 
+/* x, or 0 where x is below the smallest normal number. */
+static inline vec flush(vec v) {
+    return INTRINSIC(_mm512_mask_mov)(v, FPCLASS_MASK(v, 0x20), splat(0));
+}
+
+/* The instructions for roots and quotients of 16 floats take as long as ten others, each. An estimate to 14 bits and a
+ * step of Newton's method: within 1 ulp, 0 and infinity of v exact. A quotient by infinity is NaN. */
+#if REAL_BITS == 32
+static inline vec vsqrt(vec v) {
+    const lane_mask special = FPCLASS_MASK(v, 0x1e); /* +-0 and +-infinity */
+    const vec r = _mm512_rsqrt14_ps(v), s = v * r;
+    return _mm512_mask_mov_ps(fmadd(fmadd(-s, s, v), REAL(0.5) * r, s), special, v);
+}
+
+static inline vec quotient(vec a, vec b) {
+    const vec r = _mm512_rcp14_ps(b), q = a * r;
+    return fmadd(fmadd(-b, q, a), r, q);
+}
+#else
 static inline vec vsqrt(vec v) { return INTRINSIC(_mm512_sqrt)(v); }
+
+static inline vec quotient(vec a, vec b) { return a / b; }
+#endif
 
 static inline vec vmin(vec a, vec b) { return INTRINSIC(_mm512_min)(a, b); }
 
@@ -105,13 +147,17 @@ static inline __m256i first_lanes(size_t n) {
     return (__m256i)(lane < (ireal)n);
 }
 
-static inline vec load_n(const real *p, size_t n) { return INTRINSIC(_mm256_maskload)(p, first_lanes(n)); }
+static inline vec load_some(const real *p, size_t n) { return INTRINSIC(_mm256_maskload)(p, first_lanes(n)); }
 
-static inline void store_n(real *p, vec v, size_t n) { INTRINSIC(_mm256_maskstore)(p, first_lanes(n), v); }
+static inline void store_some(real *p, vec v, size_t n) { INTRINSIC(_mm256_maskstore)(p, first_lanes(n), v); }
 
 static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm256_fmadd)(a, b, c); }
 
+static inline vec flush(vec v) { return select(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
+
 static inline vec vsqrt(vec v) { return INTRINSIC(_mm256_sqrt)(v); }
+
+static inline vec quotient(vec a, vec b) { return a / b; }
 
 static inline vec vmin(vec a, vec b) { return INTRINSIC(_mm256_min)(a, b); }
 
@@ -122,7 +168,7 @@ static inline int any(ivec mask) { return !_mm256_testz_si256((__m256i)mask, (__
 #else
 
 /* A fixed trip count, lest the compiler call memcpy for a few lanes. */
-static inline vec load_n(const real *p, size_t n) {
+static inline vec load_some(const real *p, size_t n) {
     if (n == (size_t)LANES) return load(p);
     vec v = {0};
     for (int i = 0; i < LANES; i++)
@@ -130,7 +176,7 @@ static inline vec load_n(const real *p, size_t n) {
     return v;
 }
 
-static inline void store_n(real *p, vec v, size_t n) {
+static inline void store_some(real *p, vec v, size_t n) {
     if (n == (size_t)LANES) {
         store(p, v);
         return;
@@ -140,6 +186,10 @@ static inline void store_n(real *p, vec v, size_t n) {
 }
 
 static inline vec fmadd(vec a, vec b, vec c) { return a * b + c; }
+
+static inline vec flush(vec v) { return select(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
+
+static inline vec quotient(vec a, vec b) { return a / b; }
 
 static inline vec vsqrt(vec v) {
     for (int i = 0; i < LANES; i++) v[i] = (real)sqrt(v[i]); /* exact for float too: double has room to spare */
@@ -157,5 +207,16 @@ static inline int any(ivec mask) {
 }
 
 #endif
+
+/* A loop over whole vectors says n = LANES, and needs no mask. */
+static inline vec load_n(const real *p, size_t n) {
+    return __builtin_constant_p(n) && n == (size_t)LANES ? load(p) : load_some(p, n);
+}
+
+static inline void store_n(real *p, vec v, size_t n) {
+    if (__builtin_constant_p(n) && n == (size_t)LANES) store(p, v);
+    else
+        store_some(p, v, n);
+}
 
 #endif
