@@ -1,4 +1,4 @@
-/* The thread pool under load: test_threads.py runs this, once as it is and once under ThreadSanitizer, which also sees
+/* The thread pool under load: test_parallel.py runs this, once as it is and once under ThreadSanitizer, which also sees
  * when two threads are given the same worker number. What hangs is killed by the alarm. */
 
 #define _DEFAULT_SOURCE /* for usleep */
