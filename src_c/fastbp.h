@@ -1,8 +1,9 @@
 /* fastbp: multi-layer perceptrons on the CPU. The C interface of the core.
  *
  * The core knows no Python, prints nothing, never exits, and allocates only in fbp_plan_new(): a step allocates
- * nothing. The caller owns the parameters, the gradients, the optimizer's state and the data, keeps them alive, and
- * checks sizes and values at the door; the core trusts what it is given.
+ * nothing, but the first one that uses threads starts them. The caller owns the parameters, the gradients, the
+ * optimizer's state and the data, keeps them alive, and checks sizes and values at the door; the core trusts what it
+ * is given.
  *
  * One layer computes, for a batch of m rows, with the shapes beside the arrays:
  *
