@@ -259,6 +259,7 @@ def compiled(tmp_path):
         program = tmp_path / "program"
         flags = ["-std=c11", "-g", "-O1", "-pthread", "-I", ROOT / "src_c"]
         result = run(*compiler, *flags, *arguments, "-o", program)
+        print(result.stderr)
         return program if result.returncode == 0 else None
 
     return compiled
@@ -268,7 +269,9 @@ POOL = [ROOT / "tests/pool_stress.c", ROOT / "src_c/pool.c", ROOT / "src_c/cpus.
 
 
 def test_the_pool_under_load(compiled):
-    result = run(compiled(*POOL), "with processes")
+    program = compiled(*POOL)
+    assert program is not None
+    result = run(program, "with processes")
     assert (result.returncode, result.stderr) == (0, "")
 
 
@@ -278,5 +281,7 @@ def test_the_pool_under_thread_sanitizer(compiled, tmp_path):
     probe = compiled("-fsanitize=thread", empty)
     if probe is None or run(probe).returncode:
         pytest.skip("the C compiler, or this system, has no ThreadSanitizer")
-    result = run(compiled("-fsanitize=thread", *POOL))
+    program = compiled("-fsanitize=thread", *POOL)
+    assert program is not None
+    result = run(program)
     assert (result.returncode, result.stderr) == (0, "")
