@@ -9,12 +9,21 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 KERNELS = ["src_c/kernels.c"]
-CORE = [f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "plan", "train")]
+CORE = [
+    f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "cpus", "pool", "plan", "train")
+]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
 # contraction: a product is fused with a sum where the source says so, hence in every tile alike.
-C_FLAGS = ["-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden"]
+C_FLAGS = [
+    "-std=c11",
+    "-pthread",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+]
 if "CFLAGS" not in os.environ:
     # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
     # ask for the latter, four fifths of the wheel.
@@ -91,6 +100,7 @@ setup(
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=C_FLAGS,
+            extra_link_args=["-pthread"],
         )
     ],
 )

@@ -27,6 +27,7 @@ from fastbp.layers import Dense
 from fastbp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, HalfSSE, Huber
 from fastbp.network import Network
 from fastbp.optimizers import SGD, Adam
+from fastbp.parallel import get_num_threads, set_num_threads, threads
 
 __all__ = [
     "CELU",
@@ -52,9 +53,12 @@ __all__ = [
     "ShapeError",
     "__version__",
     "activations",
+    "get_num_threads",
     "initializers",
     "losses",
     "metrics",
     "optimizers",
+    "set_num_threads",
     "show_config",
+    "threads",
 ]

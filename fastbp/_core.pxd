@@ -51,6 +51,13 @@ cdef extern from "fastbp.h" nogil:
     void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n)
     void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)
 
+    enum: FBP_MAX_THREADS
+    size_t fbp_available_cpus()
+    size_t fbp_cgroup_cpus(const char *root)
+    size_t fbp_threads()
+    void fbp_set_threads(size_t threads)
+    size_t fbp_override_threads(size_t threads)
+
     ctypedef struct fbp_layer:
         size_t n_in, n_out
         fbp_activation_id activation

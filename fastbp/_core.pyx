@@ -17,6 +17,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 cnp.import_array()
 
 COMPILER = fbp_compiler.decode()
+MAX_THREADS = FBP_MAX_THREADS
 ACTIVATIONS = tuple(
     (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
     for i in range(FBP_ACTIVATIONS)
@@ -73,6 +74,35 @@ cdef fbp_dtype dtype_id(object dtype) except *:
 
 cdef const fbp_kernels *kernels_for(object dtype) except NULL:
     return fbp_find_kernels(_isa.encode(), dtype_id(dtype))
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+
+def available_cpus():
+    """Return how many CPUs this process may use."""
+    return fbp_available_cpus()
+
+
+def cgroup_cpus(str root):
+    """Return the control groups' limit, read under another root than /, or None: for tests."""
+    cpus = fbp_cgroup_cpus(os.fsencode(root))
+    return None if cpus == <size_t> -1 else cpus
+
+
+def threads():
+    """Return how many threads a call by this thread may use."""
+    return fbp_threads()
+
+
+def set_threads(size_t n):
+    """Set it for the process."""
+    fbp_set_threads(n)
+
+
+def override_threads(size_t n):
+    """Set it for the calling thread, 0 for the process's number; return what it was."""
+    return fbp_override_threads(n)
 
 
 # ---- functions on arrays ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ def show_config() -> None:
         "fastbp": __version__,
         "ISA": f"{_core.isa()} (this machine runs {', '.join(_core.available_isas())})",
         "compiler": _core.COMPILER,
-        "threads": "1",
+        "threads": f"{_core.threads()} (this process may use {_core.available_cpus()} CPUs)",
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),

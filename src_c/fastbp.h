@@ -1,8 +1,9 @@
 /* fastbp: multi-layer perceptrons on the CPU. The C interface of the core.
  *
  * The core knows no Python, prints nothing, never exits, and allocates only in fbp_plan_new(): a step allocates
- * nothing. The caller owns the parameters, the gradients, the optimizer's state and the data, keeps them alive, and
- * checks sizes and values at the door; the core trusts what it is given.
+ * nothing, but the first one that uses threads starts them. The caller owns the parameters, the gradients, the
+ * optimizer's state and the data, keeps them alive, and checks sizes and values at the door; the core trusts what it
+ * is given.
  *
  * One layer computes, for a batch of m rows, with the shapes beside the arrays:
  *
@@ -109,6 +110,21 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
 void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n);
 /* A permutation of 0 .. n-1, a function of the seed and the epoch alone. */
 void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n);
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
+
+enum { FBP_MAX_THREADS = 1024 };
+
+/* CPUs that this process may use: the affinity mask, and the control groups' limit rounded up. At least 1. */
+size_t fbp_available_cpus(void);
+/* The latter, from /proc and /sys under a root of the caller's (for tests; else ""); SIZE_MAX without a limit. */
+size_t fbp_cgroup_cpus(const char *root);
+
+/* The number of threads for what this thread calls: its own, or else the process's, which is 1 until it is set. */
+size_t fbp_threads(void);
+void fbp_set_threads(size_t threads);
+/* Sets the calling thread's own, 0 for none; returns what it was. */
+size_t fbp_override_threads(size_t threads);
 
 /* ---- networks and plans ----------------------------------------------------------------------------------------- */
 

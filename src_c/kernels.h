@@ -98,4 +98,12 @@ void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, si
                 size_t stride);
 void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t first, size_t rows, int64_t *out);
 
+/* pool.c: work(context, i, worker) for each i in 0 .. n-1 once, in any order, on at most `threads` threads (1 to
+ * FBP_MAX_THREADS), of which the caller is worker 0; worker < threads. Returns when all is done. While another region
+ * is under way, the one it is called from or another thread's, the calling thread does it all as worker 0. */
+typedef void fbp_work(void *context, size_t i, size_t worker);
+void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context);
+
+double fbp_seconds(void); /* of a clock that never jumps */
+
 #endif

@@ -1,5 +1,10 @@
 """What tests share: both engines, every instruction set, and a network as a value that can be compared."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import hypothesis
 import numpy as np
 import pytest
@@ -31,6 +36,19 @@ def isa(request):
 def rng():
     """Random numbers, the same in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def python():
+    """Run code in a process of its own, in an environment of its own where None takes a variable away."""
+
+    def python(code, **environment):
+        variables = {name: value for name, value in (os.environ | environment).items() if value is not None}
+        # -P: with the package under test, not a folder it stands in
+        command = [sys.executable, "-P", "-c", textwrap.dedent(code)]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+    return python
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a native loop."""
 
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -63,26 +60,15 @@ def test_a_workspace_that_overflows_is_a_memory_error():
         net._engine.forward(X, np.zeros((1, 1), np.float32))
 
 
-def python(code, **environment):
-    """Run the code in a process of its own; -P: with the package under test, not a folder it stands in."""
-    return subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("name", _core.available_isas())
-def test_the_environment_chooses_the_path(name):
+def test_the_environment_chooses_the_path(python, name):
     result = python("import fastbp; print(fastbp.Network([1, 1])); fastbp.show_config()", FASTBP_ISA=name)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count(name) >= 2
 
 
 @pytest.mark.parametrize("name", ["avx1024", "numpy", "AVX2"])
-def test_an_unknown_path_is_an_error_that_lists_what_is_there(name):
+def test_an_unknown_path_is_an_error_that_lists_what_is_there(python, name):
     result = python("import fastbp", FASTBP_ISA=name)
     assert result.returncode != 0
     for word in ("FASTBP_ISA", repr(name), *_core.available_isas()):
@@ -95,7 +81,7 @@ def test_networks_keep_the_path_they_were_made_with(isa):
     assert isa in repr(net)
 
 
-def test_import_is_light():
+def test_import_is_light(python):
     """Importing fastbp brings in NumPy and nothing else that is heavy."""
     code = "import sys, numpy; before = set(sys.modules); import fastbp; print(*(set(sys.modules) - before))"
     new = python(code).stdout.split()

@@ -1,0 +1,224 @@
+/* The thread pool. One parallel region at a time: its caller offers seats, workers that are free take them, and all of
+ * them claim indices from one counter. At the end the caller withdraws the seats that nobody took, so that it waits
+ * for those alone who have begun: a worker that wakes up late costs nothing.
+ *
+ * A region of 20 us cannot wait for a sleeper to wake up. So whoever waits looks again and again for SPIN_SECONDS,
+ * and sleeps only then; where there are more threads than CPUs it sleeps at once, for it would keep another from
+ * working. Who sleeps announces it and then looks once more, who has news tells it and then looks for sleepers: with
+ * sequentially consistent atomics one of them sees the other. */
+
+#define _POSIX_C_SOURCE 200809L /* for pthread_sigmask, clock_gettime */
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "kernels.h"
+
+#define SPIN_SECONDS 50e-6
+#define CACHE_LINE 64
+#define SEAT_BITS 16 /* an offer is the number of the region, then that of the seats left in it */
+#define SEATS(offer) ((size_t)((offer) & ((1u << SEAT_BITS) - 1)))
+#define REGION(offer) ((offer) >> SEAT_BITS)
+
+typedef struct {
+    /* the region: who has `owned` writes it before it makes an offer; who has a seat may read it */
+    _Alignas(CACHE_LINE) _Atomic uint64_t offer;
+    fbp_work *work;
+    void *context;
+    size_t n;
+    _Alignas(CACHE_LINE) atomic_size_t next; /* index to be claimed */
+    _Alignas(CACHE_LINE) atomic_size_t left; /* workers that had a seat and are done */
+    atomic_bool caller_sleeps;               /* until they are */
+
+    _Alignas(CACHE_LINE) atomic_bool owned; /* a region is under way */
+    atomic_size_t callers;                  /* threads inside fbp_parallel, which work with or without workers */
+    atomic_bool refused;                    /* the system would start no more workers */
+    atomic_bool spins;                      /* there is a CPU for every thread of the region */
+    size_t workers, cpus;                   /* read and written by who has `owned` */
+    uint64_t region;
+
+    _Alignas(CACHE_LINE) pthread_mutex_t lock;
+    pthread_cond_t wake, done;
+    atomic_size_t sleepers; /* workers asleep that nobody has called */
+    size_t calls;           /* to wake up that no worker has answered; under the lock */
+} pool;
+
+#define NEW_POOL {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER}
+
+static pool the = NEW_POOL;
+
+/* ---- how many threads -------------------------------------------------------------------------------------------- */
+
+static atomic_size_t process_threads = 1;
+static _Thread_local size_t own_threads;
+
+size_t fbp_threads(void) {
+    return own_threads ? own_threads : atomic_load_explicit(&process_threads, memory_order_relaxed);
+}
+
+void fbp_set_threads(size_t threads) {
+    atomic_store(&process_threads, threads);
+    atomic_store(&the.refused, 0); /* it may go better now */
+}
+
+size_t fbp_override_threads(size_t threads) {
+    const size_t before = own_threads;
+    own_threads = threads;
+    return before;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
+
+double fbp_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+typedef int condition(uint64_t argument);
+
+static int spin_until(condition *holds, uint64_t argument) {
+    enum { LOOKS = 16 }; /* between two looks at the clock */
+    if (!atomic_load_explicit(&the.spins, memory_order_relaxed)) return holds(argument);
+    const double end = fbp_seconds() + SPIN_SECONDS;
+    do {
+        for (int i = 0; i < LOOKS; i++, relax()) {
+            if (holds(argument)) return 1;
+        }
+    } while (fbp_seconds() < end);
+    return 0;
+}
+
+/* Are there seats in a region other than the one that the worker comes from? */
+static int is_open(uint64_t offer, uint64_t served) { return SEATS(offer) && REGION(offer) != served; }
+
+static int has_offer(uint64_t served) { return is_open(atomic_load(&the.offer), served); }
+
+static int have_left(uint64_t workers) { return atomic_load(&the.left) == workers; }
+
+static void sleep_until_offer(uint64_t served) {
+    pthread_mutex_lock(&the.lock);
+    atomic_fetch_add(&the.sleepers, 1);
+    while (!the.calls && !has_offer(served)) pthread_cond_wait(&the.wake, &the.lock);
+    if (the.calls) { /* who called has taken one from the sleepers; pass the rest of the calls on, two at a time */
+        the.calls--;
+        for (size_t i = 0; i < 2 && i < the.calls; i++) pthread_cond_signal(&the.wake);
+    } else {
+        atomic_fetch_sub(&the.sleepers, 1);
+    }
+    pthread_mutex_unlock(&the.lock);
+}
+
+/* Calls sleepers, unless enough workers are awake for the seats. */
+static void wake_for(size_t seats) {
+    if (the.workers - atomic_load(&the.sleepers) >= seats) return;
+    pthread_mutex_lock(&the.lock);
+    const size_t awake = the.workers - atomic_load(&the.sleepers);
+    if (awake < seats) {
+        atomic_fetch_sub(&the.sleepers, seats - awake);
+        the.calls += seats - awake;
+        pthread_cond_signal(&the.wake);
+    }
+    pthread_mutex_unlock(&the.lock);
+}
+
+static void wait_for(size_t workers) {
+    if (spin_until(have_left, workers)) return;
+    pthread_mutex_lock(&the.lock);
+    atomic_store(&the.caller_sleeps, 1);
+    while (!have_left(workers)) pthread_cond_wait(&the.done, &the.lock);
+    atomic_store(&the.caller_sleeps, 0);
+    pthread_mutex_unlock(&the.lock);
+}
+
+/* ---- working ----------------------------------------------------------------------------------------------------- */
+
+static void work_off(size_t worker) {
+    for (size_t i; (i = atomic_fetch_add_explicit(&the.next, 1, memory_order_relaxed)) < the.n;) {
+        the.work(the.context, i, worker);
+    }
+}
+
+static void *serve(void *unused) {
+    uint64_t served = 0;
+    for (;;) {
+        if (!spin_until(has_offer, served)) sleep_until_offer(served);
+        uint64_t offer = atomic_load(&the.offer);
+        while (is_open(offer, served) && !atomic_compare_exchange_weak(&the.offer, &offer, offer - 1)) continue;
+        if (!is_open(offer, served)) continue; /* too late */
+        served = REGION(offer);
+        work_off(SEATS(offer)); /* seats are numbered like the workers: 1, 2, ... */
+        atomic_fetch_add(&the.left, 1);
+        if (atomic_load(&the.caller_sleeps)) {
+            pthread_mutex_lock(&the.lock);
+            pthread_cond_signal(&the.done);
+            pthread_mutex_unlock(&the.lock);
+        }
+    }
+    return unused;
+}
+
+/* The child of a fork has none of the threads, and a lock that one of them may have held. */
+static void forget_workers(void) { the = (pool)NEW_POOL; }
+
+/* Starts workers until there are `wanted`, or as many as the system lets us. Signals are for the caller's threads. */
+static void start_workers(size_t wanted) {
+    static int survives_fork;
+    pthread_attr_t detached;
+    sigset_t all, before;
+    if (!survives_fork && pthread_atfork(NULL, NULL, forget_workers)) return;
+    survives_fork = 1;
+    the.cpus = fbp_available_cpus();
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (pthread_t thread; the.workers < wanted; the.workers++) {
+        if (pthread_create(&thread, &detached, serve, NULL)) {
+            atomic_store(&the.refused, 1);
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&detached);
+}
+
+/* A region of the caller and at most `seats` workers, by who has `owned`. */
+static void share(size_t seats, size_t n, fbp_work *work, void *context) {
+    if (the.workers < seats && !atomic_load(&the.refused)) start_workers(seats);
+    if (the.workers < seats) seats = the.workers;
+    atomic_store_explicit(&the.spins, seats < the.cpus, memory_order_relaxed);
+    the.work = work;
+    the.context = context;
+    the.n = n;
+    atomic_store_explicit(&the.next, 0, memory_order_relaxed);
+    atomic_store_explicit(&the.left, 0, memory_order_relaxed);
+    const uint64_t region = ++the.region << SEAT_BITS;
+    atomic_store(&the.offer, region | seats);
+    wake_for(seats);
+    work_off(0);
+    wait_for(seats - SEATS(atomic_exchange(&the.offer, region)));
+}
+
+void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
+    const int may_share = threads > 1 && n > 1;
+    const size_t callers = may_share ? atomic_fetch_add(&the.callers, 1) + 1 : 1;
+    if (may_share && threads > callers && !atomic_exchange(&the.owned, 1)) {
+        const size_t seats = threads - callers; /* the others work, too */
+        share(seats < n ? seats : n - 1, n, work, context);
+        atomic_store(&the.owned, 0);
+    } else {
+        for (size_t i = 0; i < n; i++) work(context, i, 0);
+    }
+    if (may_share) atomic_fetch_sub(&the.callers, 1);
+}

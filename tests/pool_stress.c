@@ -1,0 +1,210 @@
+/* The thread pool under load: test_parallel.py runs this, once as it is and once under ThreadSanitizer, which also sees
+ * when two threads are given the same worker number. What hangs is killed by the alarm. */
+
+#define _DEFAULT_SOURCE /* for usleep */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernels.h"
+
+#define CHECK(condition)                                                     \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            fprintf(stderr, "line %d: " #condition " is false\n", __LINE__); \
+            abort();                                                         \
+        }                                                                    \
+    } while (0)
+
+enum { SECONDS = 100, MOST_THREADS = 6, MOST_INDICES = 40 };
+
+static unsigned next_random(unsigned *state) { return (*state = *state * 1664525u + 1013904223u) >> 16; }
+
+/* ---- every index once, no two threads with one number ------------------------------------------------------------ */
+
+typedef struct {
+    size_t threads;
+    unsigned runs[MOST_INDICES], of_worker[MOST_THREADS]; /* not atomic: nobody else may touch them */
+    int nested;
+} region;
+
+static void run_region(size_t threads, size_t n, int nested);
+
+static void count(void *context, size_t i, size_t worker) {
+    region *r = context;
+    CHECK(worker < r->threads);
+    r->runs[i]++;
+    r->of_worker[worker]++;
+    if (r->nested) run_region(r->threads, 3, 0);
+}
+
+static void run_region(size_t threads, size_t n, int nested) {
+    region r = {.threads = threads, .nested = nested};
+    unsigned sum = 0;
+    fbp_parallel(threads, n, count, &r);
+    for (size_t i = 0; i < MOST_INDICES; i++) CHECK(r.runs[i] == (i < n));
+    for (size_t i = 0; i < MOST_THREADS; i++) sum += r.of_worker[i];
+    CHECK(sum == n);
+}
+
+static void run_regions(unsigned seed, int regions) {
+    for (int i = 0; i < regions; i++) {
+        fbp_set_threads(next_random(&seed) % MOST_THREADS + 1);
+        const size_t threads = fbp_threads(), n = next_random(&seed) % (MOST_INDICES + 1);
+        run_region(threads, n, i % 8 == 0);
+        if (i % 16 == 0) usleep(next_random(&seed) % 300); /* some fall asleep */
+    }
+}
+
+static void *call_often(void *seed) {
+    run_regions(*(unsigned *)seed, 1000);
+    return NULL;
+}
+
+static void several_callers(void) {
+    pthread_t threads[3];
+    unsigned seeds[3] = {1, 2, 3};
+    for (int i = 0; i < 3; i++) CHECK(!pthread_create(&threads[i], NULL, call_often, &seeds[i]));
+    for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+}
+
+/* ---- who runs beside whom ---------------------------------------------------------------------------------------- */
+
+/* Returns once all n indices have begun: each on a thread of its own. */
+static void meet(void *context, size_t i, size_t worker) {
+    (void)i, (void)worker;
+    atomic_fetch_sub((atomic_size_t *)context, 1);
+    while (atomic_load((atomic_size_t *)context)) usleep(10);
+}
+
+static void side_by_side(size_t threads) {
+    atomic_size_t missing = threads;
+    fbp_parallel(threads, threads, meet, &missing);
+}
+
+/* Offers at about the time when the workers stop spinning: none is missed by who is about to sleep. */
+static void offers_at_bedtime(void) {
+    unsigned seed = 7;
+    for (int i = 0; i < 5000; i++) {
+        const double end = fbp_seconds() + 40e-6 + 1e-6 * (next_random(&seed) % 30);
+        while (fbp_seconds() < end) continue;
+        side_by_side(2);
+    }
+}
+
+static void be_worker_0(void *context, size_t i, size_t worker) {
+    (void)i;
+    CHECK(worker == 0);
+    ++*(size_t *)context;
+}
+
+static void *call_meanwhile(void *go_on) {
+    size_t runs = 0;
+    fbp_parallel(4, 100, be_worker_0, &runs);
+    CHECK(runs == 100);
+    atomic_store((atomic_int *)go_on, 1);
+    return NULL;
+}
+
+static void call_from_another_thread(void *context, size_t i, size_t worker) {
+    (void)worker;
+    pthread_t thread;
+    atomic_int *go_on = context;
+    if (i == 0) {
+        CHECK(!pthread_create(&thread, NULL, call_meanwhile, go_on));
+        pthread_join(thread, NULL);
+    }
+    while (!atomic_load(go_on)) usleep(10);
+}
+
+/* While a region is under way, all other callers work alone. */
+static void busy_is_serial(void) {
+    atomic_int go_on = 0;
+    fbp_parallel(2, 2, call_from_another_thread, &go_on);
+}
+
+/* ---- numbers of threads ------------------------------------------------------------------------------------------ */
+
+static void *own_number(void *unused) {
+    CHECK(fbp_threads() == 5);
+    CHECK(fbp_override_threads(3) == 0 && fbp_threads() == 3);
+    return unused;
+}
+
+static void numbers(void) {
+    pthread_t thread;
+    fbp_set_threads(5);
+    CHECK(fbp_override_threads(2) == 0 && fbp_threads() == 2);
+    CHECK(!pthread_create(&thread, NULL, own_number, NULL));
+    pthread_join(thread, NULL);
+    CHECK(fbp_threads() == 2 && fbp_override_threads(0) == 2 && fbp_threads() == 5);
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+static void *call_forever(void *unused) {
+    for (unsigned seed = 4;; seed++) run_regions(seed, 100);
+    return unused;
+}
+
+static void in_child(void (*check)(void)) {
+    int status;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(SECONDS);
+        check();
+        exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void use(void) {
+    side_by_side(4);
+    run_regions(5, 100);
+}
+
+static void use_and_fork(void) {
+    use();
+    in_child(use);
+}
+
+/* The system starts no thread: the caller works alone. It may later. */
+static void no_workers(void) {
+    struct rlimit before, none;
+    size_t runs = 0;
+    getrlimit(RLIMIT_AS, &before);
+    none = before;
+    none.rlim_cur = 1; /* no stack to be had */
+    setrlimit(RLIMIT_AS, &none);
+    fbp_parallel(4, 100, be_worker_0, &runs);
+    CHECK(runs == 100);
+    setrlimit(RLIMIT_AS, &before);
+    fbp_set_threads(4);
+    side_by_side(4);
+}
+
+/* with an argument: processes, too, of which ThreadSanitizer knows nothing */
+int main(int arguments, char **argument) {
+    pthread_t thread;
+    (void)argument;
+    alarm(SECONDS);
+    if (arguments > 1) in_child(no_workers); /* first, while there is no stack left from another thread */
+    numbers();
+    side_by_side(2);
+    side_by_side(MOST_THREADS);
+    side_by_side(3); /* fewer than there are now */
+    offers_at_bedtime();
+    run_regions(6, 5000);
+    busy_is_serial();
+    several_callers();
+    side_by_side(MOST_THREADS); /* nobody is left out, whatever came before */
+    CHECK(!pthread_create(&thread, NULL, call_forever, NULL));
+    for (int i = 0; i < 100 && arguments > 1; i++) in_child(i % 10 ? use : use_and_fork);
+    return 0; /* in the middle of a region */
+}
