@@ -56,6 +56,7 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .backward_input = backward_input,
     .backward_weights = backward_weights,
     .update = update_all,
+    .add_gradients = add_gradients,
     .softmax_rows = softmax_rows,
     .losses =
         {

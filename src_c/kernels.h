@@ -46,17 +46,29 @@ typedef struct fbp_dense {
     const void *saved;                /* what the derivative comes from: slope, else y */
     void *delta;                      /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
     const struct fbp_dense *previous; /* the layer that made x, NULL for the first */
-    void *scratch; /* of the products */
+    void *scratch;                    /* of the products: plan->scratch_bytes for each thread */
     fbp_plan *plan;
 } fbp_dense;
+
+/* A workspace for one block of rows. */
+typedef struct {
+    fbp_dense *layers;
+    void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
+    void *targets;   /* (block, n_out) */
+    int64_t *labels; /* (block,) or NULL */
+    void *gradients; /* (n_parameters,) the block's share of them, where there is more than one lane */
+    double loss;     /* of the block, undivided */
+} fbp_lane;
 
 /* The block of rows under way. */
 typedef struct {
     const fbp_batch *batch;
+    fbp_lane *lane;
     size_t first, rows; /* of the batch */
     size_t offset;      /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
+    size_t threads;     /* that its products may use */
+    int adds;           /* to the gradients of the blocks before */
     double scale;       /* 1 / the loss's divisor for this batch */
-    double loss;        /* undivided sum so far */
 } fbp_step;
 
 typedef void fbp_operation(const fbp_dense *layer, fbp_step *step);
@@ -67,6 +79,7 @@ struct fbp_kernels {
     size_t (*scratch_bytes)(size_t depth, size_t columns); /* for products with K <= depth and N <= columns */
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
     fbp_operation *update;
+    void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
     fbp_operation *losses[FBP_LOSSES];
     fbp_activation activations[FBP_ACTIVATIONS];
     void (*softmax_rows)(const void *x, void *y, size_t rows, size_t columns);
@@ -76,21 +89,20 @@ struct fbp_kernels {
 
 struct fbp_plan {
     fbp_network *network;
-    size_t block_rows; /* capacity of the row block */
-    int keeps_rows;    /* the workspace holds all rows of a batch, not one block */
-    int fused;
+    size_t block_rows;               /* capacity of the row block */
+    int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
+    int fused, joined;               /* update with dW; loss with the output activation */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
-    void *inputs;                    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
-    void *targets;                   /* (block, n_out) */
-    int64_t *labels;                 /* (block,) or NULL */
+    size_t threads, scratch_bytes;   /* that products may use; of scratch for each of them */
+    size_t n_lanes;                  /* blocks of rows that threads work on at the same time */
+    fbp_lane *lanes;
     struct operation {
         fbp_operation *run;
-        const fbp_dense *layer;
+        size_t layer;
     } *operations;
     size_t forward_end, backward_end, update_end; /* where each part of the list ends */
     void *memory;                                 /* the workspace */
-    fbp_dense *layers;
 };
 
 /* data.c: conversion of `rows` rows to the kernels' real, in rows of `stride` elements, or to labels */

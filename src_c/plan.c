@@ -59,18 +59,17 @@ static size_t output_bytes(const fbp_dense *layer, size_t rows) {
 
 static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
-    char *to = (char *)plan->inputs + step->offset * layer->x_stride * plan->network->kernels->real_size;
+    char *to = (char *)step->lane->inputs + step->offset * layer->x_stride * plan->network->kernels->real_size;
     fbp_gather(step->batch->x, step->batch->index, step->batch->first + step->first, step->rows, dtype_of(plan), to,
                layer->x_stride);
 }
 
 static void gather_targets(const fbp_dense *layer, fbp_step *step) {
-    const fbp_plan *plan = layer->plan;
     const fbp_batch *batch = step->batch;
-    if (plan->labels) fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, plan->labels);
+    const size_t first = batch->first + step->first;
+    if (step->lane->labels) fbp_gather_labels(batch->y, batch->index, first, step->rows, step->lane->labels);
     else
-        fbp_gather(batch->y, batch->index, batch->first + step->first, step->rows, dtype_of(plan), plan->targets,
-                   layer->n_out);
+        fbp_gather(batch->y, batch->index, first, step->rows, dtype_of(layer->plan), step->lane->targets, layer->n_out);
 }
 
 /* y to the caller's array */
@@ -104,58 +103,56 @@ static int is_joined(const fbp_network *network, fbp_task task) {
     return has_loss(task) && !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
 }
 
-/* The layers' views of the parameters. */
-static void view_parameters(fbp_plan *plan) {
+/* The lane's views of the parameters. */
+static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size;
+    char *const gradients = plan->fused ? NULL : lane->gradients ? lane->gradients : network->gradients;
     size_t offset = 0;
     for (size_t l = 0; l < network->n_layers; l++) {
         const fbp_layer *from = &network->layers[l];
-        fbp_dense *layer = &plan->layers[l];
+        fbp_dense *layer = &lane->layers[l];
         layer->n_in = from->n_in;
         layer->n_out = from->n_out;
         layer->offset = offset;
-        layer->activation = &network->kernels->activations[from->activation];
+        layer->activation =
+            &network->kernels
+                 ->activations[plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation];
         layer->alpha = from->alpha;
         layer->W = (char *)network->parameters + offset * size;
         layer->b = (char *)layer->W + from->n_in * from->n_out * size;
-        if (!plan->fused && network->gradients) layer->dW = (char *)network->gradients + offset * size;
+        layer->dW = gradients ? gradients + offset * size : NULL;
         layer->previous = l > 0 ? layer - 1 : NULL;
         layer->plan = plan;
         offset += (from->n_in + 1) * from->n_out;
-    }
-    for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
-        plan->state[i] = (char *)network->state + i * network->n_parameters * size;
     }
 }
 
 /* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
 static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
 
-/* The arrays of the workspace, `rows` rows of each. A pass without a way back keeps the outputs of two layers only. */
-static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, arena *a) {
+/* The arrays of a lane, `rows` rows of each. Lanes beside each other have gradients of their own. A pass without a way
+ * back keeps the outputs of two layers only. */
+static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, int labels, arena *a) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
-    size_t widest = 0, longest = 0; /* layer; row of outputs: padded() is not monotonic */
+    size_t longest = 0; /* row of outputs; padded() is not monotonic */
 
+    if (plan->n_lanes > 1 && has_backward(task)) lane->gradients = take(a, network->n_parameters, size);
+    view_parameters(plan, lane);
     for (size_t l = 0; l <= last; l++) {
-        const size_t n_in = plan->layers[l].n_in, n_out = plan->layers[l].n_out, row = padded(n_out, size);
-        if (n_in > widest) widest = n_in;
-        if (n_out > widest) widest = n_out;
+        const size_t row = padded(network->layers[l].n_out, size);
         if (row > longest) longest = row;
     }
-    const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
-    void *scratch = take(a, 1, network->kernels->scratch_bytes(depth, widest));
-    plan->inputs = take(a, rows, padded(plan->layers[0].n_in, size) * size);
-    if (labels) plan->labels = take(a, rows, sizeof *plan->labels);
-    else if (has_loss(task)) plan->targets = take(a, rows, plan->layers[last].n_out * size);
+    lane->inputs = take(a, rows, padded(network->layers[0].n_in, size) * size);
+    if (labels) lane->labels = take(a, rows, sizeof *lane->labels);
+    else if (has_loss(task)) lane->targets = take(a, rows, network->layers[last].n_out * size);
     for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take(a, rows, longest * size);
 
     for (size_t l = 0; l <= last; l++) {
-        fbp_dense *layer = &plan->layers[l];
-        layer->scratch = scratch;
-        layer->x = layer->previous ? layer->previous->y : plan->inputs;
+        fbp_dense *layer = &lane->layers[l];
+        layer->x = layer->previous ? layer->previous->y : lane->inputs;
         layer->x_stride = layer->previous ? layer->previous->y_stride : padded(layer->n_in, size);
         layer->y_stride = l == last ? layer->n_out : padded(layer->n_out, size);
         layer->y = has_backward(task) ? take(a, rows, layer->y_stride * size) : outputs[l % 2];
@@ -165,21 +162,38 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     }
 }
 
-static void append(fbp_plan *plan, size_t *n, fbp_operation *run, const fbp_dense *layer) {
+static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, arena *a) {
+    const fbp_network *network = plan->network;
+    size_t widest = network->layers[0].n_in;
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (network->layers[l].n_out > widest) widest = network->layers[l].n_out;
+    }
+    const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
+    const size_t bytes = network->kernels->scratch_bytes(depth, widest);
+    plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    char *scratch = take(a, plan->threads, plan->scratch_bytes);
+    for (size_t i = 0; i < plan->n_lanes; i++) {
+        fbp_lane *lane = &plan->lanes[i];
+        lay_out_lane(plan, lane, task, rows, labels, a);
+        for (size_t l = 0; l < network->n_layers; l++)
+            lane->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
+    }
+}
+
+static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) {
     plan->operations[(*n)++] = (struct operation){run, layer};
 }
 
-static void list_operations(fbp_plan *plan, fbp_task task, int joined) {
+static void list_operations(fbp_plan *plan, fbp_task task) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
-    const size_t last = network->n_layers - 1;
-    const fbp_dense *output = &plan->layers[last];
+    const size_t output = network->n_layers - 1;
     const int has_output = task == FBP_PREDICT || task == FBP_OWN_LOSS;
-    const fbp_activation_id activation = joined ? FBP_ACTIVATION_identity : network->layers[last].activation;
+    const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
     size_t n = 0;
 
-    append(plan, &n, gather_inputs, &plan->layers[0]);
-    for (size_t l = 0; l <= last; l++) append(plan, &n, kernels->forward, &plan->layers[l]);
+    append(plan, &n, gather_inputs, 0);
+    for (size_t l = 0; l <= output; l++) append(plan, &n, kernels->forward, l);
     if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax, output);
     if (has_output) {
         append(plan, &n, emit, output);
@@ -193,38 +207,54 @@ static void list_operations(fbp_plan *plan, fbp_task task, int joined) {
         if (task == FBP_OWN_LOSS) append(plan, &n, take_d_output, output);
         if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
-        for (size_t l = last + 1; l-- > 0;) {
-            const fbp_dense *layer = &plan->layers[l]; /* dJ/dx first: the update may follow on the heels of dW */
-            if (layer->previous || task == FBP_OWN_LOSS) append(plan, &n, kernels->backward_input, layer);
-            append(plan, &n, kernels->backward_weights, layer);
+        for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first: the update may follow on the heels of dW */
+            if (l > 0 || task == FBP_OWN_LOSS) append(plan, &n, kernels->backward_input, l);
+            append(plan, &n, kernels->backward_weights, l);
         }
     }
     plan->backward_end = n;
-    if (has_backward(task) && !plan->fused) append(plan, &n, kernels->update, &plan->layers[0]);
+    if (has_backward(task) && !plan->fused) append(plan, &n, kernels->update, 0);
     plan->update_end = n;
+}
+
+/* How many blocks of rows threads shall work on at the same time. Where lanes are large so are the products, and the
+ * threads share each of those instead. */
+static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) {
+    enum { LANES_BYTES = 16 << 20 };
+    const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = LANES_BYTES / lane_bytes;
+    if (plan->keeps_rows || plan->fused || room == 0) return 1;
+    const size_t lanes = blocks < room ? blocks : room;
+    return lanes < plan->threads ? lanes : plan->threads;
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
     enum { OTHER_OPERATIONS = 8 };
     const size_t block = fbp_block_rows(network->layers, network->n_layers), n = network->n_layers;
-    const int joined = is_joined(network, task);
-    fbp_plan *plan =
-        allocate(sizeof *plan + n * sizeof(fbp_dense) + (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
+    const size_t threads = fbp_threads();
+    fbp_plan *plan = allocate(sizeof *plan + threads * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
+                              (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
     if (!plan) return NULL;
     plan->network = network;
-    plan->layers = (fbp_dense *)(plan + 1);
-    plan->operations = (struct operation *)(plan->layers + n);
+    plan->threads = threads;
+    plan->lanes = (fbp_lane *)(plan + 1);
+    fbp_dense *layers = (fbp_dense *)(plan->lanes + threads);
+    for (size_t i = 0; i < threads; i++) plan->lanes[i].layers = layers + i * n;
+    plan->operations = (struct operation *)(layers + threads * n);
     plan->block_rows = rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = task == FBP_TRAIN && rows <= block;
-    view_parameters(plan);
-    if (joined) plan->layers[n - 1].activation = &network->kernels->activations[FBP_ACTIVATION_identity];
-    list_operations(plan, task, joined);
+    plan->joined = is_joined(network, task);
+    for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
+        plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
+    }
+    list_operations(plan, task);
 
-    arena a = {0};
     const size_t capacity = plan->keeps_rows ? rows : plan->block_rows;
+    arena lane = {0}, a = {0};
+    lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
+    plan->n_lanes = count_lanes(plan, rows, lane.used);
     lay_out(plan, task, capacity, labels, &a);
-    plan->memory = a.overflow ? NULL : allocate(a.used + ALIGNMENT);
+    plan->memory = lane.overflow || a.overflow ? NULL : allocate(a.used + ALIGNMENT);
     if (!plan->memory) {
         fbp_plan_free(plan);
         return NULL;

@@ -107,9 +107,7 @@ static inline void store_some(real *p, vec v, size_t n) { INTRINSIC(_mm512_mask_
 static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm512_fmadd)(a, b, c); }
 
 /* x, or 0 where x is below the smallest normal number. */
-static inline vec flush(vec v) {
-    return INTRINSIC(_mm512_mask_mov)(v, FPCLASS_MASK(v, 0x20), splat(0));
-}
+static inline vec flush(vec v) { return INTRINSIC(_mm512_mask_mov)(v, FPCLASS_MASK(v, 0x20), splat(0)); }
 
 /* The instructions for roots and quotients of 16 floats take as long as ten others, each. An estimate to 14 bits and a
  * step of Newton's method: within 1 ulp, 0 and infinity of v exact. A quotient by infinity is NaN. */
@@ -215,8 +213,7 @@ static inline vec load_n(const real *p, size_t n) {
 
 static inline void store_n(real *p, vec v, size_t n) {
     if (__builtin_constant_p(n) && n == (size_t)LANES) store(p, v);
-    else
-        store_some(p, v, n);
+    else store_some(p, v, n);
 }
 
 #endif

@@ -1,9 +1,6 @@
 /* Runs a plan. A training step is: gather, forward, loss, backward, update; plan.c says in which operations. */
 
-#define _POSIX_C_SOURCE 199309L /* for clock_gettime */
-
 #include <math.h>
-#include <time.h>
 
 #include "kernels.h"
 
@@ -18,7 +15,9 @@ static double divisor_of(const fbp_network *network, size_t rows) {
 }
 
 static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_step *step) {
-    for (size_t i = begin; i < end; i++) plan->operations[i].run(plan->operations[i].layer, step);
+    for (size_t i = begin; i < end; i++) {
+        plan->operations[i].run(&step->lane->layers[plan->operations[i].layer], step);
+    }
 }
 
 /* The optimizer's scalars for the step to come, in double. */
@@ -36,25 +35,62 @@ static void begin_update(fbp_plan *plan) {
     }
 }
 
-double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
-    const double divisor = divisor_of(plan->network, batch->rows);
-    fbp_step step = {.batch = batch, .scale = 1.0 / divisor};
-    if (parts & FBP_UPDATE_PART) begin_update(plan);
-    for (; step.first < batch->rows; step.first += plan->block_rows) {
-        const size_t left = batch->rows - step.first;
-        step.rows = left < plan->block_rows ? left : plan->block_rows;
-        step.offset = plan->keeps_rows ? step.first : 0;
-        if (parts & FBP_FORWARD_PART) run_operations(plan, 0, plan->forward_end, &step);
-        if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, &step);
-    }
-    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->backward_end, plan->update_end, &step);
-    return step.loss / divisor;
+/* Blocks of rows, one a lane, that threads work on at the same time. */
+typedef struct {
+    fbp_plan *plan;
+    unsigned parts;
+    fbp_step step; /* the first of them; each takes a copy */
+} wave;
+
+static void run_block(void *context, size_t i, size_t worker) {
+    const wave *w = context;
+    const fbp_plan *plan = w->plan;
+    fbp_step step = w->step;
+    (void)worker;
+    step.lane = &plan->lanes[i];
+    step.first += i * plan->block_rows;
+    const size_t left = step.batch->rows - step.first;
+    step.rows = left < plan->block_rows ? left : plan->block_rows;
+    step.offset = plan->keeps_rows ? step.first : 0;
+    if (w->parts & FBP_FORWARD_PART) run_operations(plan, 0, plan->forward_end, &step);
+    if (w->parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, &step);
 }
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+/* Forward and backward, block by block; returns the loss, undivided. Losses and gradients of blocks are added up in
+ * the order of the rows, however many of them were under way at the same time. */
+static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
+    const fbp_network *network = plan->network;
+    const size_t threads = step.threads, lanes = threads < plan->n_lanes ? threads : plan->n_lanes;
+    const size_t n_blocks = (step.batch->rows + plan->block_rows - 1) / plan->block_rows;
+    double loss = 0;
+    for (size_t block = 0, n; block < n_blocks; block += n) {
+        n = n_blocks - block < lanes ? n_blocks - block : lanes;
+        step.first = block * plan->block_rows;
+        step.adds = plan->n_lanes == 1 && block > 0;
+        step.threads = n == 1 ? threads : 1;
+        fbp_parallel(n, n, run_block, &(wave){plan, parts, step});
+        for (size_t i = 0; i < n; i++) {
+            const fbp_lane *lane = &plan->lanes[i];
+            loss += lane->loss;
+            if (lane->gradients && parts & FBP_BACKWARD_PART)
+                network->kernels->add_gradients(network->gradients, lane->gradients, network->n_parameters,
+                                                block + i == 0);
+        }
+    }
+    return loss;
+}
+
+double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
+    const double divisor = divisor_of(plan->network, batch->rows);
+    const size_t threads = fbp_threads();
+    fbp_step step = {.batch = batch,
+                     .lane = plan->lanes,
+                     .threads = threads < plan->threads ? threads : plan->threads,
+                     .scale = 1.0 / divisor};
+    if (parts & FBP_UPDATE_PART) begin_update(plan);
+    const double loss = run_blocks(plan, parts, step);
+    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->backward_end, plan->update_end, &step);
+    return loss / divisor;
 }
 
 /* One training step on the next rows of the epoch; returns its loss. */
@@ -81,12 +117,12 @@ static double train_next(fbp_plan *plan, fbp_fit *fit) {
 }
 
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
-    const double start = seconds_now();
+    const double start = fbp_seconds();
     double looked = start; /* at the clock */
     for (size_t steps = 0, between = 1; fit->epoch < until_epoch;) {
         if (!isfinite(train_next(plan, fit))) return 0;
         if (++steps < between) continue;
-        const double now = seconds_now();
+        const double now = fbp_seconds();
         if (now - start >= seconds) break;
         if (now - looked < CLOCK_INTERVAL) between *= 2;
         looked = now;
