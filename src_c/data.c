@@ -84,6 +84,21 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     }
 }
 
+void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
+                        void *out, size_t stride) {
+    union {
+        float f[FBP_NARROW];
+        double d[FBP_NARROW];
+    } from;
+    for (size_t i = 0; i < rows; i++) {
+        to_real[s->type][dtype](row(s, index, first + i), s->column_stride, s->swapped, s->columns, &from);
+        for (size_t j = 0; j < s->columns; j++) {
+            if (dtype == FBP_FLOAT32) ((float *)out)[j * stride + i] = from.f[j];
+            else ((double *)out)[j * stride + i] = from.d[j];
+        }
+    }
+}
+
 void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, size_t rows, int64_t *out) {
     for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
 }

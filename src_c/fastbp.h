@@ -169,6 +169,7 @@ typedef struct {
     const fbp_source *x, *y; /* (n, n_in); (n, n_out), or (n, 1) class labels */
     const int64_t *index;    /* or NULL */
     size_t first, rows;
+    int is_loaded;        /* they are what the plan ran last: it need not fetch them again */
     void *output;         /* (rows, n_out): where emit writes */
     const void *d_output; /* (rows, n_out): dJ/dy of the caller's own loss */
     void *d_input;        /* (rows, n_in): dJ/dx for it */

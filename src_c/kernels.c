@@ -17,6 +17,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 #include "loss.inc"
 #include "update.inc"
 #include "dense.inc"
+#include "narrow.inc"
 
 #define VMATH(name)                                                                     \
     static void map_##name(const void *x, void *y, size_t n) {                          \
@@ -55,6 +56,9 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .softmax_chain = softmax_chain,
     .backward_input = backward_input,
     .backward_weights = backward_weights,
+    .forward_narrow = forward_narrow,
+    .backward_input_narrow = backward_input_narrow,
+    .backward_weights_narrow = backward_weights_narrow,
     .update = update_all,
     .add_gradients = add_gradients,
     .softmax_rows = softmax_rows,

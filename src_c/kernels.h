@@ -32,6 +32,9 @@ typedef struct {
     size_t rows, columns;
 } fbp_update;
 
+/* The widest layer of a narrow network, whose arrays stand transposed, a row a unit: see narrow.inc. */
+enum { FBP_NARROW = 16 };
+
 /* A layer with its operands: views of the parameter vector and of the plan's workspace. */
 typedef struct fbp_dense {
     size_t n_in, n_out;
@@ -56,6 +59,7 @@ typedef struct {
     void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
     void *targets;   /* (block, n_out) */
     int64_t *labels; /* (block,) or NULL */
+    void *ones;      /* (block,) in narrow networks */
     void *gradients; /* (n_parameters,) the block's share of them, where there is more than one lane */
     double loss;     /* of the block, undivided */
 } fbp_lane;
@@ -78,6 +82,7 @@ struct fbp_kernels {
     size_t real_size;
     size_t (*scratch_bytes)(size_t depth, size_t columns); /* for products with K <= depth and N <= columns */
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
+    fbp_operation *forward_narrow, *backward_input_narrow, *backward_weights_narrow;
     fbp_operation *update;
     void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
     fbp_operation *losses[FBP_LOSSES];
@@ -92,6 +97,7 @@ struct fbp_plan {
     size_t block_rows;               /* capacity of the row block */
     int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
     int fused, joined;               /* update with dW; loss with the output activation */
+    int narrow;                      /* arrays are (n, block), not (block, n) */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
     size_t threads, scratch_bytes;   /* that products may use; of scratch for each of them */
@@ -108,6 +114,9 @@ struct fbp_plan {
 /* data.c: conversion of `rows` rows to the kernels' real, in rows of `stride` elements, or to labels */
 void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride);
+/* The same, to a row a column: out (columns, rows), with at most FBP_NARROW columns. */
+void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
+                        void *out, size_t stride);
 void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t first, size_t rows, int64_t *out);
 
 /* pool.c: work(context, i, worker) for each i in 0 .. n-1 once, in any order, on at most `threads` threads (1 to

@@ -60,16 +60,20 @@ static size_t output_bytes(const fbp_dense *layer, size_t rows) {
 static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     char *to = (char *)step->lane->inputs + step->offset * layer->x_stride * plan->network->kernels->real_size;
-    fbp_gather(step->batch->x, step->batch->index, step->batch->first + step->first, step->rows, dtype_of(plan), to,
-               layer->x_stride);
+    if (step->batch->is_loaded) return;
+    (plan->narrow ? fbp_gather_columns : fbp_gather)(step->batch->x, step->batch->index,
+                                                     step->batch->first + step->first, step->rows, dtype_of(plan), to,
+                                                     layer->x_stride);
 }
 
 static void gather_targets(const fbp_dense *layer, fbp_step *step) {
     const fbp_batch *batch = step->batch;
     const size_t first = batch->first + step->first;
+    if (batch->is_loaded) return;
     if (step->lane->labels) fbp_gather_labels(batch->y, batch->index, first, step->rows, step->lane->labels);
     else
-        fbp_gather(batch->y, batch->index, first, step->rows, dtype_of(layer->plan), step->lane->targets, layer->n_out);
+        (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(
+            batch->y, batch->index, first, step->rows, dtype_of(layer->plan), step->lane->targets, layer->y_stride);
 }
 
 /* y to the caller's array */
@@ -103,6 +107,16 @@ static int is_joined(const fbp_network *network, fbp_task task) {
     return has_loss(task) && !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
 }
 
+/* Softmax and the caller's own arrays want rows of units. */
+static int is_narrow(const fbp_network *network, fbp_task task) {
+    int narrow = has_loss(task) && network->loss != FBP_LOSS_cross_entropy &&
+                 network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax;
+    for (size_t l = 0; l < network->n_layers; l++) {
+        narrow = narrow && network->layers[l].n_in <= FBP_NARROW && network->layers[l].n_out <= FBP_NARROW;
+    }
+    return narrow;
+}
+
 /* The lane's views of the parameters. */
 static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
     const fbp_network *network = plan->network;
@@ -131,34 +145,47 @@ static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
 /* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
 static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
 
-/* The arrays of a lane, `rows` rows of each. Lanes beside each other have gradients of their own. A pass without a way
- * back keeps the outputs of two layers only. */
+/* Takes an array of n units for `rows` rows, where those are `stride` apart; transposed in narrow networks. */
+static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
+    const size_t size = plan->network->kernels->real_size;
+    return plan->narrow ? take(a, n, stride * size) : take(a, rows, stride * size);
+}
+
+/* The arrays of a lane, for `rows` rows. Lanes beside each other have gradients of their own. A pass without a way back
+ * keeps the outputs of two layers only. */
 static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, int labels, arena *a) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
-    size_t longest = 0; /* row of outputs; padded() is not monotonic */
+    size_t longest = 0, widest = 0; /* row of outputs: padded() is not monotonic; layer */
 
     if (plan->n_lanes > 1 && has_backward(task)) lane->gradients = take(a, network->n_parameters, size);
     view_parameters(plan, lane);
     for (size_t l = 0; l <= last; l++) {
-        const size_t row = padded(network->layers[l].n_out, size);
-        if (row > longest) longest = row;
+        fbp_dense *layer = &lane->layers[l];
+        const size_t n_out = layer->n_out;
+        layer->y_stride = plan->narrow ? padded(rows, size) : l == last ? n_out : padded(n_out, size);
+        layer->x_stride = layer->previous ? layer->previous->y_stride : padded(plan->narrow ? rows : layer->n_in, size);
+        if (layer->y_stride > longest) longest = layer->y_stride;
+        if (n_out > widest) widest = n_out;
     }
-    lane->inputs = take(a, rows, padded(network->layers[0].n_in, size) * size);
+    lane->inputs = take_units(plan, a, network->layers[0].n_in, rows, lane->layers[0].x_stride);
+    if (plan->narrow) lane->ones = take(a, rows, size);
     if (labels) lane->labels = take(a, rows, sizeof *lane->labels);
-    else if (has_loss(task)) lane->targets = take(a, rows, network->layers[last].n_out * size);
-    for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take(a, rows, longest * size);
+    else if (has_loss(task))
+        lane->targets = take_units(plan, a, network->layers[last].n_out, rows, lane->layers[last].y_stride);
+    for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take_units(plan, a, widest, rows, longest);
 
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &lane->layers[l];
+        const size_t n_out = layer->n_out, stride = layer->y_stride;
         layer->x = layer->previous ? layer->previous->y : lane->inputs;
-        layer->x_stride = layer->previous ? layer->previous->y_stride : padded(layer->n_in, size);
-        layer->y_stride = l == last ? layer->n_out : padded(layer->n_out, size);
-        layer->y = has_backward(task) ? take(a, rows, layer->y_stride * size) : outputs[l % 2];
-        if (has_backward(task) && layer->activation->saves_slope) layer->slope = take(a, rows, layer->y_stride * size);
+        layer->y = has_backward(task) ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
+        if (has_backward(task) && layer->activation->saves_slope)
+            layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
-        if (has_backward(task) || (l == last && has_loss(task))) layer->delta = take(a, rows, layer->y_stride * size);
+        if (has_backward(task) || (l == last && has_loss(task)))
+            layer->delta = take_units(plan, a, n_out, rows, stride);
     }
 }
 
@@ -193,7 +220,7 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
     size_t n = 0;
 
     append(plan, &n, gather_inputs, 0);
-    for (size_t l = 0; l <= output; l++) append(plan, &n, kernels->forward, l);
+    for (size_t l = 0; l <= output; l++) append(plan, &n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
     if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax, output);
     if (has_output) {
         append(plan, &n, emit, output);
@@ -208,13 +235,21 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
         if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
         for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first: the update may follow on the heels of dW */
-            if (l > 0 || task == FBP_OWN_LOSS) append(plan, &n, kernels->backward_input, l);
-            append(plan, &n, kernels->backward_weights, l);
+            if (l > 0 || task == FBP_OWN_LOSS)
+                append(plan, &n, plan->narrow ? kernels->backward_input_narrow : kernels->backward_input, l);
+            append(plan, &n, plan->narrow ? kernels->backward_weights_narrow : kernels->backward_weights, l);
         }
     }
     plan->backward_end = n;
     if (has_backward(task) && !plan->fused) append(plan, &n, kernels->update, 0);
     plan->update_end = n;
+}
+
+static void set_ones(const fbp_plan *plan, void *ones, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (dtype_of(plan) == FBP_FLOAT32) ((float *)ones)[i] = 1;
+        else ((double *)ones)[i] = 1;
+    }
 }
 
 /* How many blocks of rows threads shall work on at the same time. Where lanes are large so are the products, and the
@@ -244,6 +279,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = task == FBP_TRAIN && rows <= block;
     plan->joined = is_joined(network, task);
+    plan->narrow = is_narrow(network, task);
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }
@@ -262,6 +298,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
     lay_out(plan, task, capacity, labels, &a);
+    for (size_t i = 0; i < plan->n_lanes && plan->narrow; i++) set_ones(plan, plan->lanes[i].ones, capacity);
     return plan;
 }
 

@@ -94,13 +94,14 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
 }
 
 /* One training step on the next rows of the epoch; returns its loss. */
-static double train_next(fbp_plan *plan, fbp_fit *fit) {
+static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
     const size_t first = fit->step * fit->batch_size, n = fit->x->rows;
     const fbp_batch batch = {.x = fit->x,
                              .y = fit->y,
                              .index = fit->order,
                              .first = first,
-                             .rows = n - first < fit->batch_size ? n - first : fit->batch_size};
+                             .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
+                             .is_loaded = !is_first && !fit->order && n <= fit->batch_size && n <= plan->block_rows};
     if (fit->step == 0) {
         fit->sum = 0;
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
@@ -119,8 +120,8 @@ static double train_next(fbp_plan *plan, fbp_fit *fit) {
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
     const double start = fbp_seconds();
     double looked = start; /* at the clock */
-    for (size_t steps = 0, between = 1; fit->epoch < until_epoch;) {
-        if (!isfinite(train_next(plan, fit))) return 0;
+    for (size_t steps = 0, between = 1, is_first = 1; fit->epoch < until_epoch; is_first = 0) {
+        if (!isfinite(train_next(plan, fit, (int)is_first))) return 0;
         if (++steps < between) continue;
         const double now = fbp_seconds();
         if (now - start >= seconds) break;
