@@ -22,6 +22,10 @@ from fastbp.optimizers import Optimizer
 Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")
 
+#: What belongs to the present parameters: the shape of an output to go backward from, or None; gradients or not.
+Known: TypeAlias = tuple[tuple[int, ...] | None, bool]
+NOTHING: Known = (None, False)
+
 
 class Network:
     """A multi-layer perceptron.
@@ -73,7 +77,7 @@ class Network:
         self._optimizer = optimizers.get(optimizer)
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
-        self._door = validation.Door(self._layers[0].n_in, self._layers[-1].n_out, self._loss, self._dtype)
+        self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._start_engine(np.empty(validation.count_parameters(self._layers, self._dtype), self._dtype))
         self.reset()
 
@@ -81,22 +85,17 @@ class Network:
         self._guard = _core.Guard()
         self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
-        self._know()
+        self._known = NOTHING
 
-    def _know(self, forward_shape: tuple[int, ...] | None = None, has_gradients: bool = False) -> None:
-        """Note what belongs to the present parameters: an output to go backward from, gradients."""
-        self._forward_shape, self._has_gradients = forward_shape, has_gradients
+    def _change(self, call: str, work: Callable[..., T], *args: Any, leaves: Known = NOTHING) -> T:
+        """Return work(*args), the public call `call`, while others are kept out."""
+        return self._guard.writing(call, self._changing, leaves, work, args)
 
-    def _change(self, call: str, work: Callable[..., T], *args: Any, **known: Any) -> T:
-        """Return work(*args), the public call `call`, while others are kept out; `_know` what it leaves."""
-
-        def change() -> T:
-            self._know()
-            result = work(*args)
-            self._know(**known)
-            return result
-
-        return self._guard.writing(call, change)
+    def _changing(self, leaves: Known, work: Callable[..., T], args: tuple[Any, ...]) -> T:
+        self._known = NOTHING
+        result = work(*args)
+        self._known = leaves
+        return result
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -158,7 +157,7 @@ class Network:
     @property
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
-        if not self._has_gradients:
+        if not self._known[1]:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return self._engine.gradients[:]
 
@@ -217,7 +216,7 @@ class Network:
         BusyError
             The network is in the middle of another call.
         """
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
         options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options.check()
@@ -234,7 +233,7 @@ class Network:
         Arguments and errors as for `fit`, but no snapshot is kept: after a DivergenceError the parameters are
         what the step made of them.
         """
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
         loss = self._change("train_on_batch", self._engine.train_on_batch, X, y)
         if not isfinite(loss):
@@ -243,9 +242,9 @@ class Network:
 
     def loss_and_gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
         """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y, has_gradients=True)
+        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y, leaves=(None, True))
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:
@@ -254,8 +253,7 @@ class Network:
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
         output = self._door.out(None, X)
-        rows = np.atleast_2d(X), np.atleast_2d(output)
-        self._change("forward", self._engine.forward, *rows, forward_shape=output.shape)
+        self._change("forward", self._engine.forward, rows(X), rows(output), leaves=(output.shape, False))
         return output
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -276,14 +274,13 @@ class Network:
         Error
             There was no `forward`, or the parameters have changed since.
         """
-        validation.check_trainable(self._layers)
-        shape = self._forward_shape
+        self._door.check_trainable()
+        shape = self._known[0]
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = self._door.d_output(d_output, shape)
         d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
-        rows = np.atleast_2d(d_output), np.atleast_2d(d_input)
-        self._change("backward", self._engine.backward, *rows, forward_shape=shape, has_gradients=True)
+        self._change("backward", self._engine.backward, rows(d_output), rows(d_input), leaves=(shape, True))
         return d_input
 
     def step(self) -> None:
@@ -325,13 +322,12 @@ class Network:
         BusyError
             Another thread is changing the network.
         """
-        X = self._door.query(X)
-        out = self._door.out(out, X)
-        if X.ndim == 1:
-            self._guard.reading(self._engine.predict, X[None], out[None])
-        else:
-            self._guard.reading(metrics.predict, self._engine, X, out)
-        return out
+        output = self._engine.predict_plain(X, out, self._guard)
+        if output is None:
+            X = self._door.query(X)
+            output = self._door.out(out, X)
+            self._guard.reading(metrics.predict, self._engine, rows(X), rows(output))
+        return output
 
     def predict_classes(self, X: ArrayLike) -> Any:
         """Return the most probable class of each row, int64 (n,), or of the one row (n_in,).
@@ -380,3 +376,8 @@ class Network:
             f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
             f"{self._loss}, {self._optimizer}, seed={self._seed})"
         )
+
+
+def rows(array: Array) -> Array:
+    """Return the array, or for one row (n,) its view (1, n)."""
+    return array if array.ndim == 2 else array[None]
