@@ -189,7 +189,7 @@ class Network:
         epochs : int, >= 1
             How often to go through all rows.
         batch_size : int, >= 1, or None
-            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once.
+            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once, as they come.
         shuffle : bool
             Go through the rows in a new random order every epoch.
         validation_data : (X, y), optional
