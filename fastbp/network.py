@@ -22,7 +22,7 @@ from fastbp.optimizers import Optimizer
 Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")
 
-#: What belongs to the present parameters: the shape of an output to go backward from, or None; gradients or not.
+# What belongs to the present parameters: the shape of an output to go backward from, or None; gradients.
 Known: TypeAlias = tuple[tuple[int, ...] | None, bool]
 NOTHING: Known = (None, False)
 
@@ -89,7 +89,8 @@ class Network:
 
     def _change(self, call: str, work: Callable[..., T], *args: Any, leaves: Known = NOTHING) -> T:
         """Return work(*args), the public call `call`, while others are kept out."""
-        return self._guard.writing(call, self._changing, leaves, work, args)
+        result: T = self._guard.writing(call, self._changing, leaves, work, args)
+        return result
 
     def _changing(self, leaves: Known, work: Callable[..., T], args: tuple[Any, ...]) -> T:
         self._known = NOTHING

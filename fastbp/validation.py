@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -131,6 +131,10 @@ class Door:
         if self._obstacle:
             raise ParameterError(self._obstacle)
 
+    def _is_plain(self, array: ArrayLike, columns: int) -> TypeGuard[Array]:
+        """Tell whether it is what most calls bring, finite, and small enough to look at in one go."""
+        return _core.is_plain_and_finite(array, columns, self.dtype, BLOCK)
+
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
@@ -145,8 +149,8 @@ class Door:
         return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
 
     def _inputs(self, argument: str, X: ArrayLike) -> Array:
-        if _core.is_plain_and_finite(X, self.n_in, self.dtype, BLOCK):
-            return cast(Array, X)
+        if self._is_plain(X, self.n_in):
+            return X
         array = as_array(argument, X)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
@@ -160,8 +164,8 @@ class Door:
         return array
 
     def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        if self._any_target and _core.is_plain_and_finite(y, self.n_out, self.dtype, BLOCK) and len(y) == n:
-            return cast(Array, y)
+        if self._any_target and self._is_plain(y, self.n_out) and len(y) == n:
+            return y
         array = as_array(argument, y)
         if isinstance(self.loss, CrossEntropy):
             expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
@@ -214,9 +218,8 @@ class Door:
 
     def d_output(self, d_output: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return the derivative by an output of this shape, finite, C-contiguous and of dtype."""
-        if _core.is_plain_and_finite(d_output, self.n_out, self.dtype, BLOCK):
-            if cast(Array, d_output).shape == shape:
-                return cast(Array, d_output)
+        if self._is_plain(d_output, self.n_out) and d_output.shape == shape:
+            return d_output
         array = as_array("d_output", d_output)
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
