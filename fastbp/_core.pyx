@@ -285,6 +285,7 @@ cdef class Plan:
     cdef fbp_plan *plan
     cdef size_t rows
     cdef bint labels
+    cdef Plan next  # of the engine's spares
 
     def __dealloc__(self):
         fbp_plan_free(self.plan)
@@ -312,7 +313,8 @@ cdef class Engine:
     cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
     cdef size_t row_elements         # of a row in the workspace of a prediction, about
     cdef list plans                  # by task: the last one's Plan, or None
-    cdef list spares                 # Plans for predictions that nobody uses now
+    cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
+    cdef size_t spare_elements       # of all of them
     cdef size_t forward_rows         # of the last forward()
 
     def __init__(self, layers, loss, parameters):
@@ -339,7 +341,7 @@ cdef class Engine:
 
     cdef void forget_plans(self):
         self.plans = [None] * (FBP_OWN_LOSS + 1)
-        self.spares = []
+        self.spare, self.spare_elements = None, 0
 
     @property
     def t(self):
@@ -392,19 +394,24 @@ cdef class Engine:
         return plan
 
     cdef Plan borrow_plan(self, size_t rows):
-        """A plan for predictions, which one thread uses at a time, from `spares` where one is large enough."""
-        cdef Plan plan
-        if self.spares:
-            plan = self.spares.pop()
+        """A plan for predictions, which one thread uses at a time: the spare one if it is large enough."""
+        cdef Plan plan = self.spare
+        if plan is not None:
+            self.spare, plan.next = plan.next, None
+            self.spare_elements -= self.elements(plan)
             if plan.rows >= min(rows, self.block_rows):
                 return plan
         return self.new_plan(FBP_PREDICT, rows, False)
 
+    cdef size_t elements(self, Plan plan) noexcept:
+        """About the size of the workspace of a prediction."""
+        return min(plan.rows, self.block_rows) * self.row_elements
+
     cdef void give_back(self, Plan plan):
         """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
-        cdef size_t elements = min(plan.rows, self.block_rows) * self.row_elements
-        if elements * (len(self.spares) + 1) <= SPARE_ELEMENTS:
-            self.spares.append(plan)
+        if self.spare_elements + self.elements(plan) <= SPARE_ELEMENTS:
+            self.spare, plan.next = plan, self.spare
+            self.spare_elements += self.elements(plan)
 
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
         """Run parts of a plan on a batch; returns its loss, where the plan has one."""
