@@ -1,10 +1,11 @@
-"""What a fit and a prediction cost in memory: the peak, the workspaces that are kept, and nothing in a step."""
+"""What fits and predictions cost in memory: the peak, the workspaces that are kept, nothing in a step."""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,8 @@ def status(name):
 
 options = {{"batch_size": {batch}, "gradient_tol": {gradient_tol}, "epochs": 2}}
 optimizer = fastbp.{optimizer}
-fastbp.Network([3, 2], optimizer=optimizer).fit(np.ones((16, 3)), np.ones((16, 2)), **options)  # all is loaded
+first = fastbp.Network([3, 2], optimizer=optimizer)
+first.fit(np.ones((16, 3)), np.ones((16, 2)), **options)  # what a first fit loads is loaded
 rng = np.random.default_rng(0)
 X, y = rng.random(({rows}, {n_in}), np.float32), rng.random(({rows}, {n_out}), np.float32)
 before = status("VmRSS")
@@ -50,7 +52,7 @@ net.fit(X, y, **options)
 print(status("VmHWM") - before)
 """
 SIZES = [3000, 2000, 1000]
-P = 4 * sum((n_in + 1) * n_out for n_in, n_out in zip(SIZES, SIZES[1:], strict=False))  # bytes: 32 MB
+P = 4 * sum((n_in + 1) * n_out for n_in, n_out in pairwise(SIZES))  # bytes: 32 MB
 
 FITS = {
     "SGD": ("SGD(1e-3)", 0, None),
@@ -64,7 +66,7 @@ FITS = {
 @not_preloaded
 @pytest.mark.parametrize(("optimizer", "states", "gradient_tol"), FITS.values(), ids=FITS.keys())
 def test_peak_of_a_fit(optimizer, states, gradient_tol):
-    """Parameters and state with a snapshot of both, gradients only where stored, two batches of activations."""
+    """Parameters and state, a snapshot of both, gradients only where stored, two batches of activations."""
     batch = 16
     code = PEAK.format(
         optimizer=optimizer,
