@@ -586,6 +586,7 @@ cdef class Guard:
     cdef int readers
     cdef unsigned long writer   # its thread
     cdef object writing_what    # None without a writer
+    cdef readonly object left   # what the last change left that goes with the present parameters, or None
 
     def reading(self, work, *args):
         """Return work(*args), while changes are kept out."""
@@ -599,8 +600,11 @@ cdef class Guard:
         finally:
             self.readers -= 1
 
-    def writing(self, str what, work, *args):
-        """Return work(*args), the call `what` of the network, while all other calls are kept out."""
+    def writing(self, str what, leaves, work, *args):
+        """Return work(*args), the call `what` of the network, while all other calls are kept out.
+
+        `left` is None as soon as it begins, and `leaves` once it has succeeded.
+        """
         if self.writing_what is not None:
             raise BusyError(
                 f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
@@ -609,7 +613,10 @@ cdef class Guard:
             raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
         self.writer = <unsigned long> PyThread_get_thread_ident()
         self.writing_what = what
+        self.left = None
         try:
-            return work(*args)
+            result = work(*args)
+            self.left = leaves
+            return result
         finally:
             self.writing_what = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,11 +20,11 @@ from fastbp.losses import Loss
 from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
-T = TypeVar("T")
 
-# What belongs to the present parameters: the shape of an output to go backward from, or None; gradients.
-Known: TypeAlias = tuple[tuple[int, ...] | None, bool]
-NOTHING: Known = (None, False)
+# What a call leaves that goes with the present parameters: the shape of an output to go backward from, or
+# None, and whether there are gradients.
+Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
+NOTHING: Left = (None, False)
 
 
 class Network:
@@ -85,18 +85,6 @@ class Network:
         self._guard = _core.Guard()
         self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
-        self._known = NOTHING
-
-    def _change(self, call: str, work: Callable[..., T], *args: Any, leaves: Known = NOTHING) -> T:
-        """Return work(*args), the public call `call`, while others are kept out."""
-        result: T = self._guard.writing(call, self._changing, leaves, work, args)
-        return result
-
-    def _changing(self, leaves: Known, work: Callable[..., T], args: tuple[Any, ...]) -> T:
-        self._known = NOTHING
-        result = work(*args)
-        self._known = leaves
-        return result
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -132,7 +120,8 @@ class Network:
 
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
-        self._change("setting the optimizer", self._set_optimizer, optimizers.get(optimizer))
+        optimizer = optimizers.get(optimizer)
+        self._guard.writing("setting the optimizer", NOTHING, self._set_optimizer, optimizer)
 
     def _set_optimizer(self, optimizer: Optimizer) -> None:
         self._engine.set_optimizer(optimizer)
@@ -158,7 +147,8 @@ class Network:
     @property
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
-        if not self._known[1]:
+        _, has_gradients = self._guard.left or NOTHING
+        if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return self._engine.gradients[:]
 
@@ -226,7 +216,7 @@ class Network:
             held_out = self._door.held_out(validation_data)
             evaluate = partial(metrics.evaluate, self._engine, self._door, *held_out)
         data = self._engine, X, y, options, evaluate, self._seed, self._history
-        return self._change("fit", lambda: fitting.Fit(*data).run())
+        return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
 
     def train_on_batch(self, X: ArrayLike, y: ArrayLike) -> float:
         """Do one optimizer step on all rows of (X, y) together; return the loss before it.
@@ -236,7 +226,7 @@ class Network:
         """
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._change("train_on_batch", self._engine.train_on_batch, X, y)
+        loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y)
         if not isfinite(loss):
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {fitting.USUAL_CAUSES}")
         return loss
@@ -245,7 +235,8 @@ class Network:
         """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y, leaves=(None, True))
+        work = self._engine.loss_and_gradients
+        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y)
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:
@@ -254,7 +245,7 @@ class Network:
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
         output = self._door.out(None, X)
-        self._change("forward", self._engine.forward, rows(X), rows(output), leaves=(output.shape, False))
+        self._guard.writing("forward", (output.shape, False), self._engine.forward, rows(X), rows(output))
         return output
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -276,22 +267,23 @@ class Network:
             There was no `forward`, or the parameters have changed since.
         """
         self._door.check_trainable()
-        shape = self._known[0]
+        shape, _ = self._guard.left or NOTHING
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = self._door.d_output(d_output, shape)
         d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
-        self._change("backward", self._engine.backward, rows(d_output), rows(d_input), leaves=(shape, True))
+        work = self._engine.backward
+        self._guard.writing("backward", (shape, True), work, rows(d_output), rows(d_input))
         return d_input
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
         _ = self.gradients  # or Error
-        self._change("step", self._engine.update)
+        self._guard.writing("step", NOTHING, self._engine.update)
 
     def reset(self) -> None:
         """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""
-        self._change("reset", self._draw)
+        self._guard.writing("reset", NOTHING, self._draw)
 
     def _draw(self) -> None:
         for i, (W, b) in enumerate(split(self.parameters, self._layers)):
