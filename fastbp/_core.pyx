@@ -416,7 +416,7 @@ cdef class Engine:
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
         """Run parts of a plan on a batch; returns its loss, where the plan has one."""
         cdef double loss
-        if max(batch.rows, 1) <= self.short_rows:  # an update alone counts as a row
+        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as a row
             return fbp_run(plan.plan, parts, &batch)
         with nogil:
             loss = fbp_run(plan.plan, parts, &batch)
