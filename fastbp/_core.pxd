@@ -47,6 +47,7 @@ cdef extern from "fastbp.h" nogil:
         fbp_source_type type
         int swapped
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
+    int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
 
     void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n)
     void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)

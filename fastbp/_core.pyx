@@ -188,18 +188,33 @@ cdef dict SOURCE_TYPES = {
     "i1": FBP_SOURCE_I8, "i2": FBP_SOURCE_I16, "i4": FBP_SOURCE_I32, "i8": FBP_SOURCE_I64,
     "u1": FBP_SOURCE_U8, "u2": FBP_SOURCE_U16, "u4": FBP_SOURCE_U32, "u8": FBP_SOURCE_U64, "b1": FBP_SOURCE_U8,
 }
+cdef enum:
+    TYPE_NUMBERS = 24  # of NumPy's own types
+
+cdef int[TYPE_NUMBERS] SOURCE_TYPE_OF  # by NumPy's number, of which an integer of 64 bits has two; -1: none
+
+
+def _number_source_types():
+    cdef int number
+    for number in range(TYPE_NUMBERS):
+        SOURCE_TYPE_OF[number] = -1
+    for character in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?":
+        number = np.dtype(character).num
+        SOURCE_TYPE_OF[number] = SOURCE_TYPES.get(np.dtype(character).str[1:], -1)
+
+
+_number_source_types()
 
 
 cdef fbp_source source_of(cnp.ndarray array) except *:
     """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
     cdef fbp_source source
+    cdef int number = cnp.PyArray_TYPE(array)
     if array.ndim not in (1, 2):
         raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
-    dtype = array.dtype
-    key = dtype.str[1:]
-    if key not in SOURCE_TYPES:
-        raise DTypeError(f"the data have dtype {dtype}, expected real numbers of at most 64 bits")
-    source.type = SOURCE_TYPES[key]
+    if number >= TYPE_NUMBERS or SOURCE_TYPE_OF[number] < 0:
+        raise DTypeError(f"the data have dtype {array.dtype}, expected real numbers of at most 64 bits")
+    source.type = <fbp_source_type> SOURCE_TYPE_OF[number]
     source.swapped = cnp.PyArray_ISBYTESWAPPED(array)
     source.data = <const char *> cnp.PyArray_DATA(array)
     source.rows = array.shape[0]
@@ -217,6 +232,37 @@ def first_nonfinite(cnp.ndarray array not None, dtype):
     with nogil:
         position = fbp_first_nonfinite(&source, target)
     return position
+
+
+def first_bad_label(cnp.ndarray array not None, size_t n_out):
+    """Return the index of the first of these integers (n,) that is not a class label, 0 to n_out - 1, or -1."""
+    cdef fbp_source source = source_of(array)
+    cdef int64_t position
+    with nogil:
+        position = fbp_first_bad_label(&source, n_out)
+    return position
+
+
+cdef bint is_plain(object array, int number) noexcept:
+    """Whether this is an ndarray, no subclass, of that type, C-contiguous, aligned and in native byte order."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(array) == number
+            and cnp.PyArray_ISCARRAY_RO(array))
+
+
+def is_plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssize_t most):
+    """Tell whether `array` is what most calls bring, and nothing in it needs a closer look.
+
+    That is an ndarray (rows, columns) of `dtype`, native and C-contiguous, with 1 to `most` finite elements.
+    """
+    cdef fbp_source source
+    cdef cnp.ndarray rows
+    if not is_plain(array, dtype.num):
+        return False
+    rows = array
+    if rows.ndim != 2 or rows.shape[1] != columns or not 0 < rows.size <= most:
+        return False
+    source = source_of(rows)
+    return fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) < 0
 
 
 def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n):
@@ -251,10 +297,25 @@ cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_outp
                      d_input=data_of(d_input))
 
 
+cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Whether two contiguous arrays share memory."""
+    cdef const char *start_a = <const char *> cnp.PyArray_DATA(a)
+    cdef const char *start_b = <const char *> cnp.PyArray_DATA(b)
+    return start_a < start_b + cnp.PyArray_NBYTES(b) and start_b < start_a + cnp.PyArray_NBYTES(a)
+
+
+cdef enum:
+    SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
+    SPARE_ELEMENTS = 1 << 20   # of all workspaces that are kept for predictions: 4 MB in float32
+
+
 cdef class Plan:
-    """Owner of a C plan."""
+    """Owner of a C plan for batches of so many rows, or fewer."""
 
     cdef fbp_plan *plan
+    cdef size_t rows
+    cdef bint labels
+    cdef Plan next  # of the engine's spares
 
     def __dealloc__(self):
         fbp_plan_free(self.plan)
@@ -277,7 +338,13 @@ cdef class Engine:
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
     cdef readonly str isa
-    cdef dict plans                  # task -> ((rows, labels), Plan), the last of each task
+    cdef int number                  # NumPy's, of the type of the parameters
+    cdef size_t block_rows           # of the largest row block
+    cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
+    cdef size_t row_elements         # of a row in the workspace of a prediction, about
+    cdef list plans                  # by task: the last one's Plan, or None
+    cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
+    cdef size_t spare_elements       # of all of them
     cdef size_t forward_rows         # of the last forward()
 
     def __init__(self, layers, loss, parameters):
@@ -295,8 +362,16 @@ cdef class Engine:
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
         self.isa = _isa
+        self.number = cnp.PyArray_TYPE(parameters)
+        self.block_rows = fbp_block_rows(c_layer, len(layers))
+        self.short_rows = SHORT_WORK // parameters.size
+        self.row_elements = layers[0].n_in + 2 * max(layer.n_out for layer in layers)
         self.parameters = parameters
-        self.plans = {}
+        self.forget_plans()
+
+    cdef void forget_plans(self):
+        self.plans = [None] * (FBP_OWN_LOSS + 1)
+        self.spare, self.spare_elements = None, 0
 
     @property
     def t(self):
@@ -320,7 +395,7 @@ cdef class Engine:
             values[i] = hyperparameters[i]
         state = np.zeros((OPTIMIZERS[row][1], self.parameters.size), self.parameters.dtype)
         # nothing below can fail or be interrupted
-        self.plans.clear()  # they hold pointers to the old state
+        self.forget_plans()  # they hold pointers to the old state
         for i in range(n):
             self.network.hyperparameters[i] = values[i]
         self.network.optimizer = row
@@ -330,28 +405,49 @@ cdef class Engine:
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
         cdef Plan plan = Plan()
-        stored = task == FBP_STORED or task == FBP_OWN_LOSS
-        if task == FBP_TRAIN:
-            stored = rows > fbp_block_rows(self.network.layers, self.network.n_layers)
+        stored = task == FBP_STORED or task == FBP_OWN_LOSS or (task == FBP_TRAIN and rows > self.block_rows)
         if stored and self.gradients is None:
             self.gradients = np.zeros_like(self.parameters)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
+        plan.rows, plan.labels = rows, labels
         plan.plan = fbp_plan_new(&self.network, task, rows, labels)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
         return plan
 
     cdef Plan plan_for(self, fbp_task task, size_t rows, bint labels):
-        """The plan for batches of this size, kept for the next call of the kind."""
-        key, plan = self.plans.get(task, (None, None))
-        if key != (rows, labels):
+        """A plan for batches of this size, kept for the next call of the kind."""
+        cdef Plan plan = self.plans[task]
+        if plan is None or plan.labels != labels or not rows <= plan.rows <= max(rows, self.block_rows):
             plan = self.new_plan(task, rows, labels)
-            self.plans[task] = (rows, labels), plan
+            self.plans[task] = plan
         return plan
+
+    cdef Plan borrow_plan(self, size_t rows):
+        """A plan for predictions, which one thread uses at a time: the spare one if it is large enough."""
+        cdef Plan plan = self.spare
+        if plan is not None:
+            self.spare, plan.next = plan.next, None
+            self.spare_elements -= self.elements(plan)
+            if plan.rows >= min(rows, self.block_rows):
+                return plan
+        return self.new_plan(FBP_PREDICT, rows, False)
+
+    cdef size_t elements(self, Plan plan) noexcept:
+        """About the size of the workspace of a prediction."""
+        return min(plan.rows, self.block_rows) * self.row_elements
+
+    cdef void give_back(self, Plan plan):
+        """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
+        if self.spare_elements + self.elements(plan) <= SPARE_ELEMENTS:
+            self.spare, plan.next = plan, self.spare
+            self.spare_elements += self.elements(plan)
 
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
         """Run parts of a plan on a batch; returns its loss, where the plan has one."""
         cdef double loss
+        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as a row
+            return fbp_run(plan.plan, parts, &batch)
         with nogil:
             loss = fbp_run(plan.plan, parts, &batch)
         return loss
@@ -359,8 +455,52 @@ cdef class Engine:
     def predict(self, X, out):
         """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
         cdef fbp_source x = source_of(X)
+        cdef Plan plan
         if x.rows:
-            self.run(self.new_plan(FBP_PREDICT, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+            plan = self.borrow_plan(x.rows)
+            self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+            self.give_back(plan)
+
+    def predict_plain(self, X, out, Guard guard not None):
+        """Return the network's output for X, in `out` unless that is None, if there is nothing to look into.
+
+        That is: X (n, n_in) or (n_in,) and `out` are plain arrays of the parameters' dtype in the shapes that fit,
+        apart in memory; the work is short; and nobody is changing the network, nor can while the GIL is kept. Else
+        returns None, having done nothing, and the call takes the way on which everything is looked into.
+        """
+        cdef cnp.ndarray x, y
+        cdef cnp.npy_intp[2] shape
+        cdef fbp_source source
+        cdef fbp_batch batch
+        cdef Plan plan
+        cdef int last
+        if not is_plain(X, self.number) or guard.writing_what is not None:
+            return None
+        x = X
+        last = x.ndim - 1
+        if last not in (0, 1) or <size_t> x.shape[last] != self.network.layers[0].n_in:
+            return None
+        source = source_of(x)
+        if last == 0:  # one row, not one column
+            source.rows, source.columns, source.column_stride = 1, source.rows, source.row_stride
+        if not 0 < source.rows <= self.short_rows:
+            return None
+        shape[0] = source.rows
+        shape[last] = self.network.layers[self.network.n_layers - 1].n_out
+        if out is None:
+            y = cnp.PyArray_SimpleNew(last + 1, shape, self.number)
+        else:
+            if not is_plain(out, self.number):
+                return None
+            y = out
+            if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
+                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y)):
+                return None
+        plan = self.borrow_plan(source.rows)
+        batch = batch_of(&source, NULL, y, None, None)
+        fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
+        self.give_back(plan)
+        return y
 
     def loss(self, X, y):
         """Return the loss over all rows."""
@@ -397,10 +537,10 @@ cdef class Engine:
     def update(self):
         """One step of the optimizer along the stored gradients."""
         cdef fbp_source no_rows
-        no_rows.rows = 0
-        _, plan = self.plans.get(FBP_STORED) or self.plans.get(FBP_OWN_LOSS) or (None, None)
+        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_OWN_LOSS]
         if plan is None:
             plan = self.plan_for(FBP_STORED, 1, False)
+        no_rows.rows = 0
         self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
 
     def begin(self, X, y, *, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch, size_t epochs,
@@ -476,6 +616,7 @@ cdef class Guard:
     cdef int readers
     cdef unsigned long writer   # its thread
     cdef object writing_what    # None without a writer
+    cdef readonly object left   # what the last change left that goes with the present parameters, or None
 
     def reading(self, work, *args):
         """Return work(*args), while changes are kept out."""
@@ -489,8 +630,11 @@ cdef class Guard:
         finally:
             self.readers -= 1
 
-    def writing(self, str what, work, *args):
-        """Return work(*args), the call `what` of the network, while all other calls are kept out."""
+    def writing(self, str what, leaves, work, *args):
+        """Return work(*args), the call `what` of the network, while all other calls are kept out.
+
+        `left` is None as soon as it begins, and `leaves` once it has succeeded.
+        """
         if self.writing_what is not None:
             raise BusyError(
                 f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
@@ -499,7 +643,10 @@ cdef class Guard:
             raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
         self.writer = <unsigned long> PyThread_get_thread_ident()
         self.writing_what = what
+        self.left = None
         try:
-            return work(*args)
+            result = work(*args)
+            self.left = leaves
+            return result
         finally:
             self.writing_what = None

@@ -8,7 +8,7 @@ Every row of the native table is here under its lower-case name; a class takes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp.exceptions import ParameterError, choice, number
+from fastbp.values import Value
 
 _FORMULAS = {name: formula for name, _, formula in _core.ACTIVATIONS}
 
 
-@dataclass(frozen=True, repr=False)
-class Activation:
+class Activation(Value):
     """An activation function y = f(z) and its derivative.
 
     Take one of this module's instances, or `get` one by name.
@@ -37,13 +37,11 @@ class Activation:
     name: str
     alpha: float = 0.0
 
-    def __post_init__(self) -> None:
-        choice("activation", self.name, _FORMULAS)
-        if type(self) is Activation and self.name in _CLASSES:
-            raise ParameterError(
-                f"activation is {self.name!r}, expected {_CLASSES[self.name].__name__}(alpha)"
-            )
-        object.__setattr__(self, "alpha", number("alpha", self.alpha))
+    def __init__(self, name: str, alpha: float = 0.0) -> None:
+        choice("activation", name, _FORMULAS)
+        if name in _CLASSES:
+            raise ParameterError(f"activation is {name!r}, expected {_CLASSES[name].__name__}(alpha)")
+        self._set(name=name, alpha=number("alpha", alpha))
 
     @property
     def formula(self) -> str:
@@ -72,40 +70,34 @@ class Activation:
         return _core.derivative(self.name, self.alpha, x)
 
     def __repr__(self) -> str:
-        return self.name
+        return self.name if type(self) is Activation else super().__repr__()
 
 
-@dataclass(frozen=True)
 class LeakyReLU(Activation):
     """z where z > 0, alpha z elsewhere (Maas, Hannun and Ng, 2013); alpha >= 0."""
 
     name: str = field(default="leaky_relu", init=False, repr=False)
-    alpha: float = 0.01
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, at_least=0))
+    def __init__(self, alpha: float = 0.01) -> None:
+        self._set(alpha=number("alpha", alpha, at_least=0))
 
 
-@dataclass(frozen=True)
 class ELU(Activation):
     """z where z > 0, alpha (exp(z) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016); alpha > 0."""
 
     name: str = field(default="elu", init=False, repr=False)
-    alpha: float = 1.0
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
+    def __init__(self, alpha: float = 1.0) -> None:
+        self._set(alpha=number("alpha", alpha, above=0))
 
 
-@dataclass(frozen=True)
 class CELU(Activation):
     """z where z > 0, alpha (exp(z / alpha) - 1) elsewhere (Barron, 2017); alpha > 0."""
 
     name: str = field(default="celu", init=False, repr=False)
-    alpha: float = 1.0
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
+    def __init__(self, alpha: float = 1.0) -> None:
+        self._set(alpha=number("alpha", alpha, above=0))
 
 
 _CLASSES: dict[str, type[LeakyReLU] | type[ELU] | type[CELU]] = {

@@ -147,7 +147,7 @@ class Fit:
             X,
             y,
             batch_size=options.batch_rows,
-            shuffle=options.shuffle,
+            shuffle=options.shuffle and options.batch_size is not None,  # the order of one sum tells nothing
             seed=seed,
             first_epoch=self._first_epoch,
             epochs=options.epochs,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 from fastbp import activations, initializers
 from fastbp.activations import Activation
 from fastbp.exceptions import integer
+from fastbp.values import Value
 
 
-@dataclass(frozen=True)
-class Dense:
+class Dense(Value):
     """A fully connected layer, y = f(x W + b).
 
     Parameters
@@ -28,15 +27,17 @@ class Dense:
     """
 
     units: int
-    activation: str | Activation | None = None
-    initializer: str | None = None
+    activation: Activation | None
+    initializer: str | None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "units", integer("units", self.units, at_least=1))
-        if self.activation is not None:
-            object.__setattr__(self, "activation", activations.get(self.activation))
-        if self.initializer is not None:
-            object.__setattr__(self, "initializer", initializers.get(self.initializer))
+    def __init__(
+        self, units: int, activation: str | Activation | None = None, initializer: str | None = None
+    ) -> None:
+        self._set(
+            units=integer("units", units, at_least=1),
+            activation=None if activation is None else activations.get(activation),
+            initializer=None if initializer is None else initializers.get(initializer),
+        )
 
 
 class Layer(NamedTuple):

@@ -7,7 +7,6 @@ engines compute the pairs of `JOINT` from the logits instead, and take no logari
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, choice, number
+from fastbp.values import Value
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Divisor: TypeAlias = Literal["one", "rows", "elements"]
@@ -24,7 +24,7 @@ LOWEST_LOG = -100.0
 LOWEST_DENOMINATOR = 1e-12
 
 
-class Loss(ABC):
+class Loss(Value, ABC):
     """One observed error J: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
 
     name: ClassVar[str]
@@ -89,7 +89,6 @@ class Loss(ABC):
         return h, target.reshape(h.shape).astype(h.dtype, copy=False)
 
 
-@dataclass(frozen=True)
 class HalfSSE(Loss):
     """Half the sum of squared errors, 1/2 sum (h - y)^2 over samples and outputs.
 
@@ -100,10 +99,11 @@ class HalfSSE(Loss):
     """
 
     name: ClassVar[str] = "half_sse"
-    reduction: Literal["sum", "mean"] = "sum"
+    reduction: Literal["sum", "mean"]
 
-    def __post_init__(self) -> None:
-        choice("reduction", self.reduction, {"sum": None, "mean": None})
+    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
+        choice("reduction", reduction, {"sum": None, "mean": None})
+        self._set(reduction=reduction)
 
     @property
     def divisor(self) -> Divisor:
@@ -117,7 +117,6 @@ class HalfSSE(Loss):
         return h - t
 
 
-@dataclass(frozen=True)
 class MSE(Loss):
     """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
 
@@ -131,7 +130,6 @@ class MSE(Loss):
         return 2 * (h - t)
 
 
-@dataclass(frozen=True)
 class MAE(Loss):
     """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
 
@@ -145,7 +143,6 @@ class MAE(Loss):
         return np.sign(r, out=r)
 
 
-@dataclass(frozen=True)
 class Huber(Loss):
     """Huber's loss of r = h - y: the mean of r^2 / 2 where |r| <= delta, else of delta (|r| - delta / 2).
 
@@ -160,10 +157,10 @@ class Huber(Loss):
     """
 
     name: ClassVar[str] = "huber"
-    delta: float = 1.0
+    delta: float
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "delta", number("delta", self.delta, above=0))
+    def __init__(self, delta: float = 1.0) -> None:
+        self._set(delta=number("delta", delta, above=0))
 
     @property
     def parameter(self) -> float:
@@ -178,7 +175,6 @@ class Huber(Loss):
         return np.clip(r, -self.delta, self.delta, out=r)
 
 
-@dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
     """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h))."""
 
@@ -194,7 +190,6 @@ class BinaryCrossEntropy(Loss):
         return (h - t) / variance
 
 
-@dataclass(frozen=True)
 class CrossEntropy(Loss):
     """Cross entropy of one class out of n_out: the mean of -sum_j y_j log h_j over the samples.
 

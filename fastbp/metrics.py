@@ -22,7 +22,11 @@ BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data
 
 def predict(engine: _core.Engine, X: Array, out: Array) -> None:
     """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
-    for rows in _short_slices(engine, len(X)):
+    slices = _short_slices(engine, len(X))
+    if len(slices) == 1:
+        engine.predict(X, out)
+        return
+    for rows in slices:
         engine.predict(X[rows], out[rows])
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,7 +20,11 @@ from fastbp.losses import Loss
 from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
-T = TypeVar("T")
+
+# What a call leaves that goes with the present parameters: the shape of an output to go backward from, or
+# None, and whether there are gradients.
+Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
+NOTHING: Left = (None, False)
 
 
 class Network:
@@ -73,7 +77,7 @@ class Network:
         self._optimizer = optimizers.get(optimizer)
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
-        self._door = validation.Door(self._layers[0].n_in, self._layers[-1].n_out, self._loss, self._dtype)
+        self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._start_engine(np.empty(validation.count_parameters(self._layers, self._dtype), self._dtype))
         self.reset()
 
@@ -81,22 +85,6 @@ class Network:
         self._guard = _core.Guard()
         self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
-        self._know()
-
-    def _know(self, forward_shape: tuple[int, ...] | None = None, has_gradients: bool = False) -> None:
-        """Note what belongs to the present parameters: an output to go backward from, gradients."""
-        self._forward_shape, self._has_gradients = forward_shape, has_gradients
-
-    def _change(self, call: str, work: Callable[..., T], *args: Any, **known: Any) -> T:
-        """Return work(*args), the public call `call`, while others are kept out; `_know` what it leaves."""
-
-        def change() -> T:
-            self._know()
-            result = work(*args)
-            self._know(**known)
-            return result
-
-        return self._guard.writing(call, change)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -132,7 +120,8 @@ class Network:
 
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
-        self._change("setting the optimizer", self._set_optimizer, optimizers.get(optimizer))
+        optimizer = optimizers.get(optimizer)
+        self._guard.writing("setting the optimizer", NOTHING, self._set_optimizer, optimizer)
 
     def _set_optimizer(self, optimizer: Optimizer) -> None:
         self._engine.set_optimizer(optimizer)
@@ -158,7 +147,8 @@ class Network:
     @property
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
-        if not self._has_gradients:
+        _, has_gradients = self._guard.left or NOTHING
+        if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return self._engine.gradients[:]
 
@@ -190,7 +180,7 @@ class Network:
         epochs : int, >= 1
             How often to go through all rows.
         batch_size : int, >= 1, or None
-            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once.
+            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once, as they come.
         shuffle : bool
             Go through the rows in a new random order every epoch.
         validation_data : (X, y), optional
@@ -217,7 +207,7 @@ class Network:
         BusyError
             The network is in the middle of another call.
         """
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
         options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options.check()
@@ -226,7 +216,7 @@ class Network:
             held_out = self._door.held_out(validation_data)
             evaluate = partial(metrics.evaluate, self._engine, self._door, *held_out)
         data = self._engine, X, y, options, evaluate, self._seed, self._history
-        return self._change("fit", lambda: fitting.Fit(*data).run())
+        return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
 
     def train_on_batch(self, X: ArrayLike, y: ArrayLike) -> float:
         """Do one optimizer step on all rows of (X, y) together; return the loss before it.
@@ -234,18 +224,19 @@ class Network:
         Arguments and errors as for `fit`, but no snapshot is kept: after a DivergenceError the parameters are
         what the step made of them.
         """
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._change("train_on_batch", self._engine.train_on_batch, X, y)
+        loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y)
         if not isfinite(loss):
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {fitting.USUAL_CAUSES}")
         return loss
 
     def loss_and_gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
         """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
-        validation.check_trainable(self._layers)
+        self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._change("loss_and_gradients", self._engine.loss_and_gradients, X, y, has_gradients=True)
+        work = self._engine.loss_and_gradients
+        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y)
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:
@@ -254,8 +245,7 @@ class Network:
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
         output = self._door.out(None, X)
-        rows = np.atleast_2d(X), np.atleast_2d(output)
-        self._change("forward", self._engine.forward, *rows, forward_shape=output.shape)
+        self._guard.writing("forward", (output.shape, False), self._engine.forward, rows(X), rows(output))
         return output
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -276,24 +266,24 @@ class Network:
         Error
             There was no `forward`, or the parameters have changed since.
         """
-        validation.check_trainable(self._layers)
-        shape = self._forward_shape
+        self._door.check_trainable()
+        shape, _ = self._guard.left or NOTHING
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = self._door.d_output(d_output, shape)
         d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
-        rows = np.atleast_2d(d_output), np.atleast_2d(d_input)
-        self._change("backward", self._engine.backward, *rows, forward_shape=shape, has_gradients=True)
+        work = self._engine.backward
+        self._guard.writing("backward", (shape, True), work, rows(d_output), rows(d_input))
         return d_input
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
         _ = self.gradients  # or Error
-        self._change("step", self._engine.update)
+        self._guard.writing("step", NOTHING, self._engine.update)
 
     def reset(self) -> None:
         """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""
-        self._change("reset", self._draw)
+        self._guard.writing("reset", NOTHING, self._draw)
 
     def _draw(self) -> None:
         for i, (W, b) in enumerate(split(self.parameters, self._layers)):
@@ -325,13 +315,12 @@ class Network:
         BusyError
             Another thread is changing the network.
         """
-        X = self._door.query(X)
-        out = self._door.out(out, X)
-        if X.ndim == 1:
-            self._guard.reading(self._engine.predict, X[None], out[None])
-        else:
-            self._guard.reading(metrics.predict, self._engine, X, out)
-        return out
+        output = self._engine.predict_plain(X, out, self._guard)
+        if output is None:
+            X = self._door.query(X)
+            output = self._door.out(out, X)
+            self._guard.reading(metrics.predict, self._engine, rows(X), rows(output))
+        return output
 
     def predict_classes(self, X: ArrayLike) -> Any:
         """Return the most probable class of each row, int64 (n,), or of the one row (n_in,).
@@ -380,3 +369,8 @@ class Network:
             f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
             f"{self._loss}, {self._optimizer}, seed={self._seed})"
         )
+
+
+def rows(array: Array) -> Array:
+    """Return the array, or for one row (n,) its view (1, n)."""
+    return array if array.ndim == 2 else array[None]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from fastbp.exceptions import ParameterError, choice, number
+from fastbp.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class SGD:
+class SGD(Value):
     """Gradient descent: p := p - learning_rate g, by default without momentum.
 
     With momentum, b := momentum b + g and p := p - learning_rate b; Nesterov steps by g + momentum b instead.
@@ -26,16 +25,19 @@ class SGD:
     I. Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
 
-    learning_rate: float = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
+    learning_rate: float
+    momentum: float
+    nesterov: bool
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "learning_rate", number("learning_rate", self.learning_rate, above=0))
-        object.__setattr__(self, "momentum", number("momentum", self.momentum, at_least=0, below=1))
-        if not isinstance(self.nesterov, bool):
-            raise ParameterError(f"nesterov is {self.nesterov!r}, expected True or False")
-        if self.nesterov and not self.momentum:
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
+        if not isinstance(nesterov, bool):
+            raise ParameterError(f"nesterov is {nesterov!r}, expected True or False")
+        self._set(
+            learning_rate=number("learning_rate", learning_rate, above=0),
+            momentum=number("momentum", momentum, at_least=0, below=1),
+            nesterov=nesterov,
+        )
+        if nesterov and not momentum:
             raise ParameterError("momentum is 0.0 with nesterov=True, expected a momentum > 0")
 
     @property
@@ -51,8 +53,7 @@ class SGD:
         return (self.learning_rate, self.momentum) if self.momentum else (self.learning_rate,)
 
 
-@dataclass(frozen=True, slots=True)
-class Adam:
+class Adam(Value):
     """Adam: steps from running means of the gradient (m) and of its square (v), corrected for starting at 0.
 
     m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
@@ -69,16 +70,20 @@ class Adam:
     D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
     """
 
-    learning_rate: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    learning_rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "learning_rate", number("learning_rate", self.learning_rate, above=0))
-        object.__setattr__(self, "beta1", number("beta1", self.beta1, at_least=0, below=1))
-        object.__setattr__(self, "beta2", number("beta2", self.beta2, at_least=0, below=1))
-        object.__setattr__(self, "epsilon", number("epsilon", self.epsilon, above=0))
+    def __init__(
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
+        self._set(
+            learning_rate=number("learning_rate", learning_rate, above=0),
+            beta1=number("beta1", beta1, at_least=0, below=1),
+            beta2=number("beta2", beta2, at_least=0, below=1),
+            epsilon=number("epsilon", epsilon, above=0),
+        )
 
     @property
     def row(self) -> str:

@@ -303,6 +303,9 @@ class Engine:
         for block in self._blocks(X):
             out[block] = self._forward(np.asarray(X[block], out.dtype))[-1]
 
+    def predict_plain(self, X: Any, out: Any, guard: Any) -> None:
+        """Leave it to `predict`: the native engine has a short cut for few rows in plain arrays here."""
+
     @_quietly
     def loss(self, X: Array, y: Array) -> float:
         """Return the loss over all rows."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -77,15 +77,16 @@ def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
     return count
 
 
-def check_trainable(layers: tuple[Layer, ...]) -> None:
-    """Refuse networks through which no error signal passes."""
+def obstacle(layers: tuple[Layer, ...]) -> str:
+    """Return why no error signal passes through such a network, or "" where it does."""
     for i, layer in enumerate(layers, 1):
         if layer.activation.name == "step":
-            raise ParameterError(
+            return (
                 f"layers[{i}] has the activation step, whose derivative is 0 everywhere: so is that of the "
                 "loss by every weight before it, and no gradient can train the network; expected another "
                 "activation, such as sigmoid, the smooth step"
             )
+    return ""
 
 
 def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -116,13 +117,23 @@ def flag(argument: str, value: Any) -> bool:
 # ---- arrays ------------------------------------------------------------------------------------------------
 
 
-class Door(NamedTuple):
+class Door:
     """What a network lets in: arrays that fit its sizes, its loss and its dtype."""
 
-    n_in: int
-    n_out: int
-    loss: Loss
-    dtype: np.dtype[Any]
+    def __init__(self, layers: tuple[Layer, ...], loss: Loss, dtype: np.dtype[Any]) -> None:
+        self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
+        self.loss, self.dtype = loss, dtype
+        self._any_target = loss.name not in losses.JOINT  # which make sense of probabilities only
+        self._obstacle = obstacle(layers)
+
+    def check_trainable(self) -> None:
+        """Refuse to train a network through which no error signal passes."""
+        if self._obstacle:
+            raise ParameterError(self._obstacle)
+
+    def _is_plain(self, array: ArrayLike, columns: int) -> TypeGuard[Array]:
+        """Tell whether it is what most calls bring, finite, and small enough to look at in one go."""
+        return _core.is_plain_and_finite(array, columns, self.dtype, BLOCK)
 
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
@@ -138,6 +149,8 @@ class Door(NamedTuple):
         return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
 
     def _inputs(self, argument: str, X: ArrayLike) -> Array:
+        if self._is_plain(X, self.n_in):
+            return X
         array = as_array(argument, X)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
@@ -151,6 +164,8 @@ class Door(NamedTuple):
         return array
 
     def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
+        if self._any_target and self._is_plain(y, self.n_out) and len(y) == n:
+            return y
         array = as_array(argument, y)
         if isinstance(self.loss, CrossEntropy):
             expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
@@ -203,6 +218,8 @@ class Door(NamedTuple):
 
     def d_output(self, d_output: ArrayLike, shape: tuple[int, ...]) -> Array:
         """Return the derivative by an output of this shape, finite, C-contiguous and of dtype."""
+        if self._is_plain(d_output, self.n_out) and d_output.shape == shape:
+            return d_output
         array = as_array("d_output", d_output)
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
@@ -259,7 +276,11 @@ def check_labels(argument: str, labels: Array, n_out: int) -> None:
     """Refuse what is no class label."""
     if labels.dtype.kind == "f":
         raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
-    check_range(argument, labels, 0, n_out - 1, f"a class label, 0 to {n_out - 1} (the network's outputs)")
+    for first, block in blocks(labels):
+        position = _core.first_bad_label(block, n_out)
+        if position >= 0:
+            expected = f"a class label, 0 to {n_out - 1} (the network's outputs)"
+            raise refuse(argument, block, first, (position,), expected)
 
 
 def check_distributions(argument: str, array: Array) -> None:

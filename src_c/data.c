@@ -71,15 +71,21 @@ static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
     return s->data + s->row_stride * (ptrdiff_t)(index ? index[i] : (int64_t)i);
 }
 
+/* Are the elements of a row what the kernels take, one beside the other? */
+static int is_plain(const fbp_source *s, fbp_dtype dtype) {
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    return s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
+           s->column_stride == (ptrdiff_t)size;
+}
+
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
-    const int is_plain = s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
-                         s->column_stride == (ptrdiff_t)size;
+    const int plain = is_plain(s, dtype);
     convert_row *const convert = to_real[s->type][dtype];
     for (size_t i = 0; i < rows; i++) {
         char *to = (char *)out + i * stride * size;
-        if (is_plain) memcpy(to, row(s, index, first + i), row_bytes);
+        if (plain) memcpy(to, row(s, index, first + i), row_bytes);
         else convert(row(s, index, first + i), s->column_stride, s->swapped, s->columns, to);
     }
 }
@@ -122,20 +128,36 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
         float f[PIECE];
         double d[PIECE];
     } piece;
-    fbp_source turned = *source; /* a single column is looked at as a row, in pieces */
+    fbp_source turned = *source; /* what can be is looked at as one long row */
     const fbp_source *const s = &turned;
-    if (source->columns == 1) {
+    if (source->columns == 1) turned.column_stride = source->row_stride;
+    if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
         turned.rows = 1;
-        turned.columns = source->rows;
-        turned.column_stride = source->row_stride;
+        turned.columns = source->rows * source->columns;
     }
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    const int in_place = is_plain(s, dtype) && ((uintptr_t)s->data | (size_t)s->row_stride) % size == 0;
     for (size_t i = 0; i < s->rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
             const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
-            to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
-            const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(piece.f, n) : first_bad_double(piece.d, n);
+            const void *x = p;
+            if (!in_place) to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece), x = &piece;
+            const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(x, n) : first_bad_double(x, n);
             if (bad < n) return (int64_t)(i * s->columns + j + bad);
+        }
+    }
+    return -1;
+}
+
+int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
+    enum { PIECE = 512 };
+    int64_t labels[PIECE];
+    for (size_t first = 0; first < source->rows; first += PIECE) {
+        const size_t n = source->rows - first < PIECE ? source->rows - first : PIECE;
+        to_label[source->type](row(source, NULL, first), source->row_stride, source->swapped, n, labels);
+        for (size_t i = 0; i < n; i++) {
+            if ((uint64_t)labels[i] >= classes) return (int64_t)(first + i); /* so are negative ones */
         }
     }
     return -1;

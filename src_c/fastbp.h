@@ -103,6 +103,8 @@ typedef struct {
 
 /* Flat index of the first element that is not finite once converted to dtype, or -1. */
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
+/* Index of the first of these integers, a column, that is not one of the classes 0 .. classes - 1, or -1. */
+int64_t fbp_first_bad_label(const fbp_source *source, size_t classes);
 
 /* ---- random numbers: Philox4x64-10 ------------------------------------------------------------------------------ */
 

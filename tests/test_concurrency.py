@@ -94,6 +94,22 @@ def test_other_threads_are_refused_during_a_fit(net, data, targets, between_slic
     in_thread(lambda: call(net, data[0], targets))  # and let in afterwards
 
 
+def test_plain_rows_are_refused_and_let_in_like_others(net, data, targets, between_slices):
+    """For which predict has a short cut."""
+    X = data[0].astype(np.float32)
+    net.predict(X)
+
+    def predict():
+        for rows in (X, X[0]):
+            with pytest.raises(BusyError, match="another thread is in fit of this network"):
+                in_thread(lambda rows=rows: net.predict(rows))
+            assert net.predict(rows).shape == (*rows.shape[:-1], 2)
+
+    between_slices(predict)
+    net.fit(data[0], targets, epochs=3)
+    in_thread(lambda: net.predict(X))
+
+
 @pytest.mark.parametrize("call", CHANGES.values(), ids=CHANGES.keys())
 def test_changes_by_the_same_thread_are_refused_during_a_fit(net, data, targets, between_slices, call):
     between_slices(lambda: call(net, data[0], targets))
@@ -165,6 +181,16 @@ def test_wrong_arguments_leave_nobody_locked_out(net, data, call):
 
 def test_concurrent_predictions(net, rng):
     parts = [rng.normal(size=(n, 4)) for n in (1, 50, 3000, 7, 20_000, 300)] * 5
+    serial = [net.predict(X) for X in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for expected, got in zip(serial, pool.map(net.predict, parts), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_concurrent_predictions_of_plain_rows(rng):
+    """Few and many rows in turn: with the GIL and without it, from workspaces that the threads share."""
+    net = fastbp.Network([4, 64, 64, 2], seed=0)
+    parts = [rng.normal(size=(n, 4)).astype(np.float32) for n in (1, 5, 300, 2, 3000, 7)] * 50
     serial = [net.predict(X) for X in parts]
     with ThreadPoolExecutor(4) as pool:
         for expected, got in zip(serial, pool.map(net.predict, parts), strict=True):

@@ -137,6 +137,38 @@ def test_the_first_number_that_is_not_finite(rows, columns, bad, data):
         assert _core.first_nonfinite(a, "float64") == -1
 
 
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("kind", FLOATS)
+@pytest.mark.parametrize("shape", [(40, 7), (3, 1030), (1000, 1), (1000,)])
+def test_bad_numbers_are_found_in_any_layout(shape, kind, layout):
+    for position in (0, 600 % np.prod(shape), np.prod(shape) - 1):
+        a = np.zeros(shape, kind)
+        a.flat[position] = np.nan
+        for dtype in ("float32", "float64"):
+            assert _core.first_nonfinite(LAYOUTS[layout](a), dtype) == position
+            assert _core.first_nonfinite(LAYOUTS[layout](np.zeros_like(a)), dtype) == -1
+
+
+def test_bad_numbers_between_padding_are_found():
+    """Records with a float32 in 13 bytes each: a row is plain, the next one misaligned."""
+    records = np.zeros(50, [("x", "f4", (2,)), ("other", "u1", (5,))])
+    assert _core.first_nonfinite(records["x"], "float32") == -1
+    records["x"][33, 1] = np.inf
+    assert _core.first_nonfinite(records["x"], "float32") == 67
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_bad_labels_are_found_in_any_layout(kind, layout):
+    labels = (np.arange(1200) % N_OUT).astype(kind)
+    assert _core.first_bad_label(LAYOUTS[layout](labels), N_OUT) == -1
+    for position in (0, 700, 1199):
+        for bad in (N_OUT, np.iinfo(kind).max, np.iinfo(kind).min or N_OUT):
+            wrong = labels.copy()
+            wrong[position] = bad
+            assert _core.first_bad_label(LAYOUTS[layout](wrong), N_OUT) == position
+
+
 def test_user_data_are_not_copied(rng):
     """Strided float64 data in a float32 network: a fit needs a megabyte or so beside 32 MB of data."""
     X = rng.random((100_000, 40))[:, ::2]

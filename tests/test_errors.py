@@ -312,6 +312,38 @@ def test_out(trained, out, error, parts):
     refuses(lambda: trained().predict(X, out=out), error, *parts)
 
 
+@pytest.mark.parametrize(("out", "error", "parts"), OUTS)
+def test_out_for_plain_arrays(trained, out, error, parts):
+    """For which predict has a short cut."""
+    refuses(lambda: trained().predict(X.astype(np.float32), out=out), error, *parts)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.ones((4, 2)), np.ones(2), np.ones(()), np.ones((1, 1, 3)), np.ones((4, 0))]
+)
+def test_plain_queries(trained, bad):
+    refuses(lambda: trained().predict(bad.astype(np.float32)), ShapeError, f"X has shape {bad.shape}")
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 3), (1, 2, 1), ()])
+def test_out_for_one_plain_row(trained, shape):
+    row, out = X[0].astype(np.float32), np.empty(shape, np.float32)
+    if shape == (2,):
+        assert trained().predict(row, out=out) is out
+    else:
+        refuses(lambda: trained().predict(row, out=out), ShapeError, f"out has shape {shape}")
+
+
+def test_out_that_overlaps_the_input(network_class):
+    memory = np.zeros(20, np.float32)
+    net = network_class([3, 2], seed=0)
+    rows = memory[:12].reshape(4, 3)
+    for first in (0, 4, 11):
+        out = memory[first : first + 8].reshape(4, 2)
+        refuses(lambda out=out: net.predict(rows, out=out), ParameterError, "shares memory with X")
+    net.predict(rows, out=memory[12:].reshape(4, 2))
+
+
 def test_out_that_is_the_input(network_class):
     net = network_class([3, 3])
     both = np.ones((4, 3), np.float32)

@@ -145,6 +145,22 @@ def test_predict_into_out(network_class, rng):
     np.testing.assert_array_equal(row, net.predict(X[1]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predict_of_plain_arrays_has_the_same_bits(network_class, rng, isa, dtype):
+    """Few rows in a plain array take a short cut, a strided view of them does not."""
+    net = network_class([4, 70, 3], loss="cross_entropy", dtype=dtype, seed=0)
+    X = rng.normal(size=(40, 4)).astype(dtype)
+    X[2, 1], X[3, 0] = np.nan, np.inf
+    strided = np.repeat(X, 2, axis=1)[:, ::2]
+    for rows in (0, slice(1), 2, slice(0), slice(4), slice(40)):
+        output = net.predict(X[rows])
+        assert (type(output), output.dtype, output.flags.owndata) == (np.ndarray, np.dtype(dtype), True)
+        np.testing.assert_array_equal(output, net.predict(strided[rows]))
+        out = np.zeros_like(output)
+        assert net.predict(X[rows], out=out) is out
+        np.testing.assert_array_equal(out, output)
+
+
 @pytest.mark.parametrize("loss", ["mse", "half_sse", fastbp.HalfSSE(reduction="mean")])
 def test_predict_and_evaluate_in_slices_are_the_same(network_class, rng, monkeypatch, loss):
     net = network_class([4, 5, 3], loss=loss, seed=0)
