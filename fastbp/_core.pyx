@@ -310,10 +310,10 @@ cdef enum:
 
 
 cdef class Plan:
-    """Owner of a C plan for batches of so many rows, or fewer."""
+    """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
 
     cdef fbp_plan *plan
-    cdef size_t rows
+    cdef size_t rows, threads
     cdef bint labels
     cdef Plan next  # of the engine's spares
 
@@ -409,7 +409,7 @@ cdef class Engine:
         if stored and self.gradients is None:
             self.gradients = np.zeros_like(self.parameters)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
-        plan.rows, plan.labels = rows, labels
+        plan.rows, plan.labels, plan.threads = rows, labels, fbp_threads()
         plan.plan = fbp_plan_new(&self.network, task, rows, labels)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
@@ -418,7 +418,8 @@ cdef class Engine:
     cdef Plan plan_for(self, fbp_task task, size_t rows, bint labels):
         """A plan for batches of this size, kept for the next call of the kind."""
         cdef Plan plan = self.plans[task]
-        if plan is None or plan.labels != labels or not rows <= plan.rows <= max(rows, self.block_rows):
+        if (plan is None or plan.labels != labels or not rows <= plan.rows <= max(rows, self.block_rows)
+                or plan.threads < fbp_threads()):
             plan = self.new_plan(task, rows, labels)
             self.plans[task] = plan
         return plan
@@ -429,7 +430,7 @@ cdef class Engine:
         if plan is not None:
             self.spare, plan.next = plan.next, None
             self.spare_elements -= self.elements(plan)
-            if plan.rows >= min(rows, self.block_rows):
+            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
                 return plan
         return self.new_plan(FBP_PREDICT, rows, False)
 
