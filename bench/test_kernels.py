@@ -1,0 +1,219 @@
+"""Each kernel alone, on every path, as a share of its own limit: an address for a regression.
+
+The limit of a product is the arithmetic peak of the path. That of everything else is a loop over the same
+streams of memory, as long and in the same cache, which computes nothing but a sum: 100 % is a function whose
+arithmetic hides behind its loads and stores, and one with an exp or a division stays far below.
+
+The limit is taken before and after the kernel, both in processor time, and the best of each counts: what
+disturbs a run only makes it longer.
+"""
+
+import ctypes
+from functools import partial
+from time import thread_time
+
+import numpy as np
+import pytest
+
+import machine
+from fastbp import _core
+from workloads import WORKLOADS
+
+ROUNDS, ROUND_SECONDS = 15, 0.001
+LEAST_ROUNDS = 3  # where a single run takes longer
+PAGE = 4096
+IN_L1 = 768  # elements: four vectors of doubles are 24 KB
+IN_MEMORY = 16 << 20  # bytes of one vector
+
+
+class Path:
+    """The kernels of one instruction set and element type, arrays for them, and their limits."""
+
+    def __init__(self, isa, dtype):
+        self.isa, self.dtype = isa, np.dtype(dtype)
+        self.library = machine.library("kernels.c", isa, dtype)
+        self.rng = np.random.default_rng(0)
+
+    def constant(self, name):
+        return ctypes.c_size_t.in_dll(self.library, name).value
+
+    def array(self, rows, columns):
+        """Positive noise. It begins on a page, so that kernel and limit find their arrays placed alike."""
+        memory = np.empty(rows * columns * self.dtype.itemsize + PAGE, np.uint8)
+        start = -memory.ctypes.data % PAGE
+        array = memory[start:][: memory.size - PAGE].view(self.dtype).reshape(rows, columns)
+        array[...] = 0.5 + self.rng.random(array.shape, np.float32)
+        return array
+
+    def padded(self, rows, columns):
+        """As plan.c lays out hidden layers: rows are not a multiple of 1 KB apart."""
+        size = self.dtype.itemsize
+        return self.array(rows, columns + (64 // size if columns * size % 1024 == 0 else 0))[:, :columns]
+
+    def call(self, name, *arguments):
+        """Return a function of `repeats` that calls a function of kernels.c."""
+        as_c = {int: ctypes.c_size_t, float: ctypes.c_double, type(None): ctypes.c_void_p}
+        values = [
+            ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else as_c.get(type(a), lambda a: a)(a)
+            for a in arguments
+        ]
+        function = getattr(self.library, name)
+        # `arguments` in it keeps the arrays alive
+        return lambda repeats, _=arguments: function(*values, ctypes.c_size_t(repeats))
+
+    def vectors(self, rows, columns):
+        return rows * -(-columns // self.constant("vector_lanes"))
+
+    def peak_seconds(self, flops):
+        """Return what takes the seconds that `flops` take at peak."""
+        return lambda: flops / machine.peak(self.isa, self.dtype.name) / 1e9
+
+    def move_seconds(self, reads, writes, n, in_place=False):
+        """Return what takes the seconds of reading `reads` arrays of n elements and writing `writes`."""
+        n = self.vectors(1, n) * self.constant("vector_lanes")
+        arrays = [self.array(1, n) for _ in range(reads if in_place else reads + writes)]
+        for array in arrays:
+            array[...] = 0  # sums in place would grow
+        inputs, outputs = arrays[:reads], arrays[:writes] if in_place else arrays[reads:]
+        pointers = [(ctypes.c_void_p * len(a))(*[b.ctypes.data for b in a]) for a in (inputs, outputs)]
+        run = self.call("run_move", reads, writes, *pointers, n)
+        repeats = 1 + 100_000 // n
+        return lambda _=arrays: machine.best_seconds(lambda: run(repeats)) / repeats
+
+
+# A kernel on given operands: what runs it, what takes the seconds of its limit, and how much it does: flops
+# for GFLOP/s, vectors for ns.
+
+
+def product(direction, m, n_in, n_out, path):
+    x, W, delta = path.padded(m, n_in), path.array(n_in, n_out), path.padded(m, n_out)
+    a, a_transposed, b, b_transposed = {
+        "forward": (x, 0, W, 0),
+        "dX": (delta, 0, W, 1),
+        "dW": (x, 1, delta, 0),
+    }[direction]
+    expected = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
+    (M, N), K = expected.shape, a.shape[0 if a_transposed else 1]
+    c, panel = path.array(M, N), path.array(K, path.constant("panel_columns"))
+    lda, ldb = (o.strides[0] // o.itemsize for o in (a, b))
+    run = path.call("run_product", M, N, K, a, lda, a_transposed, b, ldb, b_transposed, panel, c)
+    run(1)
+    np.testing.assert_allclose(c, expected, rtol=1e-4 if path.dtype == np.float32 else 1e-12)
+    flops = 2 * M * N * K
+    return run, path.peak_seconds(flops), flops, "GFLOP/s"
+
+
+def pack(transposed, K, path):
+    width = 2 * path.constant("vector_lanes")
+    b = path.array(width, K) if transposed else path.array(K, 2048)
+    run = path.call("run_pack", transposed, b, b.shape[1], K, width, path.array(K, width))
+    return run, path.move_seconds(1, 1, K * width), path.vectors(K, width), "ns"
+
+
+def apply(activation, alpha, path):
+    slopes = path.library.saves_slope(ctypes.c_size_t(activation))
+    z, y, slope = (path.array(1, IN_L1) for _ in range(3))
+    run = path.call("run_apply", activation, alpha, IN_L1, z, y, slope if slopes else None)
+    return run, path.move_seconds(1, 1 + slopes, IN_L1), path.vectors(1, IN_L1), "ns"
+
+
+def chain(activation, alpha, path):
+    arrays = [path.array(1, IN_L1) for _ in range(3)]
+    run = path.call("run_chain", activation, alpha, IN_L1, *arrays)
+    return run, path.move_seconds(2, 1, IN_L1), path.vectors(1, IN_L1), "ns"
+
+
+def update(optimizer, states, in_memory, path):
+    n = IN_MEMORY // path.dtype.itemsize if in_memory else IN_L1
+    arrays = [path.array(1, n) for _ in range(2 + states)] + [None] * (2 - states)
+    run = path.call("run_update", optimizer, n, *arrays)
+    limit = path.move_seconds(2 + states, 1 + states, n, in_place=True)
+    return run, limit, path.vectors(1, n), "ns"
+
+
+def softmax(rows, columns, path):
+    run = path.call("run_softmax", rows, columns, path.array(rows, columns), path.array(rows, columns))
+    return run, path.move_seconds(1, 1, rows * columns), path.vectors(rows, columns), "ns"
+
+
+def loss(number, rows, columns, path):
+    y, targets, delta = (path.array(rows, columns) for _ in range(3))
+    labels = path.rng.integers(columns, size=rows)
+    by_row = _core.LOSSES[number][0] == "cross_entropy"
+    run = path.call("run_loss", number, rows, columns, y, targets, labels if by_row else None, delta)
+    limit = path.move_seconds(1 if by_row else 2, 1, rows * columns)
+    return run, limit, path.vectors(rows, columns), "ns"
+
+
+def gather(source_type, source_dtype, rows, columns, path):
+    data = path.rng.integers(256, size=(rows, columns)).astype(source_dtype)
+    index, out = path.rng.permutation(rows), path.array(rows, columns)
+    run = path.call("run_gather", source_type, data.itemsize, rows, columns, data, index, out)
+    run(1)
+    np.testing.assert_array_equal(out, data[index])
+    return run, path.move_seconds(1, 1, out.size), path.vectors(rows, columns), "ns"
+
+
+def table():
+    """Yield the name of every line and what prepares it."""
+    for workload in WORKLOADS:
+        m = workload.batch_size
+        for i, (n_in, n_out) in enumerate(zip(workload.layers, workload.layers[1:], strict=False)):
+            for direction in ("forward", "dX", "dW") if i else ("forward", "dW"):
+                yield f"{direction} {m}x{n_in}x{n_out}", partial(product, direction, m, n_in, n_out)
+    yield "pack columns, 784 deep", partial(pack, 0, 784)
+    yield "pack transposed, 512 deep", partial(pack, 1, 512)
+    for i, (name, alpha, _) in enumerate(_core.ACTIVATIONS):
+        if name != "softmax":
+            yield f"apply {name}", partial(apply, i, float(alpha))
+            yield f"chain {name}", partial(chain, i, float(alpha))
+    for i, (name, states) in enumerate(_core.OPTIMIZERS):
+        yield f"{name} in L1", partial(update, i, states, False)
+        yield f"{name} in 16 MB vectors", partial(update, i, states, True)
+    for rows, columns in ((64, 10), (512, 1000)):
+        yield f"softmax {rows}x{columns}", partial(softmax, rows, columns)
+    for i, (name, _, _) in enumerate(_core.LOSSES):
+        for rows, columns in ((64, 10), (512, 1000)) if name == "cross_entropy" else ((64, 12),):
+            yield f"{name} {rows}x{columns}", partial(loss, i, rows, columns)
+    for source_type, source_dtype in ((1, "float32"), (2, "float64"), (7, "uint8")):
+        yield f"gather {source_dtype} 64x784", partial(gather, source_type, source_dtype, 64, 784)
+
+
+COLUMNS = [(isa, dtype) for isa in machine.isas() for dtype in machine.DTYPES]
+LINES = [
+    pytest.param(name, prepare, isa, dtype, id=f"{name}-{isa}-{dtype}")
+    for name, prepare in table()
+    for isa, dtype in COLUMNS
+    if isa == "baseline" or not name.startswith("gather")  # it has no other path
+]
+
+
+@pytest.fixture(scope="module")
+def report(request):
+    """Collect the figures; print them in the end."""
+    cells = {}
+    yield cells
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print("\n\nGFLOP/s of products, ns for one vector of the others; share of the limit")
+        print(f"{'':26}" + "".join(f"{f'{isa} {machine.DTYPES[dtype]}':>14}" for isa, dtype in COLUMNS))
+        for name in dict.fromkeys(name for name, _, _ in cells):
+            print(f"{name:26}" + "".join(f"{cells.get((name, *column), ''):>14}" for column in COLUMNS))
+
+
+@pytest.mark.benchmark(timer=thread_time)
+@pytest.mark.parametrize(("name", "prepare", "isa", "dtype"), LINES)
+def test_kernel(name, prepare, isa, dtype, benchmark, report):
+    run, limit, work, unit = prepare(Path(isa, dtype))
+    run(1)
+    start = thread_time()
+    run(1)
+    once = thread_time() - start
+    rounds = max(LEAST_ROUNDS, min(ROUNDS, int(ROUNDS * ROUND_SECONDS / once)))
+    repeats = 1 + int(ROUND_SECONDS / once)
+    before = limit()
+    benchmark.pedantic(run, args=[repeats], rounds=rounds)
+    seconds, limit_seconds = benchmark.stats.stats.min / repeats, min(before, limit())
+    figure = work / seconds / 1e9 if unit == "GFLOP/s" else 1e9 * seconds / work
+    share = limit_seconds / seconds
+    benchmark.extra_info.update(kernel=name, isa=isa, dtype=dtype, share_of_limit=share, **{unit: figure})
+    report[name, isa, dtype] = f"{figure:.3g} {share:4.0%}"
