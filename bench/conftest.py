@@ -4,15 +4,16 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-import machine
 import numpy as np
 import pytest
-import race
-from fastbp.bench import Workload
-from rivals import FASTBP, RIVALS, Rival, Unsupported
 
 import fastbp
+import machine
+import race
+from fastbp.bench import Workload
+from rivals import FASTBP, RIVALS, Rival, UnsupportedError
 
+ROUNDS = 15
 RECORDS = pytest.StashKey[list]()
 
 
@@ -35,7 +36,9 @@ def process():
 def compare(process, benchmark, request):
     """Return a function that times fastbp, and a rival by its name, on a workload; it keeps a record."""
 
-    def compare(workload: Workload, name="", *, task="Training", threads=1, isa=None) -> None:
+    def compare(
+        workload: Workload, name="", *, task="Training", limit="peak", threads=1, isa=None, rounds=ROUNDS
+    ) -> None:
         try:
             ours, rival = process(FASTBP, threads, isa), None
             if name == "one thread":
@@ -45,10 +48,10 @@ def compare(process, benchmark, request):
                 same = RIVALS[name].variant_of
                 if same and process(RIVALS[same], threads).version == rival.version:
                     pytest.skip(f"no other than {same} here: {rival.version}")
-            contest = race.Race(ours, rival, task, workload)
-        except Unsupported as reason:
+            contest = race.Race(ours, rival, task, workload, limit)
+        except UnsupportedError as reason:
             pytest.skip(str(reason))
-        benchmark.pedantic(contest.round, rounds=race.ROUNDS, warmup_rounds=1)
+        benchmark.pedantic(contest.round, rounds=rounds, warmup_rounds=1)
         test = request.node.originalname.removeprefix("test_")
         record = {"test": test, "task": task, "workload": workload.name, "rival": name} | contest.record()
         record |= {"description": str(workload), "layers": workload.layers, "batch_size": workload.batch_size}
@@ -60,7 +63,17 @@ def compare(process, benchmark, request):
 
 def pytest_terminal_summary(terminalreporter, config):
     form = "{:14} {:6} {:>7} {:8} {:>10} {:>24}   {:16} {:>10}   {:26}"
-    titles = "", "", "threads", "ISA", "fastbp, us", "of the limit", "rival", "us", "times faster (middle half)"
+    titles = (
+        "",
+        "",
+        "threads",
+        "ISA",
+        "fastbp, us",
+        "of the limit",
+        "rival",
+        "us",
+        "times faster (middle half)",
+    )
     records = config.stash.get(RECORDS, [])
     if records:
         terminalreporter.section("fastbp beside its rivals")

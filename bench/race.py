@@ -1,7 +1,7 @@
 """fastbp against a rival: each in a process of its own, pinned, in alternating rounds of the same work.
 
-No time is taken before both have come to the same result. A round also measures the machine's limit for that work,
-because clocks move.
+No time is taken before both have come to the same result. A round also measures the machine's limit for
+that work, because clocks move.
 """
 
 import os
@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 import fastbp
 from fastbp.bench import THREADS, Workload
-from rivals import Rival, Unsupported
+from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-ROUNDS = 15
 SECONDS = 0.05  # that one timing takes, if a single epoch does not take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
@@ -29,7 +28,7 @@ class Process:
 
     def __init__(self, rival: Rival, threads: int = 1, isa: str | None = None) -> None:
         if threads > len(CPUS):
-            raise Unsupported(f"{threads} threads, but {len(CPUS)} processors to run on")
+            raise UnsupportedError(f"{threads} threads, but {len(CPUS)} processors to run on")
         environment = dict.fromkeys(THREADS, str(threads)) | dict(rival.environment)
         if isa is not None:
             environment["FASTBP_ISA"] = isa
@@ -71,9 +70,11 @@ class Process:
         try:
             outcome, value = self._connection.recv()
         except EOFError:
-            raise RuntimeError(f"the process of {self._rival.module} ended; its last words are above") from None
+            raise RuntimeError(
+                f"the process of {self._rival.module} ended; its last words are above"
+            ) from None
         if outcome == "unsupported":
-            raise Unsupported(value)
+            raise UnsupportedError(value)
         if outcome == "failed":
             raise RuntimeError(f"{self._rival.module}:\n{value}")
         return value
@@ -82,7 +83,14 @@ class Process:
 class Race:
     """One workload, done by fastbp and, where one is given, by a rival."""
 
-    def __init__(self, fastbp_process: Process, rival: Process | None, task: str, workload: Workload) -> None:
+    def __init__(
+        self,
+        fastbp_process: Process,
+        rival: Process | None,
+        task: str,
+        workload: Workload,
+        limit: str = "peak",
+    ) -> None:
         self._contestants = [fastbp_process] if rival is None else [fastbp_process, rival]
         self._workload = workload
         self._loaded = [each.ask("load", task, workload) for each in self._contestants]
@@ -91,14 +99,14 @@ class Race:
         np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
         self._counts = [each.ask("count_for", SECONDS) for each in self._contestants]
         self._seconds: list[list[float]] = [[] for _ in self._contestants]
-        self._limit = self._limit_of(task, fastbp_process)
+        self._limit = self._limit_of(limit, task, fastbp_process)
         self._limits: list[float] = []
         self._units = workload.batches if task == "Training" else 1  # steps of an epoch
 
-    def _limit_of(self, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
+    def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
         """Return the limit's unit, how much of it a step takes, and how to measure it."""
         workload = self._workload
-        if task == "Training" and workload.batch_size == 1:
+        if limit == "L2":
             return "GB/s of L2", one_sample_bytes(workload), ("l2_bandwidth",)
         flops = training_flops(workload) if task == "Training" else inference_flops(workload)
         isa = fastbp_process.environment.get("FASTBP_ISA", fastbp._core.isa())
@@ -111,12 +119,12 @@ class Race:
         self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
 
     def record(self) -> dict[str, Any]:
-        """Return all there is to know of the last rounds, each figure as [low, median, high] of `middle_half`."""
+        """Return all there is to know of the rounds but the first, times and rates as `middle_half`."""
         unit, work, _ = self._limit
-        microseconds = 1e6 * np.array(self._seconds)[:, -ROUNDS:]
-        limits = np.array(self._limits[-ROUNDS:]) * self._contestants[0].threads
+        microseconds = 1e6 * np.array(self._seconds)[:, 1:]
+        limits = np.array(self._limits[1:]) * self._contestants[0].threads
         record = {
-            "rounds": ROUNDS,
+            "rounds": len(limits),
             "fastbp_us": middle_half(microseconds[0]),
             "limit": middle_half(limits),
             "limit_unit": unit,
@@ -135,5 +143,5 @@ class Race:
 
 
 def middle_half(values: NDArray[np.float64]) -> list[float]:
-    """Return where the middle half of the values begins, their median, and where it ends."""
+    """Return [where the middle half of the values begins, their median, where it ends]."""
     return [float(f"{x:.4g}") for x in np.quantile(values, (0.25, 0.5, 0.75))]

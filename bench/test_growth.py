@@ -1,6 +1,7 @@
 """How the cost of a step grows with the width of the layers, and with the rows of a batch."""
 
 import pytest
+
 from workloads import GROWTH
 
 CASES = [pytest.param(each, id=f"{axis}-{each.name}") for axis, cases in GROWTH.items() for each in cases]
@@ -9,4 +10,4 @@ CASES = [pytest.param(each, id=f"{axis}-{each.name}") for axis, cases in GROWTH.
 @pytest.mark.parametrize("rival", ["NumPy", "JAX", "PyTorch"])
 @pytest.mark.parametrize("workload", CASES)
 def test_growth(compare, workload, rival):
-    compare(workload, rival)
+    compare(workload, rival, rounds=5)

@@ -3,6 +3,7 @@
 from operator import attrgetter
 
 import pytest
+
 from workloads import INFERENCE
 
 

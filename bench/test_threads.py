@@ -5,9 +5,11 @@ from operator import attrgetter
 from time import perf_counter
 
 import pytest
+
 import race
 from workloads import MNIST, WORKLOADS
 
+ROUNDS = 11
 EPOCHS = 20  # a quarter of a second
 
 
@@ -38,8 +40,8 @@ def test_two_networks(benchmark):
 
     with ThreadPoolExecutor(2) as pool:
         benchmark.pedantic(
-            lambda: list(pool.map(train, networks)), setup=train_alone, rounds=race.ROUNDS, warmup_rounds=1
+            lambda: list(pool.map(train, networks)), setup=train_alone, rounds=ROUNDS, warmup_rounds=1
         )
     together = benchmark.stats.stats.data
-    ratios = [2 * one / two for one, two in zip(alone[-race.ROUNDS :], together, strict=True)]
+    ratios = [2 * one / two for one, two in zip(alone[-ROUNDS:], together, strict=True)]
     benchmark.extra_info.update(test="two_networks", times_the_work_of_one=ratios)

@@ -1,6 +1,6 @@
 """A contestant in a process of its own, which answers requests over a pipe. See race.py for the other end.
 
-    python worker.py MODULE FD
+python worker.py MODULE FD
 """
 
 import importlib
@@ -26,7 +26,7 @@ class Contestant:
             self._job = self._loaded = self._result = None  # free the last one first
             kind = getattr(self._module, task, None)
             if kind is None:
-                raise rivals.Unsupported(f"{self.version}: no {task.lower()}")
+                raise rivals.UnsupportedError(f"{self.version}: no {task.lower()}")
             self._job, self._loaded = kind(workload), (task, workload)
         return {name: getattr(self._job, name, 0.0) for name in ("compile_seconds", "rtol")}
 
@@ -74,7 +74,7 @@ def main(module: str, fd: str) -> None:
     try:
         contestant = Contestant(importlib.import_module(f"rivals.{module}"))
         connection.send(("ready", contestant.version))
-    except (ImportError, rivals.Unsupported) as error:
+    except (ImportError, rivals.UnsupportedError) as error:
         connection.send(("unsupported", str(error)))
         return
     while True:
@@ -84,7 +84,7 @@ def main(module: str, fd: str) -> None:
             return
         try:
             connection.send(("done", getattr(contestant, request)(*arguments)))
-        except rivals.Unsupported as error:
+        except rivals.UnsupportedError as error:
             connection.send(("unsupported", str(error)))
         except Exception:
             connection.send(("failed", traceback.format_exc()))

@@ -1,6 +1,7 @@
 """All that is timed: the six trainings, one sample at a time, predictions, and how cost grows with size."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +32,9 @@ GROWTH_BATCH, GROWTH_WIDTH = 128, 256
 
 def growing(width: int, batch_size: int) -> Workload:
     """Return the training of two square layers."""
-    batches = max(1, min(64, 2048 // max(width, batch_size)))  # about a slice of a second, and no slower
-    rate = fastbp.SGD(learning_rate=1e-3)
-    return Workload(f"{width}x{batch_size}", (width,) * 3, "relu", "mse", rate, batch_size, batches, 2)
+    batches = max(1, min(64, 2048 // max(width, batch_size)))  # an epoch of the largest is one step
+    optimizer = fastbp.SGD(learning_rate=0.1)
+    return Workload(f"{width}x{batch_size}", (width,) * 3, "relu", "mse", optimizer, batch_size, batches, 2)
 
 
 GROWTH = {
@@ -56,14 +57,14 @@ def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
 def training_flops(workload: Workload) -> int:
     """Return the arithmetic of the products of a step: three of each layer, but no dX of the first."""
     sizes = workload.layers
-    products = [n_in * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False)]
+    products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
     return workload.batch_size * (6 * sum(products) - 2 * products[0])
 
 
 def inference_flops(workload: Workload) -> int:
     """Return the arithmetic of the products of a prediction of a batch."""
     sizes = workload.layers
-    return 2 * workload.batch_size * sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return 2 * workload.batch_size * sum(a * b for a, b in pairwise(sizes))
 
 
 def one_sample_bytes(workload: Workload) -> int:

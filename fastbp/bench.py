@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 import fastbp
 import fastbp.reference
+from fastbp import _core
 
 SECONDS = 0.15  # that one timing takes
 ROUNDS = 9
@@ -53,7 +55,7 @@ class Workload:
         return 1e-9 if self.dtype == "float64" else 1e-4
 
     def data(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Inputs (n, n_in), and labels (n,) or targets (n, n_out): noise, the same each time."""
+        """Return inputs (n, n_in), and labels (n,) or targets (n, n_out): noise, the same each time."""
         rng = np.random.default_rng(0)
         rows, outputs = self.batch_size * self.batches, self.layers[-1]
         X = rng.standard_normal((rows, self.layers[0])).astype(self.dtype)
@@ -89,9 +91,7 @@ WORKLOADS = (
 class Training:
     """A workload on one engine, from the first weights on each time."""
 
-    def __init__(
-        self, workload: Workload, network_class: type[fastbp.Network] = fastbp.Network
-    ) -> None:
+    def __init__(self, workload: Workload, network_class: type[fastbp.Network] = fastbp.Network) -> None:
         self._network = workload.network(network_class)
         self._data = workload.data()
         self._options: dict[str, Any] = {"batch_size": workload.batch_size, "shuffle": workload.shuffle}
@@ -121,39 +121,46 @@ def count_for(seconds: float, run: Callable[[int], object]) -> int:
     return max(1, round(count * seconds / took))
 
 
-def spread(ratios: list[float]) -> str:
-    """Return the median, and between what the middle half of the rounds lies."""
-    low, middle, high = quantiles(ratios, n=4, method="inclusive")
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
-
-
 def run(seconds: float) -> None:
-    """Time all but the largest workload with both engines in turn; print a table as it comes."""
-    print(heading(), flush=True)
-    print(f"\n{'us a step':10}{'fastbp':>10}{'NumPy':>10}   {'times faster (middle half of the rounds)':42}")
+    """Time all but the largest workload with both engines in turn; print a table as it comes.
+
+    Raises
+    ------
+    Error
+        The engines do not come to the same loss.
+    """
+    print(heading())
+    print(f"{'':6}{'fastbp':>10}{'NumPy':>10}   times faster, middle half of {ROUNDS} rounds", flush=True)
     for workload in WORKLOADS[:-1]:
         engines = [Training(workload, each) for each in (fastbp.Network, fastbp.reference.Network)]
         losses = [engine.train(workload.epochs) for engine in engines]
-        if not np.isclose(*losses, rtol=workload.rtol):
-            raise fastbp.Error(f"{workload.name}: the losses of fastbp and NumPy are {losses}, no time is shown")
+        if not isclose(*losses, rel_tol=workload.rtol):
+            raise fastbp.Error(f"{workload.name}: no times, for the losses differ, {losses}")
         counts = [count_for(seconds, engine.train) for engine in engines]
-        steps: list[list[float]] = [[], []]
+        times: list[list[float]] = [[], []]  # of a step, in microseconds
         for _ in range(ROUNDS):
-            for i, engine in enumerate(engines):
+            for engine, count, of_engine in zip(engines, counts, times, strict=True):
                 engine.reset()
-                steps[i].append(1e6 * timed(engine.train, counts[i]) / counts[i] / workload.batches)
-        native, reference = map(median, steps)
-        ratios = [b / a for a, b in zip(*steps, strict=True)]
-        print(f"{workload.name:10}{native:10.4g}{reference:10.4g}   {spread(ratios):22}{workload}", flush=True)
+                of_engine.append(1e6 * timed(engine.train, count) / count / workload.batches)
+        native, reference = map(median, times)
+        low, ratio, high = quantiles((b / a for a, b in zip(*times, strict=True)), n=4, method="inclusive")
+        faster = f"{ratio:.3g} ({low:.3g} to {high:.3g})"
+        row = f"{workload.name:6}{number(native):>10}{number(reference):>10}   {faster:22} {workload}"
+        print(row, flush=True)
+
+
+def number(x: float) -> str:
+    """Return three digits, or the whole number where that is longer."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
 
 
 def heading() -> str:
     """Return what the figures are measured with."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload]
-    threads = os.environ.get("FASTBP_NUM_THREADS", "all")
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return (
-        f"fastbp {fastbp.__version__} ({fastbp._core.isa()}) and its reference engine in NumPy {np.__version__} "
-        f"({blas['name']} {blas['version']})\n{processor()}; threads: {threads}"
+        f"fastbp {fastbp.__version__} on its {_core.isa()} path; "
+        f"its reference engine on NumPy {np.__version__} with {blas['name']} {blas['version']}\n"
+        f"{processor()}, one thread; microseconds a training step\n"
     )
 
 
@@ -165,10 +172,10 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def start(seconds: float = SECONDS, threads: int = 1) -> int:
-    """Run the measurement in a process of its own; return its exit status."""
-    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-P", "-m", "fastbp.bench", str(seconds)]
+def start() -> int:
+    """Run the measurement in a process of its own, one thread for each engine; return its exit status."""
+    environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-P", "-m", "fastbp.bench", str(SECONDS)]
     return subprocess.run(command, env=environment, check=False).returncode
 
 

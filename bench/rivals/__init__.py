@@ -3,9 +3,10 @@
     Training(workload)     reset() to the first weights; train(epochs) -> loss of the last epoch
     Inference(workload)    predict() -> the outputs (rows, n_out) for the rows of the workload
 
-and `VERSION`, which tells apart what may differ in speed. What is done once (compilation, first weights, data in the rival's own arrays) is done in __init__
-or reset. All start from fastbp's first weights, go through the rows in its order and compute its formulas, the loss
-of every step included. A module raises `Unsupported` where the rival has no words for the workload.
+and `VERSION`, which tells apart what may differ in speed. What is done once (compilation, first weights, data
+in the rival's own arrays) is done in __init__ or reset. All start from fastbp's first weights, go through the
+rows in its order and compute its formulas, the loss of every step included. A module raises
+`UnsupportedError` where the rival has no words for the workload.
 """
 
 import ctypes
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from fastbp.bench import Workload
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The rival cannot do this work; the message says why."""
 
 
@@ -38,8 +39,8 @@ class Rival:
     variant_of: str = ""  # a rival from whom it may turn out not to differ here
 
 
-# Some NumPy wheels leave AVX-512 unused on some processors that have it; told to use it they are nearly twice as
-# fast, and that is the NumPy to compare with.
+# Some NumPy wheels leave AVX-512 unused on some processors that have it; told to use it they are nearly twice
+# as fast, and that is the NumPy to compare with.
 BEST_BLAS = {"OPENBLAS_CORETYPE": "SkylakeX"} if has_avx512() else {}
 
 FASTBP = Rival("fastbp_native")

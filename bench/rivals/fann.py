@@ -6,7 +6,7 @@ import numpy as np
 
 import fastbp
 from fastbp.bench import Workload
-from rivals import Unsupported, activations, first_parameters
+from rivals import UnsupportedError, activations, first_parameters
 
 VERSION = "FANN 2.2"
 INCREMENTAL, BATCH = 0, 1
@@ -20,7 +20,7 @@ def library(name: str) -> CDLL:
     try:
         fann = CDLL(name)
     except OSError as error:
-        raise Unsupported(f"{error} (Debian: apt install libfann2)") from None
+        raise UnsupportedError(f"{error} (Debian: apt install libfann2)") from None
     fann.fann_create_standard_array.restype = c_void_p
     fann.fann_create_train_from_callback.restype = c_void_p
     fann.fann_train_epoch.restype = c_float
@@ -39,9 +39,9 @@ class Training:
     def __init__(self, workload: Workload) -> None:
         plain = isinstance(workload.optimizer, fastbp.SGD)
         if not plain or workload.batch_size > 1 < workload.batches or workload.shuffle:
-            raise Unsupported(f"{VERSION} has no batches but all rows and one row, and no Adam")
+            raise UnsupportedError(f"{VERSION} has no batches but all rows and one row, and no Adam")
         if not set(activations(workload)) <= set(ACTIVATIONS):
-            raise Unsupported(f"{VERSION} has none of these: {', '.join(activations(workload))}")
+            raise UnsupportedError(f"{VERSION} has none of these: {', '.join(activations(workload))}")
         self._fann, self._real = LIBRARIES[workload.dtype]
         self._elements = workload.layers[-1]  # that its error is a mean of
         rows = workload.batch_size * workload.batches

@@ -5,11 +5,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import machine
 import numpy as np
 
+import machine
 from fastbp.bench import Workload
-from rivals import Unsupported
+from rivals import UnsupportedError
 
 SOURCE = Path(__file__).with_name("seed_step.c")
 FLAGS = ["-O3", "-march=native", "-shared", "-fPIC"]
@@ -27,7 +27,7 @@ def compiled() -> ctypes.CDLL:
 class Training:
     def __init__(self, workload: Workload) -> None:
         if (workload.name, workload.batch_size) != ("seed", 64):
-            raise Unsupported("written by hand for the seed alone")
+            raise UnsupportedError("written by hand for the seed alone")
         X, t = workload.data()
         self._data = np.ascontiguousarray(X.T), t
         self._first = workload.network().parameters.copy()

@@ -49,8 +49,8 @@ class Training:
     def __init__(self, workload: Workload) -> None:
         jax.config.update("jax_enable_x64", workload.dtype == "float64")
         self._first = first_parameters(workload)
-        self._update = partial(sgd if isinstance(workload.optimizer, fastbp.SGD) else adam, workload.optimizer)
-        self._has_moments = self._update.func is adam
+        self._has_moments = isinstance(workload.optimizer, fastbp.Adam)
+        self._update = partial(adam if self._has_moments else sgd, workload.optimizer)
         names, loss = activations(workload), LOSSES[workload.loss]
         self._loss = jax.value_and_grad(lambda parameters, x, t: loss(forward(names, parameters, x), t))
         X, y = workload.data()

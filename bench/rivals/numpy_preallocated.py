@@ -1,4 +1,4 @@
-"""NumPy with every array allocated beforehand: all products and functions write to where their result stays."""
+"""NumPy with every array allocated beforehand: all products and functions write where their result stays."""
 
 import math
 
@@ -23,7 +23,10 @@ class Layer:
         self.W, self.W_T, self.b, self.d_W, self.d_b = W, W.T, b, d_W, d_b
         self.y, self.d_y, self.slope = (np.empty((m, n_out), W.dtype) for _ in range(3))
         self.ones = np.ones(m, W.dtype)
-        self.activate, self.times_slope = getattr(self, activation), getattr(self, f"times_slope_{activation}")
+        self.activate, self.times_slope = (
+            getattr(self, activation),
+            getattr(self, f"times_slope_{activation}"),
+        )
 
     def forward(self):
         np.dot(self.x, self.W, out=self.y)

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perc
 
 import fastbp
 from fastbp.bench import Workload
-from rivals import Unsupported, blas_kernels, first_parameters
+from rivals import UnsupportedError, blas_kernels, first_parameters
 from workloads import orders
 
 VERSION = f"scikit-learn {sklearn.__version__}, {blas_kernels()}"
@@ -36,7 +36,7 @@ _multilayer_perceptron.AdamOptimizer = AdamOptimizer
 class Training:
     def __init__(self, workload: Workload) -> None:
         if workload.loss == "half_sse":
-            raise Unsupported(f"{VERSION}: MLPRegressor has no sigmoid output, MLPClassifier no squared error")
+            raise UnsupportedError(f"{VERSION} has no sigmoid output under a squared error")
         is_regression = workload.loss == "mse"
         # its squared error has the slope (h - t) / rows, ours 2 (h - t) / elements
         self._slope, self._loss = (2 / workload.layers[-1], 2) if is_regression else (1, 1)
@@ -59,7 +59,11 @@ class Training:
 
     def _optimizer(self, optimizer):
         if isinstance(optimizer, fastbp.SGD):
-            return {"solver": "sgd", "learning_rate_init": optimizer.learning_rate * self._slope, "momentum": 0}
+            return {
+                "solver": "sgd",
+                "learning_rate_init": optimizer.learning_rate * self._slope,
+                "momentum": 0,
+            }
         # Adam divides the factor out again, but for epsilon
         return {
             "solver": "adam",

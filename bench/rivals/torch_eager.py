@@ -43,7 +43,9 @@ class Training:
         self._first = [p.detach().clone() for p in self._network.parameters()]
         self._loss = LOSSES[workload.loss]
         self._X, self._y = map(torch.from_numpy, workload.data())
-        self._batches = list(zip(self._X.split(workload.batch_size), self._y.split(workload.batch_size), strict=True))
+        self._batches = list(
+            zip(self._X.split(workload.batch_size), self._y.split(workload.batch_size), strict=True)
+        )
         self._orders = torch.from_numpy(orders(workload)) if workload.shuffle else None
 
     def reset(self):
