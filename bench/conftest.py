@@ -13,7 +13,6 @@ import race
 from fastbp.bench import Workload
 from rivals import FASTBP, RIVALS, Rival, UnsupportedError
 
-ROUNDS = 15
 RECORDS = pytest.StashKey[list]()
 
 
@@ -37,7 +36,7 @@ def compare(process, benchmark, request):
     """Return a function that times fastbp, and a rival by its name, on a workload; it keeps a record."""
 
     def compare(
-        workload: Workload, name="", *, task="Training", limit="peak", threads=1, isa=None, rounds=ROUNDS
+        workload: Workload, name="", *, task="Training", limit="peak", threads=1, isa=None, rounds=race.ROUNDS
     ) -> None:
         try:
             ours, rival = process(FASTBP, threads, isa), None
@@ -51,7 +50,7 @@ def compare(process, benchmark, request):
             contest = race.Race(ours, rival, task, workload, limit)
         except UnsupportedError as reason:
             pytest.skip(str(reason))
-        benchmark.pedantic(contest.round, rounds=rounds, warmup_rounds=1)
+        benchmark.pedantic(contest.round, rounds=contest.rounds(rounds))
         test = request.node.originalname.removeprefix("test_")
         record = {"test": test, "task": task, "workload": workload.name, "rival": name} | contest.record()
         record |= {"description": str(workload), "layers": workload.layers, "batch_size": workload.batch_size}

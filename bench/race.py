@@ -7,6 +7,7 @@ that work, because clocks move.
 import os
 import subprocess
 import sys
+from math import ceil
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.bench import THREADS, Workload
+from fastbp.bench import THREADS, Workload, timed
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.05  # that one timing takes, if a single epoch does not take longer
+SECONDS = 0.05  # that one timing takes, if its steps do not take longer
+LEAST_STEPS = 8  # of a timing: the subject is not what a call of fit costs beside them
+LEAST_ROUNDS, ROUNDS = 5, 15
+ROUNDS_SECONDS = 12  # of all rounds, unless the least take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
 
@@ -97,11 +101,17 @@ class Race:
         self._results = [each.ask("result") for each in self._contestants]
         rtol = max(workload.rtol, self._loaded[-1]["rtol"])
         np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
-        self._counts = [each.ask("count_for", SECONDS) for each in self._contestants]
+        self._units = workload.batches if task == "Training" else 1  # steps of an epoch
+        least = ceil(LEAST_STEPS / self._units) if task == "Training" else 1
+        self._counts = [max(least, each.ask("count_for", SECONDS)) for each in self._contestants]
         self._seconds: list[list[float]] = [[] for _ in self._contestants]
         self._limit = self._limit_of(limit, task, fastbp_process)
         self._limits: list[float] = []
-        self._units = workload.batches if task == "Training" else 1  # steps of an epoch
+
+    def rounds(self, most: int) -> int:
+        """Do a round to warm up; return how many to do, at most `most` unless that is too few."""
+        seconds = timed(lambda _: self.round(), 1)
+        return max(LEAST_ROUNDS, min(most, int(ROUNDS_SECONDS / seconds)))
 
     def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
         """Return the limit's unit, how much of it a step takes, and how to measure it."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+import race
 from workloads import GROWTH
 
 CASES = [pytest.param(each, id=f"{axis}-{each.name}") for axis, cases in GROWTH.items() for each in cases]
@@ -10,4 +11,4 @@ CASES = [pytest.param(each, id=f"{axis}-{each.name}") for axis, cases in GROWTH.
 @pytest.mark.parametrize("rival", ["NumPy", "JAX", "PyTorch"])
 @pytest.mark.parametrize("workload", CASES)
 def test_growth(compare, workload, rival):
-    compare(workload, rival, rounds=5)
+    compare(workload, rival, rounds=race.LEAST_ROUNDS)
