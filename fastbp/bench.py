@@ -92,13 +92,14 @@ class Training:
     """A workload on one engine, from the first weights on each time."""
 
     def __init__(self, workload: Workload, network_class: type[fastbp.Network] = fastbp.Network) -> None:
-        self._network = workload.network(network_class)
+        self._first = workload.network(network_class)
         self._data = workload.data()
         self._options: dict[str, Any] = {"batch_size": workload.batch_size, "shuffle": workload.shuffle}
+        self.reset()
 
     def reset(self) -> None:
         """Go back to the first weights."""
-        self._network.reset()
+        self._network = self._first.clone()  # drawing the weights again takes longer
 
     def train(self, epochs: int) -> float:
         """Train, and return the loss of the last epoch."""

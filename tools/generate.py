@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from fastbp import activations
 from fastbp.bench import number
@@ -101,8 +102,9 @@ def benchmark_table() -> str:
     versions = sorted({record["version"] for record in records if record.get("version")})
     return (
         f"{table}\nA rival's figure is how many times faster fastbp is: the median of {rounds} alternating "
-        "rounds, and where their middle half lies; below 1, the rival is faster. The peak is that of the "
-        f"processor's multiply-adds, measured in the same rounds. {machine['cpu']}, {machine['isa']} path; "
+        "rounds (fewer where they take long), and where their middle half lies; below 1, the rival is "
+        "faster. The peak is that of the processor's multiply-adds, measured in the same rounds. "
+        f"{machine['cpu']}, {machine['isa']} path; "
         f"{machine['built_with']}, Python {machine['python']}; {'; '.join(versions)}. "
         f"{measured['datetime'][:10]}.\n{other_figures(records)}"
     )
@@ -144,29 +146,35 @@ def ratio_picture() -> Figure:
     """How many times faster fastbp is, a bar for each rival, from a line at 1."""
     shown = groups(results("rivals")["benchmarks"], *RIVAL_TESTS)
     bars = sum(map(len, shown)) + len(shown)
-    figure = Figure(figsize=(10, 0.19 * bars + 1), layout="constrained")
+    figure = Figure(figsize=(9, 0.18 * bars + 1), layout="constrained")
     axes = figure.subplots()
-    axes.set(xscale="log", xlabel="times faster than the rival, logarithmic (left of 1: slower)")
-    position, ticks, names = 0.0, [], set()
+    axes.set(xscale="log", xlabel="how many times faster fastbp is, logarithmic")
+    position, ticks = 0.0, []
     for group in shown:
-        ticks.append((position - (len(group) - 1) / 2, work(group[0])))
+        ticks.append((position - (len(group) - 1) / 2, work(group[0]).replace(", ", "\n", 1)))
         for record in group:
             low, times, high = record["times_faster"]
-            label = record["rival"] if record["rival"] not in names else None
-            names.add(record["rival"])
-            axes.barh(position, times - 1, left=1, height=0.8, color=COLOURS[record["rival"]], label=label)
+            axes.barh(position, times - 1, left=1, height=0.8, color=COLOURS[record["rival"]])
             axes.plot([low, high], [position] * 2, color="black", linewidth=0.8)
             x, side = (1.05 * max(high, 1), "left") if times >= 1 else (min(low, 1) / 1.05, "right")
             axes.text(x, position, number(times), ha=side, va="center", fontsize=7)
             position -= 1
         position -= 1
     axes.axvline(1, color="black", linewidth=1)
+    lowest = min(record["times_faster"][0] for group in shown for record in group)
+    axes.axvspan(min(0.5, 0.5 * lowest), 1, color=GREY, alpha=0.15, linewidth=0)
+    axes.set_xlim(left=min(0.5, 0.5 * lowest))
+    for name, x, side in (("the rival is faster ", 1, "right"), (" fastbp is faster", 1, "left")):
+        axes.text(x, 1, name, ha=side, va="center", fontsize=9, style="italic")
     axes.set_yticks(*zip(*ticks, strict=True), fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.margins(x=0.08, y=0.01)
+    axes.margins(x=0.08)
+    axes.set_ylim(position + 1, 2)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(loc="lower right", frameon=False)
+    names = {record["rival"] for group in shown for record in group}
+    keys = [Patch(color=colour, label=name) for name, colour in COLOURS.items() if name in names]
+    axes.legend(handles=keys, loc="lower right")
     return figure
 
 
