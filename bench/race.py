@@ -138,6 +138,7 @@ class Race:
             "fastbp_us": middle_half(microseconds[0]),
             "limit": middle_half(limits),
             "limit_unit": unit,
+            "work": work,  # of a step, in flop or bytes
             "share_of_limit": middle_half(work / microseconds[0] / (1e3 * limits)),
         }
         if len(self._contestants) == 2:

@@ -213,7 +213,7 @@ def growth_picture() -> Figure:
             axes.spines[["top", "right"]].set_visible(False)
     left.set(title=f"two square layers, batch {batch}", ylabel="µs a training step")
     right.set_title(f"two layers of {width} units")
-    below[0].set(xlabel="width of the layers", ylabel="GFLOP/s", ylim=(0, None))
+    below[0].set(xlabel="width of the layers", ylabel="GFLOP/s", ylim=(0, 1.1 * peak))
     below[1].set_xlabel("rows of a batch")
     left.legend(frameon=False)
     return figure
