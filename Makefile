@@ -16,8 +16,11 @@ test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))
 	$(BIN)/python -m pytest
 
-bench: .venv/bench  ## time the six workloads, renew the README's table
-	$(BIN)/python -m pytest bench --benchmark-json=bench/results/training.json
+# `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
+TIMED := $(addprefix bench/test_,training.py inference.py threads.py)
+bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew the README's table and pictures
+	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
+	$(BIN)/python -m pytest bench/test_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
 
 lint: .venv/lint  ## formatting, lint rules, types
