@@ -78,6 +78,16 @@ static int is_plain(const fbp_source *s, fbp_dtype dtype) {
            s->column_stride == (ptrdiff_t)size;
 }
 
+const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t first, fbp_dtype dtype,
+                              size_t *stride) {
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    const char *rows = row(s, NULL, first);
+    const int aligned = ((uintptr_t)rows | (size_t)s->row_stride) % size == 0;
+    if (index || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size)) return NULL;
+    *stride = (size_t)s->row_stride / size;
+    return rows;
+}
+
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;

@@ -47,6 +47,9 @@ static void *take(arena *a, size_t count, size_t size) {
     return taken;
 }
 
+/* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
+static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
+
 /* ---- data movers ------------------------------------------------------------------------------------------------- */
 
 static fbp_dtype dtype_of(const fbp_plan *plan) {
@@ -57,13 +60,24 @@ static size_t output_bytes(const fbp_dense *layer, size_t rows) {
     return rows * layer->n_out * layer->plan->network->kernels->real_size;
 }
 
+/* Rows that are what the kernels take stay where they are, unless the way back may come after the caller has let go of
+ * them, or they share sets of the cache. */
 static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
-    char *to = (char *)step->lane->inputs + step->offset * layer->x_stride * plan->network->kernels->real_size;
-    if (step->batch->is_loaded) return;
-    (plan->narrow ? fbp_gather_columns : fbp_gather)(step->batch->x, step->batch->index,
-                                                     step->batch->first + step->first, step->rows, dtype_of(plan), to,
-                                                     layer->x_stride);
+    const fbp_batch *batch = step->batch;
+    const fbp_dtype dtype = dtype_of(plan);
+    const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
+    fbp_dense *own = step->lane->layers;
+    if (batch->is_loaded) return;
+    if (!plan->narrow && !plan->keeps_rows) {
+        own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
+        if (own->x && padded(own->x_stride, size) == own->x_stride) return;
+        own->x = step->lane->inputs;
+        own->x_stride = padded(own->n_in, size);
+    }
+    char *to = (char *)step->lane->inputs + step->offset * own->x_stride * size;
+    (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
+                                                     own->x_stride);
 }
 
 static void gather_targets(const fbp_dense *layer, fbp_step *step) {
@@ -141,9 +155,6 @@ static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
         offset += (from->n_in + 1) * from->n_out;
     }
 }
-
-/* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
-static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
 
 /* Takes an array of n units for `rows` rows, where those are `stride` apart; transposed in narrow networks. */
 static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
