@@ -1,9 +1,10 @@
-"""The same bits on any number of threads: products that they share, and blocks of rows that they work on side by side.
+"""The same bits on any number of threads, which share a product, or work on blocks of rows side by side.
 
 The pool starts as many threads as are asked for, also where there are fewer CPUs.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -111,6 +112,22 @@ def test_the_cases_use_threads(case):
         while seconds_of_others() - before < 1e-3:  # the first regions may be over before a thread wakes up
             assert time.monotonic() < deadline
             net.fit(X, y, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_several_fits_at_once(case):
+    """One of them has the pool, the others work alone meanwhile."""
+    sizes, activation, loss, optimizer, rows, batch_size = case
+    X, y = data_for(sizes, loss, rows)
+
+    def fit(threads):
+        net = make(sizes, activation, loss, optimizer, "float32")
+        with fastbp.threads(threads):
+            history = net.fit(X, y, epochs=2, batch_size=batch_size)
+        return net.parameters.tobytes(), net._engine.state.tobytes(), history.loss
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(fit, [3, 3, 3, 2])) == [fit(1)] * 4
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
