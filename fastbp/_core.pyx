@@ -541,8 +541,8 @@ cdef class Engine:
         """From dJ/dy (n, n_out) of the last forward(): fills the gradients and dJ/dx (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
-        self.run(self.plan_for(FBP_OWN_LOSS, x.rows, False), FBP_BACKWARD_PART,
-                 batch_of(&x, NULL, None, d_output, d_input))
+        # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
+        self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART, batch_of(&x, NULL, None, d_output, d_input))
 
     def update(self):
         """One step of the optimizer along the stored gradients."""

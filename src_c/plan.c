@@ -299,7 +299,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     const size_t capacity = plan->keeps_rows ? rows : plan->block_rows;
     arena lane = {0}, a = {0};
     lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
-    plan->n_lanes = count_lanes(plan, rows, lane.used);
+    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used);
     lay_out(plan, task, capacity, labels, &a);
     plan->memory = lane.overflow || a.overflow ? NULL : allocate(a.used + ALIGNMENT);
     if (!plan->memory) {

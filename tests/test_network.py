@@ -279,6 +279,17 @@ def test_backward_may_be_called_again(network_class, rng):
     np.testing.assert_array_equal(net.predict(x), y)
 
 
+def test_forward_on_one_thread_and_backward_on_more(network_class, rng):
+    nets = [network_class([4, 5, 3], activation="tanh", seed=0) for _ in range(2)]
+    X, y = regression(rng)
+    for net, threads in zip(nets, (1, 2), strict=True):
+        with fastbp.threads(1):
+            net.forward(X)
+        with fastbp.threads(threads):
+            net.backward(y)
+    np.testing.assert_array_equal(nets[1].gradients, nets[0].gradients)
+
+
 def test_gradients_can_be_changed_before_the_step(network_class, rng):
     net = network_class([4, 3], optimizer=SGD(learning_rate=1), dtype="float64", seed=0)
     before = net.parameters.copy()
