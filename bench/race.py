@@ -20,7 +20,7 @@ from fastbp.bench import THREADS, Workload, timed
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.05  # that one timing takes, if its steps do not take longer
+SECONDS = 0.15  # that one timing takes, if its steps do not take longer
 LEAST_STEPS = 8  # of a timing: the subject is not what a call of fit costs beside them
 LEAST_ROUNDS, ROUNDS = 5, 15
 ROUNDS_SECONDS = 12  # of all rounds, unless the least take longer

@@ -209,7 +209,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
     const size_t bytes = network->kernels->scratch_bytes(depth, widest);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *scratch = take(a, plan->threads, plan->scratch_bytes);
+    char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_lanes; i++) {
         fbp_lane *lane = &plan->lanes[i];
         lay_out_lane(plan, lane, task, rows, labels, a);
@@ -263,29 +263,33 @@ static void set_ones(const fbp_plan *plan, void *ones, size_t n) {
     }
 }
 
+/* Several for each thread, for all wait for the last one. */
+enum { LANES_PER_THREAD = 4 };
+
 /* How many blocks of rows threads shall work on at the same time. Where lanes are large so are the products, and the
  * threads share each of those instead. */
 static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) {
     enum { LANES_BYTES = 16 << 20 };
     const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = LANES_BYTES / lane_bytes;
-    if (plan->keeps_rows || plan->fused || room == 0) return 1;
+    if (plan->keeps_rows || plan->fused || room == 0 || plan->threads == 1) return 1;
     const size_t lanes = blocks < room ? blocks : room;
-    return lanes < plan->threads ? lanes : plan->threads;
+    const size_t most = LANES_PER_THREAD * plan->threads;
+    return lanes < most ? lanes : most;
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
     enum { OTHER_OPERATIONS = 8 };
     const size_t block = fbp_block_rows(network->layers, network->n_layers), n = network->n_layers;
-    const size_t threads = fbp_threads();
-    fbp_plan *plan = allocate(sizeof *plan + threads * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
+    const size_t threads = fbp_threads(), most_lanes = LANES_PER_THREAD * threads;
+    fbp_plan *plan = allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
                               (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
     if (!plan) return NULL;
     plan->network = network;
     plan->threads = threads;
     plan->lanes = (fbp_lane *)(plan + 1);
-    fbp_dense *layers = (fbp_dense *)(plan->lanes + threads);
-    for (size_t i = 0; i < threads; i++) plan->lanes[i].layers = layers + i * n;
-    plan->operations = (struct operation *)(layers + threads * n);
+    fbp_dense *layers = (fbp_dense *)(plan->lanes + most_lanes);
+    for (size_t i = 0; i < most_lanes; i++) plan->lanes[i].layers = layers + i * n;
+    plan->operations = (struct operation *)(layers + most_lanes * n);
     plan->block_rows = rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = task == FBP_TRAIN && rows <= block;
