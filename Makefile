@@ -7,7 +7,7 @@ BIN := .venv/bin
 C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h)
 BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd)
 
-.PHONY: demo test bench lint docs wheel sanitize clean
+.PHONY: demo test bench bench-kernels lint docs wheel sanitize clean
 
 demo: .venv/package  ## train on handwritten digits
 	$(BIN)/fastbp demo
@@ -22,6 +22,9 @@ bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew t
 	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
 	$(BIN)/python -m pytest bench/test_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
+
+bench-kernels: .venv/bench  ## time each kernel alone, as a share of its limit
+	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/test_kernels.py
 
 lint: .venv/lint  ## formatting, lint rules, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

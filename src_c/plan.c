@@ -301,9 +301,11 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     list_operations(plan, task);
 
     const size_t capacity = plan->keeps_rows ? rows : plan->block_rows;
+    const size_t gradients =
+        has_backward(task) ? network->n_parameters * network->kernels->real_size : 0; /* a lane's */
     arena lane = {0}, a = {0};
     lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
-    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used);
+    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used + gradients);
     lay_out(plan, task, capacity, labels, &a);
     plan->memory = lane.overflow || a.overflow ? NULL : allocate(a.used + ALIGNMENT);
     if (!plan->memory) {

@@ -173,7 +173,7 @@ static inline int any(ivec mask) { return !_mm256_testz_si256((__m256i)mask, (__
 
 /* A fixed trip count, lest the compiler call memcpy for a few lanes. */
 static inline vec load_some(const real *p, size_t n) {
-    if (n == (size_t)LANES) return load(p);
+    if (__builtin_expect(n == (size_t)LANES, 1)) return load(p);
     vec v = {0};
     for (int i = 0; i < LANES; i++)
         if ((size_t)i < n) v[i] = p[i];
