@@ -4,10 +4,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # what to install beside the test requirements, e.g. WITH=torch
 WITH ?=
 BIN := .venv/bin
-C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c)
+C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h)
 BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd)
 
-.PHONY: demo test bench lint docs wheel sanitize clean
+.PHONY: demo test bench bench-kernels lint docs wheel sanitize clean
 
 demo: .venv/package  ## train on handwritten digits
 	$(BIN)/fastbp demo
@@ -16,9 +16,15 @@ test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))
 	$(BIN)/python -m pytest
 
-bench: .venv/bench  ## time the six workloads, renew the README's table
-	$(BIN)/python -m pytest bench --benchmark-json=bench/results/training.json
+# `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
+TIMED := $(addprefix bench/test_,training.py inference.py threads.py)
+bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew the README's table and pictures
+	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
+	$(BIN)/python -m pytest bench/test_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
+
+bench-kernels: .venv/bench  ## time each kernel alone, as a share of its limit
+	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/test_kernels.py
 
 lint: .venv/lint  ## formatting, lint rules, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

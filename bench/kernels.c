@@ -2,7 +2,7 @@
  * Every function does its work `repeats` times, lest the call be what is timed.
  *
  * data.c, which is no kernel, comes along for gather: its figures count on the baseline path, whose flags it has in
- * the package. */
+ * the package. pool.c stays away: one thread works. */
 
 #include "../src_c/kernels.c"
 #include "../src_c/data.c"
@@ -13,6 +13,11 @@
 
 EXPORT const size_t vector_lanes = LANES;
 
+void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
+    (void)threads;
+    for (size_t i = 0; i < n; i++) work(context, i, 0);
+}
+
 /* ---- the product, with nothing after it but a store: c (M, N) = a (M, K) b (K, N) -------------------------------- */
 
 typedef struct {
@@ -20,19 +25,24 @@ typedef struct {
     real *c;
 } stored_product;
 
-static void store_tile(const product *p, const real *tile, size_t ld, size_t i, size_t j, size_t rows, size_t columns) {
+static void store_tile(const product *p, tile *t, size_t i, size_t j) {
     real *c = ((const stored_product *)p)->c + i * p->N + j;
-    for (size_t r = 0; r < rows; r++, c += p->N, tile += ld) {
-        for (size_t v = 0; v < columns; v += LANES) {
-            const size_t n = smaller(columns - v, LANES);
-            store_n(c + v, load_n(tile + v, n), n);
+    for (size_t r = 0; r < t->rows; r++) {
+        for (size_t v = 0; v < t->columns; v += LANES) {
+            const size_t n = smaller(t->columns - v, LANES);
+            store_n(c + r * p->N + v, load_n(t->data + r * t->ld + v, n), n);
         }
     }
 }
 
+EXPORT size_t product_scratch_bytes(size_t K, size_t N) { return scratch_bytes(K, N); }
+
 /* A transposed operand stands in memory as (K, M) or (N, K). */
 EXPORT void run_product(size_t M, size_t N, size_t K, const real *a, size_t lda, size_t a_transposed, const real *b,
-                        size_t ldb, size_t b_transposed, real *panel, real *c, size_t repeats) {
+                        size_t ldb, size_t b_transposed, real *scratch, real *c, size_t repeats) {
+    fbp_plan plan = {.threads = 1};
+    const fbp_dense layer = {.plan = &plan};
+    const fbp_step step = {.threads = 1};
     const stored_product s = {.p = {.M = M,
                                     .N = N,
                                     .K = K,
@@ -42,18 +52,55 @@ EXPORT void run_product(size_t M, size_t N, size_t K, const real *a, size_t lda,
                                     .b = b,
                                     .ldb = ldb,
                                     .b_transposed = (int)b_transposed,
-                                    .panel = panel,
-                                    .finish = store_tile},
+                                    .scratch = scratch,
+                                    .finish = store_tile,
+                                    .layer = &layer,
+                                    .step = &step},
                               .c = c};
     TIMES(repeats) multiply(&s.p);
 }
 
-EXPORT const size_t panel_columns = MAX_VECTORS * LANES;
+EXPORT const size_t panel_columns = 2 * LANES;
 
-/* panel (K, columns) = b (K, columns), or the transpose of b (columns, K) */
-EXPORT void run_pack(size_t transposed, const real *b, size_t ldb, size_t K, size_t columns, real *panel,
-                     size_t repeats) {
-    TIMES(repeats)(transposed ? pack_transposed : pack_rows)(b, ldb, K, columns, panel, columns);
+/* one panel (K, panel_columns) = that many columns of b (K, ldb), or the transpose of as many rows of b (., ldb) */
+EXPORT void run_pack(size_t transposed, const real *b, size_t ldb, size_t K, real *panel, size_t repeats) {
+    const panels to = {.K = K, .width = panel_columns, .data = panel};
+    TIMES(repeats)(transposed ? pack_transposed : pack_rows)(&to, b, ldb, panel_columns);
+}
+
+/* ---- narrow layers: x (n_in, m), y and delta (n_out, m), rows `stride` apart, and W with b below it -------------- */
+
+EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t n_out, size_t stride, const real *x,
+                               real *W, real *y, size_t repeats) {
+    fbp_plan plan = {.threads = 1, .narrow = 1};
+    const fbp_dense layer = {.n_in = n_in,
+                             .n_out = n_out,
+                             .activation = &KERNELS.activations[activation],
+                             .W = W,
+                             .b = W + n_in * n_out,
+                             .x = x,
+                             .x_stride = stride,
+                             .y = y,
+                             .y_stride = stride,
+                             .plan = &plan};
+    fbp_step step = {.rows = m, .threads = 1};
+    TIMES(repeats) KERNELS.forward_narrow(&layer, &step);
+}
+
+EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, size_t stride, const real *x, real *delta,
+                                        real *ones, real *dW, size_t repeats) {
+    fbp_plan plan = {.threads = 1, .narrow = 1};
+    fbp_lane lane = {.ones = ones};
+    const fbp_dense layer = {.n_in = n_in,
+                             .n_out = n_out,
+                             .dW = dW,
+                             .x = x,
+                             .x_stride = stride,
+                             .delta = delta,
+                             .y_stride = stride,
+                             .plan = &plan};
+    fbp_step step = {.lane = &lane, .rows = m, .threads = 1};
+    TIMES(repeats) KERNELS.backward_weights_narrow(&layer, &step);
 }
 
 /* ---- activations and optimizers: functions over n elements ------------------------------------------------------- */
@@ -92,11 +139,12 @@ EXPORT void run_softmax(size_t rows, size_t columns, const real *z, real *y, siz
 EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *targets, int64_t *labels, real *delta,
                        size_t repeats) {
     fbp_network network = {.loss_parameter = 1};
-    fbp_plan plan = {.network = &network, .targets = targets, .labels = labels};
+    fbp_plan plan = {.network = &network};
+    fbp_lane lane = {.targets = targets, .labels = labels};
     const fbp_dense layer = {.n_out = columns, .y = y, .y_stride = columns, .delta = delta, .plan = &plan};
-    fbp_step step = {.rows = rows, .scale = 1};
+    fbp_step step = {.lane = &lane, .rows = rows, .scale = 1};
     TIMES(repeats) KERNELS.losses[loss](&layer, &step);
-    return step.loss;
+    return lane.loss;
 }
 
 /* Rows of `columns` elements of `size` bytes, in the order of index, as reals. */

@@ -6,10 +6,15 @@ arithmetic hides behind its loads and stores, and one with an exp or a division 
 
 The limit is taken before and after the kernel, both in processor time, and the best of each counts: what
 disturbs a run only makes it longer.
+
+`make bench-kernels` also keeps the figures: as JSON, in the file that KERNELS_JSON names.
 """
 
 import ctypes
+import json
+import os
 from functools import partial
+from pathlib import Path as FilePath
 from time import thread_time
 
 import numpy as np
@@ -32,6 +37,7 @@ class Path:
     def __init__(self, isa, dtype):
         self.isa, self.dtype = isa, np.dtype(dtype)
         self.library = machine.library("kernels.c", isa, dtype)
+        self.rtol = {"float32": 1e-4, "float64": 1e-12}[dtype]
         self.rng = np.random.default_rng(0)
 
     def constant(self, name):
@@ -64,6 +70,12 @@ class Path:
     def vectors(self, rows, columns):
         return rows * -(-columns // self.constant("vector_lanes"))
 
+    def scratch(self, K, N):
+        """Room for the copies that a product with this K and N makes."""
+        self.library.product_scratch_bytes.restype = ctypes.c_size_t
+        size = self.library.product_scratch_bytes(ctypes.c_size_t(K), ctypes.c_size_t(N))
+        return self.array(1, -(-size // self.dtype.itemsize))
+
     def peak_seconds(self, flops):
         """Return what takes the seconds that `flops` take at peak."""
         return lambda: flops / machine.peak(self.isa, self.dtype.name) / 1e9
@@ -94,19 +106,41 @@ def product(direction, m, n_in, n_out, path):
     }[direction]
     expected = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
     (M, N), K = expected.shape, a.shape[0 if a_transposed else 1]
-    c, panel = path.array(M, N), path.array(K, path.constant("panel_columns"))
+    c, scratch = path.array(M, N), path.scratch(K, N)
     lda, ldb = (o.strides[0] // o.itemsize for o in (a, b))
-    run = path.call("run_product", M, N, K, a, lda, a_transposed, b, ldb, b_transposed, panel, c)
+    run = path.call("run_product", M, N, K, a, lda, a_transposed, b, ldb, b_transposed, scratch, c)
     run(1)
-    np.testing.assert_allclose(c, expected, rtol=1e-4 if path.dtype == np.float32 else 1e-12)
+    np.testing.assert_allclose(c, expected, rtol=path.rtol)
     flops = 2 * M * N * K
     return run, path.peak_seconds(flops), flops, "GFLOP/s"
 
 
+def forward_narrow(m, n_in, n_out, path):
+    number = [name for name, _, _ in _core.ACTIVATIONS].index("sigmoid")
+    x, W, y = path.array(n_in, m), path.array(n_in + 1, n_out), path.array(n_out, m)
+    run = path.call("run_forward_narrow", number, m, n_in, n_out, m, x, W, y)
+    run(1)
+    np.testing.assert_allclose(y, 1 / (1 + np.exp(-(W[:-1].T @ x + W[-1:].T))), rtol=path.rtol)
+    return run, path.move_seconds(n_in, n_out, m), path.vectors(n_out, m), "ns"
+
+
+def backward_weights_narrow(m, n_in, n_out, path):
+    x, delta, ones = path.array(n_in, m), path.array(n_out, m), path.array(1, m)
+    ones[...] = 1
+    dW = path.array(n_in + 1, n_out)
+    run = path.call("run_backward_weights_narrow", m, n_in, n_out, m, x, delta, ones, dW)
+    run(1)
+    np.testing.assert_allclose(dW, np.vstack([x, ones]) @ delta.T, rtol=path.rtol)
+    flops = 2 * m * dW.size
+    return run, path.peak_seconds(flops), flops, "GFLOP/s"
+
+
 def pack(transposed, K, path):
-    width = 2 * path.constant("vector_lanes")
-    b = path.array(width, K) if transposed else path.array(K, 2048)
-    run = path.call("run_pack", transposed, b, b.shape[1], K, width, path.array(K, width))
+    width = path.constant("panel_columns")
+    b, panel = path.array(width, K) if transposed else path.array(K, 2048), path.array(K, width)
+    run = path.call("run_pack", transposed, b, b.shape[1], K, panel)
+    run(1)
+    np.testing.assert_array_equal(panel, b.T if transposed else b[:, :width])
     return run, path.move_seconds(1, 1, K * width), path.vectors(K, width), "ns"
 
 
@@ -161,6 +195,9 @@ def table():
         for i, (n_in, n_out) in enumerate(zip(workload.layers, workload.layers[1:], strict=False)):
             for direction in ("forward", "dX", "dW") if i else ("forward", "dW"):
                 yield f"{direction} {m}x{n_in}x{n_out}", partial(product, direction, m, n_in, n_out)
+    for n_in, n_out in ((3, 2), (2, 1)):
+        yield f"narrow forward 64x{n_in}x{n_out}", partial(forward_narrow, 64, n_in, n_out)
+        yield f"narrow dW 64x{n_in}x{n_out}", partial(backward_weights_narrow, 64, n_in, n_out)
     yield "pack columns, 784 deep", partial(pack, 0, 784)
     yield "pack transposed, 512 deep", partial(pack, 1, 512)
     for i, (name, alpha, _) in enumerate(_core.ACTIVATIONS):
@@ -188,32 +225,45 @@ LINES = [
 ]
 
 
+def print_table(figures):
+    cells = {(f["kernel"], f["isa"], f["dtype"]): f for f in figures}
+    print("\n\nGFLOP/s of products, ns for one vector of the others; share of the limit")
+    print(f"{'':26}" + "".join(f"{f'{isa} {machine.DTYPES[dtype]}':>14}" for isa, dtype in COLUMNS))
+    for name in dict.fromkeys(f["kernel"] for f in figures):
+        line = [cells.get((name, *column)) for column in COLUMNS]
+        texts = [f"{f.get('ns') or f['GFLOP/s']:.3g} {f['share']:4.0%}" if f else "" for f in line]
+        print(f"{name:26}" + "".join(f"{text:>14}" for text in texts))
+
+
 @pytest.fixture(scope="module")
-def report(request):
-    """Collect the figures; print them in the end."""
-    cells = {}
-    yield cells
+def figures(request):
+    """Collect what was measured; print it in the end, and keep it where KERNELS_JSON says so."""
+    found = []
+    yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print("\n\nGFLOP/s of products, ns for one vector of the others; share of the limit")
-        print(f"{'':26}" + "".join(f"{f'{isa} {machine.DTYPES[dtype]}':>14}" for isa, dtype in COLUMNS))
-        for name in dict.fromkeys(name for name, _, _ in cells):
-            print(f"{name:26}" + "".join(f"{cells.get((name, *column), ''):>14}" for column in COLUMNS))
+        print_table(found)
+    if path := os.environ.get("KERNELS_JSON"):
+        lines = ",\n".join(json.dumps(figure) for figure in found)
+        about = json.dumps(machine.describe())
+        FilePath(path).write_text(f'{{"machine": {about},\n"kernels": [\n{lines}\n]}}\n')
 
 
-@pytest.mark.benchmark(timer=thread_time)
-@pytest.mark.parametrize(("name", "prepare", "isa", "dtype"), LINES)
-def test_kernel(name, prepare, isa, dtype, benchmark, report):
-    run, limit, work, unit = prepare(Path(isa, dtype))
-    run(1)
+def seconds_of(run, repeats):
     start = thread_time()
-    run(1)
-    once = thread_time() - start
+    run(repeats)
+    return thread_time() - start
+
+
+@pytest.mark.parametrize(("name", "prepare", "isa", "dtype"), LINES)
+def test_kernel(name, prepare, isa, dtype, figures):
+    run, limit, work, unit = prepare(Path(isa, dtype))
+    once = seconds_of(run, 1)
     rounds = max(LEAST_ROUNDS, min(ROUNDS, int(ROUNDS * ROUND_SECONDS / once)))
     repeats = 1 + int(ROUND_SECONDS / once)
     before = limit()
-    benchmark.pedantic(run, args=[repeats], rounds=rounds)
-    seconds, limit_seconds = benchmark.stats.stats.min / repeats, min(before, limit())
+    seconds = min(seconds_of(run, repeats) for _ in range(rounds)) / repeats
+    share = min(before, limit()) / seconds
     figure = work / seconds / 1e9 if unit == "GFLOP/s" else 1e9 * seconds / work
-    share = limit_seconds / seconds
-    benchmark.extra_info.update(kernel=name, isa=isa, dtype=dtype, share_of_limit=share, **{unit: figure})
-    report[name, isa, dtype] = f"{figure:.3g} {share:4.0%}"
+    figures.append(
+        {"kernel": name, "isa": isa, "dtype": dtype, "share": round(share, 3), unit: float(f"{figure:.4g}")}
+    )

@@ -1,23 +1,39 @@
-"""Two networks trained by two threads at once, against one trained alone: what releasing the GIL gives."""
+"""One network in several threads, and two networks in two, each against one alone."""
 
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from time import perf_counter
 
-import fastbp
-from workloads import WORKLOADS
+import pytest
+
+import race
+from workloads import MNIST, WORKLOADS
 
 ROUNDS = 11
-EPOCHS = 60  # about a second
+EPOCHS = 20  # a quarter of a second
+
+
+def thread_counts():
+    """2, 4, 8 ... up to all processors."""
+    return [2**i for i in range(1, len(race.CPUS).bit_length())] or [2]
+
+
+@pytest.mark.parametrize("threads", thread_counts())
+@pytest.mark.parametrize("workload", WORKLOADS, ids=attrgetter("name"))
+def test_scaling(compare, workload, threads):
+    compare(workload, "one thread", threads=threads)
 
 
 def test_two_networks(benchmark):
-    workload = next(workload for workload in WORKLOADS if workload.name == "mnist")
-    X, y = workload.data()
-    networks = [workload.network(fastbp.Network) for _ in range(2)]
+    """Two networks, each trained by a thread of its own, do how many times the work of one alone."""
+    if len(race.CPUS) < 2:
+        pytest.skip("one processor to run on")
+    X, y = MNIST.data()
+    networks = [MNIST.network() for _ in range(2)]
     alone = []
 
     def train(network):
-        network.fit(X, y, epochs=EPOCHS, batch_size=workload.batch_size)
+        network.fit(X, y, epochs=EPOCHS, batch_size=MNIST.batch_size)
 
     def train_alone():
         start = perf_counter()
@@ -30,4 +46,4 @@ def test_two_networks(benchmark):
         )
     together = benchmark.stats.stats.data
     ratios = [2 * one / two for one, two in zip(alone[-ROUNDS:], together, strict=True)]
-    benchmark.extra_info.update(times_the_work_of_one=ratios)
+    benchmark.extra_info.update(test="two_networks", times_the_work_of_one=ratios)

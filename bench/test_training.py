@@ -1,42 +1,48 @@
-"""Training steps of both engines, in alternating rounds of the same work."""
+"""Training steps: the six workloads, one and several threads, single samples, other paths and precisions."""
 
+from dataclasses import replace
 from operator import attrgetter
-from time import perf_counter
 
-import numpy as np
 import pytest
 
 import fastbp
-import fastbp.reference
-from workloads import WORKLOADS
+from rivals import RIVALS
+from workloads import LARGE, MNIST, ONE_SAMPLE, WIDE, WORKLOADS
 
-ROUNDS = 11
+TRAINERS = [name for name in RIVALS if name not in ("onnxruntime", "FANN", "hand-written C")]
+by_name = attrgetter("name")
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=attrgetter("name"))
-def test_training(workload, benchmark):
-    X, y = workload.data()
-    native, reference = map(workload.network, (fastbp.Network, fastbp.reference.Network))
+@pytest.mark.parametrize("rival", TRAINERS)
+@pytest.mark.parametrize("workload", WORKLOADS, ids=by_name)
+def test_training(compare, workload, rival):
+    compare(workload, rival)
 
-    def train(network, epochs=workload.epochs):
-        return network.fit(X, y, epochs=epochs, batch_size=workload.batch_size)
 
-    same_losses = train(native, epochs=2).loss, train(reference, epochs=2).loss
-    np.testing.assert_allclose(*same_losses, rtol=1e-9 if workload.dtype == "float64" else 1e-4)
+@pytest.mark.parametrize("rival", ["FANN", "hand-written C"])
+def test_smallest(compare, rival):
+    compare(WORKLOADS[0], rival)
 
-    reference_seconds = []
 
-    def time_reference():
-        native.reset()
-        reference.reset()
-        start = perf_counter()
-        train(reference)
-        reference_seconds.append(perf_counter() - start)
+@pytest.mark.parametrize("rival", TRAINERS)
+@pytest.mark.parametrize("workload", [WIDE, LARGE], ids=by_name)
+def test_two_threads(compare, workload, rival):
+    compare(workload, rival, threads=2)
 
-    # the setup of a round is not part of its time: reference, native, reference, native, ...
-    benchmark.pedantic(train, args=[native], setup=time_reference, rounds=ROUNDS, warmup_rounds=1)
-    benchmark.extra_info.update(
-        training=str(workload),
-        native_us=[1e6 * seconds / workload.steps for seconds in benchmark.stats.stats.data],
-        reference_us=[1e6 * seconds / workload.steps for seconds in reference_seconds[-ROUNDS:]],
-    )
+
+@pytest.mark.parametrize("rival", ["NumPy", "JAX", "FANN"])
+@pytest.mark.parametrize("workload", ONE_SAMPLE, ids=by_name)
+def test_one_sample(compare, workload, rival):
+    compare(workload, rival, limit="peak" if workload.name != "mnist" else "L2")  # the others fit into L1
+
+
+@pytest.mark.parametrize("workload", [MNIST, LARGE], ids=by_name)
+def test_float64(compare, workload):
+    compare(replace(workload, dtype="float64"))
+
+
+@pytest.mark.parametrize(("isa", "workload"), [("avx2", MNIST), ("avx2", LARGE), ("baseline", LARGE)])
+def test_paths(compare, isa, workload):
+    if isa not in fastbp._core.available_isas():
+        pytest.skip(f"this processor does not run {isa}")
+    compare(workload, isa=isa)

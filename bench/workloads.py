@@ -1,65 +1,72 @@
-"""The six trainings that every figure of this project is about."""
+"""All that is timed: the six trainings, one sample at a time, predictions, and how cost grows with size."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
+from fastbp.bench import WORKLOADS, Workload, sgd
+from fastbp.random import permutation
 
+SEED, RL, TAB, MNIST, WIDE, LARGE = WORKLOADS
 
-@dataclass(frozen=True)
-class Workload:
-    """One training on synthetic data: `batches` batches, gone through `epochs` times in a round of timing."""
-
-    name: str
-    layers: tuple[int, ...]
-    activation: str
-    loss: str
-    optimizer: fastbp.SGD | fastbp.Adam
-    batch_size: int
-    batches: int
-    epochs: int
-    dtype: str = "float32"
-
-    @property
-    def steps(self) -> int:
-        """Training steps in a round."""
-        return self.batches * self.epochs
-
-    def __str__(self) -> str:
-        sizes, optimizer = "-".join(map(str, self.layers)), type(self.optimizer).__name__
-        return f"{sizes} {self.activation}, {self.loss}, {optimizer}, batch {self.batch_size}, {self.dtype}"
-
-    def data(self) -> tuple[NDArray, NDArray]:
-        """Inputs (n, n_in), and labels (n,) or targets (n, n_out): noise, the same each time."""
-        rng = np.random.default_rng(0)
-        rows, outputs = self.batch_size * self.batches, self.layers[-1]
-        X = rng.standard_normal((rows, self.layers[0])).astype(self.dtype)
-        if self.loss == "cross_entropy":
-            return X, rng.integers(outputs, size=rows)
-        return X, rng.uniform(size=(rows, outputs)).astype(self.dtype)
-
-    def network(self, network_class: type[fastbp.Network]) -> fastbp.Network:
-        """Return a fresh network of that class; two classes start from the same weights."""
-        return network_class(
-            self.layers,
-            activation=self.activation,
-            output_activation="sigmoid" if self.activation == "sigmoid" else None,
-            loss=self.loss,
-            optimizer=self.optimizer,
-            dtype=self.dtype,
-            seed=0,
-        )
-
-
-sgd, adam = fastbp.SGD(learning_rate=0.01), fastbp.Adam(learning_rate=1e-3)
-
-WORKLOADS = (
-    Workload("seed", (3, 2, 1), "sigmoid", "half_sse", sgd, 64, 1, 20_000, "float64"),
-    Workload("rl", (4, 64, 64, 2), "tanh", "mse", adam, 32, 16, 256),
-    Workload("tab", (32, 128, 64, 1), "relu", "mse", adam, 128, 16, 128),
-    Workload("mnist", (784, 128, 10), "relu", "cross_entropy", sgd, 64, 16, 64),
-    Workload("wide", (784, 512, 512, 10), "relu", "cross_entropy", adam, 128, 8, 8),
-    Workload("large", (1024, 2048, 2048, 1000), "relu", "cross_entropy", sgd, 512, 2, 2),
+ONE_SAMPLE = (
+    replace(SEED, loss="mse", batch_size=1, batches=64, epochs=4),
+    replace(RL, optimizer=sgd, batch_size=1, batches=512, epochs=2),
+    replace(MNIST, batch_size=1, batches=512, epochs=2, shuffle=False),
 )
+
+# trainings that are only predicted with: what counts is the layers and the rows of a batch
+ONE_ROW = replace(RL, batch_size=1, batches=1)
+INFERENCE = (
+    ONE_ROW,
+    replace(MNIST, batch_size=4096, batches=1),
+    replace(WIDE, activation="tanh", batch_size=4096, batches=1),
+)
+
+SIZES = [2**i for i in range(13)]  # 1 ... 4096
+GROWTH_BATCH, GROWTH_WIDTH = 128, 256
+
+
+def growing(width: int, batch_size: int) -> Workload:
+    """Return the training of two square layers."""
+    batches = max(1, min(64, 2048 // max(width, batch_size)))  # an epoch of the largest is one step
+    optimizer = fastbp.SGD(learning_rate=0.1)
+    return Workload(f"{width}x{batch_size}", (width,) * 3, "relu", "mse", optimizer, batch_size, batches, 2)
+
+
+GROWTH = {
+    "width": [growing(width, GROWTH_BATCH) for width in SIZES if width >= 16],
+    "batch": [growing(GROWTH_WIDTH, batch_size) for batch_size in SIZES],
+}
+
+
+def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
+    """Return the rows of every batch (epochs, batches, batch_size); fastbp draws this itself as it trains.
+
+    Whoever trains for longer begins again: what an order costs does not depend on the order.
+    """
+    assert workload.epochs <= epochs, "the losses to compare are those of the same orders"
+    rows = workload.batches * workload.batch_size
+    drawn = [permutation(0, epoch, rows) for epoch in range(epochs)]
+    return np.array(drawn, np.int64).reshape(epochs, workload.batches, workload.batch_size)
+
+
+def training_flops(workload: Workload) -> int:
+    """Return the arithmetic of the products of a step: three of each layer, but no dX of the first."""
+    sizes = workload.layers
+    products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
+    return workload.batch_size * (6 * sum(products) - 2 * products[0])
+
+
+def inference_flops(workload: Workload) -> int:
+    """Return the arithmetic of the products of a prediction of a batch."""
+    sizes = workload.layers
+    return 2 * workload.batch_size * sum(a * b for a, b in pairwise(sizes))
+
+
+def one_sample_bytes(workload: Workload) -> int:
+    """Return what a step on one row moves: forward reads the weights, the update reads and writes them."""
+    return 3 * workload.network().parameters.nbytes

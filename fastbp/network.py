@@ -78,10 +78,11 @@ class Network:
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
         self._door = validation.Door(self._layers, self._loss, self._dtype)
-        self._start_engine(np.empty(validation.count_parameters(self._layers, self._dtype), self._dtype))
+        self._start_engine(validation.count_parameters(self._layers, self._dtype))
         self.reset()
 
-    def _start_engine(self, parameters: Array) -> None:
+    def _start_engine(self, n_parameters: int) -> None:
+        parameters = _core.aligned_zeros(n_parameters, self._dtype)
         self._guard = _core.Guard()
         self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
@@ -359,7 +360,8 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         parameters, optimizer_state, t = state.pop("numbers")
         vars(self).update(state)
-        self._start_engine(parameters)
+        self._start_engine(parameters.size)
+        self._engine.parameters[:] = parameters
         self._engine.state[:] = optimizer_state
         self._engine.t = t
 

@@ -78,6 +78,16 @@ static int is_plain(const fbp_source *s, fbp_dtype dtype) {
            s->column_stride == (ptrdiff_t)size;
 }
 
+const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t first, fbp_dtype dtype,
+                              size_t *stride) {
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    const char *rows = row(s, NULL, first);
+    const int aligned = ((uintptr_t)rows | (size_t)s->row_stride) % size == 0;
+    if (index || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size)) return NULL;
+    *stride = (size_t)s->row_stride / size;
+    return rows;
+}
+
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
@@ -90,18 +100,33 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     }
 }
 
+/* out (columns, rows) = transpose of rows of `type`, in a block of rows that stays in L1 */
+#define TRANSPOSE(type)                                                                                        \
+    static void transpose_##type(const void *from, size_t from_stride, size_t rows, size_t columns, void *out, \
+                                 size_t stride) {                                                              \
+        for (size_t j = 0; j < columns; j++) {                                                                 \
+            for (size_t i = 0; i < rows; i++)                                                                  \
+                ((type *)out)[j * stride + i] = ((const type *)from)[i * from_stride + j];                     \
+        }                                                                                                      \
+    }
+TRANSPOSE(float)
+TRANSPOSE(double)
+
 void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride) {
-    union {
-        float f[FBP_NARROW];
-        double d[FBP_NARROW];
-    } from;
-    for (size_t i = 0; i < rows; i++) {
-        to_real[s->type][dtype](row(s, index, first + i), s->column_stride, s->swapped, s->columns, &from);
-        for (size_t j = 0; j < s->columns; j++) {
-            if (dtype == FBP_FLOAT32) ((float *)out)[j * stride + i] = from.f[j];
-            else ((double *)out)[j * stride + i] = from.d[j];
+    enum { BLOCK = 64 };
+    double block[BLOCK * FBP_NARROW]; /* or floats */
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    for (size_t i = 0, n; i < rows; i += n) {
+        size_t from_stride = s->columns;
+        n = rows - i < BLOCK ? rows - i : BLOCK;
+        const void *from = fbp_rows_in_place(s, index, first + i, dtype, &from_stride);
+        if (!from) {
+            fbp_gather(s, index, first + i, n, dtype, block, s->columns);
+            from = block;
         }
+        (dtype == FBP_FLOAT32 ? transpose_float : transpose_double)(from, from_stride, n, s->columns,
+                                                                    (char *)out + i * size, stride);
     }
 }
 

@@ -13,6 +13,8 @@
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 #include "activation.inc"
+#include "tile.inc"
+#include "pack.inc"
 #include "gemm.inc"
 #include "loss.inc"
 #include "update.inc"

@@ -47,6 +47,9 @@ static void *take(arena *a, size_t count, size_t size) {
     return taken;
 }
 
+/* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
+static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
+
 /* ---- data movers ------------------------------------------------------------------------------------------------- */
 
 static fbp_dtype dtype_of(const fbp_plan *plan) {
@@ -57,13 +60,24 @@ static size_t output_bytes(const fbp_dense *layer, size_t rows) {
     return rows * layer->n_out * layer->plan->network->kernels->real_size;
 }
 
+/* Rows that are what the kernels take stay where they are, unless the way back may come after the caller has let go of
+ * them, or they share sets of the cache. */
 static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
-    char *to = (char *)step->lane->inputs + step->offset * layer->x_stride * plan->network->kernels->real_size;
-    if (step->batch->is_loaded) return;
-    (plan->narrow ? fbp_gather_columns : fbp_gather)(step->batch->x, step->batch->index,
-                                                     step->batch->first + step->first, step->rows, dtype_of(plan), to,
-                                                     layer->x_stride);
+    const fbp_batch *batch = step->batch;
+    const fbp_dtype dtype = dtype_of(plan);
+    const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
+    fbp_dense *own = step->lane->layers;
+    if (batch->is_loaded) return;
+    if (!plan->narrow && !plan->keeps_rows) {
+        own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
+        if (own->x && padded(own->x_stride, size) == own->x_stride) return;
+        own->x = step->lane->inputs;
+        own->x_stride = padded(own->n_in, size);
+    }
+    char *to = (char *)step->lane->inputs + step->offset * own->x_stride * size;
+    (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
+                                                     own->x_stride);
 }
 
 static void gather_targets(const fbp_dense *layer, fbp_step *step) {
@@ -142,9 +156,6 @@ static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
     }
 }
 
-/* Elements from row to row of inputs and hidden units. Rows a multiple of 1 KB apart would share sets of the cache. */
-static size_t padded(size_t n, size_t size) { return n * size % 1024 == 0 ? n + ALIGNMENT / size : n; }
-
 /* Takes an array of n units for `rows` rows, where those are `stride` apart; transposed in narrow networks. */
 static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
     const size_t size = plan->network->kernels->real_size;
@@ -198,7 +209,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
     const size_t bytes = network->kernels->scratch_bytes(depth, widest);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *scratch = take(a, plan->threads, plan->scratch_bytes);
+    char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_lanes; i++) {
         fbp_lane *lane = &plan->lanes[i];
         lay_out_lane(plan, lane, task, rows, labels, a);
@@ -252,29 +263,33 @@ static void set_ones(const fbp_plan *plan, void *ones, size_t n) {
     }
 }
 
+/* Several for each thread, for all wait for the last one. */
+enum { LANES_PER_THREAD = 4 };
+
 /* How many blocks of rows threads shall work on at the same time. Where lanes are large so are the products, and the
  * threads share each of those instead. */
 static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) {
     enum { LANES_BYTES = 16 << 20 };
     const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = LANES_BYTES / lane_bytes;
-    if (plan->keeps_rows || plan->fused || room == 0) return 1;
+    if (plan->keeps_rows || plan->fused || room == 0 || plan->threads == 1) return 1;
     const size_t lanes = blocks < room ? blocks : room;
-    return lanes < plan->threads ? lanes : plan->threads;
+    const size_t most = LANES_PER_THREAD * plan->threads;
+    return lanes < most ? lanes : most;
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
     enum { OTHER_OPERATIONS = 8 };
     const size_t block = fbp_block_rows(network->layers, network->n_layers), n = network->n_layers;
-    const size_t threads = fbp_threads();
-    fbp_plan *plan = allocate(sizeof *plan + threads * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
+    const size_t threads = fbp_threads(), most_lanes = LANES_PER_THREAD * threads;
+    fbp_plan *plan = allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
                               (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
     if (!plan) return NULL;
     plan->network = network;
     plan->threads = threads;
     plan->lanes = (fbp_lane *)(plan + 1);
-    fbp_dense *layers = (fbp_dense *)(plan->lanes + threads);
-    for (size_t i = 0; i < threads; i++) plan->lanes[i].layers = layers + i * n;
-    plan->operations = (struct operation *)(layers + threads * n);
+    fbp_dense *layers = (fbp_dense *)(plan->lanes + most_lanes);
+    for (size_t i = 0; i < most_lanes; i++) plan->lanes[i].layers = layers + i * n;
+    plan->operations = (struct operation *)(layers + most_lanes * n);
     plan->block_rows = rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = task == FBP_TRAIN && rows <= block;
@@ -286,9 +301,11 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     list_operations(plan, task);
 
     const size_t capacity = plan->keeps_rows ? rows : plan->block_rows;
+    const size_t gradients =
+        has_backward(task) ? network->n_parameters * network->kernels->real_size : 0; /* a lane's */
     arena lane = {0}, a = {0};
     lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
-    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used);
+    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used + gradients);
     lay_out(plan, task, capacity, labels, &a);
     plan->memory = lane.overflow || a.overflow ? NULL : allocate(a.used + ALIGNMENT);
     if (!plan->memory) {

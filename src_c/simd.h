@@ -125,7 +125,13 @@ static inline vec quotient(vec a, vec b) {
 #else
 static inline vec vsqrt(vec v) { return INTRINSIC(_mm512_sqrt)(v); }
 
-static inline vec quotient(vec a, vec b) { return a / b; }
+static inline vec quotient(vec a, vec b) {
+    vec r = _mm512_rcp14_pd(b);
+    const vec e = fmadd(-b, r, splat(1)); /* 1 / b = r (1 + e + e^2 + ...) */
+    r = fmadd(fmadd(e, e, e), r, r);
+    const vec q = a * r;
+    return fmadd(fmadd(-b, q, a), r, q);
+}
 #endif
 
 static inline vec vmin(vec a, vec b) { return INTRINSIC(_mm512_min)(a, b); }
@@ -167,7 +173,7 @@ static inline int any(ivec mask) { return !_mm256_testz_si256((__m256i)mask, (__
 
 /* A fixed trip count, lest the compiler call memcpy for a few lanes. */
 static inline vec load_some(const real *p, size_t n) {
-    if (n == (size_t)LANES) return load(p);
+    if (__builtin_expect(n == (size_t)LANES, 1)) return load(p);
     vec v = {0};
     for (int i = 0; i < LANES; i++)
         if ((size_t)i < n) v[i] = p[i];

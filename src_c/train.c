@@ -60,7 +60,7 @@ static void run_block(void *context, size_t i, size_t worker) {
  * the order of the rows, however many of them were under way at the same time. */
 static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
     const fbp_network *network = plan->network;
-    const size_t threads = step.threads, lanes = threads < plan->n_lanes ? threads : plan->n_lanes;
+    const size_t threads = step.threads, lanes = threads > 1 ? plan->n_lanes : 1;
     const size_t n_blocks = (step.batch->rows + plan->block_rows - 1) / plan->block_rows;
     double loss = 0;
     for (size_t block = 0, n; block < n_blocks; block += n) {
@@ -68,7 +68,7 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
         step.first = block * plan->block_rows;
         step.adds = plan->n_lanes == 1 && block > 0;
         step.threads = n == 1 ? threads : 1;
-        fbp_parallel(n, n, run_block, &(wave){plan, parts, step});
+        fbp_parallel(threads, n, run_block, &(wave){plan, parts, step});
         for (size_t i = 0; i < n; i++) {
             const fbp_lane *lane = &plan->lanes[i];
             loss += lane->loss;

@@ -5,25 +5,14 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernels.h"
+#include "stress.h"
 
-#define CHECK(condition)                                                     \
-    do {                                                                     \
-        if (!(condition)) {                                                  \
-            fprintf(stderr, "line %d: " #condition " is false\n", __LINE__); \
-            abort();                                                         \
-        }                                                                    \
-    } while (0)
-
-enum { SECONDS = 100, MOST_THREADS = 6, MOST_INDICES = 40 };
-
-static unsigned next_random(unsigned *state) { return (*state = *state * 1664525u + 1013904223u) >> 16; }
+enum { MOST_THREADS = 6, MOST_INDICES = 40 };
 
 /* ---- every index once, no two threads with one number ------------------------------------------------------------ */
 

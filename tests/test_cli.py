@@ -1,3 +1,4 @@
+import re
 import shlex
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import pytest
 
 import fastbp
-from fastbp import cli, demo
+from fastbp import bench, cli, demo
 
 
 def output_of(capsys, *arguments):
@@ -43,12 +44,35 @@ def test_python_m_is_the_same_command():
     assert done.stdout.startswith("usage: fastbp ")
 
 
-def test_examples_in_the_help_are_command_lines(capsys):
-    text = output_of(capsys, "demo", "--help")
-    examples = [line for line in text.splitlines() if line.startswith("  fastbp ")]
-    assert len(examples) == 3
+@pytest.mark.parametrize(("command", "count"), [("demo", 3), ("bench", 2)])
+def test_examples_in_the_help_are_command_lines(capsys, command, count):
+    text = output_of(capsys, command, "--help")
+    examples = [line.partition("fastbp ")[2] for line in text.partition("examples:")[2].splitlines()[1:]]
+    assert len(examples) == count
     for example in examples:
-        cli.make_parser().parse_args(shlex.split(example)[1:])
+        cli.make_parser().parse_args(shlex.split(example))
+
+
+def test_bench_compares_the_engines(capfd, monkeypatch):
+    monkeypatch.setattr(bench, "SECONDS", 1e-4)
+    heading, rows = output_of(capfd, "bench").split("rounds\n")
+    assert f"{fastbp.__version__} on its {fastbp._core.isa()} path" in heading
+    names = [workload.name for workload in bench.WORKLOADS[:-1]]
+    for name, row in zip(names, rows.splitlines(), strict=True):
+        figures = re.match(rf"{name} +(\S+) +(\S+) +(\S+) \((\S+) to (\S+)\) ", row).groups()
+        native, reference, ratio, low, high = (float(figure.replace(",", "")) for figure in figures)
+        assert low <= ratio <= high
+        assert native > 0 < reference
+
+
+def test_bench_shows_no_time_of_different_work(monkeypatch):
+    class Other(fastbp.reference.Network):
+        def fit(self, X, y, **options):
+            return super().fit(X, y + 1, **options)
+
+    monkeypatch.setattr(fastbp.reference, "Network", Other)
+    with pytest.raises(fastbp.Error, match="seed: no times, for the losses differ"):
+        bench.run(1e-4)
 
 
 def test_config_tells_the_instruction_set(capsys):

@@ -1,10 +1,13 @@
 """The same bits: run after run, fused or stored, in slices or at once, alone or in a batch."""
 
+from dataclasses import replace
+from itertools import cycle, product
+
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import _core, losses
+from fastbp import _core, activations, losses
 
 OPTIMIZERS = [fastbp.SGD(0.1), fastbp.SGD(0.1, momentum=0.9), fastbp.SGD(0.1, 0.9, True), fastbp.Adam(0.01)]
 DTYPES = ("float32", "float64")
@@ -22,9 +25,15 @@ def classifier(optimizer="adam", dtype="float32", seed=5):
     )
 
 
-def run(net, X, y, *, stored=False, seconds=1.0, epochs=3):
+def run(net, X, y, *, batch_size=32, stored=False, seconds=1.0, epochs=3):
     """Train through the engine, in slices of so many seconds (at least a step)."""
-    options = {"batch_size": 32, "shuffle": True, "seed": net.seed, "first_epoch": 0, "epochs": epochs}
+    options = {
+        "batch_size": batch_size,
+        "shuffle": True,
+        "seed": net.seed,
+        "first_epoch": 0,
+        "epochs": epochs,
+    }
     run = net._engine.begin(X, y, stored=stored, **options)
     slices = 0
     while run.epoch < epochs:
@@ -50,6 +59,25 @@ def test_run_after_run(examples, dtype, isa):
 def test_fused_and_stored(examples, optimizer, dtype, isa):
     fused, stored = (run(classifier(optimizer, dtype), *examples, stored=mode) for mode in (False, True))
     assert fused[:3] == stored[:3]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.row)
+def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
+    """With the batch in the lanes: every activation and loss, and batches about a vector long."""
+    X, y = rng.standard_normal((150, 3)), rng.random((150, 2))
+    hidden = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
+    elementwise = [name for name in losses.LOSSES if name != "cross_entropy"]
+    gentle = replace(optimizer, learning_rate=1e-4)  # no activation diverges
+    cases = zip(product(hidden, elementwise), cycle((1, 2, 15, 16, 17, 100)), strict=False)
+    for (activation, loss), rows in cases:
+        n = rows + rows // 2  # the last batch is smaller
+        options = {"activation": activation, "loss": loss, "optimizer": gentle, "dtype": dtype, "seed": 1}
+        fused, stored = (
+            run(fastbp.Network([3, 16, 5, 2], **options), X[:n], y[:n], stored=mode, batch_size=rows)
+            for mode in (False, True)
+        )
+        assert fused[:3] == stored[:3], (activation, loss, rows)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.row)

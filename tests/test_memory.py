@@ -82,6 +82,20 @@ def test_peak_of_a_fit(optimizer, states, gradient_tol):
     assert numbers < peak < numbers + 2 * batch * 4 * sum(SIZES) + 20e6
 
 
+@only_linux
+@not_preloaded
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_peak_of_a_million_rows_at_once(threads):
+    """The workspace of one row block, or of four for each of several threads, however large the batch."""
+    code = PEAK.format(
+        optimizer="SGD(1e-3)", gradient_tol=None, sizes=[3, 2, 1], n_in=3, n_out=1, batch=None, rows=10**6
+    )
+    peak = int(python(code, FASTBP_NUM_THREADS=str(threads), MALLOC_MMAP_THRESHOLD_="131072"))
+    block = 4 * 4096 * (3 + 1 + 1 + 2 * (2 + 1))  # inputs, ones, targets, outputs and deltas
+    blocks = 1 if threads == 1 else 4 * threads
+    assert block / 2 < peak < blocks * 1.5 * block + 100e3
+
+
 # ---- workspaces that are kept ------------------------------------------------------------------------------
 
 
@@ -124,10 +138,10 @@ def test_smaller_batches_use_the_workspace_of_larger_ones(rng, no_memory):
         net.train_on_batch(X[:201], y[:201])
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
-def test_a_workspace_used_before_makes_no_difference(rng, isa, state_of, loss):
+@pytest.mark.parametrize(("loss", "width"), [("mse", 16), ("mse", 40), ("cross_entropy", 40)])
+def test_a_workspace_used_before_makes_no_difference(rng, isa, state_of, loss, width):
     """A clone has none: every call of it makes its own."""
-    net = fastbp.Network([5, 40, 3], activation="gelu", loss=loss, seed=0)
+    net = fastbp.Network([5, width, 3], activation="gelu", loss=loss, seed=0)
     X = rng.normal(size=(5000, 5))
     y = rng.integers(3, size=5000) if loss == "cross_entropy" else rng.normal(size=(5000, 3))
     for rows in (100, 7, 4999, 99, 5000, 1, 33):

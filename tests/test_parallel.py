@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,46 +197,69 @@ def test_control_groups(tmp_path, groups, files, cpus):
 # ---- processes ---------------------------------------------------------------------------------------------
 
 TRAINING = """
-    import os, signal, sys, threading
-    import numpy as np, fastbp
-    signal.alarm(60)
-    fastbp.set_num_threads(2)
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(512, 256)), rng.normal(size=(512, 16))
-    def train(epochs=2):
-        net = fastbp.Network([256, 256, 16], seed=0)
-        net.fit(X, y, epochs=epochs, batch_size=128)
-        return net.parameters.copy()
+import os, signal, sys, threading
+import numpy as np, fastbp
+signal.alarm(60)
+fastbp.set_num_threads(2)
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(512, 256)), rng.normal(size=(512, 16))
+def train(seed=0, epochs=2):
+    net = fastbp.Network([256, 256, 16], seed=seed)  # large enough for two threads
+    net.fit(X, y, epochs=epochs, batch_size=128)
+    return net.parameters.tobytes()
+def threads_of_the_process():
+    return len(os.listdir("/proc/self/task"))
 """
 
+only_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc of Linux")
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+@only_linux
 def test_train_fork_train(python):
-    """The child has none of the parent's threads, whether the parent is idle or in the middle of a fit."""
+    """The child has none of the parent's threads, and starts its own, whatever the parent was doing."""
     code = """
-    expected = train()
-    def child():
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(60)
-            os._exit(0 if np.array_equal(train(), expected) else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+expected = train()
+def child():
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)
+        before = threads_of_the_process()
+        os._exit(not (train() == expected and threads_of_the_process() == before + 1))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+child()
+threading.Thread(target=train, args=[0, 10**6], daemon=True).start()
+for _ in range(5):
     child()
-    threading.Thread(target=train, args=[10**6], daemon=True).start()
-    for _ in range(5):
-        child()
-    assert np.array_equal(train(), expected)
-    """
+assert train() == expected
+"""
     result = python(TRAINING + code)
+    assert result.returncode == 0, result.stderr
+
+
+@only_linux
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_fits_in_several_processes(python, tmp_path, method):
+    """As joblib and multiprocessing do it, from a process that has used its own threads."""
+    (tmp_path / "training.py").write_text(TRAINING)
+    code = f"""
+    import multiprocessing, sys
+    sys.path.insert(0, {str(tmp_path)!r})
+    from training import train
+    expected = [train(seed) for seed in range(4)]
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        assert pool.map(train, range(4), chunksize=1) == expected
+    assert len(set(expected)) == 4
+    """
+    result = python(code)
     assert result.returncode == 0, result.stderr
 
 
 def test_exit_during_a_fit(python):
     code = """
-    train()
-    threading.Thread(target=train, args=[10**6], daemon=True).start()
-    train()
-    """
+train()
+threading.Thread(target=train, args=[0, 10**6], daemon=True).start()
+train()
+"""
     result = python(TRAINING + code)
     assert result.returncode == 0, result.stderr
 
@@ -249,39 +274,62 @@ def run(*command):
 
 
 @pytest.fixture
-def compiled(tmp_path):
-    """Compile a C program; return its path, or None where the compiler refuses."""
+def compile_c(tmp_path):
+    """Compile C to a program, or to an object with -c; return its path, or None if the compiler refuses."""
     compiler = os.environ.get("CC", "cc").split()
     if not shutil.which(compiler[0]):
         pytest.skip(f"there is no C compiler called {compiler[0]}")
 
-    def compiled(*arguments):
-        program = tmp_path / "program"
+    def compile_c(name, *arguments):
         flags = ["-std=c11", "-g", "-O1", "-pthread", "-I", ROOT / "src_c"]
-        result = run(*compiler, *flags, *arguments, "-o", program)
+        result = run(*compiler, *flags, *arguments, "-o", tmp_path / name)
         print(result.stderr)
-        return program if result.returncode == 0 else None
+        return tmp_path / name if result.returncode == 0 else None
 
-    return compiled
+    return compile_c
+
+
+@pytest.fixture
+def compile_for_tsan(compile_c, tmp_path):
+    """The same, with ThreadSanitizer."""
+
+    def compile_for_tsan(name, *arguments):
+        return compile_c(name, "-fsanitize=thread", *arguments)
+
+    empty = tmp_path / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    probe = compile_for_tsan("probe", empty)
+    if probe is None or run(probe).returncode:
+        pytest.skip("the C compiler, or this system, has no ThreadSanitizer")
+    return compile_for_tsan
+
+
+def assert_runs(program, *arguments):
+    assert program is not None, "it does not compile"
+    result = run(program, *arguments)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 POOL = [ROOT / "tests/pool_stress.c", ROOT / "src_c/pool.c", ROOT / "src_c/cpus.c"]
 
 
-def test_the_pool_under_load(compiled):
-    program = compiled(*POOL)
-    assert program is not None
-    result = run(program, "with processes")
-    assert (result.returncode, result.stderr) == (0, "")
+def test_the_pool_under_load(compile_c):
+    assert_runs(compile_c("pool", *POOL), "with processes")
 
 
-def test_the_pool_under_thread_sanitizer(compiled, tmp_path):
-    empty = tmp_path / "empty.c"
-    empty.write_text("int main(void) { return 0; }\n")
-    probe = compiled("-fsanitize=thread", empty)
-    if probe is None or run(probe).returncode:
-        pytest.skip("the C compiler, or this system, has no ThreadSanitizer")
-    program = compiled("-fsanitize=thread", *POOL)
-    assert program is not None
-    result = run(program)
-    assert (result.returncode, result.stderr) == (0, "")
+def test_the_pool_under_thread_sanitizer(compile_for_tsan):
+    assert_runs(compile_for_tsan("pool", *POOL))
+
+
+def test_plans_under_thread_sanitizer(compile_for_tsan):
+    """No two parts of a product, and no two lanes, touch the same memory; on the baseline path."""
+
+    def kernels(bits):
+        macros = [f"-DREAL_BITS={bits}", "-DFASTBP_ISA=baseline"]
+        return compile_for_tsan(f"kernels_{bits}.o", *macros, "-c", ROOT / "src_c/kernels.c")
+
+    with ThreadPoolExecutor(2) as both:
+        objects = list(both.map(kernels, (32, 64)))
+    assert None not in objects
+    core = [path for path in sorted((ROOT / "src_c").glob("*.c")) if path.name != "kernels.c"]
+    assert_runs(compile_for_tsan("train", ROOT / "tests/train_stress.c", *core, *objects, "-lm"))

@@ -15,8 +15,8 @@ ISAS = _core.available_isas()
 DTYPES = ("float32", "float64")
 STEPS, BATCH, EPOCHS = 50, 7, 10
 
-# the layer sizes between which the activation under test stands: odd ones, and widths of one unit
-NETS = ((3, 5, 2), (7, 17, 4, 3), (1, 33, 1))
+# layer sizes between which the activation under test stands: narrow ones, odd ones, and widths of one unit
+NETS = ((3, 16, 5, 2), (7, 17, 4, 3), (1, 33, 1))
 
 OPTIMIZERS = {
     "sgd": fastbp.SGD(0.01),
@@ -104,7 +104,8 @@ def test_every_activation_and_loss(activation, loss, dtype, isa):
 @pytest.mark.parametrize("row", OPTIMIZERS)
 def test_every_optimizer(row, dtype, isa):
     assert OPTIMIZERS[row].row == row
-    assert_parity(NETS[1], "tanh", "mse", OPTIMIZERS[row], dtype)
+    for sizes in NETS[:2]:
+        assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
 
 
 SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
@@ -140,10 +141,11 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", losses.LOSSES)
-def test_more_rows_than_a_row_block(loss, dtype, isa):
-    """Partial losses and gradients of row blocks add up, in training and outside of it."""
+@pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
+def test_every_number_of_rows(rows, loss, dtype, isa):
+    """Few rows, a vector or so, and row blocks, whose losses and gradients add up; in training and beside."""
     sizes = (5, 7, 3)
-    X, y = data_for(sizes, loss, rows=4096 + 4096 + 33)
+    X, y = data_for(sizes, loss, rows)
     nets = [
         make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in (fastbp.Network, reference.Network)
     ]

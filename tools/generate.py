@@ -1,4 +1,4 @@
-"""Renew what is generated in the docs: blocks between `<!-- NAME -->` and `<!-- /NAME -->`, and a picture.
+"""Renew what is generated in the docs: blocks between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures.
 
 `tests/test_docs.py` holds the pages to what this program writes.
 """
@@ -7,15 +7,31 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import median, mode, quantiles
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from fastbp import activations
-from fastbp.plot import BLUE, VERMILION
+from fastbp.bench import number
+from fastbp.plot import BLUE, GREY, VERMILION
 
 ROOT = Path(__file__).parents[1]
+# Okabe and Ito's palette; the bars of the rivals, in the order of the table
+COLOURS = {
+    "NumPy": GREY,
+    "NumPy as installed": "#cccccc",
+    "JAX": "#009E73",
+    "PyTorch": VERMILION,
+    "scikit-learn": "#E69F00",
+    "onnxruntime": "#CC79A7",
+    "FANN": "#56B4E9",
+    "hand-written C": "#000000",
+    "fastbp": BLUE,
+}
+RIVAL_TESTS = ("training", "smallest", "two_threads", "one_sample", "inference")
 SHOWN_SLOPES = (-4.0, -1.0, 0.0, 1.0, 4.0)
 
 
@@ -32,38 +48,175 @@ def activation_table() -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
+def results(name: str) -> dict[str, Any]:
+    """The last results of `make bench`."""
+    return json.loads((ROOT / f"bench/results/{name}.json").read_text())
+
+
+def groups(records: list[dict[str, Any]], *tests: str) -> list[list[dict[str, Any]]]:
+    """The records of these tests, those of the same work together, in the order in which they were taken."""
+    together: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for test in tests:
+        for record in records:
+            if record["test"] == test:
+                key = [record[name] for name in ("task", "description", "threads", "isa")]
+                together.setdefault(tuple(key), []).append(record)
+    return list(together.values())
+
+
+def typical(records: list[dict[str, Any]], figure: str) -> float:
+    """The median of a figure that was taken beside every rival."""
+    return median(record[figure][1] for record in records)
+
+
+def work(record: dict[str, Any]) -> str:
+    """What was done, in a few words."""
+    if record["task"] == "Inference":
+        rows = "one row" if record["batch_size"] == 1 else f"{record['batch_size']} rows"
+        return f"prediction of {rows}, {record['description'].split(',')[0]}"
+    threads = f", {record['threads']} threads" if record["threads"] > 1 else ""
+    return f"{record['description']}{threads}"
+
+
 def benchmark_table() -> str:
-    """The last results of `make bench`, and what they were measured with."""
-    results = json.loads((ROOT / "bench/results/training.json").read_text())
-    machine = results["machine_info"]
-    lines = [
-        "| workload | training | fastbp, µs a step | NumPy, µs a step | times faster (range) |\n",
-        "|---|---|---|---|---|\n",
+    """The results beside the rivals, and what they were measured with."""
+    measured = results("rivals")
+    machine, records = measured["machine_info"], measured["benchmarks"]
+    columns = ["NumPy", "JAX", "PyTorch", "scikit-learn"]
+    lines = [["", "fastbp, µs", "of the limit", *columns, "others"], ["---"] * (4 + len(columns))]
+    for group in groups(records, *RIVAL_TESTS):
+        unit = group[0]["limit_unit"].partition(" of ")[2] or "peak"
+        times = {record["rival"]: in_words(record["times_faster"]) for record in group}
+        others = [f"{rival} {times[rival]}" for rival in times if rival not in columns]
+        lines.append(
+            [
+                work(group[0]),
+                number(typical(group, "fastbp_us")),
+                f"{typical(group, 'share_of_limit'):.0%} of {unit}",
+                *(times.get(rival, "") for rival in columns),
+                "<br>".join(others),
+            ]
+        )
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    rounds = records[0]["rounds"]
+    versions = sorted({record["version"] for record in records if record.get("version")})
+    return (
+        f"{table}\nA rival's figure is how many times faster fastbp is: the median of {rounds} alternating "
+        "rounds (fewer where they take long), and where their middle half lies; below 1, the rival is "
+        "faster. The peak is that of the processor's multiply-adds, measured in the same rounds. "
+        f"{machine['cpu']}, {machine['isa']} path; "
+        f"{machine['built_with']}, Python {machine['python']}; {'; '.join(versions)}. "
+        f"{measured['datetime'][:10]}.\n{other_figures(records)}"
+    )
+
+
+def other_figures(records: list[dict[str, Any]]) -> str:
+    """What was measured without a rival, a sentence each."""
+    sentences = []
+    scaling: dict[int, list[str]] = {}
+    for (record,) in groups(records, "scaling"):
+        times = f"{record['workload']} {in_words(record['times_faster'])}"
+        scaling.setdefault(record["threads"], []).append(times)
+    for threads, times in scaling.items():
+        sentences.append(f"{threads} threads do so many times the work of one: {', '.join(times)}.")
+    for record in records:
+        if record["test"] == "two_networks":
+            low, middle, high = quantiles(record["times_the_work_of_one"], n=4)
+            sentences.append(
+                "Two networks (mnist) trained by two threads at once do "
+                f"{in_words([low, middle, high])} times the work of one alone: the GIL is released."
+            )
+    shares = [
+        f"{record['workload']} in {record['description'].split()[-1]} on the {record['isa']} path "
+        f"{record['share_of_limit'][1]:.0%}"
+        for (record,) in groups(records, "float64", "paths")
     ]
-    shown = [result for result in results["benchmarks"] if "rival" not in result]
-    *trainings, threads = sorted(shown, key=lambda result: "times_the_work_of_one" in result)
-    for result in trainings:
-        native, reference = result["native_us"], result["reference_us"]
-        ratios = [b / a for a, b in zip(native, reference, strict=True)]
-        spread = f"{number(min(ratios))} to {number(max(ratios))}"
-        cells = [result["name"], result["training"], number(median(native)), number(median(reference))]
-        lines.append(f"| {' | '.join(cells)} | **{number(median(ratios))}** ({spread}) |\n")
-    lines.append(
-        f"\nOne thread of {machine['cpu']}, {machine['isa']} path; {machine['compiler']}, "
-        f"Python {machine['python']}, NumPy {machine['numpy']} with the fastest kernels of its OpenBLAS. "
-        f"Medians of {len(ratios)} alternating rounds, {results['datetime'][:10]}.\n"
-    )
-    work = threads["times_the_work_of_one"]
-    lines.append(
-        f"\nTwo networks (mnist) trained by two threads at once do {number(median(work))} times the work of "
-        f"one alone ({number(min(work))} to {number(max(work))}): the GIL is released.\n"
-    )
-    return "".join(lines)
+    if shares:
+        sentences.append(f"Of the peak of their path and precision reach: {', '.join(shares)}.")
+    return "".join(f"\n{sentence}\n" for sentence in sentences)
 
 
-def number(x: float) -> str:
-    """Three digits, or the whole number where that is longer."""
-    return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
+def in_words(figure: list[float]) -> str:
+    """A median, and where the middle half lies."""
+    low, middle, high = map(number, figure)
+    return f"{middle} ({low} to {high})"
+
+
+def ratio_picture() -> Figure:
+    """How many times faster fastbp is, a bar for each rival, from a line at 1."""
+    shown = groups(results("rivals")["benchmarks"], *RIVAL_TESTS)
+    bars = sum(map(len, shown)) + len(shown)
+    figure = Figure(figsize=(9, 0.18 * bars + 1), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xscale="log", xlabel="how many times faster fastbp is, logarithmic")
+    position, ticks = 0.0, []
+    for group in shown:
+        ticks.append((position - (len(group) - 1) / 2, work(group[0]).replace(", ", "\n", 1)))
+        for record in group:
+            low, times, high = record["times_faster"]
+            axes.barh(position, times - 1, left=1, height=0.8, color=COLOURS[record["rival"]])
+            axes.plot([low, high], [position] * 2, color="black", linewidth=0.8)
+            x, side = (1.05 * max(high, 1), "left") if times >= 1 else (min(low, 1) / 1.05, "right")
+            axes.text(x, position, number(times), ha=side, va="center", fontsize=7)
+            position -= 1
+        position -= 1
+    axes.axvline(1, color="black", linewidth=1)
+    lowest = min(record["times_faster"][0] for group in shown for record in group)
+    axes.axvspan(min(0.5, 0.5 * lowest), 1, color=GREY, alpha=0.15, linewidth=0)
+    axes.set_xlim(left=min(0.5, 0.5 * lowest))
+    for name, x, side in (("the rival is faster ", 1, "right"), (" fastbp is faster", 1, "left")):
+        axes.text(x, 1, name, ha=side, va="center", fontsize=9, style="italic")
+    axes.set_yticks(*zip(*ticks, strict=True), fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.08)
+    axes.set_ylim(position + 1, 2)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    names = {record["rival"] for group in shown for record in group}
+    keys = [Patch(color=colour, label=name) for name, colour in COLOURS.items() if name in names]
+    axes.legend(handles=keys, loc="lower right")
+    return figure
+
+
+def growth_picture() -> Figure:
+    """What a step costs, and how fast its arithmetic runs, against the width of the layers and the batch."""
+    records = results("growth")["benchmarks"]
+    width, batch = mode(r["layers"][0] for r in records), mode(r["batch_size"] for r in records)
+    figure = Figure(figsize=(10, 7.5), layout="constrained")
+    (left, right), below = figure.subplots(2, 2, sharex="col", sharey="row")
+    sides = (
+        (left, below[0], [(r["layers"][0], r) for r in records if r["batch_size"] == batch]),
+        (right, below[1], [(r["batch_size"], r) for r in records if r["layers"][0] == width]),
+    )
+    for cost, speed, sized in sides:
+        sizes = sorted({size for size, _ in sized})
+        flops = np.array([next(r["work"] for size, r in sized if size == x) for x in sizes])
+        for name in COLOURS:
+            times = [
+                (size, r["fastbp_us" if name == "fastbp" else "rival_us"][1])
+                for size, r in sized
+                if name in ("fastbp", r["rival"])
+            ]
+            if times:
+                us = np.array([median(us for size, us in times if size == x) for x in sizes])
+                style = {"color": COLOURS[name], "marker": ".", "linewidth": 2 if name == "fastbp" else 1}
+                cost.plot(sizes, us, label=name, **style)
+                speed.plot(sizes, 1e-3 * flops / us, **style)
+        peak = median(r["limit"][1] for _, r in sized)
+        speed.axhline(peak, color="black", linestyle="--", linewidth=1)
+        speed.text(sizes[0], peak, "the core's peak", va="bottom", fontsize=9)
+        cost.set(xscale="log", yscale="log")
+        speed.set_xscale("log", base=2)
+        speed.xaxis.set_major_formatter("{x:g}")
+        for axes in (cost, speed):
+            axes.grid(color=GREY, alpha=0.3)
+            axes.spines[["top", "right"]].set_visible(False)
+    left.set(title=f"two square layers, batch {batch}", ylabel="µs a training step")
+    right.set_title(f"two layers of {width} units")
+    below[0].set(xlabel="width of the layers", ylabel="GFLOP/s", ylim=(0, 1.1 * peak))
+    below[1].set_xlabel("rows of a batch")
+    left.legend(frameon=False)
+    return figure
 
 
 def activation_picture() -> Figure:
@@ -100,8 +253,15 @@ def renewed(page: str) -> str:
     return text
 
 
+PICTURES: dict[str, Callable[[], Figure]] = {
+    "activations": activation_picture,
+    "benchmark": ratio_picture,
+    "growth": growth_picture,
+}
+
 if __name__ == "__main__":
     for page in BLOCKS:
         (ROOT / page).write_text(renewed(page))
-    activation_picture().savefig(ROOT / "docs/activations.png", dpi=100)
+    for name, draw in PICTURES.items():
+        draw().savefig(ROOT / f"docs/{name}.png", dpi=100)
     print(benchmark_table())

@@ -1,0 +1,158 @@
+"""fastbp against a rival: each in a process of its own, pinned, in alternating rounds of the same work.
+
+No time is taken before both have come to the same result. A round also measures the machine's limit for
+that work, because clocks move.
+"""
+
+import os
+import subprocess
+import sys
+from math import ceil
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastbp
+from fastbp.bench import THREADS, Workload, timed
+from rivals import Rival, UnsupportedError
+from workloads import inference_flops, one_sample_bytes, training_flops
+
+SECONDS = 0.15  # that one timing takes, if its steps do not take longer
+LEAST_STEPS = 8  # of a timing: the subject is not what a call of fit costs beside them
+LEAST_ROUNDS, ROUNDS = 5, 15
+ROUNDS_SECONDS = 12  # of all rounds, unless the least take longer
+CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+
+
+class Process:
+    """The near end of worker.py."""
+
+    def __init__(self, rival: Rival, threads: int = 1, isa: str | None = None) -> None:
+        if threads > len(CPUS):
+            raise UnsupportedError(f"{threads} threads, but {len(CPUS)} processors to run on")
+        environment = dict.fromkeys(THREADS, str(threads)) | dict(rival.environment)
+        if isa is not None:
+            environment["FASTBP_ISA"] = isa
+        if threads == 1:  # XLA has no variable for it; its threads stay within the affinity mask, too
+            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        self.environment = environment
+        self.threads, self._rival, self._connection = threads, rival, None
+
+    def __enter__(self) -> "Process":
+        self._connection, far = Pipe()
+        self._worker = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("worker.py"), self._rival.module, str(far.fileno())],
+            env=os.environ | self.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            pass_fds=[far.fileno()],
+            preexec_fn=self._pin,
+        )
+        far.close()
+        try:
+            self.version = self._answer()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._connection.close()
+        self._worker.wait()
+
+    def _pin(self) -> None:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, CPUS[-self.threads :])  # the first one serves most interrupts
+
+    def ask(self, request: str, *arguments: Any) -> Any:
+        """Return what the method `request` of the worker's `Contestant` returns."""
+        self._connection.send((request, *arguments))
+        return self._answer()
+
+    def _answer(self) -> Any:
+        try:
+            outcome, value = self._connection.recv()
+        except EOFError:
+            raise RuntimeError(
+                f"the process of {self._rival.module} ended; its last words are above"
+            ) from None
+        if outcome == "unsupported":
+            raise UnsupportedError(value)
+        if outcome == "failed":
+            raise RuntimeError(f"{self._rival.module}:\n{value}")
+        return value
+
+
+class Race:
+    """One workload, done by fastbp and, where one is given, by a rival."""
+
+    def __init__(
+        self,
+        fastbp_process: Process,
+        rival: Process | None,
+        task: str,
+        workload: Workload,
+        limit: str = "peak",
+    ) -> None:
+        self._contestants = [fastbp_process] if rival is None else [fastbp_process, rival]
+        self._workload = workload
+        self._loaded = [each.ask("load", task, workload) for each in self._contestants]
+        self._results = [each.ask("result") for each in self._contestants]
+        rtol = max(workload.rtol, self._loaded[-1]["rtol"])
+        np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
+        self._units = workload.batches if task == "Training" else 1  # steps of an epoch
+        least = ceil(LEAST_STEPS / self._units) if task == "Training" else 1
+        self._counts = [max(least, each.ask("count_for", SECONDS)) for each in self._contestants]
+        self._seconds: list[list[float]] = [[] for _ in self._contestants]
+        self._limit = self._limit_of(limit, task, fastbp_process)
+        self._limits: list[float] = []
+
+    def rounds(self, most: int) -> int:
+        """Do a round to warm up; return how many to do, at most `most` unless that is too few."""
+        seconds = timed(lambda _: self.round(), 1)
+        return max(LEAST_ROUNDS, min(most, int(ROUNDS_SECONDS / seconds)))
+
+    def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
+        """Return the limit's unit, how much of it a step takes, and how to measure it."""
+        workload = self._workload
+        if limit == "L2":
+            return "GB/s of L2", one_sample_bytes(workload), ("l2_bandwidth",)
+        flops = training_flops(workload) if task == "Training" else inference_flops(workload)
+        isa = fastbp_process.environment.get("FASTBP_ISA", fastbp._core.isa())
+        return "GFLOP/s", flops, ("peak", isa, workload.dtype)
+
+    def round(self) -> None:
+        """Time each once."""
+        for each, count, seconds in zip(self._contestants, self._counts, self._seconds, strict=True):
+            seconds.append(each.ask("seconds", count) / (count * self._units))
+        self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
+
+    def record(self) -> dict[str, Any]:
+        """Return all there is to know of the rounds but the first, times and rates as `middle_half`."""
+        unit, work, _ = self._limit
+        microseconds = 1e6 * np.array(self._seconds)[:, 1:]
+        limits = np.array(self._limits[1:]) * self._contestants[0].threads
+        record = {
+            "rounds": len(limits),
+            "fastbp_us": middle_half(microseconds[0]),
+            "limit": middle_half(limits),
+            "limit_unit": unit,
+            "work": work,  # of a step, in flop or bytes
+            "share_of_limit": middle_half(work / microseconds[0] / (1e3 * limits)),
+        }
+        if len(self._contestants) == 2:
+            record |= {
+                "results": [float(np.mean(result)) for result in self._results],
+                "rival_us": middle_half(microseconds[1]),
+                "times_faster": middle_half(microseconds[1] / microseconds[0]),
+                "compile_seconds": self._loaded[1]["compile_seconds"],
+                "version": self._contestants[1].version,
+                "environment": self._contestants[1].environment,
+            }
+        return record
+
+
+def middle_half(values: NDArray[np.float64]) -> list[float]:
+    """Return [where the middle half of the values begins, their median, where it ends]."""
+    return [float(f"{x:.4g}") for x in np.quantile(values, (0.25, 0.5, 0.75))]

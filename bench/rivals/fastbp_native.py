@@ -1,0 +1,22 @@
+"""fastbp itself: `fit`, and `predict` into an array that is there already."""
+
+import numpy as np
+
+import fastbp
+from fastbp.bench import Training, Workload
+
+__all__ = ["VERSION", "Inference", "Training"]
+
+VERSION = f"fastbp {fastbp.__version__}"
+
+
+class Inference:
+    """Predictions of a network."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._X, _ = workload.data()
+        self._network = workload.network()
+        self._out = np.empty((len(self._X), workload.layers[-1]), workload.dtype)
+
+    def predict(self) -> np.ndarray:
+        return self._network.predict(self._X, out=self._out)

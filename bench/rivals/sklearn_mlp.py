@@ -1,0 +1,88 @@
+"""scikit-learn's MLPClassifier and MLPRegressor, which know no sigmoid output under a squared error."""
+
+import math
+import warnings
+from itertools import cycle
+
+import numpy as np
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perceptron
+
+import fastbp
+from fastbp.bench import Workload
+from rivals import UnsupportedError, blas_kernels, first_parameters
+from workloads import orders
+
+VERSION = f"scikit-learn {sklearn.__version__}, {blas_kernels()}"
+warnings.simplefilter("ignore", ConvergenceWarning)  # it is told when to stop
+
+
+class AdamOptimizer(_multilayer_perceptron.AdamOptimizer):
+    """With epsilon beside the corrected root of v, as published, and not beside the uncorrected one."""
+
+    @property
+    def epsilon(self):
+        return self._epsilon * math.sqrt(1 - self.beta_2**self.t)
+
+    @epsilon.setter
+    def epsilon(self, value):
+        self._epsilon = value
+
+
+_multilayer_perceptron.AdamOptimizer = AdamOptimizer
+
+
+class Training:
+    def __init__(self, workload: Workload) -> None:
+        if workload.loss == "half_sse":
+            raise UnsupportedError(f"{VERSION} has no sigmoid output under a squared error")
+        is_regression = workload.loss == "mse"
+        # its squared error has the slope (h - t) / rows, ours 2 (h - t) / elements
+        self._slope, self._loss = (2 / workload.layers[-1], 2) if is_regression else (1, 1)
+        self._first = first_parameters(workload)
+        self._orders = orders(workload) if workload.shuffle else None
+        self._X, y = workload.data()
+        self._y = y[:, 0] if y.shape[1:] == (1,) else y
+        self._network = (MLPRegressor if is_regression else MLPClassifier)(
+            hidden_layer_sizes=workload.layers[1:-1],
+            activation=workload.activation,
+            batch_size=workload.batch_size,
+            shuffle=workload.shuffle,
+            alpha=0,
+            tol=0,
+            n_iter_no_change=np.inf,
+            warm_start=True,
+            **self._optimizer(workload.optimizer),
+        )
+        self._fit(1)
+
+    def _optimizer(self, optimizer):
+        if isinstance(optimizer, fastbp.SGD):
+            return {
+                "solver": "sgd",
+                "learning_rate_init": optimizer.learning_rate * self._slope,
+                "momentum": 0,
+            }
+        # Adam divides the factor out again, but for epsilon
+        return {
+            "solver": "adam",
+            "learning_rate_init": optimizer.learning_rate,
+            "beta_1": optimizer.beta1,
+            "beta_2": optimizer.beta2,
+            "epsilon": optimizer.epsilon / self._slope,
+        }
+
+    def reset(self):
+        self._network.coefs_ = [W.copy() for W, _ in self._first]
+        self._network.intercepts_ = [b.copy() for _, b in self._first]
+
+    def train(self, epochs):
+        self._fit(epochs)
+        return self._network.loss_curve_[-1] * self._loss
+
+    def _fit(self, epochs):
+        if self._orders is not None:  # the only way to tell it the order
+            drawn = cycle(self._orders.reshape(len(self._orders), -1))
+            _multilayer_perceptron.shuffle = lambda *_, **__: next(drawn)
+        self._network.set_params(max_iter=epochs).fit(self._X, self._y)
