@@ -63,7 +63,7 @@ class Adam(Value):
     ----------
     learning_rate : float, > 0
     beta1, beta2 : float, >= 0 and < 1
-    epsilon : float, > 0
+    epsilon : float, >= 2**-126, the smallest normal float32
 
     References
     ----------
@@ -82,7 +82,7 @@ class Adam(Value):
             learning_rate=number("learning_rate", learning_rate, above=0),
             beta1=number("beta1", beta1, at_least=0, below=1),
             beta2=number("beta2", beta2, at_least=0, below=1),
-            epsilon=number("epsilon", epsilon, above=0),
+            epsilon=number("epsilon", epsilon, at_least=2**-126),  # as 0 it would make 0/0 of an idle weight
         )
 
     @property

@@ -114,13 +114,13 @@ struct fbp_plan {
 /* data.c: conversion of `rows` rows to the kernels' real, in rows of `stride` elements, or to labels */
 void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride);
+/* The same, to a row a column: out (columns, rows), with at most FBP_NARROW columns. */
+void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
+                        void *out, size_t stride);
 /* The rows from `first` on where they lie, `stride` elements apart, if that is what fbp_gather would make of them, or
  * NULL. */
 const void *fbp_rows_in_place(const fbp_source *source, const int64_t *index, size_t first, fbp_dtype dtype,
                               size_t *stride);
-/* The same, to a row a column: out (columns, rows), with at most FBP_NARROW columns. */
-void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
-                        void *out, size_t stride);
 void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t first, size_t rows, int64_t *out);
 
 /* pool.c: work(context, i, worker) for each i in 0 .. n-1 once, in any order, on at most `threads` threads (1 to

@@ -60,8 +60,19 @@ static size_t output_bytes(const fbp_dense *layer, size_t rows) {
     return rows * layer->n_out * layer->plan->network->kernels->real_size;
 }
 
+static int overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+    return (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
+}
+
+/* Are these bytes among those that a step writes before it has read all of its rows? */
+static int is_written(const fbp_network *network, const void *data, size_t bytes) {
+    const size_t all = network->n_parameters * network->kernels->real_size;
+    return overlap(data, bytes, network->parameters, all) ||
+           (network->gradients && overlap(data, bytes, network->gradients, all));
+}
+
 /* Rows that are what the kernels take stay where they are, unless the way back may come after the caller has let go of
- * them, or they share sets of the cache. */
+ * them, or they share sets of the cache, or are the network's own numbers. */
 static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     const fbp_batch *batch = step->batch;
@@ -71,7 +82,9 @@ static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     if (batch->is_loaded) return;
     if (!plan->narrow && !plan->keeps_rows) {
         own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
-        if (own->x && padded(own->x_stride, size) == own->x_stride) return;
+        if (own->x && padded(own->x_stride, size) == own->x_stride &&
+            !is_written(plan->network, own->x, step->rows * own->x_stride * size))
+            return;
         own->x = step->lane->inputs;
         own->x_stride = padded(own->n_in, size);
     }

@@ -328,6 +328,20 @@ def test_a_change_makes_gradients_and_forward_stale(network_class, rng, change):
         net.backward(np.ones((50, 3)))
 
 
+@pytest.mark.parametrize("numbers", ["parameters", "gradients"])
+@pytest.mark.parametrize("call", ["train_on_batch", "loss_and_gradients", "fit"])
+def test_rows_may_be_the_numbers_of_the_network_itself(network_class, rng, numbers, call):
+    """A step reads its rows as they were before it, though it writes there."""
+    results = []
+    for take in (np.asarray, np.copy):
+        net = network_class([40, 30, 20], optimizer=SGD(learning_rate=5), seed=0)
+        net.loss_and_gradients(np.ones((9, 40)), np.ones((9, 20)))
+        X = take(getattr(net, numbers)[:1200].reshape(30, 40))
+        getattr(net, call)(X, np.ones((30, 20)))
+        results.append((net.parameters.copy(), net._engine.gradients.copy()))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
 def test_setting_the_optimizer_resets_its_state(network_class, rng):
     X, y = regression(rng)
     net, fresh = (network_class([4, 3], seed=0) for _ in range(2))

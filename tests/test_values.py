@@ -61,7 +61,7 @@ NUMBERS = [
     (Adam, "learning_rate", [0, -0.1, nan, inf], "> 0"),
     (Adam, "beta1", [-0.1, 1.0, nan], ">= 0 and < 1"),
     (Adam, "beta2", [-0.1, 1.0, nan], ">= 0 and < 1"),
-    (Adam, "epsilon", [0, -1e-8, nan, inf], "> 0"),
+    (Adam, "epsilon", [0, -1e-8, 1e-40, nan, inf], ">= 1.17549e-38"),
 ]
 
 
