@@ -23,7 +23,7 @@ from workloads import inference_flops, one_sample_bytes, training_flops
 SECONDS = 0.15  # that one timing takes, if its steps do not take longer
 LEAST_STEPS = 8  # of a timing: the subject is not what a call of fit costs beside them
 LEAST_ROUNDS, ROUNDS = 5, 15
-ROUNDS_SECONDS = 12  # of all rounds, unless the least take longer
+ROUNDS_SECONDS = 9  # of all rounds, unless the least take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
 

@@ -6,6 +6,7 @@ from time import perf_counter
 
 import pytest
 
+import fastbp
 import race
 from workloads import MNIST, WORKLOADS
 
@@ -37,7 +38,8 @@ def test_two_networks(benchmark):
 
     def train_alone():
         start = perf_counter()
-        train(networks[0])
+        with fastbp.threads(1):
+            train(networks[0])
         alone.append(perf_counter() - start)
 
     with ThreadPoolExecutor(2) as pool:

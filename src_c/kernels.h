@@ -129,6 +129,11 @@ void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t fi
 typedef void fbp_work(void *context, size_t i, size_t worker);
 void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context);
 
+/* From enter to leave the calling thread is known to be busy, also between its regions: each such thread leaves the
+ * regions of the others one thread fewer. In pairs, which may nest. */
+void fbp_enter(void);
+void fbp_leave(void);
+
 double fbp_seconds(void); /* of a clock that never jumps */
 
 #endif

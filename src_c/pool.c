@@ -33,7 +33,7 @@ typedef struct {
     atomic_bool caller_sleeps;               /* until they are */
 
     _Alignas(CACHE_LINE) atomic_bool owned; /* a region is under way */
-    atomic_size_t callers;                  /* threads inside fbp_parallel, which work with or without workers */
+    atomic_size_t callers;                  /* threads that have entered, which work with or without workers */
     atomic_bool refused;                    /* the system would start no more workers */
     atomic_bool spins;                      /* there is a CPU for every thread of the region */
     size_t workers, cpus;                   /* read and written by who has `owned` */
@@ -210,15 +210,29 @@ static void share(size_t seats, size_t n, fbp_work *work, void *context) {
     wait_for(seats - SEATS(atomic_exchange(&the.offer, region)));
 }
 
+static _Thread_local int entered;
+
+void fbp_enter(void) {
+    if (entered++ == 0) atomic_fetch_add(&the.callers, 1);
+}
+
+void fbp_leave(void) {
+    if (--entered == 0) atomic_fetch_sub(&the.callers, 1);
+}
+
 void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
-    const int may_share = threads > 1 && n > 1;
-    const size_t callers = may_share ? atomic_fetch_add(&the.callers, 1) + 1 : 1;
-    if (may_share && threads > callers && !atomic_exchange(&the.owned, 1)) {
+    if (threads <= 1 || n <= 1) {
+        for (size_t i = 0; i < n; i++) work(context, i, 0);
+        return;
+    }
+    fbp_enter();
+    const size_t callers = atomic_load(&the.callers);
+    if (threads > callers && !atomic_exchange(&the.owned, 1)) {
         const size_t seats = threads - callers; /* the others work, too */
         share(seats < n ? seats : n - 1, n, work, context);
         atomic_store(&the.owned, 0);
     } else {
         for (size_t i = 0; i < n; i++) work(context, i, 0);
     }
-    if (may_share) atomic_fetch_sub(&the.callers, 1);
+    fbp_leave();
 }

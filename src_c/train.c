@@ -87,9 +87,11 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
                      .lane = plan->lanes,
                      .threads = threads < plan->threads ? threads : plan->threads,
                      .scale = 1.0 / divisor};
+    if (threads > 1) fbp_enter();
     if (parts & FBP_UPDATE_PART) begin_update(plan);
     const double loss = run_blocks(plan, parts, step);
     if (parts & FBP_UPDATE_PART) run_operations(plan, plan->backward_end, plan->update_end, &step);
+    if (threads > 1) fbp_leave();
     return loss / divisor;
 }
 
@@ -117,7 +119,7 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
     return loss;
 }
 
-int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
+static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
     const double start = fbp_seconds();
     double looked = start; /* at the clock */
     int is_first = 1;
@@ -131,4 +133,11 @@ int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds
         steps = 0;
     }
     return 1;
+}
+
+int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
+    fbp_enter(); /* for all of its steps: between them no other thread shall count on this one's CPU */
+    const int finite = advance(plan, fit, until_epoch, seconds);
+    fbp_leave();
+    return finite;
 }
