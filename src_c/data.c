@@ -166,8 +166,8 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
             const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
-            const void *x = p;
-            if (!in_place) to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece), x = &piece;
+            const void *const x = in_place ? (const void *)p : &piece;
+            if (!in_place) to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
             const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(x, n) : first_bad_double(x, n);
             if (bad < n) return (int64_t)(i * s->columns + j + bad);
         }

@@ -117,10 +117,14 @@ static void take_d_output(const fbp_dense *layer, fbp_step *step) {
 
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
-size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
+static size_t widest_layer(const fbp_layer *layers, size_t n_layers) {
     size_t widest = layers[0].n_in;
     for (size_t l = 0; l < n_layers; l++) widest = layers[l].n_out > widest ? layers[l].n_out : widest;
-    const size_t rows = 65536 / widest / 64 * 64;
+    return widest;
+}
+
+size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
+    const size_t rows = 65536 / widest_layer(layers, n_layers) / 64 * 64;
     return rows < 512 ? 512 : rows > 4096 ? 4096 : rows;
 }
 
@@ -136,12 +140,9 @@ static int is_joined(const fbp_network *network, fbp_task task) {
 
 /* Softmax and the caller's own arrays want rows of units. */
 static int is_narrow(const fbp_network *network, fbp_task task) {
-    int narrow = has_loss(task) && network->loss != FBP_LOSS_cross_entropy &&
-                 network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax;
-    for (size_t l = 0; l < network->n_layers; l++) {
-        narrow = narrow && network->layers[l].n_in <= FBP_NARROW && network->layers[l].n_out <= FBP_NARROW;
-    }
-    return narrow;
+    return has_loss(task) && network->loss != FBP_LOSS_cross_entropy &&
+           network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax &&
+           widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 
 /* The lane's views of the parameters. */
@@ -215,10 +216,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
 
 static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, arena *a) {
     const fbp_network *network = plan->network;
-    size_t widest = network->layers[0].n_in;
-    for (size_t l = 0; l < network->n_layers; l++) {
-        if (network->layers[l].n_out > widest) widest = network->layers[l].n_out;
-    }
+    const size_t widest = widest_layer(network->layers, network->n_layers);
     const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
     const size_t bytes = network->kernels->scratch_bytes(depth, widest);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

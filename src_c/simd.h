@@ -142,14 +142,7 @@ static inline int any(ivec mask) { return _mm512_test_epi32_mask((__m512i)mask, 
 
 #elif defined(__AVX2__) && defined(__FMA__)
 
-static inline __m256i first_lanes(size_t n) {
-#if REAL_BITS == 32
-    const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7};
-#else
-    const ivec lane = {0, 1, 2, 3};
-#endif
-    return (__m256i)(lane < (ireal)n);
-}
+static inline __m256i first_lanes(size_t n) { return (__m256i)(lane_numbers() < (ireal)n); }
 
 static inline vec load_some(const real *p, size_t n) { return INTRINSIC(_mm256_maskload)(p, first_lanes(n)); }
 

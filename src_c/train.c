@@ -122,8 +122,9 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
 static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
     const double start = fbp_seconds();
     double looked = start; /* at the clock */
-    for (size_t steps = 0, between = 1, is_first = 1; fit->epoch < until_epoch; is_first = 0) {
-        if (!isfinite(train_next(plan, fit, (int)is_first))) return 0;
+    int is_first = 1;
+    for (size_t steps = 0, between = 1; fit->epoch < until_epoch; is_first = 0) {
+        if (!isfinite(train_next(plan, fit, is_first))) return 0;
         if (++steps < between) continue;
         const double now = fbp_seconds();
         if (now - start >= seconds) break;
