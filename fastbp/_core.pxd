@@ -96,6 +96,7 @@ cdef extern from "fastbp.h" nogil:
         pass
     fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels)
     void fbp_plan_free(fbp_plan *plan)
+    size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
     double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
     ctypedef struct fbp_fit:

@@ -315,7 +315,7 @@ cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 cdef enum:
     SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
-    SPARE_ELEMENTS = 1 << 20   # of all workspaces that are kept for predictions: 4 MB in float32
+    SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
 
 
 cdef class Plan:
@@ -350,10 +350,9 @@ cdef class Engine:
     cdef int number                  # NumPy's, of the type of the parameters
     cdef size_t block_rows           # of the largest row block
     cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
-    cdef size_t row_elements         # of a row in the workspace of a prediction, about
     cdef list plans                  # by task: the last one's Plan, or None
     cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
-    cdef size_t spare_elements       # of all of them
+    cdef size_t spare_bytes          # of all of them
     cdef size_t forward_rows         # of the last forward()
 
     def __init__(self, layers, loss, parameters):
@@ -374,13 +373,12 @@ cdef class Engine:
         self.number = cnp.PyArray_TYPE(parameters)
         self.block_rows = fbp_block_rows(c_layer, len(layers))
         self.short_rows = SHORT_WORK // parameters.size
-        self.row_elements = layers[0].n_in + 2 * max(layer.n_out for layer in layers)
         self.parameters = parameters
         self.forget_plans()
 
     cdef void forget_plans(self):
         self.plans = [None] * (FBP_OWN_LOSS + 1)
-        self.spare, self.spare_elements = None, 0
+        self.spare, self.spare_bytes = None, 0
 
     @property
     def t(self):
@@ -438,20 +436,16 @@ cdef class Engine:
         cdef Plan plan = self.spare
         if plan is not None:
             self.spare, plan.next = plan.next, None
-            self.spare_elements -= self.elements(plan)
+            self.spare_bytes -= fbp_plan_bytes(plan.plan)
             if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
                 return plan
         return self.new_plan(FBP_PREDICT, rows, False)
 
-    cdef size_t elements(self, Plan plan) noexcept:
-        """About the size of the workspace of a prediction."""
-        return min(plan.rows, self.block_rows) * self.row_elements
-
     cdef void give_back(self, Plan plan):
         """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
-        if self.spare_elements + self.elements(plan) <= SPARE_ELEMENTS:
+        if self.spare_bytes + fbp_plan_bytes(plan.plan) <= SPARE_BYTES:
             self.spare, plan.next = plan, self.spare
-            self.spare_elements += self.elements(plan)
+            self.spare_bytes += fbp_plan_bytes(plan.plan)
 
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
         """Run parts of a plan on a batch; returns its loss, where the plan has one."""
@@ -484,7 +478,7 @@ cdef class Engine:
         cdef fbp_batch batch
         cdef Plan plan
         cdef int last
-        if not is_plain(X, self.number) or guard.writing_what is not None:
+        if not is_plain(X, self.number):
             return None
         x = X
         last = x.ndim - 1
@@ -508,6 +502,9 @@ cdef class Engine:
                 return None
         plan = self.borrow_plan(source.rows)
         batch = batch_of(&source, NULL, y, None, None)
+        if guard.writing_what is not None:  # looked at last: nothing below can let another thread in
+            self.give_back(plan)
+            return None
         fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
         self.give_back(plan)
         return y

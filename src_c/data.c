@@ -115,15 +115,18 @@ TRANSPOSE(double)
 void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride) {
     enum { BLOCK = 64 };
-    double block[BLOCK * FBP_NARROW]; /* or floats */
+    union {
+        float f[BLOCK * FBP_NARROW];
+        double d[BLOCK * FBP_NARROW];
+    } block;
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     for (size_t i = 0, n; i < rows; i += n) {
         size_t from_stride = s->columns;
         n = rows - i < BLOCK ? rows - i : BLOCK;
         const void *from = fbp_rows_in_place(s, index, first + i, dtype, &from_stride);
         if (!from) {
-            fbp_gather(s, index, first + i, n, dtype, block, s->columns);
-            from = block;
+            fbp_gather(s, index, first + i, n, dtype, &block, s->columns);
+            from = &block;
         }
         (dtype == FBP_FLOAT32 ? transpose_float : transpose_double)(from, from_stride, n, s->columns,
                                                                     (char *)out + i * size, stride);

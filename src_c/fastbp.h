@@ -183,6 +183,8 @@ typedef struct fbp_plan fbp_plan;
  * rows. labels: y holds class labels. The network must outlive the plan, at the same address. NULL: no memory. */
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels);
 void fbp_plan_free(fbp_plan *plan);
+/* What its workspace takes, where all of it is used. */
+size_t fbp_plan_bytes(const fbp_plan *plan);
 
 /* Rows of a row block: a larger batch is cut, and partial sums combine in order. Depends on the layers alone. */
 size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);

@@ -109,6 +109,7 @@ struct fbp_plan {
     } *operations;
     size_t forward_end, backward_end, update_end; /* where each part of the list ends */
     void *memory;                                 /* the workspace */
+    size_t bytes;                                 /* of it */
 };
 
 /* data.c: conversion of `rows` rows to the kernels' real, in rows of `stride` elements, or to labels */

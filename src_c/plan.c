@@ -318,7 +318,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
     plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used + gradients);
     lay_out(plan, task, capacity, labels, &a);
-    plan->memory = lane.overflow || a.overflow ? NULL : allocate(a.used + ALIGNMENT);
+    plan->bytes = a.used + ALIGNMENT;
+    plan->memory = lane.overflow || a.overflow ? NULL : allocate(plan->bytes);
     if (!plan->memory) {
         fbp_plan_free(plan);
         return NULL;
@@ -329,6 +330,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     for (size_t i = 0; i < plan->n_lanes && plan->narrow; i++) set_ones(plan, plan->lanes[i].ones, capacity);
     return plan;
 }
+
+size_t fbp_plan_bytes(const fbp_plan *plan) { return plan->bytes; }
 
 void fbp_plan_free(fbp_plan *plan) {
     if (plan) free(plan->memory);
