@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
     const double *scalars;
     void *parameters, *const *state; /* whole vectors */
-    const void *gradients;           /* the rectangle, in rows of gradients_stride */
+    const void *gradients;           /* the rectangle, in rows of gradients_stride, */
+    const void *factors;             /* (rows,) each times its element of this, unless NULL */
     size_t gradients_stride;
     size_t offset, stride; /* its first element in the vectors, and from row to row there */
     size_t rows, columns;
