@@ -62,7 +62,7 @@ static inline uvec bits(vec v) { return (uvec)v; }
 static inline vec from_bits(uvec u) { return (vec)u; }
 
 /* Lane by lane mask ? a : b, where mask comes from a comparison. */
-static inline vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+static inline vec blend(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
 /* F(lane, h) for every lane */
 #if VECTOR_BYTES * 8 / REAL_BITS == 2
@@ -110,7 +110,7 @@ static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm512_fmadd)(a,
 static inline vec flush(vec v) { return INTRINSIC(_mm512_mask_mov)(v, FPCLASS_MASK(v, 0x20), splat(0)); }
 
 /* The instructions for roots and quotients of 16 floats take as long as ten others, each. An estimate to 14 bits and a
- * step of Newton's method: within 1 ulp, 0 and infinity of v exact. A quotient by infinity is NaN. */
+ * step of Newton's method: within 1 ulp, 0 and infinity exact. */
 #if REAL_BITS == 32
 static inline vec vsqrt(vec v) {
     const lane_mask special = FPCLASS_MASK(v, 0x1e); /* +-0 and +-infinity */
@@ -119,18 +119,20 @@ static inline vec vsqrt(vec v) {
 }
 
 static inline vec quotient(vec a, vec b) {
+    const lane_mask finite = (lane_mask)~FPCLASS_MASK(b, 0x18);
     const vec r = _mm512_rcp14_ps(b), q = a * r;
-    return fmadd(fmadd(-b, q, a), r, q);
+    return _mm512_mask3_fmadd_ps(fmadd(-b, q, a), r, q, finite);
 }
 #else
 static inline vec vsqrt(vec v) { return INTRINSIC(_mm512_sqrt)(v); }
 
 static inline vec quotient(vec a, vec b) {
+    const lane_mask finite = (lane_mask)~FPCLASS_MASK(b, 0x18);
     vec r = _mm512_rcp14_pd(b);
     const vec e = fmadd(-b, r, splat(1)); /* 1 / b = r (1 + e + e^2 + ...) */
-    r = fmadd(fmadd(e, e, e), r, r);
+    r = _mm512_mask3_fmadd_pd(fmadd(e, e, e), r, r, finite);
     const vec q = a * r;
-    return fmadd(fmadd(-b, q, a), r, q);
+    return _mm512_mask3_fmadd_pd(fmadd(-b, q, a), r, q, finite);
 }
 #endif
 
@@ -150,7 +152,7 @@ static inline void store_some(real *p, vec v, size_t n) { INTRINSIC(_mm256_masks
 
 static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm256_fmadd)(a, b, c); }
 
-static inline vec flush(vec v) { return select(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
+static inline vec flush(vec v) { return blend(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
 
 static inline vec vsqrt(vec v) { return INTRINSIC(_mm256_sqrt)(v); }
 
@@ -184,7 +186,7 @@ static inline void store_some(real *p, vec v, size_t n) {
 
 static inline vec fmadd(vec a, vec b, vec c) { return a * b + c; }
 
-static inline vec flush(vec v) { return select(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
+static inline vec flush(vec v) { return blend(vabs(v) < REAL_MIN_NORMAL, splat(0), v); }
 
 static inline vec quotient(vec a, vec b) { return a / b; }
 
@@ -193,9 +195,9 @@ static inline vec vsqrt(vec v) {
     return v;
 }
 
-static inline vec vmin(vec a, vec b) { return select(a < b, a, b); }
+static inline vec vmin(vec a, vec b) { return blend(a < b, a, b); }
 
-static inline vec vmax(vec a, vec b) { return select(a > b, a, b); }
+static inline vec vmax(vec a, vec b) { return blend(a > b, a, b); }
 
 static inline int any(ivec mask) {
     ireal found = 0;

@@ -164,10 +164,10 @@ static inline vec log1p_positive(vec x) {
 /* log1p(x) = -log1p(-x / (1 + x)) has no cancellation where x < 0; log1p(x) = log(x / 4) + log(4) where x is large. */
 static inline vec vlog1p(vec x) {
     const vec large = splat(REAL(0x1p100));
-    vec a = select(x < 0, -x / (1 + x), x);
-    vec y = log1p_positive(select(a > large, a * REAL(0.25), a));
-    y = select(a > large, y + 2 * (LN2_HIGH + LN2_LOW), y);
-    return select(x < -1, splat(NAN), signed_like(select(a < INFINITY, y, a), x));
+    vec a = blend(x < 0, -x / (1 + x), x);
+    vec y = log1p_positive(blend(a > large, a * REAL(0.25), a));
+    y = blend(a > large, y + 2 * (LN2_HIGH + LN2_LOW), y);
+    return blend(x < -1, splat(NAN), signed_like(blend(a < INFINITY, y, a), x));
 }
 
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)) */
@@ -200,7 +200,7 @@ static inline vec huge_lanes(vec y, vec x, real (*libm)(real)) {
 #define LIBM(name) name
 #endif
 
-static inline vec vsin(vec x) { return huge_lanes(select(x == 0, x, sine(x, 0)), x, LIBM(sin)); }
+static inline vec vsin(vec x) { return huge_lanes(blend(x == 0, x, sine(x, 0)), x, LIBM(sin)); }
 
 static inline vec vcos(vec x) { return huge_lanes(sine(x, REAL(0.5)), x, LIBM(cos)); }
 

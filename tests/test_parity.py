@@ -18,6 +18,7 @@ STEPS, BATCH, EPOCHS = 50, 7, 10
 # layer sizes between which the activation under test stands: narrow ones, odd ones, and widths of one unit
 NETS = ((3, 16, 5, 2), (7, 17, 4, 3), (1, 33, 1))
 
+ENGINES = (fastbp.Network, reference.Network)
 OPTIMIZERS = {
     "sgd": fastbp.SGD(0.01),
     "momentum": fastbp.SGD(0.02, momentum=0.9),
@@ -106,6 +107,21 @@ def test_every_optimizer(row, dtype, isa):
     assert OPTIMIZERS[row].row == row
     for sizes in NETS[:2]:
         assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", OPTIMIZERS)
+def test_gradients_whose_squares_overflow(row, dtype, isa):
+    """Adam then divides by infinity, and leaves the weight where it is."""
+    huge = {"float32": 1e30, "float64": 1e200}[dtype]
+    nets = [each([1, 40], optimizer=OPTIMIZERS[row], dtype=dtype, seed=0) for each in ENGINES]
+    for net in nets:
+        for _ in range(2):
+            net.forward(np.ones((1, 1)))
+            net.backward(np.full((1, 40), huge))
+            with np.errstate(over="ignore"):
+                net.step()
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-6)
 
 
 SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
