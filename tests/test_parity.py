@@ -142,7 +142,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
     _core.set_isa(isa)
     try:
         gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
-        nets = [make(c, sizes, *case, gentle, "float64") for c in (fastbp.Network, reference.Network)]
+        nets = [make(c, sizes, *case, gentle, "float64") for c in ENGINES]
     finally:
         _core.set_isa(before)
     X, y = data_for(sizes, case[1], rows)
@@ -162,9 +162,7 @@ def test_every_number_of_rows(rows, loss, dtype, isa):
     """Few rows, a vector or so, and row blocks, whose losses and gradients add up; in training and beside."""
     sizes = (5, 7, 3)
     X, y = data_for(sizes, loss, rows)
-    nets = [
-        make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in (fastbp.Network, reference.Network)
-    ]
+    nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
     tolerance = 1e-10 if dtype == "float64" else 1e-4
     native, numpy = nets
     for net in nets:
@@ -186,7 +184,7 @@ def test_probabilities_of_classes(outputs, dtype, isa, rng):
     y = rng.random((19, outputs))
     y /= y.sum(axis=1, keepdims=True)
     results = []
-    for network_class in (fastbp.Network, reference.Network):
+    for network_class in ENGINES:
         net = network_class([3, 5, outputs], loss="cross_entropy", dtype=dtype, seed=2)
         loss, gradients = net.loss_and_gradients(X, y)
         results.append((loss, gradients, net.evaluate(X, y)["loss"]))
@@ -203,7 +201,7 @@ def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
     X = rng.standard_normal((rows, 7))
     d_output = rng.standard_normal((rows, 4)) / rows
     results = []
-    for network_class in (fastbp.Network, reference.Network):
+    for network_class in ENGINES:
         net = network_class([7, 16, 17, 4], activation="silu", output_activation=output, dtype=dtype, seed=1)
         h = net.forward(X)
         d_input = net.backward(d_output)
