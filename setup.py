@@ -12,6 +12,7 @@ KERNELS = ["src_c/kernels.c"]
 CORE = [
     f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "cpus", "pool", "plan", "train")
 ]
+PARTS = ["fastbp/_functions.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
@@ -96,7 +97,7 @@ setup(
         Extension(
             "fastbp._core",
             ["fastbp/_core.pyx"],
-            depends=SOURCES,
+            depends=SOURCES + PARTS,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=C_FLAGS,

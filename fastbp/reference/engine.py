@@ -11,191 +11,28 @@ A layer computes z = x W + b and y = f(z). One step of training is five function
 Shapes: m rows in a batch, a layer has n_in inputs and n_out outputs, P parameters in all.
 """
 
-# mypy: no-warn-return-any
-
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.activations import Activation
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
 from fastbp.losses import Loss, one_hot
-from fastbp.network import Network as _Network
 from fastbp.optimizers import Optimizer
 from fastbp.random import permutation
+from fastbp.reference.activations import ACTIVATIONS, chain
+from fastbp.reference.losses import JOINT
+from fastbp.reference.optimizers import OPTIMIZERS
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
-
-# ---- activations: function and derivative side by side -----------------------------------------------------
-
-
-def _sigmoid(z: Array) -> Array:
-    return 1 / (1 + np.exp(-z))
-
-
-def _softplus(z: Array) -> Array:
-    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-
-
-def _softmax(z: Array) -> Array:
-    y: Array = np.exp(z - z.max(axis=-1, keepdims=True))
-    y /= y.sum(axis=-1, keepdims=True)
-    return y
-
-
-_erfc = np.vectorize(math.erfc, otypes=[np.float64])
-
-
-def _normal_cdf(z: Array) -> Array:
-    return 0.5 * _erfc(-math.sqrt(0.5) * z).astype(z.dtype)  # erfc, for 1 + erf would lose the left tail
-
-
-def _gelu_slope(z: Array) -> Array:
-    return _normal_cdf(z) + z * (math.sqrt(0.5 / math.pi) * np.exp(-0.5 * z * z))
-
-
-def _gelu_tanh_cdf(z: Array) -> Array:
-    """Return (1 + tanh u) / 2, u = sqrt(2 / pi) (z + 0.044715 z^3), as sigmoid(2 u) for the left tail."""
-    return _sigmoid(math.sqrt(8 / math.pi) * z * (1 + 0.044715 * z * z))
-
-
-def _gelu_tanh_slope(z: Array) -> Array:
-    s = _gelu_tanh_cdf(z)
-    return s + s * (1 - s) * z * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * z * z)
-
-
-def _mish_slope(z: Array) -> Array:
-    t = np.tanh(_softplus(z))
-    return t + z * (1 - t * t) * _sigmoid(z)
-
-
-SELU_SCALE, SELU_FLOOR = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
-
-
-class Row(NamedTuple):
-    """y = function(z, a) and dy/dz = derivative(z, y, a) with the row's parameter a; NaN comes out as NaN."""
-
-    function: Callable[[Array, float], Array]
-    derivative: Callable[[Array, Array, float], Array]
-
-
-# A derivative uses y alone where it can; that of a clipping is the sign of what is positive between the ends.
-# Softmax has its Jacobian's diagonal here. A step has no slope, hence no signal to learn from: it predicts.
-# fmt: off
-ACTIVATIONS: dict[str, Row] = {
-    "identity":     Row(lambda z, a: z,                           lambda z, y, a: np.ones_like(y)),
-    "sigmoid":      Row(lambda z, a: _sigmoid(z),                 lambda z, y, a: y * (1 - y)),
-    "log_sigmoid":  Row(lambda z, a: -_softplus(-z),              lambda z, y, a: -np.expm1(y)),
-    "tanh":         Row(lambda z, a: np.tanh(z),                  lambda z, y, a: 1 - y * y),
-    "relu":         Row(lambda z, a: np.maximum(z, 0),            lambda z, y, a: np.sign(y)),
-    "relu6":        Row(lambda z, a: np.clip(z, 0, 6),            lambda z, y, a: np.sign(y * (6 - y))),
-    "leaky_relu":   Row(lambda z, a: np.where(z > 0, z, a * z),
-                        lambda z, y, a: np.where(y <= 0, a, np.sign(y))),
-    "elu":          Row(lambda z, a: np.where(z > 0, z, a * np.expm1(z)),
-                        lambda z, y, a: np.where(y > 0, 1, y + a)),
-    "selu":         Row(lambda z, a: np.where(z > 0, SELU_SCALE * z, SELU_FLOOR * np.expm1(z)),
-                        lambda z, y, a: np.where(y > 0, SELU_SCALE, y + SELU_FLOOR)),
-    "celu":         Row(lambda z, a: np.where(z > 0, z, a * np.expm1(z / a)),
-                        lambda z, y, a: np.where(y > 0, 1, 1 + y / a)),
-    "gelu":         Row(lambda z, a: z * _normal_cdf(z),          lambda z, y, a: _gelu_slope(z)),
-    "gelu_tanh":    Row(lambda z, a: z * _gelu_tanh_cdf(z),       lambda z, y, a: _gelu_tanh_slope(z)),
-    "silu":         Row(lambda z, a: z * _sigmoid(z),
-                        lambda z, y, a: _sigmoid(z) + y * _sigmoid(-z)),
-    "mish":         Row(lambda z, a: z * np.tanh(_softplus(z)),   lambda z, y, a: _mish_slope(z)),
-    "softplus":     Row(lambda z, a: _softplus(z),                lambda z, y, a: -np.expm1(-y)),
-    "softsign":     Row(lambda z, a: z / (1 + np.abs(z)),         lambda z, y, a: np.square(1 - np.abs(y))),
-    "hard_sigmoid": Row(lambda z, a: np.clip(z / 6 + 0.5, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6),
-    "hard_swish":   Row(lambda z, a: z * np.clip(z / 6 + 0.5, 0, 1),
-                        lambda z, y, a: np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5))),
-    "hard_tanh":    Row(lambda z, a: np.clip(z, -1, 1),           lambda z, y, a: np.sign(1 - y * y)),
-    "sine":         Row(lambda z, a: np.sin(z),                   lambda z, y, a: np.cos(z)),
-    "gaussian":     Row(lambda z, a: np.exp(-z * z),              lambda z, y, a: -2 * z * y),
-    "softmax":      Row(lambda z, a: _softmax(z),                 lambda z, y, a: y * (1 - y)),
-    "step":         Row(lambda z, a: np.heaviside(z, 1),          lambda z, y, a: np.zeros_like(y)),
-}
-# fmt: on
-
-
-def chain(activation: Activation, z: Array, y: Array, d_y: Array) -> Array:
-    """Return dJ/dz from dJ/dy, both (m, n_out), by the chain rule; may overwrite d_y."""
-    if activation.name == "softmax":  # every z of a row moves every y of it
-        return y * (d_y - (y * d_y).sum(axis=1, keepdims=True))
-    d_y *= ACTIVATIONS[activation.name].derivative(z, y, activation.alpha)
-    return d_y
-
-
-# ---- losses that come from the logits z, where the joint delta is simply h - t; the others: fastbp.losses --
-
-
-def _cross_entropy(z: Array, t: Array) -> Array:
-    top = z.max(axis=1, keepdims=True)  # less which no exponential exceeds 1
-    log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64))
-    return log_sum + (t * np.subtract(top, z, dtype=np.float64)).sum(axis=1)  # the t of a row add up to 1
-
-
-JOINT: dict[str, Callable[[Array, Array], Array]] = {
-    "binary_cross_entropy": lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
-    "cross_entropy": _cross_entropy,
-}
-
-# ---- optimizers: parameters p, gradient g, state vectors s, step number t = 1, 2, ...; in place ------------
-
-
-def _flush(state: Array) -> None:
-    """Clear subnormal numbers: the state of an idle weight would slow down every later step."""
-    state[np.abs(state) < np.finfo(state.dtype).smallest_normal] = 0
-
-
-def _sgd(p: Array, g: Array, s: Array, t: int, learning_rate: float) -> None:
-    p -= learning_rate * g
-
-
-def _momentum(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
-    s *= momentum
-    s += g
-    _flush(s)
-    p -= learning_rate * s[0]
-
-
-def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
-    s *= momentum
-    s += g
-    _flush(s)
-    p -= learning_rate * (g + momentum * s[0])
-
-
-def _adam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
-    learning_rate, beta1, beta2, epsilon = parameters
-    m, v = s
-    m *= beta1
-    m += (1 - beta1) * g
-    v *= beta2
-    v += (1 - beta2) * (g * g)
-    _flush(s)
-    step = np.sqrt(v)
-    step /= math.sqrt(1 - beta2**t)
-    step += epsilon
-    np.divide(m, step, out=step)
-    p -= learning_rate / (1 - beta1**t) * step
-
-
-OPTIMIZERS: dict[str, tuple[int, Callable[..., None]]] = {
-    "sgd": (0, _sgd),
-    "momentum": (1, _momentum),
-    "nesterov": (1, _nesterov),
-    "adam": (2, _adam),
-}
-
-# ---- the engine --------------------------------------------------------------------------------------------
 
 _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the loss tells
 
@@ -384,9 +221,3 @@ class Run:
         if self.step == self.steps_per_epoch:
             self.epoch, self.step = self.epoch + 1, 0
         return loss
-
-
-class Network(_Network):
-    """`fastbp.Network` over the NumPy engine: what the native core is tested against, as a whole."""
-
-    _engine_class = Engine

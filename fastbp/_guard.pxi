@@ -1,0 +1,47 @@
+# Who may use a network now, part of _core.pyx.
+
+
+cdef class Guard:
+    """One writer, or any number of readers; the writer's own thread may read meanwhile.
+
+    Who may not enter gets BusyError at once. The GIL makes the counting atomic, and neither method can be left by
+    Ctrl-C but from inside `work`, so nobody is locked out for good.
+    """
+
+    cdef int readers
+    cdef unsigned long writer   # its thread
+    cdef object writing_what    # None without a writer
+    cdef readonly object left   # what the last change left that goes with the present parameters, or None
+
+    def reading(self, work, *args):
+        """Return work(*args), while changes are kept out."""
+        if self.writing_what is not None and self.writer != <unsigned long> PyThread_get_thread_ident():
+            raise BusyError(
+                f"another thread is in {self.writing_what} of this network: wait for it, or use a clone()"
+            )
+        self.readers += 1
+        try:
+            return work(*args)
+        finally:
+            self.readers -= 1
+
+    def writing(self, str what, leaves, work, *args):
+        """Return work(*args), the call `what` of the network, while all other calls are kept out.
+
+        `left` is None as soon as it begins, and `leaves` once it has succeeded.
+        """
+        if self.writing_what is not None:
+            raise BusyError(
+                f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
+            )
+        if self.readers:
+            raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
+        self.writer = <unsigned long> PyThread_get_thread_ident()
+        self.writing_what = what
+        self.left = None
+        try:
+            result = work(*args)
+            self.left = leaves
+            return result
+        finally:
+            self.writing_what = None

@@ -1,0 +1,25 @@
+"""The losses that come from the logits z, with the joint delta h - t; `fastbp.losses` has the others."""
+
+# mypy: no-warn-return-any
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+
+def _cross_entropy(z: Array, t: Array) -> Array:
+    top = z.max(axis=1, keepdims=True)  # less which no exponential exceeds 1
+    log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64))
+    return log_sum + (t * np.subtract(top, z, dtype=np.float64)).sum(axis=1)  # the t of a row add up to 1
+
+
+JOINT: dict[str, Callable[[Array, Array], Array]] = {
+    "binary_cross_entropy": lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+    "cross_entropy": _cross_entropy,
+}
