@@ -120,10 +120,10 @@ EXPORT void run_chain(size_t activation, double alpha, size_t n, const real *in,
 }
 
 EXPORT void run_update(size_t optimizer, size_t n, real *parameters, const real *gradients, real *state_0,
-                       real *state_1, size_t repeats) {
+                       real *state_1, real *state_2, size_t repeats) {
     /* numbers that leave every state positive and far from the subnormals, whichever optimizer reads them */
     static const double scalars[FBP_MAX_SCALARS] = {1e-3, 0.9, 0.9, 0.1, 1e-3, 1, 1e-8};
-    void *const state[FBP_MAX_STATES] = {state_0, state_1};
+    void *const state[FBP_MAX_STATES] = {state_0, state_1, state_2};
     const fbp_update u = {
         .scalars = scalars, .parameters = parameters, .state = state, .gradients = gradients, .rows = 1, .columns = n};
     TIMES(repeats) KERNELS.updates[optimizer](&u);

@@ -159,7 +159,7 @@ def chain(activation, alpha, path):
 
 def update(optimizer, states, in_memory, path):
     n = IN_MEMORY // path.dtype.itemsize if in_memory else IN_L1
-    arrays = [path.array(1, n) for _ in range(2 + states)] + [None] * (2 - states)
+    arrays = [path.array(1, n) for _ in range(2 + states)] + [None] * (3 - states)
     run = path.call("run_update", optimizer, n, *arrays)
     limit = path.move_seconds(2 + states, 1 + states, n, in_place=True)
     return run, limit, path.vectors(1, n), "ns"

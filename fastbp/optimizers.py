@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from fastbp.exceptions import ParameterError, choice, number
 from fastbp.values import Value
 
 
-class SGD(Value):
+class Optimizer(Value, ABC):
+    """How gradients change the parameters: a row of the engines' optimizer tables, and its numbers."""
+
+    full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
+    learning_rate: float
+
+    def __init__(self, learning_rate: float, **own: float | bool) -> None:
+        """Check and set what all optimizers have, and set the fields of one's `own`, which are checked."""
+        self._set(learning_rate=number("learning_rate", learning_rate, above=0), **own)
+
+    @property
+    @abstractmethod
+    def row(self) -> str:
+        """The row of the engines' optimizer tables."""
+
+    @property
+    @abstractmethod
+    def hyperparameters(self) -> tuple[float, ...]:
+        """The numbers of the row, in its order: the learning rate comes first."""
+
+
+class SGD(Optimizer):
     """Gradient descent: p := p - learning_rate g, by default without momentum.
 
     With momentum, b := momentum b + g and p := p - learning_rate b; Nesterov steps by g + momentum b instead.
@@ -25,15 +47,14 @@ class SGD(Value):
     I. Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
 
-    learning_rate: float
     momentum: float
     nesterov: bool
 
     def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
         if not isinstance(nesterov, bool):
             raise ParameterError(f"nesterov is {nesterov!r}, expected True or False")
-        self._set(
-            learning_rate=number("learning_rate", learning_rate, above=0),
+        super().__init__(
+            learning_rate,
             momentum=number("momentum", momentum, at_least=0, below=1),
             nesterov=nesterov,
         )
@@ -42,18 +63,16 @@ class SGD(Value):
 
     @property
     def row(self) -> str:
-        """The row of the engines' optimizer tables."""
         if not self.momentum:
             return "sgd"
         return "nesterov" if self.nesterov else "momentum"
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order."""
         return (self.learning_rate, self.momentum) if self.momentum else (self.learning_rate,)
 
 
-class Adam(Value):
+class Adam(Optimizer):
     """Adam: steps from running means of the gradient (m) and of its square (v), corrected for starting at 0.
 
     m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
@@ -70,7 +89,6 @@ class Adam(Value):
     D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
     """
 
-    learning_rate: float
     beta1: float
     beta2: float
     epsilon: float
@@ -78,8 +96,8 @@ class Adam(Value):
     def __init__(
         self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
     ) -> None:
-        self._set(
-            learning_rate=number("learning_rate", learning_rate, above=0),
+        super().__init__(
+            learning_rate,
             beta1=number("beta1", beta1, at_least=0, below=1),
             beta2=number("beta2", beta2, at_least=0, below=1),
             epsilon=number("epsilon", epsilon, at_least=2**-126),  # as 0 it would make 0/0 of an idle weight
@@ -87,16 +105,12 @@ class Adam(Value):
 
     @property
     def row(self) -> str:
-        """The row of the engines' optimizer tables."""
         return "adam"
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order."""
         return (self.learning_rate, self.beta1, self.beta2, self.epsilon)
 
-
-Optimizer: TypeAlias = SGD | Adam
 
 #: Every optimizer with its default parameters, by name.
 OPTIMIZERS: dict[str, Optimizer] = {"sgd": SGD(), "adam": Adam()}

@@ -138,7 +138,7 @@ typedef struct {
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;
 
-enum { FBP_MAX_STATES = 2, FBP_MAX_HYPERPARAMETERS = 4, FBP_MAX_SCALARS = 8 };
+enum { FBP_MAX_STATES = 3, FBP_MAX_HYPERPARAMETERS = 5, FBP_MAX_SCALARS = 8 };
 
 typedef struct {
     const fbp_kernels *kernels;
