@@ -46,6 +46,8 @@ cdef extern from "fastbp.h" nogil:
         size_t rows, columns
         fbp_source_type type
         int swapped
+        const double *mean
+        const double *inverse_scale
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
 

@@ -172,6 +172,7 @@ cdef class Engine:
     cdef readonly object parameters  # (P,)
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
+    cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
     cdef readonly str isa
     cdef int number                  # NumPy's, of the type of the parameters
     cdef size_t block_rows           # of the largest row block
@@ -236,6 +237,18 @@ cdef class Engine:
         self.network.t = 0
         self.state = state
 
+    def set_scaling(self, mean, inverse_scale):
+        """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        self.mean, self.inverse_scale = mean, inverse_scale
+
+    cdef fbp_source inputs_of(self, X) except *:
+        """Describe rows of inputs, scaled as gather will have them."""
+        cdef fbp_source source = source_of(X)
+        if self.mean is not None:
+            source.mean = <const double *> data_of(self.mean)
+            source.inverse_scale = <const double *> data_of(self.inverse_scale)
+        return source
+
     cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
         cdef Plan plan = Plan()
         stored = task == FBP_STORED or task == FBP_OWN_LOSS or (task == FBP_TRAIN and rows > self.block_rows)
@@ -284,7 +297,7 @@ cdef class Engine:
 
     def predict(self, X, out):
         """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
-        cdef fbp_source x = source_of(X)
+        cdef fbp_source x = self.inputs_of(X)
         cdef Plan plan
         if x.rows:
             plan = self.borrow_plan(x.rows)
@@ -310,7 +323,7 @@ cdef class Engine:
         last = x.ndim - 1
         if last not in (0, 1) or <size_t> x.shape[last] != self.network.layers[0].n_in:
             return None
-        source = source_of(x)
+        source = self.inputs_of(x)
         if last == 0:  # one row, not one column
             source.rows, source.columns, source.column_stride = 1, source.rows, source.row_stride
         if not 0 < source.rows <= self.short_rows:
@@ -337,26 +350,26 @@ cdef class Engine:
 
     def loss(self, X, y):
         """Return the loss over all rows."""
-        cdef fbp_source x = source_of(X), t = source_of(y)
+        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
         plan = self.new_plan(FBP_EVALUATE, x.rows, y.ndim == 1)
         return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
 
     def loss_and_gradients(self, X, y):
         """Fill the gradients with those of all rows as one batch; return the loss."""
-        cdef fbp_source x = source_of(X), t = source_of(y)
+        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
         plan = self.plan_for(FBP_STORED, x.rows, y.ndim == 1)
         return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART, batch_of(&x, &t, None, None, None))
 
     def train_on_batch(self, X, y):
         """One training step on all rows as one batch; returns the loss before it."""
-        cdef fbp_source x = source_of(X), t = source_of(y)
+        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
         plan = self.plan_for(FBP_TRAIN, x.rows, y.ndim == 1)
         return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART,
                         batch_of(&x, &t, None, None, None))
 
     def forward(self, X, out):
         """out (n, n_out) = the network's output for X (n, n_in); keeps what backward() needs."""
-        cdef fbp_source x = source_of(X)
+        cdef fbp_source x = self.inputs_of(X)
         self.run(self.plan_for(FBP_OWN_LOSS, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         self.forward_rows = x.rows
 
@@ -366,6 +379,9 @@ cdef class Engine:
         x.rows = self.forward_rows
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
         self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART, batch_of(&x, NULL, None, d_output, d_input))
+        if self.inverse_scale is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
 
     def update(self):
         """One step of the optimizer along the stored gradients."""
@@ -381,8 +397,8 @@ cdef class Engine:
         """Return a Run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
         cdef size_t n = X.shape[0]
-        run.engine, run.X, run.y = self, X, y
-        run.x_source, run.y_source = source_of(X), source_of(y)
+        run.engine, run.X, run.y, run.scaling = self, X, y, (self.mean, self.inverse_scale)
+        run.x_source, run.y_source = self.inputs_of(X), source_of(y)
         run.epoch_losses = np.empty(epochs)
         run.fit.batch_size = min(batch_size, n)
         run.fit.x, run.fit.y = &run.x_source, &run.y_source
@@ -400,7 +416,7 @@ cdef class Run:
 
     cdef fbp_fit fit
     cdef fbp_source x_source, y_source
-    cdef object engine, X, y, order, epoch_losses
+    cdef object engine, X, y, scaling, order, epoch_losses
     cdef Plan plan
 
     def advance(self, size_t until_epoch, double seconds):

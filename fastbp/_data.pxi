@@ -39,6 +39,7 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     source.row_stride = array.strides[0]
     source.columns = array.shape[1] if array.ndim == 2 else 1
     source.column_stride = array.strides[1] if array.ndim == 2 else 0
+    source.mean = source.inverse_scale = NULL
     return source
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastbp import _core, fitting, initializers, losses, metrics, optimizers, validation
+from fastbp import _core, fitting, initializers, losses, metrics, optimizers, scaling, validation
 from fastbp.activations import Activation
 from fastbp.exceptions import DivergenceError, Error, ShapeError
 from fastbp.history import History
@@ -78,6 +78,7 @@ class Network:
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
         self._door = validation.Door(self._layers, self._loss, self._dtype)
+        self._scaling: scaling.Scaling | None = None
         self._start_engine(validation.count_parameters(self._layers, self._dtype))
         self.reset()
 
@@ -146,6 +147,16 @@ class Network:
         return tuple(b for _, b in split(self.parameters, self._layers))
 
     @property
+    def input_mean(self) -> Array | None:
+        """What is subtracted from each input (n_in,), float64, read-only; None but after `adapt`."""
+        return None if self._scaling is None else self._scaling.mean[:]
+
+    @property
+    def input_scale(self) -> Array | None:
+        """What each input is then divided by (n_in,), likewise."""
+        return None if self._scaling is None else self._scaling.scale[:]
+
+    @property
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
         _, has_gradients = self._guard.left or NOTHING
@@ -154,6 +165,33 @@ class Network:
         return self._engine.gradients[:]
 
     # ---- training ------------------------------------------------------------------------------------------
+
+    def adapt(self, X: ArrayLike | None) -> None:
+        """Let the network scale its inputs: from now on it works on (x - mean) / scale wherever it takes x.
+
+        mean and scale are those of each column of X, the scale its standard deviation (that of n values, not
+        n - 1), or 1 where a column is constant. All calls take raw inputs then, differences are formed in
+        float64, and `backward` returns the derivative by the raw inputs. Training leaves them alone, and so
+        does `reset`; copies and pickles keep them.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, n_in), or None
+            As for `fit`; a new call replaces what an earlier one found. None: inputs are taken as they are.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError
+            X is not as for `fit`, or so large that squares overflow. Nothing has changed.
+        BusyError
+            The network is in the middle of another call.
+        """
+        found = None if X is None else scaling.measure(self._door.inputs("X", X))
+        self._guard.writing("adapt", NOTHING, self._scale_inputs, found)
+
+    def _scale_inputs(self, found: scaling.Scaling | None) -> None:
+        self._engine.set_scaling(*((None, None) if found is None else (found.mean, 1 / found.scale)))
+        self._scaling = found
 
     def fit(
         self,
@@ -364,6 +402,7 @@ class Network:
         self._engine.parameters[:] = parameters
         self._engine.state[:] = optimizer_state
         self._engine.t = t
+        self._scale_inputs(self._scaling)
 
     def __repr__(self) -> str:
         sizes = " -> ".join([str(self._door.n_in), *(f"{n_out} {f}" for _, n_out, f in self._layers)])

@@ -139,7 +139,7 @@ class Door:
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
         """Return X (n, n_in), n >= 1, finite in dtype, and y, (n, n_out) likewise or class labels (n,)."""
-        inputs = self._inputs(X_name, X)
+        inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
     def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
@@ -148,7 +148,8 @@ class Door:
             raise ParameterError(f"validation_data is {type(validation_data)}, expected a pair (X, y)")
         return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
 
-    def _inputs(self, argument: str, X: ArrayLike) -> Array:
+    def inputs(self, argument: str, X: ArrayLike) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype."""
         if self._is_plain(X, self.n_in):
             return X
         array = as_array(argument, X)
@@ -301,8 +302,8 @@ def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expect
     return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
 
 
-def blocks(array: Array) -> Iterator[tuple[int, Array]]:
-    """Yield the array in views of some rows, each with the number of its first row."""
-    rows = max(1, BLOCK * len(array) // array.size)
+def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:
+    """Yield the array in views of rows, of so many elements, each with the number of its first row."""
+    rows = max(1, elements * len(array) // array.size)
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]

@@ -75,7 +75,20 @@ static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
 static int is_plain(const fbp_source *s, fbp_dtype dtype) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     return s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
-           s->column_stride == (ptrdiff_t)size;
+           s->column_stride == (ptrdiff_t)size && !s->mean;
+}
+
+/* A row less the mean, over the scale: in double, so that what is small beside the mean is not lost. */
+static void scale_row(const fbp_source *s, const char *p, fbp_dtype dtype, char *out) {
+    enum { PIECE = 256 };
+    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    double x[PIECE];
+    for (size_t j = 0; j < s->columns; j += PIECE) {
+        const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
+        to_real[s->type][FBP_FLOAT64](p + s->column_stride * (ptrdiff_t)j, s->column_stride, s->swapped, n, x);
+        for (size_t i = 0; i < n; i++) x[i] = (x[i] - s->mean[j + i]) * s->inverse_scale[j + i];
+        to_real[FBP_SOURCE_F64][dtype]((const char *)x, sizeof *x, 0, n, out + j * size);
+    }
 }
 
 const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t first, fbp_dtype dtype,
@@ -94,9 +107,11 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     const int plain = is_plain(s, dtype);
     convert_row *const convert = to_real[s->type][dtype];
     for (size_t i = 0; i < rows; i++) {
+        const char *from = row(s, index, first + i);
         char *to = (char *)out + i * stride * size;
-        if (plain) memcpy(to, row(s, index, first + i), row_bytes);
-        else convert(row(s, index, first + i), s->column_stride, s->swapped, s->columns, to);
+        if (plain) memcpy(to, from, row_bytes);
+        else if (s->mean) scale_row(s, from, dtype, to);
+        else convert(from, s->column_stride, s->swapped, s->columns, to);
     }
 }
 

@@ -98,7 +98,8 @@ typedef struct {
     ptrdiff_t row_stride, column_stride; /* bytes, any sign */
     size_t rows, columns;
     fbp_source_type type;
-    int swapped; /* the bytes of an element stand in the other order */
+    int swapped;                        /* the bytes of an element stand in the other order */
+    const double *mean, *inverse_scale; /* (columns,): gather takes (x - mean) inverse_scale for x; or NULL, NULL */
 } fbp_source;
 
 /* Flat index of the first element that is not finite once converted to dtype, or -1. */

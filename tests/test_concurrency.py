@@ -23,6 +23,7 @@ CHANGES = {
     "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
     "loss_and_gradients": lambda net, X, y: net.loss_and_gradients(X, y),
     "forward": lambda net, X, y: net.forward(X),
+    "adapt": lambda net, X, y: net.adapt(X),
     "reset": lambda net, X, y: net.reset(),
     "setting the optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
 }
@@ -246,6 +247,8 @@ def test_ctrl_c_raises_within_a_tenth_of_a_second(data):
 LONG_CALLS = {
     "looking for NaN": (10**9, lambda net, X: net.evaluate(X, X[:, :1])),
     "predicting": (10**7, lambda net, X: net.predict(X)),
+    "adapting": (10**9, lambda net, X: net.adapt(X)),
+    "adapting, found finite": (10**9, lambda net, X: fastbp.scaling.measure(X)),
 }
 
 

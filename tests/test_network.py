@@ -304,6 +304,7 @@ STALE = {
     "fit": lambda net, X, y: net.fit(X, y),
     "stored fit": lambda net, X, y: net.fit(X, y, batch_size=None, gradient_tol=1e-9),
     "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
+    "adapt": lambda net, X, y: net.adapt(X),
     "reset": lambda net, X, y: net.reset(),
     "optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
 }

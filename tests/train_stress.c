@@ -57,9 +57,10 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
 
     const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
     const ptrdiff_t element = (ptrdiff_t)size;
-    const fbp_source inputs = {x, (ptrdiff_t)n_in * element, element, rows, n_in, type, 0};
-    const fbp_source targets = labels ? (fbp_source){(const char *)classes, 8, 8, rows, 1, FBP_SOURCE_I64, 0}
-                                      : (fbp_source){y, (ptrdiff_t)n_out * element, element, rows, n_out, type, 0};
+    const fbp_source inputs = {x, (ptrdiff_t)n_in * element, element, rows, n_in, type, 0, NULL, NULL};
+    const fbp_source targets =
+        labels ? (fbp_source){(const char *)classes, 8, 8, rows, 1, FBP_SOURCE_I64, 0, NULL, NULL}
+               : (fbp_source){y, (ptrdiff_t)n_out * element, element, rows, n_out, type, 0, NULL, NULL};
     const fbp_batch batch = {
         .x = &inputs, .y = &targets, .rows = rows, .output = output, .d_output = y, .d_input = d_input};
     fbp_network network = {.kernels = kernels,

@@ -53,6 +53,7 @@ class Engine:
         self._weights = split(self.parameters, self.layers)
         self._d_weights = split(self.gradients, self.layers)
         self._tape: Tape = []
+        self.set_scaling(None, None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
 
@@ -62,6 +63,10 @@ class Engine:
         self._hyperparameters = optimizer.hyperparameters
         self.state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
         self.t = 0
+
+    def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
+        """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        self._mean, self._inverse_scale = mean, inverse_scale
 
     # ---- a step of training: gather, forward, loss, backward, update
 
@@ -90,7 +95,12 @@ class Engine:
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
             t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else np.asarray(y[at], dtype)
-            yield np.asarray(X[at], dtype), t
+            yield self._inputs(X[at]), t
+
+    def _inputs(self, X: Array) -> Array:
+        """Return rows (m, n_in) in the dtype of the parameters; scaled before that, in float64."""
+        scaled = X if self._mean is None else (X - self._mean) * self._inverse_scale
+        return np.asarray(scaled, self.parameters.dtype)
 
     def _forward(self, x: Array) -> Tape:
         """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: a y is the x of the next layer."""
@@ -138,7 +148,7 @@ class Engine:
     def predict(self, X: Array, out: Array) -> None:
         """Write the outputs of X (n, n_in) to out (n, n_out)."""
         for block in self._blocks(X):
-            out[block] = self._forward(np.asarray(X[block], out.dtype))[-1]
+            out[block] = self._forward(self._inputs(X[block]))[-1]
 
     def predict_plain(self, X: Any, out: Any, guard: Any) -> None:
         """Leave it to `predict`: the native engine has a short cut for few rows in plain arrays here."""
@@ -152,7 +162,7 @@ class Engine:
     @_quietly
     def forward(self, X: Array, out: Array) -> None:
         """Write the outputs of X (n, n_in) to out (n, n_out), and keep what backward needs."""
-        self._tape = self._forward(np.array(X, out.dtype))
+        self._tape = self._forward(self._inputs(X).copy())
         out[:] = self._tape[-1]
 
     @_quietly
@@ -163,6 +173,8 @@ class Engine:
         z, h = self._tape[-2:]
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
         np.matmul(delta, self._weights[0][0].T, out=d_input)
+        if self._inverse_scale is not None:
+            d_input *= self._inverse_scale
 
     def begin(self, X: Array, y: Array, **options: Any) -> Run:
         """Return a `Run` over X and y with these options, not a step done yet."""

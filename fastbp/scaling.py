@@ -1,0 +1,62 @@
+"""The mean and the scale of inputs, which a network keeps so that it takes them raw."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.exceptions import DataError
+from fastbp.validation import blocks
+
+Array: TypeAlias = NDArray[Any]
+
+BLOCK = 1 << 16  # elements converted to float64 at once
+LEAST_SCALE = sqrt(np.finfo(np.float64).tiny)  # squares of smaller numbers are no longer normal
+
+
+class Scaling(NamedTuple):
+    """What is subtracted from each input, and what it is then divided by: (n_in,) float64, read-only."""
+
+    mean: Array
+    scale: Array
+
+    def __reduce__(self) -> Any:
+        return fixed, (self.mean, self.scale)
+
+
+def fixed(mean: Array, scale: Array) -> Scaling:
+    """Return the pair, from now on read-only."""
+    mean.flags.writeable = scale.flags.writeable = False
+    return Scaling(mean, scale)
+
+
+def measure(X: Array) -> Scaling:
+    """Return the mean and the standard deviation of each column of X (n, n_in), finite; n >= 1.
+
+    The sums are those of the differences from the first row, in float64, so that no offset costs digits, and
+    they are combined block by block (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A
+    column that is constant has the scale 1, and its mean is exactly its value.
+
+    Raises
+    ------
+    DataError
+        The squares overflow.
+    """
+    origin = X[0].astype(np.float64)  # (n_in,)
+    mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
+    with np.errstate(over="ignore", invalid="ignore"):
+        for n, block in blocks(X, BLOCK):  # n rows came before it
+            x = block - origin  # (rows, n_in)
+            m, share = x.mean(axis=0), len(x) / (n + len(x))
+            x -= m
+            shift = m - mean
+            squares += np.square(x, out=x).sum(axis=0) + np.square(shift) * (n * share)
+            mean += shift * share
+        scale = np.sqrt(squares / len(X))
+    wrong = ~np.isfinite(scale)
+    if wrong.any():
+        raise DataError(f"X[:, {wrong.argmax()}] spreads too far, expected squares that fit in float64")
+    return fixed(origin + mean, np.where(scale < LEAST_SCALE, 1.0, scale))
