@@ -24,7 +24,18 @@ from fastbp.exceptions import (
 )
 from fastbp.history import History
 from fastbp.layers import Dense
-from fastbp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, HalfSSE, Huber
+from fastbp.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSSE,
+    Hinge,
+    Huber,
+    LogCosh,
+    Poisson,
+    Quantile,
+)
 from fastbp.network import Network
 from fastbp.optimizers import SGD, Adam
 from fastbp.parallel import get_num_threads, set_num_threads, threads
@@ -45,11 +56,15 @@ __all__ = [
     "DivergenceError",
     "Error",
     "HalfSSE",
+    "Hinge",
     "History",
     "Huber",
     "LeakyReLU",
+    "LogCosh",
     "Network",
     "ParameterError",
+    "Poisson",
+    "Quantile",
     "ShapeError",
     "__version__",
     "activations",

@@ -1,11 +1,12 @@
 """Losses: frozen values, callable on (output, target), with their gradient.
 
 The output is what the network puts out, so the cross entropies take probabilities here. During training the
-engines compute the pairs of `JOINT` from the logits instead, and take no logarithm of a rounded probability.
+engines compute the pairs of `JOINT` from the logits instead, and take no logarithm of a rounded output.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -51,6 +52,10 @@ class Loss(Value, ABC):
     def slopes(self, h: Array, t: Array) -> Array:
         """Return the derivative of the sum by each output, before the division, as a new array like h."""
 
+    def expected(self, t: Array) -> Array:
+        """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
+        return t
+
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
         """Return J(output, target).
@@ -61,6 +66,8 @@ class Loss(Value, ABC):
             float32 is computed in float32, everything else in float64; the sum is float64.
         target : array_like of the same shape
             Or (m,) for one output. `cross_entropy`: integer labels (m,) or probabilities (m, n_out).
+            Values are taken as they are: that probabilities are some, that a count is not negative, is for
+            `fit` and `evaluate` to check.
 
         Raises
         ------
@@ -68,14 +75,14 @@ class Loss(Value, ABC):
             The shapes do not fit, an array is not numeric, a label is out of range.
         """
         h, t = self._operands(np.asarray(output), np.asarray(target))
-        return float(self.terms(h, t).sum(dtype=np.float64)) / self.divide_by(*h.shape)
+        return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
     def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
         """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
         output = np.asarray(output)
         h, t = self._operands(output, np.asarray(target))
-        gradient = self.slopes(h, t)
+        gradient = self.slopes(h, self.expected(t))
         gradient /= self.divide_by(*h.shape)
         return gradient.reshape(output.shape)
 
@@ -175,8 +182,99 @@ class Huber(Loss):
         return np.clip(r, -self.delta, self.delta, out=r)
 
 
+class LogCosh(Loss):
+    """The mean of log(cosh(h - y)) over samples and outputs: r^2 / 2 near 0, |r| - log(2) far from it."""
+
+    name: ClassVar[str] = "log_cosh"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = abs(h - t)
+        near = -0.5 * np.log1p(-np.square(np.tanh(r)))  # beside |r|, r^2 would be lost
+        return np.where(r < 1, near, r + np.log1p(np.exp(-2 * r)) - math.log(2))
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.tanh(r, out=r)
+
+
+class Quantile(Loss):
+    """The pinball loss: the mean of q (y - h) where h <= y, else (1 - q) (h - y), over samples and outputs.
+
+    The best constant is the q-quantile of y: q = 0.9 learns what 90 % of the targets lie below. The slope at
+    h = y counts as 0.
+
+    Parameters
+    ----------
+    q : float, > 0 and < 1
+
+    References
+    ----------
+    R. Koenker and G. Bassett, Regression quantiles, 1978.
+    """
+
+    name: ClassVar[str] = "quantile"
+    q: float
+
+    def __init__(self, q: float = 0.5) -> None:
+        self._set(q=number("q", q, above=0, below=1))
+
+    @property
+    def parameter(self) -> float:
+        return self.q
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.maximum(-self.q * r, (1 - self.q) * r)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.where(r > 0, 1 - self.q, np.where(r < 0, -self.q, r))
+
+
+class Hinge(Loss):
+    """The margin loss of classes y = -1 and 1: the mean of max(0, 1 - y h) over samples and outputs.
+
+    The sign of h tells the class. The slope at y h = 1 counts as 0.
+
+    References
+    ----------
+    C. Cortes and V. Vapnik, Support-vector networks, 1995.
+    """
+
+    name: ClassVar[str] = "hinge"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        return np.maximum(1 - t * h, 0)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        margin = t * h
+        return np.where(margin < 1, -t, np.where(margin >= 1, 0, h))
+
+
+class Poisson(Loss):
+    """Counts y >= 0 whose expected numbers are h: the mean of h - y log h over samples and outputs.
+
+    It is minus the logarithm of their probability, without what h cannot change. The output activation is
+    exponential, h = exp(z), and the loss is computed as exp(z) - y z.
+    """
+
+    name: ClassVar[str] = "poisson"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)
+        return h - t * logarithms
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
+        return 1 - t / denominators
+
+
 class BinaryCrossEntropy(Loss):
-    """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h))."""
+    """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h)).
+
+    One output tells two classes apart. Several are questions of their own, so that a row may have any number
+    of labels: one column a label.
+    """
 
     name: ClassVar[str] = "binary_cross_entropy"
 
@@ -191,12 +289,33 @@ class BinaryCrossEntropy(Loss):
 
 
 class CrossEntropy(Loss):
-    """Cross entropy of one class out of n_out: the mean of -sum_j y_j log h_j over the samples.
+    """Cross entropy of one class out of n_out: the mean of -sum_j s_j log h_j over the samples.
 
-    The target is an integer label a row, or a row of probabilities.
+    The target is an integer label a row, or a row of probabilities y; s = (1 - label_smoothing) y +
+    label_smoothing / n_out.
+
+    Parameters
+    ----------
+    label_smoothing : float, >= 0 and < 1
+        The share of every target that is spread over all classes, so that no logit is driven to infinity.
+
+    References
+    ----------
+    C. Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
     """
 
     name: ClassVar[str] = "cross_entropy"
+    label_smoothing: float
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self._set(label_smoothing=number("label_smoothing", label_smoothing, at_least=0, below=1))
+
+    @property
+    def parameter(self) -> float:
+        return self.label_smoothing
+
+    def expected(self, t: Array) -> Array:
+        return t if self.label_smoothing == 0 else t + self.label_smoothing * (1 / t.shape[1] - t)
 
     @property
     def divisor(self) -> Divisor:
@@ -250,17 +369,37 @@ half_sse = HalfSSE()
 mse = MSE()
 mae = MAE()
 huber = Huber()
+log_cosh = LogCosh()
+quantile = Quantile()
+hinge = Hinge()
+poisson = Poisson()
 binary_cross_entropy = BinaryCrossEntropy()
 cross_entropy = CrossEntropy()
 
 #: Every loss with its default parameter, by name.
 LOSSES: dict[str, Loss] = {
-    loss.name: loss for loss in (half_sse, mse, mae, huber, binary_cross_entropy, cross_entropy)
+    loss.name: loss
+    for loss in (
+        half_sse,
+        mse,
+        mae,
+        huber,
+        log_cosh,
+        quantile,
+        hinge,
+        poisson,
+        binary_cross_entropy,
+        cross_entropy,
+    )
 }
 
-#: The losses that take the logarithm of a probability, each with the one output activation that makes it: the
+#: The losses that take the logarithm of the output, each with the one output activation that makes it: the
 #: joint delta is (h - y) / divisor, and the loss comes from the logits. Other losses go with any activation.
-JOINT: dict[str, str] = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+JOINT: dict[str, str] = {
+    "poisson": "exponential",
+    "binary_cross_entropy": "sigmoid",
+    "cross_entropy": "softmax",
+}
 
 
 def get(loss: str | Loss) -> Loss:
@@ -283,5 +422,5 @@ def check_pair(loss: Loss, activation: Activation) -> None:
     if not allowed(loss, activation):
         raise ParameterError(
             f"output_activation is {activation.name!r} with the loss {loss.name!r}, "
-            f"expected {JOINT[loss.name]!r} (the loss takes the logarithm of a probability)"
+            f"expected {JOINT[loss.name]!r} (the loss takes the logarithm of the output)"
         )

@@ -37,7 +37,8 @@ class Network:
     activation : str or Activation
         Of the hidden layers that name none themselves.
     output_activation : str or Activation, optional
-        By default softmax for the loss cross_entropy, sigmoid for binary_cross_entropy, else identity.
+        By default softmax for the loss cross_entropy, sigmoid for binary_cross_entropy, exponential for
+        poisson, else identity.
     loss : str or Loss
         What training minimises; `net.loss` is this value, callable on (output, target).
     optimizer : str or Optimizer
@@ -215,7 +216,8 @@ class Network:
             Finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
         y : array_like, shape (n, n_out)
             Likewise; (n,) for one output. For cross_entropy integer labels (n,), 0 to n_out - 1, or rows of
-            probabilities; for binary_cross_entropy probabilities.
+            probabilities; for binary_cross_entropy probabilities, one column a label; for poisson numbers
+            >= 0; for hinge -1 and 1.
         epochs : int, >= 1
             How often to go through all rows.
         batch_size : int, >= 1, or None

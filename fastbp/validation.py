@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -19,7 +19,7 @@ from fastbp import _core, activations, initializers, losses
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
-from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from fastbp.losses import CrossEntropy, Loss
 
 Array: TypeAlias = NDArray[Any]
 
@@ -123,7 +123,7 @@ class Door:
     def __init__(self, layers: tuple[Layer, ...], loss: Loss, dtype: np.dtype[Any]) -> None:
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.loss, self.dtype = loss, dtype
-        self._any_target = loss.name not in losses.JOINT  # which make sense of probabilities only
+        self._any_target = loss.name not in TARGETS
         self._obstacle = obstacle(layers)
 
     def check_trainable(self) -> None:
@@ -183,8 +183,8 @@ class Door:
             check_labels(argument, array, self.n_out)
             return array
         check_finite(argument, array, self.dtype)
-        if isinstance(self.loss, BinaryCrossEntropy):
-            check_range(argument, array, 0, 1, "a probability, 0 to 1")
+        if not self._any_target:
+            check_values(argument, array, *TARGETS[self.loss.name])
         if isinstance(self.loss, CrossEntropy):
             check_distributions(argument, array)
         return array.reshape(n, self.n_out)
@@ -265,12 +265,21 @@ def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
             raise refuse(argument, block, first, index, expected)
 
 
-def check_range(argument: str, array: Array, low: float, high: float, expected: str) -> None:
-    """Refuse values below low or above high."""
+def check_values(argument: str, array: Array, fits: Callable[[Array], Array], expected: str) -> None:
+    """Refuse values that do not fit."""
     for first, block in blocks(array):
-        outside = (block < low) | (block > high)
-        if outside.any():
-            raise refuse(argument, block, first, np.unravel_index(outside.argmax(), block.shape), expected)
+        right = fits(block)
+        if not right.all():
+            raise refuse(argument, block, first, np.unravel_index(right.argmin(), block.shape), expected)
+
+
+#: Losses that make sense of some targets only: which, and in words.
+TARGETS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "hinge": (lambda t: abs(t) == 1, "-1 or 1, as the loss hinge has its classes"),
+    "poisson": (lambda t: t >= 0, "a count, >= 0"),
+    "binary_cross_entropy": (lambda t: (t >= 0) & (t <= 1), "a probability, 0 to 1"),
+    "cross_entropy": (lambda t: (t >= 0) & (t <= 1 + PROBABILITY_TOLERANCE), "a probability, 0 to 1"),
+}
 
 
 def check_labels(argument: str, labels: Array, n_out: int) -> None:
@@ -285,8 +294,7 @@ def check_labels(argument: str, labels: Array, n_out: int) -> None:
 
 
 def check_distributions(argument: str, array: Array) -> None:
-    """Refuse rows that are no probabilities of classes."""
-    check_range(argument, array, 0, 1 + PROBABILITY_TOLERANCE, "a probability, 0 to 1")
+    """Refuse rows of probabilities that do not add up to 1."""
     for first, block in blocks(array):
         sums = block.sum(axis=1, dtype=np.float64)  # (rows,)
         wrong = np.abs(sums - 1) > PROBABILITY_TOLERANCE

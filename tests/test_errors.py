@@ -187,6 +187,9 @@ TARGETS = [
     ("cross_entropy", with_value(NAN, (3, 0), (4, 2)), DataError, ["y[3, 0] is nan"]),
     ("binary_cross_entropy", 2 * Y, DataError, ["y[2, 1] is 1.25", "0 to 1"]),
     ("binary_cross_entropy", Y - 0.5, DataError, ["y[0, 0] is -0.5"]),
+    ("poisson", Y - 0.5, DataError, ["y[0, 0] is -0.5", "a count, >= 0"]),
+    ("hinge", Y, DataError, ["y[0, 0] is 0", "-1 or 1"]),
+    ("hinge", np.eye(4, 2, dtype=bool), DataError, ["y[0, 1] is False", "-1 or 1"]),
     ("binary_cross_entropy", LABELS, ShapeError, ["y has shape (4,)", "(4, 2)"]),
 ]
 OPTIONS = [
@@ -211,7 +214,7 @@ OPTIONS = [
 
 
 def good_target(loss):
-    return LABELS if loss == "cross_entropy" else Y
+    return LABELS if loss == "cross_entropy" else np.ones_like(Y) if loss == "hinge" else Y
 
 
 @pytest.fixture

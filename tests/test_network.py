@@ -27,7 +27,13 @@ def test_layers_of_units_and_dense(network_class):
 
 @pytest.mark.parametrize(
     ("loss", "activation"),
-    [("mse", "identity"), ("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")],
+    [
+        ("mse", "identity"),
+        ("hinge", "identity"),
+        ("poisson", "exponential"),
+        ("cross_entropy", "softmax"),
+        ("binary_cross_entropy", "sigmoid"),
+    ],
 )
 def test_output_activation_follows_from_the_loss(network_class, loss, activation):
     assert network_class([2, 3, 3], loss=loss).layers[-1].activation.name == activation

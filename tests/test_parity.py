@@ -28,7 +28,7 @@ OPTIMIZERS = {
 
 HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
 CASES = [(activation, loss) for activation in HIDDEN for loss in losses.LOSSES] + [
-    ("softmax", loss) for loss in losses.LOSSES if loss != "binary_cross_entropy"
+    ("softmax", loss) for loss in losses.LOSSES if losses.JOINT.get(loss, "softmax") == "softmax"
 ]
 
 
@@ -43,7 +43,7 @@ def test_both_engines_have_the_same_rows():
 def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
     """A network with the activation in its hidden layers, and at the output where the loss allows it."""
     output = activation if losses.allowed(losses.get(loss), activations.get(activation)) else None
-    hidden = "tanh" if activation == "softmax" else activation
+    hidden = "tanh" if activation in ("softmax", "exponential") else activation  # which are for outputs
     return network_class(
         list(sizes),
         activation=hidden,
@@ -61,6 +61,8 @@ def data_for(sizes, loss, rows=STEPS // EPOCHS * BATCH, seed=0):
     X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
     if loss == "cross_entropy":
         return X, rng.integers(0, sizes[-1], rows)
+    if loss == "hinge":
+        return X, rng.choice([-1, 1], (rows, sizes[-1]))
     return X, rng.random((rows, sizes[-1])).astype(np.float32)
 
 
@@ -99,6 +101,37 @@ def assert_parity(sizes, activation, loss, optimizer, dtype):
 def test_every_activation_and_loss(activation, loss, dtype, isa):
     for sizes in NETS:
         assert_parity(sizes, activation, loss, OPTIMIZERS["sgd"], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", NETS)
+def test_exponential_in_hidden_layers(sizes, dtype, isa):
+    """One step of it: most others would be the last."""
+    nets = [each(list(sizes), activation="exponential", dtype=dtype, seed=3) for each in ENGINES]
+    results = [net.loss_and_gradients(*data_for(sizes, "mse")) for net in nets]
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputs", [1, 3, 33])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_label_smoothing(kind, outputs, dtype, isa, rng):
+    """Loss, gradients and evaluation, which the loss by itself agrees with."""
+    X, y = rng.standard_normal((19, 3)), rng.integers(0, outputs, 19)
+    if kind == "probabilities":
+        y = rng.dirichlet(np.ones(outputs), 19)
+    loss = fastbp.CrossEntropy(label_smoothing=0.1)
+    results = []
+    for network_class in ENGINES:
+        net = network_class([3, 5, outputs], loss=loss, dtype=dtype, seed=2)
+        value, gradients = net.loss_and_gradients(X, y)
+        results.append((value, gradients, net.evaluate(X, y)["loss"]))
+        assert net.loss(net.predict(X), y) == pytest.approx(value, rel=1e-6, abs=1e-6)
+    tolerance = 1e-12 if dtype == "float64" else 2e-6
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -214,7 +247,7 @@ def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("joined", sorted(losses.JOINT))
+@pytest.mark.parametrize("joined", sorted(losses.JOINT.keys() - {"poisson"}))  # exp(1e4) is no finite loss
 def test_extreme_logits(joined, dtype, isa):
     """With logits of +-1e4 the loss is exact and the gradient finite: no logarithm of a rounded 0."""
     targets = {"cross_entropy": np.array([0, 1]), "binary_cross_entropy": np.array([[1.0, 0.0], [0.0, 0.0]])}
@@ -224,6 +257,38 @@ def test_extreme_logits(joined, dtype, isa):
     loss, gradients = net.loss_and_gradients([[1.0], [1.0]], targets[joined])
     assert loss == exact[joined]
     assert np.isfinite(gradients).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("network_class", ENGINES)
+def test_poisson_that_overflows(network_class, dtype, isa):
+    """exp(-1e4) is 0 and the loss exact; exp(1e4) is infinite, which training tells and undoes."""
+    net = network_class([1, 2], loss="poisson", dtype=dtype, seed=0)
+    net.parameters[:] = [-1e4, -1e4, 0, 0]
+    loss, gradients = net.loss_and_gradients([[1.0]], [[3.0, 0.0]])
+    assert loss == 3e4 / 2
+    np.testing.assert_array_equal(gradients, [-1.5, 0, -1.5, 0])
+    net.parameters[0] = 1e4
+    before = net.parameters.copy()
+    assert net.evaluate([[1.0]], [[3.0, 0.0]])["loss"] == np.inf
+    with pytest.raises(fastbp.DivergenceError, match="loss became NaN or infinite in epoch 1"):
+        net.fit([[1.0]], [[3.0, 0.0]])
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("network_class", ENGINES)
+@pytest.mark.parametrize("error", [0.0, 1e-6, 1e-3, 0.999, 1.001, 1e4, -1e4])
+def test_log_cosh_near_and_far(error, network_class, dtype, isa):
+    """Its value keeps its digits where it is far smaller than the error, and where cosh overflows."""
+    net = network_class([1, 1], loss="log_cosh", dtype=dtype, seed=0)
+    net.parameters[:] = [error, 0]
+    loss, gradients = net.loss_and_gradients([[1.0]], [[0.0]])
+    error = float(net.parameters[0])  # in dtype
+    far, tolerance = abs(error) > 20, 8 * float(np.finfo(dtype).eps)
+    exact = abs(error) - np.log(2) if far else np.log1p(2 * np.sinh(error / 2) ** 2)
+    assert loss == pytest.approx(exact, rel=tolerance, abs=0)
+    assert gradients[0] == pytest.approx(np.tanh(error), rel=tolerance, abs=0)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,19 @@ from fastbp import activations, losses
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer
-from fastbp.losses import HalfSSE, Huber
+from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
 from fastbp.random import permutation
 from fastbp.reference import ACTIVATIONS, OPTIMIZERS, Engine, chain
 
 ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]
-ALL_LOSSES = [*losses.LOSSES.values(), HalfSSE(reduction="mean"), Huber(delta=0.3)]
+ALL_LOSSES = [
+    *losses.LOSSES.values(),
+    HalfSSE(reduction="mean"),
+    Huber(delta=0.3),
+    Quantile(q=0.9),
+    CrossEntropy(label_smoothing=0.1),
+]
 ALL_OPTIMIZERS = [
     SGD(0.05),
     SGD(0.05, momentum=0.8),
@@ -29,7 +35,7 @@ ALL_OPTIMIZERS = [
 KINKS = {
     "relu": (0,), "relu6": (0, 6), "leaky_relu": (0,), "elu": (0,), "selu": (0,), "celu": (0,), "step": (0,),
     "softsign": (0,), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3), "hard_tanh": (-1, 1),
-    "mae": (0,), "huber": (-1, -0.3, 0.3, 1),
+    "mae": (0,), "huber": (-1, -0.3, 0.3, 1), "quantile": (0,), "hinge": (0,),
 }  # fmt: skip
 H = 1e-5  # half the step of a difference
 MARGIN = 1e-3  # between every kink and every argument, far more than H moves anything
@@ -66,9 +72,10 @@ def make_data(loss, rows, n_in, n_out, rng):
     X = rng.normal(size=(rows, n_in))
     if loss.name == "cross_entropy":
         return X, rng.dirichlet(np.ones(n_out), rows)
-    return X, rng.uniform(size=(rows, n_out)) if loss.name == "binary_cross_entropy" else rng.normal(
-        size=(rows, n_out)
-    )
+    if loss.name == "hinge":
+        return X, rng.choice([-1.0, 1.0], (rows, n_out))
+    draw = rng.uniform if loss.name in losses.JOINT else rng.normal  # probabilities; counts need not be whole
+    return X, draw(size=(rows, n_out))
 
 
 def smooth_problem(hidden, output, loss):
@@ -91,7 +98,8 @@ def smooth_problem(hidden, output, loss):
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=repr)
 @pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
 def test_gradient_is_the_numerical_one(activation, loss):
-    hidden = activations.get("tanh") if activation.name == "softmax" else activation
+    for_outputs = activation.name in ("softmax", "exponential")  # an exponential of one is too steep for H
+    hidden = activations.get("tanh") if for_outputs else activation
     output = activation
     if not losses.allowed(loss, activation):
         output = activations.get(losses.output_activation(loss))
@@ -430,14 +438,43 @@ def test_loss_is_pytorchs(loss, theirs, torch):
     np.testing.assert_allclose(loss.gradient(h, t), their_h.grad.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("label_smoothing", [0, 0.1])
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
-def test_cross_entropy_is_pytorchs(kind, torch):
+def test_cross_entropy_is_pytorchs(kind, label_smoothing, torch):
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 5, (20, 4))
     y = rng.integers(0, 4, 20) if kind == "labels" else rng.dirichlet(np.ones(4), 20)
-    theirs = torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(y))
+    theirs = torch.nn.functional.cross_entropy(
+        torch.tensor(logits), torch.tensor(y), label_smoothing=label_smoothing
+    )
     h = ACTIVATIONS["softmax"].function(logits, 0.0)
-    assert losses.cross_entropy(h, y) == pytest.approx(theirs.item(), rel=1e-12)
+    assert CrossEntropy(label_smoothing)(h, y) == pytest.approx(theirs.item(), rel=1e-12)
+
+
+TORCH_ON_LOGITS = {
+    "poisson": ("poisson_nll_loss", {"log_input": True, "full": False}),
+    "binary_cross_entropy": ("binary_cross_entropy_with_logits", {}),
+    "cross_entropy": ("cross_entropy", {}),
+    "smoothed": ("cross_entropy", {"label_smoothing": 0.1}),
+}
+
+
+@pytest.mark.parametrize("name", TORCH_ON_LOGITS)
+def test_joined_loss_is_pytorchs(name, torch):
+    """As training computes it, and its gradient."""
+    rng = np.random.default_rng(0)
+    loss = CrossEntropy(0.1) if name == "smoothed" else losses.get(name)
+    output = activations.get(losses.output_activation(loss))
+    engine = make_engine((3, 4), None, output, loss, rng)
+    X, y = make_data(loss, 20, 3, 4, rng)
+    W, b = (torch.tensor(array, requires_grad=True) for array in engine._weights[0])
+    function, keywords = TORCH_ON_LOGITS[name]
+    theirs = getattr(torch.nn.functional, function)(torch.tensor(X) @ W + b, torch.tensor(y), **keywords)
+    theirs.backward()
+    assert engine.loss_and_gradients(X, y) == pytest.approx(theirs.item(), rel=1e-12)
+    d_W, d_b = engine._d_weights[0]
+    np.testing.assert_allclose(d_W, W.grad.numpy(), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(d_b, b.grad.numpy(), rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("optimizer", ALL_OPTIMIZERS, ids=repr)

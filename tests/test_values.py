@@ -12,7 +12,18 @@ from fastbp import _core, activations, losses, optimizers, reference
 from fastbp.activations import CELU, ELU, Activation, LeakyReLU
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.layers import Dense
-from fastbp.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, HalfSSE, Huber
+from fastbp.losses import (
+    MAE,
+    MSE,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    HalfSSE,
+    Hinge,
+    Huber,
+    LogCosh,
+    Poisson,
+    Quantile,
+)
 from fastbp.optimizers import SGD, Adam
 
 nan, inf = math.nan, math.inf
@@ -26,8 +37,12 @@ VALUES = {
     "MSE()": MSE,
     "MAE()": MAE,
     "Huber(delta=2.0)": lambda: Huber(delta=2),
+    "LogCosh()": LogCosh,
+    "Quantile(q=0.9)": lambda: Quantile(q=0.9),
+    "Hinge()": Hinge,
+    "Poisson()": Poisson,
     "BinaryCrossEntropy()": BinaryCrossEntropy,
-    "CrossEntropy()": CrossEntropy,
+    "CrossEntropy(label_smoothing=0.1)": lambda: CrossEntropy(label_smoothing=0.1),
     "SGD(learning_rate=0.1, momentum=0.9, nesterov=True)": lambda: SGD(0.1, 0.9, nesterov=True),
     "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)": Adam,
     "Dense(units=3, activation=relu, initializer='he_uniform')": lambda: Dense(np.int64(3), "relu", "he"),
@@ -56,6 +71,8 @@ NUMBERS = [
     (ELU, "alpha", [0, -1.0, nan, inf], "> 0"),
     (CELU, "alpha", [0, -1.0, nan, inf], "> 0"),
     (Huber, "delta", [0, -1.0, nan, inf], "> 0"),
+    (Quantile, "q", [0, 1, -0.1, nan, inf], "> 0 and < 1"),
+    (CrossEntropy, "label_smoothing", [-0.1, 1, nan, inf], ">= 0 and < 1"),
     (SGD, "learning_rate", [0, -0.1, nan, inf], "> 0"),
     (SGD, "momentum", [-0.1, 1.0, nan], ">= 0 and < 1"),
     (Adam, "learning_rate", [0, -0.1, nan, inf], "> 0"),
@@ -247,11 +264,35 @@ def test_losses_by_hand():
     assert losses.mse(H, T) == pytest.approx(np.sum(r**2) / 6, rel=1e-15)
     assert losses.mae(H, T) == pytest.approx(np.sum(abs(r)) / 6, rel=1e-15)
     assert Huber(delta=0.4)([[0, 0.3, -2]], [[0, 0, 0]]) == pytest.approx((0.045 + 0.4 * 1.8) / 3, rel=1e-15)
+    assert losses.log_cosh([[0, 0.5, -800]], [[0, 0, 0]]) == pytest.approx(
+        (math.log(math.cosh(0.5)) + 800 - math.log(2)) / 3, rel=1e-15
+    )
+    assert Quantile(0.9)([[1, 2, 5]], [[3, 2, 1]]) == pytest.approx((0.9 * 2 + 0.1 * 4) / 3, rel=1e-15)
+    assert losses.hinge([[0.5, -2, 3]], [[1, 1, -1]]) == pytest.approx((0.5 + 3 + 4) / 3, rel=1e-15)
+    assert losses.poisson([[2, 0.5]], [[3, 0]]) == pytest.approx((2 - 3 * math.log(2) + 0.5) / 2, rel=1e-15)
+    assert CrossEntropy(0.3)(H[:1], [1]) == pytest.approx(
+        -(0.1 * math.log(0.2) + 0.8 * math.log(0.5) + 0.1 * math.log(0.3)), rel=1e-15
+    )
     assert losses.binary_cross_entropy([0.25], [0.5]) == pytest.approx(-math.log(0.25 * 0.75) / 2, rel=1e-15)
     assert losses.cross_entropy(H, [1, 0]) == pytest.approx(-math.log(0.5 * 0.6) / 2, rel=1e-15)
 
 
-@pytest.mark.parametrize("loss", [*losses.LOSSES.values(), HalfSSE(reduction="mean"), Huber(0.4)], ids=repr)
+def test_slopes_at_kinks():
+    """As documented: 0 for all three."""
+    for loss, h, t in (
+        (losses.mae, 2.0, 2.0),
+        (Quantile(0.9), 2.0, 2.0),
+        (losses.hinge, 1.0, 1.0),
+        (losses.hinge, -1.0, -1.0),
+    ):
+        assert loss.gradient([h], [t]) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [*losses.LOSSES.values(), HalfSSE(reduction="mean"), Huber(0.4), Quantile(0.9), CrossEntropy(0.1)],
+    ids=repr,
+)
 def test_loss_gradient_is_the_numerical_one(loss):
     numerical = np.empty_like(H)
     for i in np.ndindex(H.shape):
@@ -281,6 +322,14 @@ def test_loss_passes_nan_on(loss):
     assert math.isnan(loss(h, T))
     assert math.isnan(loss.gradient(h, T)[1, 0])
     assert math.isnan(loss(H, np.full_like(T, nan)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_poisson_stays_finite_at_0(dtype):
+    zero = np.zeros((1, 1), dtype)
+    assert losses.poisson(zero, zero) == 0
+    assert losses.poisson(zero, zero + 2) == 200
+    assert np.isfinite(losses.poisson.gradient(zero, zero + 2)).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

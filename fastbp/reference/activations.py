@@ -89,6 +89,7 @@ ACTIVATIONS: dict[str, Row] = {
     "silu":         Row(lambda z, a: z * _sigmoid(z),
                         lambda z, y, a: _sigmoid(z) + y * _sigmoid(-z)),
     "mish":         Row(lambda z, a: z * np.tanh(_softplus(z)),   lambda z, y, a: _mish_slope(z)),
+    "exponential":  Row(lambda z, a: np.exp(z),                   lambda z, y, a: y),
     "softplus":     Row(lambda z, a: _softplus(z),                lambda z, y, a: -np.expm1(-y)),
     "softsign":     Row(lambda z, a: z / (1 + np.abs(z)),         lambda z, y, a: np.square(1 - np.abs(y))),
     "hard_sigmoid": Row(lambda z, a: np.clip(z / 6 + 0.5, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6),

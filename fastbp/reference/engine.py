@@ -114,6 +114,7 @@ class Engine:
     def _loss(self, tape: Tape, t: Array, divisor: int) -> tuple[float, Array]:
         """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz."""
         z, h = tape[-2:]
+        t = self.loss_function.expected(t)
         if self.loss_function.name in JOINT:
             terms, delta = JOINT[self.loss_function.name](z, t), h - t
         else:

@@ -20,6 +20,7 @@ def _cross_entropy(z: Array, t: Array) -> Array:
 
 
 JOINT: dict[str, Callable[[Array, Array], Array]] = {
+    "poisson": lambda z, t: np.exp(z) - t * z,
     "binary_cross_entropy": lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
     "cross_entropy": _cross_entropy,
 }
