@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp.layers import Layer
-from fastbp.losses import Loss
+from fastbp.losses import SumLoss
 from fastbp.optimizers import Optimizer
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Engine:
     state: NDArray[Any]  # (states, P)
     isa: str
     t: int
-    def __init__(self, layers: Sequence[Layer], loss: Loss, parameters: NDArray[Any]) -> None: ...
+    def __init__(self, layers: Sequence[Layer], loss: SumLoss, parameters: NDArray[Any]) -> None: ...
     def set_optimizer(self, optimizer: Optimizer) -> None: ...
     def set_scaling(
         self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError,
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[np.floating[Any]]
+OwnFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
 Divisor: TypeAlias = Literal["one", "rows", "elements"]
 
 # As in PyTorch's BCELoss: logarithms are at least -100, denominators at least 1e-12; all stays finite.
@@ -26,9 +28,26 @@ LOWEST_DENOMINATOR = 1e-12
 
 
 class Loss(Value, ABC):
-    """One observed error J: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
+    """One observed error J, a function of output and target."""
 
     name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def divisor(self) -> Divisor:
+        """What J is a sum over: "one", or a mean over: "rows" or "elements"."""
+
+    @abstractmethod
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target)."""
+
+    @abstractmethod
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`."""
+
+
+class SumLoss(Loss):
+    """What the engines know: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
 
     @property
     def parameter(self) -> float:
@@ -96,7 +115,7 @@ class Loss(Value, ABC):
         return h, target.reshape(h.shape).astype(h.dtype, copy=False)
 
 
-class HalfSSE(Loss):
+class HalfSSE(SumLoss):
     """Half the sum of squared errors, 1/2 sum (h - y)^2 over samples and outputs.
 
     Parameters
@@ -124,7 +143,7 @@ class HalfSSE(Loss):
         return h - t
 
 
-class MSE(Loss):
+class MSE(SumLoss):
     """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
 
     name: ClassVar[str] = "mse"
@@ -137,7 +156,7 @@ class MSE(Loss):
         return 2 * (h - t)
 
 
-class MAE(Loss):
+class MAE(SumLoss):
     """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
 
     name: ClassVar[str] = "mae"
@@ -150,7 +169,7 @@ class MAE(Loss):
         return np.sign(r, out=r)
 
 
-class Huber(Loss):
+class Huber(SumLoss):
     """Huber's loss of r = h - y: the mean of r^2 / 2 where |r| <= delta, else of delta (|r| - delta / 2).
 
     Parameters
@@ -182,7 +201,7 @@ class Huber(Loss):
         return np.clip(r, -self.delta, self.delta, out=r)
 
 
-class LogCosh(Loss):
+class LogCosh(SumLoss):
     """The mean of log(cosh(h - y)) over samples and outputs: r^2 / 2 near 0, |r| - log(2) far from it."""
 
     name: ClassVar[str] = "log_cosh"
@@ -197,7 +216,7 @@ class LogCosh(Loss):
         return np.tanh(r, out=r)
 
 
-class Quantile(Loss):
+class Quantile(SumLoss):
     """The pinball loss: the mean of q (y - h) where h <= y, else (1 - q) (h - y), over samples and outputs.
 
     The best constant is the q-quantile of y: q = 0.9 learns what 90 % of the targets lie below. The slope at
@@ -231,7 +250,7 @@ class Quantile(Loss):
         return np.where(r > 0, 1 - self.q, np.where(r < 0, -self.q, r))
 
 
-class Hinge(Loss):
+class Hinge(SumLoss):
     """The margin loss of classes y = -1 and 1: the mean of max(0, 1 - y h) over samples and outputs.
 
     The sign of h tells the class. The slope at y h = 1 counts as 0.
@@ -251,7 +270,7 @@ class Hinge(Loss):
         return np.where(margin < 1, -t, np.where(margin >= 1, 0, h))
 
 
-class Poisson(Loss):
+class Poisson(SumLoss):
     """Counts y >= 0 whose expected numbers are h: the mean of h - y log h over samples and outputs.
 
     It is minus the logarithm of their probability, without what h cannot change. The output activation is
@@ -269,7 +288,7 @@ class Poisson(Loss):
         return 1 - t / denominators
 
 
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(SumLoss):
     """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h)).
 
     One output tells two classes apart. Several are questions of their own, so that a row may have any number
@@ -288,7 +307,7 @@ class BinaryCrossEntropy(Loss):
         return (h - t) / variance
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(SumLoss):
     """Cross entropy of one class out of n_out: the mean of -sum_j s_j log h_j over the samples.
 
     The target is an integer label a row, or a row of probabilities y; s = (1 - label_smoothing) y +
@@ -342,6 +361,61 @@ class CrossEntropy(Loss):
         return h, one_hot(target.reshape(-1), h.shape[1], h.dtype)
 
 
+class OwnLoss(Loss):
+    """A loss of the user's own.
+
+    `Network(..., loss=function)` makes one of any callable. Targets come as they are, in any number of
+    columns: floats in the network's dtype, integers and bool in their own.
+
+    Parameters
+    ----------
+    function : callable
+        From the output (m, n_out) and the target (m,) or (m, k) of a batch to a pair: its loss, a number, and
+        the derivative of that by the output, (m, n_out).
+    """
+
+    name: ClassVar[str] = "own"
+    function: OwnFunction
+
+    def __init__(self, function: OwnFunction) -> None:
+        if not callable(function):
+            raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
+        self._set(function=function)
+
+    @property
+    def divisor(self) -> Divisor:
+        return "rows"
+
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        return self.measure(output, target)[0]
+
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        return self.measure(output, target)[1]
+
+    def measure(self, output: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
+        """Return J and dJ/doutput, which is finite if J is.
+
+        Raises
+        ------
+        DTypeError, ShapeError, DataError
+            The function returns something else. What it raises itself goes through.
+        """
+        h = np.asarray(output)
+        returned = self.function(h, np.asarray(target))
+        if not isinstance(returned, tuple) or len(returned) != 2 or np.ndim(returned[0]) != 0:
+            raise DTypeError(f"the loss {self} returned {returned!r}, expected a pair (loss, d_output)")
+        loss, slope = float(returned[0]), np.asarray(returned[1])
+        _check_numeric("d_output", slope)
+        if slope.shape != h.shape:
+            raise ShapeError(
+                f"the loss {self} returned a d_output of shape {slope.shape}, "
+                f"expected {h.shape} as output has (target: {np.shape(target)})"
+            )
+        if math.isfinite(loss) and not np.isfinite(slope).all():
+            raise DataError(f"the loss {self} returned a d_output with NaN or infinity and the loss {loss}")
+        return loss, slope
+
+
 def one_hot(labels: NDArray[np.integer[Any]], n_out: int, dtype: np.dtype[Any]) -> Array:
     """Return the (m, n_out) probabilities that integer labels (m,) stand for."""
     wrong = (labels < 0) | (labels >= n_out)
@@ -377,7 +451,7 @@ binary_cross_entropy = BinaryCrossEntropy()
 cross_entropy = CrossEntropy()
 
 #: Every loss with its default parameter, by name.
-LOSSES: dict[str, Loss] = {
+LOSSES: dict[str, SumLoss] = {
     loss.name: loss
     for loss in (
         half_sse,
@@ -402,9 +476,11 @@ JOINT: dict[str, str] = {
 }
 
 
-def get(loss: str | Loss) -> Loss:
-    """Return the loss called `loss`, or `loss` itself if it is one; ParameterError lists the names."""
-    return loss if isinstance(loss, Loss) else choice("loss", loss, LOSSES)
+def get(loss: str | Loss | OwnFunction) -> Loss:
+    """Return the loss of that name, or of that function, or itself; ParameterError lists the names."""
+    if isinstance(loss, Loss):
+        return loss
+    return OwnLoss(loss) if callable(loss) else choice("loss", loss, LOSSES)
 
 
 def output_activation(loss: Loss) -> str:

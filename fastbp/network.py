@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastbp import _core, fitting, initializers, losses, metrics, optimizers, scaling, validation
+from fastbp import _core, fitting, initializers, losses, metrics, optimizers, own_loss, scaling, validation
 from fastbp.activations import Activation
 from fastbp.exceptions import DivergenceError, Error, ShapeError
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
-from fastbp.losses import Loss
+from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
@@ -39,8 +39,9 @@ class Network:
     output_activation : str or Activation, optional
         By default softmax for the loss cross_entropy, sigmoid for binary_cross_entropy, exponential for
         poisson, else identity.
-    loss : str or Loss
-        What training minimises; `net.loss` is this value, callable on (output, target).
+    loss : str, Loss or callable
+        What training minimises; `net.loss` is this value, callable on (output, target). A callable of yours
+        becomes an `OwnLoss`.
     optimizer : str or Optimizer
     dtype : "float32" or "float64"
         Of the parameters and of all arithmetic.
@@ -66,7 +67,7 @@ class Network:
         *,
         activation: str | Activation = "relu",
         output_activation: str | Activation | None = None,
-        loss: str | Loss = "mse",
+        loss: str | Loss | OwnFunction = "mse",
         optimizer: str | Optimizer = "adam",
         dtype: DTypeLike = "float32",
         seed: int | None = None,
@@ -86,7 +87,10 @@ class Network:
     def _start_engine(self, n_parameters: int) -> None:
         parameters = _core.aligned_zeros(n_parameters, self._dtype)
         self._guard = _core.Guard()
-        self._engine: _core.Engine = self._engine_class(self._layers, self._loss, parameters)
+        engine_class = self._engine_class
+        if isinstance(self._loss, OwnLoss):
+            engine_class = own_loss.engine_class(engine_class)
+        self._engine: _core.Engine = engine_class(self._layers, self._loss, parameters)
         self._engine.set_optimizer(self._optimizer)
 
     # ---- what it is ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from fastbp import _core, activations, initializers, losses
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
-from fastbp.losses import CrossEntropy, Loss
+from fastbp.losses import CrossEntropy, Loss, OwnLoss
 
 Array: TypeAlias = NDArray[Any]
 
@@ -124,6 +124,7 @@ class Door:
         self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
         self.loss, self.dtype = loss, dtype
         self._any_target = loss.name not in TARGETS
+        self._own_target = isinstance(loss, OwnLoss)  # whose function knows what it takes
         self._obstacle = obstacle(layers)
 
     def check_trainable(self) -> None:
@@ -168,7 +169,10 @@ class Door:
         if self._any_target and self._is_plain(y, self.n_out) and len(y) == n:
             return y
         array = as_array(argument, y)
-        if isinstance(self.loss, CrossEntropy):
+        if self._own_target:
+            expected = f"({n},) or ({n}, any number of columns)"
+            fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
+        elif isinstance(self.loss, CrossEntropy):
             expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
             fits = array.shape in ((n,), (n, self.n_out))
         else:
@@ -183,6 +187,8 @@ class Door:
             check_labels(argument, array, self.n_out)
             return array
         check_finite(argument, array, self.dtype)
+        if self._own_target:
+            return array
         if not self._any_target:
             check_values(argument, array, *TARGETS[self.loss.name])
         if isinstance(self.loss, CrossEntropy):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
-from fastbp.losses import Loss, one_hot
+from fastbp.losses import SumLoss, one_hot
 from fastbp.optimizers import Optimizer
 from fastbp.random import permutation
 from fastbp.reference.activations import ACTIVATIONS, chain
@@ -45,7 +45,7 @@ class Engine:
 
     isa = "numpy"
 
-    def __init__(self, layers: Sequence[Layer], loss: Loss, parameters: Array) -> None:
+    def __init__(self, layers: Sequence[Layer], loss: SumLoss, parameters: Array) -> None:
         self.layers = tuple(layers)
         self.loss_function = loss
         self.parameters = parameters

@@ -1,0 +1,77 @@
+"""A loss of the user's own, between the two halves of a step: what it makes of either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.layers import Layer
+from fastbp.losses import OwnLoss, mse
+from fastbp.metrics import predict
+
+Array: TypeAlias = NDArray[Any]
+
+if TYPE_CHECKING:
+    from fastbp.reference.engine import Engine as Base
+    from fastbp.reference.engine import Run
+else:
+    Base = object
+
+
+@cache
+def engine_class(base: type[Base]) -> type[Base]:
+    """Return the engine class `base` with the steps of an `OwnLoss`."""
+    return type(base.__name__, (OwnLossSteps, base), {})
+
+
+class OwnLossSteps(Base):
+    """All that an engine does with a loss: forward, the user's function, backward, of all rows of a batch."""
+
+    loss_function: OwnLoss  # type: ignore[assignment]  # no sum of terms
+
+    def __init__(self, layers: Sequence[Layer], loss: OwnLoss, parameters: Array) -> None:
+        super().__init__(layers, mse, parameters)  # of which only what has no loss is called
+        self.loss_function = loss
+        self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
+
+    def loss(self: Any, X: Array, y: Array) -> float:
+        """Return the loss over all rows."""
+        output = self._outputs(X)
+        predict(self, X, output)
+        return self.loss_function(output, self._targets(y))  # type: ignore[no-any-return]
+
+    def loss_and_gradients(self, X: Array, y: Array, rows: Array | None = None) -> float:
+        """Fill the gradients with those of a batch, all rows or those of an index; return its loss."""
+        x, t = (X, y) if rows is None else (X[rows], y[rows])
+        output = self._outputs(x)
+        self.forward(x, output)
+        loss, d_output = self.loss_function.measure(output, self._targets(t))
+        self.backward(
+            np.ascontiguousarray(d_output, output.dtype), np.empty((len(x), self._n_in), output.dtype)
+        )
+        return loss
+
+    def train_on_batch(self, X: Array, y: Array, rows: Array | None = None) -> float:
+        """Do one step on such a batch, unless its loss is not finite; return its loss before the update."""
+        loss = self.loss_and_gradients(X, y, rows)
+        if isfinite(loss):
+            self.update()
+        return loss
+
+    def begin(self, X: Array, y: Array, **options: Any) -> Run:
+        """Return the reference's `Run`, step by step in Python, over this engine."""
+        from fastbp.reference.engine import Run
+
+        return Run(self, X, y, **options)
+
+    def _outputs(self, X: Array) -> Array:
+        return np.empty((len(X), self._n_out), self.parameters.dtype)
+
+    def _targets(self, y: Array) -> Array:
+        """Return a copy of them, which the function may write to: floats in the network's dtype."""
+        return np.array(y, self.parameters.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))
