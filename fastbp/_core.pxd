@@ -7,7 +7,8 @@ cdef extern from "fastbp.h" nogil:
     ctypedef int fbp_activation_id
     ctypedef int fbp_loss_id
     ctypedef int fbp_optimizer_id
-    enum: FBP_ACTIVATIONS, FBP_LOSSES, FBP_OPTIMIZERS
+    ctypedef int fbp_schedule_id
+    enum: FBP_ACTIVATIONS, FBP_LOSSES, FBP_OPTIMIZERS, FBP_SCHEDULES
 
     ctypedef struct fbp_activation_row:
         const char *name
@@ -23,6 +24,7 @@ cdef extern from "fastbp.h" nogil:
     const fbp_activation_row *fbp_activation_rows
     const fbp_loss_row *fbp_loss_rows
     const fbp_optimizer_row *fbp_optimizer_rows
+    const char **fbp_schedule_names
     const char *fbp_compiler
 
     ctypedef enum fbp_dtype:
@@ -67,7 +69,7 @@ cdef extern from "fastbp.h" nogil:
         double alpha
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
-    enum: FBP_MAX_HYPERPARAMETERS
+    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -77,6 +79,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_divisor divisor
         fbp_optimizer_id optimizer
         double *hyperparameters
+        fbp_schedule_id schedule
+        double *schedule_parameters
         uint64_t t
         size_t n_parameters
         void *parameters
@@ -101,6 +105,7 @@ cdef extern from "fastbp.h" nogil:
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
     double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
+    double fbp_learning_rate(const fbp_network *network)
     ctypedef struct fbp_fit:
         const fbp_source *x
         const fbp_source *y

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from fastbp.layers import Layer
 from fastbp.losses import SumLoss
 from fastbp.optimizers import Optimizer
+from fastbp.schedules import Schedule
 
 T = TypeVar("T")
 
@@ -17,6 +18,7 @@ MAX_THREADS: int
 ACTIVATIONS: tuple[tuple[str, float, str], ...]  # name, default of alpha, formula
 LOSSES: tuple[tuple[str, str, str], ...]  # name, joined output activation or "none", formula
 OPTIMIZERS: tuple[tuple[str, int], ...]  # name, vectors of state
+SCHEDULES: tuple[str, ...]
 VECTOR_MATH: tuple[str, ...]
 
 def available_isas() -> tuple[str, ...]: ...
@@ -44,10 +46,14 @@ class Engine:
     parameters: NDArray[Any]  # (P,)
     gradients: NDArray[Any]  # (P,), once a call has stored them
     state: NDArray[Any]  # (states, P)
+    optimizer: Optimizer  # in force
+    schedule: Schedule  # of its learning rate: schedule(t - 1) was that of the last step
+    learning_rate: float  # of the next step
     isa: str
     t: int
     def __init__(self, layers: Sequence[Layer], loss: SumLoss, parameters: NDArray[Any]) -> None: ...
-    def set_optimizer(self, optimizer: Optimizer) -> None: ...
+    def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None: ...
+    def set_schedule(self, schedule: Schedule) -> None: ...
     def set_scaling(
         self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None
     ) -> None: ...

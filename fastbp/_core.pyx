@@ -6,6 +6,7 @@ an error of the user's has been refused before: by Network, whose policy both en
 """
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,9 +29,12 @@ LOSSES = tuple(
 )
 OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
 
+SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
+
 cdef dict ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
 cdef dict LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
 cdef dict OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
+cdef dict SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}
 cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
 
 
@@ -139,6 +143,22 @@ cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return start_a < start_b + cnp.PyArray_NBYTES(b) and start_b < start_a + cnp.PyArray_NBYTES(a)
 
 
+cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
+    """Write values to an array for so many numbers."""
+    if len(values) > most:
+        raise ParameterError(f"{len(values)} {what}, expected at most {most}")
+    for i, value in enumerate(values):
+        numbers[i] = value
+
+
+cdef fbp_network with_schedule(fbp_network network, schedule) except *:
+    """The network with the learning rates of this schedule."""
+    network.schedule = SCHEDULE_IDS[schedule.row]
+    network.hyperparameters[0] = schedule.learning_rate
+    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, schedule.parameters, "schedule parameters")
+    return network
+
+
 cdef enum:
     SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
     SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
@@ -173,6 +193,8 @@ cdef class Engine:
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
+    cdef readonly object optimizer   # in force
+    cdef readonly object schedule    # of its learning rate
     cdef readonly str isa
     cdef int number                  # NumPy's, of the type of the parameters
     cdef size_t block_rows           # of the largest row block
@@ -216,26 +238,35 @@ cdef class Engine:
     def t(self, uint64_t steps):
         self.network.t = steps
 
-    def set_optimizer(self, optimizer):
-        """Use this optimizer from now on, from a state of zeros."""
-        cdef fbp_optimizer_id row = OPTIMIZER_IDS[optimizer.row]
-        cdef double[FBP_MAX_HYPERPARAMETERS] values
-        cdef Py_ssize_t i, n
-        hyperparameters = tuple(optimizer.hyperparameters)
-        n = len(hyperparameters)
-        if n > FBP_MAX_HYPERPARAMETERS:
-            raise ParameterError(f"optimizer has {n} hyperparameters, expected at most {FBP_MAX_HYPERPARAMETERS}")
-        for i in range(n):
-            values[i] = hyperparameters[i]
-        state = aligned_zeros((OPTIMIZERS[row][1], self.parameters.size), self.parameters.dtype)
+    @property
+    def learning_rate(self):
+        """Of the next step; setting it ends the schedule, and leaves the optimizer's state as it is."""
+        return fbp_learning_rate(&self.network)
+
+    @learning_rate.setter
+    def learning_rate(self, rate):
+        optimizer = replace(self.optimizer, learning_rate=rate)
+        self.set_schedule(optimizer.schedule(0))
+        self.optimizer = optimizer
+
+    def set_schedule(self, schedule):
+        """Take the learning rates of the steps to come from this schedule."""
+        self.network = with_schedule(self.network, schedule)
+        self.schedule = schedule
+
+    def set_optimizer(self, optimizer, epoch=0):
+        """Use this optimizer from now on, in this epoch, from a state of zeros."""
+        cdef fbp_network network = self.network
+        schedule = optimizer.schedule(epoch)
+        network.optimizer = OPTIMIZER_IDS[optimizer.row]
+        fill(network.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
+        network = with_schedule(network, schedule)
+        state = aligned_zeros((OPTIMIZERS[network.optimizer][1], self.parameters.size), self.parameters.dtype)
+        network.state = cnp.PyArray_DATA(state)
+        network.t = 0
         # nothing below can fail or be interrupted
         self.forget_plans()  # they hold pointers to the old state
-        for i in range(n):
-            self.network.hyperparameters[i] = values[i]
-        self.network.optimizer = row
-        self.network.state = cnp.PyArray_DATA(state)
-        self.network.t = 0
-        self.state = state
+        self.network, self.state, self.optimizer, self.schedule = network, state, optimizer, schedule
 
     def set_scaling(self, mean, inverse_scale):
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""

@@ -170,6 +170,8 @@ class Fit:
         """
         try:
             while not self._history.stopped:
+                if self._run.step == 0:
+                    self._begin_epoch()
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
@@ -185,10 +187,22 @@ class Fit:
                 self._progress.close()
         return self._history
 
+    def _begin_epoch(self) -> None:
+        """Ask for the learning rate, where that is a function of the epoch."""
+        optimizer = self._engine.optimizer
+        if optimizer.goes_by_epoch:
+            self._engine.set_schedule(optimizer.schedule(self._first_epoch + self._run.epoch))
+
     def _advance(self) -> None:
         """Do a slice of work: through many epochs, unless there is something to do at the end of the next."""
         run, history, options = self._run, self._history, self._options
-        watched = self._evaluate or self._convergence or options.gradient_tol or self._snapshot.is_due
+        watched = (
+            self._evaluate
+            or self._convergence
+            or options.gradient_tol
+            or self._engine.optimizer.goes_by_epoch
+            or self._snapshot.is_due
+        )
         if not run.advance(run.epoch + 1 if watched else options.epochs, SLICE):
             raise self._divergence("loss")
         history.loss += run.losses[len(history) : run.epoch].tolist()

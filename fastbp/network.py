@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, fitting, initializers, losses, metrics, optimizers, own_loss, scaling, validation
 from fastbp.activations import Activation
-from fastbp.exceptions import DivergenceError, Error, ShapeError
+from fastbp.exceptions import DivergenceError, Error, ShapeError, number
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
@@ -81,17 +81,17 @@ class Network:
         self._seed = validation.resolve_seed(seed)
         self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
-        self._start_engine(validation.count_parameters(self._layers, self._dtype))
+        self._start_engine(validation.count_parameters(self._layers, self._dtype), self._optimizer)
         self.reset()
 
-    def _start_engine(self, n_parameters: int) -> None:
+    def _start_engine(self, n_parameters: int, optimizer: Optimizer) -> None:
         parameters = _core.aligned_zeros(n_parameters, self._dtype)
         self._guard = _core.Guard()
         engine_class = self._engine_class
         if isinstance(self._loss, OwnLoss):
             engine_class = own_loss.engine_class(engine_class)
         self._engine: _core.Engine = engine_class(self._layers, self._loss, parameters)
-        self._engine.set_optimizer(self._optimizer)
+        self._engine.set_optimizer(optimizer)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Network:
     @property
     def optimizer(self) -> Optimizer:
         """How gradients change the parameters; setting it resets the optimizer's state."""
-        return self._optimizer
+        return self._engine.optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
@@ -131,8 +131,23 @@ class Network:
         self._guard.writing("setting the optimizer", NOTHING, self._set_optimizer, optimizer)
 
     def _set_optimizer(self, optimizer: Optimizer) -> None:
-        self._engine.set_optimizer(optimizer)
+        self._engine.set_optimizer(optimizer, len(self._history))
         self._optimizer = optimizer
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step.
+
+        Setting it ends a schedule: the rate stays, until `reset` or another optimizer. The optimizer's state
+        goes on, and `optimizer` tells the new rate.
+        """
+        return self._engine.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        rate, left = number("learning_rate", rate, above=0), self._guard.left or NOTHING
+        work = "setting the learning rate", left, setattr, self._engine, "learning_rate", rate
+        self._guard.writing(*work)
 
     @property
     def parameters(self) -> Array:
@@ -331,10 +346,10 @@ class Network:
         self._guard.writing("reset", NOTHING, self._draw)
 
     def _draw(self) -> None:
+        self._engine.set_optimizer(self._optimizer)  # first: its learning rate may be a function that raises
         for i, (W, b) in enumerate(split(self.parameters, self._layers)):
             W[:] = initializers.draw(self._initializers[i], self._seed, i, *W.shape)
             b[:] = 0
-        self._engine.set_optimizer(self._optimizer)
         self._history = History()
 
     # ---- using it ------------------------------------------------------------------------------------------
@@ -399,12 +414,15 @@ class Network:
     def _state(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_engine", "_guard")}
         numbers = self._engine.parameters.copy(), self._engine.state.copy(), self._engine.t
-        return state | {"_history": deepcopy(self._history), "numbers": numbers}
+        in_force = self._engine.optimizer, self._engine.schedule
+        return state | {"_history": deepcopy(self._history), "numbers": numbers, "in_force": in_force}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         parameters, optimizer_state, t = state.pop("numbers")
+        optimizer, schedule = state.pop("in_force")
         vars(self).update(state)
-        self._start_engine(parameters.size)
+        self._start_engine(parameters.size, optimizer)
+        self._engine.set_schedule(schedule)
         self._engine.parameters[:] = parameters
         self._engine.state[:] = optimizer_state
         self._engine.t = t
@@ -414,7 +432,7 @@ class Network:
         sizes = " -> ".join([str(self._door.n_in), *(f"{n_out} {f}" for _, n_out, f in self._layers)])
         return (
             f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
-            f"{self._loss}, {self._optimizer}, seed={self._seed})"
+            f"{self._loss}, {self.optimizer}, seed={self._seed})"
         )
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from fastbp.exceptions import ParameterError, choice, number
+from fastbp.schedules import LearningRate, Schedule, checked, in_epoch
 from fastbp.values import Value
 
 
@@ -13,11 +14,25 @@ class Optimizer(Value, ABC):
     """How gradients change the parameters: a row of the engines' optimizer tables, and its numbers."""
 
     full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
-    learning_rate: float
+    learning_rate: LearningRate
 
-    def __init__(self, learning_rate: float, **own: float | bool) -> None:
+    def __init__(self, learning_rate: LearningRate, **own: float | bool) -> None:
         """Check and set what all optimizers have, and set the fields of one's `own`, which are checked."""
-        self._set(learning_rate=number("learning_rate", learning_rate, above=0), **own)
+        self._set(learning_rate=checked(learning_rate), **own)
+
+    @property
+    def goes_by_epoch(self) -> bool:
+        """Whether the learning rate is a function of the epoch."""
+        return not isinstance(self.learning_rate, float | Schedule)
+
+    def schedule(self, epoch: int) -> Schedule:
+        """Return the rates of an epoch's steps; ParameterError if a function of the epoch gives none."""
+        return in_epoch(self.learning_rate, epoch)
+
+    @property
+    def base_rate(self) -> float:
+        """The learning rate that the schedule changes."""
+        return self.schedule(0).learning_rate
 
     @property
     @abstractmethod
@@ -37,7 +52,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, > 0
+    learning_rate : float, > 0, or a schedule, or a function of the epoch
     momentum : float, >= 0 and < 1
     nesterov : bool
         Needs a momentum above 0.
@@ -50,7 +65,9 @@ class SGD(Optimizer):
     momentum: float
     nesterov: bool
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
+    def __init__(
+        self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
         if not isinstance(nesterov, bool):
             raise ParameterError(f"nesterov is {nesterov!r}, expected True or False")
         super().__init__(
@@ -69,7 +86,7 @@ class SGD(Optimizer):
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        return (self.learning_rate, self.momentum) if self.momentum else (self.learning_rate,)
+        return (self.base_rate, self.momentum) if self.momentum else (self.base_rate,)
 
 
 class Adam(Optimizer):
@@ -80,7 +97,7 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float, > 0
+    learning_rate : float, > 0, or a schedule, or a function of the epoch
     beta1, beta2 : float, >= 0 and < 1
     epsilon : float, >= 2**-126, the smallest normal float32
 
@@ -94,7 +111,11 @@ class Adam(Optimizer):
     epsilon: float
 
     def __init__(
-        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+        self,
+        learning_rate: LearningRate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
     ) -> None:
         super().__init__(
             learning_rate,
@@ -109,7 +130,7 @@ class Adam(Optimizer):
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        return (self.learning_rate, self.beta1, self.beta2, self.epsilon)
+        return (self.base_rate, self.beta1, self.beta2, self.epsilon)
 
 
 #: Every optimizer with its default parameters, by name.

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- tables: what there is, in the order of activations.def, losses.def and optimizers.def ---------------------- */
+/* ---- tables: what there is, in the order of the .def files ----------------------------------------------------- */
 
 typedef enum {
 #define ACTIVATION(name, ...) FBP_ACTIVATION_##name,
@@ -41,6 +41,13 @@ typedef enum {
     FBP_OPTIMIZERS
 } fbp_optimizer_id;
 
+typedef enum {
+#define SCHEDULE(name, ...) FBP_SCHEDULE_##name,
+#include "schedules.def"
+#undef SCHEDULE
+    FBP_SCHEDULES
+} fbp_schedule_id;
+
 typedef struct {
     const char *name, *formula;
     double alpha;
@@ -54,6 +61,7 @@ typedef struct {
 extern const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS];
 extern const fbp_loss_row fbp_loss_rows[FBP_LOSSES];
 extern const fbp_optimizer_row fbp_optimizer_rows[FBP_OPTIMIZERS];
+extern const char *const fbp_schedule_names[FBP_SCHEDULES];
 
 extern const char *const fbp_compiler; /* that built this */
 
@@ -140,6 +148,7 @@ typedef struct {
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;
 
 enum { FBP_MAX_STATES = 3, FBP_MAX_HYPERPARAMETERS = 5, FBP_MAX_SCALARS = 8 };
+enum { FBP_MAX_SCHEDULE_PARAMETERS = 4 };
 
 typedef struct {
     const fbp_kernels *kernels;
@@ -149,7 +158,9 @@ typedef struct {
     double loss_parameter;
     fbp_divisor divisor; /* of the loss: what a batch's sum is divided by */
     fbp_optimizer_id optimizer;
-    double hyperparameters[FBP_MAX_HYPERPARAMETERS];
+    double hyperparameters[FBP_MAX_HYPERPARAMETERS]; /* the first is the learning rate, before the schedule's doing */
+    fbp_schedule_id schedule;
+    double schedule_parameters[FBP_MAX_SCHEDULE_PARAMETERS];
     uint64_t t; /* optimizer steps done */
     size_t n_parameters;
     void *parameters; /* (n_parameters,) */
@@ -192,6 +203,9 @@ size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);
 
 /* Runs the named parts of a plan on one batch; returns the batch's loss where the plan has one. */
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
+
+/* The learning rate of the step to come. */
+double fbp_learning_rate(const fbp_network *network);
 
 /* Where a fit stands: all there is to know to go on with it. */
 typedef struct {

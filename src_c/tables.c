@@ -22,6 +22,12 @@ const fbp_optimizer_row fbp_optimizer_rows[FBP_OPTIMIZERS] = {
 #undef OPTIMIZER
 };
 
+const char *const fbp_schedule_names[FBP_SCHEDULES] = {
+#define SCHEDULE(name, ...) #name,
+#include "schedules.def"
+#undef SCHEDULE
+};
+
 static const char *const vector_math_names[] = {
 #define VMATH(name) #name,
 #include "vmath.def"

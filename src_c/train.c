@@ -1,9 +1,11 @@
 /* Runs a plan. A training step is: gather, forward, loss, backward, update; plan.c says in which operations. */
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels.h"
 
+#define PI 3.14159265358979323846
 #define CLOCK_INTERVAL 1e-3 /* seconds between two looks at the clock, about */
 
 static double divisor_of(const fbp_network *network, size_t rows) {
@@ -20,10 +22,34 @@ static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_s
     }
 }
 
+static double cosine(double from, double to, double share) { return to + (from - to) * (1 + cos(PI * share)) / 2; }
+
+/* How much of its cycle is over before step k, 0 to 1: the first takes `steps`, every other `growth` times as long as
+ * the one before; growth 0: there is but one. */
+static double cycle(double k, double steps, double growth) {
+    if (growth == 0) return fmin(k / steps, 1);
+    if (growth == 1) return fmod(k, steps) / steps;
+    for (; k >= steps; steps *= growth) k -= steps;
+    return k / steps;
+}
+
+double fbp_learning_rate(const fbp_network *network) {
+    const double rate = network->hyperparameters[0], k = (double)network->t, *p = network->schedule_parameters;
+    switch (network->schedule) {
+#define SCHEDULE(name, value) \
+    case FBP_SCHEDULE_##name: return value;
+#include "schedules.def"
+#undef SCHEDULE
+        default: return rate;
+    }
+}
+
 /* The optimizer's scalars for the step to come, in double. */
 static void begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
-    const double *h = network->hyperparameters;
+    double h[FBP_MAX_HYPERPARAMETERS];
+    memcpy(h, network->hyperparameters, sizeof h);
+    h[0] = fbp_learning_rate(network);
     const double k __attribute__((unused)) = (double)++network->t; /* some rows do not count steps */
     double *c = plan->scalars;
     switch (network->optimizer) {

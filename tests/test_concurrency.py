@@ -26,6 +26,7 @@ CHANGES = {
     "adapt": lambda net, X, y: net.adapt(X),
     "reset": lambda net, X, y: net.reset(),
     "setting the optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
+    "setting the learning rate": lambda net, X, y: setattr(net, "learning_rate", 0.1),
 }
 READS = {
     "predict": lambda net, X, y: net.predict(X),
@@ -170,7 +171,7 @@ def test_a_failure_lets_everybody_in_again(net, data, targets, between_slices, f
 
 @pytest.mark.parametrize("call", [*CHANGES, *READS])
 def test_wrong_arguments_leave_nobody_locked_out(net, data, call):
-    if call in ("reset", "setting the optimizer", "clone"):
+    if call in ("reset", "setting the optimizer", "setting the learning rate", "clone"):
         return
     with pytest.raises(ValueError, match="X"):
         (CHANGES | READS)[call](net, data[0][:, :3], data[1])

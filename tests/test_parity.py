@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastbp
-from fastbp import _core, activations, losses, reference
+from fastbp import _core, activations, losses, reference, schedules
 
 ISAS = _core.available_isas()
 DTYPES = ("float32", "float64")
@@ -26,6 +26,15 @@ OPTIMIZERS = {
     "adam": fastbp.Adam(0.01),
 }
 
+SCHEDULES = {
+    "constant": schedules.Constant(0.01),
+    "step": schedules.Step(0.05, every=9),
+    "exponential": schedules.Exponential(0.05, decay=0.9),
+    "inverse_scaling": schedules.InverseScaling(0.05),
+    "cosine": schedules.Cosine(0.05, steps=10, final=0.001, warmup=5, growth=2),
+    "one_cycle": schedules.OneCycle(0.05, STEPS),
+}
+
 HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
 CASES = [(activation, loss) for activation in HIDDEN for loss in losses.LOSSES] + [
     ("softmax", loss) for loss in losses.LOSSES if losses.JOINT.get(loss, "softmax") == "softmax"
@@ -38,6 +47,7 @@ def test_both_engines_have_the_same_rows():
     assert {name: joined for name, joined, _ in _core.LOSSES if joined != "none"} == losses.JOINT
     assert dict(_core.OPTIMIZERS) == {name: states for name, (states, _) in reference.OPTIMIZERS.items()}
     assert set(OPTIMIZERS) == set(reference.OPTIMIZERS)
+    assert list(SCHEDULES) == list(_core.SCHEDULES)
 
 
 def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
@@ -140,6 +150,15 @@ def test_every_optimizer(row, dtype, isa):
     assert OPTIMIZERS[row].row == row
     for sizes in NETS[:2]:
         assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", ["sgd", "adam"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule(schedule, row, dtype):
+    assert SCHEDULES[schedule].row == schedule
+    optimizer = replace(OPTIMIZERS[row], learning_rate=SCHEDULES[schedule])
+    assert_parity(NETS[0], "tanh", "mse", optimizer, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -25,6 +25,7 @@ from fastbp.losses import (
     Quantile,
 )
 from fastbp.optimizers import SGD, Adam
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
 
 nan, inf = math.nan, math.inf
 
@@ -45,6 +46,17 @@ VALUES = {
     "CrossEntropy(label_smoothing=0.1)": lambda: CrossEntropy(label_smoothing=0.1),
     "SGD(learning_rate=0.1, momentum=0.9, nesterov=True)": lambda: SGD(0.1, 0.9, nesterov=True),
     "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)": Adam,
+    "SGD(learning_rate=Step(learning_rate=0.1, every=9, factor=0.5), momentum=0.0, nesterov=False)": lambda: (
+        SGD(Step(0.1, 9, 0.5))
+    ),
+    "Constant(learning_rate=0.0)": lambda: Constant(0),
+    "Step(learning_rate=0.1, every=9, factor=0.5)": lambda: Step(0.1, 9, 0.5),
+    "Exponential(learning_rate=0.1, decay=0.9, every=1)": lambda: Exponential(0.1, 0.9),
+    "InverseScaling(learning_rate=0.1, power=0.5)": lambda: InverseScaling(0.1),
+    "Cosine(learning_rate=0.1, steps=9, final=0.0, warmup=0, growth=None)": lambda: Cosine(0.1, np.int64(9)),
+    "OneCycle(learning_rate=0.1, steps=9, warmup_share=0.3, start_divisor=25.0, final_divisor=10000.0)": (
+        lambda: OneCycle(0.1, 9)
+    ),
     "Dense(units=3, activation=relu, initializer='he_uniform')": lambda: Dense(np.int64(3), "relu", "he"),
 }
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,7 @@ from fastbp.random import permutation
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
+from fastbp.schedules import Schedule
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
@@ -57,12 +58,29 @@ class Engine:
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
 
-    def set_optimizer(self, optimizer: Optimizer) -> None:
-        """Use this optimizer from now on, with a fresh state."""
+    def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None:
+        """Use this optimizer from now on, in this epoch, with a fresh state."""
+        self.schedule = optimizer.schedule(epoch)
         n_states, self._rule = OPTIMIZERS[optimizer.row]
-        self._hyperparameters = optimizer.hyperparameters
+        _, *self._hyperparameters = optimizer.hyperparameters
         self.state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
         self.t = 0
+        self.optimizer = optimizer
+
+    def set_schedule(self, schedule: Schedule) -> None:
+        """Take the learning rates of the steps to come from this schedule."""
+        self.schedule = schedule
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step; setting it ends the schedule, and leaves the optimizer's state as it is."""
+        return self.schedule(self.t)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        optimizer = replace(self.optimizer, learning_rate=rate)
+        self.set_schedule(optimizer.schedule(0))
+        self.optimizer = optimizer
 
     def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
@@ -140,8 +158,9 @@ class Engine:
     @_quietly
     def update(self) -> None:
         """Do one step of the optimizer along the gradients."""
+        numbers = self.learning_rate, *self._hyperparameters
         self.t += 1
-        self._rule(self.parameters, self.gradients, self.state, self.t, *self._hyperparameters)
+        self._rule(self.parameters, self.gradients, self.state, self.t, *numbers)
 
     # ---- the parts of it, for predictions and for a loss of the user's own
 
