@@ -4,8 +4,8 @@
     history = net.fit(X, y, epochs=30, batch_size=32, validation_data=(Xv, yv))
     probabilities = net.predict(Xv)
 
-`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules` and `fastbp.initializers` list what there is;
-`fastbp.reference` is the same network in plain NumPy.
+`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules` and `fastbp.initializers` list
+what there is; `fastbp.reference` is the same network in plain NumPy.
 """
 
 __version__ = "0.1.0"

@@ -63,8 +63,9 @@ def test_generated_blocks_are_fresh(page):
         ("activations.md", _core.ACTIVATIONS),
         ("losses_optimizers.md", _core.LOSSES),
         ("losses_optimizers.md", _core.OPTIMIZERS),
+        ("schedules.md", [(name,) for name in _core.SCHEDULES]),
     ],
-    ids=["activations", "losses", "optimizers"],
+    ids=["activations", "losses", "optimizers", "schedules"],
 )
 def test_every_row_of_the_native_tables_is_documented(page, table):
     text = (ROOT / "docs" / page).read_text()

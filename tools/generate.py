@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fastbp import activations
+from fastbp import activations, schedules
 from fastbp.bench import number
 from fastbp.plot import BLUE, GREY, VERMILION
 
@@ -238,6 +238,30 @@ def activation_picture() -> Figure:
     return figure
 
 
+def schedule_picture() -> Figure:
+    """Every schedule over 100 steps; the highest rate of each is 1."""
+    shown = {
+        "constant": schedules.Constant(1),
+        "Step(1, every=20, factor=0.5)": schedules.Step(1, every=20, factor=0.5),
+        "Exponential(1, decay=0.97)": schedules.Exponential(1, decay=0.97),
+        "InverseScaling(1)": schedules.InverseScaling(1),
+        "Cosine(1, steps=90, warmup=10)": schedules.Cosine(1, steps=90, warmup=10),
+        "Cosine(1, steps=25, growth=1)": schedules.Cosine(1, steps=25, growth=1),
+        "Cosine(1, steps=14, growth=2)": schedules.Cosine(1, steps=14, growth=2),
+        "OneCycle(1, steps=100)": schedules.OneCycle(1, steps=100),
+    }
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    grid = figure.subplots(2, 4, sharex=True, sharey=True).flat
+    for axes, (name, schedule) in zip(grid, shown.items(), strict=True):
+        axes.step(range(100), [schedule(k) for k in range(100)], where="post", color=BLUE)
+        axes.set_title(name, fontsize=9)
+        axes.set(ylim=(0, 1.05), xlim=(0, 100))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("step k")
+    figure.supylabel("learning rate")
+    return figure
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "docs/activations.md": ("activations", activation_table),
     "README.md": ("benchmark", benchmark_table),
@@ -257,6 +281,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "activations": activation_picture,
     "benchmark": ratio_picture,
     "growth": growth_picture,
+    "schedules": schedule_picture,
 }
 
 if __name__ == "__main__":
