@@ -37,7 +37,18 @@ from fastbp.losses import (
     Quantile,
 )
 from fastbp.network import Network
-from fastbp.optimizers import SGD, Adam
+from fastbp.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    IRprop,
+    Lion,
+    NAdam,
+    Quickprop,
+    RMSprop,
+)
 from fastbp.parallel import get_num_threads, set_num_threads, threads
 
 __all__ = [
@@ -46,7 +57,10 @@ __all__ = [
     "MAE",
     "MSE",
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "BinaryCrossEntropy",
     "BusyError",
     "CrossEntropy",
@@ -59,12 +73,17 @@ __all__ = [
     "Hinge",
     "History",
     "Huber",
+    "IRprop",
     "LeakyReLU",
+    "Lion",
     "LogCosh",
+    "NAdam",
     "Network",
     "ParameterError",
     "Poisson",
     "Quantile",
+    "Quickprop",
+    "RMSprop",
     "ShapeError",
     "__version__",
     "activations",

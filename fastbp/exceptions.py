@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 
 
@@ -80,6 +82,13 @@ def integer(argument: str, value: Any, *, at_least: int, below: int | None = Non
     if isinstance(value, bool) or n < at_least or (below is not None and n >= below):
         raise ParameterError(f"{argument} is {value!r}, expected an integer {bounds}")
     return n
+
+
+def flag(argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f"{argument} is {value!r}, expected True or False")
+    return bool(value)
 
 
 def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
-from fastbp.exceptions import DataError, DivergenceError, ParameterError, integer, number
+from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number
 from fastbp.history import History
 from fastbp.progress import Progress
-from fastbp.validation import flag
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 SNAPSHOT_INTERVAL = 0.05  # seconds between two snapshots, at least

@@ -43,6 +43,7 @@ class Network:
         What training minimises; `net.loss` is this value, callable on (output, target). A callable of yours
         becomes an `OwnLoss`.
     optimizer : str or Optimizer
+        Some need full batches, so `fit(batch_size=None)`.
     dtype : "float32" or "float64"
         Of the parameters and of all arithmetic.
     seed : int, >= 0 and < 2**64, optional
@@ -271,6 +272,7 @@ class Network:
         X, y = self._door.examples(X, y)
         options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options.check()
+        self._optimizer.check_batches(options.batch_rows, len(X))
         evaluate = None
         if validation_data is not None:
             held_out = self._door.held_out(validation_data)

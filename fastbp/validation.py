@@ -107,13 +107,6 @@ def resolve_seed(seed: int | None) -> int:
     return integer("seed", seed, at_least=0, below=2**64)
 
 
-def flag(argument: str, value: Any) -> bool:
-    """Return `value` if it is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ParameterError(f"{argument} is {value!r}, expected True or False")
-    return bool(value)
-
-
 # ---- arrays ------------------------------------------------------------------------------------------------
 
 

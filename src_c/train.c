@@ -44,7 +44,31 @@ double fbp_learning_rate(const fbp_network *network) {
     }
 }
 
-/* The optimizer's scalars for the step to come, in double. */
+/* ---- the optimizer's scalars for the step to come, in double ----------------------------------------------------- */
+
+/* of Adam and its kin, from h[] = learning rate, beta1, beta2, epsilon */
+static void adam_scalars(double *c, const double *h, double k) {
+    c[0] = h[1];
+    c[1] = 1.0 - h[1];
+    c[2] = h[2];
+    c[3] = 1.0 - h[2];
+    c[4] = h[0] / (1.0 - pow(h[1], k));
+    c[5] = 1.0 / sqrt(1.0 - pow(h[2], k));
+    c[6] = h[3];
+}
+
+/* mu_k = beta1 (1 - 0.96^(k momentum_decay) / 2). Their product is computed anew: so k is all the state there is. It
+ * takes few factors, for it has no effect below 1e-17. */
+static void nadam_scalars(double *c, const double *h, double k) {
+    const double decay = pow(0.96, h[4]), power = pow(decay, k);
+    const double mu = h[1] * (1.0 - 0.5 * power), next = h[1] * (1.0 - 0.5 * power * decay);
+    double product = pow(h[1], k), factor = decay;
+    for (double i = 1; i <= k && product > 1e-17 && factor > 1e-17; i++, factor *= decay) product *= 1.0 - 0.5 * factor;
+    adam_scalars(c, h, k);
+    c[4] = h[0] * next / (1.0 - product * next);
+    c[7] = h[0] * (1.0 - mu) / (1.0 - product);
+}
+
 static void begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
     double h[FBP_MAX_HYPERPARAMETERS];
@@ -60,6 +84,8 @@ static void begin_update(fbp_plan *plan) {
         default: break;
     }
 }
+
+/* ---- a step ------------------------------------------------------------------------------------------------------ */
 
 /* Blocks of rows, one a lane, that threads work on at the same time. */
 typedef struct {

@@ -8,8 +8,8 @@ import pytest
 
 import fastbp
 from fastbp import _core, activations, losses
+from optimizer_rows import DECAYING, OPTIMIZERS
 
-OPTIMIZERS = [fastbp.SGD(0.1), fastbp.SGD(0.1, momentum=0.9), fastbp.SGD(0.1, 0.9, True), fastbp.Adam(0.01)]
 DTYPES = ("float32", "float64")
 SIZES = [33, 100, 17, 3]
 
@@ -55,7 +55,7 @@ def test_run_after_run(examples, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.row)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [1, 32])
 def test_fused_and_stored(examples, batch_size, optimizer, dtype, isa):
     fused, stored = (
@@ -66,7 +66,7 @@ def test_fused_and_stored(examples, batch_size, optimizer, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.row)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
     """With the batch in the lanes: every activation and loss, and batches about a vector long."""
     X, y = rng.standard_normal((150, 3)), rng.random((150, 2))
@@ -85,7 +85,7 @@ def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
         assert fused[:3] == stored[:3], (activation, loss, rows)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.row)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_train_on_batch_is_gradients_and_step(examples, optimizer, isa):
     at_once, by_hand = (classifier(optimizer) for _ in range(2))
     for _ in range(3):
@@ -150,7 +150,7 @@ def test_training_leaves_the_floating_point_state_alone(loss, rng):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:], ids=lambda o: o.row)
+@pytest.mark.parametrize("optimizer", DECAYING.values(), ids=DECAYING)
 def test_states_of_idle_weights_become_zero(optimizer, dtype, network_class):
     """A gradient of 0 lets a state decay: below the smallest normal number it is 0, in both engines."""
     net = network_class([1, 1], optimizer=optimizer, dtype=dtype, seed=0)

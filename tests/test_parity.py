@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import fastbp
 from fastbp import _core, activations, losses, reference, schedules
+from optimizer_rows import OPTIMIZERS, batches
 
 ISAS = _core.available_isas()
 DTYPES = ("float32", "float64")
@@ -19,12 +20,6 @@ STEPS, BATCH, EPOCHS = 50, 7, 10
 NETS = ((3, 16, 5, 2), (7, 17, 4, 3), (1, 33, 1))
 
 ENGINES = (fastbp.Network, reference.Network)
-OPTIMIZERS = {
-    "sgd": fastbp.SGD(0.01),
-    "momentum": fastbp.SGD(0.02, momentum=0.9),
-    "nesterov": fastbp.SGD(0.02, momentum=0.9, nesterov=True),
-    "adam": fastbp.Adam(0.01),
-}
 
 SCHEDULES = {
     "constant": schedules.Constant(0.01),
@@ -80,7 +75,8 @@ def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None
     net = make(network_class, sizes, activation, loss, optimizer, dtype)
     if start is not None:
         net.parameters[:] = start
-    history = net.fit(*data_for(sizes, loss), epochs=EPOCHS, batch_size=BATCH)
+    size = batches(optimizer, BATCH)
+    history = net.fit(*data_for(sizes, loss), epochs=EPOCHS if size else STEPS, batch_size=size)
     return net.parameters.astype(np.float64), np.array(history.loss)
 
 
@@ -198,6 +194,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
     finally:
         _core.set_isa(before)
     X, y = data_for(sizes, case[1], rows)
+    batch_size = batches(gentle, batch_size)
     losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
     native, numpy = nets
     np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)

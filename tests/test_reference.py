@@ -1,4 +1,4 @@
-"""The NumPy engine against numerical derivatives, textbook formulas and, where it is installed, PyTorch."""
+"""The NumPy engine against numerical derivatives and, where it is installed, PyTorch."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
 from fastbp.random import permutation
-from fastbp.reference import ACTIVATIONS, OPTIMIZERS, Engine, chain
+from fastbp.reference import ACTIVATIONS, Engine, chain
 
 ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]
 ALL_LOSSES = [
@@ -22,13 +22,6 @@ ALL_LOSSES = [
     Huber(delta=0.3),
     Quantile(q=0.9),
     CrossEntropy(label_smoothing=0.1),
-]
-ALL_OPTIMIZERS = [
-    SGD(0.05),
-    SGD(0.05, momentum=0.8),
-    SGD(0.05, momentum=0.8, nesterov=True),
-    Adam(0.01),
-    Adam(0.02, beta1=0.7, beta2=0.9, epsilon=1e-3),
 ]
 
 # where a derivative of some order jumps: numerical differences must not straddle it
@@ -332,58 +325,6 @@ def test_errors_add_up_in_double():
     assert engine.loss(X, y) == engine.loss_and_gradients(X, y) == pytest.approx(2000 * term, rel=1e-12)
 
 
-# ---- optimizers --------------------------------------------------------------------------------------------
-
-
-def textbook(optimizer, p, gradients):
-    """The parameter after the gradients, as the papers write the steps."""
-    lr, velocity, m, v = optimizer.learning_rate, 0.0, 0.0, 0.0
-    for t, g in enumerate(gradients, 1):
-        if isinstance(optimizer, Adam):
-            m = optimizer.beta1 * m + (1 - optimizer.beta1) * g
-            v = optimizer.beta2 * v + (1 - optimizer.beta2) * g**2
-            corrected_m, corrected_v = m / (1 - optimizer.beta1**t), v / (1 - optimizer.beta2**t)
-            p -= lr * corrected_m / (math.sqrt(corrected_v) + optimizer.epsilon)
-        else:
-            velocity = optimizer.momentum * velocity + g
-            p -= lr * (g + optimizer.momentum * velocity if optimizer.nesterov else velocity)
-    return p
-
-
-@pytest.mark.parametrize("optimizer", ALL_OPTIMIZERS, ids=repr)
-def test_optimizer_follows_the_textbook(optimizer):
-    n_states, step = OPTIMIZERS[optimizer.row]
-    p, state = np.array([1.0, -2.0]), np.zeros((n_states, 2))
-    gradients = np.random.default_rng(0).normal(size=(100, 2))
-    for t, g in enumerate(gradients, 1):
-        step(p, g.copy(), state, t, *optimizer.hyperparameters)
-    expected = [textbook(optimizer, start, g) for start, g in zip([1.0, -2.0], gradients.T, strict=True)]
-    np.testing.assert_allclose(p, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("optimizer", ALL_OPTIMIZERS[1:], ids=repr)
-def test_states_below_the_normal_numbers_are_cleared(optimizer, dtype):
-    n_states, step = OPTIMIZERS[optimizer.row]
-    tiny = np.finfo(dtype).smallest_normal
-    state = np.full((n_states, 3), tiny * dtype(1.0001))
-    state[:, 2] = 100 * tiny
-    state[0, 1] *= -1
-    step(np.ones(3, dtype), np.zeros(3, dtype), state, 1, *optimizer.hyperparameters)
-    assert not state[:, :2].any()
-    assert state[:, 2].all()
-
-
-@pytest.mark.parametrize("optimizer", ALL_OPTIMIZERS, ids=repr)
-def test_float32_stays_float32(optimizer):
-    rng = np.random.default_rng(0)
-    tanh, identity = activations.get("tanh"), activations.get("identity")
-    engine = make_engine((3, 4, 2), tanh, identity, losses.huber, rng, np.float32)
-    engine.set_optimizer(optimizer)
-    assert engine.train_on_batch(rng.normal(size=(5, 3)), rng.normal(size=(5, 2))) > 0
-    assert engine.gradients.dtype == engine.state.dtype == engine.parameters.dtype == np.float32
-
-
 # ---- PyTorch -----------------------------------------------------------------------------------------------
 
 
@@ -475,34 +416,3 @@ def test_joined_loss_is_pytorchs(name, torch):
     d_W, d_b = engine._d_weights[0]
     np.testing.assert_allclose(d_W, W.grad.numpy(), rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(d_b, b.grad.numpy(), rtol=1e-10, atol=1e-14)
-
-
-@pytest.mark.parametrize("optimizer", ALL_OPTIMIZERS, ids=repr)
-def test_training_is_pytorchs(optimizer, torch):
-    rng = np.random.default_rng(0)
-    tanh, softmax = activations.get("tanh"), activations.get("softmax")
-    engine = make_engine((3, 5, 4), tanh, softmax, losses.cross_entropy, rng)
-    engine.set_optimizer(optimizer)
-    X, y = rng.normal(size=(20, 3)), rng.integers(0, 4, 20)
-
-    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4)).double()
-    with torch.no_grad():
-        for (W, b), layer in zip(engine._weights, model[::2], strict=True):
-            layer.weight.copy_(torch.tensor(W.T.copy()))
-            layer.bias.copy_(torch.tensor(b.copy()))
-    if isinstance(optimizer, Adam):
-        betas = optimizer.beta1, optimizer.beta2
-        theirs = torch.optim.Adam(model.parameters(), optimizer.learning_rate, betas, optimizer.epsilon)
-    else:
-        theirs = torch.optim.SGD(
-            model.parameters(), optimizer.learning_rate, optimizer.momentum, nesterov=optimizer.nesterov
-        )
-    for _ in range(100):
-        theirs.zero_grad()
-        their_loss = torch.nn.functional.cross_entropy(model(torch.tensor(X)), torch.tensor(y))
-        their_loss.backward()
-        theirs.step()
-        assert engine.train_on_batch(X, y) == pytest.approx(their_loss.item(), rel=1e-9)
-    for (W, b), layer in zip(engine._weights, model[::2], strict=True):
-        np.testing.assert_allclose(W, layer.weight.detach().numpy().T, rtol=1e-9)
-        np.testing.assert_allclose(b, layer.bias.detach().numpy(), rtol=1e-9)

@@ -24,7 +24,7 @@ from fastbp.losses import (
     Poisson,
     Quantile,
 )
-from fastbp.optimizers import SGD, Adam
+from fastbp.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, IRprop, Lion, NAdam, Quickprop, RMSprop
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
 
 nan, inf = math.nan, math.inf
@@ -45,7 +45,6 @@ VALUES = {
     "BinaryCrossEntropy()": BinaryCrossEntropy,
     "CrossEntropy(label_smoothing=0.1)": lambda: CrossEntropy(label_smoothing=0.1),
     "SGD(learning_rate=0.1, momentum=0.9, nesterov=True)": lambda: SGD(0.1, 0.9, nesterov=True),
-    "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)": Adam,
     "SGD(learning_rate=Step(learning_rate=0.1, every=9, factor=0.5), momentum=0.0, nesterov=False)": lambda: (
         SGD(Step(0.1, 9, 0.5))
     ),
@@ -57,6 +56,18 @@ VALUES = {
     "OneCycle(learning_rate=0.1, steps=9, warmup_share=0.3, start_divisor=25.0, final_divisor=10000.0)": (
         lambda: OneCycle(0.1, 9)
     ),
+    "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, amsgrad=False)": Adam,
+    "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, amsgrad=True)": lambda: Adam(
+        amsgrad=True
+    ),
+    "AdamW(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)": AdamW,
+    "NAdam(learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-08, momentum_decay=0.004)": NAdam,
+    "RMSprop(learning_rate=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)": RMSprop,
+    "Adagrad(learning_rate=0.01, epsilon=1e-10)": Adagrad,
+    "Adadelta(learning_rate=1.0, rho=0.9, epsilon=1e-06)": Adadelta,
+    "Lion(learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0)": Lion,
+    "IRprop(learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-06, step_max=50.0)": IRprop,
+    "Quickprop(learning_rate=0.01, mu=1.75)": Quickprop,
     "Dense(units=3, activation=relu, initializer='he_uniform')": lambda: Dense(np.int64(3), "relu", "he"),
 }
 
@@ -85,12 +96,23 @@ NUMBERS = [
     (Huber, "delta", [0, -1.0, nan, inf], "> 0"),
     (Quantile, "q", [0, 1, -0.1, nan, inf], "> 0 and < 1"),
     (CrossEntropy, "label_smoothing", [-0.1, 1, nan, inf], ">= 0 and < 1"),
-    (SGD, "learning_rate", [0, -0.1, nan, inf], "> 0"),
-    (SGD, "momentum", [-0.1, 1.0, nan], ">= 0 and < 1"),
-    (Adam, "learning_rate", [0, -0.1, nan, inf], "> 0"),
-    (Adam, "beta1", [-0.1, 1.0, nan], ">= 0 and < 1"),
-    (Adam, "beta2", [-0.1, 1.0, nan], ">= 0 and < 1"),
-    (Adam, "epsilon", [0, -1e-8, 1e-40, nan, inf], ">= 1.17549e-38"),
+    (IRprop, "eta_minus", [0, 1.0, nan], "> 0 and < 1"),
+    (IRprop, "eta_plus", [1.0, nan, inf], "> 1"),
+    (IRprop, "step_min", [0, 1e-40, nan, inf], ">= 1.17549e-38"),
+    (IRprop, "step_max", [0, 1e-7, nan, inf], ">= 1e-06"),
+]
+SHARED_NUMBERS = {
+    "learning_rate": ([0, -0.1, nan, inf], "> 0"),
+    "mu": ([0, -0.1, nan, inf], "> 0"),
+    "epsilon": ([0, -1e-8, 1e-40, nan, inf], ">= 1.17549e-38"),
+    **dict.fromkeys(("momentum", "beta1", "beta2", "alpha", "rho"), ([-0.1, 1.0, nan], ">= 0 and < 1")),
+    **dict.fromkeys(("weight_decay", "momentum_decay"), ([-0.1, nan, inf], ">= 0")),
+}
+NUMBERS += [
+    (type(optimizer), field.name, *SHARED_NUMBERS[field.name])
+    for optimizer in optimizers.OPTIMIZERS.values()
+    for field in dataclasses.fields(optimizer)
+    if field.name in SHARED_NUMBERS
 ]
 
 
@@ -122,6 +144,8 @@ def test_other_bad_parameters_are_named():
         Huber(delta=10**400)
     with pytest.raises(ParameterError, match="nesterov is 1, expected True or False"):
         SGD(momentum=0.9, nesterov=1)
+    with pytest.raises(ParameterError, match="amsgrad is 'yes', expected True or False"):
+        Adam(amsgrad="yes")
     with pytest.raises(ParameterError, match=r"momentum is 0\.0 with nesterov=True, expected a momentum > 0"):
         SGD(nesterov=True)
 
@@ -151,6 +175,13 @@ def test_optimizers_have_the_numbers_of_their_row():
     assert (SGD(0.1, 0.9).row, SGD(0.1, 0.9).hyperparameters) == ("momentum", (0.1, 0.9))
     assert SGD(0.1, 0.9, nesterov=True).row == "nesterov"
     assert (Adam(1).row, Adam(1).hyperparameters) == ("adam", (1.0, 0.9, 0.999, 1e-8))
+    assert Adam(1, amsgrad=True).row == "amsgrad"
+    assert Adam(1, amsgrad=True).hyperparameters == Adam(1).hyperparameters
+    assert (RMSprop(1).row, RMSprop(1).hyperparameters) == ("rmsprop", (1.0, 0.99, 1e-8))
+    assert RMSprop(1, momentum=0.5).row == "rmsprop_momentum"
+    assert RMSprop(1, momentum=0.5).hyperparameters == (1.0, 0.99, 1e-8, 0.5)
+    assert IRprop(1).hyperparameters == (1.0, 0.5, 1.2, 1e-6, 50.0)
+    assert all(value.hyperparameters[0] == value.learning_rate for value in optimizers.OPTIMIZERS.values())
 
 
 # ---- the tables --------------------------------------------------------------------------------------------

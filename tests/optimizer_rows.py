@@ -1,0 +1,29 @@
+"""What the tests that go over all optimizers take: one for every row of the engines' tables."""
+
+import fastbp
+
+OPTIMIZERS = {
+    "sgd": fastbp.SGD(0.01),
+    "momentum": fastbp.SGD(0.02, momentum=0.9),
+    "nesterov": fastbp.SGD(0.02, momentum=0.9, nesterov=True),
+    "adam": fastbp.Adam(0.01),
+    "amsgrad": fastbp.Adam(0.01, beta2=0.8, amsgrad=True),
+    "adamw": fastbp.AdamW(0.01, weight_decay=0.1),
+    "nadam": fastbp.NAdam(0.01),
+    "rmsprop": fastbp.RMSprop(0.002, alpha=0.9),
+    "rmsprop_momentum": fastbp.RMSprop(0.003, momentum=0.8),
+    "adagrad": fastbp.Adagrad(0.05),
+    "adadelta": fastbp.Adadelta(),
+    "lion": fastbp.Lion(0.003, weight_decay=0.1),
+    "irprop": fastbp.IRprop(),
+    "quickprop": fastbp.Quickprop(mu=0.8),  # with mu > 1 rounding errors grow like the steps, over and over
+}
+
+# those whose state fades away where the gradient is 0
+LASTING = ("sgd", "adagrad", "irprop", "quickprop")
+DECAYING = {row: optimizer for row, optimizer in OPTIMIZERS.items() if row not in LASTING}
+
+
+def batches(optimizer, batch_size):
+    """The batch size that `fit` takes with this optimizer: this one, if it needs no full batches."""
+    return None if optimizer.full_batch else batch_size
