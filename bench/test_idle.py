@@ -11,7 +11,7 @@ STEPS, ROUNDS, BATCH, UNITS, MOST = 100, 100, 8, 256, 1.1
 @pytest.mark.parametrize("beta2", [0.999, 0.99], ids=lambda beta2: f"beta2={beta2}")  # 0.99: both states fade
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dead_units(benchmark, dtype, beta2):
-    """10 000 steps with nine tenths of the hidden units dead end as fast as they start."""
+    """10 000 steps with nine tenths of the hidden units dead: none takes longer than the first ones."""
     rng = np.random.default_rng(0)
     X, y = rng.random((STEPS * BATCH, 64)), rng.random(STEPS * BATCH)
     net = fastbp.Network([64, UNITS, UNITS, 1], optimizer=fastbp.Adam(1e-5, beta2=beta2), dtype=dtype, seed=0)
@@ -20,6 +20,8 @@ def test_dead_units(benchmark, dtype, beta2):
         b[UNITS // 10 :] = -1e6
     benchmark.pedantic(net.fit, (X, y), {"batch_size": BATCH}, rounds=ROUNDS)
     seconds = benchmark.stats.stats.data
-    start, end = min(seconds[:10]), min(seconds[-10:])  # others who use the core only add
-    benchmark.extra_info.update(dtype=dtype, beta2=beta2, us=1e6 * end / STEPS, end_over_start=end / start)
-    assert end < MOST * start
+    best = [min(seconds[i : i + 10]) for i in range(0, ROUNDS, 10)]  # others who use the core only add
+    benchmark.extra_info.update(
+        dtype=dtype, beta2=beta2, us=1e6 * best[0] / STEPS, slowest=max(best) / best[0]
+    )
+    assert max(best) < MOST * best[0]
