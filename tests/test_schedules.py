@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -338,34 +339,53 @@ TORCH = {
 }
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adam"])
-@pytest.mark.parametrize("name", TORCH)
-def test_training_is_pytorchs(name, kind, network_class, data):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    ours, theirs = TORCH[name]
-    optimizer = Adam(ours) if kind == "adam" else fastbp.SGD(ours, momentum=0.9)
-    net = make(network_class, optimizer, loss="mse", dtype="float64")
+@cache
+def course_in_torch(name, kind):
+    """The losses and rates of 100 steps, and where they lead, for any number of engines to compare with."""
+    import torch
+
+    torch.set_num_threads(1)  # more would spend their time on waiting for one another
+    rng = np.random.default_rng(0)
+    data, start = (rng.normal(size=(20, 3)), rng.normal(size=(20, 2))), rng.normal(size=3 * 8 + 8 + 8 * 2 + 2)
     model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).double()
+    net = make(fastbp.Network, "sgd", dtype="float64")
+    net.parameters[:] = start
     with torch.no_grad():
         for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
             layer.weight.copy_(torch.tensor(W.T.copy()))
             layer.bias.copy_(torch.tensor(b.copy()))
     if kind == "adam":
-        descent = torch.optim.Adam(model.parameters(), lr=0.1)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     else:
-        descent = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    scheduler = theirs(torch.optim.lr_scheduler, descent)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = TORCH[name][1](torch.optim.lr_scheduler, optimizer)
     X, y = map(torch.tensor, data)
+    losses, rates = [], []
     for _ in range(N):
-        rate = descent.param_groups[0]["lr"]
-        descent.zero_grad()
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(model(X), y)
         loss.backward()
-        descent.step()
+        optimizer.step()
         scheduler.step()
+        losses.append(loss.item())
+    end = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in model[::2]]
+    return data, start, losses, rates, end
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("name", TORCH)
+def test_training_is_pytorchs(name, kind, network_class):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    data, start, losses, rates, end = course_in_torch(name, kind)
+    ours, _ = TORCH[name]
+    optimizer = Adam(ours) if kind == "adam" else fastbp.SGD(ours, momentum=0.9)
+    net = make(network_class, optimizer, loss="mse", dtype="float64")
+    net.parameters[:] = start
+    for loss, rate in zip(losses, rates, strict=True):
         history = net.fit(*data, batch_size=None)  # an epoch is a step
-        assert history.loss[0] == pytest.approx(loss.item(), rel=1e-9)
+        assert history.loss[0] == pytest.approx(loss, rel=1e-9)
         assert net._engine.schedule(net._engine.t - 1) == pytest.approx(rate, rel=1e-9)
-    for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
-        np.testing.assert_allclose(W, layer.weight.detach().numpy().T, rtol=1e-9)
-        np.testing.assert_allclose(b, layer.bias.detach().numpy(), rtol=1e-9)
+    for W, b, (their_W, their_b) in zip(net.weights, net.biases, end, strict=True):
+        np.testing.assert_allclose(W, their_W, rtol=1e-9)
+        np.testing.assert_allclose(b, their_b, rtol=1e-9)
