@@ -347,6 +347,7 @@ def test_full_batches_pay(optimizer, rng, network_class):
 def torch():
     """PyTorch in double: the dtype in which it keeps NAdam's product, too, is its default."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.set_num_threads(1)  # more would spend their time on waiting for one another
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield torch
