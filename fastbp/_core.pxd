@@ -87,7 +87,7 @@ cdef extern from "fastbp.h" nogil:
         void *gradients
         void *state
     ctypedef enum fbp_task:
-        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS
+        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS, FBP_NORMAL, FBP_TASKS
     ctypedef enum fbp_parts:
         FBP_FORWARD_PART, FBP_BACKWARD_PART, FBP_UPDATE_PART
     ctypedef struct fbp_batch:

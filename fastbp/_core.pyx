@@ -226,7 +226,7 @@ cdef class Engine:
         self.forget_plans()
 
     cdef void forget_plans(self):
-        self.plans = [None] * (FBP_OWN_LOSS + 1)
+        self.plans = [None] * FBP_TASKS
         self.spare, self.spare_bytes = None, 0
 
     @property
@@ -422,6 +422,17 @@ cdef class Engine:
             plan = self.plan_for(FBP_STORED, 1, False)
         no_rows.rows = 0
         self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
+
+    def normal_equations(self, X, y, out):
+        """out (P + 1, P + 1) = [J r]^T [J r], its lower triangle, over all rows, for a loss of squares.
+
+        J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
+        """
+        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
+        cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, False)
+        cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
+        with nogil:
+            fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
 
     def begin(self, X, y, *, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch, size_t epochs,
               bint stored):

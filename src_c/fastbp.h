@@ -173,7 +173,9 @@ typedef enum {
     FBP_EVALUATE, /* gather, forward, loss */
     FBP_TRAIN,    /* gather, forward, loss, backward with the update fused into it: no gradient is stored */
     FBP_STORED,   /* gather, forward, loss, backward; update: through the gradient vector */
-    FBP_OWN_LOSS  /* gather, forward, emit; backward from the caller's dJ/dy; update */
+    FBP_OWN_LOSS, /* gather, forward, emit; backward from the caller's dJ/dy; update */
+    FBP_NORMAL,   /* gather, forward, normal equations (normal.inc), for a loss of squares and no update */
+    FBP_TASKS
 } fbp_task;
 
 typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 } fbp_parts;
@@ -184,7 +186,7 @@ typedef struct {
     const int64_t *index;    /* or NULL */
     size_t first, rows;
     int is_loaded;        /* they are what the plan ran last: it need not fetch them again */
-    void *output;         /* (rows, n_out): where emit writes */
+    void *output;         /* (rows, n_out): where emit writes; (n_parameters + 1,) squared: normal equations */
     const void *d_output; /* (rows, n_out): dJ/dy of the caller's own loss */
     void *d_input;        /* (rows, n_in): dJ/dx for it */
 } fbp_batch;

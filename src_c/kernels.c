@@ -20,6 +20,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 #include "update.inc"
 #include "dense.inc"
 #include "narrow.inc"
+#include "normal.inc"
 
 #define VMATH(name)                                                                     \
     static void map_##name(const void *x, void *y, size_t n) {                          \
@@ -61,6 +62,7 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .forward_narrow = forward_narrow,
     .backward_input_narrow = backward_input_narrow,
     .backward_weights_narrow = backward_weights_narrow,
+    .normal_equations = normal_equations,
     .update = update_all,
     .add_gradients = add_gradients,
     .softmax_rows = softmax_rows,

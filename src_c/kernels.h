@@ -61,6 +61,7 @@ typedef struct {
     void *targets;   /* (block, n_out) */
     int64_t *labels; /* (block,) or NULL */
     void *ones;      /* (block,) in narrow networks */
+    void *jacobian;  /* (block, n_parameters + 1) derivatives of an output, its error */
     void *gradients; /* (n_parameters,) the block's share of them, where there is more than one lane */
     double loss;     /* of the block, undivided */
 } fbp_lane;
@@ -84,6 +85,7 @@ struct fbp_kernels {
     size_t (*scratch_bytes)(size_t depth, size_t columns); /* for products with K <= depth and N <= columns */
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
     fbp_operation *forward_narrow, *backward_input_narrow, *backward_weights_narrow;
+    fbp_operation *normal_equations;
     fbp_operation *update;
     void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
     fbp_operation *losses[FBP_LOSSES];

@@ -128,6 +128,14 @@ size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
     return rows < 512 ? 512 : rows > 4096 ? 4096 : rows;
 }
 
+/* A block of J is bounded, too. */
+static size_t block_rows(const fbp_network *network, fbp_task task) {
+    enum { JACOBIAN_BYTES = 16 << 20, LEAST = 64 };
+    const size_t block = fbp_block_rows(network->layers, network->n_layers);
+    const size_t rows = JACOBIAN_BYTES / network->kernels->real_size / (network->n_parameters + 1);
+    return task != FBP_NORMAL || rows > block ? block : rows > LEAST ? rows : LEAST;
+}
+
 static int has_loss(fbp_task task) { return task != FBP_PREDICT && task != FBP_OWN_LOSS; }
 
 static int has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_EVALUATE; }
@@ -140,7 +148,7 @@ static int is_joined(const fbp_network *network, fbp_task task) {
 
 /* Softmax and the caller's own arrays want rows of units. */
 static int is_narrow(const fbp_network *network, fbp_task task) {
-    return has_loss(task) && network->loss != FBP_LOSS_cross_entropy &&
+    return has_loss(task) && task != FBP_NORMAL && network->loss != FBP_LOSS_cross_entropy &&
            network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax &&
            widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
@@ -195,6 +203,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
         if (n_out > widest) widest = n_out;
     }
     lane->inputs = take_units(plan, a, network->layers[0].n_in, rows, lane->layers[0].x_stride);
+    if (task == FBP_NORMAL) lane->jacobian = take(a, rows, (network->n_parameters + 1) * size);
     if (plan->narrow) lane->ones = take(a, rows, size);
     if (labels) lane->labels = take(a, rows, sizeof *lane->labels);
     else if (has_loss(task))
@@ -218,7 +227,8 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     const fbp_network *network = plan->network;
     const size_t widest = widest_layer(network->layers, network->n_layers);
     const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
-    const size_t bytes = network->kernels->scratch_bytes(depth, widest);
+    const size_t columns = task == FBP_NORMAL ? network->n_parameters + 1 : widest;
+    const size_t bytes = network->kernels->scratch_bytes(depth, columns);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_lanes; i++) {
@@ -248,11 +258,11 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
         append(plan, &n, emit, output);
     } else {
         append(plan, &n, gather_targets, output);
-        append(plan, &n, kernels->losses[network->loss], output);
+        append(plan, &n, task == FBP_NORMAL ? kernels->normal_equations : kernels->losses[network->loss], output);
     }
     plan->forward_end = n;
 
-    if (has_backward(task)) {
+    if (has_backward(task) && task != FBP_NORMAL) {
         if (task == FBP_OWN_LOSS) append(plan, &n, take_d_output, output);
         if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
@@ -263,7 +273,7 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
         }
     }
     plan->backward_end = n;
-    if (has_backward(task) && !plan->fused) append(plan, &n, kernels->update, 0);
+    if (has_backward(task) && task != FBP_NORMAL && !plan->fused) append(plan, &n, kernels->update, 0);
     plan->update_end = n;
 }
 
@@ -290,7 +300,7 @@ static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) 
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
     enum { OTHER_OPERATIONS = 8 };
-    const size_t block = fbp_block_rows(network->layers, network->n_layers), n = network->n_layers;
+    const size_t block = block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_lanes = LANES_PER_THREAD * threads;
     fbp_plan *plan = allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
                               (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
@@ -316,7 +326,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
         has_backward(task) ? network->n_parameters * network->kernels->real_size : 0; /* a lane's */
     arena lane = {0}, a = {0};
     lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
-    plan->n_lanes = lane.overflow ? 0 : count_lanes(plan, rows, lane.used + gradients);
+    plan->n_lanes = lane.overflow ? 0 : task == FBP_NORMAL ? 1 : count_lanes(plan, rows, lane.used + gradients);
     lay_out(plan, task, capacity, labels, &a);
     plan->bytes = a.used + ALIGNMENT;
     plan->memory = lane.overflow || a.overflow ? NULL : allocate(plan->bytes);

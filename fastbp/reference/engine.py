@@ -196,6 +196,33 @@ class Engine:
         if self._inverse_scale is not None:
             d_input *= self._inverse_scale
 
+    @_quietly
+    def normal_equations(self, X: Array, y: Array, out: Array) -> None:
+        """Write [J r]^T [J r] over all rows to out (P + 1, P + 1), for a loss of squares.
+
+        J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
+        """
+        out[:] = 0
+        for x, t in self._gather(X, y):
+            tape = self._forward(x)
+            z, h = tape[-2:]
+            for o in range(h.shape[1]):
+                unit = np.zeros_like(h)
+                unit[:, o] = 1
+                J = self._jacobian(tape, chain(self.layers[-1].activation, z, h, unit))
+                rows = np.hstack([J, (h - t)[:, o : o + 1]])
+                out += rows.T @ rows
+
+    def _jacobian(self, tape: Tape, delta: Array) -> Array:
+        """Return the derivatives (m, P) of one output by the parameters, from those by z (m, n_out)."""
+        parts: list[Array] = []
+        for i in reversed(range(len(self.layers))):
+            x, (W, _) = tape[2 * i], self._weights[i]
+            parts = [(x[:, :, None] * delta[:, None, :]).reshape(len(x), -1), delta, *parts]
+            if i > 0:
+                delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
+        return np.hstack(parts)
+
     def begin(self, X: Array, y: Array, **options: Any) -> Run:
         """Return a `Run` over X and y with these options, not a step done yet."""
         return Run(self, X, y, **options)
