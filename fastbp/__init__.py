@@ -36,6 +36,7 @@ from fastbp.losses import (
     Poisson,
     Quantile,
 )
+from fastbp.minimization import minimize
 from fastbp.network import Network
 from fastbp.optimizers import (
     SGD,
@@ -91,6 +92,7 @@ __all__ = [
     "initializers",
     "losses",
     "metrics",
+    "minimize",
     "optimizers",
     "schedules",
     "set_num_threads",

@@ -1,0 +1,151 @@
+"""SciPy's optimizers on a network, whose parameters and gradients are flat vectors anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp import _core
+from fastbp.exceptions import DivergenceError, ParameterError, choice, integer, number
+from fastbp.history import History
+from fastbp.network import NOTHING, Network
+from fastbp.optional import scipy
+from fastbp.progress import Progress
+
+#: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
+METHODS = {
+    "L-BFGS-B": "maxiter",
+    "BFGS": "maxiter",
+    "CG": "maxiter",
+    "Newton-CG": "maxiter",
+    "SLSQP": "maxiter",
+    "TNC": "maxfun",
+}
+
+
+def minimize(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    method: str = "L-BFGS-B",
+    max_iterations: int = 1000,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    verbose: int = 0,
+) -> Any:
+    """Let scipy.optimize.minimize train a network on all rows of (X, y) at once, from where it stands on.
+
+    The network ends where SciPy does, or, where Ctrl-C or an error breaks it off, with the lowest loss that
+    was met. Its optimizer plays no part. `net.history` goes on with an epoch an iteration, whose loss is the
+    lowest before it; `stopped` is "converged", "epochs" (the limit), or "stalled", for which the result has
+    SciPy's reason.
+
+    Parameters
+    ----------
+    net : Network
+        float64 serves best: SciPy's line searches work with differences that float32 does not resolve.
+    X, y : array_like
+        As for `Network.fit`.
+    method : str
+        "L-BFGS-B", "BFGS", "CG", "Newton-CG", "SLSQP" or "TNC". BFGS and SLSQP keep a matrix (P, P).
+    max_iterations : int, >= 1
+        TNC counts evaluations of the loss instead.
+    tol : float, > 0, optional
+        What SciPy takes for it in this method; by default the method's own.
+    options : mapping, optional
+        Of the method, for SciPy: ``{"maxcor": 30}``.
+    verbose : int
+        As for `Network.fit`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+
+    Raises
+    ------
+    ImportError
+        SciPy is not installed.
+    DivergenceError
+        The loss or its gradient became NaN or infinite.
+    ShapeError, DTypeError, DataError, ParameterError, BusyError
+        As for `Network.fit`.
+    """
+    if not isinstance(net, Network):
+        raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+    limit = choice("method", method, METHODS)
+    integer("max_iterations", max_iterations, at_least=1)
+    if tol is not None:
+        number("tol", tol, above=0)
+    integer("verbose", verbose, at_least=0, below=3)
+    net._door.check_trainable()
+    X, y = net._door.examples(X, y)
+    solve = scipy("optimize", "minimize").minimize
+    settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
+    progress = Progress(max_iterations, lines=verbose == 2) if verbose else None
+    task = Minimization(net._engine, X, y, progress)
+    return net._guard.writing("minimize", NOTHING, task.run, solve, settings, net._history)
+
+
+class Minimization:
+    """The objective, and what is seen of its course."""
+
+    def __init__(
+        self, engine: _core.Engine, X: NDArray[Any], y: NDArray[Any], progress: Progress | None
+    ) -> None:
+        self._engine, self._X, self._y, self._progress = engine, X, y, progress
+        self._best_x = engine.parameters.astype(np.float64)
+        self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
+        self._history = History()
+
+    def run(self, solve: Any, settings: dict[str, Any], past: History) -> Any:
+        """Minimise; leave the network at its best, and append the iterations to its history."""
+        start = perf_counter()
+        self._history.stopped = "interrupted"
+        try:
+            self._before, _ = self._evaluate(self._best_x)
+            result = solve(self._evaluate, self._best_x, jac=True, callback=self._end_iteration, **settings)
+            self._best_x = result.x
+            done = result.nfev if settings["method"] == "TNC" else result.nit
+            is_over = done >= settings["options"][METHODS[settings["method"]]]
+            self._history.stopped = "converged" if result.success else "epochs" if is_over else "stalled"
+        except DivergenceError:
+            self._history.stopped = "diverged"
+            raise
+        finally:
+            self._set(self._best_x)
+            self._history.seconds = perf_counter() - start
+            past.extend(self._history)
+            if self._progress is not None:
+                self._progress.close()
+        return result
+
+    def _set(self, x: NDArray[np.float64]) -> None:
+        with np.errstate(over="ignore"):
+            self._engine.parameters[:] = x
+
+    def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return loss and gradient (P,) at x."""
+        self._set(x)
+        loss = self._engine.loss_and_gradients(self._X, self._y)
+        gradients = self._engine.gradients.astype(np.float64)
+        if not np.isfinite(loss + np.abs(gradients).sum()):
+            raise DivergenceError(
+                f"the loss became {loss}, or its gradient not finite, in iteration {len(self._history) + 1}; "
+                "the network has the parameters of the lowest loss that was met before"
+            )
+        if loss < self._best:
+            self._best, self._best_x = loss, np.array(x)
+        return loss, gradients
+
+    def _end_iteration(self, xk: NDArray[np.float64]) -> None:
+        self._history.loss.append(self._before)
+        self._before = self._best
+        if self._progress is not None:
+            done = SimpleNamespace(epoch=len(self._history), step=0, steps_per_epoch=1)
+            self._progress.update(done, self._history)  # type: ignore[arg-type]
