@@ -398,21 +398,32 @@ cdef class Engine:
         return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART,
                         batch_of(&x, &t, None, None, None))
 
-    def forward(self, X, out):
-        """out (n, n_out) = the network's output for X (n, n_in); keeps what backward() needs."""
-        cdef fbp_source x = self.inputs_of(X)
-        self.run(self.plan_for(FBP_OWN_LOSS, x.rows, False), FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
-        self.forward_rows = x.rows
+    cdef new_rows(self, size_t rows, size_t columns):
+        """An array (rows, columns) to write to."""
+        cdef cnp.npy_intp[2] shape
+        shape[0], shape[1] = rows, columns
+        return cnp.PyArray_SimpleNew(2, shape, self.number)
 
-    def backward(self, d_output, d_input):
-        """From dJ/dy (n, n_out) of the last forward(): fills the gradients and dJ/dx (n, n_in)."""
+    def forward(self, X):
+        """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
+        cdef fbp_source x = self.inputs_of(X)
+        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, x.rows, False)
+        out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
+        self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+        self.forward_rows = x.rows
+        return out
+
+    def backward(self, d_output):
+        """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
+        d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
         self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART, batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
+        return d_input
 
     def update(self):
         """One step of the optimizer along the stored gradients."""

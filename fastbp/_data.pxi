@@ -68,19 +68,21 @@ cdef bint is_plain(object array, int number) noexcept:
             and cnp.PyArray_ISCARRAY_RO(array))
 
 
+cpdef bint has_plain_rows(array, Py_ssize_t columns, cnp.dtype dtype):
+    """Tell whether `array` is an ndarray (rows, columns) of `dtype`, native and C-contiguous."""
+    return (is_plain(array, dtype.num) and (<cnp.ndarray> array).ndim == 2
+            and (<cnp.ndarray> array).shape[1] == columns)
+
+
 def is_plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssize_t most):
     """Tell whether `array` is what most calls bring, and nothing in it needs a closer look.
 
-    That is an ndarray (rows, columns) of `dtype`, native and C-contiguous, with 1 to `most` finite elements.
+    That is what has plain rows, with 1 to `most` finite elements.
     """
     cdef fbp_source source
-    cdef cnp.ndarray rows
-    if not is_plain(array, dtype.num):
+    if not has_plain_rows(array, columns, dtype) or not 0 < (<cnp.ndarray> array).size <= most:
         return False
-    rows = array
-    if rows.ndim != 2 or rows.shape[1] != columns or not 0 < rows.size <= most:
-        return False
-    source = source_of(rows)
+    source = source_of(array)
     return fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) < 0
 
 

@@ -21,8 +21,8 @@ from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
 
-# What a call leaves that goes with the present parameters: the shape of an output to go backward from, or
-# None, and whether there are gradients.
+# What a call leaves that goes with the present parameters: the shape of the X of a forward pass to go back
+# through, or None, and whether there are gradients.
 Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
 NOTHING: Left = (None, False)
 
@@ -180,10 +180,13 @@ class Network:
     @property
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
+        self._check_gradients()
+        return self._engine.gradients[:]
+
+    def _check_gradients(self) -> None:
         _, has_gradients = self._guard.left or NOTHING
         if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
-        return self._engine.gradients[:]
 
     # ---- training ------------------------------------------------------------------------------------------
 
@@ -306,9 +309,8 @@ class Network:
         X = self._door.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
-        output = self._door.out(None, X)
-        self._guard.writing("forward", (output.shape, False), self._engine.forward, rows(X), rows(output))
-        return output
+        output: Array = self._guard.writing("forward", (X.shape, False), self._engine.forward, rows(X))
+        return output if X.ndim == 2 else output[0]
 
     def backward(self, d_output: ArrayLike) -> Array:
         """Carry the derivative of a loss of your own back through the network, after `forward`.
@@ -333,14 +335,12 @@ class Network:
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = self._door.d_output(d_output, shape)
-        d_input = np.empty((*shape[:-1], self._door.n_in), self._dtype)
-        work = self._engine.backward
-        self._guard.writing("backward", (shape, True), work, rows(d_output), rows(d_input))
-        return d_input
+        d_input: Array = self._guard.writing("backward", (shape, True), self._engine.backward, rows(d_output))
+        return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
-        _ = self.gradients  # or Error
+        self._check_gradients()
         self._guard.writing("step", NOTHING, self._engine.update)
 
     def reset(self) -> None:

@@ -190,6 +190,8 @@ class Door:
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
+        if _core.has_plain_rows(X, self.n_in, self.dtype):
+            return X
         array = as_array("X", X)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
@@ -216,11 +218,12 @@ class Door:
             )
         return out
 
-    def d_output(self, d_output: ArrayLike, shape: tuple[int, ...]) -> Array:
-        """Return the derivative by an output of this shape, finite, C-contiguous and of dtype."""
-        if self._is_plain(d_output, self.n_out) and d_output.shape == shape:
+    def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
+        """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
+        if len(X_shape) == 2 and self._is_plain(d_output, self.n_out) and len(d_output) == X_shape[0]:
             return d_output
         array = as_array("d_output", d_output)
+        shape = (*X_shape[:-1], self.n_out)
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)

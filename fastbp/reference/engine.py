@@ -180,21 +180,22 @@ class Engine:
         return total / self.loss_function.divide_by(len(X), self.layers[-1].n_out)
 
     @_quietly
-    def forward(self, X: Array, out: Array) -> None:
-        """Write the outputs of X (n, n_in) to out (n, n_out), and keep what backward needs."""
+    def forward(self, X: Array) -> Array:
+        """Return the outputs (n, n_out) of X (n, n_in), and keep what backward needs."""
         self._tape = self._forward(self._inputs(X).copy())
-        out[:] = self._tape[-1]
+        return self._tape[-1].copy()
 
     @_quietly
-    def backward(self, d_output: Array, d_input: Array) -> None:
-        """Go back from dJ/doutput (n, n_out) to `gradients` and to d_input = dJ/dX (n, n_in)."""
+    def backward(self, d_output: Array) -> Array:
+        """Go back from dJ/doutput (n, n_out) to `gradients`, and to dJ/dX (n, n_in), which it returns."""
         if not self._tape or len(self._tape[0]) != len(d_output):
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
-        np.matmul(delta, self._weights[0][0].T, out=d_input)
+        d_input: Array = delta @ self._weights[0][0].T
         if self._inverse_scale is not None:
             d_input *= self._inverse_scale
+        return d_input
 
     @_quietly
     def normal_equations(self, X: Array, y: Array, out: Array) -> None:

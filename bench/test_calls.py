@@ -1,0 +1,80 @@
+"""What a call costs beside its work, as loops of control and reinforcement learning meet it.
+
+Training calls are compared with a step inside `fit` on the same batches, in rounds of both. The time is that
+of the thread, so that others on the machine count for little.
+"""
+
+from time import thread_time
+
+import pytest
+
+import fastbp
+from race import middle_half
+from workloads import RL
+
+ROUNDS = 151
+EPOCHS = 32  # of 16 steps: some milliseconds a round
+
+
+def train_on_batch(net, batches):
+    for x, t in batches:
+        net.train_on_batch(x, t)
+
+
+def train_with_own_loss(net, batches):
+    for x, t in batches:
+        error = net.forward(x) - t
+        net.backward(error * (2 / t.size))
+        net.step()
+
+
+def predict_one_row(net, batches):
+    for x, _ in batches:
+        net.predict(x[:1])
+
+
+# what is timed, and how many microseconds it may take beyond a step of fit, where it has one
+CALLS = {
+    "train_on_batch": (train_on_batch, 1.5),
+    "forward, own loss, backward, step": (train_with_own_loss, 4.0),
+    "predict one row": (predict_one_row, None),
+}
+
+
+@pytest.fixture(scope="module")
+def report(request):
+    """Collect lines, and print them in the end."""
+    lines = []
+    yield lines
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n\nmicroseconds of a call, {RL}; medians, and where the middle half lies")
+        print(*lines, sep="\n")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_call(name, benchmark, report):
+    work, allowed = CALLS[name]
+    (X, y), size = RL.data(), RL.batch_size
+    batches = [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)] * EPOCHS
+    fitted, net = RL.network(), RL.network()
+    steps, calls = [], []  # microseconds of each
+
+    def once():
+        start = thread_time()
+        fitted.fit(X, y, epochs=EPOCHS, batch_size=size, shuffle=False)
+        between = thread_time()
+        work(net, batches)
+        steps.append(1e6 * (between - start) / len(batches))
+        calls.append(1e6 * (thread_time() - between) / len(batches))
+
+    with fastbp.threads(1):
+        benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
+    low, median, high = middle_half(calls)
+    line = f"{name:34} {median:6.2f} ({low:.2f} to {high:.2f})"
+    benchmark.extra_info.update(test="call", call=name, us=[low, median, high])
+    if allowed is not None:
+        low, median, high = middle_half([call - step for call, step in zip(calls, steps, strict=True)])
+        line += f"   a step of fit {middle_half(steps)[1]:6.2f}   "
+        line += f"beyond it {median:5.2f} ({low:.2f} to {high:.2f}), allowed {allowed}"
+        benchmark.extra_info.update(beyond_a_step=[low, median, high], allowed=allowed)
+    report.append(line)
