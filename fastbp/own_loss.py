@@ -37,23 +37,20 @@ class OwnLossSteps(Base):
     def __init__(self, layers: Sequence[Layer], loss: OwnLoss, parameters: Array) -> None:
         super().__init__(layers, mse, parameters)  # of which only what has no loss is called
         self.loss_function = loss
-        self._n_in, self._n_out = layers[0].n_in, layers[-1].n_out
+        self._n_out = layers[-1].n_out
 
     def loss(self: Any, X: Array, y: Array) -> float:
         """Return the loss over all rows."""
-        output = self._outputs(X)
+        output = np.empty((len(X), self._n_out), self.parameters.dtype)
         predict(self, X, output)
         return self.loss_function(output, self._targets(y))  # type: ignore[no-any-return]
 
     def loss_and_gradients(self, X: Array, y: Array, rows: Array | None = None) -> float:
         """Fill the gradients with those of a batch, all rows or those of an index; return its loss."""
         x, t = (X, y) if rows is None else (X[rows], y[rows])
-        output = self._outputs(x)
-        self.forward(x, output)
+        output = self.forward(x)
         loss, d_output = self.loss_function.measure(output, self._targets(t))
-        self.backward(
-            np.ascontiguousarray(d_output, output.dtype), np.empty((len(x), self._n_in), output.dtype)
-        )
+        self.backward(np.ascontiguousarray(d_output, output.dtype))
         return loss
 
     def train_on_batch(self, X: Array, y: Array, rows: Array | None = None) -> float:
@@ -68,9 +65,6 @@ class OwnLossSteps(Base):
         from fastbp.reference.engine import Run
 
         return Run(self, X, y, **options)
-
-    def _outputs(self, X: Array) -> Array:
-        return np.empty((len(X), self._n_out), self.parameters.dtype)
 
     def _targets(self, y: Array) -> Array:
         """Return a copy of them, which the function may write to: floats in the network's dtype."""

@@ -116,6 +116,19 @@ def test_equals_scaling_beforehand(network_class, rng, isa, sizes, dtype, rows):
     np.testing.assert_array_equal(d_input, (d_scaled * (1 / adapted.input_scale)).astype(dtype))
 
 
+def test_with_a_loss_of_the_users_own(network_class, rng):
+    def squares(output, target):
+        error = output - target
+        return np.square(error).mean(), 2 * error / error.size
+
+    X, y = raw(rng), rng.random((60, 3))
+    adapted = network_class([5, 40, 3], loss=squares, dtype="float64", seed=0)
+    plain = adapted.clone()
+    adapted.adapt(X)
+    for a, b in zip(everything(adapted, X, y)[0], everything(plain, scaled(X, adapted), y)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("rows", [33, 5000])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", NETS.values(), ids=NETS.keys())

@@ -349,6 +349,26 @@ def test_rows_may_be_the_numbers_of_the_network_itself(network_class, rng, numbe
     np.testing.assert_array_equal(results[0], results[1])
 
 
+def test_a_target_network_follows_softly(network_class, rng, state_of):
+    """In place: the target's optimizer and its views know nothing of it."""
+    X, y = regression(rng)
+    net = network_class([4, 20, 3], seed=0)
+    target = net.clone()
+    net.fit(X, y, epochs=5)
+    first, rest = target.parameters.copy(), state_of(target)[1:]
+    weights, learnt = target.weights[1], net.parameters.copy()
+    for _ in range(3):
+        target.parameters[:] += 0.1 * (net.parameters - target.parameters)
+    expected = learnt + 0.9**3 * (first - learnt)
+    np.testing.assert_allclose(target.parameters, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(net.parameters, learnt)
+    np.testing.assert_array_equal(weights, target.weights[1])
+    assert state_of(target)[1:] == rest
+    fresh = network_class([4, 20, 3], seed=1)
+    fresh.parameters[:] = target.parameters
+    np.testing.assert_array_equal(target.predict(X), fresh.predict(X))
+
+
 def test_setting_the_optimizer_resets_its_state(network_class, rng):
     X, y = regression(rng)
     net, fresh = (network_class([4, 3], seed=0) for _ in range(2))
