@@ -6,6 +6,7 @@
 
 #include "../src_c/kernels.c"
 #include "../src_c/data.c"
+#include "../src_c/random.c"
 
 #define EXPORT __attribute__((visibility("default")))
 #define KERNELS TABLE_NAME(FASTBP_ISA, REAL_BITS)
@@ -75,7 +76,7 @@ EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t 
     fbp_plan plan = {.threads = 1, .narrow = 1};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
-                             .activation = &KERNELS.activations[activation],
+                             .activation = KERNELS.activations[activation],
                              .W = W,
                              .b = W + n_in * n_out,
                              .x = x,

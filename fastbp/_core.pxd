@@ -53,7 +53,8 @@ cdef extern from "fastbp.h" nogil:
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
 
-    void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n)
+    void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
+                    size_t n)
     void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)
 
     enum: FBP_MAX_THREADS
@@ -66,7 +67,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_layer:
         size_t n_in, n_out
         fbp_activation_id activation
-        double alpha
+        double alpha, l1, l2, dropout, max_norm
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
     enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS
@@ -81,7 +82,8 @@ cdef extern from "fastbp.h" nogil:
         double *hyperparameters
         fbp_schedule_id schedule
         double *schedule_parameters
-        uint64_t t
+        double clip_value, clip_norm, input_noise
+        uint64_t seed, t
         size_t n_parameters
         void *parameters
         void *gradients

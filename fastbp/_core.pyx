@@ -185,6 +185,8 @@ cdef class Engine:
     loss : Loss
     parameters : ndarray (P,), float32 or float64, C-contiguous and writable
         Read and written in place.
+    seed : int
+        Of dropout and of the noise that training adds to the inputs, whose standard deviation is `input_noise`.
     """
 
     cdef fbp_network network
@@ -203,19 +205,22 @@ cdef class Engine:
     cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
     cdef size_t spare_bytes          # of all of them
     cdef size_t forward_rows         # of the last forward()
+    cdef readonly double penalty     # of the layers, at the last backward()
 
-    def __init__(self, layers, loss, parameters):
+    def __init__(self, layers, loss, parameters, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
-        for i, (n_in, n_out, activation) in enumerate(layers):
-            c_layer[i] = fbp_layer(n_in, n_out, ACTIVATION_IDS[activation.name], activation.alpha)
+        for i, layer in enumerate(layers):
+            c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
+                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
         self.network.kernels = kernels_for(parameters.dtype)
         self.network.n_layers = len(layers)
         self.network.layers = c_layer
         self.network.loss = LOSS_IDS[loss.name]
         self.network.loss_parameter = loss.parameter
         self.network.divisor = DIVISORS[loss.divisor]
+        self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
         self.isa = _isa
@@ -261,6 +266,7 @@ cdef class Engine:
         network.optimizer = OPTIMIZER_IDS[optimizer.row]
         fill(network.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
         network = with_schedule(network, schedule)
+        network.clip_value, network.clip_norm = optimizer.clip_value or 0, optimizer.clip_norm or 0
         state = aligned_zeros((OPTIMIZERS[network.optimizer][1], self.parameters.size), self.parameters.dtype)
         network.state = cnp.PyArray_DATA(state)
         network.t = 0
@@ -282,7 +288,9 @@ cdef class Engine:
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
         cdef Plan plan = Plan()
-        stored = task == FBP_STORED or task == FBP_OWN_LOSS or (task == FBP_TRAIN and rows > self.block_rows)
+        clips = self.network.clip_value > 0 or self.network.clip_norm > 0
+        stored = (task == FBP_STORED or task == FBP_OWN_LOSS
+                  or (task == FBP_TRAIN and (rows > self.block_rows or clips)))
         if stored and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
@@ -419,7 +427,8 @@ cdef class Engine:
         x.rows = self.forward_rows
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
-        self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART, batch_of(&x, NULL, None, d_output, d_input))
+        self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,
+                                batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")

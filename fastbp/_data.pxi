@@ -86,10 +86,10 @@ def is_plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_
     return fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) < 0
 
 
-def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n):
+def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n, uint64_t block=0):
     """Return n numbers of the raw Philox stream, (n,) uint64: the twin of fastbp.random.raw, for tests."""
     out = np.empty(n, np.uint64)
-    fbp_random(seed, purpose, epoch, step, <uint64_t *> cnp.PyArray_DATA(out), n)
+    fbp_random(seed, purpose, epoch, step, block, <uint64_t *> cnp.PyArray_DATA(out), n)
     return out
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp.activations import Activation
-from fastbp.exceptions import integer
+from fastbp.exceptions import integer, number
 from fastbp.values import Value
 
 
@@ -24,19 +24,46 @@ class Dense(Value):
         f; by default the network's.
     initializer : str, optional
         How W is drawn, see `fastbp.initializers`; by default what suits the activation.
+    l1, l2 : float, >= 0
+        The loss of a batch in training has l1 sum |W| + l2 / 2 sum W^2 added.
+    dropout : float, >= 0 and < 1
+        Of the outputs, in training, this share is set to 0, at random, and the others are scaled up so that
+        the mean stays; a multiple of 1 / 65536, rounded. Not in the output layer.
+    max_norm : float, > 0, optional
+        After every update the weights into a unit, W[:, j], are scaled down to this norm if theirs is larger.
+
+    References
+    ----------
+    N. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
     """
 
     units: int
     activation: Activation | None
     initializer: str | None
+    l1: float
+    l2: float
+    dropout: float
+    max_norm: float | None
 
     def __init__(
-        self, units: int, activation: str | Activation | None = None, initializer: str | None = None
+        self,
+        units: int,
+        activation: str | Activation | None = None,
+        initializer: str | None = None,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        max_norm: float | None = None,
     ) -> None:
         self._set(
             units=integer("units", units, at_least=1),
             activation=None if activation is None else activations.get(activation),
             initializer=None if initializer is None else initializers.get(initializer),
+            l1=number("l1", l1, at_least=0),
+            l2=number("l2", l2, at_least=0),
+            dropout=number("dropout", dropout, at_least=0, below=1),
+            max_norm=None if max_norm is None else number("max_norm", max_norm, above=0),
         )
 
 
@@ -46,13 +73,17 @@ class Layer(NamedTuple):
     n_in: int
     n_out: int
     activation: Activation
+    l1: float = 0.0
+    l2: float = 0.0
+    dropout: float = 0.0
+    max_norm: float | None = None
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Return a network's vector (P,) as views W (n_in, n_out) and b (n_out,) of each layer."""
     views, start = [], 0
-    for n_in, n_out, _ in layers:
-        middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
-        views.append((vector[start:middle].reshape(n_in, n_out), vector[middle:end]))
+    for layer in layers:
+        middle, end = start + layer.n_in * layer.n_out, start + (layer.n_in + 1) * layer.n_out
+        views.append((vector[start:middle].reshape(layer.n_in, layer.n_out), vector[middle:end]))
         start = end
     return views

@@ -47,7 +47,10 @@ class Network:
     dtype : "float32" or "float64"
         Of the parameters and of all arithmetic.
     seed : int, >= 0 and < 2**64, optional
-        Decides the first weights and the order of the rows in every epoch; by default a fresh one.
+        Decides the first weights, the order of the rows in every epoch, dropout and noise; by default a fresh
+        one.
+    input_noise : float, >= 0
+        Training adds normal random numbers of this standard deviation to the inputs.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Network:
         optimizer: str | Optimizer = "adam",
         dtype: DTypeLike = "float32",
         seed: int | None = None,
+        input_noise: float = 0.0,
     ) -> None:
         self._loss = losses.get(loss)
         self._layers, self._initializers = validation.resolve_layers(
@@ -80,6 +84,7 @@ class Network:
         self._optimizer = optimizers.get(optimizer)
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
+        self._input_noise = number("input_noise", input_noise, at_least=0)
         self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
         self._start_engine(validation.count_parameters(self._layers, self._dtype), self._optimizer)
@@ -91,14 +96,16 @@ class Network:
         engine_class = self._engine_class
         if isinstance(self._loss, OwnLoss):
             engine_class = own_loss.engine_class(engine_class)
-        self._engine: _core.Engine = engine_class(self._layers, self._loss, parameters)
+        self._engine: _core.Engine = engine_class(
+            self._layers, self._loss, parameters, seed=self._seed, input_noise=self._input_noise
+        )
         self._engine.set_optimizer(optimizer)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers as (n_in, n_out, activation)."""
+        """The layers: n_in, n_out, activation, and what their `Dense` asks for besides."""
         return self._layers
 
     @property
@@ -113,8 +120,13 @@ class Network:
 
     @property
     def seed(self) -> int:
-        """What decides the first weights and the order of the rows in every epoch."""
+        """What decides the first weights, the order of the rows in every epoch, dropout and noise."""
         return self._seed
+
+    @property
+    def input_noise(self) -> float:
+        """The standard deviation of the noise that training adds to the inputs."""
+        return self._input_noise
 
     @property
     def history(self) -> History:
@@ -305,7 +317,10 @@ class Network:
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:
-        """Return the outputs for X, at least one row, as `predict` does; keep what `backward` needs."""
+        """Return the outputs for X, at least one row; keep what `backward` needs.
+
+        They are `predict`'s, but for dropout and noise: this is the forward pass of training.
+        """
         X = self._door.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
@@ -323,7 +338,7 @@ class Network:
         Returns
         -------
         array, in the shape of forward's X
-            dJ/dX. `gradients` then holds dJ/dparameters, for `step`.
+            dJ/dX. `gradients` then holds dJ/dparameters, for `step`: J is your loss and the l1, l2 of layers.
 
         Raises
         ------
@@ -431,7 +446,9 @@ class Network:
         self._scale_inputs(self._scaling)
 
     def __repr__(self) -> str:
-        sizes = " -> ".join([str(self._door.n_in), *(f"{n_out} {f}" for _, n_out, f in self._layers)])
+        sizes = " -> ".join(
+            [str(self._door.n_in), *(f"{layer.n_out} {layer.activation}" for layer in self._layers)]
+        )
         return (
             f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
             f"{self._loss}, {self.optimizer}, seed={self._seed})"

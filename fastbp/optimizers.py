@@ -8,22 +8,56 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 from fastbp.exceptions import ParameterError, choice, flag, number
 from fastbp.schedules import LearningRate, Schedule, checked, in_epoch
 from fastbp.values import Value
 
 
+class Clipping(TypedDict, total=False):
+    """What every optimizer takes besides its own parameters, by keyword."""
+
+    clip_norm: float | None
+    clip_value: float | None
+
+
 class Optimizer(Value, ABC):
-    """How gradients change the parameters: a row of the engines' optimizer tables, and its numbers."""
+    """How gradients change the parameters: a row of the engines' optimizer tables, and its numbers.
+
+    Parameters
+    ----------
+    learning_rate : float, > 0
+    clip_norm : float, > 0, optional
+        Gradients of a larger norm |g|, over all parameters, are scaled by clip_norm / (|g| + 1e-6).
+    clip_value : float, > 0, optional
+        Elements of the gradient are cut to [-clip_value, clip_value]; before clip_norm, where both are given.
+
+    References
+    ----------
+    R. Pascanu et al., On the difficulty of training recurrent neural networks, 2013: clip_norm.
+    """
 
     full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
     learning_rate: LearningRate
+    clip_norm: float | None
+    clip_value: float | None
 
-    def __init__(self, learning_rate: LearningRate, **own: float | bool) -> None:
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        **own: float | bool,
+    ) -> None:
         """Check and set what all optimizers have, and set the fields of one's `own`, which are checked."""
-        self._set(learning_rate=checked(learning_rate), **own)
+        self._set(
+            learning_rate=checked(learning_rate),
+            clip_norm=None if clip_norm is None else number("clip_norm", clip_norm, above=0),
+            clip_value=None if clip_value is None else number("clip_value", clip_value, above=0),
+            **own,
+        )
 
     @property
     def goes_by_epoch(self) -> bool:
@@ -81,10 +115,17 @@ class SGD(Optimizer):
     nesterov: bool
 
     def __init__(
-        self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False
+        self,
+        learning_rate: LearningRate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **clipping: Unpack[Clipping],
     ) -> None:
         super().__init__(
-            learning_rate, momentum=_fraction("momentum", momentum), nesterov=flag("nesterov", nesterov)
+            learning_rate,
+            momentum=_fraction("momentum", momentum),
+            nesterov=flag("nesterov", nesterov),
+            **clipping,
         )
         if nesterov and not momentum:
             raise ParameterError("momentum is 0.0 with nesterov=True, expected a momentum > 0")
@@ -132,8 +173,11 @@ class Adam(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         amsgrad: bool = False,
+        **clipping: Unpack[Clipping],
     ) -> None:
-        super().__init__(learning_rate, **_moments(beta1, beta2, epsilon), amsgrad=flag("amsgrad", amsgrad))
+        super().__init__(
+            learning_rate, **_moments(beta1, beta2, epsilon), amsgrad=flag("amsgrad", amsgrad), **clipping
+        )
 
     @property
     def row(self) -> str:
@@ -174,9 +218,10 @@ class AdamW(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
+        **clipping: Unpack[Clipping],
     ) -> None:
         decay = number("weight_decay", weight_decay, at_least=0)
-        super().__init__(learning_rate, **_moments(beta1, beta2, epsilon), weight_decay=decay)
+        super().__init__(learning_rate, **_moments(beta1, beta2, epsilon), weight_decay=decay, **clipping)
 
 
 class NAdam(Optimizer):
@@ -211,9 +256,10 @@ class NAdam(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         momentum_decay: float = 4e-3,
+        **clipping: Unpack[Clipping],
     ) -> None:
         decay = number("momentum_decay", momentum_decay, at_least=0)
-        super().__init__(learning_rate, **_moments(beta1, beta2, epsilon), momentum_decay=decay)
+        super().__init__(learning_rate, **_moments(beta1, beta2, epsilon), momentum_decay=decay, **clipping)
 
 
 class RMSprop(Optimizer):
@@ -244,12 +290,14 @@ class RMSprop(Optimizer):
         alpha: float = 0.99,
         epsilon: float = 1e-8,
         momentum: float = 0.0,
+        **clipping: Unpack[Clipping],
     ) -> None:
         super().__init__(
             learning_rate,
             alpha=_fraction("alpha", alpha),
             epsilon=_positive("epsilon", epsilon),
             momentum=_fraction("momentum", momentum),
+            **clipping,
         )
 
     @property
@@ -280,8 +328,10 @@ class Adagrad(Optimizer):
     row: ClassVar[str] = "adagrad"
     epsilon: float
 
-    def __init__(self, learning_rate: LearningRate = 0.01, epsilon: float = 1e-10) -> None:
-        super().__init__(learning_rate, epsilon=_positive("epsilon", epsilon))
+    def __init__(
+        self, learning_rate: LearningRate = 0.01, epsilon: float = 1e-10, **clipping: Unpack[Clipping]
+    ) -> None:
+        super().__init__(learning_rate, epsilon=_positive("epsilon", epsilon), **clipping)
 
 
 class Adadelta(Optimizer):
@@ -305,8 +355,16 @@ class Adadelta(Optimizer):
     rho: float
     epsilon: float
 
-    def __init__(self, learning_rate: LearningRate = 1.0, rho: float = 0.9, epsilon: float = 1e-6) -> None:
-        super().__init__(learning_rate, rho=_fraction("rho", rho), epsilon=_positive("epsilon", epsilon))
+    def __init__(
+        self,
+        learning_rate: LearningRate = 1.0,
+        rho: float = 0.9,
+        epsilon: float = 1e-6,
+        **clipping: Unpack[Clipping],
+    ) -> None:
+        super().__init__(
+            learning_rate, rho=_fraction("rho", rho), epsilon=_positive("epsilon", epsilon), **clipping
+        )
 
 
 class Lion(Optimizer):
@@ -337,12 +395,14 @@ class Lion(Optimizer):
         beta1: float = 0.9,
         beta2: float = 0.99,
         weight_decay: float = 0.0,
+        **clipping: Unpack[Clipping],
     ) -> None:
         super().__init__(
             learning_rate,
             beta1=_fraction("beta1", beta1),
             beta2=_fraction("beta2", beta2),
             weight_decay=number("weight_decay", weight_decay, at_least=0),
+            **clipping,
         )
 
 
@@ -381,6 +441,7 @@ class IRprop(Optimizer):
         eta_plus: float = 1.2,
         step_min: float = 1e-6,
         step_max: float = 50.0,
+        **clipping: Unpack[Clipping],
     ) -> None:
         step_min = _positive("step_min", step_min)
         super().__init__(
@@ -389,6 +450,7 @@ class IRprop(Optimizer):
             eta_plus=number("eta_plus", eta_plus, above=1),
             step_min=step_min,
             step_max=number("step_max", step_max, at_least=step_min),
+            **clipping,
         )
 
 
@@ -422,8 +484,10 @@ class Quickprop(Optimizer):
     full_batch: ClassVar[bool] = True
     mu: float
 
-    def __init__(self, learning_rate: LearningRate = 0.01, mu: float = 1.75) -> None:
-        super().__init__(learning_rate, mu=number("mu", mu, above=0))
+    def __init__(
+        self, learning_rate: LearningRate = 0.01, mu: float = 1.75, **clipping: Unpack[Clipping]
+    ) -> None:
+        super().__init__(learning_rate, mu=number("mu", mu, above=0), **clipping)
 
 
 def _fraction(argument: str, value: float) -> float:

@@ -34,8 +34,8 @@ class OwnLossSteps(Base):
 
     loss_function: OwnLoss  # type: ignore[assignment]  # no sum of terms
 
-    def __init__(self, layers: Sequence[Layer], loss: OwnLoss, parameters: Array) -> None:
-        super().__init__(layers, mse, parameters)  # of which only what has no loss is called
+    def __init__(self, layers: Sequence[Layer], loss: OwnLoss, parameters: Array, **options: Any) -> None:
+        super().__init__(layers, mse, parameters, **options)  # of which only what has no loss is called
         self.loss_function = loss
         self._n_out = layers[-1].n_out
 
@@ -51,7 +51,7 @@ class OwnLossSteps(Base):
         output = self.forward(x)
         loss, d_output = self.loss_function.measure(output, self._targets(t))
         self.backward(np.ascontiguousarray(d_output, output.dtype))
-        return loss
+        return loss + self.penalty
 
     def train_on_batch(self, X: Array, y: Array, rows: Array | None = None) -> float:
         """Do one step on such a batch, unless its loss is not finite; return its loss before the update."""

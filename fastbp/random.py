@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
 SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
+NOISE = 2  # purpose: what is added to the inputs; the step is the optimizer's
+DROPOUT = 2**32  # purpose, plus the layer's index: the units that are dropped; the step is the optimizer's
 
 
-def raw(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.uint64]:
-    """Return the first n random words of a stream; 0 <= seed < 2**64."""
+def raw(seed: int, purpose: int, epoch: int, step: int, n: int, block: int = 0) -> NDArray[np.uint64]:
+    """Return n random words of a stream, from number 4 block on; 0 <= seed < 2**64."""
     key = np.array([seed, purpose], np.uint64)
-    counter = np.array([0, 0, step, epoch], np.uint64)  # word 0 counts the blocks of four
+    counter = np.array([block, 0, step, epoch], np.uint64)  # word 0 counts the blocks of four
     return np.random.Philox(key=key, counter=counter).random_raw(n)
 
 

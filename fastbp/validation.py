@@ -59,7 +59,11 @@ def resolve_layers(
                 )
         if f.name == "softmax" and not is_output:
             raise ParameterError(f"layers[{i}] has the activation softmax, expected only in the output layer")
-        resolved.append(Layer(n_in, dense.units, f))
+        if dense.dropout and is_output:
+            raise ParameterError(
+                f"layers[{i}] has dropout={dense.dropout}, expected 0 in the output layer: its units answer"
+            )
+        resolved.append(Layer(n_in, dense.units, f, dense.l1, dense.l2, dense.dropout, dense.max_norm))
         names.append(dense.initializer or initializers.default(f))
         n_in = dense.units
     losses.check_pair(loss, resolved[-1].activation)

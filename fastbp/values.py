@@ -14,7 +14,8 @@ class Value:
     """A value: its fields cannot be changed, and two of a class are equal if their fields are.
 
     A subclass names its fields as a dataclass does and, where it has any, `_set`s them in its `__init__`.
-    `dataclasses.fields` and `dataclasses.replace` know it.
+    `dataclasses.fields` and `dataclasses.replace` know it. A field that is None asks for nothing: repr
+    leaves it out.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -43,6 +44,8 @@ class Value:
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr
+            f"{field.name}={value!r}"
+            for field, value in zip(fields(self), self._fields(), strict=True)
+            if field.repr and value is not None
         )
         return f"{type(self).__name__}({shown})"

@@ -117,8 +117,9 @@ int64_t fbp_first_bad_label(const fbp_source *source, size_t classes);
 
 /* ---- random numbers: Philox4x64-10 ------------------------------------------------------------------------------ */
 
-/* The raw stream of numpy.random.Philox(key=[seed, purpose], counter=[0, 0, step, epoch]). */
-void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n);
+/* The raw stream of numpy.random.Philox(key=[seed, purpose], counter=[block, 0, step, epoch]), four words a block. */
+void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
+                size_t n);
 /* A permutation of 0 .. n-1, a function of the seed and the epoch alone. */
 void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n);
 
@@ -143,6 +144,9 @@ typedef struct {
     size_t n_in, n_out;
     fbp_activation_id activation;
     double alpha;
+    double l1, l2;   /* J has l1 |W|_1 + l2/2 |W|^2 in training */
+    double dropout;  /* the share of its outputs that training sets to 0; 0 in the last layer */
+    double max_norm; /* of the weights into a unit, after an update; 0: any */
 } fbp_layer;
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;
@@ -161,7 +165,10 @@ typedef struct {
     double hyperparameters[FBP_MAX_HYPERPARAMETERS]; /* the first is the learning rate, before the schedule's doing */
     fbp_schedule_id schedule;
     double schedule_parameters[FBP_MAX_SCHEDULE_PARAMETERS];
-    uint64_t t; /* optimizer steps done */
+    double clip_value, clip_norm; /* largest element, largest norm of the gradient that it sees; 0: any */
+    double input_noise;           /* standard deviation of what training adds to the inputs */
+    uint64_t seed;                /* of this noise, and of dropout */
+    uint64_t t;                   /* optimizer steps done */
     size_t n_parameters;
     void *parameters; /* (n_parameters,) */
     void *gradients;  /* (n_parameters,); NULL unless a plan stores them */
@@ -203,7 +210,8 @@ size_t fbp_plan_bytes(const fbp_plan *plan);
 /* Rows of a row block: a larger batch is cut, and partial sums combine in order. Depends on the layers alone. */
 size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);
 
-/* Runs the named parts of a plan on one batch; returns the batch's loss where the plan has one. */
+/* Runs the named parts of a plan on one batch; returns the batch's loss where the plan has one, and with it, on the way
+ * back, the penalties. */
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 
 /* The learning rate of the step to come. */

@@ -18,6 +18,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 #include "gemm.inc"
 #include "loss.inc"
 #include "update.inc"
+#include "regular.inc"
 #include "dense.inc"
 #include "narrow.inc"
 #include "normal.inc"
@@ -64,6 +65,13 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .backward_weights_narrow = backward_weights_narrow,
     .normal_equations = normal_equations,
     .update = update_all,
+    .update_clipped = update_clipped,
+    .add_noise = add_noise,
+    .dropout = dropout,
+    .penalty = penalty,
+    .penalty_gradient = penalty_gradient,
+    .max_norm = max_norm,
+    .chain_slope = chain_slope,
     .add_gradients = add_gradients,
     .softmax_rows = softmax_rows,
     .losses =

@@ -36,11 +36,14 @@ typedef struct {
 /* The widest layer of a narrow network, whose arrays stand transposed, a row a unit: see narrow.inc. */
 enum { FBP_NARROW = 16 };
 
+static inline int fbp_is_penalised(const fbp_layer *layer) { return layer->l1 > 0 || layer->l2 > 0; }
+
 /* A layer with its operands: views of the parameter vector and of the plan's workspace. */
 typedef struct fbp_dense {
     size_t n_in, n_out;
     size_t offset; /* of W in the parameter vector */
-    const fbp_activation *activation;
+    const fbp_layer *options;
+    fbp_activation activation;
     double alpha;
     void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL in fused mode */
     const void *x;    /* (block, n_in), rows x_stride apart */
@@ -72,6 +75,8 @@ typedef struct {
     fbp_lane *lane;
     size_t first, rows; /* of the batch */
     size_t offset;      /* of the block in the workspace: 0, or `first` where the plan keeps all rows */
+    uint64_t t;         /* optimizer steps done before the batch: with `first`, what random numbers depend on */
+    double penalty;     /* of the batch: what the weights add to its loss */
     size_t threads;     /* that its products may use */
     int adds;           /* to the gradients of the blocks before */
     double scale;       /* 1 / the loss's divisor for this batch */
@@ -86,7 +91,9 @@ struct fbp_kernels {
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
     fbp_operation *forward_narrow, *backward_input_narrow, *backward_weights_narrow;
     fbp_operation *normal_equations;
-    fbp_operation *update;
+    fbp_operation *update, *update_clipped;
+    fbp_operation *add_noise, *dropout, *penalty, *penalty_gradient, *max_norm;
+    void (*chain_slope)(const fbp_map *map); /* of any activation that has saved its slope */
     void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
     fbp_operation *losses[FBP_LOSSES];
     fbp_activation activations[FBP_ACTIVATIONS];
@@ -101,6 +108,7 @@ struct fbp_plan {
     int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
     int fused, joined;               /* update with dW; loss with the output activation */
     int narrow;                      /* arrays are (n, block), not (block, n) */
+    int noisy;                       /* its inputs get noise */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
     size_t threads, scratch_bytes;   /* that products may use; of scratch for each of them */
@@ -110,9 +118,9 @@ struct fbp_plan {
         fbp_operation *run;
         size_t layer;
     } *operations;
-    size_t forward_end, backward_end, update_end; /* where each part of the list ends */
-    void *memory;                                 /* the workspace */
-    size_t bytes;                                 /* of it */
+    size_t start_end, forward_end, backward_end, gradient_end, update_end; /* where each part of the list ends */
+    void *memory;                                                          /* the workspace */
+    size_t bytes;                                                          /* of it */
 };
 
 /* data.c: conversion of `rows` rows to the kernels' real, in rows of `stride` elements, or to labels */

@@ -79,8 +79,8 @@ static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_dtype dtype = dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
     fbp_dense *own = step->lane->layers;
-    if (batch->is_loaded) return;
-    if (!plan->narrow && !plan->keeps_rows) {
+    if (batch->is_loaded && !plan->noisy) return;
+    if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
         own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
         if (own->x && padded(own->x_stride, size) == own->x_stride &&
             !is_written(plan->network, own->x, step->rows * own->x_stride * size))
@@ -140,21 +140,41 @@ static int has_loss(fbp_task task) { return task != FBP_PREDICT && task != FBP_O
 
 static int has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_EVALUATE; }
 
+static int trains(fbp_task task) { return has_backward(task) && task != FBP_NORMAL; }
+
 /* Is the output activation part of the loss? Then the last layer makes logits, and the loss its joint delta. */
 static int is_joined(const fbp_network *network, fbp_task task) {
     const fbp_layer *output = &network->layers[network->n_layers - 1];
     return has_loss(task) && !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
 }
 
-/* Softmax and the caller's own arrays want rows of units. */
+/* Clipping looks at the whole gradient. */
+static int clips(const fbp_network *network) { return network->clip_value > 0 || network->clip_norm > 0; }
+
+static int has_noise(const fbp_network *network, fbp_task task) { return trains(task) && network->input_noise > 0; }
+
+static int has_dropout(const fbp_layer *layer, fbp_task task) { return trains(task) && layer->dropout > 0; }
+
+static int has_penalty(const fbp_layer *layer, fbp_task task) { return trains(task) && fbp_is_penalised(layer); }
+
+/* Of the rows that the random numbers are drawn for. */
+static int is_random(const fbp_network *network, fbp_task task) {
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (has_dropout(&network->layers[l], task)) return 1;
+    }
+    return has_noise(network, task);
+}
+
+/* Softmax, random numbers and the caller's own arrays want rows of units. */
 static int is_narrow(const fbp_network *network, fbp_task task) {
-    return has_loss(task) && task != FBP_NORMAL && network->loss != FBP_LOSS_cross_entropy &&
+    return has_loss(task) && task != FBP_NORMAL && !is_random(network, task) &&
+           network->loss != FBP_LOSS_cross_entropy &&
            network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax &&
            widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 
 /* The lane's views of the parameters. */
-static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
+static void view_parameters(fbp_plan *plan, fbp_lane *lane, fbp_task task) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size;
     char *const gradients = plan->fused ? NULL : lane->gradients ? lane->gradients : network->gradients;
@@ -165,9 +185,14 @@ static void view_parameters(fbp_plan *plan, fbp_lane *lane) {
         layer->n_in = from->n_in;
         layer->n_out = from->n_out;
         layer->offset = offset;
+        layer->options = from;
         layer->activation =
-            &network->kernels
-                 ->activations[plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation];
+            network->kernels
+                ->activations[plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation];
+        if (has_dropout(from, task)) { /* y no longer tells f' */
+            layer->activation.saves_slope = 1;
+            layer->activation.chain = network->kernels->chain_slope;
+        }
         layer->alpha = from->alpha;
         layer->W = (char *)network->parameters + offset * size;
         layer->b = (char *)layer->W + from->n_in * from->n_out * size;
@@ -193,7 +218,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
     size_t longest = 0, widest = 0; /* row of outputs: padded() is not monotonic; layer */
 
     if (plan->n_lanes > 1 && has_backward(task)) lane->gradients = take(a, network->n_parameters, size);
-    view_parameters(plan, lane);
+    view_parameters(plan, lane, task);
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &lane->layers[l];
         const size_t n_out = layer->n_out;
@@ -215,7 +240,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
         const size_t n_out = layer->n_out, stride = layer->y_stride;
         layer->x = layer->previous ? layer->previous->y : lane->inputs;
         layer->y = has_backward(task) ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
-        if (has_backward(task) && layer->activation->saves_slope)
+        if (has_backward(task) && layer->activation.saves_slope)
             layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
         if (has_backward(task) || (l == last && has_loss(task)))
@@ -251,8 +276,17 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
     const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
     size_t n = 0;
 
+    for (size_t l = 0; l <= output; l++) {
+        if (has_penalty(&network->layers[l], task)) append(plan, &n, kernels->penalty, l);
+    }
+    plan->start_end = n;
+
     append(plan, &n, gather_inputs, 0);
-    for (size_t l = 0; l <= output; l++) append(plan, &n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+    if (plan->noisy) append(plan, &n, kernels->add_noise, 0);
+    for (size_t l = 0; l <= output; l++) {
+        append(plan, &n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+        if (has_dropout(&network->layers[l], task)) append(plan, &n, kernels->dropout, l);
+    }
     if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax, output);
     if (has_output) {
         append(plan, &n, emit, output);
@@ -262,7 +296,7 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
     }
     plan->forward_end = n;
 
-    if (has_backward(task) && task != FBP_NORMAL) {
+    if (trains(task)) {
         if (task == FBP_OWN_LOSS) append(plan, &n, take_d_output, output);
         if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
@@ -273,7 +307,16 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
         }
     }
     plan->backward_end = n;
-    if (has_backward(task) && task != FBP_NORMAL && !plan->fused) append(plan, &n, kernels->update, 0);
+
+    for (size_t l = 0; l <= output && !plan->fused; l++) {
+        if (has_penalty(&network->layers[l], task)) append(plan, &n, kernels->penalty_gradient, l);
+    }
+    plan->gradient_end = n;
+
+    if (trains(task) && !plan->fused) append(plan, &n, clips(network) ? kernels->update_clipped : kernels->update, 0);
+    for (size_t l = 0; l <= output; l++) {
+        if (trains(task) && network->layers[l].max_norm > 0) append(plan, &n, kernels->max_norm, l);
+    }
     plan->update_end = n;
 }
 
@@ -299,11 +342,11 @@ static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) 
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
-    enum { OTHER_OPERATIONS = 8 };
+    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 8 };
     const size_t block = block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_lanes = LANES_PER_THREAD * threads;
     fbp_plan *plan = allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
-                              (3 * n + OTHER_OPERATIONS) * sizeof(struct operation));
+                              (LAYER_OPERATIONS * n + OTHER_OPERATIONS) * sizeof(struct operation));
     if (!plan) return NULL;
     plan->network = network;
     plan->threads = threads;
@@ -313,7 +356,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     plan->operations = (struct operation *)(layers + most_lanes * n);
     plan->block_rows = rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
-    plan->fused = task == FBP_TRAIN && rows <= block;
+    plan->fused = task == FBP_TRAIN && rows <= block && !clips(network);
+    plan->noisy = has_noise(network, task);
     plan->joined = is_joined(network, task);
     plan->narrow = is_narrow(network, task);
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {

@@ -27,14 +27,14 @@ static void philox(const uint64_t counter[4], const uint64_t key[2], uint64_t ou
     out[3] = c3;
 }
 
-/* The numbers of one key, and of the counters from (1, 0, step, epoch) on: NumPy counts before the first block, too. */
+/* The numbers of one key, and of the counters after (block, 0, step, epoch): NumPy counts before it draws. */
 typedef struct {
     uint64_t key[2], counter[4], block[4];
     size_t drawn;
 } stream;
 
-static stream open_stream(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step) {
-    return (stream){.key = {seed, purpose}, .counter = {0, 0, step, epoch}};
+static stream open_stream(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block) {
+    return (stream){.key = {seed, purpose}, .counter = {block, 0, step, epoch}};
 }
 
 static uint64_t draw(stream *s) {
@@ -45,14 +45,15 @@ static uint64_t draw(stream *s) {
     return s->block[s->drawn++ % 4];
 }
 
-void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t *out, size_t n) {
-    stream s = open_stream(seed, purpose, epoch, step);
+void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
+                size_t n) {
+    stream s = open_stream(seed, purpose, epoch, step, block);
     for (size_t i = 0; i < n; i++) out[i] = draw(&s);
 }
 
 /* Fisher and Yates; the high half of random * (i + 1) is uniform on 0 .. i up to one part in 2^64 / i. */
 void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n) {
-    stream s = open_stream(seed, PURPOSE_SHUFFLE, epoch, 0);
+    stream s = open_stream(seed, PURPOSE_SHUFFLE, epoch, 0, 0);
     for (size_t i = 0; i < n; i++) index[i] = (int64_t)i;
     for (size_t i = n; i-- > 1;) {
         const size_t j = (size_t)(((uint128)draw(&s) * (i + 1)) >> 64);

@@ -1,4 +1,5 @@
-/* Runs a plan. A training step is: gather, forward, loss, backward, update; plan.c says in which operations. */
+/* Runs a plan. A training step is: gather, forward, loss, backward, update; plan.c says in which operations. What has
+ * to do with the weights alone happens once a batch, before and after its blocks of rows. */
 
 #include <math.h>
 #include <string.h>
@@ -104,7 +105,7 @@ static void run_block(void *context, size_t i, size_t worker) {
     const size_t left = step.batch->rows - step.first;
     step.rows = left < plan->block_rows ? left : plan->block_rows;
     step.offset = plan->keeps_rows ? step.first : 0;
-    if (w->parts & FBP_FORWARD_PART) run_operations(plan, 0, plan->forward_end, &step);
+    if (w->parts & FBP_FORWARD_PART) run_operations(plan, plan->start_end, plan->forward_end, &step);
     if (w->parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, &step);
 }
 
@@ -137,14 +138,17 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     const size_t threads = fbp_threads();
     fbp_step step = {.batch = batch,
                      .lane = plan->lanes,
+                     .t = plan->network->t,
                      .threads = threads < plan->threads ? threads : plan->threads,
                      .scale = 1.0 / divisor};
     if (threads > 1) fbp_enter();
     if (parts & FBP_UPDATE_PART) begin_update(plan);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, &step);
     const double loss = run_blocks(plan, parts, step);
-    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->backward_end, plan->update_end, &step);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, &step);
+    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, &step);
     if (threads > 1) fbp_leave();
-    return loss / divisor;
+    return loss / divisor + step.penalty;
 }
 
 /* One training step on the next rows of the epoch; returns its loss. */

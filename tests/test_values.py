@@ -52,7 +52,7 @@ VALUES = {
     "Step(learning_rate=0.1, every=9, factor=0.5)": lambda: Step(0.1, 9, 0.5),
     "Exponential(learning_rate=0.1, decay=0.9, every=1)": lambda: Exponential(0.1, 0.9),
     "InverseScaling(learning_rate=0.1, power=0.5)": lambda: InverseScaling(0.1),
-    "Cosine(learning_rate=0.1, steps=9, final=0.0, warmup=0, growth=None)": lambda: Cosine(0.1, np.int64(9)),
+    "Cosine(learning_rate=0.1, steps=9, final=0.0, warmup=0)": lambda: Cosine(0.1, np.int64(9)),
     "OneCycle(learning_rate=0.1, steps=9, warmup_share=0.3, start_divisor=25.0, final_divisor=10000.0)": (
         lambda: OneCycle(0.1, 9)
     ),
@@ -68,7 +68,9 @@ VALUES = {
     "Lion(learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0)": Lion,
     "IRprop(learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-06, step_max=50.0)": IRprop,
     "Quickprop(learning_rate=0.01, mu=1.75)": Quickprop,
-    "Dense(units=3, activation=relu, initializer='he_uniform')": lambda: Dense(np.int64(3), "relu", "he"),
+    "Dense(units=3, activation=relu, initializer='he_uniform', l1=0.0, l2=0.0, dropout=0.1, max_norm=2.0)": (
+        lambda: Dense(np.int64(3), "relu", "he", dropout=0.1, max_norm=2)
+    ),
 }
 
 

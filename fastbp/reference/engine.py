@@ -27,6 +27,7 @@ from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss, one_hot
 from fastbp.optimizers import Optimizer
 from fastbp.random import permutation
+from fastbp.reference import regularisation
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
@@ -46,8 +47,17 @@ class Engine:
 
     isa = "numpy"
 
-    def __init__(self, layers: Sequence[Layer], loss: SumLoss, parameters: Array) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        loss: SumLoss,
+        parameters: Array,
+        *,
+        seed: int = 0,
+        input_noise: float = 0.0,
+    ) -> None:
         self.layers = tuple(layers)
+        self._seed, self._input_noise = seed, input_noise
         self.loss_function = loss
         self.parameters = parameters
         self.gradients = np.zeros_like(parameters)  # (P,) dJ/dW and dJ/db, in the same order
@@ -101,11 +111,11 @@ class Engine:
         divisor = self.loss_function.divide_by(len(X if rows is None else rows), self.layers[-1].n_out)
         total = 0.0
         for i, (x, t) in enumerate(self._gather(X, y, rows)):
-            tape = self._forward(x)
+            tape = self._forward(x, i * self._block_rows)
             error, delta = self._loss(tape, t, divisor)
-            self._backward(tape, delta, add=i > 0)
+            self._backward(tape, delta, i * self._block_rows)
             total += error
-        return total / divisor
+        return total / divisor + self._penalty()
 
     def _gather(self, X: Array, y: Array, rows: Array | None = None) -> Iterator[tuple[Array, Array]]:
         """Yield inputs (m, n_in) and targets (m, n_out), in the dtype of the parameters, block by block."""
@@ -120,14 +130,29 @@ class Engine:
         scaled = X if self._mean is None else (X - self._mean) * self._inverse_scale
         return np.asarray(scaled, self.parameters.dtype)
 
-    def _forward(self, x: Array) -> Tape:
-        """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: a y is the x of the next layer."""
+    def _forward(self, x: Array, first: int | None = None) -> Tape:
+        """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: a y is the x of the next layer.
+
+        Training says which row of its batch is the first of x, and gets noise and dropout.
+        """
+        if first is not None and self._input_noise:
+            x = x + self._input_noise * regularisation.noise(self._seed, self.t, first, x.shape, x.dtype)
         tape = [x]
-        for (W, b), (_, _, f) in zip(self._weights, self.layers, strict=True):
-            z = tape[-1] @ W  # (m, n_out)
+        for i, (W, b) in enumerate(self._weights):
+            f = self.layers[i].activation
+            z = (tape[-1] if first is None else self._drop(i, tape[-1], first)) @ W  # (m, n_out)
             z += b
             tape += [z, ACTIVATIONS[f.name].function(z, f.alpha)]
         return tape
+
+    def _drop(self, i: int, x: Array, first: int) -> Array:
+        """Return x (m, n_in) of layer i, or a derivative by it, with those elements 0 that training drops."""
+        rate = self.layers[i - 1].dropout if i else 0.0
+        if not rate:
+            return x
+        mask = regularisation.dropout(rate, self._seed, i - 1, self.t, first, x.shape)
+        dropped: Array = x * mask.astype(x.dtype)
+        return dropped
 
     def _loss(self, tape: Tape, t: Array, divisor: int) -> tuple[float, Array]:
         """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz."""
@@ -141,26 +166,44 @@ class Engine:
         delta /= divisor
         return float(terms.sum(dtype=np.float64)), delta
 
-    def _backward(self, tape: Tape, delta: Array, *, add: bool = False) -> Array:
-        """Carry delta = dJ/dz (m, n_out) from the last layer back to the first, leaving dJ/dW and dJ/db."""
+    def _backward(self, tape: Tape, delta: Array, first: int = 0) -> Array:
+        """Carry delta = dJ/dz (m, n_out) from the last layer back to the first, leaving dJ/dW and dJ/db.
+
+        The first rows of a batch set these, those that follow add to them.
+        """
         for i in reversed(range(len(self.layers))):
-            x, (W, _), (d_W, d_b) = tape[2 * i], self._weights[i], self._d_weights[i]
-            if add:
+            y, (W, _), (d_W, d_b) = tape[2 * i], self._weights[i], self._d_weights[i]
+            x = self._drop(i, y, first)
+            if first:
                 d_W += x.T @ delta
                 d_b += delta.sum(axis=0)
             else:
                 np.matmul(x.T, delta, out=d_W)
                 np.sum(delta, axis=0, out=d_b)
             if i > 0:
-                delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
+                d_y = self._drop(i, delta @ W.T, first)
+                delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], y, d_y)
         return delta
+
+    def _penalty(self) -> float:
+        """Return what the weights add to a batch's loss, and add its derivatives to dJ/dW."""
+        total = 0.0
+        for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
+            if layer.l1 or layer.l2:
+                total += regularisation.penalty(W, layer)
+                d_W += regularisation.penalty_gradient(W, layer)
+        return total
 
     @_quietly
     def update(self) -> None:
         """Do one step of the optimizer along the gradients."""
         numbers = self.learning_rate, *self._hyperparameters
         self.t += 1
-        self._rule(self.parameters, self.gradients, self.state, self.t, *numbers)
+        g = regularisation.clip(self.gradients, self.optimizer)
+        self._rule(self.parameters, g, self.state, self.t, *numbers)
+        for (W, _), layer in zip(self._weights, self.layers, strict=True):
+            if layer.max_norm is not None:
+                regularisation.limit_norms(W, layer.max_norm)
 
     # ---- the parts of it, for predictions and for a loss of the user's own
 
@@ -182,7 +225,7 @@ class Engine:
     @_quietly
     def forward(self, X: Array) -> Array:
         """Return the outputs (n, n_out) of X (n, n_in), and keep what backward needs."""
-        self._tape = self._forward(self._inputs(X).copy())
+        self._tape = self._forward(self._inputs(X).copy(), 0)
         return self._tape[-1].copy()
 
     @_quietly
@@ -192,6 +235,7 @@ class Engine:
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
+        self.penalty = self._penalty()  # which `gradients` has the derivatives of, too
         d_input: Array = delta @ self._weights[0][0].T
         if self._inverse_scale is not None:
             d_input *= self._inverse_scale
