@@ -62,7 +62,8 @@ def data_for(sizes, rows, loss="mse", seed=0):
     X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
     if loss == "cross_entropy":
         return X, rng.integers(0, sizes[-1], rows)
-    return X, rng.random((rows, sizes[-1])).astype(np.float32)
+    y = rng.random((rows, sizes[-1])).astype(np.float32)
+    return X, np.sign(y - 0.5) if loss == "hinge" else y
 
 
 # ---- the gradient is that of the loss ----------------------------------------------------------------------
