@@ -162,7 +162,8 @@ def run(folders: tuple[Path, ...], epochs: int, seeds: int, output: Path) -> Non
             X, y, epochs=epochs, batch_size=BATCH_SIZE, validation_data=(X_test, y_test), verbose=1
         )
         print(
-            f"seed {net.seed}: {history.seconds:.2f} s, test accuracy {history.validation_accuracy[-1]:.2%}"
+            f"seed {net.seed}: {history.total_seconds:.2f} s, "
+            f"test accuracy {history.validation_accuracy[-1]:.2%}"
         )
 
     training_accuracies = [net.evaluate(X, y)["accuracy"] for net in nets]

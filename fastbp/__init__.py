@@ -4,13 +4,13 @@
     history = net.fit(X, y, epochs=30, batch_size=32, validation_data=(Xv, yv))
     probabilities = net.predict(Xv)
 
-`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules` and `fastbp.initializers` list
-what there is; `fastbp.reference` is the same network in plain NumPy.
+`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules`, `fastbp.initializers`,
+`fastbp.metrics` and `fastbp.callbacks` list what there is; `fastbp.reference` is the same network in plain NumPy.
 """
 
 __version__ = "0.1.0"
 
-from fastbp import activations, initializers, losses, metrics, optimizers, schedules
+from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.config import show_config
 from fastbp.exceptions import (
@@ -88,6 +88,7 @@ __all__ = [
     "ShapeError",
     "__version__",
     "activations",
+    "callbacks",
     "get_num_threads",
     "initializers",
     "losses",

@@ -1,18 +1,25 @@
-"""The fit loop: slices of work and, between them, validation, stopping, snapshots and the progress bar."""
+"""The fit loop: slices of work and, between them, validation, callbacks, snapshots and the progress bar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Iterable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import _core
+from fastbp import _core, callbacks
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
+from fastbp.evaluation import Validation
 from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number
 from fastbp.history import History
 from fastbp.progress import Progress
+from fastbp.schedules import Constant
+
+if TYPE_CHECKING:
+    from fastbp.network import Network
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 SNAPSHOT_INTERVAL = 0.05  # seconds between two snapshots, at least
@@ -54,6 +61,15 @@ class Options(NamedTuple):
                 )
         integer("verbose", self.verbose, at_least=0, below=3)
 
+    def begin_callbacks(self, given: Callbacks, columns: Columns) -> list[Function]:
+        """Return what is called after each epoch: for these options, then for the callbacks of the user's."""
+        own = []
+        if self.gradient_tol is not None:
+            own.append(callbacks.at_minimum(self.gradient_tol))
+        if self.tol is not None:
+            own.append(EarlyStopping("loss", self.patience, self.tol, relative=True).begin(columns, "tol"))
+        return own + callbacks.begin(given, columns)
+
     @property
     def batch_rows(self) -> int:
         """The rows of a full batch."""
@@ -91,23 +107,6 @@ class Snapshot:
         self._engine.t = self._t
 
 
-class Convergence:
-    """No improvement of the loss above tol |best loss| over `patience` epochs."""
-
-    def __init__(self, tol: float, patience: int) -> None:
-        self._tol, self._patience = tol, patience
-        self._best: float | None = None
-        self._waited = 0
-
-    def reached(self, loss: float) -> bool:
-        """Tell whether the epoch with this loss is the last."""
-        if self._best is None or self._best - loss > self._tol * abs(self._best):
-            self._best, self._waited = loss, 0
-        else:
-            self._waited += 1
-        return self._waited >= self._patience
-
-
 class Fit:
     """One fit under way.
 
@@ -115,8 +114,10 @@ class Fit:
     ----------
     X : array, shape (n, n_in)
     y : array, shape (n, n_out), or class labels (n,)
-    evaluate : callable, optional
-        Measures the network on the validation data.
+    validation : Validation, optional
+        What is measured after each epoch.
+    functions : list of callables
+        What is then called, with the `EpochState`.
     seed : int
         With the number of the epoch, counted over all fits, it decides the order of the rows.
     past : History
@@ -125,22 +126,25 @@ class Fit:
 
     def __init__(
         self,
+        network: Network,
         engine: _core.Engine,
         X: NDArray[Any],
         y: NDArray[Any],
         options: Options,
-        evaluate: Callable[[], dict[str, float]] | None,
+        validation: Validation | None,
+        functions: list[Function],
         seed: int,
         past: History,
     ) -> None:
-        self._start = perf_counter()
+        self._noted = perf_counter()
         self._snapshot = Snapshot(engine)
         if not self._snapshot.take(epoch=0):
             raise DataError(
                 "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
                 "reset() draws fresh ones"
             )
-        self._engine, self._options, self._evaluate = engine, options, evaluate
+        self._network, self._engine, self._options = network, engine, options
+        self._validation, self._functions = validation, functions
         self._past, self._first_epoch = past, len(past)
         self._run = engine.begin(
             X,
@@ -152,8 +156,10 @@ class Fit:
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
         )
-        self._history = History()
-        self._convergence = None if options.tol is None else Convergence(options.tol, options.patience)
+        columns = ("loss", *(validation.columns if validation else ()), "learning_rate", "seconds")
+        self._history = History({name: [] for name in columns})
+        self._state = EpochState(network, engine, self._history, options.epochs, self._keep)
+        self._kept: Snapshot | None = None
         self._progress = Progress(options.epochs, lines=options.verbose == 2) if options.verbose else None
 
     def run(self) -> History:
@@ -176,6 +182,8 @@ class Fit:
                     self._end_epoch()
                 if self._progress is not None:
                     self._progress.update(self._run, self._history)
+            if self._kept is not None:
+                self._kept.restore()
             self._report()
         except BaseException as error:
             self._recover(diverged=isinstance(error, DivergenceError))
@@ -194,50 +202,70 @@ class Fit:
 
     def _advance(self) -> None:
         """Do a slice of work: through many epochs, unless there is something to do at the end of the next."""
-        run, history, options = self._run, self._history, self._options
+        run = self._run
         watched = (
-            self._evaluate
-            or self._convergence
-            or options.gradient_tol
+            self._validation
+            or self._functions
             or self._engine.optimizer.goes_by_epoch
             or self._snapshot.is_due
         )
-        if not run.advance(run.epoch + 1 if watched else options.epochs, SLICE):
+        if not run.advance(run.epoch + 1 if watched else self._options.epochs, SLICE):
             raise self._divergence("loss")
-        history.loss += run.losses[len(history) : run.epoch].tolist()
+        self._note(self._validation.measure() if self._validation and run.step == 0 else {})
+
+    def _note(self, measured: dict[str, list[float]]) -> None:
+        """Put the epochs done since into the history, with what was measured; they share the time since."""
+        done = self._run.losses[len(self._history) : self._run.epoch]
+        n = len(done)
+        if n:
+            before, self._noted = self._noted, perf_counter()
+            seconds = array("d", [(self._noted - before) / n]) * n
+            entries = {
+                "learning_rate": self._rates(n),
+                "seconds": seconds,
+                "loss": array("d", done.tobytes()),
+            }
+            self._history.append(measured | entries)
+
+    def _rates(self, n: int) -> Iterable[float]:
+        """Return the learning rates of the last steps of the last n complete epochs."""
+        engine, run = self._engine, self._run
+        if isinstance(engine.schedule, Constant):
+            return array("d", [engine.schedule.learning_rate]) * n
+        last = engine.t - run.step - 1
+        return [engine.schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))]
 
     def _end_epoch(self) -> None:
-        """Validate, decide whether to stop, and make sure that what is kept is finite."""
-        if self._evaluate is not None:
-            self._history.validate(self._evaluate())
-        reason = self._reason_to_stop()
+        """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
+        for function in self._functions:
+            function(self._state)
+        reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
         if reason and not is_finite(self._engine):
             raise self._divergence("network's state")
         if not reason and self._snapshot.is_due and not self._snapshot.take(self._run.epoch):
             raise self._divergence("network's state")
         self._history.stopped = reason
 
-    def _reason_to_stop(self) -> str:
-        options = self._options
-        if options.gradient_tol is not None and largest(self._engine.gradients) <= options.gradient_tol:
-            return "gradient_tol"
-        if self._convergence is not None and self._convergence.reached(self._history.loss[-1]):
-            return "tol"
-        return "epochs" if self._run.epoch == options.epochs else ""
+    def _keep(self) -> None:
+        """Let the fit end with the present state."""
+        self._kept = self._kept or Snapshot(self._engine)
+        if not self._kept.take(self._run.epoch):
+            raise self._divergence("network's state")
 
     def _recover(self, diverged: bool) -> None:
         """Leave a finite network, and the history that belongs to it."""
+        self._note({})
         epochs = self._run.epoch
-        if diverged or not is_finite(self._engine):
+        if self._history.stopped and self._kept is not None:  # what broke off may have been its restoration
+            self._kept.restore()
+        elif diverged or not is_finite(self._engine):
             self._snapshot.restore()
             epochs = self._snapshot.epoch
-        self._history.loss = self._run.losses[:epochs].tolist()
         self._history.truncate(epochs)
         self._history.stopped = "diverged" if diverged else "interrupted"
 
     def _report(self) -> None:
         """Append the fit to the past; once, even where Ctrl-C breaks off a first attempt."""
-        self._history.seconds = perf_counter() - self._start
         self._past.truncate(self._first_epoch)
         self._past.extend(self._history)
 
@@ -255,8 +283,3 @@ class Fit:
 def is_finite(engine: _core.Engine) -> bool:
     """Tell whether parameters and optimizer state are all finite."""
     return all(_core.first_nonfinite(a, a.dtype) < 0 for a in (engine.parameters, engine.state))
-
-
-def largest(gradients: NDArray[Any]) -> float:
-    """Return the largest magnitude in a vector, without a temporary one; NaN if there is NaN."""
-    return float(max(gradients.max(), -gradients.min()))

@@ -1,93 +1,119 @@
-"""What a network makes of data, and how good that is: its loss, accuracy for classes, r2 for numbers."""
+"""How good outputs are: metrics by name, and callables of your own.
+
+A metric takes the outputs (n, n_out) and the targets, class labels (n,) or rows (n, n_out), n >= 1. Those
+about answers `read` both alike: the `most_probable` class of a row, or yes where a number is `at_least_half`
+or `positive`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from math import nan
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import _core
-from fastbp.activations import Activation
-from fastbp.exceptions import DataError, ParameterError
-from fastbp.losses import OwnLoss
-from fastbp.validation import Door
+from fastbp.exceptions import ParameterError, integer
+from fastbp.losses import Loss, OwnLoss
+from fastbp.values import Value
 
 Array: TypeAlias = NDArray[Any]
+Measure: TypeAlias = Callable[[Array, Array], float]
+Metrics: TypeAlias = str | Measure | Sequence[str | Measure]
 
-SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s;
-SLICE_ROWS = 1 << 20  # and rows, whose conversion takes time as well
 BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data is allocated
 
 
-def predict(engine: _core.Engine, X: Array, out: Array) -> None:
-    """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
-    slices = _short_slices(engine, len(X))
-    if len(slices) == 1:
-        engine.predict(X, out)
-        return
-    for rows in slices:
-        engine.predict(X[rows], out[rows])
+# ---- classes -----------------------------------------------------------------------------------------------
 
 
-def evaluate(engine: _core.Engine, door: Door, X: Array, y: Array) -> dict[str, float]:
-    """Return the loss and the metric that goes with it, for data that the door let in."""
-    if isinstance(door.loss, OwnLoss):  # perhaps no mean over rows, nor its output one of the targets
-        return {"loss": engine.loss(X, y)}
-    output = door.out(None, X)
-    predict(engine, X, output)
-    loss = 0.0
-    for rows in _short_slices(engine, len(X)):
-        part = engine.loss(X[rows], y[rows])
-        loss += part if door.loss.divisor == "one" else part * (len(X[rows]) / len(X))
-    name, metric = METRICS.get(door.loss.name, ("r2", r2))
-    return {"loss": loss, name: metric(output, y)}
+def most_probable(rows: Array) -> Array:
+    """Return the classes (m,) that probabilities (m, n_out), or labels (m,), stand for."""
+    return rows if rows.ndim == 1 else rows.argmax(axis=1)
 
 
-def classes(output: Array, activation: Activation) -> Any:
-    """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
-    if activation.name not in ("softmax", "sigmoid"):
-        raise ParameterError(f"output_activation is {activation}, expected softmax or sigmoid for classes")
-    wrong = np.isnan(output)
-    if wrong.any():
-        row = np.argwhere(wrong)[0][:-1].tolist()
-        raise DataError(f"the outputs for X{row or ''} are NaN, expected numbers to tell classes from")
-    if activation.name == "softmax":
-        return output.argmax(axis=-1)
-    yes = (output >= 0.5).astype(np.int64)
-    return yes[..., 0] if output.shape[-1] == 1 else yes
+def at_least_half(rows: Array) -> Array:
+    """Return whether each probability says yes."""
+    return rows >= 0.5
 
 
-def accuracy(output: Array, target: Array) -> float:
-    """Return the share of rows whose most probable class is the target's.
+def positive(rows: Array) -> Array:
+    """Return whether each number says yes."""
+    return rows > 0
+
+
+def accuracy(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
+    """Return the share of answers that are right."""
+    right = answers = 0
+    for h, t in _blocks(output, target):
+        is_right = read(h) == read(t)
+        right += int(np.count_nonzero(is_right))
+        answers += is_right.size
+    return right / answers
+
+
+def f1(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
+    """Return F1 = 2 both / (answered + true), the mean over classes or, for yes/no answers, over outputs.
+
+    Answered and true count the rows whose answer is this class (is yes) and those whose target is. What is
+    neither answered nor true is left out of the mean; if there is nothing else, it is NaN.
+    """
+    both, answered, true = np.zeros((3, output.shape[1]))
+    for h, t in _blocks(output, target):
+        answers, truths = (_one_hot(read(rows), output.shape[1]) for rows in (h, t))  # (m, n_out)
+        both += (answers & truths).sum(axis=0)
+        answered += answers.sum(axis=0)
+        true += truths.sum(axis=0)
+    occurs = answered + true > 0
+    return float((2 * both[occurs] / (answered + true)[occurs]).mean()) if occurs.any() else nan
+
+
+def auc(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
+    """Return the area under the ROC curve, the mean over the outputs: each class against the rest.
+
+    For one output it is the share of pairs of a row that is yes and one that is no in which the output of the
+    first is higher; a tie counts one half. Outputs whose targets are all yes or all no are left out of the
+    mean; if there are no others, it is NaN.
+    """
+    truth = read(target)  # (n,) labels, or (n, n_out) yes or no
+    areas = []
+    for j, scores in enumerate(output.T):
+        yes = truth == j if truth.ndim == 1 else truth[:, j]
+        higher, lower = np.sort(scores[yes]), np.sort(scores[~yes])
+        if len(higher) and len(lower):
+            won = sum(int(np.searchsorted(lower, higher, side).sum()) for side in ("left", "right")) / 2
+            areas.append(won / (len(higher) * len(lower)))
+    return sum(areas) / len(areas) if areas else nan
+
+
+class TopK(Value):
+    """The share of rows whose class is among the k most probable; of equals, the lower class counts first.
 
     Parameters
     ----------
-    output : array, shape (n, n_out)
-        Probabilities, n >= 1.
-    target : array, shape (n,) or (n, n_out)
-        Class labels, or probabilities whose largest is taken.
+    k : int, >= 1
+        Below the number of outputs.
     """
-    right = 0
-    for rows in _slices(len(output), BLOCK_ROWS):
-        labels = target[rows] if target.ndim == 1 else target[rows].argmax(axis=1)
-        right += int(np.count_nonzero(output[rows].argmax(axis=1) == labels))
-    return right / len(output)
+
+    k: int
+
+    def __init__(self, k: int = 5) -> None:
+        self._set(k=integer("k", k, at_least=1))
+
+    def __call__(self, output: Array, target: Array) -> float:
+        """Return the share."""
+        right = 0
+        for h, t in _blocks(output, target):
+            labels = most_probable(t).astype(np.intp)[:, None]  # (m, 1)
+            own = np.take_along_axis(h, labels, axis=1)
+            ahead = (h > own) | ((h == own) & (np.arange(h.shape[1]) < labels))  # (m, n_out)
+            right += int(np.count_nonzero(ahead.sum(axis=1) < self.k))
+        return right / len(output)
 
 
-def binary_accuracy(output: Array, target: Array) -> float:
-    """Return the share of entries that lie on the same side of 1/2 as the target's.
-
-    Parameters
-    ----------
-    output, target : arrays, shape (n, n_out)
-        Probabilities, n >= 1.
-    """
-    right = 0
-    for rows in _slices(len(output), BLOCK_ROWS):
-        right += int(np.count_nonzero((output[rows] >= 0.5) == (target[rows] >= 0.5)))
-    return right / output.size
+# ---- numbers -----------------------------------------------------------------------------------------------
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -96,33 +122,114 @@ def r2(output: Array, target: Array) -> float:
 
     For one output it is 1 - sum (t - h)^2 / sum (t - mean t)^2: 1 is perfect, 0 no better than the mean. A
     constant target counts 1 where it is met exactly, else 0.
-
-    Parameters
-    ----------
-    output, target : arrays, shape (n, n_out)
-        n >= 1.
     """
     mean = target.mean(axis=0, dtype=np.float64)  # (n_out,)
     residual, total = np.zeros_like(mean), np.zeros_like(mean)
-    for rows in _slices(len(output), BLOCK_ROWS):
-        t = target[rows].astype(np.float64)  # (rows, n_out)
-        residual += np.square(t - output[rows]).sum(axis=0)
+    for h, t in _blocks(output, target):
+        t = t.astype(np.float64)  # (m, n_out)
+        residual += np.square(t - h).sum(axis=0)
         total += np.square(t - mean).sum(axis=0)
     constant = total == 0
     score = 1 - residual / np.where(constant, 1, total)
     return float(np.where(constant, residual == 0, score).mean())
 
 
-#: Loss: the metric that goes with it and its name; r2 for the others.
-METRICS: dict[str, tuple[str, Callable[[Array, Array], float]]] = {
-    "cross_entropy": ("accuracy", accuracy),
-    "binary_cross_entropy": ("accuracy", binary_accuracy),
+@np.errstate(over="ignore", invalid="ignore")
+def mae(output: Array, target: Array) -> float:
+    """Return the mean of |h - t| over rows and outputs."""
+    return float(sum(abs(t.astype(np.float64) - h).sum() for h, t in _blocks(output, target)) / output.size)
+
+
+# ---- by name -----------------------------------------------------------------------------------------------
+
+
+class Metric(NamedTuple):
+    """A metric that goes with a network."""
+
+    name: str
+    measure: Measure
+    greater_is_better: bool
+
+
+#: Losses whose outputs are answers, and how these are read; those of the others are numbers.
+ANSWERS: dict[str, Callable[[Array], Array]] = {
+    "cross_entropy": most_probable,
+    "binary_cross_entropy": at_least_half,
+    "hinge": positive,
 }
 
 
-def _short_slices(engine: _core.Engine, n: int) -> list[slice]:
-    return _slices(n, max(1, min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)))
+def named(loss: Loss) -> dict[str, Metric]:
+    """Return the metrics that make sense of the loss, by name; the first is measured by default."""
+    if isinstance(loss, OwnLoss):  # its targets may be anything
+        return {}
+    read = ANSWERS.get(loss.name)
+    found = []
+    if read is not None:
+        found += [Metric(f.__name__, partial(f, read=read), True) for f in (accuracy, f1, auc)]
+    if read is most_probable:
+        found.append(Metric("top_k", TopK(), True))
+    if read in (None, at_least_half):  # a probability is a number, too
+        found += [Metric("r2", r2, True), Metric("mae", mae, False)]
+    return {metric.name: metric for metric in found}
 
 
-def _slices(n: int, rows: int) -> list[slice]:
+def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:
+    """Return the metrics that `metrics` stands for, one or several; for None the default of the loss."""
+    by_name = named(loss)
+    if metrics is None:
+        return tuple(by_name.values())[:1]
+    listed = metrics if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
+    resolved: dict[str, Metric] = {}
+    for given in listed:
+        metric = _find(given, by_name)
+        if metric is None:
+            raise ParameterError(
+                f"metrics has {given!r} with the loss {loss.name!r}, expected one of: {', '.join(by_name)}; "
+                "or a callable (output, target) -> float"
+            )
+        if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
+            raise ParameterError(
+                f"metrics has {metric.measure}, expected k < {n_out} (the network's outputs)"
+            )
+        if metric.name in ("loss", *resolved):
+            raise ParameterError(f"metrics has a second {metric.name!r}, expected different names")
+        resolved[metric.name] = metric
+    return tuple(resolved.values())
+
+
+def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
+    """Return the metric that one entry of `metrics` stands for, if there is one."""
+    if isinstance(given, str):
+        return by_name.get(given)
+    if isinstance(given, TopK):
+        top_k = by_name.get("top_k")
+        return top_k and top_k._replace(measure=given)
+    if isinstance(given, type) or not callable(given):
+        return None
+    name = getattr(given, "__name__", type(given).__name__)
+
+    def measure(output: Array, target: Array) -> float:
+        value = given(output, target)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ParameterError(f"the metric {name!r} returned {value!r}, expected a number") from None
+
+    return Metric(name, measure, bool(getattr(given, "greater_is_better", False)))
+
+
+def slices(n: int, rows: int) -> list[slice]:
+    """Cut n rows into parts of so many."""
     return [slice(first, first + rows) for first in range(0, n, rows)]
+
+
+def _blocks(output: Array, target: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield outputs (m, n_out) and targets, some rows at a time."""
+    for rows in slices(len(output), BLOCK_ROWS):
+        yield output[rows], target[rows]
+
+
+def _one_hot(answers: Array, n_out: int) -> Array:
+    """Return for each class or output (m, n_out) whether it is the answer, of labels (m,) or such rows."""
+    return answers if answers.ndim == 2 else answers[:, None] == np.arange(n_out)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from functools import partial
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastbp import _core, fitting, initializers, losses, metrics, optimizers, own_loss, scaling, validation
+from fastbp import (
+    _core,
+    evaluation,
+    fitting,
+    initializers,
+    losses,
+    optimizers,
+    own_loss,
+    scaling,
+    validation,
+)
 from fastbp.activations import Activation
+from fastbp.callbacks import Callbacks
 from fastbp.exceptions import DivergenceError, Error, ShapeError, number
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
+from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
@@ -238,6 +249,8 @@ class Network:
         batch_size: int | None = 32,
         shuffle: bool = True,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        metrics: Metrics | None = None,
+        callbacks: Callbacks = (),
         tol: float | None = None,
         patience: int = 10,
         gradient_tol: float | None = None,
@@ -261,8 +274,13 @@ class Network:
             Go through the rows in a new random order every epoch.
         validation_data : (X, y), optional
             Measured after every epoch.
+        metrics : str, callable, or sequence of these, optional
+            What to measure on them beside the loss, as for `evaluate`.
+        callbacks : callable, object with on_epoch_end, or sequence of these
+            Called after every epoch with its `fastbp.callbacks.EpochState`.
         tol : float, >= 0, optional
-            Stop when the loss has not improved by more than tol |best loss| over `patience` epochs.
+            Stop when the loss has not improved by more than tol |best loss| over `patience` epochs: short for
+            ``EarlyStopping("loss", patience, min_delta=tol, relative=True)`` among the callbacks.
         patience : int, >= 1
         gradient_tol : float, > 0, optional
             Stop when no element of the gradient is larger in magnitude; full batches only.
@@ -288,11 +306,10 @@ class Network:
         options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options.check()
         self._optimizer.check_batches(options.batch_rows, len(X))
-        evaluate = None
-        if validation_data is not None:
-            held_out = self._door.held_out(validation_data)
-            evaluate = partial(metrics.evaluate, self._engine, self._door, *held_out)
-        data = self._engine, X, y, options, evaluate, self._seed, self._history
+        validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
+        columns = {"loss": False} | (validation.columns if validation else {})
+        functions = options.begin_callbacks(callbacks, columns)
+        data = self, self._engine, X, y, options, validation, functions, self._seed, self._history
         return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
 
     def train_on_batch(self, X: ArrayLike, y: ArrayLike) -> float:
@@ -396,7 +413,7 @@ class Network:
         if output is None:
             X = self._door.query(X)
             output = self._door.out(out, X)
-            self._guard.reading(metrics.predict, self._engine, rows(X), rows(output))
+            self._guard.reading(evaluation.predict, self._engine, rows(X), rows(output))
         return output
 
     def predict_classes(self, X: ArrayLike) -> Any:
@@ -405,17 +422,29 @@ class Network:
         Sigmoid outputs answer a question each: 1 where at least 1/2, else 0, in the shape of the outputs, but
         (n,) for one output. ParameterError without softmax or sigmoid outputs, DataError where one is NaN.
         """
-        return metrics.classes(self.predict(X), self._layers[-1].activation)
+        return evaluation.classes(self.predict(X), self._layers[-1].activation)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
-        """Return the "loss" of all rows of (X, y) together, and "accuracy" or "r2".
+    def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Metrics | None = None) -> dict[str, float]:
+        """Return the "loss" of all rows of (X, y) together, and metrics by name.
 
-        Accuracy is the share of rows whose most probable class is right (cross_entropy) or of outputs on the
-        right side of 1/2 (binary_cross_entropy); r2, for all other losses, the coefficient of determination
-        averaged over the outputs. Arguments and errors as for `fit`.
+        Parameters
+        ----------
+        X, y : array_like
+            As for `fit`.
+        metrics : str, callable, or sequence of these, optional
+            "accuracy" (the default), "f1", "auc" and "top_k" or `TopK(k)` for cross_entropy, the first three
+            for binary_cross_entropy and hinge; for all other losses, and binary_cross_entropy, "r2" (the
+            default) and "mae". `fastbp.metrics` defines them. Or callables of your own, (output, target) ->
+            float, called `__name__`. NaN in an output makes all of them NaN.
+
+        Raises
+        ------
+        ParameterError
+            A metric does not go with the loss. Other errors as for `fit`.
         """
         X, y = self._door.examples(X, y)
-        return self._guard.reading(metrics.evaluate, self._engine, self._door, X, y)
+        measured = resolve(metrics, self._loss, self._door.n_out)
+        return self._guard.reading(evaluation.evaluate, self._engine, self._door, X, y, measured)
 
     # ---- copies --------------------------------------------------------------------------------------------
 

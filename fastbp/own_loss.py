@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastbp.layers import Layer
 from fastbp.losses import OwnLoss, mse
-from fastbp.metrics import predict
+from fastbp.evaluation import predict
 
 Array: TypeAlias = NDArray[Any]
 

@@ -22,7 +22,7 @@ def loss_curves(axes: Axes, history: History) -> None:
     """Draw the training loss, and the validation loss where there is one, over the epochs."""
     epochs = np.arange(1, len(history.loss) + 1)
     axes.plot(epochs, history.loss, color=BLUE, label="training")
-    if history.validation_loss:
+    if "validation_loss" in history:
         axes.plot(epochs, history.validation_loss, color=VERMILION, linestyle="--", label="held out")
     axes.set(xlabel="epoch", ylabel="loss", yscale="log")
     axes.grid(color=GREY, alpha=0.3)

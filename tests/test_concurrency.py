@@ -133,14 +133,14 @@ def test_the_same_thread_may_read_during_a_fit(net, data, targets, between_slice
 @pytest.mark.parametrize("call", CHANGES.values(), ids=CHANGES.keys())
 def test_changes_are_refused_while_another_thread_predicts(net, data, targets, monkeypatch, call):
     inside, go_on = threading.Event(), threading.Event()
-    predict = fastbp.metrics.predict
+    predict = fastbp.evaluation.predict
 
     def slow_predict(*args):
         inside.set()
         assert go_on.wait(10)
         predict(*args)
 
-    monkeypatch.setattr(fastbp.metrics, "predict", slow_predict)
+    monkeypatch.setattr(fastbp.evaluation, "predict", slow_predict)
     with ThreadPoolExecutor(1) as pool:
         prediction = pool.submit(net.predict, data[0])
         assert inside.wait(10)

@@ -1,8 +1,6 @@
-"""fit: what an epoch is, when training stops, what it reports, and where it goes back to when it diverges."""
+"""fit: what an epoch is, when training stops, and where it goes back to when it diverges."""
 
-import builtins
 import math
-import sys
 import tracemalloc
 from itertools import pairwise
 
@@ -10,24 +8,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, DivergenceError, History, fitting, progress
+from fastbp import SGD, DivergenceError, fitting
 from fastbp.random import permutation
-
-
-@pytest.fixture
-def data(rng):
-    """23 rows: batches of 8 leave a short last one."""
-    X = rng.normal(size=(23, 4))
-    return X, np.tanh(X @ rng.normal(size=(4, 2)))
-
-
-@pytest.fixture
-def make(network_class):
-    def make(**options):
-        return network_class([4, 5, 2], **{"activation": "tanh", "dtype": "float64", "seed": 3} | options)
-
-    return make
-
 
 # ---- what an epoch is --------------------------------------------------------------------------------------
 
@@ -127,35 +109,10 @@ def test_class_labels_are_one_hot_rows(network_class, data, dtype):
     one_hot = np.eye(2)[labels.astype(int)]
     nets[1].fit(X, one_hot, validation_data=(X, one_hot))
     np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-12)
-    assert nets[0].history.to_dict().keys() == {"loss", "validation_loss", "validation_accuracy"}
+    assert list(nets[0].history)[1:3] == ["validation_loss", "validation_accuracy"]
 
 
 # ---- when it stops -----------------------------------------------------------------------------------------
-
-
-def test_tol_stops_after_patience_epochs_without_improvement(make, data):
-    net = make(optimizer=SGD(learning_rate=0.1))
-    history = net.fit(*data, epochs=1000, batch_size=None, tol=0.2, patience=4)
-    assert history.stopped == "tol"
-    assert len(net.history) == len(history) < 1000
-    best, waited = history.loss[0], 0
-    for loss in history.loss[1:]:
-        assert waited < 4
-        best, waited = (loss, 0) if best - loss > 0.2 * best else (best, waited + 1)
-    assert waited == 4
-
-
-def test_slow_but_steady_improvement_goes_on():
-    """Less than tol an epoch, but more than tol over the patience."""
-    convergence = fitting.Convergence(tol=0.01, patience=3)
-    assert not any(convergence.reached(0.995**epoch) for epoch in range(100))
-
-
-def test_a_rising_loss_and_a_negative_one_stop():
-    rising = fitting.Convergence(tol=0, patience=2)
-    assert [rising.reached(loss) for loss in (1.0, 2.0, 3.0)] == [False, False, True]
-    negative = fitting.Convergence(tol=0.1, patience=1)
-    assert [negative.reached(loss) for loss in (-1.0, -2.0, -2.1)] == [False, False, True]
 
 
 def test_gradient_tol_stops_when_no_element_is_larger(make, data):
@@ -175,134 +132,6 @@ def test_all_epochs(make, data):
     net = make()
     assert net.history.stopped == ""
     assert net.fit(*data, epochs=2).stopped == net.history.stopped == "epochs"
-
-
-# ---- what it reports ---------------------------------------------------------------------------------------
-
-
-def test_validation_is_evaluate_after_each_epoch(make, data, rng):
-    held_out = rng.normal(size=(9, 4)), rng.normal(size=(9, 2))
-    net, twin = make(), make()
-    history = net.fit(*data, epochs=3, validation_data=held_out)
-    for epoch in range(3):
-        twin.fit(*data)
-        measures = twin.evaluate(*held_out)
-        assert (history.validation_loss[epoch], history.validation_r2[epoch]) == (
-            measures["loss"],
-            measures["r2"],
-        )
-    assert history.validation_accuracy == []
-
-
-def test_history_accumulates(make, data):
-    net = make()
-    first, second, third = net.fit(*data), net.fit(*data, epochs=2, validation_data=data), net.fit(*data)
-    assert net.history.loss == first.loss + second.loss + third.loss
-    np.testing.assert_array_equal(net.history.validation_loss, [math.nan, *second.validation_loss, math.nan])
-    assert net.history.seconds == pytest.approx(first.seconds + second.seconds + third.seconds)
-    assert len(net.history) == 4
-    assert first.to_dict().keys() == {"loss"}
-    assert {len(column) for column in net.history.to_dict().values()} == {4}
-
-
-def test_history_is_readable(make, data):
-    net = make()
-    assert repr(net.history) == "History(0 epochs)"
-    history = net.fit(*data, epochs=3, validation_data=data)
-    for part in (
-        "3 epochs in ",
-        f"loss {history.loss[0]:.5g}",
-        f"validation r2 {history.validation_r2[-1]:.5g}",
-        "epochs)",
-    ):
-        assert part in repr(history)
-    assert all(type(loss) is float for loss in history.loss + history.validation_loss)
-    assert 0 < history.seconds < 10
-
-
-def test_returned_history_is_independent(make, data):
-    net = make()
-    history = net.fit(*data)
-    net.fit(*data)
-    assert len(history) == 1
-    history.to_dict()["loss"].clear()
-    history.loss.clear()
-    assert len(net.history) == 2
-
-
-def test_silence(make, data, capfd):
-    make().fit(*data, epochs=2)
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture(params=["tqdm", "plain"])
-def bar(request, monkeypatch):
-    """The progress bar with tqdm, and without."""
-    if request.param == "tqdm":
-        pytest.importorskip("tqdm")
-        return
-    import_module = builtins.__import__
-
-    def without_tqdm(name, *args, **kwargs):
-        if name.startswith("tqdm"):
-            raise ImportError(name)
-        return import_module(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_tqdm)
-
-
-@pytest.mark.usefixtures("bar")
-def test_progress_bar_ends_complete(make, data, capsys):
-    history = make().fit(*data, epochs=4, verbose=1)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "4/4 epochs" in err
-    assert f"loss {history.loss[-1]:.5g}" in err
-    assert err.endswith("\n")
-
-
-@pytest.mark.usefixtures("bar")
-def test_a_line_an_epoch(make, data, capsys):
-    history = make().fit(*data, epochs=11, validation_data=data, verbose=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 11
-    for epoch, line in enumerate(lines):
-        assert line.strip().startswith(f"epoch {epoch + 1:2}/11  loss {history.loss[epoch]:.5g}")
-        assert line.endswith(f"validation r2 {history.validation_r2[epoch]:.5g}")
-
-
-def test_plain_bar_redraws_its_line_on_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(progress, "REDRAW", 0.0)
-    bar = progress.PlainBar(10)
-    for n in (2, 3):
-        bar.set_postfix_str("loss 1", refresh=False)
-        bar.update(n)
-    bar.write("a line")
-    bar.close()
-    out, err = capsys.readouterr()
-    assert out == "a line\n"
-    drawn = [line for line in err.split("\r") if line.strip()]
-    assert [line.split("] ")[1].strip() for line in drawn] == [f"{n}/10 epochs  loss 1" for n in (2, 5, 5)]
-    assert [line.count("#") for line in drawn] == [6, 15, 15]
-
-
-def test_plain_bar_is_one_line_in_a_file(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "REDRAW", 0.0)
-    bar = progress.PlainBar(4)
-    bar.update(3)
-    bar.write("a line")
-    assert capsys.readouterr() == ("a line\n", "")
-    bar.update(1)
-    bar.close()
-    assert capsys.readouterr().err.strip() == f"[{'#' * 30}] 4/4 epochs"
-
-
-def test_a_failing_fit_still_closes_the_bar(make, data, monkeypatch, capsys):
-    monkeypatch.setattr(fitting.Fit, "_end_epoch", lambda fit: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        make().fit(*data, verbose=1)
-    assert capsys.readouterr().err.endswith("\n")
 
 
 # ---- divergence --------------------------------------------------------------------------------------------
@@ -395,7 +224,7 @@ def test_train_on_batch_says_so_when_the_loss_is_not_finite(network_class, data)
 
 def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of, monkeypatch):
     net, twin = make(), make()
-    evaluate = fastbp.metrics.evaluate
+    evaluate = fastbp.evaluation.evaluate
     calls = []
 
     def fail_in_the_third_epoch(*args):
@@ -404,7 +233,7 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
             raise KeyboardInterrupt
         return evaluate(*args)
 
-    monkeypatch.setattr(fastbp.metrics, "evaluate", fail_in_the_third_epoch)
+    monkeypatch.setattr(fastbp.evaluation, "evaluate", fail_in_the_third_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=5, validation_data=data)
     twin.fit(*data, epochs=3)
@@ -502,12 +331,3 @@ def test_snapshots_are_an_interval_apart(rng, monkeypatch):
     fastbp.Network([4, 8, 2]).fit(rng.normal(size=(50, 4)), rng.normal(size=(50, 2)), epochs=50_000)
     assert len(times) >= 3
     assert all(later - sooner >= 0.002 for sooner, later in pairwise(times))
-
-
-def test_history_extends_with_any_columns():
-    history = History()
-    history.extend(History(loss=[1.0, 2.0], validation_loss=[3.0, 4.0], seconds=1, stopped="tol"))
-    history.extend(History(loss=[5.0], seconds=2, stopped="epochs"))
-    assert history.to_dict()["loss"] == [1, 2, 5]
-    np.testing.assert_array_equal(history.validation_loss, [3, 4, math.nan])
-    assert (history.seconds, history.stopped, history.validation_r2) == (3, "epochs", [])

@@ -176,7 +176,7 @@ def test_predict_and_evaluate_in_slices_are_the_same(network_class, rng, monkeyp
     net = network_class([4, 5, 3], loss=loss, seed=0)
     X, y = regression(rng)
     whole, measures = net.predict(X), net.evaluate(X, y)
-    monkeypatch.setattr(fastbp.metrics, "SLICE_WORK", 7 * net.parameters.size)
+    monkeypatch.setattr(fastbp.evaluation, "SLICE_WORK", 7 * net.parameters.size)
     np.testing.assert_allclose(net.predict(X), whole, rtol=1e-6)
     assert net.evaluate(X, y) == pytest.approx(measures, rel=1e-6)
 
@@ -430,27 +430,7 @@ def test_attributes_of_a_subclass_are_copied(network_class):
     assert net.clone().comment == "the good one"
 
 
-# ---- metrics and configuration -----------------------------------------------------------------------------
-
-
-def test_metrics_over_several_blocks(monkeypatch, rng):
-    target, output = rng.integers(3, size=100), rng.random((100, 3))
-    one_hot = np.eye(3)[target]
-    accuracy = np.mean(output.argmax(axis=1) == target)
-    binary = np.mean((output >= 0.5) == one_hot)
-    total = ((one_hot - one_hot.mean(axis=0)) ** 2).sum(axis=0)
-    r2 = np.mean(1 - ((one_hot - output) ** 2).sum(axis=0) / total)
-    monkeypatch.setattr(fastbp.metrics, "BLOCK_ROWS", 7)
-    assert fastbp.metrics.accuracy(output, target) == accuracy
-    assert fastbp.metrics.accuracy(output, one_hot) == accuracy
-    assert fastbp.metrics.binary_accuracy(output, one_hot) == binary
-    assert fastbp.metrics.r2(output, one_hot) == pytest.approx(r2, rel=1e-12)
-
-
-def test_r2_of_constant_targets():
-    constant = np.full((4, 1), 3.0)
-    assert fastbp.metrics.r2(constant, constant) == 1
-    assert fastbp.metrics.r2(constant + 1, constant) == 0
+# ---- configuration ----------------------------------------------------------------------------------------
 
 
 def test_show_config(capsys):

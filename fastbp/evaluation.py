@@ -1,0 +1,105 @@
+"""What a network makes of data, and how good that is."""
+
+from __future__ import annotations
+
+from math import isnan, nan
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp import _core
+from fastbp.activations import Activation
+from fastbp.exceptions import DataError, ParameterError
+from fastbp.losses import Loss, OwnLoss
+from fastbp.metrics import Metric, Metrics, resolve, slices
+from fastbp.validation import Door
+
+Array: TypeAlias = NDArray[Any]
+
+SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s;
+SLICE_ROWS = 1 << 20  # and rows, whose conversion takes time as well
+
+
+def predict(engine: _core.Engine, X: Array, out: Array) -> None:
+    """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
+    parts = _short_slices(engine, len(X))
+    if len(parts) == 1:
+        engine.predict(X, out)
+        return
+    for rows in parts:
+        engine.predict(X[rows], out[rows])
+
+
+def evaluate(
+    engine: _core.Engine, door: Door, X: Array, y: Array, measured: tuple[Metric, ...]
+) -> dict[str, float]:
+    """Return the loss and the metrics by name, NaN where an output is, for data that the door let in."""
+    found = {"loss": _loss(engine, door.loss, X, y)}
+    if measured:
+        output = door.out(None, X)
+        predict(engine, X, output)
+        is_nan = isnan(output.min())
+        found |= {metric.name: nan if is_nan else metric.measure(output, y) for metric in measured}
+    return found
+
+
+def _loss(engine: _core.Engine, loss: Loss, X: Array, y: Array) -> float:
+    if isinstance(loss, OwnLoss):  # perhaps no mean over rows
+        return engine.loss(X, y)
+    total = 0.0
+    for rows in _short_slices(engine, len(X)):
+        part = engine.loss(X[rows], y[rows])
+        total += part if loss.divisor == "one" else part * (len(X[rows]) / len(X))
+    return total
+
+
+class Validation:
+    """Examples that a fit does not learn from, and what is measured on them after each epoch."""
+
+    def __init__(
+        self, engine: _core.Engine, door: Door, X: Array, y: Array, measured: tuple[Metric, ...]
+    ) -> None:
+        self._evaluation = engine, door, X, y, measured
+        # of the history, each with whether greater is better there
+        self.columns = {"validation_loss": False} | {
+            f"validation_{metric.name}": metric.greater_is_better for metric in measured
+        }
+
+    def measure(self) -> dict[str, list[float]]:
+        """Return the entries of these columns for one epoch."""
+        values = evaluate(*self._evaluation).values()
+        return {column: [value] for column, value in zip(self.columns, values, strict=True)}
+
+
+def held_out(
+    engine: _core.Engine,
+    door: Door,
+    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    metrics: Metrics | None,
+) -> Validation | None:
+    """Return how a fit is to be validated, checked; None if it is not."""
+    measured = resolve(metrics, door.loss, door.n_out)
+    if validation_data is not None:
+        return Validation(engine, door, *door.held_out(validation_data), measured)
+    if metrics is not None:
+        raise ParameterError(f"metrics is {metrics!r} without validation_data, expected both or neither")
+    return None
+
+
+def classes(output: Array, activation: Activation) -> Any:
+    """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
+    if activation.name not in ("softmax", "sigmoid"):
+        raise ParameterError(f"output_activation is {activation}, expected softmax or sigmoid for classes")
+    wrong = np.isnan(output)
+    if wrong.any():
+        row = np.argwhere(wrong)[0][:-1].tolist()
+        raise DataError(f"the outputs for X{row or ''} are NaN, expected numbers to tell classes from")
+    if activation.name == "softmax":
+        return output.argmax(axis=-1)
+    yes = (output >= 0.5).astype(np.int64)
+    return yes[..., 0] if output.shape[-1] == 1 else yes
+
+
+def _short_slices(engine: _core.Engine, n: int) -> list[slice]:
+    return slices(n, max(1, min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)))

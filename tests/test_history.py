@@ -1,0 +1,172 @@
+"""The history of a fit and of a network: one column a measurement, one entry an epoch."""
+
+import math
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from fastbp import SGD, History, fitting
+from fastbp.schedules import Exponential
+
+
+def test_validation_is_evaluate_after_each_epoch(make, data, rng):
+    held_out = rng.normal(size=(9, 4)), rng.normal(size=(9, 2))
+    net, twin = make(), make()
+    history = net.fit(*data, epochs=3, validation_data=held_out)
+    for epoch in range(3):
+        twin.fit(*data)
+        measures = twin.evaluate(*held_out)
+        assert (history.validation_loss[epoch], history.validation_r2[epoch]) == (
+            measures["loss"],
+            measures["r2"],
+        )
+
+
+def test_columns_have_an_order_and_one_length(make, data):
+    history = make().fit(*data, epochs=3, validation_data=data, metrics=["mae", "r2"])
+    names = ["loss", "validation_loss", "validation_mae", "validation_r2", "learning_rate", "seconds"]
+    assert list(history) == list(history.to_dict()) == names
+    assert {len(column) for column in history.to_dict().values()} == {3}
+    assert all(type(value) is float for name in history for value in history[name])
+    assert set(names) <= set(dir(history))
+
+
+def test_a_data_frame_is_one_call(make, data):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    history = make().fit(*data, epochs=3)
+    frame = pandas.DataFrame(history.to_dict())
+    assert frame.shape == (3, 3)
+    assert frame.loss.tolist() == history.loss
+
+
+def test_a_column_that_is_not_there(make, data):
+    history = make().fit(*data)
+    assert "validation_loss" not in history
+    with pytest.raises(
+        AttributeError, match=r"'validation_loss', expected one of: loss, learning_rate, seconds"
+    ):
+        _ = history.validation_loss
+    with pytest.raises(KeyError, match=r"'validation_loss', expected one of: loss, learning_rate, seconds"):
+        history["validation_loss"]
+    assert not hasattr(history, "__array__")
+
+
+def test_history_accumulates(make, data):
+    net = make()
+    first, second, third = net.fit(*data), net.fit(*data, epochs=2, validation_data=data), net.fit(*data)
+    assert net.history.loss == first.loss + second.loss + third.loss
+    assert net.history.seconds == first.seconds + second.seconds + third.seconds
+    np.testing.assert_array_equal(net.history.validation_loss, [math.nan, *second.validation_loss, math.nan])
+    assert len(net.history) == 4
+    assert list(first) == ["loss", "learning_rate", "seconds"]
+    assert {len(column) for column in net.history.to_dict().values()} == {4}
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_seconds_are_the_time_of_the_fit(make, data, monkeypatch, validated):
+    looks = []
+
+    def clock():
+        looks.append(float(len(looks)))  # a second from each look to the next
+        return looks[-1]
+
+    monkeypatch.setattr(fitting, "perf_counter", clock)
+    history = make().fit(*data, epochs=5, validation_data=data if validated else None)
+    assert len(history.seconds) == 5
+    assert min(history.seconds) > 0
+    assert looks[-1] - 2 <= history.total_seconds <= looks[-1]
+
+
+def test_a_slice_is_shared_among_its_epochs(make, data, monkeypatch):
+    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 1e9)
+    monkeypatch.setattr(fitting, "SLICE", 1e9)
+    seconds = make().fit(*data, epochs=10).seconds
+    assert len(set(seconds)) == 1
+
+
+def test_columns_grow_while_a_callback_looks(make, data):
+    seen = []
+    history = make().fit(*data, epochs=3, callbacks=lambda state: seen.append((*state.history.loss,)))
+    assert seen == [tuple(history.loss[:n]) for n in (1, 2, 3)]
+
+
+RATES = {
+    "a number": 0.1,
+    "a schedule": Exponential(learning_rate=0.1, decay=0.9),
+    "a function": lambda epoch: 0.1 / (epoch + 1),
+}
+
+
+@pytest.mark.parametrize("learning_rate", RATES.values(), ids=RATES.keys())
+def test_learning_rates_are_those_of_the_last_steps(make, data, learning_rate):
+    """Three steps an epoch, several fits, slices that end within an epoch."""
+    net, twin = (make(optimizer=SGD(learning_rate=learning_rate)) for _ in range(2))
+    for epochs in (2, 3):
+        net.fit(*data, epochs=epochs, batch_size=8)
+    expected = []
+    twin.fit(*data, epochs=5, batch_size=8, callbacks=lambda state: expected.append(state._engine.schedule))
+    steps = range(3, 18, 3)
+    assert net.history.learning_rate == [s(step - 1) for s, step in zip(expected, steps, strict=True)]
+    assert (len(set(net.history.learning_rate)) == 1) == isinstance(learning_rate, float)
+
+
+def test_learning_rates_of_slices_that_end_within_an_epoch(make, rng, monkeypatch):
+    monkeypatch.setattr(fitting, "SLICE", 0.0)
+    X, y = rng.normal(size=(400, 4)), rng.normal(size=(400, 2))
+    rate = Exponential(learning_rate=0.1, decay=0.999)
+    history = make(optimizer=SGD(learning_rate=rate)).fit(X, y, epochs=50, batch_size=8)
+    assert history.learning_rate == [rate(50 * epoch - 1) for epoch in range(1, 51)]
+
+
+def test_history_is_readable(make, data):
+    net = make()
+    assert repr(net.history) == "History(0 epochs)"
+    history = net.fit(*data, epochs=3, validation_data=data)
+    for part in (
+        "3 epochs in ",
+        f"loss {history.loss[0]:.5g}",
+        f"validation r2 {history.validation_r2[-1]:.5g}",
+        "epochs)",
+    ):
+        assert part in repr(history)
+    assert 0 < history.total_seconds < 10
+
+
+def test_returned_history_is_independent(make, data):
+    net = make()
+    history = net.fit(*data)
+    net.fit(*data)
+    assert len(history) == 1
+    history.to_dict()["loss"].clear()
+    history.loss.clear()
+    assert len(net.history) == 2
+
+
+@pytest.mark.parametrize("copy", [deepcopy, lambda history: pickle.loads(pickle.dumps(history))])
+def test_copies(make, data, copy):
+    history = make().fit(*data, epochs=2)
+    twin = copy(history)
+    history.loss.clear()
+    assert (len(twin), twin.stopped) == (2, "epochs")
+
+
+def test_history_extends_with_any_columns():
+    history = History()
+    history.extend(History({"loss": [1.0, 2.0], "validation_loss": [3.0, 4.0]}, stopped="tol"))
+    history.extend(History({"loss": [5.0], "seconds": [6.0]}, stopped="epochs"))
+    nan = math.nan
+    columns = {"loss": [1, 2, 5], "validation_loss": [3, 4, nan], "seconds": [nan, nan, 6]}
+    for name, column in columns.items():
+        np.testing.assert_array_equal(history[name], column)
+    assert history.stopped == "epochs"
+
+
+def test_truncation_keeps_complete_epochs():
+    history = History({"loss": [1.0, 2.0], "validation_loss": [3.0], "seconds": [4.0, 5.0, 6.0]})
+    history.truncate(5)
+    np.testing.assert_array_equal(history.validation_loss, [3, math.nan])
+    assert history.seconds == [4, 5]
+    history.truncate(1)
+    assert history.to_dict() == {"loss": [1], "validation_loss": [3], "seconds": [4]}
