@@ -5,7 +5,7 @@
     probabilities = net.predict(Xv)
 
 `fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules`, `fastbp.initializers`,
-`fastbp.metrics` and `fastbp.callbacks` list what there is; `fastbp.reference` is the same network in plain NumPy.
+`fastbp.metrics` and `fastbp.callbacks` list what there is; `fastbp.reference` is the same network in NumPy.
 """
 
 __version__ = "0.1.0"

@@ -153,7 +153,7 @@ class EarlyStopping(Callback):
 
 
 class ReduceLROnPlateau(Callback):
-    """Multiply the learning rate by `factor` when a column has not improved for `patience` epochs, again and again.
+    """Multiply the learning rate by `factor` whenever a column has not improved for `patience` epochs.
 
     As Keras does, without a cooldown; PyTorch waits one epoch longer. A schedule ends with the first change.
 

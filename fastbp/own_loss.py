@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.evaluation import predict
 from fastbp.layers import Layer
 from fastbp.losses import OwnLoss, mse
-from fastbp.evaluation import predict
 
 Array: TypeAlias = NDArray[Any]
 
