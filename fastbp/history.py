@@ -10,8 +10,8 @@ from math import nan
 class History:
     """The course of one fit, or of all fits of a network so far: columns of one entry an epoch.
 
-    A column is `history.loss` or `history["loss"]`, a list of float; as with a DataFrame, iterating gives the
-    names and `len` the epochs. ``pandas.DataFrame(history.to_dict())`` is a table of all.
+    A column is `history.loss` or `history["loss"]`, a list of float to read; as with a DataFrame, iterating
+    gives the names and `len` the epochs. ``pandas.DataFrame(history.to_dict())`` is a table of all.
 
     Attributes
     ----------

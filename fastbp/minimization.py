@@ -101,11 +101,11 @@ class Minimization:
         self._engine, self._X, self._y, self._progress = engine, X, y, progress
         self._best_x = engine.parameters.astype(np.float64)
         self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
-        self._history = History()
+        self._history = History({"loss": (), "seconds": ()})
+        self._noted = perf_counter()
 
     def run(self, solve: Any, settings: dict[str, Any], past: History) -> Any:
         """Minimise; leave the network at its best, and append the iterations to its history."""
-        start = perf_counter()
         self._history.stopped = "interrupted"
         try:
             self._before, _ = self._evaluate(self._best_x)
@@ -119,7 +119,6 @@ class Minimization:
             raise
         finally:
             self._set(self._best_x)
-            self._history.seconds = perf_counter() - start
             past.extend(self._history)
             if self._progress is not None:
                 self._progress.close()
@@ -144,7 +143,8 @@ class Minimization:
         return loss, gradients
 
     def _end_iteration(self, xk: NDArray[np.float64]) -> None:
-        self._history.loss.append(self._before)
+        since, self._noted = self._noted, perf_counter()
+        self._history.append({"seconds": [self._noted - since], "loss": [self._before]})
         self._before = self._best
         if self._progress is not None:
             done = SimpleNamespace(epoch=len(self._history), step=0, steps_per_epoch=1)
