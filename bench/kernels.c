@@ -2,7 +2,7 @@
  * Every function does its work `repeats` times, lest the call be what is timed.
  *
  * data.c, which is no kernel, comes along for gather: its figures count on the baseline path, whose flags it has in
- * the package. pool.c stays away: one thread works. */
+ * the package; random.c, because dropout and noise call it. pool.c stays away: one thread works. */
 
 #include "../src_c/kernels.c"
 #include "../src_c/data.c"
