@@ -95,14 +95,17 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_batch:
         const fbp_source *x
         const fbp_source *y
+        const double *weights
         const int64_t *index
-        size_t first, rows
+        size_t first, rows, n
         void *output
         const void *d_output
         void *d_input
     ctypedef struct fbp_plan:
         pass
-    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels)
+    ctypedef enum fbp_data:
+        FBP_LABELS, FBP_WEIGHTS
+    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
@@ -111,11 +114,13 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_fit:
         const fbp_source *x
         const fbp_source *y
-        size_t batch_size
+        const double *weights
+        const int64_t *rows
+        size_t n, batch_size
         uint64_t seed, first_epoch
         int64_t *order
         size_t epoch, step
-        double sum
+        double sum, weight
         double *losses
     int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
     void fbp_fail_allocation(size_t n)

@@ -132,8 +132,13 @@ cdef void *data_of(object array) except? NULL:
 
 cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
     """All rows of x and y as one batch."""
-    return fbp_batch(x=x, y=y, index=NULL, first=0, rows=x.rows, output=data_of(output), d_output=data_of(d_output),
-                     d_input=data_of(d_input))
+    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, output=data_of(output),
+                     d_output=data_of(d_output), d_input=data_of(d_input))
+
+
+cdef unsigned int data_kind(y, weights):
+    """What a plan for such targets and weights has to know of them."""
+    return (FBP_LABELS if y.ndim == 1 else 0) | (FBP_WEIGHTS if weights is not None else 0)
 
 
 cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -169,7 +174,7 @@ cdef class Plan:
 
     cdef fbp_plan *plan
     cdef size_t rows, threads
-    cdef bint labels
+    cdef unsigned int data
     cdef Plan next  # of the engine's spares
 
     def __dealloc__(self):
@@ -286,7 +291,7 @@ cdef class Engine:
             source.inverse_scale = <const double *> data_of(self.inverse_scale)
         return source
 
-    cdef Plan new_plan(self, fbp_task task, size_t rows, bint labels):
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
         cdef Plan plan = Plan()
         clips = self.network.clip_value > 0 or self.network.clip_norm > 0
         stored = (task == FBP_STORED or task == FBP_OWN_LOSS
@@ -294,18 +299,18 @@ cdef class Engine:
         if stored and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
-        plan.rows, plan.labels, plan.threads = rows, labels, fbp_threads()
-        plan.plan = fbp_plan_new(&self.network, task, rows, labels)
+        plan.rows, plan.data, plan.threads = rows, data, fbp_threads()
+        plan.plan = fbp_plan_new(&self.network, task, rows, data)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
         return plan
 
-    cdef Plan plan_for(self, fbp_task task, size_t rows, bint labels):
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
         """A plan for batches of this size, kept for the next call of the kind."""
         cdef Plan plan = self.plans[task]
-        if (plan is None or plan.labels != labels or not rows <= plan.rows <= max(rows, self.block_rows)
+        if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
                 or plan.threads < fbp_threads()):
-            plan = self.new_plan(task, rows, labels)
+            plan = self.new_plan(task, rows, data)
             self.plans[task] = plan
         return plan
 
@@ -317,7 +322,7 @@ cdef class Engine:
             self.spare_bytes -= fbp_plan_bytes(plan.plan)
             if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
                 return plan
-        return self.new_plan(FBP_PREDICT, rows, False)
+        return self.new_plan(FBP_PREDICT, rows, 0)
 
     cdef void give_back(self, Plan plan):
         """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
@@ -390,21 +395,26 @@ cdef class Engine:
     def loss(self, X, y):
         """Return the loss over all rows."""
         cdef fbp_source x = self.inputs_of(X), t = source_of(y)
-        plan = self.new_plan(FBP_EVALUATE, x.rows, y.ndim == 1)
+        plan = self.new_plan(FBP_EVALUATE, x.rows, data_kind(y, None))
         return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
 
-    def loss_and_gradients(self, X, y):
-        """Fill the gradients with those of all rows as one batch; return the loss."""
+    cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
+        """Run parts of a training step on all rows as one batch, or on those that weigh anything."""
         cdef fbp_source x = self.inputs_of(X), t = source_of(y)
-        plan = self.plan_for(FBP_STORED, x.rows, y.ndim == 1)
-        return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART, batch_of(&x, &t, None, None, None))
+        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
+        if weights is not None:
+            batch.weights = <const double *> data_of(weights.values)
+            batch.index = <const int64_t *> data_of(weights.rows)
+            batch.rows = batch.n = weights.n_rows
+        return self.run(self.plan_for(task, batch.rows, data_kind(y, weights)), parts, batch)
 
-    def train_on_batch(self, X, y):
+    def loss_and_gradients(self, X, y, weights=None):
+        """Fill the gradients with those of all rows as one batch; return the loss."""
+        return self.learn(FBP_STORED, FBP_FORWARD_PART | FBP_BACKWARD_PART, X, y, weights)
+
+    def train_on_batch(self, X, y, weights=None):
         """One training step on all rows as one batch; returns the loss before it."""
-        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
-        plan = self.plan_for(FBP_TRAIN, x.rows, y.ndim == 1)
-        return self.run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART,
-                        batch_of(&x, &t, None, None, None))
+        return self.learn(FBP_TRAIN, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, X, y, weights)
 
     cdef new_rows(self, size_t rows, size_t columns):
         """An array (rows, columns) to write to."""
@@ -415,7 +425,7 @@ cdef class Engine:
     def forward(self, X):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
         cdef fbp_source x = self.inputs_of(X)
-        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, x.rows, False)
+        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, x.rows, 0)
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         self.forward_rows = x.rows
@@ -439,7 +449,7 @@ cdef class Engine:
         cdef fbp_source no_rows
         cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_OWN_LOSS]
         if plan is None:
-            plan = self.plan_for(FBP_STORED, 1, False)
+            plan = self.plan_for(FBP_STORED, 1, 0)
         no_rows.rows = 0
         self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
 
@@ -449,16 +459,21 @@ cdef class Engine:
         J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
         """
         cdef fbp_source x = self.inputs_of(X), t = source_of(y)
-        cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, False)
+        cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, 0)
         cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
         with nogil:
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
 
-    def begin(self, X, y, *, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch, size_t epochs,
-              bint stored):
+    def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
+              size_t epochs, bint stored):
         """Return a Run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
         cdef size_t n = X.shape[0]
+        if weights is not None:
+            n, run.weights = weights.n_rows, weights
+            run.fit.weights = <const double *> data_of(weights.values)
+            run.fit.rows = <const int64_t *> data_of(weights.rows)
+        run.fit.n = n
         run.engine, run.X, run.y, run.scaling = self, X, y, (self.mean, self.inverse_scale)
         run.x_source, run.y_source = self.inputs_of(X), source_of(y)
         run.epoch_losses = np.empty(epochs)
@@ -469,7 +484,7 @@ cdef class Engine:
         if shuffle:
             run.order = np.empty(n, np.int64)
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
-        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, y.ndim == 1)
+        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
         return run
 
 
@@ -478,7 +493,7 @@ cdef class Run:
 
     cdef fbp_fit fit
     cdef fbp_source x_source, y_source
-    cdef object engine, X, y, scaling, order, epoch_losses
+    cdef object engine, X, y, weights, scaling, order, epoch_losses
     cdef Plan plan
 
     def advance(self, size_t until_epoch, double seconds):
@@ -506,7 +521,7 @@ cdef class Run:
     @property
     def steps_per_epoch(self):
         """Steps of an epoch, the short last one included."""
-        return (self.x_source.rows + self.fit.batch_size - 1) // self.fit.batch_size
+        return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
 
     @property
     def losses(self):

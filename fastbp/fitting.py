@@ -17,6 +17,7 @@ from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, 
 from fastbp.history import History
 from fastbp.progress import Progress
 from fastbp.schedules import Constant
+from fastbp.weights import Weights
 
 if TYPE_CHECKING:
     from fastbp.network import Network
@@ -32,7 +33,7 @@ USUAL_CAUSES = (
 
 
 class Options(NamedTuple):
-    """The arguments of `Network.fit`, for so many rows of data."""
+    """The arguments of `Network.fit`, for so many rows to train on."""
 
     rows: int
     epochs: int
@@ -130,6 +131,7 @@ class Fit:
         engine: _core.Engine,
         X: NDArray[Any],
         y: NDArray[Any],
+        weights: Weights | None,
         options: Options,
         validation: Validation | None,
         functions: list[Function],
@@ -149,6 +151,7 @@ class Fit:
         self._run = engine.begin(
             X,
             y,
+            weights=weights,
             batch_size=options.batch_rows,
             shuffle=options.shuffle and options.batch_size is not None,  # the order of one sum tells nothing
             seed=seed,

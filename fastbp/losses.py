@@ -59,8 +59,8 @@ class SumLoss(Loss):
         """What the sum of the terms is divided by: "one", "rows" or "elements"."""
         return "elements"
 
-    def divide_by(self, rows: int, outputs: int) -> int:
-        """Return the divisor of a batch of that shape."""
+    def divide_by(self, rows: float, outputs: int) -> float:
+        """Return the divisor of a batch of so many rows, or of rows that weigh so much together."""
         return {"one": 1, "rows": rows, "elements": rows * outputs}[self.divisor]
 
     @abstractmethod

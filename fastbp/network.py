@@ -29,6 +29,7 @@ from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
+from fastbp.weights import ClassWeight, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
@@ -248,6 +249,8 @@ class Network:
         epochs: int = 1,
         batch_size: int | None = 32,
         shuffle: bool = True,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         metrics: Metrics | None = None,
         callbacks: Callbacks = (),
@@ -272,8 +275,15 @@ class Network:
             Rows a step; the last batch of an epoch may be shorter. None takes all rows at once, as they come.
         shuffle : bool
             Go through the rows in a new random order every epoch.
+        sample_weight : array_like, shape (n,), optional
+            Numbers >= 0: what each row's error counts for. A batch divides by the sum of its weights where it
+            would by its rows; a row of weight 0 is as if it were absent.
+        class_weight : dict from labels to numbers >= 0, or "balanced", optional
+            The same by class (1 for those that are not named), for the integer labels of cross_entropy or one
+            output of binary_cross_entropy; "balanced" is n / (classes * rows of the class), of what there is
+            in y. Times sample_weight where both are given.
         validation_data : (X, y), optional
-            Measured after every epoch.
+            Measured after every epoch, unweighted.
         metrics : str, callable, or sequence of these, optional
             What to measure on them beside the loss, as for `evaluate`.
         callbacks : callable, object with on_epoch_end, or sequence of these
@@ -303,16 +313,25 @@ class Network:
         """
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        options = fitting.Options(len(X), epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
+        weights = resolve_weights(self._door, y, sample_weight, class_weight)
+        n = len(X) if weights is None else weights.n_rows
+        options = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options.check()
-        self._optimizer.check_batches(options.batch_rows, len(X))
+        self._optimizer.check_batches(options.batch_rows, options.rows)
         validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
         functions = options.begin_callbacks(callbacks, columns)
-        data = self, self._engine, X, y, options, validation, functions, self._seed, self._history
+        data = self, self._engine, X, y, weights, options, validation, functions, self._seed, self._history
         return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
 
-    def train_on_batch(self, X: ArrayLike, y: ArrayLike) -> float:
+    def train_on_batch(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> float:
         """Do one optimizer step on all rows of (X, y) together; return the loss before it.
 
         Arguments and errors as for `fit`, but no snapshot is kept: after a DivergenceError the parameters are
@@ -320,17 +339,26 @@ class Network:
         """
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
-        loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y)
+        weights = resolve_weights(self._door, y, sample_weight, class_weight)
+        loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y, weights)
         if not isfinite(loss):
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {fitting.USUAL_CAUSES}")
         return loss
 
-    def loss_and_gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, Array]:
+    def loss_and_gradients(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> tuple[float, Array]:
         """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
+        weights = resolve_weights(self._door, y, sample_weight, class_weight)
         work = self._engine.loss_and_gradients
-        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y)
+        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y, weights)
         return loss, self.gradients
 
     def forward(self, X: ArrayLike) -> Array:

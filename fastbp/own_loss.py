@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastbp.evaluation import predict
 from fastbp.layers import Layer
 from fastbp.losses import OwnLoss, mse
+from fastbp.weights import Weights
 
 Array: TypeAlias = NDArray[Any]
 
@@ -32,7 +33,7 @@ def engine_class(base: type[Base]) -> type[Base]:
 class OwnLossSteps(Base):
     """All that an engine does with a loss: forward, the user's function, backward, of all rows of a batch."""
 
-    loss_function: OwnLoss  # type: ignore[assignment]  # no sum of terms
+    loss_function: Any  # an OwnLoss, which is no sum of terms
 
     def __init__(self, layers: Sequence[Layer], loss: OwnLoss, parameters: Array, **options: Any) -> None:
         super().__init__(layers, mse, parameters, **options)  # of which only what has no loss is called
@@ -45,17 +46,25 @@ class OwnLossSteps(Base):
         predict(self, X, output)
         return self.loss_function(output, self._targets(y))  # type: ignore[no-any-return]
 
-    def loss_and_gradients(self, X: Array, y: Array, rows: Array | None = None) -> float:
-        """Fill the gradients with those of a batch, all rows or those of an index; return its loss."""
+    def loss_and_gradients(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> float:
+        """Fill the gradients with those of a batch, all rows or those of an index; return its loss.
+
+        There are no `weights`: they are refused before.
+        """
         x, t = (X, y) if rows is None else (X[rows], y[rows])
         output = self.forward(x)
-        loss, d_output = self.loss_function.measure(output, self._targets(t))
+        function: OwnLoss = self.loss_function
+        loss, d_output = function.measure(output, self._targets(t))
         self.backward(np.ascontiguousarray(d_output, output.dtype))
         return loss + self.penalty
 
-    def train_on_batch(self, X: Array, y: Array, rows: Array | None = None) -> float:
+    def train_on_batch(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> float:
         """Do one step on such a batch, unless its loss is not finite; return its loss before the update."""
-        loss = self.loss_and_gradients(X, y, rows)
+        loss = self.loss_and_gradients(X, y, weights, rows)
         if isfinite(loss):
             self.update()
         return loss

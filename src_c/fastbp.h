@@ -187,11 +187,12 @@ typedef enum {
 
 typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 } fbp_parts;
 
-/* The rows of one batch: first .. first + rows of x and y, or the rows that index names there. */
+/* The rows of one batch: first .. first + rows of the n rows that index names in x and y, or of theirs. */
 typedef struct {
-    const fbp_source *x, *y; /* (n, n_in); (n, n_out), or (n, 1) class labels */
-    const int64_t *index;    /* or NULL */
-    size_t first, rows;
+    const fbp_source *x, *y; /* rows of n_in; of n_out, or one class label */
+    const double *weights;   /* of the rows of x and y; unused, or NULL, where the plan knows of none */
+    const int64_t *index;    /* (n,) or NULL */
+    size_t first, rows, n;
     int is_loaded;        /* they are what the plan ran last: it need not fetch them again */
     void *output;         /* (rows, n_out): where emit writes; (n_parameters + 1,) squared: normal equations */
     const void *d_output; /* (rows, n_out): dJ/dy of the caller's own loss */
@@ -200,9 +201,12 @@ typedef struct {
 
 typedef struct fbp_plan fbp_plan;
 
+/* What a batch brings: y holds class labels; rows have weights. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2 } fbp_data;
+
 /* Turns the network and the task into a short array of operations with its workspace, for batches of at most `rows`
- * rows. labels: y holds class labels. The network must outlive the plan, at the same address. NULL: no memory. */
-fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels);
+ * rows with such data. The network must outlive the plan, at the same address. NULL: no memory. */
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data);
 void fbp_plan_free(fbp_plan *plan);
 /* What its workspace takes, where all of it is used. */
 size_t fbp_plan_bytes(const fbp_plan *plan);
@@ -220,11 +224,13 @@ double fbp_learning_rate(const fbp_network *network);
 /* Where a fit stands: all there is to know to go on with it. */
 typedef struct {
     const fbp_source *x, *y;
-    size_t batch_size;
+    const double *weights; /* of the rows of x and y, or NULL: 1 */
+    const int64_t *rows;   /* (n,) the rows to train on, or NULL: all */
+    size_t n, batch_size;
     uint64_t seed, first_epoch; /* the shuffle of epoch e of this fit is that of epoch first_epoch + e */
     int64_t *order;             /* (n,) the order of the epoch under way, or NULL: as they come */
     size_t epoch, step;         /* complete epochs; steps done in the one under way */
-    double sum;                 /* of its weighted losses so far */
+    double sum, weight;         /* of its batches so far: losses times weights, unless losses are sums; weights */
     double *losses;             /* (epochs,) */
 } fbp_fit;
 

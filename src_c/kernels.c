@@ -45,8 +45,8 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 #define TABLE_NAME(isa, bits) JOIN(isa, bits)
 
 #define ACTIVATION(name, saved, ...) {apply_##name, chain_##name, saved},
-#define LOSS(name, ...) loss_##name,
-#define ROW_LOSS LOSS
+#define LOSS(name, ...) {loss_##name, weighted_loss_##name},
+#define ROW_LOSS(name, ...) {loss_##name, loss_##name},
 #define OPTIMIZER(name, ...) update_##name,
 
 extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);

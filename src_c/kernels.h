@@ -63,6 +63,7 @@ typedef struct {
     void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
     void *targets;   /* (block, n_out) */
     int64_t *labels; /* (block,) or NULL */
+    void *weights;   /* (block, n_out) of the rows, laid out as the targets, or NULL */
     void *ones;      /* (block,) in narrow networks */
     void *jacobian;  /* (block, n_parameters + 1) derivatives of an output, its error */
     void *gradients; /* (n_parameters,) the block's share of them, where there is more than one lane */
@@ -95,7 +96,7 @@ struct fbp_kernels {
     fbp_operation *add_noise, *dropout, *penalty, *penalty_gradient, *max_norm;
     void (*chain_slope)(const fbp_map *map); /* of any activation that has saved its slope */
     void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
-    fbp_operation *losses[FBP_LOSSES];
+    fbp_operation *losses[FBP_LOSSES][2]; /* for rows that weigh 1, and with the lane's weights */
     fbp_activation activations[FBP_ACTIVATIONS];
     void (*softmax_rows)(const void *x, void *y, size_t rows, size_t columns);
     void (*updates[FBP_OPTIMIZERS])(const fbp_update *update);
@@ -109,6 +110,7 @@ struct fbp_plan {
     int fused, joined;               /* update with dW; loss with the output activation */
     int narrow;                      /* arrays are (n, block), not (block, n) */
     int noisy;                       /* its inputs get noise */
+    double weight;                   /* of the batch that was run last: of all its rows together */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the step under way */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
     size_t threads, scratch_bytes;   /* that products may use; of scratch for each of them */

@@ -93,14 +93,33 @@ static void gather_inputs(const fbp_dense *layer, fbp_step *step) {
                                                      own->x_stride);
 }
 
-static void gather_targets(const fbp_dense *layer, fbp_step *step) {
+/* The block's rows of a source of n_out columns, as the last layer's y stands */
+static void gather_outputs(const fbp_dense *layer, const fbp_step *step, const fbp_source *source, void *out) {
     const fbp_batch *batch = step->batch;
-    const size_t first = batch->first + step->first;
     if (batch->is_loaded) return;
-    if (step->lane->labels) fbp_gather_labels(batch->y, batch->index, first, step->rows, step->lane->labels);
-    else
-        (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(
-            batch->y, batch->index, first, step->rows, dtype_of(layer->plan), step->lane->targets, layer->y_stride);
+    (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(source, batch->index, batch->first + step->first,
+                                                            step->rows, dtype_of(layer->plan), out, layer->y_stride);
+}
+
+static void gather_targets(const fbp_dense *layer, fbp_step *step) {
+    gather_outputs(layer, step, step->batch->y, step->lane->targets);
+}
+
+static void gather_labels(const fbp_dense *layer, fbp_step *step) {
+    const fbp_batch *batch = step->batch;
+    (void)layer;
+    if (!batch->is_loaded)
+        fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->lane->labels);
+}
+
+/* A row's weight goes beside each of its targets. */
+static void gather_weights(const fbp_dense *layer, fbp_step *step) {
+    const fbp_source weights = {.data = (const char *)step->batch->weights,
+                                .row_stride = sizeof(double),
+                                .rows = step->batch->x->rows,
+                                .columns = layer->n_out,
+                                .type = FBP_SOURCE_F64};
+    gather_outputs(layer, step, &weights, step->lane->weights);
 }
 
 /* y to the caller's array */
@@ -211,7 +230,7 @@ static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, s
 
 /* The arrays of a lane, for `rows` rows. Lanes beside each other have gradients of their own. A pass without a way back
  * keeps the outputs of two layers only. */
-static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, int labels, arena *a) {
+static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, unsigned data, arena *a) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     void *outputs[2] = {NULL, NULL};
@@ -230,9 +249,10 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
     lane->inputs = take_units(plan, a, network->layers[0].n_in, rows, lane->layers[0].x_stride);
     if (task == FBP_NORMAL) lane->jacobian = take(a, rows, (network->n_parameters + 1) * size);
     if (plan->narrow) lane->ones = take(a, rows, size);
-    if (labels) lane->labels = take(a, rows, sizeof *lane->labels);
-    else if (has_loss(task))
-        lane->targets = take_units(plan, a, network->layers[last].n_out, rows, lane->layers[last].y_stride);
+    const fbp_dense *output = &lane->layers[last];
+    if (data & FBP_LABELS) lane->labels = take(a, rows, sizeof *lane->labels);
+    else if (has_loss(task)) lane->targets = take_units(plan, a, output->n_out, rows, output->y_stride);
+    if (data & FBP_WEIGHTS) lane->weights = take_units(plan, a, output->n_out, rows, output->y_stride);
     for (size_t i = 0; i < 2 && !has_backward(task); i++) outputs[i] = take_units(plan, a, widest, rows, longest);
 
     for (size_t l = 0; l <= last; l++) {
@@ -248,7 +268,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
     }
 }
 
-static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, arena *a) {
+static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, arena *a) {
     const fbp_network *network = plan->network;
     const size_t widest = widest_layer(network->layers, network->n_layers);
     const size_t depth = has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
@@ -258,7 +278,7 @@ static void lay_out(fbp_plan *plan, fbp_task task, size_t rows, int labels, aren
     char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_lanes; i++) {
         fbp_lane *lane = &plan->lanes[i];
-        lay_out_lane(plan, lane, task, rows, labels, a);
+        lay_out_lane(plan, lane, task, rows, data, a);
         for (size_t l = 0; l < network->n_layers; l++)
             lane->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
     }
@@ -268,12 +288,13 @@ static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) 
     plan->operations[(*n)++] = (struct operation){run, layer};
 }
 
-static void list_operations(fbp_plan *plan, fbp_task task) {
+static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
     const int has_output = task == FBP_PREDICT || task == FBP_OWN_LOSS;
     const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
+    fbp_operation *const loss = kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
     size_t n = 0;
 
     for (size_t l = 0; l <= output; l++) {
@@ -291,8 +312,9 @@ static void list_operations(fbp_plan *plan, fbp_task task) {
     if (has_output) {
         append(plan, &n, emit, output);
     } else {
-        append(plan, &n, gather_targets, output);
-        append(plan, &n, task == FBP_NORMAL ? kernels->normal_equations : kernels->losses[network->loss], output);
+        append(plan, &n, data & FBP_LABELS ? gather_labels : gather_targets, output);
+        if (data & FBP_WEIGHTS) append(plan, &n, gather_weights, output);
+        append(plan, &n, task == FBP_NORMAL ? kernels->normal_equations : loss, output);
     }
     plan->forward_end = n;
 
@@ -341,8 +363,8 @@ static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) 
     return lanes < most ? lanes : most;
 }
 
-fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int labels) {
-    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 8 };
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
+    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 9 };
     const size_t block = block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_lanes = LANES_PER_THREAD * threads;
     fbp_plan *plan = allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
@@ -363,15 +385,15 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }
-    list_operations(plan, task);
+    list_operations(plan, task, data);
 
     const size_t capacity = plan->keeps_rows ? rows : plan->block_rows;
     const size_t gradients =
         has_backward(task) ? network->n_parameters * network->kernels->real_size : 0; /* a lane's */
     arena lane = {0}, a = {0};
-    lay_out_lane(plan, &plan->lanes[0], task, capacity, labels, &lane);
+    lay_out_lane(plan, &plan->lanes[0], task, capacity, data, &lane);
     plan->n_lanes = lane.overflow ? 0 : task == FBP_NORMAL ? 1 : count_lanes(plan, rows, lane.used + gradients);
-    lay_out(plan, task, capacity, labels, &a);
+    lay_out(plan, task, capacity, data, &a);
     plan->bytes = a.used + ALIGNMENT;
     plan->memory = lane.overflow || a.overflow ? NULL : allocate(plan->bytes);
     if (!plan->memory) {
@@ -380,7 +402,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, int lab
     }
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
-    lay_out(plan, task, capacity, labels, &a);
+    lay_out(plan, task, capacity, data, &a);
     for (size_t i = 0; i < plan->n_lanes && plan->narrow; i++) set_ones(plan, plan->lanes[i].ones, capacity);
     return plan;
 }

@@ -9,10 +9,19 @@
 #define PI 3.14159265358979323846
 #define CLOCK_INTERVAL 1e-3 /* seconds between two looks at the clock, about */
 
-static double divisor_of(const fbp_network *network, size_t rows) {
+/* Of all rows together, added up in their order: each weighs 1 where there are no weights. */
+static double weight_of(const fbp_batch *batch) {
+    double sum = 0;
+    if (!batch->weights) return (double)batch->rows;
+    for (size_t i = batch->first; i < batch->first + batch->rows; i++)
+        sum += batch->weights[batch->index ? batch->index[i] : (int64_t)i];
+    return sum;
+}
+
+static double divisor_of(const fbp_network *network, double weight) {
     switch (network->divisor) {
-        case FBP_DIVIDE_BY_ROWS: return (double)rows;
-        case FBP_DIVIDE_BY_ELEMENTS: return (double)rows * (double)network->layers[network->n_layers - 1].n_out;
+        case FBP_DIVIDE_BY_ROWS: return weight;
+        case FBP_DIVIDE_BY_ELEMENTS: return weight * (double)network->layers[network->n_layers - 1].n_out;
         default: return 1.0;
     }
 }
@@ -134,7 +143,8 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
 }
 
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
-    const double divisor = divisor_of(plan->network, batch->rows);
+    plan->weight = weight_of(batch);
+    const double divisor = divisor_of(plan->network, plan->weight);
     const size_t threads = fbp_threads();
     fbp_step step = {.batch = batch,
                      .lane = plan->lanes,
@@ -153,23 +163,27 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
 
 /* One training step on the next rows of the epoch; returns its loss. */
 static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
-    const size_t first = fit->step * fit->batch_size, n = fit->x->rows;
+    const size_t first = fit->step * fit->batch_size, n = fit->n;
     const fbp_batch batch = {.x = fit->x,
                              .y = fit->y,
-                             .index = fit->order,
+                             .weights = fit->weights,
+                             .index = fit->order ? fit->order : fit->rows,
                              .first = first,
                              .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
+                             .n = n,
                              .is_loaded = !is_first && !fit->order && n <= fit->batch_size && n <= plan->block_rows};
     if (fit->step == 0) {
-        fit->sum = 0;
+        fit->sum = fit->weight = 0;
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
+        for (size_t i = 0; fit->order && fit->rows && i < n; i++) fit->order[i] = fit->rows[fit->order[i]];
     }
     const double loss = fbp_run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, &batch);
     const int summed = plan->network->divisor == FBP_DIVIDE_BY_ONE;
-    fit->sum += summed ? loss : loss * (double)batch.rows / (double)n;
+    fit->sum += summed ? loss : loss * plan->weight;
+    fit->weight += plan->weight;
     fit->step++;
     if (first + batch.rows == n) {
-        fit->losses[fit->epoch++] = fit->sum;
+        fit->losses[fit->epoch++] = summed ? fit->sum : fit->sum / fit->weight;
         fit->step = 0;
     }
     return loss;

@@ -50,10 +50,14 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
     void *x = array(rows * n_in, size), *y = array(rows * n_out, size);
     void *d_input = array(rows * n_in, size), *output = array(rows * n_out, size);
     int64_t *classes = array(rows, sizeof *classes);
+    double *weights = array(rows, sizeof *weights);
     fill(kernels, parameters, n, 1);
     fill(kernels, x, rows * n_in, 2);
     fill(kernels, y, rows * n_out, 3);
-    for (size_t i = 0; i < rows; i++) classes[i] = (int64_t)(i % n_out);
+    for (size_t i = 0; i < rows; i++) {
+        classes[i] = (int64_t)(i % n_out);
+        weights[i] = (double)(1 + i % 3);
+    }
 
     const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
     const ptrdiff_t element = (ptrdiff_t)size;
@@ -61,8 +65,14 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
     const fbp_source targets =
         labels ? (fbp_source){(const char *)classes, 8, 8, rows, 1, FBP_SOURCE_I64, 0, NULL, NULL}
                : (fbp_source){y, (ptrdiff_t)n_out * element, element, rows, n_out, type, 0, NULL, NULL};
-    const fbp_batch batch = {
-        .x = &inputs, .y = &targets, .rows = rows, .output = output, .d_output = y, .d_input = d_input};
+    const fbp_batch batch = {.x = &inputs,
+                             .y = &targets,
+                             .weights = weights,
+                             .rows = rows,
+                             .n = rows,
+                             .output = output,
+                             .d_output = y,
+                             .d_input = d_input};
     fbp_network network = {.kernels = kernels,
                            .n_layers = LAYERS,
                            .layers = cases[c].layers,
@@ -75,11 +85,12 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .parameters = parameters,
                            .gradients = gradients,
                            .state = state};
-    fbp_plan *plan = fbp_plan_new(&network, task, rows, labels);
+    const unsigned data = (labels ? FBP_LABELS : 0) | (task == FBP_TRAIN || task == FBP_STORED ? FBP_WEIGHTS : 0);
+    fbp_plan *plan = fbp_plan_new(&network, task, rows, data);
     CHECK(plan);
     fbp_run(plan, FBP_FORWARD_PART | (task < FBP_TRAIN ? 0 : FBP_BACKWARD_PART | FBP_UPDATE_PART), &batch);
     fbp_plan_free(plan);
-    void *const arrays[] = {parameters, gradients, state, x, y, d_input, output, classes};
+    void *const arrays[] = {parameters, gradients, state, x, y, d_input, output, classes, weights};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
 }
 

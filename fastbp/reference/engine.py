@@ -32,6 +32,7 @@ from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
 from fastbp.schedules import Schedule
+from fastbp.weights import Weights
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
@@ -99,31 +100,43 @@ class Engine:
     # ---- a step of training: gather, forward, loss, backward, update
 
     @_quietly
-    def train_on_batch(self, X: Array, y: Array, rows: Array | None = None) -> float:
-        """Do one step on a batch, all rows or those of an index; return its loss before the update."""
-        loss = self.loss_and_gradients(X, y, rows)
+    def train_on_batch(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> float:
+        """Do one step on a batch, `rows` as below; return its loss before the update."""
+        loss = self.loss_and_gradients(X, y, weights, rows)
         self.update()
         return loss
 
     @_quietly
-    def loss_and_gradients(self, X: Array, y: Array, rows: Array | None = None) -> float:
-        """Return a batch's loss and leave its `gradients`; blocks of rows add up in their order."""
-        divisor = self.loss_function.divide_by(len(X if rows is None else rows), self.layers[-1].n_out)
+    def loss_and_gradients(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> float:
+        """Return a batch's loss and leave its `gradients`; blocks of rows add up in their order.
+
+        The batch has the rows of an index, by default all, or all that weigh anything.
+        """
+        if rows is None and weights is not None:
+            rows = weights.rows
+        divisor = self.loss_function.divide_by(weight_of(X, weights, rows), self.layers[-1].n_out)
         total = 0.0
-        for i, (x, t) in enumerate(self._gather(X, y, rows)):
+        for i, (x, t, w) in enumerate(self._gather(X, y, weights, rows)):
             tape = self._forward(x, i * self._block_rows)
-            error, delta = self._loss(tape, t, divisor)
+            error, delta = self._loss(tape, t, w, divisor)
             self._backward(tape, delta, i * self._block_rows)
             total += error
         return total / divisor + self._penalty()
 
-    def _gather(self, X: Array, y: Array, rows: Array | None = None) -> Iterator[tuple[Array, Array]]:
-        """Yield inputs (m, n_in) and targets (m, n_out), in the dtype of the parameters, block by block."""
+    def _gather(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield inputs (m, n_in), targets (m, n_out), weights (m, 1) in the parameters' dtype, by block."""
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
             t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else np.asarray(y[at], dtype)
-            yield self._inputs(X[at]), t
+            w = np.ones(len(t), dtype) if weights is None else weights.values[at].astype(dtype)
+            yield self._inputs(X[at]), t, w[:, None]
 
     def _inputs(self, X: Array) -> Array:
         """Return rows (m, n_in) in the dtype of the parameters; scaled before that, in float64."""
@@ -154,8 +167,11 @@ class Engine:
         dropped: Array = x * mask.astype(x.dtype)
         return dropped
 
-    def _loss(self, tape: Tape, t: Array, divisor: int) -> tuple[float, Array]:
-        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz."""
+    def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
+        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
+
+        The errors of a row count as often as its weight (m, 1) says.
+        """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
         if self.loss_function.name in JOINT:
@@ -163,8 +179,9 @@ class Engine:
         else:
             terms, d_h = self.loss_function.terms(h, t), self.loss_function.slopes(h, t)
             delta = chain(self.layers[-1].activation, z, h, d_h)
+        delta *= w
         delta /= divisor
-        return float(terms.sum(dtype=np.float64)), delta
+        return float((w * terms).sum(dtype=np.float64)), delta
 
     def _backward(self, tape: Tape, delta: Array, first: int = 0) -> Array:
         """Carry delta = dJ/dz (m, n_out) from the last layer back to the first, leaving dJ/dW and dJ/db.
@@ -219,7 +236,7 @@ class Engine:
     @_quietly
     def loss(self, X: Array, y: Array) -> float:
         """Return the loss over all rows."""
-        total = sum(self._loss(self._forward(x), t, 1)[0] for x, t in self._gather(X, y))
+        total = sum(self._loss(self._forward(x), t, w, 1)[0] for x, t, w in self._gather(X, y))
         return total / self.loss_function.divide_by(len(X), self.layers[-1].n_out)
 
     @_quietly
@@ -248,7 +265,7 @@ class Engine:
         J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
         """
         out[:] = 0
-        for x, t in self._gather(X, y):
+        for x, t, _ in self._gather(X, y):
             tape = self._forward(x)
             z, h = tape[-2:]
             for o in range(h.shape[1]):
@@ -280,13 +297,14 @@ class Engine:
 class Run:
     """Training under way: `epoch` epochs are complete, `step` steps of the next one done.
 
-    `losses` (epochs,) has each epoch's mean of batch losses, weighted by their rows, or the sum of sums.
+    `losses` (epochs,) has each epoch's mean of batch losses by the weight of their rows, or the sum of sums.
     """
 
     engine: Engine
     X: Array
     y: Array
     _: KW_ONLY
+    weights: Weights | None = None
     batch_size: int
     shuffle: bool
     seed: int
@@ -296,7 +314,9 @@ class Run:
 
     def __post_init__(self) -> None:
         self.epoch = self.step = 0
-        self.steps_per_epoch = -(-len(self.X) // self.batch_size)
+        self._rows = None if self.weights is None else self.weights.rows  # to train on, None: all
+        self._n = len(self.X if self._rows is None else self._rows)
+        self.steps_per_epoch = -(-self._n // self.batch_size)
         self.losses = np.zeros(self.epochs)
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
@@ -311,17 +331,32 @@ class Run:
 
     def _train(self) -> float:
         """Do one step; return its loss."""
-        X, y, n = self.X, self.y, len(self.X)
-        if self.step == 0 and self.shuffle:
-            self._order = permutation(self.seed, self.first_epoch + self.epoch, n)
-        start, stop = self.step * self.batch_size, min((self.step + 1) * self.batch_size, n)
-        if self.shuffle:
-            loss = self.engine.train_on_batch(X, y, self._order[start:stop])
-        else:
-            loss = self.engine.train_on_batch(X[start:stop], y[start:stop])
-        share = 1 if self.engine.loss_function.divisor == "one" else (stop - start) / n
-        self.losses[self.epoch] += share * loss
+        if self.step == 0:
+            self._sum = self._weight = 0.0
+            self._order = self._rows
+            if self.shuffle:
+                order = permutation(self.seed, self.first_epoch + self.epoch, self._n)
+                self._order = order if self._rows is None else self._rows[order]
+        X, y, weights, rows = self.X, self.y, self.weights, None
+        batch = slice(self.step * self.batch_size, (self.step + 1) * self.batch_size)
+        if self._order is not None:
+            rows = self._order[batch]
+        else:  # without a copy
+            X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
+        loss = self.engine.train_on_batch(X, y, weights, rows)
+        is_sum = self.engine.loss_function.divisor == "one"
+        weight = 1.0 if is_sum else weight_of(X, weights, rows)
+        self._sum += weight * loss
+        self._weight += weight
         self.step += 1
         if self.step == self.steps_per_epoch:
+            self.losses[self.epoch] = self._sum if is_sum else self._sum / self._weight
             self.epoch, self.step = self.epoch + 1, 0
         return loss
+
+
+def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
+    """Return what these rows of X, or all of them, weigh together: each 1 where there are no weights."""
+    if weights is None:
+        return float(len(X if rows is None else rows))
+    return float((weights.values if rows is None else weights.values[rows]).sum())

@@ -15,8 +15,9 @@ Array: TypeAlias = NDArray[Any]
 
 def _cross_entropy(z: Array, t: Array) -> Array:
     top = z.max(axis=1, keepdims=True)  # less which no exponential exceeds 1
-    log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64))
-    return log_sum + (t * np.subtract(top, z, dtype=np.float64)).sum(axis=1)  # the t of a row add up to 1
+    log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64, keepdims=True))
+    distances = np.subtract(top, z, dtype=np.float64)
+    return log_sum + (t * distances).sum(axis=1, keepdims=True)  # (m, 1): the t of a row add up to 1
 
 
 JOINT: dict[str, Callable[[Array, Array], Array]] = {
