@@ -24,6 +24,7 @@ from fastbp.exceptions import (
 )
 from fastbp.history import History
 from fastbp.layers import Dense
+from fastbp.levenberg_marquardt import LevenbergMarquardt
 from fastbp.losses import (
     MAE,
     MSE,
@@ -76,6 +77,7 @@ __all__ = [
     "Huber",
     "IRprop",
     "LeakyReLU",
+    "LevenbergMarquardt",
     "Lion",
     "LogCosh",
     "NAdam",

@@ -96,6 +96,8 @@ class Engine:
     ) -> Run: ...
 
 class Run:
+    converged: bool
+    columns: dict[str, NDArray[np.float64]]
     @property
     def epoch(self) -> int: ...
     @property

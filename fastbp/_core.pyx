@@ -6,7 +6,6 @@ an error of the user's has been refused before: by Network, whose policy both en
 """
 
 import os
-from dataclasses import replace
 
 import numpy as np
 
@@ -255,7 +254,7 @@ cdef class Engine:
 
     @learning_rate.setter
     def learning_rate(self, rate):
-        optimizer = replace(self.optimizer, learning_rate=rate)
+        optimizer = self.optimizer.with_learning_rate(rate)
         self.set_schedule(optimizer.schedule(0))
         self.optimizer = optimizer
 
@@ -495,6 +494,8 @@ cdef class Run:
     cdef fbp_source x_source, y_source
     cdef object engine, X, y, weights, scaling, order, epoch_losses
     cdef Plan plan
+
+    converged, columns = False, {}  # of runs that can tell
 
     def advance(self, size_t until_epoch, double seconds):
         """Train until `until_epoch` epochs are complete or `seconds` have passed, at least one step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,6 +113,8 @@ class Fit:
 
     Parameters
     ----------
+    begin : callable
+        The optimizer's, which returns the `Run`.
     X : array, shape (n, n_in)
     y : array, shape (n, n_out), or class labels (n,)
     validation : Validation, optional
@@ -129,6 +131,7 @@ class Fit:
         self,
         network: Network,
         engine: _core.Engine,
+        begin: Callable[..., _core.Run],
         X: NDArray[Any],
         y: NDArray[Any],
         weights: Weights | None,
@@ -148,7 +151,7 @@ class Fit:
         self._network, self._engine, self._options = network, engine, options
         self._validation, self._functions = validation, functions
         self._past, self._first_epoch = past, len(past)
-        self._run = engine.begin(
+        self._run = begin(
             X,
             y,
             weights=weights,
@@ -159,7 +162,8 @@ class Fit:
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
         )
-        columns = ("loss", *(validation.columns if validation else ()), "learning_rate", "seconds")
+        measured = validation.columns if validation else ()
+        columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
         self._history = History({name: [] for name in columns})
         self._state = EpochState(network, engine, self._history, options.epochs, self._keep)
         self._kept: Snapshot | None = None
@@ -218,17 +222,19 @@ class Fit:
 
     def _note(self, measured: dict[str, list[float]]) -> None:
         """Put the epochs done since into the history, with what was measured; they share the time since."""
-        done = self._run.losses[len(self._history) : self._run.epoch]
+        new = slice(len(self._history), self._run.epoch)
+        done = self._run.losses[new]
         n = len(done)
         if n:
             before, self._noted = self._noted, perf_counter()
             seconds = array("d", [(self._noted - before) / n]) * n
+            own = {name: column[new].tolist() for name, column in self._run.columns.items()}
             entries = {
                 "learning_rate": self._rates(n),
                 "seconds": seconds,
                 "loss": array("d", done.tobytes()),
             }
-            self._history.append(measured | entries)
+            self._history.append(measured | own | entries)
 
     def _rates(self, n: int) -> Iterable[float]:
         """Return the learning rates of the last steps of the last n complete epochs."""
@@ -242,6 +248,8 @@ class Fit:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
         for function in self._functions:
             function(self._state)
+        if self._run.converged:
+            self._state.stop("converged")
         reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
         if reason and not is_finite(self._engine):
             raise self._divergence("network's state")

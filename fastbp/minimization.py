@@ -16,6 +16,7 @@ from fastbp.history import History
 from fastbp.network import NOTHING, Network
 from fastbp.optional import scipy
 from fastbp.progress import Progress
+from fastbp.validation import check_without
 
 #: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
 METHODS = {
@@ -84,6 +85,7 @@ def minimize(
         number("tol", tol, above=0)
     integer("verbose", verbose, at_least=0, below=3)
     net._door.check_trainable()
+    check_without(net, ("dropout", "max_norm"), "minimize")
     X, y = net._door.examples(X, y)
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}

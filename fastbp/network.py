@@ -321,7 +321,9 @@ class Network:
         validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
         functions = options.begin_callbacks(callbacks, columns)
-        data = self, self._engine, X, y, weights, options, validation, functions, self._seed, self._history
+        begin = self._engine.optimizer.begin(self, weights)
+        fit = self, self._engine, begin, X, y, weights, options, validation, functions
+        data = *fit, self._seed, self._history
         return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
 
     def train_on_batch(
@@ -338,6 +340,8 @@ class Network:
         what the step made of them.
         """
         self._door.check_trainable()
+        if self._optimizer.fits_only:
+            self._optimizer.check_step("train_on_batch")
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y, weights)
@@ -400,6 +404,8 @@ class Network:
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
+        if self._optimizer.fits_only:
+            self._optimizer.check_step("step")
         self._check_gradients()
         self._guard.writing("step", NOTHING, self._engine.update)
 
@@ -490,6 +496,12 @@ class Network:
         numbers = self._engine.parameters.copy(), self._engine.state.copy(), self._engine.t
         in_force = self._engine.optimizer, self._engine.schedule
         return state | {"_history": deepcopy(self._history), "numbers": numbers, "in_force": in_force}
+
+    def _twin(self, dtype: str) -> _core.Engine:
+        """Return an engine of the same network in another dtype, with parameters of its own."""
+        twin = object.__new__(type(self))
+        twin.__setstate__(self._state() | {"_dtype": np.dtype(dtype)})
+        return twin._engine
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         parameters, optimizer_state, t = state.pop("numbers")

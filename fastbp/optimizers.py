@@ -7,12 +7,17 @@ gradient, and t = 1, 2, ... the step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import fields
-from typing import ClassVar, TypedDict, Unpack
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from fastbp.exceptions import ParameterError, choice, flag, number
 from fastbp.schedules import LearningRate, Schedule, checked, in_epoch
 from fastbp.values import Value
+
+if TYPE_CHECKING:
+    from fastbp.network import Network
+    from fastbp.weights import Weights
 
 
 class Clipping(TypedDict, total=False):
@@ -39,6 +44,7 @@ class Optimizer(Value, ABC):
     """
 
     full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
+    fits_only: ClassVar[bool] = False  # whether it has no steps by themselves
     learning_rate: LearningRate
     clip_norm: float | None
     clip_value: float | None
@@ -90,8 +96,23 @@ class Optimizer(Value, ABC):
         if self.full_batch and batch_rows < rows:
             raise ParameterError(
                 f"batch_size is {batch_rows} for {rows} rows, expected batch_size=None: "
-                f"{type(self).__name__} compares the gradients of two steps, which must be of the same rows"
+                f"{type(self).__name__} relates a step to the one before, which must be of the same rows"
             )
+
+    def check_step(self, call: str) -> None:
+        """Refuse a call that makes one step where there are none by themselves."""
+        if self.fits_only:
+            raise ParameterError(
+                f"optimizer is {self}, which works in fit alone, expected another for {call}"
+            )
+
+    def with_learning_rate(self, rate: float) -> Optimizer:
+        """Return the same with another learning rate."""
+        return replace(self, learning_rate=rate)
+
+    def begin(self, network: Network, weights: Weights | None) -> Callable[..., Any]:
+        """Return what begins a run, as the engine's `begin` does; ParameterError if it cannot train this."""
+        return network._engine.begin
 
 
 class SGD(Optimizer):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,6 +20,9 @@ from fastbp.activations import Activation
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
 from fastbp.losses import CrossEntropy, Loss, OwnLoss
+
+if TYPE_CHECKING:
+    from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -91,6 +94,16 @@ def obstacle(layers: tuple[Layer, ...]) -> str:
                 "activation, such as sigmoid, the smooth step"
             )
     return ""
+
+
+def check_without(network: Network, options: Iterable[str], user: str) -> None:
+    """Refuse networks whose layers have one of these options, or whose inputs get noise."""
+    for i, layer in enumerate(network.layers, 1):
+        for option in options:
+            if value := getattr(layer, option):
+                raise ParameterError(f"layers[{i}] has {option}={value}, expected none with {user}")
+    if network.input_noise:
+        raise ParameterError(f"input_noise is {network.input_noise}, expected none with {user}")
 
 
 def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -149,6 +149,31 @@ def test_wrong_arguments(network_class, options, error, message, data, state_of)
     assert state_of(net) == before
 
 
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"layers": [3, fastbp.Dense(6, dropout=0.5), 2]}, r"layers\[1\] has dropout=0.5.* with minimize"),
+        ({"layers": [3, fastbp.Dense(6, max_norm=1), 2]}, r"layers\[1\] has max_norm=1.0"),
+        ({"layers": [3, 6, 2], "input_noise": 0.1}, "input_noise is 0.1"),
+    ],
+)
+def test_objectives_that_it_would_not_see(network_class, network, message, data):
+    net = network_class(**network)
+    with pytest.raises(ParameterError, match=message):
+        fastbp.minimize(net, *data)
+
+
+def test_penalties_belong_to_the_objective(network_class, rng):
+    """Ridge regression."""
+    X = rng.standard_normal((40, 3))
+    y = X @ [1.0, -2.0, 3.0]
+    net = network_class([3, fastbp.Dense(1, l2=0.5)], dtype="float64", seed=0)
+    fastbp.minimize(net, X, y, tol=1e-10)
+    A = X - X.mean(axis=0)
+    exact = np.linalg.solve(A.T @ A + 0.25 * 40 * np.eye(3), A.T @ (y - y.mean()))
+    np.testing.assert_allclose(net.weights[0][:, 0], exact, rtol=1e-5)
+
+
 def test_busy(network_class, data):
     def loss(output, target):
         with pytest.raises(BusyError, match="minimize"):

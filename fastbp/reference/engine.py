@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ class Engine:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        optimizer = replace(self.optimizer, learning_rate=rate)
+        optimizer = self.optimizer.with_learning_rate(rate)
         self.set_schedule(optimizer.schedule(0))
         self.optimizer = optimizer
 
@@ -311,6 +311,8 @@ class Run:
     first_epoch: int
     epochs: int
     stored: bool  # steps leave their gradient in engine.gradients; here they always do
+    converged: ClassVar[bool] = False  # of runs that can tell, like the next
+    columns: ClassVar[dict[str, Array]] = {}
 
     def __post_init__(self) -> None:
         self.epoch = self.step = 0

@@ -1,0 +1,252 @@
+"""Levenberg-Marquardt: least squares in few, large steps, for some thousand parameters at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.exceptions import ParameterError, flag, number
+from fastbp.losses import MSE, HalfSSE
+from fastbp.optimizers import Optimizer
+from fastbp.optional import scipy
+from fastbp.validation import check_without
+
+if TYPE_CHECKING:
+    from fastbp import _core
+    from fastbp.network import Network
+    from fastbp.weights import Weights
+
+Array: TypeAlias = NDArray[np.float64]
+
+MOST_PARAMETERS = 5000
+ROUNDING, TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
+
+
+class LevenbergMarquardt(Optimizer):
+    """Damped Gauss-Newton steps on all rows at once, for the losses mse and half_sse; an epoch is one step.
+
+    With J the derivatives of all outputs by the P parameters and r the errors h - t, a step d solves
+    (J^T J + mu I) d = -J^T r. Steps that raise the loss are not made: mu := mu nu, nu := 2 nu, until one
+    lowers it. Then mu := mu max(1/3, 1 - (2 gain - 1)^3), nu := 2, where the gain is the decrease over that
+    of the quadratic model. A fit ends ("converged") when the model promises less than float64 can tell.
+
+    All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
+    and 16 P^2 bytes; more than 5000 parameters are refused. SciPy is needed.
+
+    Parameters
+    ----------
+    bayesian : bool
+        Minimise beta E_D + alpha E_W, where E_D is half the sum of the squared errors and E_W that of the
+        squared parameters. Before every step, alpha and beta, 1 over the variances of parameters and noise,
+        follow from the evidence: with gamma = P - alpha trace((beta J^T J + alpha I)^-1), the number of
+        parameters that the data determine, alpha = gamma / (2 E_W) and beta = (n n_out - gamma) / (2 E_D).
+        The history has columns of these three; its loss is still that of the errors.
+    damping : float, > 0
+        The mu that every fit begins with, over the largest diagonal element of J^T J.
+
+    References
+    ----------
+    K. Levenberg, A method for the solution of certain non-linear problems in least squares, 1944.
+    D. W. Marquardt, An algorithm for least-squares estimation of nonlinear parameters, 1963.
+    H. B. Nielsen, Damping parameter in Marquardt's method, 1999.
+    D. J. C. MacKay, Bayesian interpolation, 1992.
+    F. D. Foresee and M. T. Hagan, Gauss-Newton approximation to Bayesian learning, 1997.
+    """
+
+    full_batch = True
+    fits_only = True
+    row: ClassVar[str] = "sgd"  # which has no state; the engine's own step is never run
+    # no fields, for there is nothing to set
+    learning_rate: ClassVar[float] = 1.0  # type: ignore[misc]
+    clip_norm: ClassVar[None] = None  # type: ignore[misc]
+    clip_value: ClassVar[None] = None  # type: ignore[misc]
+    bayesian: bool
+    damping: float
+
+    def __init__(self, bayesian: bool = False, damping: float = 1e-3) -> None:
+        self._set(bayesian=flag("bayesian", bayesian), damping=number("damping", damping, above=0))
+
+    @property
+    def hyperparameters(self) -> tuple[float, ...]:
+        return (1.0,)
+
+    def with_learning_rate(self, rate: float) -> Optimizer:
+        raise ParameterError(f"learning_rate is {rate} for the optimizer {self}, which has none")
+
+    def begin(self, network: Network, weights: Weights | None) -> Callable[..., Any]:
+        loss, n = network.loss, network.parameters.size
+        if not isinstance(loss, MSE | HalfSSE):
+            raise ParameterError(
+                f"loss is {loss} with the optimizer {self}, expected mse or half_sse: its steps are for sums "
+                "of squared errors"
+            )
+        if n > MOST_PARAMETERS:
+            raise ParameterError(
+                f"the network has {n:,} parameters, expected at most {MOST_PARAMETERS:,} for the optimizer "
+                f"{self}: two matrices of so many rows and columns take {16 * n * n:.2g} bytes"
+            )
+        if weights is not None:
+            raise ParameterError(f"sample_weight or class_weight is given, expected none with {self}")
+        check_without(network, ("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
+        lapack = scipy("linalg.lapack", type(self).__name__)
+
+        def begin(
+            X: NDArray[Any],
+            y: NDArray[Any],
+            *,
+            epochs: int,
+            stored: bool,
+            weights: None,
+            batch_size: int,  # all rows, in their order: neither this nor what follows matters
+            shuffle: bool,
+            seed: int,
+            first_epoch: int,
+        ) -> Run:
+            squares = loss.divide_by(*y.shape) * (1 if isinstance(loss, MSE) else 2)
+            return Run(self, lapack, network._engine, network._twin("float64"), X, y, squares, epochs, stored)
+
+        return begin
+
+
+class Run:
+    """Training under way, like the engines' `Run`: an epoch is one step.
+
+    It works on a twin of the engine, in float64, and copies every step that it makes.
+
+    Parameters
+    ----------
+    squares : float
+        r^T r over the loss.
+    stored : bool
+        Leave the gradient of the loss where a step begins in engine.gradients.
+
+    Attributes
+    ----------
+    converged : bool
+        Whether nothing is left to gain.
+    columns : dict of arrays (epochs,)
+        What the history shall have besides `losses`.
+    """
+
+    steps_per_epoch, step = 1, 0
+
+    def __init__(
+        self,
+        optimizer: LevenbergMarquardt,
+        lapack: Any,
+        engine: _core.Engine,
+        twin: _core.Engine,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        squares: float,
+        epochs: int,
+        stored: bool,
+    ) -> None:
+        self._lapack, self._engine, self._twin, self._X, self._y = lapack, engine, twin, X, y
+        self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
+        self._w = twin.parameters.copy()
+        self._loss = self._loss_at(self._w)
+        P, self._n = self._w.size, y.size
+        self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
+        self._matrix = np.empty(
+            (P, P), order="F"
+        )  # J^T J + shift I, then its Cholesky factor: upper triangles
+        self._diagonal = self._matrix.T.reshape(-1)[:: P + 1]  # a view
+        self._damping, self._growth = optimizer.damping, 2.0  # mu, nu
+        # alpha / beta, at first as if all parameters were determined and the errors were nothing but noise
+        self._ridge = P / float(self._w @ self._w + TINY) * self._errors / self._n if self._bayesian else 0.0
+        self.epoch, self.converged = 0, False
+        self.losses = np.zeros(epochs)
+        names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
+        self.columns = {name: np.zeros(epochs) for name in names}
+
+    def advance(self, until_epoch: int, seconds: float) -> bool:
+        """Step until so many epochs are done, time is up or nothing is left to gain; False: not finite."""
+        deadline = perf_counter() + seconds
+        while self.epoch < until_epoch and not self.converged:
+            if not self._train():
+                return False
+            if perf_counter() >= deadline:
+                break
+        return True
+
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, or no gain
+    def _train(self) -> bool:
+        """Make a step; return False, having made none, where loss or derivatives are not finite."""
+        if self._stored:
+            self._engine.loss_and_gradients(self._X, self._y)
+        np.copyto(self._twin.parameters, self._w)
+        self._twin.normal_equations(self._X, self._y, self._sums)
+        largest = float(self._sums.diagonal()[:-1].max())
+        if not np.isfinite(self._errors + largest):
+            return False
+        if self.epoch == 0:
+            self._damping *= largest
+        self._damping = max(self._damping, ROUNDING * largest)
+        self.losses[self.epoch] = self._loss
+        if self._bayesian:
+            self._estimate()
+        self.columns["damping"][self.epoch] = self._damping
+        self._step()
+        self._engine.t += 1
+        self.epoch += 1
+        return True
+
+    def _estimate(self) -> None:
+        """Estimate gamma, alpha and beta, and with them the ridge, where the step begins."""
+        gamma = float(self._w.size)
+        if self._factorise(self._ridge):
+            inverse, _ = self._lapack.dpotri(self._matrix, overwrite_c=True)
+            gamma -= self._ridge * float(inverse.trace())
+        gamma = min(max(gamma, TINY), self._n * (1 - ROUNDING))
+        alpha, beta = gamma / float(self._w @ self._w + TINY), (self._n - gamma) / (self._errors + TINY)
+        self._ridge = alpha / beta
+        for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+            self.columns[name][self.epoch] = value
+
+    def _step(self) -> None:
+        """Go where the objective is lower, or find that there is no such place."""
+        before = self._objective(self._w, self._loss)
+        gradient = self._sums[-1, :-1] + self._ridge * self._w
+        while True:
+            if self._factorise(self._ridge + self._damping):
+                d, _ = self._lapack.dpotrs(self._matrix, -gradient)
+                promised = 0.5 * float(d @ (self._damping * d - gradient))
+                if not promised > ROUNDING * before:
+                    self.converged = True
+                    return
+                w = self._w + d
+                loss = self._loss_at(w)
+                gain = (before - self._objective(w, loss)) / promised
+                if gain > 0:
+                    break
+            self._damping *= self._growth
+            self._growth *= 2
+        self._w, self._loss = w, loss
+        self._engine.parameters[:] = w
+        self._damping *= max(1 / 3, 1 - (2 * gain - 1) ** 3)
+        self._growth = 2.0
+
+    def _factorise(self, shift: float) -> bool:
+        """Leave the Cholesky factor of J^T J + shift I in the matrix; False: it is not positive definite."""
+        np.copyto(self._matrix, self._sums[:-1, :-1].T)
+        self._diagonal += shift
+        _, info = self._lapack.dpotrf(self._matrix, clean=False, overwrite_a=True)
+        return bool(info == 0)
+
+    def _loss_at(self, w: Array) -> float:
+        np.copyto(self._twin.parameters, w)
+        return self._twin.loss(self._X, self._y)
+
+    @property
+    def _errors(self) -> float:
+        """r^T r where the step begins."""
+        return self._squares * self._loss
+
+    def _objective(self, w: Array, loss: float) -> float:
+        """Half of r^T r + ridge w^T w."""
+        return 0.5 * (self._squares * loss + self._ridge * float(w @ w))
