@@ -291,14 +291,18 @@ SHORT_CALLS = {
 
 @pytest.fixture
 def alarm():
-    """Make `signal.setitimer` press Ctrl-C, also while the garbage collector is at work."""
-    # Python drops what is raised in one of these, and Hypothesis has one
-    callbacks, gc.callbacks[:] = gc.callbacks[:], []
+    """Make `signal.setitimer` press Ctrl-C.
+
+    Meanwhile no garbage is collected: what is raised in a callback of the collector, or of a weak reference
+    to what earlier tests have left, gets lost, and the test would wait for ever.
+    """
+    gc.collect()
+    gc.disable()
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     yield
-    gc.callbacks[:] = callbacks
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+    gc.enable()
 
 
 @pytest.mark.usefixtures("alarm")
