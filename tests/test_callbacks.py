@@ -387,6 +387,11 @@ def test_rates_are_those_of_pytorch(make, data, rng, greater_is_better, options,
     assert min(expected) == 1e-4
 
 
+def test_a_rate_below_the_least_stays(make, data):
+    reduce = ReduceLROnPlateau("loss", patience=1, min_delta=1e9, min_learning_rate=0.1)
+    assert make(optimizer="sgd").fit(*data, epochs=4, callbacks=reduce).learning_rate == [0.01] * 4
+
+
 def test_a_reduction_ends_a_schedule(make, data):
     falling = fastbp.schedules.Exponential(learning_rate=0.5, decay=0.5)
     net = make(optimizer=SGD(learning_rate=falling))

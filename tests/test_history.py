@@ -3,10 +3,12 @@
 import math
 import pickle
 from copy import deepcopy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import fastbp.reference
 from fastbp import SGD, History, fitting
 from fastbp.schedules import Exponential
 
@@ -87,9 +89,10 @@ def test_a_slice_is_shared_among_its_epochs(make, data, monkeypatch):
 
 
 def test_columns_grow_while_a_callback_looks(make, data):
-    seen = []
-    history = make().fit(*data, epochs=3, callbacks=lambda state: seen.append((*state.history.loss,)))
-    assert seen == [tuple(history.loss[:n]) for n in (1, 2, 3)]
+    net, seen = make(), []
+    history = net.fit(*data, epochs=3, callbacks=lambda state: seen.append((*state.history.loss,)))
+    assert seen == [tuple(net.history.loss[:n]) for n in (1, 2, 3)]
+    assert history.loss == net.history.loss
 
 
 RATES = {
@@ -112,12 +115,16 @@ def test_learning_rates_are_those_of_the_last_steps(make, data, learning_rate):
     assert (len(set(net.history.learning_rate)) == 1) == isinstance(learning_rate, float)
 
 
-def test_learning_rates_of_slices_that_end_within_an_epoch(make, rng, monkeypatch):
-    monkeypatch.setattr(fitting, "SLICE", 0.0)
-    X, y = rng.normal(size=(400, 4)), rng.normal(size=(400, 2))
-    rate = Exponential(learning_rate=0.1, decay=0.999)
-    history = make(optimizer=SGD(learning_rate=rate)).fit(X, y, epochs=50, batch_size=8)
-    assert history.learning_rate == [rate(50 * epoch - 1) for epoch in range(1, 51)]
+def test_learning_rates_of_slices_that_end_within_an_epoch(data, monkeypatch):
+    """Slices of five steps, epochs of three; the reference, whose clock can be set."""
+    steps = iter(range(1000))
+    clock = SimpleNamespace(perf_counter=lambda: next(steps))
+    monkeypatch.setattr(fastbp.reference.engine, "time", clock)
+    monkeypatch.setattr(fitting, "SLICE", 5)
+    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 1e9)
+    rate = Exponential(learning_rate=0.1, decay=0.9)
+    net = fastbp.reference.Network([4, 2], optimizer=SGD(learning_rate=rate), seed=0)
+    assert net.fit(*data, epochs=9, batch_size=8).learning_rate == [rate(3 * n - 1) for n in range(1, 10)]
 
 
 def test_history_is_readable(make, data):
