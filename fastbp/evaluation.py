@@ -87,18 +87,23 @@ def held_out(
     return None
 
 
-def classes(output: Array, activation: Activation) -> Any:
+def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
-    if activation.name not in ("softmax", "sigmoid"):
-        raise ParameterError(f"output_activation is {activation}, expected softmax or sigmoid for classes")
+    if loss.name != "hinge" and activation.name not in ("softmax", "sigmoid"):
+        raise ParameterError(
+            f"output_activation is {activation}, expected softmax or sigmoid for classes, or the loss hinge"
+        )
     wrong = np.isnan(output)
     if wrong.any():
         row = np.argwhere(wrong)[0][:-1].tolist()
         raise DataError(f"the outputs for X{row or ''} are NaN, expected numbers to tell classes from")
-    if activation.name == "softmax":
+    if loss.name == "hinge":
+        sides = np.where(output > 0, 1, -1)
+    elif activation.name == "softmax":
         return output.argmax(axis=-1)
-    yes = (output >= 0.5).astype(np.int64)
-    return yes[..., 0] if output.shape[-1] == 1 else yes
+    else:
+        sides = (output >= 0.5).astype(np.int64)
+    return sides[..., 0] if output.shape[-1] == 1 else sides
 
 
 def _short_slices(engine: _core.Engine, n: int) -> list[slice]:

@@ -454,9 +454,10 @@ class Network:
         """Return the most probable class of each row, int64 (n,), or of the one row (n_in,).
 
         Sigmoid outputs answer a question each: 1 where at least 1/2, else 0, in the shape of the outputs, but
-        (n,) for one output. ParameterError without softmax or sigmoid outputs, DataError where one is NaN.
+        (n,) for one output; likewise with the loss hinge, 1 where above 0, else -1. ParameterError without
+        softmax, sigmoid or hinge, DataError where an output is NaN.
         """
-        return evaluation.classes(self.predict(X), self._layers[-1].activation)
+        return evaluation.classes(self.predict(X), self._loss, self._layers[-1].activation)
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Metrics | None = None) -> dict[str, float]:
         """Return the "loss" of all rows of (X, y) together, and metrics by name.

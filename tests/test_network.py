@@ -209,6 +209,17 @@ def test_classes_of_sigmoid_outputs(network_class, rng):
     assert several.predict_classes(X).dtype == one.predict_classes(X).dtype == np.int64
 
 
+def test_hinge_classes_are_signs(network_class, rng):
+    X, _ = regression(rng)
+    one, several = (network_class([4, n], loss="hinge", seed=0) for n in (1, 3))
+    np.testing.assert_array_equal(one.predict_classes(X), np.sign(one.predict(X)[:, 0]))
+    np.testing.assert_array_equal(several.predict_classes(X), np.sign(several.predict(X)))
+    y = several.predict_classes(X)
+    assert several.evaluate(X, y)["accuracy"] == 1
+    several.parameters[:] = 0
+    assert several.predict_classes(X[0]).tolist() == [-1, -1, -1]  # as accuracy counts it
+
+
 def test_evaluate_classification(network_class, rng):
     net = network_class([4, 3], loss="cross_entropy", dtype="float64", seed=0)
     X, labels = rng.normal(size=(50, 4)), rng.integers(3, size=50)
