@@ -108,8 +108,10 @@ class History:
         before, after = len(self), len(later)
         if before == 0:
             self._columns = {name: array("d") for name in later}  # in their order
-        for name in dict.fromkeys([*self, *later]):
-            column = self._columns.setdefault(name, nans(before))
+        for name in later:
+            if name not in self._columns:
+                self._columns[name] = nans(before)
+        for name, column in self._columns.items():
             column.extend(later._columns.get(name) or nans(after))
         self.stopped = later.stopped
 
