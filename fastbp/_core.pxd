@@ -98,6 +98,7 @@ cdef extern from "fastbp.h" nogil:
         const double *weights
         const int64_t *index
         size_t first, rows, n
+        int is_loaded
         void *output
         const void *d_output
         void *d_input
@@ -109,6 +110,7 @@ cdef extern from "fastbp.h" nogil:
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
+    int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows)
     double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
     double fbp_learning_rate(const fbp_network *network)
     ctypedef struct fbp_fit:

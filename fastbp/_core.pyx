@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from fastbp.exceptions import BusyError, DTypeError, ParameterError, ShapeError
+from fastbp.exceptions import BusyError, DTypeError, Error, ParameterError, ShapeError
 
 cimport numpy as cnp
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -131,8 +131,8 @@ cdef void *data_of(object array) except? NULL:
 
 cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
     """All rows of x and y as one batch."""
-    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, output=data_of(output),
-                     d_output=data_of(d_output), d_input=data_of(d_input))
+    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, is_loaded=False,
+                     output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input))
 
 
 cdef unsigned int data_kind(y, weights):
@@ -285,17 +285,18 @@ cdef class Engine:
     cdef fbp_source inputs_of(self, X) except *:
         """Describe rows of inputs, scaled as gather will have them."""
         cdef fbp_source source = source_of(X)
-        if self.mean is not None:
-            source.mean = <const double *> data_of(self.mean)
-            source.inverse_scale = <const double *> data_of(self.inverse_scale)
+        self.scale_inputs(&source)
         return source
+
+    cdef void scale_inputs(self, fbp_source *source) noexcept:
+        if self.mean is not None:
+            source.mean = <const double *> cnp.PyArray_DATA(self.mean)
+            source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
         cdef Plan plan = Plan()
-        clips = self.network.clip_value > 0 or self.network.clip_norm > 0
-        stored = (task == FBP_STORED or task == FBP_OWN_LOSS
-                  or (task == FBP_TRAIN and (rows > self.block_rows or clips)))
-        if stored and self.gradients is None:
+        stores = task in (FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS) and not fbp_is_fused(&self.network, task, rows)
+        if stores and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
         plan.rows, plan.data, plan.threads = rows, data, fbp_threads()
@@ -366,7 +367,7 @@ cdef class Engine:
         last = x.ndim - 1
         if last not in (0, 1) or <size_t> x.shape[last] != self.network.layers[0].n_in:
             return None
-        source = self.inputs_of(x)
+        source = source_of(x)
         if last == 0:  # one row, not one column
             source.rows, source.columns, source.column_stride = 1, source.rows, source.row_stride
         if not 0 < source.rows <= self.short_rows:
@@ -387,6 +388,7 @@ cdef class Engine:
         if guard.writing_what is not None:  # looked at last: nothing below can let another thread in
             self.give_back(plan)
             return None
+        self.scale_inputs(&source)
         fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
         self.give_back(plan)
         return y

@@ -25,10 +25,11 @@ cdef class Guard:
         finally:
             self.readers -= 1
 
-    def writing(self, str what, leaves, work, *args):
+    def writing(self, str what, leaves, work, *args, after=None):
         """Return work(*args), the call `what` of the network, while all other calls are kept out.
 
-        `left` is None as soon as it begins, and `leaves` once it has succeeded.
+        `left` is None as soon as it begins, and once it has succeeded `leaves`, or what it was if that is None. A
+        call that needs what an earlier one has left says what it saw: `after`, or else Error.
         """
         if self.writing_what is not None:
             raise BusyError(
@@ -36,12 +37,15 @@ cdef class Guard:
             )
         if self.readers:
             raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
+        left = self.left
+        if after is not None and left is not after:
+            raise Error(f"{what}, but the network was changed by another call meanwhile")
         self.writer = <unsigned long> PyThread_get_thread_ident()
         self.writing_what = what
         self.left = None
         try:
             result = work(*args)
-            self.left = leaves
+            self.left = left if leaves is None else leaves
             return result
         finally:
             self.writing_what = None

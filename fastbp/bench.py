@@ -103,7 +103,7 @@ class Training:
 
     def train(self, epochs: int) -> float:
         """Train, and return the loss of the last epoch."""
-        return self._network.fit(*self._data, epochs=epochs, **self._options).loss[-1]
+        return self._network.fit(*self._data, epochs=epochs, **self._options).row(-1)["loss"]
 
 
 def timed(run: Callable[[int], object], count: int) -> float:

@@ -170,16 +170,14 @@ class Network:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        rate, left = number("learning_rate", rate, above=0), self._guard.left or NOTHING
-        work = "setting the learning rate", left, setattr, self._engine, "learning_rate", rate
-        self._guard.writing(*work)
+        rate = number("learning_rate", rate, above=0)
+        self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
 
     @property
     def parameters(self) -> Array:
         """All weights and biases as one vector (P,), to read and to write: W then b of each layer."""
-        return self._engine.parameters[
-            :
-        ]  # a view: no resize() of it can pull the memory away from the engine
+        view: Array = self._engine.parameters[:]  # no resize() of it can pull the memory from the engine
+        return view
 
     @property
     def weights(self) -> tuple[Array, ...]:
@@ -207,10 +205,12 @@ class Network:
         self._check_gradients()
         return self._engine.gradients[:]
 
-    def _check_gradients(self) -> None:
-        _, has_gradients = self._guard.left or NOTHING
+    def _check_gradients(self) -> Left:
+        left = self._guard.left or NOTHING
+        _, has_gradients = left
         if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
+        return left
 
     # ---- training ------------------------------------------------------------------------------------------
 
@@ -395,19 +395,21 @@ class Network:
             There was no `forward`, or the parameters have changed since.
         """
         self._door.check_trainable()
-        shape, _ = self._guard.left or NOTHING
+        left = self._guard.left or NOTHING
+        shape, _ = left
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
-        d_output = self._door.d_output(d_output, shape)
-        d_input: Array = self._guard.writing("backward", (shape, True), self._engine.backward, rows(d_output))
+        d_output = rows(self._door.d_output(d_output, shape))
+        work = self._engine.backward
+        d_input: Array = self._guard.writing("backward", (shape, True), work, d_output, after=left)
         return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
         if self._optimizer.fits_only:
             self._optimizer.check_step("step")
-        self._check_gradients()
-        self._guard.writing("step", NOTHING, self._engine.update)
+        left = self._check_gradients()
+        self._guard.writing("step", NOTHING, self._engine.update, after=left)
 
     def reset(self) -> None:
         """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""

@@ -214,6 +214,9 @@ size_t fbp_plan_bytes(const fbp_plan *plan);
 /* Rows of a row block: a larger batch is cut, and partial sums combine in order. Depends on the layers alone. */
 size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);
 
+/* Does a plan for such batches update as it goes back? Any other that goes back stores gradients. */
+int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows);
+
 /* Runs the named parts of a plan on one batch; returns the batch's loss where the plan has one, and with it, on the way
  * back, the penalties. */
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);

@@ -170,6 +170,10 @@ static int is_joined(const fbp_network *network, fbp_task task) {
 /* Clipping looks at the whole gradient. */
 static int clips(const fbp_network *network) { return network->clip_value > 0 || network->clip_norm > 0; }
 
+int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows) {
+    return task == FBP_TRAIN && rows <= fbp_block_rows(network->layers, network->n_layers) && !clips(network);
+}
+
 static int has_noise(const fbp_network *network, fbp_task task) { return trains(task) && network->input_noise > 0; }
 
 static int has_dropout(const fbp_layer *layer, fbp_task task) { return trains(task) && layer->dropout > 0; }
@@ -378,7 +382,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->operations = (struct operation *)(layers + most_lanes * n);
     plan->block_rows = rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
-    plan->fused = task == FBP_TRAIN && rows <= block && !clips(network);
+    plan->fused = fbp_is_fused(network, task, rows);
     plan->noisy = has_noise(network, task);
     plan->joined = is_joined(network, task);
     plan->narrow = is_narrow(network, task);

@@ -453,3 +453,33 @@ def test_show_config(capsys):
 
 def test_values_used_by_name_are_the_ready_ones():
     assert (relu, softmax) == (fastbp.activations.get("relu"), fastbp.activations.get("softmax"))
+
+
+def test_nothing_comes_between_forward_and_backward(network_class, rng):
+    """What an array does while it is converted may change the network: the output to go back from is gone."""
+    net = network_class([3, 4, 2], seed=0)
+
+    class Meddler:
+        def __init__(self, meddle):
+            self.meddle = meddle
+
+        def __array__(self, dtype=None, copy=None):
+            self.meddle()
+            return np.ones((4, 2))
+
+    def choose_another():
+        net.optimizer = "sgd"
+
+    for meddle in (lambda: net.forward(rng.normal(size=(20_000, 3))), choose_another):
+        net.forward(rng.normal(size=(4, 3)))
+        with pytest.raises(fastbp.Error, match="backward"):
+            net.backward(Meddler(meddle))
+
+
+def test_a_new_learning_rate_leaves_gradients(network_class, rng):
+    net = network_class([3, 4, 2], seed=0)
+    net.loss_and_gradients(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
+    net.learning_rate = 0.5
+    net.step()
+    with pytest.raises(fastbp.Error, match="no gradients"):
+        net.step()
