@@ -16,8 +16,8 @@ class History:
     Attributes
     ----------
     loss
-        The mean of the batch losses, each taken before its update and weighted by its rows; for losses that
-        are sums, their sum.
+        The mean of the batch losses, each taken before its update and weighted by its rows, or by the sum of
+        their weights where they have some; for losses that are sums, their sum.
     validation_loss, validation_accuracy, ...
         What `Network.evaluate` found on the validation data after the epoch, a column a metric. NaN in epochs
         without; where there never were any, there is no column.

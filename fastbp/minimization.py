@@ -17,6 +17,7 @@ from fastbp.network import NOTHING, Network
 from fastbp.optional import scipy
 from fastbp.progress import Progress
 from fastbp.validation import check_without
+from fastbp.weights import ClassWeight, Weights, resolve_weights
 
 #: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
 METHODS = {
@@ -38,6 +39,8 @@ def minimize(
     max_iterations: int = 1000,
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
     verbose: int = 0,
 ) -> Any:
     """Let scipy.optimize.minimize train a network on all rows of (X, y) at once, from where it stands on.
@@ -61,6 +64,8 @@ def minimize(
         What SciPy takes for it in this method; by default the method's own.
     options : mapping, optional
         Of the method, for SciPy: ``{"maxcor": 30}``.
+    sample_weight, class_weight : optional
+        As for `Network.fit`, with all rows as the batch.
     verbose : int
         As for `Network.fit`.
 
@@ -87,10 +92,11 @@ def minimize(
     net._door.check_trainable()
     check_without(net, ("dropout", "max_norm"), "minimize")
     X, y = net._door.examples(X, y)
+    weights = resolve_weights(net._door, y, sample_weight, class_weight)
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
     progress = Progress(max_iterations, lines=verbose == 2) if verbose else None
-    task = Minimization(net._engine, X, y, progress)
+    task = Minimization(net._engine, X, y, weights, progress)
     return net._guard.writing("minimize", NOTHING, task.run, solve, settings, net._history)
 
 
@@ -98,9 +104,14 @@ class Minimization:
     """The objective, and what is seen of its course."""
 
     def __init__(
-        self, engine: _core.Engine, X: NDArray[Any], y: NDArray[Any], progress: Progress | None
+        self,
+        engine: _core.Engine,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        weights: Weights | None,
+        progress: Progress | None,
     ) -> None:
-        self._engine, self._X, self._y, self._progress = engine, X, y, progress
+        self._engine, self._data, self._progress = engine, (X, y, weights), progress
         self._best_x = engine.parameters.astype(np.float64)
         self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
         self._history = History({"loss": (), "seconds": ()})
@@ -133,7 +144,7 @@ class Minimization:
     def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Return loss and gradient (P,) at x."""
         self._set(x)
-        loss = self._engine.loss_and_gradients(self._X, self._y)
+        loss = self._engine.loss_and_gradients(*self._data)
         gradients = self._engine.gradients.astype(np.float64)
         if not np.isfinite(loss + np.abs(gradients).sum()):
             raise DivergenceError(

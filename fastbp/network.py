@@ -279,9 +279,10 @@ class Network:
             Numbers >= 0: what each row's error counts for. A batch divides by the sum of its weights where it
             would by its rows; a row of weight 0 is as if it were absent.
         class_weight : dict from labels to numbers >= 0, or "balanced", optional
-            The same by class (1 for those that are not named), for the integer labels of cross_entropy or one
-            output of binary_cross_entropy; "balanced" is n / (classes * rows of the class), of what there is
-            in y. Times sample_weight where both are given.
+            The same by class (1 for those that are not named), for cross_entropy with integer labels or
+            one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1); "balanced"
+            is n / (classes * rows of the class), of what there is in y. Times sample_weight where both are
+            given.
         validation_data : (X, y), optional
             Measured after every epoch, unweighted.
         metrics : str, callable, or sequence of these, optional

@@ -39,28 +39,47 @@ def resolve_weights(
     """
     if sample_weight is None and class_weight is None:
         return None
-    given = {"sample_weight": sample_weight, "class_weight": class_weight}
-    name = " * ".join(argument for argument, weight in given.items() if weight is not None)
     if isinstance(door.loss, OwnLoss):
+        name = _name(sample_weight, class_weight)
         raise ParameterError(f"{name} with a loss of your own, expected None: it weighs its rows itself")
     values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
     if class_weight is not None:
-        values = values * _of_classes(class_weight, y, values > 0, door)
-    return _checked(name, values, door.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+            values = values * _of_classes(class_weight, y, values > 0, door)
+    least, most, times = _bounds(door)
+    if np.minimum.reduce(values) >= least and float(np.maximum.reduce(values)) * len(values) * times < most:
+        return Weights(values, None)
+    return _checked(_name(sample_weight, class_weight), values, door)
+
+
+def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
+    """Return what errors call the weights."""
+    given = {"sample_weight": sample_weight, "class_weight": class_weight}
+    return " * ".join(argument for argument, weight in given.items() if weight is not None)
+
+
+#: The smallest normal number of a network's dtype.
+LEAST = {np.dtype(t): float(np.finfo(t).smallest_normal) for t in (np.float32, np.float64)}
+
+
+def _bounds(door: Door) -> tuple[float, float, int]:
+    """Return the least weight above 0, and below what their sum times which number must stay."""
+    least = LEAST[door.dtype]
+    return least, 1 / least, door.n_out if door.loss.divisor == "elements" else 1
 
 
 @np.errstate(over="ignore")
-def _checked(name: str, values: NDArray[np.float64], dtype: np.dtype[Any]) -> Weights:
-    """Return the weights, unless a batch's gradient over its weight would overflow, or lose its digits."""
-    least, total = float(np.finfo(dtype).smallest_normal), float(values.sum())
-    if values.min() >= least and total < 1 / least:
-        return Weights(values, None)
-    check_finite(name, values, dtype)
-    expected = f"0, or a number >= {least:.3g} (the smallest normal one in {dtype})"
+def _checked(name: str, values: NDArray[np.float64], door: Door) -> Weights:
+    """Return the weights, unless a batch's gradient over its divisor would overflow, or lose its digits."""
+    least, most, times = _bounds(door)
+    check_finite(name, values, door.dtype)
+    expected = f"0, or a number >= {least:.3g} (the smallest normal one in {door.dtype})"
     check_values(name, values, lambda w: (w == 0) | (w >= least), expected)
-    if not 0 < total < 1 / least:
-        raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {1 / least:.3g}")
-    return Weights(values, np.flatnonzero(values))
+    total = float(values.sum())
+    if not 0 < total * times < most:
+        over = f" ({most:.3g} / {times} outputs)" if times > 1 else ""
+        raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {most / times:.3g}{over}")
+    return Weights(values, None if values.all() else np.flatnonzero(values))
 
 
 def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
@@ -74,32 +93,44 @@ def _of_classes(
     class_weight: ClassWeight, y: NDArray[Any], present: NDArray[np.bool_], door: Door
 ) -> NDArray[np.float64]:
     """Return the weight of each row's class (n,); "balanced" counts the rows that are present."""
-    labels, n_classes = _labels(y, door)
-    table = np.ones(n_classes)
+    classes, which = _classes(y, door)
+    table = np.ones(len(classes))
     if isinstance(class_weight, Mapping):
         for key, weight in class_weight.items():
-            label = integer("a key of class_weight", key, at_least=0, below=n_classes)
-            table[label] = number(f"class_weight[{label}]", weight, at_least=0)
+            label = integer("a key of class_weight", key, at_least=classes.start, below=classes.stop)
+            if label not in classes:
+                raise ParameterError(f"a key of class_weight is {key!r}, expected one of {[*classes]}")
+            table[classes.index(label)] = number(f"class_weight[{label}]", weight, at_least=0)
     elif isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(labels[present], minlength=n_classes)
+        counts = np.bincount(which[present], minlength=len(classes))
         found = counts > 0
         table[found] = counts.sum() / (np.count_nonzero(found) * counts[found])
     else:
         raise ParameterError(
             f"class_weight is {class_weight!r}, expected 'balanced' or a dict from class labels to weights"
         )
-    return table[labels]
+    return table[which]
 
 
-def _labels(y: NDArray[Any], door: Door) -> tuple[NDArray[np.intp], int]:
-    """Return the class of each row (n,), and how many there are."""
+def _classes(y: NDArray[Any], door: Door) -> tuple[range, NDArray[np.intp]]:
+    """Return the labels of the classes, and which of them each row has (n,)."""
     name = door.loss.name
-    if name == "cross_entropy" and y.ndim == 1:
-        return y.astype(np.intp, copy=False), door.n_out
-    if name == "binary_cross_entropy" and door.n_out == 1:
-        check_values("y", y, lambda t: (t == 0) | (t == 1), "a label, 0 or 1, with class_weight")
-        return y.reshape(-1).astype(np.intp), 2
-    raise ParameterError(
-        f"class_weight with the loss {name!r} and y of shape {y.shape}, expected integer labels with "
-        "'cross_entropy', or 0 and 1 for one output with 'binary_cross_entropy', or sample_weight instead"
-    )
+    if name == "cross_entropy":
+        if y.ndim == 1:
+            return range(door.n_out), y.astype(np.intp, copy=False)
+        expected = "0 or 1 with class_weight: rows of probabilities have a class where they are one-hot"
+        check_values("y", y, lambda t: (t == 0) | (t == 1), expected)
+        return range(door.n_out), y.argmax(axis=1)
+    if name not in ("binary_cross_entropy", "hinge"):
+        raise ParameterError(
+            f"class_weight with the loss {name!r}, which has no classes, expected None: use sample_weight"
+        )
+    if door.n_out > 1:
+        raise ParameterError(
+            f"class_weight with the loss {name!r} and {door.n_out} outputs, expected one output, for a row "
+            "has a class in each: use sample_weight"
+        )
+    if name == "hinge":
+        return range(-1, 2, 2), (y.reshape(-1) > 0).astype(np.intp)
+    check_values("y", y, lambda t: (t == 0) | (t == 1), "a label, 0 or 1, with class_weight")
+    return range(2), y.reshape(-1).astype(np.intp)

@@ -138,6 +138,8 @@ def test_a_loss_that_is_not_finite(network_class, value, data):
         ({"tol": 0}, ParameterError, "tol is 0"),
         ({"verbose": 3}, ParameterError, "verbose is 3"),
         ({"y": np.ones((59, 2))}, ShapeError, "y has shape"),
+        ({"sample_weight": np.ones(59)}, ShapeError, r"sample_weight has shape \(59,\), expected \(60,\)"),
+        ({"class_weight": "balanced"}, ParameterError, "class_weight with the loss 'mse'"),
         ({"net": "net"}, ParameterError, "net is a str"),
     ],
 )
@@ -172,6 +174,39 @@ def test_penalties_belong_to_the_objective(network_class, rng):
     A = X - X.mean(axis=0)
     exact = np.linalg.solve(A.T @ A + 0.25 * 40 * np.eye(3), A.T @ (y - y.mean()))
     np.testing.assert_allclose(net.weights[0][:, 0], exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weighted_least_squares(network_class, method, rng):
+    X, weights = rng.standard_normal((40, 3)), rng.uniform(0.1, 5, 40)
+    y = X @ [1.0, -2.0, 3.0] + rng.standard_normal(40)
+    net = network_class([3, 1], dtype="float64", seed=0)
+    result = fastbp.minimize(net, X, y, method=method, tol=1e-10, sample_weight=weights)
+    A, root = np.column_stack([X, np.ones(40)]), np.sqrt(weights)
+    exact, squares, *_ = np.linalg.lstsq(A * root[:, None], y * root, rcond=None)
+    np.testing.assert_allclose(net.parameters, exact, rtol=1e-5)
+    assert result.fun == pytest.approx(squares[0] / weights.sum(), rel=1e-9)
+
+
+def test_rows_of_weight_zero_are_absent(network_class, data, rng):
+    X, y = data
+    weights = rng.integers(0, 3, 60)
+    here = weights > 0
+    X[~here] = 1e6
+    with_them, without = make(network_class), make(network_class)
+    fastbp.minimize(with_them, X, y, max_iterations=20, sample_weight=weights)
+    fastbp.minimize(without, X[here], y[here], max_iterations=20, sample_weight=weights[here])
+    assert with_them.history.loss == without.history.loss
+    assert with_them.parameters.tobytes() == without.parameters.tobytes()
+
+
+def test_class_weights(network_class, rng):
+    X = rng.standard_normal((50, 3))
+    labels = (X[:, 0] > 1).astype(int)
+    nets = [network_class([3, 5, 2], loss="cross_entropy", dtype="float64", seed=0) for _ in range(2)]
+    fastbp.minimize(nets[0], X, labels, max_iterations=5, class_weight={0: 0.5, 1: 3})
+    fastbp.minimize(nets[1], X, labels, max_iterations=5, sample_weight=np.where(labels, 3, 0.5))
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
 
 
 def test_busy(network_class, data):

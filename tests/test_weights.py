@@ -278,24 +278,34 @@ def test_an_optimizer_of_full_batches_takes_those_that_weigh_anything(network_cl
 
 # ---- class weights -----------------------------------------------------------------------------------------
 
-CLASSIFIERS = {
-    "labels": ((3, 5, 4), "cross_entropy", np.array([0, 1, 1, 3, 3, 3, 0, 1, 3, 3], np.uint8)),
-    "one output": ((3, 5, 1), "binary_cross_entropy", np.array([0, 1, 1, 1, 0, 1, 1, 1, 1, 1.0])),
+LABELS = np.array([0, 1, 1, 3, 3, 3, 0, 1, 3, 3], np.uint8)
+YES = np.array([0, 1, 1, 1, 0, 1, 1, 1, 1, 1.0])
+CLASSIFIERS = {  # sizes, loss, y, the label of each row
+    "labels": ((3, 5, 4), "cross_entropy", LABELS, LABELS),
+    "one-hot": ((3, 5, 4), "cross_entropy", np.eye(4)[LABELS], LABELS),
+    "one-hot bools": ((3, 5, 4), "cross_entropy", np.eye(4, dtype=bool)[LABELS], LABELS),
+    "yes or no": ((3, 5, 1), "binary_cross_entropy", YES, YES),
+    "signs": ((3, 5, 1), "hinge", 2 * YES - 1, 2 * YES - 1),
+    "column of signs": ((3, 5, 1), "hinge", (2 * YES - 1).astype(int)[:, None], 2 * YES - 1),
 }
 
 
-@pytest.mark.parametrize(("sizes", "loss", "y"), CLASSIFIERS.values(), ids=CLASSIFIERS)
+@pytest.mark.parametrize(("sizes", "loss", "y", "labels"), CLASSIFIERS.values(), ids=CLASSIFIERS)
 @pytest.mark.parametrize("sample_weight", [None, np.array([1, 0, 2, 1, 1, 0.5, 1, 1, 0, 1])])
 @pytest.mark.parametrize("class_weight", ["balanced", {1: 3}, {np.int8(0): 0, 1: 0.5}])
-def test_class_weights_stand_for_sample_weights(sizes, loss, y, sample_weight, class_weight, network_class):
+def test_class_weights_stand_for_sample_weights(
+    sizes, loss, y, labels, sample_weight, class_weight, network_class
+):
+    if loss == "hinge" and isinstance(class_weight, dict) and 0 in class_weight:
+        class_weight = {-1: class_weight[0], 1: class_weight[1]}
     X = np.random.default_rng(0).standard_normal((10, 3))
     rows = np.ones(10) if sample_weight is None else sample_weight
     if class_weight == "balanced":
-        labels, counts = np.unique(y[rows > 0], return_counts=True)
-        table = {label: counts.sum() / (len(labels) * n) for label, n in zip(labels, counts, strict=True)}
+        found, counts = np.unique(labels[rows > 0], return_counts=True)
+        table = {label: counts.sum() / (len(found) * n) for label, n in zip(found, counts, strict=True)}
     else:
         table = class_weight
-    same = rows * [table.get(label, 1.0) for label in y]
+    same = rows * [table.get(label, 1.0) for label in labels]
     results = []
     for weights in ({"sample_weight": sample_weight, "class_weight": class_weight}, {"sample_weight": same}):
         net = make(network_class, sizes, loss)
@@ -358,25 +368,56 @@ BAD_SAMPLE_WEIGHTS = [
     ([0, 0, 0, 0], DataError, "sample_weight sums to 0, expected above 0"),
     ([3e38, 3e38, 3e38, 1], DataError, "sample_weight sums to 9e+38, expected above 0 and below 8.51e+37"),
 ]
-LABELS = np.array([0, 1, 1, 2])
+FOUR = np.array([0, 1, 1, 2])
 BAD_CLASS_WEIGHTS = [
-    ("cross_entropy", 3, LABELS, {3: 1}, ParameterError, "a key of class_weight is 3, expected an integer"),
-    ("cross_entropy", 3, LABELS, {-1: 1}, ParameterError, "a key of class_weight is -1, expected an integer"),
-    ("cross_entropy", 3, LABELS, {"0": 1}, ParameterError, "a key of class_weight is '0'"),
-    ("cross_entropy", 3, LABELS, {0: -1}, ParameterError, "class_weight[0] is -1, expected a finite number"),
-    ("cross_entropy", 3, LABELS, {0: NAN}, ParameterError, "class_weight[0] is nan, expected a finite"),
-    ("cross_entropy", 3, LABELS, {0: 0, 1: 0, 2: 0}, DataError, "class_weight sums to 0, expected above 0"),
-    ("cross_entropy", 3, LABELS, "even", ParameterError, "class_weight is 'even', expected 'balanced' or"),
-    ("cross_entropy", 3, LABELS, [1, 2, 3], ParameterError, "class_weight is [1, 2, 3], expected 'balanced'"),
+    ("cross_entropy", 3, FOUR, {3: 1}, ParameterError, "a key of class_weight is 3, expected an integer"),
+    ("cross_entropy", 3, FOUR, {-1: 1}, ParameterError, "a key of class_weight is -1, expected an integer"),
+    ("cross_entropy", 3, FOUR, {"0": 1}, ParameterError, "a key of class_weight is '0'"),
+    ("cross_entropy", 3, FOUR, {0: -1}, ParameterError, "class_weight[0] is -1, expected a finite number"),
+    ("cross_entropy", 3, FOUR, {0: NAN}, ParameterError, "class_weight[0] is nan, expected a finite"),
+    ("cross_entropy", 3, FOUR, {0: 0, 1: 0, 2: 0}, DataError, "class_weight sums to 0, expected above 0"),
+    ("cross_entropy", 3, FOUR, "even", ParameterError, "class_weight is 'even', expected 'balanced' or"),
+    ("cross_entropy", 3, FOUR, [1, 2, 3], ParameterError, "class_weight is [1, 2, 3], expected 'balanced'"),
     (
         "cross_entropy",
         3,
-        np.eye(3)[LABELS],
+        [[0, 1, 0], [1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]],
+        "balanced",
+        DataError,
+        "y[2, 1] is 0.5, expected 0 or 1 with class_weight: rows of probabilities have a class where",
+    ),
+    (
+        "binary_cross_entropy",
+        2,
+        np.ones((4, 2)),
         "balanced",
         ParameterError,
-        "y of shape (4, 3), expected integer",
+        "class_weight with the loss 'binary_cross_entropy' and 2 outputs, expected one output",
     ),
-    ("binary_cross_entropy", 2, np.ones((4, 2)), "balanced", ParameterError, "y of shape (4, 2), expected"),
+    (
+        "hinge",
+        3,
+        np.ones((4, 3)),
+        "balanced",
+        ParameterError,
+        "class_weight with the loss 'hinge' and 3 outputs, expected one output",
+    ),
+    (
+        "hinge",
+        1,
+        [1, -1, 1, 1],
+        {0: 2},
+        ParameterError,
+        "a key of class_weight is 0, expected one of [-1, 1]",
+    ),
+    (
+        "hinge",
+        1,
+        [1, -1, 1, 1],
+        {2: 2},
+        ParameterError,
+        "a key of class_weight is 2, expected an integer >= -1",
+    ),
     (
         "binary_cross_entropy",
         1,
@@ -386,7 +427,14 @@ BAD_CLASS_WEIGHTS = [
         "y[2, 0] is 0.5, expected a label, 0 or 1",
     ),
     ("binary_cross_entropy", 1, [0, 1, 0, 1], {2: 2}, ParameterError, "a key of class_weight is 2"),
-    ("mse", 1, [0, 1, 0, 1], "balanced", ParameterError, "class_weight with the loss 'mse'"),
+    (
+        "mse",
+        1,
+        [0, 1, 0, 1],
+        "balanced",
+        ParameterError,
+        "class_weight with the loss 'mse', which has no classes",
+    ),
 ]
 METHODS = ["fit", "train_on_batch", "loss_and_gradients"]
 
@@ -423,10 +471,29 @@ def test_a_loss_of_the_users_own_weighs_its_rows_itself(given, network_class, st
     refuses(network_class, own, 2, np.ones(4), "fit", weights, ParameterError, text, state_of)
 
 
-def test_weights_that_vanish_together(network_class, state_of):
-    given = {"sample_weight": [1e-20, 1, 1, 1], "class_weight": {0: 1e-20}}
-    text = "sample_weight * class_weight[0] is 1e-40, expected 0, or a number >= 1.18e-38"
-    refuses(network_class, "cross_entropy", 3, LABELS, "fit", given, DataError, text, state_of)
+@pytest.mark.parametrize(
+    ("sample", "label", "product"),
+    [(1e-20, 1e-20, "1e-40, expected 0, or a number >= 1.18e-38"), (1e300, 1e300, "inf"), (np.inf, 0, "nan")],
+)
+def test_products_that_are_no_weights(sample, label, product, network_class, state_of):
+    given = {"sample_weight": [sample, 1, 1, 1], "class_weight": {0: label}}
+    text = f"sample_weight * class_weight[0] is {product}"
+    refuses(network_class, "cross_entropy", 3, FOUR, "fit", given, DataError, text, state_of)
+
+
+@pytest.mark.parametrize(("loss", "refused"), [("mse", True), ("cross_entropy", False), ("half_sse", False)])
+def test_weights_times_outputs_that_overflow(loss, refused, network_class):
+    """A batch of mse divides by the weights times the outputs: by a number whose inverse is normal."""
+    net = network_class([2, 500], loss=loss, seed=0)
+    weights, y = np.full(4, 4e36), np.zeros((4, 500))
+    y[:, 0] = 1
+    if refused:
+        with pytest.raises(DataError, match=r"sample_weight sums to 1.6e\+37, expected .* below 1.7e\+35 "):
+            net.loss_and_gradients(np.ones((4, 2)), y, sample_weight=weights)
+    else:
+        net.loss_and_gradients(np.ones((4, 2)), y, sample_weight=weights)
+    for fits in (weights / 1000, [1.6e35, 1, 1, 1]):
+        net.loss_and_gradients(np.ones((4, 2)), y, sample_weight=fits)
 
 
 @every_dtype
