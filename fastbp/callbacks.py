@@ -9,21 +9,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from fastbp import _core
-from fastbp.exceptions import ParameterError, choice, flag, integer, number
+from fastbp.exceptions import BusyError, Error, ParameterError, choice, flag, integer, number
 from fastbp.history import History
 from fastbp.values import Value
 
 if TYPE_CHECKING:
     from fastbp.network import Network
+    from fastbp.optimizers import Optimizer
 
 
 class EpochState:
     """A fit at the end of an epoch.
 
-    A callback may predict, evaluate and clone the network; what changes it raises BusyError.
+    A callback may predict, evaluate and clone the network; what changes it raises BusyError. `keep` and a new
+    `learning_rate` are for the fit's own thread, while it lasts: elsewhere they raise BusyError, then Error.
 
     Attributes
     ----------
@@ -47,6 +50,7 @@ class EpochState:
         self.network, self.history, self.epochs = network, history, epochs
         self.reason = ""
         self._engine, self._keep = engine, keep
+        self._thread, self._is_over = get_ident(), False
 
     @property
     def epoch(self) -> int:
@@ -65,6 +69,7 @@ class EpochState:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
+        self._check("setting the learning rate")
         self._engine.learning_rate = number("learning_rate", rate, above=0)
 
     def stop(self, reason: str = "callback") -> None:
@@ -76,7 +81,18 @@ class EpochState:
 
         The last call counts; none does if the fit raises.
         """
+        self._check("keep")
         self._keep()
+
+    def close(self) -> None:
+        """Refuse changes from now on: the fit is over."""
+        self._is_over = True
+
+    def _check(self, what: str) -> None:
+        if self._is_over:
+            raise Error(f"{what} of a fit that is over, expected it during the fit, from a callback")
+        if get_ident() != self._thread:
+            raise BusyError(f"{what} of a fit in another thread, expected it from that fit's callbacks")
 
 
 class OnEpochEnd(Protocol):
@@ -96,6 +112,9 @@ class Callback(Value, ABC):
     @abstractmethod
     def begin(self, columns: Columns) -> Function:
         """Return what is called after each epoch; ParameterError where the fit lacks a column."""
+
+    def check(self, argument: str, optimizer: Optimizer) -> None:
+        """Refuse an optimizer that it cannot work with."""
 
 
 class EarlyStopping(Callback):
@@ -156,6 +175,7 @@ class ReduceLROnPlateau(Callback):
     """Multiply the learning rate by `factor` whenever a column has not improved for `patience` epochs.
 
     As Keras does, without a cooldown; PyTorch waits one epoch longer. A schedule ends with the first change.
+    `LevenbergMarquardt` has no learning rate, and is refused.
 
     Parameters
     ----------
@@ -190,6 +210,12 @@ class ReduceLROnPlateau(Callback):
             relative=flag("relative", relative),
             min_learning_rate=number("min_learning_rate", min_learning_rate, at_least=0),
         )
+
+    def check(self, argument: str, optimizer: Optimizer) -> None:
+        if not optimizer.has_learning_rate:
+            raise ParameterError(
+                f"{argument} is {self} with the optimizer {optimizer}, expected one that has a learning rate"
+            )
 
     def begin(self, columns: Columns) -> Function:
         plateau = Plateau(self.monitor, columns, self.min_delta, self.relative)
@@ -240,14 +266,15 @@ def at_minimum(gradient_tol: float) -> Function:
 Callbacks: TypeAlias = Function | OnEpochEnd | Sequence[Function | OnEpochEnd]
 
 
-def begin(callbacks: Any, columns: Columns) -> list[Function]:
+def begin(callbacks: Any, columns: Columns, optimizer: Optimizer) -> list[Function]:
     """Return the functions that one callback or a sequence of them stand for in a fit that measures these."""
     listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
-    return [_begin(f"callbacks[{i}]", callback, columns) for i, callback in enumerate(listed)]
+    return [_begin(f"callbacks[{i}]", callback, columns, optimizer) for i, callback in enumerate(listed)]
 
 
-def _begin(argument: str, callback: Any, columns: Columns) -> Function:
+def _begin(argument: str, callback: Any, columns: Columns, optimizer: Optimizer) -> Function:
     if isinstance(callback, Callback):
+        callback.check(argument, optimizer)
         return callback.begin(columns)
     function: Function = getattr(callback, "on_epoch_end", callback)
     if isinstance(callback, type) or not callable(function):

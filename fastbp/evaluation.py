@@ -83,7 +83,7 @@ def held_out(
     if validation_data is not None:
         return Validation(engine, door, *door.held_out(validation_data), measured)
     if metrics is not None:
-        raise ParameterError(f"metrics is {metrics!r} without validation_data, expected both or neither")
+        raise ParameterError(f"metrics is {metrics!r} without validation_data, expected validation_data, too")
     return None
 
 

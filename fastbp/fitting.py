@@ -15,6 +15,7 @@ from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Func
 from fastbp.evaluation import Validation
 from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number
 from fastbp.history import History
+from fastbp.optimizers import Optimizer
 from fastbp.progress import Progress
 from fastbp.schedules import Constant
 from fastbp.weights import Weights
@@ -26,9 +27,9 @@ SLICE = 0.02  # seconds of native work between two chances for signals and the p
 SNAPSHOT_INTERVAL = 0.05  # seconds between two snapshots, at least
 SNAPSHOT_SHARE = 0.02  # of a fit's time that goes into snapshots, at most
 
+UNSCALED = "inputs or targets that are not scaled (mean 0 and variance 1 serve well)"
 USUAL_CAUSES = (
-    "Usual causes: a learning rate that is too high, inputs or targets that are not scaled "
-    "(mean 0 and variance 1 serve well), a loss that is a sum over many rows"
+    f"Usual causes: a learning rate that is too high, {UNSCALED}, a loss that is a sum over many rows"
 )
 
 
@@ -62,14 +63,14 @@ class Options(NamedTuple):
                 )
         integer("verbose", self.verbose, at_least=0, below=3)
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns) -> list[Function]:
+    def begin_callbacks(self, given: Callbacks, columns: Columns, optimizer: Optimizer) -> list[Function]:
         """Return what is called after each epoch: for these options, then for the callbacks of the user's."""
         own = []
         if self.gradient_tol is not None:
             own.append(callbacks.at_minimum(self.gradient_tol))
         if self.tol is not None:
             own.append(EarlyStopping("loss", self.patience, self.tol, relative=True).begin(columns, "tol"))
-        return own + callbacks.begin(given, columns)
+        return own + callbacks.begin(given, columns, optimizer)
 
     @property
     def batch_rows(self) -> int:
@@ -197,6 +198,7 @@ class Fit:
             self._report()
             raise
         finally:
+            self._state.close()
             if self._progress is not None:
                 self._progress.close()
         return self._history
@@ -287,7 +289,7 @@ class Fit:
         return DivergenceError(
             f"the {what} became NaN or infinite in epoch {epoch + 1} of this fit, step {step + 1} of "
             f"{run.steps_per_epoch}; the network is back where it was after epoch {self._snapshot.epoch}. "
-            + USUAL_CAUSES
+            + (USUAL_CAUSES if self._engine.optimizer.has_learning_rate else f"Usual cause: {UNSCALED}")
         )
 
 

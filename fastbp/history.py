@@ -22,14 +22,15 @@ class History:
         What `Network.evaluate` found on the validation data after the epoch, a column a metric. NaN in epochs
         without; where there never were any, there is no column.
     learning_rate
-        Of the last step of the epoch.
+        Of the last step of the epoch; NaN where `minimize` made it.
     seconds
         Wall-clock time since the epoch before: its steps, its validation, and the callbacks in between. Where
         nothing is done between epochs, those of one slice of work (about 20 ms) share its time equally.
     stopped : str
-        Why the last fit ended: "epochs" (all are done), "tol" or "gradient_tol" (converged),
-        "early_stopping", the reason that a callback gave ("callback" by default), "interrupted" or "diverged"
-        (it raised); "" before the first fit.
+        Why the last fit ended: "epochs" (all are done), "tol" or "gradient_tol" (those of `fit`),
+        "early_stopping", the reason that a callback gave ("callback" by default), "converged"
+        (`LevenbergMarquardt` or `minimize` had nothing left to gain), "stalled" (`minimize` could not go on),
+        "interrupted" or "diverged" (it raised); "" before the first fit.
 
     Parameters
     ----------

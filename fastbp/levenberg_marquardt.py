@@ -35,7 +35,11 @@ class LevenbergMarquardt(Optimizer):
     of the quadratic model. A fit ends ("converged") when the model promises less than float64 can tell.
 
     All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
-    and 16 P^2 bytes; more than 5000 parameters are refused. SciPy is needed.
+    and 16 P^2 bytes. SciPy is needed.
+
+    It has no learning rate and clips nothing. Refused are other losses, mini-batches, more than 5000
+    parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight, single steps, and
+    `ReduceLROnPlateau`.
 
     Parameters
     ----------
@@ -44,7 +48,8 @@ class LevenbergMarquardt(Optimizer):
         squared parameters. Before every step, alpha and beta, 1 over the variances of parameters and noise,
         follow from the evidence: with gamma = P - alpha trace((beta J^T J + alpha I)^-1), the number of
         parameters that the data determine, alpha = gamma / (2 E_W) and beta = (n n_out - gamma) / (2 E_D).
-        The history has columns of these three; its loss is still that of the errors.
+        The history has columns of these three; its loss is still that of the errors. Where all parameters
+        are 0, alpha is 0, too.
     damping : float, > 0
         The mu that every fit begins with, over the largest diagonal element of J^T J.
 
@@ -58,7 +63,9 @@ class LevenbergMarquardt(Optimizer):
     """
 
     full_batch = True
+    why_full_batch = "makes steps of all rows at once"
     fits_only = True
+    has_learning_rate = False
     row: ClassVar[str] = "sgd"  # which has no state; the engine's own step is never run
     # no fields, for there is nothing to set
     learning_rate: ClassVar[float] = 1.0  # type: ignore[misc]
@@ -158,7 +165,7 @@ class Run:
         self._diagonal = self._matrix.T.reshape(-1)[:: P + 1]  # a view
         self._damping, self._growth = optimizer.damping, 2.0  # mu, nu
         # alpha / beta, at first as if all parameters were determined and the errors were nothing but noise
-        self._ridge = P / float(self._w @ self._w + TINY) * self._errors / self._n if self._bayesian else 0.0
+        self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
         self.epoch, self.converged = 0, False
         self.losses = np.zeros(epochs)
         names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
@@ -182,54 +189,67 @@ class Run:
         np.copyto(self._twin.parameters, self._w)
         self._twin.normal_equations(self._X, self._y, self._sums)
         largest = float(self._sums.diagonal()[:-1].max())
+        self.step = 1  # the bad one counts
         if not np.isfinite(self._errors + largest):
             return False
         if self.epoch == 0:
             self._damping *= largest
-        self._damping = max(self._damping, ROUNDING * largest)
+        self._damping = max(self._damping, ROUNDING * largest, TINY)
         self.losses[self.epoch] = self._loss
         if self._bayesian:
-            self._estimate()
+            self._estimate(largest)
         self.columns["damping"][self.epoch] = self._damping
-        self._step()
+        if largest == 0:  # no parameter matters
+            self.converged = True
+        elif not self._step():
+            return False
+        self.step = 0
         self._engine.t += 1
         self.epoch += 1
         return True
 
-    def _estimate(self) -> None:
+    def _alpha(self, gamma: float) -> float:
+        """Return gamma / w^T w, finite; 0 where w is, which tells nothing about its variance."""
+        squares = float(self._w @ self._w)
+        return gamma / (squares + TINY * gamma) if squares > 0 else 0.0
+
+    def _estimate(self, largest: float) -> None:
         """Estimate gamma, alpha and beta, and with them the ridge, where the step begins."""
-        gamma = float(self._w.size)
+        most = largest / ROUNDING  # beside which J^T J is nothing
+        self._ridge = min(self._ridge, most)
+        gamma = float(self._w.size) if largest > 0 else 0.0
         if self._factorise(self._ridge):
             inverse, _ = self._lapack.dpotri(self._matrix, overwrite_c=True)
             gamma -= self._ridge * float(inverse.trace())
         gamma = min(max(gamma, TINY), self._n * (1 - ROUNDING))
-        alpha, beta = gamma / float(self._w @ self._w + TINY), (self._n - gamma) / (self._errors + TINY)
-        self._ridge = alpha / beta
+        alpha, beta = self._alpha(gamma), (self._n - gamma) / (self._errors + TINY * self._n)
+        self._ridge = min(alpha * (self._errors + TINY * self._n) / (self._n - gamma), most)  # alpha / beta
         for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
             self.columns[name][self.epoch] = value
 
-    def _step(self) -> None:
-        """Go where the objective is lower, or find that there is no such place."""
+    def _step(self) -> bool:
+        """Go where the objective is lower, or find that there is no such place; False: not finite."""
         before = self._objective(self._w, self._loss)
         gradient = self._sums[-1, :-1] + self._ridge * self._w
-        while True:
+        while np.isfinite(before + self._damping):
             if self._factorise(self._ridge + self._damping):
                 d, _ = self._lapack.dpotrs(self._matrix, -gradient)
                 promised = 0.5 * float(d @ (self._damping * d - gradient))
-                if not promised > ROUNDING * before:
+                if promised <= ROUNDING * before:
                     self.converged = True
-                    return
+                    return True
                 w = self._w + d
                 loss = self._loss_at(w)
                 gain = (before - self._objective(w, loss)) / promised
                 if gain > 0:
-                    break
+                    self._w, self._loss = w, loss
+                    self._engine.parameters[:] = w
+                    self._damping *= max(1 / 3, 1 - (2 * gain - 1) ** 3)
+                    self._growth = 2.0
+                    return True
             self._damping *= self._growth
             self._growth *= 2
-        self._w, self._loss = w, loss
-        self._engine.parameters[:] = w
-        self._damping *= max(1 / 3, 1 - (2 * gain - 1) ** 3)
-        self._growth = 2.0
+        return False
 
     def _factorise(self, shift: float) -> bool:
         """Leave the Cholesky factor of J^T J + shift I in the matrix; False: it is not positive definite."""

@@ -378,7 +378,7 @@ class OwnLoss(Loss):
     function: OwnFunction
 
     def __init__(self, function: OwnFunction) -> None:
-        if not callable(function):
+        if isinstance(function, type) or not callable(function):
             raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
         self._set(function=function)
 
@@ -402,9 +402,18 @@ class OwnLoss(Loss):
         """
         h = np.asarray(output)
         returned = self.function(h, np.asarray(target))
-        if not isinstance(returned, tuple) or len(returned) != 2 or np.ndim(returned[0]) != 0:
-            raise DTypeError(f"the loss {self} returned {returned!r}, expected a pair (loss, d_output)")
-        loss, slope = float(returned[0]), np.asarray(returned[1])
+        loss = _number(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
+        if loss is None:
+            raise DTypeError(
+                f"the loss {self} returned {returned!r}, expected a pair (loss, d_output), the loss a number"
+            )
+        try:
+            slope = np.asarray(returned[1])
+        except ValueError:  # rows of different lengths
+            raise ShapeError(
+                f"the loss {self} returned the d_output {returned[1]!r}, "
+                f"expected an array of shape {h.shape} as output has"
+            ) from None
         _check_numeric("d_output", slope)
         if slope.shape != h.shape:
             raise ShapeError(
@@ -424,6 +433,14 @@ def one_hot(labels: NDArray[np.integer[Any]], n_out: int, dtype: np.dtype[Any]) 
     rows = np.zeros((len(labels), n_out), dtype)
     rows[np.arange(len(labels)), labels.astype(np.intp)] = 1
     return rows
+
+
+def _number(value: Any) -> float | None:
+    """Return the value as a float, None where it is no real number."""
+    try:
+        return float(value) if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _rows(output: NDArray[Any]) -> Array:
@@ -480,6 +497,8 @@ def get(loss: str | Loss | OwnFunction) -> Loss:
     """Return the loss of that name, or of that function, or itself; ParameterError lists the names."""
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, type):
+        raise ParameterError(f"loss is the class {loss.__name__}, expected a value: {loss.__name__}(...)")
     return OwnLoss(loss) if callable(loss) else choice("loss", loss, LOSSES)
 
 

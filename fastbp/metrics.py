@@ -184,9 +184,10 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
     for given in listed:
         metric = _find(given, by_name)
         if metric is None:
+            names = f"one of: {', '.join(by_name)}; or " if by_name else ""
             raise ParameterError(
-                f"metrics has {given!r} with the loss {loss.name!r}, expected one of: {', '.join(by_name)}; "
-                "or a callable (output, target) -> float"
+                f"metrics has {given!r} with the loss {loss.name!r}, "
+                f"expected {names}a callable (output, target) -> float"
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
             raise ParameterError(

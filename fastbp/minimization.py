@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
@@ -46,9 +47,10 @@ def minimize(
     """Let scipy.optimize.minimize train a network on all rows of (X, y) at once, from where it stands on.
 
     The network ends where SciPy does, or, where Ctrl-C or an error breaks it off, with the lowest loss that
-    was met. Its optimizer plays no part. `net.history` goes on with an epoch an iteration, whose loss is the
-    lowest before it; `stopped` is "converged", "epochs" (the limit), or "stalled", for which the result has
-    SciPy's reason.
+    was met. Its optimizer plays no part, nor does its clipping. The penalties l1 and l2 are part of the loss;
+    dropout, max_norm and input_noise are refused. `net.history` goes on with an epoch an iteration, whose
+    loss is the lowest before it; `stopped` is "converged", "epochs" (the limit), or "stalled", for which the
+    result has SciPy's reason.
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def minimize(
     integer("max_iterations", max_iterations, at_least=1)
     if tol is not None:
         number("tol", tol, above=0)
+    if options is not None and not isinstance(options, Mapping):
+        raise ParameterError(f"options is {options!r}, expected a mapping, like {{'maxcor': 30}}")
     integer("verbose", verbose, at_least=0, below=3)
     net._door.check_trainable()
     check_without(net, ("dropout", "max_norm"), "minimize")
@@ -114,7 +118,7 @@ class Minimization:
         self._engine, self._data, self._progress = engine, (X, y, weights), progress
         self._best_x = engine.parameters.astype(np.float64)
         self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
-        self._history = History({"loss": (), "seconds": ()})
+        self._history = History()
         self._noted = perf_counter()
 
     def run(self, solve: Any, settings: dict[str, Any], past: History) -> Any:
@@ -157,7 +161,9 @@ class Minimization:
 
     def _end_iteration(self, xk: NDArray[np.float64]) -> None:
         since, self._noted = self._noted, perf_counter()
-        self._history.append({"seconds": [self._noted - since], "loss": [self._before]})
+        self._history.append(
+            {"learning_rate": [nan], "seconds": [self._noted - since], "loss": [self._before]}
+        )
         self._before = self._best
         if self._progress is not None:
             done = SimpleNamespace(epoch=len(self._history), step=0, steps_per_epoch=1)

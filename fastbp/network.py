@@ -171,6 +171,7 @@ class Network:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         rate = number("learning_rate", rate, above=0)
+        self._engine.optimizer.with_learning_rate(rate)  # which may refuse it, before anything is stale
         self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
 
     @property
@@ -268,7 +269,8 @@ class Network:
         y : array_like, shape (n, n_out)
             Likewise; (n,) for one output. For cross_entropy integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; for binary_cross_entropy probabilities, one column a label; for poisson numbers
-            >= 0; for hinge -1 and 1.
+            >= 0; for hinge -1 and 1. For a loss of your own (n,) or (n, k), any k >= 1; integers and bool
+            come to it as they are.
         epochs : int, >= 1
             How often to go through all rows.
         batch_size : int, >= 1, or None
@@ -321,7 +323,7 @@ class Network:
         self._optimizer.check_batches(options.batch_rows, options.rows)
         validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
-        functions = options.begin_callbacks(callbacks, columns)
+        functions = options.begin_callbacks(callbacks, columns, self._engine.optimizer)
         begin = self._engine.optimizer.begin(self, weights)
         fit = self, self._engine, begin, X, y, weights, options, validation, functions
         data = *fit, self._seed, self._history

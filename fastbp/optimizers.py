@@ -1,7 +1,7 @@
 """Optimizers: frozen values. Their state lives in the network, their formulas in the engines.
 
 Where PyTorch has an optimizer, formula and default parameters are PyTorch's. Below, p is a parameter, g its
-gradient, and t = 1, 2, ... the step.
+gradient, and t = 1, 2, ... the step. One more, `fastbp.LevenbergMarquardt`, has a module of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Clipping(TypedDict, total=False):
-    """What every optimizer takes besides its own parameters, by keyword."""
+    """What every optimizer of this module takes besides its own parameters, by keyword."""
 
     clip_norm: float | None
     clip_value: float | None
@@ -44,7 +44,9 @@ class Optimizer(Value, ABC):
     """
 
     full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
+    why_full_batch: ClassVar[str] = "relates a step to the one before, which must be of the same rows"
     fits_only: ClassVar[bool] = False  # whether it has no steps by themselves
+    has_learning_rate: ClassVar[bool] = True
     learning_rate: LearningRate
     clip_norm: float | None
     clip_value: float | None
@@ -96,7 +98,7 @@ class Optimizer(Value, ABC):
         if self.full_batch and batch_rows < rows:
             raise ParameterError(
                 f"batch_size is {batch_rows} for {rows} rows, expected batch_size=None: "
-                f"{type(self).__name__} relates a step to the one before, which must be of the same rows"
+                f"{type(self).__name__} {self.why_full_batch}"
             )
 
     def check_step(self, call: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.evaluation import predict
+from fastbp.exceptions import DataError
 from fastbp.layers import Layer
 from fastbp.losses import OwnLoss, mse
 from fastbp.weights import Weights
@@ -56,8 +57,15 @@ class OwnLossSteps(Base):
         x, t = (X, y) if rows is None else (X[rows], y[rows])
         output = self.forward(x)
         function: OwnLoss = self.loss_function
-        loss, d_output = function.measure(output, self._targets(t))
-        self.backward(np.ascontiguousarray(d_output, output.dtype))
+        loss, returned = function.measure(output, self._targets(t))
+        with np.errstate(over="ignore"):
+            d_output = np.ascontiguousarray(returned, output.dtype)
+        if d_output.dtype != returned.dtype and isfinite(loss) and not np.isfinite(d_output).all():
+            raise DataError(
+                f"the loss {function} returned a d_output with {abs(returned).max():g}, "
+                f"expected numbers that are finite in {output.dtype}, the network's dtype"
+            )
+        self.backward(d_output)
         return loss + self.penalty
 
     def train_on_batch(

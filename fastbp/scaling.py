@@ -58,5 +58,9 @@ def measure(X: Array) -> Scaling:
         scale = np.sqrt(squares / len(X))
     wrong = ~np.isfinite(scale)
     if wrong.any():
-        raise DataError(f"X[:, {wrong.argmax()}] spreads too far, expected squares that fit in float64")
+        j = int(wrong.argmax())
+        raise DataError(
+            f"X[:, {j}] spreads too far, from {X[:, j].min():g} to {X[:, j].max():g}, "
+            "expected squares that fit in float64"
+        )
     return fixed(origin + mean, np.where(scale < LEAST_SCALE, 1.0, scale))

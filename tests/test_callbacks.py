@@ -2,12 +2,13 @@
 
 import math
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, BusyError, DivergenceError, ParameterError, fitting
+from fastbp import SGD, BusyError, DivergenceError, Error, ParameterError, fitting
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 
 
@@ -115,6 +116,53 @@ def test_it_may_set_the_learning_rate(make, data):
     np.testing.assert_array_equal(net.parameters, twin.parameters)
     with pytest.raises(ParameterError, match="learning_rate is 0"):
         net.fit(*data, callbacks=lambda state: setattr(state, "learning_rate", 0))
+
+
+SETTINGS = {
+    "setting the learning rate": lambda state: setattr(state, "learning_rate", 0.5),
+    "keep": lambda state: state.keep(),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_other_thread_may_set_anything(make, data, state_of, setting):
+    errors = []
+
+    def change(state):
+        try:
+            SETTINGS[setting](state)
+        except BusyError as error:
+            errors.append(str(error))
+
+    def look(state):
+        thread = threading.Thread(target=change, args=(state,))
+        thread.start()
+        thread.join()
+
+    net, twin = make(), make()
+    net.fit(*data, epochs=2, callbacks=look)
+    twin.fit(*data, epochs=2)
+    assert [error.startswith(setting) for error in errors] == [True, True]
+    assert state_of(net) == state_of(twin)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nor_may_anyone_after_the_fit(make, data, state_of, setting, raises):
+    states = []
+
+    def look(state):
+        states.append(state)
+        if raises:
+            raise KeyError
+
+    net = make()
+    with pytest.raises(KeyError) if raises else nullcontext():
+        net.fit(*data, callbacks=look)
+    before = state_of(net)
+    with pytest.raises(Error, match=f"{setting} of a fit that is over"):
+        SETTINGS[setting](states[0])
+    assert state_of(net) == before
 
 
 def test_it_makes_no_difference_to_the_training(make, data, state_of):

@@ -74,6 +74,7 @@ NETWORKS = [
         ["tanh", "'sigmoid'"],
     ),
     ({"loss": "rmse"}, ParameterError, ["loss is 'rmse'", "mse", "huber"]),
+    ({"loss": fastbp.Huber}, ParameterError, ["loss is the class Huber", "Huber(...)"]),
     ({"optimizer": "lbfgs"}, ParameterError, ["optimizer is 'lbfgs'", "adam"]),
     ({"optimizer": Adam}, ParameterError, ["optimizer is <class"]),
     ({"dtype": "float16"}, DTypeError, ["dtype is 'float16'", "float32"]),

@@ -8,6 +8,7 @@ import pytest
 import fastbp
 import fastbp.reference
 from fastbp import ParameterError, _core, activations
+from fastbp.callbacks import ReduceLROnPlateau
 
 # layer sizes: no hidden layer, narrow and wide ones, several outputs, panels of more than 256 parameters
 SIZES = ([3, 1], [2, 5, 1], [4, 7, 3, 2], [3, 40, 17, 3], [1, 300, 1])
@@ -285,16 +286,56 @@ def test_it_goes_on_and_stops_like_other_fits(network_class, waves):
 
 @pytest.mark.usefixtures("scipy")
 def test_nothing_left_to_gain(network_class, waves):
-    """An exact fit and a dead network: converged, the weights as they were."""
-    X, y = waves
+    """An exact fit: converged, the weights as they were."""
+    X, _ = waves
     exact = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = exact.parameters.copy()
     assert exact.fit(X, exact.predict(X), epochs=9, batch_size=None).stopped == "converged"
     np.testing.assert_array_equal(exact.parameters, before)
-    dead = network_class([2, 3, 2], output_activation="relu", seed=0, optimizer=exact.optimizer)
+
+
+@pytest.mark.usefixtures("scipy")
+@pytest.mark.parametrize("bayesian", [False, True])
+def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
+    """Converged at once, without a search for a damping; the data determine nothing."""
+    optimizer = fastbp.LevenbergMarquardt(bayesian)
+    dead = network_class([2, 3, 2], output_activation="relu", seed=0, optimizer=optimizer)
     dead.biases[-1][:] = -100
-    history = dead.fit(X, y, epochs=9, batch_size=None)
+    before = dead.parameters.copy()
+    monkeypatch.setattr(fastbp.levenberg_marquardt.Run, "_step", lambda self: pytest.fail("a search"))
+    history = dead.fit(*waves, epochs=9, batch_size=None)
     assert (history.stopped, len(history)) == ("converged", 1)
+    np.testing.assert_array_equal(dead.parameters, before)
+    if bayesian:
+        assert history.gamma[0] < 1e-300
+
+
+@pytest.mark.usefixtures("scipy")
+@pytest.mark.parametrize("start", [0.0, 1e-300, 1e-160, 1e-150])
+def test_bayesian_from_zeros(network_class, start, rng):
+    """They tell nothing about the variance of parameters: all columns are finite, and from 0 it learns."""
+    X = rng.standard_normal((40, 3))
+    y = X @ [[1.0], [-2.0], [3.0]] + 0.1 * rng.standard_normal((40, 1))
+    net = network_class([3, 1], dtype="float64", optimizer=fastbp.LevenbergMarquardt(bayesian=True))
+    net.parameters[:] = start
+    history = net.fit(X, y, epochs=50, batch_size=None)
+    for name in ("damping", "alpha", "beta", "gamma"):
+        assert np.isfinite(history[name]).all(), name
+    assert history.stopped == "converged"
+    if start**2 == 0:
+        assert history.alpha[0] == 0
+        np.testing.assert_allclose(net.weights[0][:, 0], [1, -2, 3], atol=0.1)
+
+
+@pytest.mark.usefixtures("scipy")
+def test_nan_is_no_convergence(network_class, waves, monkeypatch):
+    net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
+    before = net.parameters.copy()
+    Run = fastbp.levenberg_marquardt.Run
+    monkeypatch.setattr(Run, "_objective", lambda self, w, loss: np.nan)
+    with pytest.raises(fastbp.DivergenceError):
+        net.fit(*waves, epochs=9, batch_size=None)
+    np.testing.assert_array_equal(net.parameters, before)
 
 
 @pytest.mark.usefixtures("scipy")
@@ -303,8 +344,9 @@ def test_numbers_that_overflow(network_class, waves):
     X, y = waves
     net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = net.parameters.copy()
-    with pytest.raises(fastbp.DivergenceError):
+    with pytest.raises(fastbp.DivergenceError, match=r"in epoch 1 of this fit, step 1 of 1;") as raised:
         net.fit(X, y * 1e200, epochs=9, batch_size=None)
+    assert "learning rate" not in str(raised.value)
     np.testing.assert_array_equal(net.parameters, before)
 
 
@@ -364,7 +406,16 @@ WRONG = [
     ({"layers": [2, 4, fastbp.Dense(2, max_norm=1)]}, {}, r"layers\[2\] has max_norm=1.0"),
     ({"input_noise": 0.1}, {}, r"input_noise is 0.1, expected none"),
     ({}, {"sample_weight": np.ones(90)}, "sample_weight or class_weight is given, expected none with Lev"),
-    ({}, {"batch_size": 32}, r"batch_size is 32 for 90 rows, expected batch_size=None"),
+    (
+        {},
+        {"batch_size": 32},
+        r"batch_size is 32 for 90 rows, expected .*=None: Lev\w+ makes steps of all rows",
+    ),
+    (
+        {},
+        {"callbacks": [print, ReduceLROnPlateau("loss")]},
+        r"callbacks\[1\] is Reduce.* has a learning rate",
+    ),
 ]
 
 
@@ -388,6 +439,7 @@ def test_it_has_no_steps_by_themselves(network_class, waves):
             call()
     with pytest.raises(ParameterError, match=r"learning_rate is 0.1 .* has none"):
         net.learning_rate = 0.1
+    assert net.gradients.any()  # which are not stale
 
 
 def test_the_value():

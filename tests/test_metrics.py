@@ -249,8 +249,14 @@ def test_top_k_needs_classes(make, data):
 
 
 def test_metrics_without_validation_data(make, data):
-    with pytest.raises(ParameterError, match="metrics is 'r2' without validation_data"):
+    with pytest.raises(ParameterError, match="'r2' without validation_data, expected validation_data, too"):
         make().fit(*data, metrics="r2")
+
+
+def test_names_with_an_own_loss(make, data):
+    net = make(loss=lambda output, target: (0.0, output))
+    with pytest.raises(ParameterError, match="has 'accuracy' with the loss 'own', expected a callable"):
+        net.evaluate(*data, metrics="accuracy")
 
 
 def test_what_an_own_metric_returns_is_a_number(make, data):

@@ -70,8 +70,11 @@ def test_the_limit_and_the_options(network_class, data):
     net = make(network_class)
     result = fastbp.minimize(net, *data, max_iterations=3, options={"maxcor": 2})
     assert (result.nit, len(net.history), net.history.stopped) == (3, 3, "epochs")
+    assert list(net.history) == ["loss", "learning_rate", "seconds"]
+    assert np.isnan(net.history.learning_rate).all()
     fit = net.fit(*data, epochs=2)
     assert len(net.history) == 5
+    assert net.history.learning_rate[3:] == fit.learning_rate
     assert net.history.loss[3:] == fit.loss
 
 
@@ -136,6 +139,7 @@ def test_a_loss_that_is_not_finite(network_class, value, data):
         ),
         ({"max_iterations": 0}, ParameterError, "max_iterations is 0"),
         ({"tol": 0}, ParameterError, "tol is 0"),
+        ({"options": 5}, ParameterError, r"options is 5, expected a mapping"),
         ({"verbose": 3}, ParameterError, "verbose is 3"),
         ({"y": np.ones((59, 2))}, ShapeError, "y has shape"),
         ({"sample_weight": np.ones(59)}, ShapeError, r"sample_weight has shape \(59,\), expected \(60,\)"),

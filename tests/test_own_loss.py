@@ -134,6 +134,11 @@ RETURNS = [
     (0.5, DTypeError, "expected a pair"),
     ((0.5, np.zeros((4, 2)), None), DTypeError, "expected a pair"),
     ((np.zeros(4), np.zeros((4, 2))), DTypeError, "expected a pair"),
+    ((None, np.zeros((4, 2))), DTypeError, "expected a pair .*, the loss a number"),
+    (("1", np.zeros((4, 2))), DTypeError, "expected a pair"),
+    ((1j, np.zeros((4, 2))), DTypeError, "expected a pair"),
+    (([1, [2]], np.zeros((4, 2))), DTypeError, "expected a pair"),
+    ((0.5, [[1, 2], [3]]), ShapeError, r"returned the d_output .*, expected an array of shape \(4, 2\)"),
     ((0.5, np.zeros(4)), ShapeError, r"d_output of shape \(4,\), expected \(4, 2\)"),
     ((0.5, np.zeros((4, 2), complex)), DTypeError, "d_output has dtype complex128"),
     ((0.5, np.full((4, 2), np.inf)), DataError, "d_output with NaN or infinity"),
@@ -164,6 +169,19 @@ def test_wrong_returns(network_class, call, returned, error, message, data, stat
         getattr(net, call)(X, y, **options)
     restored = call == "fit" and error is DivergenceError
     np.testing.assert_array_equal(net.parameters, start if restored else twin.parameters)
+
+
+@pytest.mark.parametrize("call", ["fit", "train_on_batch", "loss_and_gradients"])
+def test_a_derivative_beyond_float32(network_class, call, data, state_of):
+    """Finite in float64 is not enough; with a loss that is not finite, that is what is told."""
+    net = make(network_class, lambda h, t: (0.5, np.full(h.shape, -1e300)), "float32")
+    before = state_of(net)
+    with pytest.raises(DataError, match=r"d_output with 1e\+300, expected .* finite in float32"):
+        getattr(net, call)(*data)
+    assert state_of(net) == before
+    net = make(network_class, lambda h, t: (np.inf, np.full(h.shape, 1e300)), "float32")
+    with pytest.raises(DivergenceError):
+        net.train_on_batch(*data)
 
 
 def test_an_exception_passes_through(network_class, data):
@@ -208,8 +226,9 @@ def test_the_value():
     assert loss != OwnLoss(cross_entropy_of_logits)
     assert loss([[1.0, 2.0]], [[1.0, 4.0]]) == 2
     np.testing.assert_array_equal(loss.gradient(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]])), [[0, -2]])
-    with pytest.raises(ParameterError, match="function is 3, expected a callable"):
-        OwnLoss(3)
+    for wrong in (3, OwnLoss):
+        with pytest.raises(ParameterError, match=r"function is .*, expected a callable"):
+            OwnLoss(wrong)
     with pytest.raises(ParameterError, match="loss is 3, expected one of: half_sse"):
         fastbp.losses.get(3)
 
