@@ -25,12 +25,20 @@ cdef class Guard:
         finally:
             self.readers -= 1
 
-    def writing(self, str what, leaves, work, *args, after=None):
+    def writing(self, str what, leaves, work, *args):
         """Return work(*args), the call `what` of the network, while all other calls are kept out.
 
-        `left` is None as soon as it begins, and once it has succeeded `leaves`, or what it was if that is None. A
-        call that needs what an earlier one has left says what it saw: `after`, or else Error.
+        `left` is None as soon as it begins, and once it has succeeded `leaves`, or what it was if that is None.
         """
+        return self.write(what, leaves, work, args)
+
+    def following(self, after, str what, leaves, work, *args):
+        """Do likewise, with what an earlier call has left: Error unless that is still `after`."""
+        if self.writing_what is None and self.left is not after:
+            raise Error(f"{what}, but the network was changed by another call meanwhile")
+        return self.write(what, leaves, work, args)
+
+    cdef object write(self, str what, leaves, work, tuple args):
         if self.writing_what is not None:
             raise BusyError(
                 f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
@@ -38,8 +46,6 @@ cdef class Guard:
         if self.readers:
             raise BusyError(f"{what} while another thread reads this network: wait for it, or use a clone()")
         left = self.left
-        if after is not None and left is not after:
-            raise Error(f"{what}, but the network was changed by another call meanwhile")
         self.writer = <unsigned long> PyThread_get_thread_ident()
         self.writing_what = what
         self.left = None

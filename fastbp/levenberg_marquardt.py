@@ -159,9 +159,8 @@ class Run:
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
-        self._matrix = np.empty(
-            (P, P), order="F"
-        )  # J^T J + shift I, then its Cholesky factor: upper triangles
+        # J^T J + shift I, then its Cholesky factor: upper triangles
+        self._matrix = np.empty((P, P), order="F")
         self._diagonal = self._matrix.T.reshape(-1)[:: P + 1]  # a view
         self._damping, self._growth = optimizer.damping, 2.0  # mu, nu
         # alpha / beta, at first as if all parameters were determined and the errors were nothing but noise

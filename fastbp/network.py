@@ -404,7 +404,7 @@ class Network:
             raise Error("backward without forward: there is no output of the present parameters")
         d_output = rows(self._door.d_output(d_output, shape))
         work = self._engine.backward
-        d_input: Array = self._guard.writing("backward", (shape, True), work, d_output, after=left)
+        d_input: Array = self._guard.following(left, "backward", (shape, True), work, d_output)
         return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:
@@ -412,7 +412,7 @@ class Network:
         if self._optimizer.fits_only:
             self._optimizer.check_step("step")
         left = self._check_gradients()
-        self._guard.writing("step", NOTHING, self._engine.update, after=left)
+        self._guard.following(left, "step", NOTHING, self._engine.update)
 
     def reset(self) -> None:
         """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""

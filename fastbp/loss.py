@@ -1,0 +1,192 @@
+"""What a loss is: those that the engines compute, of which `fastbp.losses` lists all, and the user's own."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from fastbp.values import Value
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+OwnFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
+Divisor: TypeAlias = Literal["one", "rows", "elements"]
+
+
+class Loss(Value, ABC):
+    """One observed error J, a function of output and target."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def divisor(self) -> Divisor:
+        """What J is a sum over: "one", or a mean over: "rows" or "elements"."""
+
+    @abstractmethod
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target)."""
+
+    @abstractmethod
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`."""
+
+
+class SumLoss(Loss):
+    """What the engines know: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
+
+    @property
+    def parameter(self) -> float:
+        """The loss's parameter, 0 where it has none."""
+        return 0.0
+
+    @property
+    def divisor(self) -> Divisor:
+        """What the sum of the terms is divided by: "one", "rows" or "elements"."""
+        return "elements"
+
+    def divide_by(self, rows: float, outputs: int) -> float:
+        """Return the divisor of a batch of so many rows, or of rows that weigh so much together."""
+        return {"one": 1, "rows": rows, "elements": rows * outputs}[self.divisor]
+
+    @abstractmethod
+    def terms(self, h: Array, t: Array) -> Array:
+        """Return the terms of the sum, before the division."""
+
+    @abstractmethod
+    def slopes(self, h: Array, t: Array) -> Array:
+        """Return the derivative of the sum by each output, before the division, as a new array like h."""
+
+    def expected(self, t: Array) -> Array:
+        """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
+        return t
+
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target).
+
+        Parameters
+        ----------
+        output : array_like (m, n_out), or (n_out,) for one row
+            float32 is computed in float32, everything else in float64; the sum is float64.
+        target : array_like of the same shape
+            Or (m,) for one output. `cross_entropy`: integer labels (m,) or probabilities (m, n_out).
+            Values are taken as they are: that probabilities are some, that a count is not negative, is for
+            `fit` and `evaluate` to check.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError
+            The shapes do not fit, an array is not numeric, a label is out of range.
+        """
+        h, t = self._operands(np.asarray(output), np.asarray(target))
+        return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
+
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
+        output = np.asarray(output)
+        h, t = self._operands(output, np.asarray(target))
+        gradient = self.slopes(h, self.expected(t))
+        gradient /= self.divide_by(*h.shape)
+        return gradient.reshape(output.shape)
+
+    def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
+        """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
+        h = as_rows(output)
+        check_numeric("target", target)
+        is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
+        if target.shape != output.shape and not is_column:
+            raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
+        return h, target.reshape(h.shape).astype(h.dtype, copy=False)
+
+
+class OwnLoss(Loss):
+    """A loss of the user's own.
+
+    `Network(..., loss=function)` makes one of any callable. Targets come as they are, in any number of
+    columns: floats in the network's dtype, integers and bool in their own.
+
+    Parameters
+    ----------
+    function : callable
+        From the output (m, n_out) and the target (m,) or (m, k) of a batch to a pair: its loss, a number, and
+        the derivative of that by the output, (m, n_out).
+    """
+
+    name: ClassVar[str] = "own"
+    function: OwnFunction
+
+    def __init__(self, function: OwnFunction) -> None:
+        if isinstance(function, type) or not callable(function):
+            raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
+        self._set(function=function)
+
+    @property
+    def divisor(self) -> Divisor:
+        return "rows"
+
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        return self.measure(output, target)[0]
+
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        return self.measure(output, target)[1]
+
+    def measure(self, output: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
+        """Return J and dJ/doutput, which is finite if J is.
+
+        Raises
+        ------
+        DTypeError, ShapeError, DataError
+            The function returns something else. What it raises itself goes through.
+        """
+        h = np.asarray(output)
+        returned = self.function(h, np.asarray(target))
+        loss = _number(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
+        if loss is None:
+            raise DTypeError(
+                f"the loss {self} returned {returned!r}, expected a pair (loss, d_output), the loss a number"
+            )
+        try:
+            slope = np.asarray(returned[1])
+        except ValueError:  # rows of different lengths
+            raise ShapeError(
+                f"the loss {self} returned the d_output {returned[1]!r}, "
+                f"expected an array of shape {h.shape} as output has"
+            ) from None
+        check_numeric("d_output", slope)
+        if slope.shape != h.shape:
+            raise ShapeError(
+                f"the loss {self} returned a d_output of shape {slope.shape}, "
+                f"expected {h.shape} as output has (target: {np.shape(target)})"
+            )
+        if math.isfinite(loss) and not np.isfinite(slope).all():
+            raise DataError(f"the loss {self} returned a d_output with NaN or infinity and the loss {loss}")
+        return loss, slope
+
+
+def _number(value: Any) -> float | None:
+    """Return the value as a float, None where it is no real number."""
+    try:
+        return float(value) if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def as_rows(output: NDArray[Any]) -> Array:
+    """Return the output as a non-empty (m, n_out) array of float32 or float64."""
+    check_numeric("output", output)
+    if output.ndim not in (1, 2) or output.size == 0:
+        raise ShapeError(f"output has shape {output.shape}, expected (rows, outputs), both at least 1")
+    return np.atleast_2d(output).astype(np.float32 if output.dtype == np.float32 else np.float64, copy=False)
+
+
+def check_numeric(argument: str, array: NDArray[Any]) -> None:
+    """Refuse what holds no real numbers."""
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{argument} has dtype {array.dtype}, expected real numbers")
