@@ -81,9 +81,13 @@ static void nadam_scalars(double *c, const double *h, double k) {
 
 static void begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
-    double h[FBP_MAX_HYPERPARAMETERS];
-    memcpy(h, network->hyperparameters, sizeof h);
-    h[0] = fbp_learning_rate(network);
+    const double *h = network->hyperparameters;
+    double scheduled[FBP_MAX_HYPERPARAMETERS];
+    if (network->schedule != FBP_SCHEDULE_constant) {
+        memcpy(scheduled, h, sizeof scheduled);
+        scheduled[0] = fbp_learning_rate(network);
+        h = scheduled;
+    }
     const double k __attribute__((unused)) = (double)++network->t; /* some rows do not count steps */
     double *c = plan->scalars;
     switch (network->optimizer) {
