@@ -117,7 +117,32 @@ class Callback(Value, ABC):
         """Refuse an optimizer that it cannot work with."""
 
 
-class EarlyStopping(Callback):
+class Watching(Callback):
+    """A value that waits for a column of the history to improve."""
+
+    monitor: str
+    patience: int
+    min_delta: float
+    relative: bool
+
+    def __init__(
+        self, monitor: str, patience: int, min_delta: float, relative: bool, **own: float | bool
+    ) -> None:
+        """Check and set what is watched, and set the fields of one's `own`, which are checked."""
+        self._set(
+            monitor=monitor,
+            patience=integer("patience", patience, at_least=1),
+            min_delta=number("min_delta", min_delta, at_least=0),
+            relative=flag("relative", relative),
+            **own,
+        )
+
+    def plateau(self, columns: Columns) -> Plateau:
+        """Return the count of the epochs without improvement, at its beginning."""
+        return Plateau(self.monitor, columns, self.min_delta, self.relative)
+
+
+class EarlyStopping(Watching):
     """Stop when a column of the history has not improved for `patience` epochs.
 
     Parameters
@@ -135,10 +160,6 @@ class EarlyStopping(Callback):
         whatever reason it ends, unless it raises. Its history keeps all epochs.
     """
 
-    monitor: str
-    patience: int
-    min_delta: float
-    relative: bool
     restore_best: bool
 
     def __init__(
@@ -149,17 +170,12 @@ class EarlyStopping(Callback):
         relative: bool = False,
         restore_best: bool = False,
     ) -> None:
-        self._set(
-            monitor=monitor,
-            patience=integer("patience", patience, at_least=1),
-            min_delta=number("min_delta", min_delta, at_least=0),
-            relative=flag("relative", relative),
-            restore_best=flag("restore_best", restore_best),
-        )
+        kept = flag("restore_best", restore_best)
+        super().__init__(monitor, patience, min_delta, relative, restore_best=kept)
 
     def begin(self, columns: Columns, reason: str = "early_stopping") -> Function:
         """Return what is called after each epoch, and stops for this reason."""
-        plateau = Plateau(self.monitor, columns, self.min_delta, self.relative)
+        plateau = self.plateau(columns)
 
         def on_epoch_end(state: EpochState) -> None:
             plateau.look(state.metrics)
@@ -171,7 +187,7 @@ class EarlyStopping(Callback):
         return on_epoch_end
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(Watching):
     """Multiply the learning rate by `factor` whenever a column has not improved for `patience` epochs.
 
     As Keras does, without a cooldown; PyTorch waits one epoch longer. A schedule ends with the first change.
@@ -186,11 +202,7 @@ class ReduceLROnPlateau(Callback):
         Where it ends.
     """
 
-    monitor: str
     factor: float
-    patience: int
-    min_delta: float
-    relative: bool
     min_learning_rate: float
 
     def __init__(
@@ -202,12 +214,12 @@ class ReduceLROnPlateau(Callback):
         relative: bool = False,
         min_learning_rate: float = 0.0,
     ) -> None:
-        self._set(
-            monitor=monitor,
+        super().__init__(
+            monitor,
+            patience,
+            min_delta,
+            relative,
             factor=number("factor", factor, above=0, below=1),
-            patience=integer("patience", patience, at_least=1),
-            min_delta=number("min_delta", min_delta, at_least=0),
-            relative=flag("relative", relative),
             min_learning_rate=number("min_learning_rate", min_learning_rate, at_least=0),
         )
 
@@ -218,7 +230,7 @@ class ReduceLROnPlateau(Callback):
             )
 
     def begin(self, columns: Columns) -> Function:
-        plateau = Plateau(self.monitor, columns, self.min_delta, self.relative)
+        plateau = self.plateau(columns)
 
         def on_epoch_end(state: EpochState) -> None:
             plateau.look(state.metrics)
