@@ -52,6 +52,7 @@ cdef extern from "fastbp.h" nogil:
         const double *inverse_scale
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
+    uint64_t fbp_fingerprint(const void *bytes, size_t n)
 
     void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
                     size_t n)
@@ -79,9 +80,9 @@ cdef extern from "fastbp.h" nogil:
         double loss_parameter
         fbp_divisor divisor
         fbp_optimizer_id optimizer
-        double *hyperparameters
+        double hyperparameters[FBP_MAX_HYPERPARAMETERS]
         fbp_schedule_id schedule
-        double *schedule_parameters
+        double schedule_parameters[FBP_MAX_SCHEDULE_PARAMETERS]
         double clip_value, clip_norm, input_noise
         uint64_t seed, t
         size_t n_parameters

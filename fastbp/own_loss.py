@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import _core
 from fastbp.evaluation import predict
 from fastbp.exceptions import DataError
 from fastbp.layers import Layer
@@ -45,6 +46,7 @@ class OwnLossSteps(Base):
         """Return the loss over all rows."""
         output = np.empty((len(X), self._n_out), self.parameters.dtype)
         predict(self, X, output)
+        _core.check_memory(y)
         return self.loss_function(output, self._targets(y))  # type: ignore[no-any-return]
 
     def loss_and_gradients(

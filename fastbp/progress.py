@@ -38,7 +38,7 @@ class Progress:
                     f"epoch {epoch + 1:{len(str(self._epochs))}}/{self._epochs}  {history.describe(epoch)}"
                 )
             self._shown = len(history)
-        elif history.loss:
+        elif len(history):
             self._bar.set_postfix_str(history.describe(-1), refresh=False)
         self._bar.update(run.epoch + run.step / run.steps_per_epoch - self._bar.n)
 

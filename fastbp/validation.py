@@ -1,8 +1,8 @@
 """The door: what comes in is checked here, before anything changes.
 
 Each function returns what the engines take, or raises an error that names the argument, what came and what
-was expected. Arrays pass as they are: none is copied, and large ones are looked at block by block, so that
-Ctrl-C is heard.
+was expected. Of an array the call gets a view of its own, in the base class, whose shape and address nobody
+else can change; no data are copied. Large arrays are looked at block by block, so that Ctrl-C is heard.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, activations, initializers, losses
 from fastbp.activations import Activation
+from fastbp.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
 from fastbp.losses import CrossEntropy, Loss, OwnLoss
@@ -71,6 +72,29 @@ def resolve_layers(
         n_in = dense.units
     losses.check_pair(loss, resolved[-1].activation)
     return tuple(resolved), tuple(names)
+
+
+def checked_arguments(
+    layers: Any, initializers: Any, loss: Any, **others: Any
+) -> dict[str, Any]:
+    """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
+    loss = losses.get(loss)
+    specs = [
+        Dense(
+            layer.n_out,
+            layer.activation,
+            initializer,
+            l1=layer.l1,
+            l2=layer.l2,
+            dropout=layer.dropout,
+            max_norm=layer.max_norm,
+        )
+        for layer, initializer in zip(layers, initializers, strict=True)
+    ]
+    resolved = resolve_layers([layers[0].n_in, *specs] if specs else [], "identity", None, loss)
+    if resolved != (layers, initializers):
+        raise ParameterError(f"layers are {layers!r}, expected {resolved[0]!r}")
+    return {"layers": resolved[0], "initializers": resolved[1], "loss": loss, **others}
 
 
 def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
@@ -142,9 +166,9 @@ class Door:
         if self._obstacle:
             raise ParameterError(self._obstacle)
 
-    def _is_plain(self, array: ArrayLike, columns: int) -> TypeGuard[Array]:
-        """Tell whether it is what most calls bring, finite, and small enough to look at in one go."""
-        return _core.is_plain_and_finite(array, columns, self.dtype, BLOCK)
+    def _plain(self, array: ArrayLike, columns: int) -> Array | None:
+        """Return a view of what most calls bring, finite, and small enough to look at in one go, else None."""
+        return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
@@ -161,8 +185,9 @@ class Door:
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype."""
-        if self._is_plain(X, self.n_in):
-            return X
+        plain = self._plain(X, self.n_in)
+        if plain is not None:
+            return plain
         array = as_array(argument, X)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
@@ -176,8 +201,9 @@ class Door:
         return array
 
     def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        if self._any_target and self._is_plain(y, self.n_out) and len(y) == n:
-            return y
+        plain = self._plain(y, self.n_out) if self._any_target else None
+        if plain is not None and len(plain) == n:
+            return plain
         array = as_array(argument, y)
         if self._own_target:
             expected = f"({n},) or ({n}, any number of columns)"
@@ -207,8 +233,9 @@ class Door:
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
-        if _core.has_plain_rows(X, self.n_in, self.dtype):
-            return X
+        plain = _core.plain_rows(X, self.n_in, self.dtype)
+        if plain is not None:
+            return plain
         array = as_array("X", X)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
@@ -217,54 +244,38 @@ class Door:
             )
         return array
 
-    def out(self, out: Any, X: Array) -> Array:
-        """Return `out`, or a new array for None, for the outputs of this query."""
-        shape = (*X.shape[:-1], self.n_out)
-        if out is None:
-            return np.empty(shape, self.dtype)
+    def new_output(self, X: Array) -> Array:
+        """Return an array for the outputs of this query."""
+        return np.empty((*X.shape[:-1], self.n_out), self.dtype)
+
+    def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
+        """Return a view of `out` for the outputs of this query, unless its memory `is_taken`."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
-        if out.dtype != self.dtype:
-            raise DTypeError(f"out has dtype {out.dtype}, expected {self.dtype} (the network's)")
-        if out.shape != shape:
-            raise ShapeError(f"out has shape {out.shape}, expected {shape}")
-        if not (out.flags.carray and not np.may_share_memory(out, X)):
+        array = base_array("out", out)
+        shape = (*X.shape[:-1], self.n_out)
+        if array.dtype != self.dtype:
+            raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
+        if array.shape != shape:
+            raise ShapeError(f"out has shape {array.shape}, expected {shape}")
+        if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
             raise ParameterError(
-                "out is strided, misaligned, read-only or shares memory with X, "
+                "out is strided, misaligned, read-only or shares memory with X, the parameters or the gradients, "
                 "expected a C-contiguous array of its own to write to"
             )
-        return out
+        return array
 
     def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
         """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
-        if len(X_shape) == 2 and self._is_plain(d_output, self.n_out) and len(d_output) == X_shape[0]:
-            return d_output
+        plain = self._plain(d_output, self.n_out)
+        if plain is not None and plain.shape[:-1] == X_shape[:-1]:
+            return plain
         array = as_array("d_output", d_output)
         shape = (*X_shape[:-1], self.n_out)
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)
         return np.ascontiguousarray(array, self.dtype)
-
-
-def as_array(argument: str, value: ArrayLike) -> Array:
-    """Return `value` as an array of real numbers: itself where it is one."""
-    array = value if type(value) is np.ndarray else _convert(argument, value)
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise DTypeError(f"{argument} has dtype {array.dtype}, expected float16, 32, 64, integers or bool")
-    return array
-
-
-def _convert(argument: str, value: ArrayLike) -> Array:
-    if hasattr(value, "toarray"):  # NumPy would wrap a sparse matrix as a single object
-        kind = type(value).__name__
-        raise DTypeError(f"{argument} is a sparse {kind}, expected a dense array: use its toarray()")
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
-        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
-    try:
-        return np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ShapeError(f"{argument} does not form an array, expected rows of one length: {error}") from None
 
 
 # ---- values ------------------------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._core import check_memory
+from fastbp.arrays import as_array
 from fastbp.exceptions import DataError, ParameterError, ShapeError, integer, number
 from fastbp.losses import OwnLoss
-from fastbp.validation import Door, as_array, check_finite, check_values
+from fastbp.validation import Door, check_finite, check_values
 
 ClassWeight: TypeAlias = Mapping[int, float] | Literal["balanced"]
 
@@ -43,6 +45,7 @@ def resolve_weights(
         name = _name(sample_weight, class_weight)
         raise ParameterError(f"{name} with a loss of your own, expected None: it weighs its rows itself")
     values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
+    check_memory(y)  # sample_weight may have been an object of the user's that knows y
     if class_weight is not None:
         with np.errstate(over="ignore", invalid="ignore"):  # checked below
             values = values * _of_classes(class_weight, y, values > 0, door)
@@ -101,6 +104,7 @@ def _of_classes(
             if label not in classes:
                 raise ParameterError(f"a key of class_weight is {key!r}, expected one of {[*classes]}")
             table[classes.index(label)] = number(f"class_weight[{label}]", weight, at_least=0)
+        check_memory(which)
     elif isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(which[present], minlength=len(classes))
         found = counts > 0

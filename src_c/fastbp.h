@@ -114,6 +114,8 @@ typedef struct {
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
 /* Index of the first of these integers, a column, that is not one of the classes 0 .. classes - 1, or -1. */
 int64_t fbp_first_bad_label(const fbp_source *source, size_t classes);
+/* A number that practically any change of the bytes changes. */
+uint64_t fbp_fingerprint(const void *bytes, size_t n);
 
 /* ---- random numbers: Philox4x64-10 ------------------------------------------------------------------------------ */
 

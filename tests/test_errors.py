@@ -94,7 +94,7 @@ def test_networks(network_class, arguments, error, parts):
 
 
 def test_nothing_is_allocated_for_a_size_that_overflows(network_class, monkeypatch):
-    monkeypatch.setattr(network_class, "_start_engine", lambda *_: pytest.fail("allocated"))
+    monkeypatch.setattr(fastbp._core, "aligned_zeros", lambda *_: pytest.fail("allocated"))
     refuses(
         lambda: network_class([2**31, 2**31, 2**31]),
         ParameterError,
