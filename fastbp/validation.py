@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, activations, initializers, losses
 from fastbp.activations import Activation
+from fastbp.arrays import as_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
 from fastbp.losses import CrossEntropy, Loss, OwnLoss
@@ -245,26 +246,6 @@ class Door:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)
         return np.ascontiguousarray(array, self.dtype)
-
-
-def as_array(argument: str, value: ArrayLike) -> Array:
-    """Return `value` as an array of real numbers: itself where it is one."""
-    array = value if type(value) is np.ndarray else _convert(argument, value)
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise DTypeError(f"{argument} has dtype {array.dtype}, expected float16, 32, 64, integers or bool")
-    return array
-
-
-def _convert(argument: str, value: ArrayLike) -> Array:
-    if hasattr(value, "toarray"):  # NumPy would wrap a sparse matrix as a single object
-        kind = type(value).__name__
-        raise DTypeError(f"{argument} is a sparse {kind}, expected a dense array: use its toarray()")
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
-        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
-    try:
-        return np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ShapeError(f"{argument} does not form an array, expected rows of one length: {error}") from None
 
 
 # ---- values ------------------------------------------------------------------------------------------------

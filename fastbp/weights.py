@@ -8,9 +8,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.arrays import as_array
 from fastbp.exceptions import DataError, ParameterError, ShapeError, integer, number
 from fastbp.losses import OwnLoss
-from fastbp.validation import Door, as_array, check_finite, check_values
+from fastbp.validation import Door, check_finite, check_values
 
 ClassWeight: TypeAlias = Mapping[int, float] | Literal["balanced"]
 
