@@ -19,7 +19,7 @@ Array: TypeAlias = NDArray[Any]
 
 #: NumPy's numbers of the dtypes that are read: of real numbers, at most 64 bits each, in any byte order.
 REAL = frozenset(np.dtype(code).num for code in "?bhilqBHILQefd")
-NUMBERS = "float16, 32, 64, integers or bool"
+NUMBERS = "real numbers (float16, 32, 64, integers or bool)"
 FLAT = (str, bytes, bytearray, memoryview, range)  # sequences that hold no arrays
 
 
@@ -78,6 +78,11 @@ def base_array(argument: str, value: Any) -> Array:
     if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
         raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
     return np.ndarray.view(array, np.ndarray)  # in C, whatever the subclass overrides
+
+
+def read_only(array: Array) -> Array:
+    """Return a view of an array for a function of the user's, which cannot make it writeable again."""
+    return np.asarray(array.data.toreadonly())
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
@@ -152,7 +157,7 @@ def _no_numbers(argument: str, value: Any, array: Array) -> DTypeError:
     kinds = set(map(type, array.flat)) if array.dtype == object else {array.dtype.type}
     if any(issubclass(kind, (str, bytes)) for kind in kinds):
         return DTypeError(
-            f"{argument} has dtype {array.dtype} and holds text, expected {NUMBERS}: encode classes as "
+            f"{argument} has dtype {array.dtype}, expected {NUMBERS}, no text: encode classes as "
             f"labels 0, 1, ..., for instance with numpy.unique({argument}, return_inverse=True)"
         )
     what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype == object else ""
