@@ -159,8 +159,10 @@ def r2(output: ArrayLike, target: ArrayLike) -> float:
         The shapes do not fit, an array is masked or not numeric.
     """
     output, target = _rows(output, target)
-    origin = target[0].astype(np.float64)  # (n_out,), beside which a constant is exactly 0
-    mean = sum((t - origin).sum(axis=0) for _, t in _blocks(output, target)) / len(target)
+    origin = target[0].astype(np.float64)  # (n_out,), from which a constant differs by exactly 0
+    mean = sum((t - origin).sum(axis=0) for _, t in _blocks(output, target)) / len(
+        target
+    )  # of these differences
     residual, total = np.zeros((2, len(origin)))
     for h, t in _blocks(output, target):
         t = t.astype(np.float64)  # (m, n_out)
