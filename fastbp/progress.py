@@ -44,7 +44,7 @@ class Progress:
                 number = f"{epoch + 1:{len(str(self._epochs))}}"
                 self._show("write", f"epoch {number}/{self._epochs}  {history.describe(epoch)}")
             self._shown = len(history)
-        elif history.loss:
+        elif len(history):
             self._show("set_postfix_str", history.describe(-1), refresh=False)
         self._show("update", run.epoch + run.step / run.steps_per_epoch - self._bar.n)
 
