@@ -166,18 +166,15 @@ def test_errors_show_types_and_shapes(network_class, returned):
     net = make(network_class, functools.partial(lambda arrays, output, target: returned, np.zeros(2000)))
     with pytest.raises((DTypeError, ShapeError)) as caught:
         net.fit(np.ones((200, 3)), np.ones(200), batch_size=None)
-    assert len(str(caught.value)) < 300
+    assert len(str(caught.value)) < 600
     assert "\n" not in str(caught.value)
 
 
 def test_types_and_shapes_are_told(network_class):
     for returned, message in (
-        (
-            (np.zeros(4), [[0.5]]),
-            r"^the loss own returned \(ndarray of shape \(4,\), list\), expected a pair",
-        ),
+        ((np.zeros(4), [[0.5]]), r"^the loss own returned \(.*ndarray of shape \(4,\).*, expected a pair"),
         ((None, 1j), r"returned \(None, 1j\), expected"),
-        (np.zeros((4, 2)), r"returned ndarray of shape \(4, 2\), expected"),
+        (np.zeros((4, 2)), r"returned .*ndarray of shape \(4, 2\).*, expected a pair"),
     ):
 
         def own(output, target, returned=returned):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import fastbp
 from fastbp import fitting, progress
 
 
@@ -50,9 +51,9 @@ def test_progress_bar_ends_complete(make, data, capsys):
 
 @pytest.mark.usefixtures("bar")
 @pytest.mark.parametrize("verbose", [1, 2])
-def test_a_terminal_gets_a_bar(make, data, monkeypatch, capsys, verbose):
+def test_a_terminal_gets_a_bar(monkeypatch, capsys, verbose):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    history = make().fit(*data, epochs=20000, verbose=verbose)
+    history = fastbp.Network([1, 1], seed=0).fit([[0.5]], [1.0], epochs=20000, verbose=verbose)
     shown = sys.stderr.getvalue()
     assert "\r" in shown
     assert "20000/20000 epochs" in shown
