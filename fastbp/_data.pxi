@@ -101,7 +101,7 @@ def hold(cnp.ndarray array not None):
     """Return a view of an array in the base class, for a call to work on: `Held` knows how the array was."""
     cdef Held held = Held()
     cdef int axis
-    cdef cnp.dtype descr = array.dtype
+    cdef cnp.dtype descr = <cnp.dtype> <void *> cnp.PyArray_DESCR(array)
     held.array, held.owner = array, owner_of(array)
     held.data, held.owner_data = <const char *> cnp.PyArray_DATA(array), <const char *> cnp.PyArray_DATA(held.owner)
     held.owner_bytes = cnp.PyArray_NBYTES(held.owner)

@@ -20,7 +20,8 @@ Array: TypeAlias = NDArray[Any]
 
 #: NumPy's numbers of the dtypes that are read: of real numbers, at most 64 bits each, in any byte order.
 REAL = frozenset(np.dtype(code).num for code in "?bhilqBHILQefd")
-NUMBERS = "float16, 32, 64, integers or bool"
+OBJECT = np.dtype(object).num
+NUMBERS = "real numbers (float16, 32, 64, integers or bool)"
 FLAT = (str, bytes, bytearray, memoryview, range)  # sequences that hold no arrays
 
 
@@ -51,7 +52,7 @@ def as_array(argument: str, value: Any) -> Array:
     """
     array = hold(value) if type(value) is np.ndarray else base_array(argument, _numbers(argument, value))
     if array.dtype.num not in REAL:
-        raise _no_numbers(argument, value, array)
+        raise _no_numbers(argument, array)
     return array
 
 
@@ -62,10 +63,24 @@ def base_array(argument: str, value: Any) -> Array:
         raise DTypeError(f"{argument} is a sparse {kind.__name__}, expected a dense array: use its toarray()")
     if _holds_masked(value):
         raise DTypeError(f"{argument} holds a masked array, expected none with holes: use its filled(...)")
+    array = _converted(argument, value)
+    if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
+        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
+    if array.ndim == 0 and issubclass(kind, Iterable) and array.dtype.num == OBJECT:
+        name = "generator" if issubclass(kind, Iterator) else kind.__name__
+        raise DTypeError(
+            f"{argument} is a {name}, expected an array: numpy.array(list(...)) makes one of rows; for "
+            "batches from a generator call train_on_batch in a loop"
+        )
+    return hold(array)
+
+
+def _converted(argument: str, value: Any) -> Any:
+    """Return what NumPy makes of the value: an array, or its subclass, so that a masked one shows itself."""
+    kind = type(value)
     is_dlpack = hasattr(kind, "__dlpack__") and not hasattr(kind, "__array__")
     try:
-        # asanyarray keeps a subclass, so that a masked array shows itself
-        array = np.from_dlpack(value) if is_dlpack else np.asanyarray(value)
+        return np.from_dlpack(value) if is_dlpack else np.asanyarray(value)
     except MemoryError:
         raise
     except Exception as error:  # of whatever library the value comes from
@@ -76,9 +91,11 @@ def base_array(argument: str, value: Any) -> Array:
         raise DTypeError(
             f"{argument} is a {kind.__name__} that NumPy cannot read: {type(error).__name__}: {error!s:.200}"
         ) from error
-    if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
-        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
-    return hold(array)
+
+
+def read_only(array: Array) -> Array:
+    """Return a view of an array for a function of the user's, which cannot make it writeable again."""
+    return np.asarray(array.data.toreadonly())
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
@@ -126,7 +143,7 @@ def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
     if dtype.kind not in "fiub":
         raise DTypeError(
             f"{column} has dtype {dtype}, expected {NUMBERS}: encode classes and text, for instance with "
-            "pandas.get_dummies, convert numbers with astype(float)"
+            "pandas.factorize or get_dummies, convert numbers with astype(float)"
         )
     if not isinstance(dtype, np.dtype):
         missing = np.asarray(values.isna())
@@ -142,20 +159,14 @@ def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
 # ---- errors ------------------------------------------------------------------------------------------------
 
 
-def _no_numbers(argument: str, value: Any, array: Array) -> DTypeError:
-    """Return the error about a value that became an array of something else than real numbers."""
-    if array.ndim == 0 and array.dtype == object and issubclass(type(value), Iterable):
-        kind = "generator" if issubclass(type(value), Iterator) else type(value).__name__
-        return DTypeError(
-            f"{argument} is a {kind}, expected an array: numpy.array(list(...)) makes one of rows; for "
-            "batches from a generator call train_on_batch in a loop"
-        )
-    kinds = set(map(type, array.flat)) if array.dtype == object else {array.dtype.type}
+def _no_numbers(argument: str, array: Array) -> DTypeError:
+    """Return the error about an array of something else than real numbers."""
+    kinds = set(map(type, array.flat)) if array.dtype.num == OBJECT else {array.dtype.type}
     if any(issubclass(kind, (str, bytes)) for kind in kinds):
         return DTypeError(
-            f"{argument} has dtype {array.dtype} and holds text, expected {NUMBERS}: encode classes as "
+            f"{argument} has dtype {array.dtype!s:.60}, expected {NUMBERS}, no text: encode classes as "
             f"labels 0, 1, ..., for instance with numpy.unique({argument}, return_inverse=True)"
         )
-    what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype == object else ""
+    what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype.num == OBJECT else ""
     advice = ": astype(float) converts objects that are numbers" if what and array.ndim else ""
-    return DTypeError(f"{argument} has dtype {array.dtype}{what}, expected {NUMBERS}{advice}")
+    return DTypeError(f"{argument} has dtype {array.dtype!s:.60}{what}, expected {NUMBERS}{advice}")

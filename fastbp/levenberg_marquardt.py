@@ -180,7 +180,7 @@ class Run:
                 break
         return True
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, or no gain
+    @np.errstate(all="ignore")  # what overflows is refused, or no gain
     def _train(self) -> bool:
         """Make a step; return False, having made none, where loss or derivatives are not finite."""
         if self._stored:

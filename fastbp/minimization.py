@@ -155,7 +155,7 @@ class Minimization:
             self._past.stopped = "diverged" if isinstance(error, DivergenceError) else "interrupted"
 
     def _set(self, x: NDArray[np.float64]) -> None:
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             self._engine.parameters[:] = x
 
     def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

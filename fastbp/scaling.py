@@ -56,7 +56,7 @@ def measure(X: Array) -> Scaling:
     """
     origin = X[0].astype(np.float64)  # (n_in,)
     mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         for n, block in blocks(X, BLOCK):  # n rows came before it
             x = block - origin  # (rows, n_in)
             m, share = x.mean(axis=0), len(x) / (n + len(x))

@@ -47,7 +47,7 @@ def resolve_weights(
     values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
     check_memory(y)  # sample_weight may have been an object of the user's that knows y
     if class_weight is not None:
-        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        with np.errstate(all="ignore"):  # checked below
             values = values * _of_classes(class_weight, y, values > 0, door)
     least, most, times = _bounds(door)
     if np.minimum.reduce(values) >= least and float(np.maximum.reduce(values)) * len(values) * times < most:
@@ -71,7 +71,7 @@ def _bounds(door: Door) -> tuple[float, float, int]:
     return least, 1 / least, door.n_out if door.loss.divisor == "elements" else 1
 
 
-@np.errstate(over="ignore")
+@np.errstate(all="ignore")
 def _checked(name: str, values: NDArray[np.float64], door: Door) -> Weights:
     """Return the weights, unless a batch's gradient over its divisor would overflow, or lose its digits."""
     least, most, times = _bounds(door)

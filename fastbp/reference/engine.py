@@ -38,7 +38,7 @@ from fastbp.weights import Weights
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
 
-_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the loss tells
+_quietly = np.errstate(all="ignore")  # the loss tells
 
 
 class Setup(NamedTuple):
