@@ -55,8 +55,8 @@ def count_lines(course):
 
 
 def faults(course, lines, atomic=True):
-    """Interrupt the call at each of these lines; return what went wrong, by the place of the line."""
-    found = {}
+    """Interrupt the call at each of these lines; return what went wrong, and where."""
+    found = []
     for n in lines:
         net, data = course.network(), Data()
         interruption, raised = interrupt(lambda net=net, data=data: course.change.call(net, data), n)
@@ -64,14 +64,15 @@ def faults(course, lines, atomic=True):
         if interruption.place and raised is not KeyboardInterrupt:
             wrong.append(f"KeyboardInterrupt became {raised}")
         if wrong:
-            found[f"line {n}, {interruption.place}"] = wrong
+            found.append(f"line {n}, {interruption.place}: {', '.join(wrong)}")
     return found
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_line(name):
     course = Course(CHANGES[name])
-    assert faults(course, range(1, count_lines(course) + 1)) == {}
+    found = faults(course, range(1, count_lines(course) + 1))
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
@@ -79,4 +80,5 @@ def test_every_line(name):
 def test_every_line_of_the_reference(name):
     """Whose steps are Python, and can be left in the middle; all else holds."""
     course = Course(CHANGES[name], fastbp.reference.Network)
-    assert faults(course, range(1, count_lines(course) + 1), atomic=False) == {}
+    found = faults(course, range(1, count_lines(course) + 1), atomic=False)
+    assert not found, "\n".join(found)
