@@ -229,7 +229,9 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
     "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
     "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
-    "metrics": one_of("r2", "mae", "accuracy", "f1", ["auc"], lambda output, target: 1.0, fastbp.metrics.TopK(1)),
+    "metrics": one_of(
+        "r2", "mae", "accuracy", "f1", ["auc"], lambda output, target: 1.0, fastbp.metrics.TopK(1)
+    ),
     "callbacks": one_of(stop_at_three, [stop_at_three, EarlyStopping("loss")], [ReduceLROnPlateau("loss")]),
     "epochs": integers(1, 4),
     "batch_size": one_of(None, 1, 2, 5, 32, 2**40),

@@ -20,10 +20,12 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is limited
+
 import fastbp
 from probe import Probe
 
-HANG = 10.0  # seconds
+HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError
 TURN = 1000  # probes of one worker
 SHOWN = 4  # seeds of each kind of finding
@@ -138,7 +140,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--probes", type=float, default=math.inf)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--replay", metavar="SEED:INDEX", help="run this probe alone, in this process, and show it")
+    parser.add_argument(
+        "--replay", metavar="SEED:INDEX", help="run this probe alone, in this process, and show it"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.replay:

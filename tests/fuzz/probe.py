@@ -29,7 +29,10 @@ LONGEST = 2000  # characters of an error
 PROTOCOL = ("argument", "positional", "callable", "abstract class")  # in TypeErrors of Python's own
 
 ALLOWED = (fastbp.Error, MemoryError)
-LOOKUPS = {"history.row": (IndexError, TypeError), "history[]": (KeyError, TypeError)}  # as of lists and dicts
+LOOKUPS = {
+    "history.row": (IndexError, TypeError),
+    "history[]": (KeyError, TypeError),
+}  # as of lists and dicts
 ODD = ("step", "exponential")  # hidden units that jump, or make exp(exp(x))
 SMOOTH = ("sgd", "momentum", "nesterov")  # whose steps follow small differences of gradients only so far
 
@@ -70,7 +73,9 @@ class Probe:
         is_softmax = isinstance(loss, str) and loss == "cross_entropy"
         layers[-1] = max(2, layers[-1]) if is_softmax else layers[-1]
         rows = int(random.integers(1, 20))
-        return Subject(layers, dtype, loss, rows, is_one_row=self.entry in ("predict", "forward") and rows == 1)
+        return Subject(
+            layers, dtype, loss, rows, is_one_row=self.entry in ("predict", "forward") and rows == 1
+        )
 
     def _draw_arguments(self) -> dict[str, Any]:
         random, subject = self._random, self._subject
@@ -111,7 +116,11 @@ class Probe:
         thing = outcome.result
         if isinstance(thing, fastbp.Network):
             found += unheld(thing)
-        elif is_dataclass(thing) and "function" not in self.given and not callable(self.given.get("learning_rate")):
+        elif (
+            is_dataclass(thing)
+            and "function" not in self.given
+            and not callable(self.given.get("learning_rate"))
+        ):
             copy = Outcome(lambda: pickle.loads(pickle.dumps(thing)))
             if copy.result != thing and not has_nan(thing):
                 found.append("wrong silence: a value is not equal to its pickle")
@@ -170,13 +179,19 @@ class Probe:
         for net, before, outcome in zip(nets, left, outcomes, strict=True):
             found += self._errors(outcome)
             refused = isinstance(outcome.error, (fastbp.Error, TypeError))
-            if refused and not isinstance(outcome.error, fastbp.DivergenceError) and self.entry != "forward, backward, step":
+            if (
+                refused
+                and not isinstance(outcome.error, fastbp.DivergenceError)
+                and self.entry != "forward, backward, step"
+            ):
                 if state(net) != before:
                     found.append("changed object: the network, by a refused call")
         is_tame = not self._subject.wild and options["activation"] not in ODD
         if outcomes[0].kind != outcomes[1].kind:
             if is_tame or "Divergence" not in outcomes[0].kind + outcomes[1].kind:
-                found.append(f"wrong silence: {outcomes[0].kind} by the core, {outcomes[1].kind} by the reference")
+                found.append(
+                    f"wrong silence: {outcomes[0].kind} by the core, {outcomes[1].kind} by the reference"
+                )
         elif is_tame:
             found += self._compared(nets, [outcome.result for outcome in outcomes], options["optimizer"])
         return found
@@ -234,7 +249,13 @@ def state(net: fastbp.Network) -> Any:
     engine = net._engine
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     numbers = engine.parameters.tobytes(), engine.state.tobytes(), engine.t
-    return numbers, scaling, repr(net.optimizer), net.learning_rate, contents(list(net.history.to_dict().values()))
+    return (
+        numbers,
+        scaling,
+        repr(net.optimizer),
+        net.learning_rate,
+        contents(list(net.history.to_dict().values())),
+    )
 
 
 def unheld(net: fastbp.Network) -> list[str]:
@@ -252,7 +273,9 @@ def unheld(net: fastbp.Network) -> list[str]:
 
 
 def has_nan(thing: Any) -> bool:
-    return any(isinstance(v, float) and math.isnan(v) for v in (getattr(thing, f.name) for f in fields(thing)))
+    return any(
+        isinstance(v, float) and math.isnan(v) for v in (getattr(thing, f.name) for f in fields(thing))
+    )
 
 
 def floats(thing: Any) -> list[Any]:
@@ -275,6 +298,8 @@ def close(a: Any, b: Any, tolerance: float) -> bool:
     pairs = zip(floats(a), floats(b), strict=True)
     return all(
         x.shape == y.shape
-        and ((abs(x - y) <= tolerance * (1 + np.nanmax(abs(y), initial=0))) | (np.isnan(x) & np.isnan(y))).all()
+        and (
+            (abs(x - y) <= tolerance * (1 + np.nanmax(abs(y), initial=0))) | (np.isnan(x) & np.isnan(y))
+        ).all()
         for x, y in pairs
     )

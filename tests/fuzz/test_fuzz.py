@@ -24,7 +24,9 @@ def run(code):
 
 def test_every_public_name_is_an_entry():
     called = {name.rpartition(".")[2] for name in FUNCTIONS}
-    errors = {name for name in fastbp.__all__ if isinstance(getattr(fastbp, name), type) and name.endswith("Error")}
+    errors = {
+        name for name in fastbp.__all__ if isinstance(getattr(fastbp, name), type) and name.endswith("Error")
+    }
     modules = {name for name in fastbp.__all__ if type(getattr(fastbp, name)) is type(fastbp)}
     assert set(fastbp.__all__) - called - errors - modules == {"__version__", "minimize"}
     assert "minimize" in METHODS

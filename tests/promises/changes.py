@@ -89,7 +89,9 @@ def setting(name: str, value: Any) -> Callable[[fastbp.Network, Data], None]:
 CHANGES = {
     "fit": Change(fit),
     "fit, weighted": Change(lambda net, data: fit(net, data, sample_weight=WEIGHTS)),
-    "fit, mini-batches": Change(lambda net, data: net.fit(data.X, data.y, batch_size=12, callbacks=data.note)),
+    "fit, mini-batches": Change(
+        lambda net, data: net.fit(data.X, data.y, batch_size=12, callbacks=data.note)
+    ),
     "fit, validated": Change(
         lambda net, data: fit(net, data, validation_data=data.held_out, metrics=["r2", "mae"])
     ),

@@ -121,7 +121,10 @@ USES = {
     "evaluate(y)": ("y", lambda net, a: net.evaluate(a.X, a.y)),
     "fit(X)": ("X", lambda net, a: net.fit(a.X, a.y, batch_size=1024)),
     "fit(y)": ("y", lambda net, a: net.fit(a.X, a.y, batch_size=1024)),
-    "fit(sample_weight)": ("weights", lambda net, a: net.fit(a.X, a.y, sample_weight=a.weights, batch_size=1024)),
+    "fit(sample_weight)": (
+        "weights",
+        lambda net, a: net.fit(a.X, a.y, sample_weight=a.weights, batch_size=1024),
+    ),
     "fit(validation_data)": (
         "held_out_X",
         lambda net, a: net.fit(a.X, a.y, batch_size=1024, validation_data=(a.held_out_X, a.held_out_y)),
@@ -376,7 +379,9 @@ READS = {
 }
 
 
-ONE_STEP = [name for name in READS if not name.startswith(("fit", "minimize"))]  # then the parameters are others
+ONE_STEP = [
+    name for name in READS if not name.startswith(("fit", "minimize"))
+]  # then the parameters are others
 
 
 def aliased_input(where, name):

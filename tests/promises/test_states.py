@@ -29,7 +29,9 @@ def trained(**options):
 NETWORKS = {
     "Adam": lambda: trained(loss="huber"),
     "Cosine": lambda: trained(optimizer=fastbp.SGD(schedules.Cosine(0.1, 5, growth=2), momentum=0.9)),
-    "float64": lambda: trained(dtype="float64", optimizer=fastbp.RMSprop(schedules.Step(0.01, 3), clip_norm=1.0)),
+    "float64": lambda: trained(
+        dtype="float64", optimizer=fastbp.RMSprop(schedules.Step(0.01, 3), clip_norm=1.0)
+    ),
 }
 
 
@@ -120,7 +122,14 @@ def wrong_parts(part):
     if isinstance(part, str):
         return ["", "nothing", "x" * 10**6, "sgd", "softmax", None, 1]
     if isinstance(part, np.dtype):
-        return [np.dtype("f2"), np.dtype(">f4"), np.dtype("i4"), np.dtype("f8"), np.dtype("f4"), np.dtype("O")]
+        return [
+            np.dtype("f2"),
+            np.dtype(">f4"),
+            np.dtype("i4"),
+            np.dtype("f8"),
+            np.dtype("f4"),
+            np.dtype("O"),
+        ]
     others = [None, 1, "x", b"", {}, [], (), fastbp.SGD(), fastbp.MSE(), fastbp.CrossEntropy(), np.zeros(3)]
     if isinstance(part, (tuple, list)) and not hasattr(part, "_make"):
         others += [part[:-1], part + part, part[::-1]]
