@@ -7,7 +7,7 @@ BIN := .venv/bin
 C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h bench/*.c bench/rivals/*.c)
 BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd fastbp/*.pxi)
 
-.PHONY: demo test bench bench-kernels lint docs wheel sanitize clean
+.PHONY: demo test promises fuzz bench bench-kernels lint docs wheel sanitize clean
 
 demo: .venv/package  ## train on handwritten digits
 	$(BIN)/fastbp demo
@@ -15,6 +15,14 @@ demo: .venv/package  ## train on handwritten digits
 test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))
 	$(BIN)/python -m pytest
+
+promises: .venv/test  ## run the long tests of what is promised, too: every line, many flipped bits
+	$(BIN)/python -m pytest tests/promises tests/fuzz -m 'slow or not slow'
+
+SECONDS ?= 60
+SEED ?= 0
+fuzz: .venv/test  ## call every public entry with random arguments, `make fuzz SECONDS=600 SEED=1`
+	$(BIN)/python tests/fuzz/campaign.py --seconds $(SECONDS) --seed $(SEED)
 
 # `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
 TIMED := $(addprefix bench/test_,training.py inference.py threads.py)

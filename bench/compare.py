@@ -1,0 +1,210 @@
+"""Two builds of fastbp in alternation: is the new one slower?
+
+    python bench/compare.py OLD NEW [--tasks rl tab ...] [--alternations 25] [--threads 1] [--dtype float32]
+
+OLD and NEW are folders that hold an importable fastbp. To make one of a commit, with the Python that runs this::
+
+    git worktree add /tmp/old HEAD~1
+    .venv/bin/pip install --no-deps --target /tmp/old-build /tmp/old
+
+or name a source tree that is built in place. In every alternation both builds get a fresh process, for where memory
+happens to lie may make a process faster or slower than the next one by a percent. The two are pinned to one CPU and
+take turns of some milliseconds, of the same work from the same weights; the best turn of each counts, and the
+alternation gives one ratio, new over old. Time is that of the thread, or with several threads the wall clock's.
+Printed is the median of the ratios and its 95 % interval, from one order statistic to another, whatever the
+distribution. The exit status is 1 where an interval lies wholly above 1.01.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from math import comb
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from time import perf_counter, thread_time
+from types import TracebackType
+from typing import Any, Self
+
+from fastbp.bench import THREADS
+
+ALTERNATIONS = 25
+TURNS = 8  # of each build in an alternation
+SECONDS = 0.02  # of a turn
+MOST = 1.01
+WORKLOADS = ("seed", "rl", "tab", "mnist", "wide")
+CALLS = {
+    "predict": "predict one row",
+    "train_on_batch": "train_on_batch",
+    "step": "forward, own loss, backward, step",
+}
+TASKS = (*WORKLOADS, *CALLS)
+
+
+# ---- the process of a build --------------------------------------------------------------------------------
+
+
+def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
+    """Return what makes the work of a turn ready: so many epochs, or rounds of calls."""
+    from test_calls import CALLS as FUNCTIONS
+    from workloads import RL, WORKLOADS
+
+    from fastbp.bench import Training
+
+    if name not in CALLS:
+        workload = next(each for each in WORKLOADS if each.name == name)
+        training = Training(replace(workload, dtype=dtype))
+
+        def train(count: int) -> Callable[[], object]:
+            training.reset()
+            return lambda: training.train(count)
+
+        return train
+    workload = replace(RL, dtype=dtype)
+    (X, y), size, function = workload.data(), workload.batch_size, FUNCTIONS[CALLS[name]][0]
+    batches = [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
+    first = workload.network()
+
+    def call(count: int) -> Callable[[], object]:
+        net = first.clone()
+        return lambda: function(net, batches * count)
+
+    return call
+
+
+def serve(connection: Connection, threads: int, dtype: str) -> None:
+    """Say which fastbp this is; then time what is asked for, until nobody asks."""
+    import fastbp
+
+    connection.send(str(Path(fastbp.__file__).parent))
+    clock = thread_time if threads == 1 else perf_counter
+    tasks: dict[str, Callable[[int], Callable[[], object]]] = {}
+    while True:
+        try:
+            name, count = connection.recv()
+        except EOFError:
+            return
+        if name not in tasks:
+            tasks[name] = task(name, dtype)
+            tasks[name](1)()  # what is made once
+        work = tasks[name](count)
+        start = clock()
+        work()
+        connection.send(clock() - start)
+
+
+class Build:
+    """The near end of such a process."""
+
+    def __init__(self, folder: Path, threads: int, dtype: str) -> None:
+        self._folder, self._threads, self._dtype = folder, threads, dtype
+
+    def __enter__(self) -> Self:
+        self._connection, far = Pipe()
+        environment = os.environ | dict.fromkeys(THREADS, str(self._threads))
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", str(far.fileno()), str(self._threads), self._dtype],
+            env=environment | {"PYTHONPATH": str(self._folder)},
+            pass_fds=[far.fileno()],
+            preexec_fn=self._pin,
+        )
+        far.close()
+        found = Path(self._connection.recv())
+        if found.parent != self._folder:
+            raise SystemExit(f"{self._folder} holds no fastbp that can be imported: {found} came instead")
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._connection.close()
+        self._process.wait()
+
+    def _pin(self) -> None:
+        if hasattr(os, "sched_setaffinity"):  # the first CPU serves most interrupts
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-self._threads :])
+
+    def seconds(self, name: str, count: int) -> float:
+        """Return what the task takes."""
+        self._connection.send((name, count))
+        seconds: float = self._connection.recv()
+        return seconds
+
+    def count(self, name: str) -> int:
+        """Return how many epochs or rounds of calls make a turn."""
+        count = 1
+        while (took := self.seconds(name, count)) < SECONDS / 4:
+            count *= 2
+        return max(1, round(count * SECONDS / took))
+
+
+# ---- the comparison ----------------------------------------------------------------------------------------
+
+
+def ratio(old: Build, new: Build, name: str, count: int) -> tuple[float, float]:
+    """Return the best time of the new build over that of the old one, and the latter; they swap every turn."""
+    best = {old: float("inf"), new: float("inf")}
+    for turn in range(TURNS):
+        for build in (old, new) if turn % 2 else (new, old):
+            best[build] = min(best[build], build.seconds(name, count))
+    return best[new] / best[old], best[old] / count
+
+
+def interval(values: list[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """Return the median with the order statistics between which the true one lies, as surely as that."""
+    n, values = len(values), sorted(values)
+    outside, k = 0.0, 0  # how likely fewer than k + 1 of the values are below the true median
+    while k < n // 2 and 2 * (outside + comb(n, k) / 2**n) <= 1 - confidence:
+        outside += comb(n, k) / 2**n
+        k += 1
+    return values[max(k - 1, 0)], median(values), values[min(n - k, n - 1)]
+
+
+def compare(options: argparse.Namespace) -> bool:
+    """Print a table; tell whether a task became slower."""
+    counts: dict[str, int] = {}
+    ratios: dict[str, list[float]] = {name: [] for name in options.tasks}
+    times: dict[str, list[float]] = {name: [] for name in options.tasks}
+    for alternation in range(options.alternations):
+        with ExitStack() as running:
+            folders = (options.old, options.new)
+            started = [Build(folder.resolve(), options.threads, options.dtype) for folder in folders]
+            old, new = (running.enter_context(build) for build in started)
+            for name in options.tasks:
+                if name not in counts:
+                    counts[name] = old.count(name)
+                found, seconds = ratio(old, new, name, counts[name])
+                ratios[name].append(found)
+                times[name].append(seconds)
+        if sys.stderr.isatty():
+            print(f"\r{alternation + 1} of {options.alternations}", end="", file=sys.stderr, flush=True)
+    print(f"\r{'':16}{'old, us':>9}{'new / old':>11}   95 % interval, {options.alternations} alternations")
+    slower = False
+    for name in options.tasks:
+        low, middle, high = interval(ratios[name])
+        slower |= low > MOST
+        verdict = "slower" if low > MOST else ""
+        print(f"{name:16}{1e6 * median(times[name]):9.1f}{middle:11.4f}   {low:.4f} to {high:.4f}  {verdict}")
+    return slower
+
+
+def main(arguments: list[str]) -> Any:
+    if arguments[:1] == ["--serve"]:
+        return serve(Connection(int(arguments[1])), int(arguments[2]), arguments[3])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
+    parser.add_argument("--alternations", type=int, default=ALTERNATIONS)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    return compare(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,301 @@
+"""Random arguments: what belongs to a parameter, by its name, in any dress; and what does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import fastbp
+from fastbp import activations, initializers, losses, optimizers, schedules
+from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+
+Random = np.random.Generator
+
+NUMBERS = [0.0, -0.0, 5e-324, 1e-310, 1e-50, 1e-40, 1e39, -1e39, 1e308, -1e308, np.inf, -np.inf, np.nan]
+INTEGERS = [0, -1, 1, 2, 7, 2**31, 2**32, 2**63, 2**64, 10**400, -(10**400)]
+OTHERS: list[Callable[[], Any]] = [
+    lambda: None,
+    lambda: True,
+    lambda: np.False_,
+    lambda: "",
+    lambda: "adam",
+    lambda: "x" * 100_000,
+    lambda: b"\x04\x02\x01",
+    lambda: bytearray(b"\x01\x02"),
+    lambda: memoryview(b"\x01\x02"),
+    lambda: 1j,
+    lambda: Fraction(1, 3),
+    lambda: Decimal("0.1"),
+    lambda: np.float32(0.1),
+    lambda: np.int8(3),
+    lambda: np.uint64(2**64 - 1),
+    lambda: np.array(2),
+    lambda: np.array(["a", "b"]),
+    lambda: np.array([object()]),
+    lambda: np.array(["2020-01-01"], "datetime64[D]"),
+    lambda: np.zeros((2, 0)),
+    lambda: np.zeros((0, 2)),
+    lambda: np.zeros((1, 1, 1)),
+    lambda: np.ma.array([[1.0, 2.0]], mask=[[0, 1]]),
+    lambda: np.zeros(3, "f4,f4"),
+    lambda: np.zeros((1000, 1000)),
+    lambda: [],
+    lambda: (),
+    lambda: {},
+    lambda: {1, 2},
+    lambda: [[1.0], [1.0, 2.0]],
+    lambda: [[]],
+    lambda: range(3),
+    lambda: (number for number in (1, 2)),
+    lambda: object(),
+    lambda: float,
+    lambda: len,
+    lambda: lambda *args: None,
+    lambda: fastbp.SGD(),
+    lambda: fastbp.MSE(),
+]
+
+
+class Subclass(np.ndarray):
+    """An array of a class of the user's."""
+
+
+class Wrapped:
+    """An object that NumPy can read."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self._array
+
+
+@dataclass
+class Subject:
+    """What the arguments have to fit: a network's sizes, dtype and loss."""
+
+    layers: list[int]
+    dtype: str
+    loss: Any
+    rows: int
+    is_one_row: bool = False
+    wild: bool = False  # whether something came that does not belong, or is extreme
+
+
+# ---- what does not belong ----------------------------------------------------------------------------------
+
+
+def pick(random: Random, choices: Sequence[Any]) -> Any:
+    """Return one of them as it is; NumPy would make an array of them first."""
+    return choices[int(random.integers(len(choices)))]
+
+
+def wrong(random: Random) -> Any:
+    """Return anything."""
+    kind = random.integers(4)
+    if kind == 0:
+        return pick(random, NUMBERS)
+    if kind == 1:
+        return pick(random, INTEGERS)
+    return pick(random, OTHERS)()
+
+
+# ---- arrays ------------------------------------------------------------------------------------------------
+
+
+def dressed(random: Random, array: Any, subject: Subject) -> Any:
+    """Return the same numbers, or nearly, in another dtype, layout or container."""
+    if random.random() < 0.05 and array.dtype.kind == "f" and array.size:
+        array = array.copy()
+        array.flat[random.integers(array.size)] = pick(random, NUMBERS)
+        subject.wild = True
+    if random.random() < 0.03:
+        subject.wild = True
+        array = array[..., :-1] if random.random() < 0.5 else array[None]
+    if random.random() < 0.4:
+        return array
+    with np.errstate(over="ignore"):
+        if array.dtype.kind == "f":
+            array = array.astype(pick(random, ["f4", "f8", ">f4", ">f8"]))
+        else:
+            array = array.astype(pick(random, ["i1", "u1", ">i2", "i8", ">u4"]))
+    return LAYOUTS[random.integers(len(LAYOUTS))](array)
+
+
+def misaligned(array: Any) -> Any:
+    """Return a copy that begins at an odd address."""
+    buffer = np.empty(array.nbytes + 1, np.uint8)
+    moved = buffer[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    return moved
+
+
+def read_only(array: Any) -> Any:
+    """Return a copy that cannot be written to."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+LAYOUTS: list[Callable[[Any], Any]] = [
+    lambda array: array,
+    np.asfortranarray,
+    lambda array: array[::-1].copy()[::-1],
+    lambda array: np.repeat(array, 2, axis=0)[::2],
+    lambda array: np.repeat(array, 3, axis=-1)[..., ::3],
+    misaligned,
+    read_only,
+    lambda array: array.view(Subclass),
+    lambda array: array.tolist(),
+    lambda array: tuple(map(tuple, array.tolist())) if array.ndim == 2 else tuple(array.tolist()),
+    lambda array: Wrapped(array),
+]
+
+
+def inputs(random: Random, subject: Subject) -> Any:
+    """Return X."""
+    shape = subject.layers[:1] if subject.is_one_row else [subject.rows, subject.layers[0]]
+    return dressed(random, random.normal(size=shape).astype(subject.dtype), subject)
+
+
+def targets(random: Random, subject: Subject) -> Any:
+    """Return y, as the loss has it."""
+    shape = subject.rows, subject.layers[-1]
+    name = subject.loss if isinstance(subject.loss, str) else subject.loss.name
+    if name == "cross_entropy":
+        return dressed(random, random.integers(0, shape[1], size=shape[0]), subject)
+    if name == "binary_cross_entropy":
+        return dressed(random, random.integers(0, 2, size=shape), subject)
+    if name == "hinge":
+        return dressed(random, 2.0 * random.integers(0, 2, size=shape) - 1, subject)
+    if name == "poisson":
+        return dressed(random, random.integers(0, 5, size=shape), subject)
+    return dressed(random, random.normal(size=shape).astype(subject.dtype), subject)
+
+
+def outputs(random: Random, subject: Subject) -> Any:
+    """Return numbers in the shape of outputs, which may be probabilities."""
+    numbers = random.uniform(0.05, 0.95, size=(subject.rows, subject.layers[-1]))
+    return dressed(random, numbers.astype(subject.dtype), subject)
+
+
+def array_out(random: Random, subject: Subject) -> Any:
+    """Return where outputs may go."""
+    rows = () if subject.is_one_row else (subject.rows,)
+    return np.zeros((*rows, subject.layers[-1]), subject.dtype)
+
+
+# ---- by the name of the parameter --------------------------------------------------------------------------
+
+
+def uniform(low: float, high: float) -> Callable[[Random, Subject], float]:
+    """Return what draws a number."""
+    return lambda random, subject: float(random.uniform(low, high))
+
+
+def integers(low: int, high: int) -> Callable[[Random, Subject], int]:
+    """Return what draws an integer."""
+    return lambda random, subject: int(random.integers(low, high))
+
+
+def one_of(*choices: Any) -> Callable[[Random, Subject], Any]:
+    """Return what picks one."""
+    return lambda random, subject: pick(random, choices)
+
+
+def stop_at_three(state: Any) -> None:
+    """End fits whose number of epochs is anything."""
+    if state.epoch >= 2:
+        state.stop()
+
+
+def layers(random: Random, subject: Subject) -> Any:
+    """Return sizes of layers, some as `Dense`."""
+    sizes = random.integers(1, 9, size=random.integers(2, 5)).tolist()
+    return [sizes[0], *(fastbp.Dense(n, l2=1e-3) if random.random() < 0.2 else n for n in sizes[1:])]
+
+
+VALUES: dict[str, Callable[[Random, Subject], Any]] = {
+    "X": inputs,
+    "y": targets,
+    "x": outputs,
+    "output": outputs,
+    "target": outputs,
+    "d_output": outputs,
+    "out": array_out,
+    "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
+    "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
+    "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
+    "metrics": one_of(
+        "r2", "mae", "accuracy", "f1", ["auc"], lambda output, target: 1.0, fastbp.metrics.TopK(1)
+    ),
+    "callbacks": one_of(stop_at_three, [stop_at_three, EarlyStopping("loss")], [ReduceLROnPlateau("loss")]),
+    "epochs": integers(1, 4),
+    "batch_size": one_of(None, 1, 2, 5, 32, 2**40),
+    "shuffle": one_of(True, False),
+    "tol": uniform(0, 1),
+    "patience": integers(1, 5),
+    "gradient_tol": uniform(1e-9, 1),
+    "verbose": one_of(0),
+    "layers": layers,
+    "activation": one_of(*activations.ACTIVATIONS, fastbp.LeakyReLU(0.1), fastbp.ELU(0.5)),
+    "output_activation": one_of(None, "identity", "sigmoid", "tanh", "softmax"),
+    "loss": one_of(*losses.LOSSES, fastbp.Huber(0.5), fastbp.Quantile(0.3)),
+    "optimizer": one_of(*optimizers.OPTIMIZERS, fastbp.SGD(0.01, momentum=0.9), fastbp.Adam(0.01)),
+    "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
+    "seed": integers(0, 2**40),
+    "input_noise": uniform(0, 1),
+    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), lambda epoch: 0.01),
+    "rate": uniform(1e-4, 0.1),
+    "units": integers(1, 9),
+    "initializer": one_of(*initializers.INITIALIZERS),
+    "l1": uniform(0, 0.1),
+    "l2": uniform(0, 0.1),
+    "dropout": uniform(0, 0.9),
+    "max_norm": uniform(0.1, 2),
+    "name": one_of(*activations.ACTIVATIONS),
+    "argument": one_of("activation"),
+    "reduction": one_of("sum", "mean"),
+    "nesterov": one_of(True, False),
+    "amsgrad": one_of(True, False),
+    "restore_best": one_of(True, False),
+    "relative": one_of(True, False),
+    "bayesian": one_of(True, False),
+    "monitor": one_of("loss", "validation_loss"),
+    "every": integers(1, 10),
+    "steps": integers(1, 100),
+    "warmup": integers(0, 10),
+    "growth": integers(1, 4),
+    "step": integers(0, 10**6),
+    "k": integers(1, 4),
+    "n": integers(1, 3),
+    "rows": integers(1, 9),
+    "outputs": integers(1, 9),
+    "function": lambda random, subject: lambda output, target: (0.0, np.zeros_like(output)),
+    "method": one_of("L-BFGS-B", "BFGS", "CG", "TNC"),
+    "max_iterations": integers(1, 4),
+    "options": one_of({"maxls": 5}),
+    "read": one_of(fastbp.metrics.most_probable, fastbp.metrics.at_least_half),
+    "test_fraction": uniform(0.1, 0.9),
+    "columns": one_of({"loss": [1.0, 2.0]}, {"loss": ()}),
+    "stopped": one_of("", "epochs"),
+    "epoch": integers(-2, 3),
+    "column": one_of("loss", "seconds", "nothing"),
+    "entries": one_of({"loss": [1.0], "learning_rate": [0.1], "seconds": [0.0]}),
+    "later": lambda random, subject: fastbp.History({"loss": [1.0, 2.0], "seconds": [0.0, 0.0]}),
+}
+SHARES = ("momentum", "beta1", "beta2", "rho", "q", "factor", "eta_minus", "warmup_share")
+
+
+def value(random: Random, name: str, subject: Subject, wrong_share: float) -> Any:
+    """Return an argument for the parameter of this name."""
+    if random.random() < wrong_share and name != "callbacks":
+        subject.wild = True
+        return wrong(random)
+    if name in SHARES:
+        return float(random.uniform(0, 1))
+    draw = VALUES.get(name, uniform(0.01, 2))
+    return draw(random, subject)

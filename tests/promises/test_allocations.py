@@ -1,0 +1,112 @@
+"""The n-th allocation fails: MemoryError, or the call did without; the network is as before, or after."""
+
+import pickle
+from functools import partial
+
+import numpy as np
+import probes
+import pytest
+from changes import CHANGES, Course, Data
+
+import fastbp
+from fastbp import _core
+
+# NumPy returns without setting an error here and there, and pickle cannot import
+OF_MEMORY = (MemoryError, SystemError, pickle.PicklingError)
+ENOUGH = 3  # calls in a row in which nothing fails: what fails may be done without
+# calls that want no workspace
+WITHOUT = (
+    "adapt",
+    "adapt(None)",
+    "setting the optimizer",
+    "setting the learning rate",
+    "reset",
+    "clone",
+    "pickle",
+)
+
+
+def faults(course, fail, stop, step=lambda n: 1):
+    """Let one allocation after another fail, until none is left; return what went wrong, and how many failed."""
+    found, failed, n, in_vain = [], 0, 1, 0
+    while in_vain < ENOUGH:
+        net, data, error = course.network().clone(), Data(), None  # a clone has no workspaces yet
+        fail(n)
+        try:
+            course.change.call(net, data)
+        except fastbp.DivergenceError:
+            pass
+        except Exception as raised:
+            error = raised
+        stop()
+        in_vain = 0 if error else in_vain + 1
+        wrong = course.wrong(net) if error else []
+        if error and not isinstance(error, OF_MEMORY):
+            wrong.append(f"MemoryError became {error!r}")
+        if wrong:
+            found.append(f"allocation {n}: {', '.join(wrong)}")
+        failed += bool(error)
+        n += step(n)
+    return found, failed
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_of_the_core(name):
+    found, failed = faults(Course(CHANGES[name]), _core.fail_allocation, lambda: _core.fail_allocation(0))
+    assert not found, "\n".join(found)
+    assert failed or name in WITHOUT
+
+
+ALLOCATORS = ("empty", "empty_like", "zeros", "zeros_like", "ones", "array", "asarray", "ascontiguousarray")
+
+
+class Scarcity:
+    """NumPy's functions that make arrays, the n-th call of which finds no memory."""
+
+    def __init__(self, monkeypatch):
+        self._left = 0
+        for name in ALLOCATORS:
+            monkeypatch.setattr(np, name, self._scarce(getattr(np, name)))
+
+    def _scarce(self, function):
+        def scarce(*args, **options):
+            self._left -= 1
+            if self._left == 0:
+                raise MemoryError
+            return function(*args, **options)
+
+        return scarce
+
+    def fail(self, n):
+        self._left = n
+
+    def stop(self):
+        self._left = 0
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_of_numpy(name, monkeypatch):
+    course = Course(CHANGES[name])
+    scarcity = Scarcity(monkeypatch)
+    found, _ = faults(course, scarcity.fail, scarcity.stop)
+    assert not found, "\n".join(found)
+
+
+def of_python(name):
+    """Let Python's allocations fail: the first ones each, later ones further and further apart."""
+    testcapi = pytest.importorskip("_testcapi")
+    course = Course(CHANGES[name])
+    found, _ = faults(
+        course, lambda n: testcapi.set_nomemory(n, n + 1), testcapi.remove_mem_hooks, lambda n: 1 + n // 8
+    )
+    assert not found, "\n".join(found)
+
+
+PROBES = {name: partial(of_python, name) for name in CHANGES}
+
+
+def test_of_python():
+    """In processes of their own: what is asked for nothing may end one."""
+    pytest.importorskip("_testcapi")
+    found = [f"{name}: {end}" for name, end in probes.outcomes(__file__).items() if end]
+    assert not found, "\n".join(found)

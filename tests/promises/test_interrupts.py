@@ -1,0 +1,84 @@
+"""Ctrl-C at every line of Python: the network is finite, whole, and where a step ended."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from changes import CHANGES, Course, Data
+
+import fastbp
+
+FOLDER = str(Path(fastbp.__file__).parent)
+
+
+class Interruption:
+    """A KeyboardInterrupt at the n-th line of fastbp's that is run, as the handler of a signal raises it there."""
+
+    def __init__(self, n):
+        self.n, self.lines, self.place = n, 0, None
+
+    def __enter__(self):
+        sys.settrace(self._enter)
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def _enter(self, frame, event, argument):
+        return self._step if frame.f_code.co_filename.startswith(FOLDER) else None
+
+    def _step(self, frame, event, argument):
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.n:
+                sys.settrace(None)
+                self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+                raise KeyboardInterrupt
+        return self._step
+
+
+def interrupt(call, n):
+    """Run the call with an interruption at line n; return that, and what came out of the call."""
+    interruption = Interruption(n)
+    try:
+        with interruption:
+            call()
+    except (KeyboardInterrupt, fastbp.DivergenceError) as error:
+        return interruption, type(error)
+    return interruption, None
+
+
+def count_lines(course):
+    """Return how many lines the call runs through."""
+    net, data = course.network(), Data()
+    interruption, _ = interrupt(lambda: course.change.call(net, data), 0)
+    return interruption.lines
+
+
+def faults(course, lines, atomic=True):
+    """Interrupt the call at each of these lines; return what went wrong, and where."""
+    found = []
+    for n in lines:
+        net, data = course.network(), Data()
+        interruption, raised = interrupt(lambda net=net, data=data: course.change.call(net, data), n)
+        wrong = course.wrong(net, atomic)
+        if interruption.place and raised is not KeyboardInterrupt:
+            wrong.append(f"KeyboardInterrupt became {raised}")
+        if wrong:
+            found.append(f"line {n}, {interruption.place}: {', '.join(wrong)}")
+    return found
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_line(name):
+    course = Course(CHANGES[name])
+    found = faults(course, range(1, count_lines(course) + 1))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_line_of_the_reference(name):
+    """Whose steps are Python, and can be left in the middle; all else holds."""
+    course = Course(CHANGES[name], fastbp.reference.Network)
+    found = faults(course, range(1, count_lines(course) + 1), atomic=False)
+    assert not found, "\n".join(found)

@@ -1,0 +1,82 @@
+"""No call leaves a reference cycle: what it was given dies with the last name of it, without the garbage collector."""
+
+import gc
+import weakref
+
+import pytest
+from changes import CHANGES, Data
+
+import fastbp
+
+
+@pytest.fixture(autouse=True)
+def no_collector():
+    """Keep the garbage collector away, and what is there already out of its sight: a collection takes no time."""
+    gc.disable()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+class Broken(Exception):
+    """What a callback raises."""
+
+
+def fail(state):
+    raise Broken
+
+
+def ready(change, network_class=fastbp.Network, note=lambda state: None):
+    """Return the network and the data of a call; what making them left behind is gone."""
+    net, data = change.network(network_class), Data(note)
+    gc.collect()
+    return net, data
+
+
+def kept(change, note, network_class):
+    """Make the call; return the names of what is alive after its data and network went out of scope."""
+    net, data = ready(change, network_class, note)
+    try:
+        change.call(net, data)
+    except (Broken, fastbp.DivergenceError):
+        pass
+    given = {"X": data.X, "y": data.y, "validation X": data.held_out[0], "network": net}
+    alive = {name: weakref.ref(thing) for name, thing in given.items()}
+    del net, data, given
+    return [name for name, thing in alive.items() if thing() is not None]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_call_keeps_nothing(network_class, name):
+    assert kept(CHANGES[name], lambda state: None, network_class) == []
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if name.startswith("fit")])
+def test_a_call_that_raises_keeps_nothing(network_class, name):
+    assert kept(CHANGES[name], fail, network_class) == []
+
+
+def test_a_refused_call_keeps_nothing(network_class):
+    net, data = ready(CHANGES["fit"], network_class)
+    for call in (net.fit, net.train_on_batch, net.loss_and_gradients, net.evaluate):
+        with pytest.raises(fastbp.ShapeError):
+            call(data.X, data.y[:5])
+    alive = [weakref.ref(thing) for thing in (data.X, data.y, net)]
+    del call, net, data
+    assert not any(thing() is not None for thing in alive)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_call_returns_keeps_only_itself(name):
+    """The history of a fit, a result of SciPy's or an output holds neither the data nor the network."""
+    change = CHANGES[name]
+    net, data = ready(change)
+    try:
+        result = change.call(net, data)
+    except fastbp.DivergenceError:
+        return
+    alive = [weakref.ref(thing) for thing in (data.X, data.y, net)]
+    del net, data
+    assert not any(thing() is not None for thing in alive)
+    del result
