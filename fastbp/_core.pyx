@@ -549,7 +549,7 @@ cdef class Engine:
         self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,
                                 batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
         return d_input
 

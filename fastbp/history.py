@@ -50,6 +50,8 @@ class History:
     def __init__(self, columns: Mapping[str, Iterable[float]] | None = None, stopped: str = "") -> None:
         if columns is None:
             columns = {"loss": (), "learning_rate": (), "seconds": ()}
+        if not isinstance(columns, Mapping):
+            raise ParameterError(f"columns is a {type(columns).__name__}, expected a mapping of names to numbers")
         # arrays, for an epoch may take less time than it takes to write three floats into lists
         self._columns = {name: _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}

@@ -122,7 +122,8 @@ class Minimization:
         progress: Progress | None,
         past: History,
     ) -> None:
-        self._engine, self._data, self._progress, self._past = engine, (X, y, weights), progress, past
+        self._engine, self._progress, self._past = engine, progress, past
+        self._data = engine.apart(X), engine.apart(y), weights
         self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
         self._snapshot = _core.Snapshot(engine)  # of the parameters that have it
         self._history = History()

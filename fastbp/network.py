@@ -580,7 +580,9 @@ class Network:
             vars(twin).update(state["attributes"])
             twin._build(**validation.checked_arguments(**state["arguments"]))
             twin._restore(*state["numbers"], *state["in_force"], state["scaling"], state["history"])
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (Error, MemoryError):
+            raise
+        except Exception as error:  # whatever parts of other kinds give rise to
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
         guard: _core.Guard = vars(self).get("_guard", twin._guard)
         guard.changing("setting the state", NOTHING, setattr, self, "__dict__", vars(twin))
