@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -60,23 +60,50 @@ class Dense(Value):
             units=integer("units", units, at_least=1),
             activation=None if activation is None else activations.get(activation),
             initializer=None if initializer is None else initializers.get(initializer),
-            l1=number("l1", l1, at_least=0),
-            l2=number("l2", l2, at_least=0),
-            dropout=number("dropout", dropout, at_least=0, below=1),
-            max_norm=None if max_norm is None else number("max_norm", max_norm, above=0),
+            **_regularisation(l1, l2, dropout, max_norm),
         )
 
 
-class Layer(NamedTuple):
+class Layer(Value):
     """A layer with everything decided: W is (n_in, n_out), b is (n_out,)."""
 
     n_in: int
     n_out: int
     activation: Activation
-    l1: float = 0.0
-    l2: float = 0.0
-    dropout: float = 0.0
-    max_norm: float | None = None
+    l1: float
+    l2: float
+    dropout: float
+    max_norm: float | None
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        activation: str | Activation,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        max_norm: float | None = None,
+    ) -> None:
+        self._set(
+            n_in=integer("n_in", n_in, at_least=1),
+            n_out=integer("n_out", n_out, at_least=1),
+            activation=activations.get(activation),
+            **_regularisation(l1, l2, dropout, max_norm),
+        )
+
+    def __reduce__(self) -> tuple[type[Layer], tuple[Any, ...]]:
+        return type(self), self._fields()  # a network has many: without their names
+
+
+def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, float | None]:
+    """Check what holds for every layer."""
+    return {
+        "l1": number("l1", l1, at_least=0),
+        "l2": number("l2", l2, at_least=0),
+        "dropout": number("dropout", dropout, at_least=0, below=1),
+        "max_norm": None if max_norm is None else number("max_norm", max_norm, above=0),
+    }
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

@@ -310,7 +310,7 @@ def assert_runs(program, *arguments):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-POOL = [ROOT / "tests/pool_stress.c", ROOT / "src_c/pool.c", ROOT / "src_c/cpus.c"]
+POOL = [ROOT / "tests/pool_stress.c", *(ROOT / f"src_c/{name}.c" for name in ("pool", "own_threads", "cpus"))]
 
 
 def test_the_pool_under_load(compile_c):
