@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp.activations import Activation
 from fastbp.exceptions import integer, number
-from fastbp.values import Value
+from fastbp.values import Value, check_numbers
 
 
 class Dense(Value):
@@ -64,8 +65,18 @@ class Dense(Value):
         )
 
 
-class Layer(Value):
-    """A layer with everything decided: W is (n_in, n_out), b is (n_out,)."""
+def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, Any]:
+    """Check what every layer has."""
+    return {
+        "l1": number("l1", l1, at_least=0),
+        "l2": number("l2", l2, at_least=0),
+        "dropout": number("dropout", dropout, at_least=0, below=1),
+        "max_norm": None if max_norm is None else number("max_norm", max_norm, above=0),
+    }
+
+
+class Decided(NamedTuple):
+    """The fields of a `Layer`."""
 
     n_in: int
     n_out: int
@@ -75,8 +86,14 @@ class Layer(Value):
     dropout: float
     max_norm: float | None
 
-    def __init__(
-        self,
+
+class Layer(Decided):
+    """A layer with everything decided, and checked: W is (n_in, n_out), b is (n_out,)."""
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
         n_in: int,
         n_out: int,
         activation: str | Activation,
@@ -84,26 +101,22 @@ class Layer(Value):
         l2: float = 0.0,
         dropout: float = 0.0,
         max_norm: float | None = None,
-    ) -> None:
-        self._set(
-            n_in=integer("n_in", n_in, at_least=1),
-            n_out=integer("n_out", n_out, at_least=1),
-            activation=activations.get(activation),
+    ) -> Self:
+        return super().__new__(
+            cls,
+            integer("n_in", n_in, at_least=1),
+            integer("n_out", n_out, at_least=1),
+            activations.get(activation),
             **_regularisation(l1, l2, dropout, max_norm),
         )
 
-    def __reduce__(self) -> tuple[type[Layer], tuple[Any, ...]]:
-        return type(self), self._fields()  # a network has many: without their names
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
+        return cls(*iterable)  # _replace calls it
 
-
-def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, float | None]:
-    """Check what holds for every layer."""
-    return {
-        "l1": number("l1", l1, at_least=0),
-        "l2": number("l2", l2, at_least=0),
-        "dropout": number("dropout", dropout, at_least=0, below=1),
-        "max_norm": None if max_norm is None else number("max_norm", max_norm, above=0),
-    }
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Refuse numbers that dtype does not hold."""
+        check_numbers(self, self._asdict(), dtype)
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

@@ -108,9 +108,9 @@ class Network:
     def _check_dtype(self) -> None:
         """Refuse numbers that the dtype does not hold."""
         held("input_noise", self._input_noise, self._dtype)
-        value: Value
-        for value in (*self._layers, self._loss, self._optimizer):
-            value.check_dtype(self._dtype)
+        parts: tuple[Layer | Value, ...] = (*self._layers, self._loss, self._optimizer)
+        for part in parts:
+            part.check_dtype(self._dtype)
 
     def _start_engine(self, n_parameters: int, optimizer: Optimizer) -> None:
         parameters = _core.aligned_zeros(n_parameters, self._dtype)

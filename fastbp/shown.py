@@ -14,7 +14,7 @@ class Short(Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxlong, self.maxstring, self.maxother = 40, 80, 200
+        self.maxlong, self.maxstring, self.maxother = 500, 80, 200
 
     def repr1(self, x: Any, level: int) -> str:
         return self.array(x, level) if isinstance(x, np.ndarray) else super().repr1(x, level)

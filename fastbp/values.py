@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import Field, FrozenInstanceError, dataclass, fields, replace
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -21,11 +22,11 @@ class Named:
     A class of its own, for `inspect.signature` to find the `__init__` of `Value` first.
     """
 
-    _names: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[dict[str, None]] = {}  # in their order
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         """Check the names, and leave the values to `__init__`."""
-        if named.keys() - cls._names:
+        if not named.keys() <= cls._names.keys():
             cls._refuse_unknown(named)
         return super().__new__(cls)
 
@@ -58,12 +59,12 @@ class Value(Named):
 
     def __init_subclass__(cls) -> None:
         dataclass(init=False, repr=False, eq=False)(cls)
-        cls._names = tuple(field.name for field in fields(cls) if field.init)
+        cls._names = dict.fromkeys(field.name for field in fields(cls) if field.init)
 
     def _set(self, **values: Any) -> None:
         """Set fields, from `__init__`."""
-        if strange := values.keys() - self._names:
-            raise unknown(type(self).__name__, min(strange), self._names)
+        if not values.keys() <= self._names.keys():
+            raise unknown(type(self).__name__, min(values.keys() - self._names), self._names)
         vars(self).update(values)
 
     def _fields(self) -> tuple[Any, ...]:
@@ -71,16 +72,10 @@ class Value(Named):
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that dtype does not hold, or rounds to such as are refused."""
-        rounded = {}
-        for name in self._names:
-            x = getattr(self, name)
-            if isinstance(x, Value):
-                x.check_dtype(dtype)
-            elif isinstance(x, float) and (y := held(name, x, dtype, self)) != x:
-                rounded[name] = y
+        ones = check_numbers(self, vars(self), dtype)
         try:
-            if rounded:
-                replace(self, **rounded)
+            if ones:
+                replace(self, **ones)
         except TypeError:  # `__init__` takes something else
             pass
         except ParameterError as error:
@@ -114,3 +109,14 @@ class Value(Named):
             if field.repr and value is not None
         )
         return f"{type(self).__name__}({shown})"
+
+
+def check_numbers(owner: object, values: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, float]:
+    """Refuse an owner's numbers that dtype does not hold; return those that it rounds to 1, a bound of many."""
+    ones = {}
+    for name, x in values.items():
+        if isinstance(x, Value):
+            x.check_dtype(dtype)
+        elif isinstance(x, float) and x and held(name, x, dtype, owner) == 1 != x:
+            ones[name] = 1.0
+    return ones
