@@ -10,7 +10,7 @@ from fastbp.exceptions import UnknownArgumentError
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     # optimizers
     "lr": ("learning_rate",),
-    "alpha": ("rho", "learning_rate"),
+    "alpha": ("rho", "learning_rate", "l2"),
     "eta": ("learning_rate",),
     "eta0": ("learning_rate",),
     "betas": ("beta1", "beta2"),
@@ -76,9 +76,10 @@ def unknown(taker: str, name: str, known: Iterable[str]) -> UnknownArgumentError
 
     listed = list(known)
     meant = [other for other in ELSEWHERE.get(name, ()) if other in listed]
-    meant = meant or get_close_matches(name, listed, n=2)
-    hint = f": did you mean {' or '.join(meant)}?" if meant else ""
     if not meant and name in OWNERS:
         hint = f": {OWNERS[name]} has it"
+    else:
+        meant = meant or get_close_matches(name, listed, n=2)
+        hint = f": did you mean {' or '.join(meant)}?" if meant else ""
     expected = f"one of: {', '.join(listed)}" if listed else "none"
     return UnknownArgumentError(f"{taker} has no argument {name}, expected {expected}{hint}")

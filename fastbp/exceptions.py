@@ -65,8 +65,9 @@ def number(
     below: float | None = None,
 ) -> float:
     """Return `value` as a float; ParameterError unless it is a finite real number within the bounds."""
+    is_real = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
     try:
-        x = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        x = float(value) if is_real else math.nan
     except OverflowError:  # an integer beyond the largest float
         x = math.inf
     if (

@@ -132,6 +132,9 @@ class OwnLoss(Loss):
             raise ParameterError(f"function is {shown(function)}, expected a callable of (output, target)")
         self._set(function=function)
 
+    def __str__(self) -> str:
+        return shown(self)  # a partial function shows all that it was given
+
     @property
     def divisor(self) -> Divisor:
         return "rows"

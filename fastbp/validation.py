@@ -44,12 +44,7 @@ def resolve_layers(
     loss: Loss,
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     """Return the layers with everything decided, and the initializer of each."""
-    listed = isinstance(layers, Iterable) and not isinstance(layers, NO_LISTS)
-    specs = list(layers) if listed else []
-    if len(specs) < 2:
-        raise ParameterError(
-            f"layers is {shown(layers)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
-        )
+    specs = _listed(layers)
     hidden = activations.get(activation)
     output = activations.get(
         losses.output_activation(loss) if output_activation is None else output_activation,
@@ -83,6 +78,20 @@ def resolve_layers(
         n_in = dense.units
     losses.check_pair(loss, resolved[-1].activation)
     return tuple(resolved), tuple(names)
+
+
+def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
+    """Return what layers has, at least two."""
+    try:
+        given = [] if isinstance(layers, NO_LISTS) else iter(layers)
+    except TypeError:
+        given = []
+    specs = list(given)
+    if len(specs) < 2:
+        raise ParameterError(
+            f"layers is {shown(layers)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
+        )
+    return specs
 
 
 def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:

@@ -88,7 +88,7 @@ class Value(Named):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if vars(self):
             raise FrozenInstanceError(f"cannot set the state of {self!r}")
-        type(self).__init__(self, **state)
+        vars(self).update(vars(type(self)(**state)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"cannot assign to {name!r} of {self!r}")
@@ -112,11 +112,11 @@ class Value(Named):
 
 
 def check_numbers(owner: object, values: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, float]:
-    """Refuse an owner's numbers that dtype does not hold; return those that it rounds to 1, a bound of many."""
+    """Refuse numbers that dtype does not hold; return those that it rounds to 1, a bound of many."""
     ones = {}
     for name, x in values.items():
         if isinstance(x, Value):
             x.check_dtype(dtype)
-        elif isinstance(x, float) and x and held(name, x, dtype, owner) == 1 != x:
+        elif x and isinstance(x, float) and held(name, x, dtype, owner) == 1 != x:
             ones[name] = 1.0
     return ones
