@@ -85,15 +85,15 @@ def number(
     raise ParameterError(f"{argument} is {shown(value)}, expected a finite number {bounds}".rstrip())
 
 
-def held(argument: str, x: float, dtype: np.dtype[Any], owner: object = None) -> float:
-    """Return `x`, of its owner, as dtype rounds it; ParameterError unless that is 0 or a normal number."""
+def held(
+    argument: str, x: float, dtype: np.dtype[Any], owner: object = None, *, positive: bool = False
+) -> float:
+    """Return `x`, of its owner, as dtype rounds it; ParameterError unless that is a normal number, or 0."""
     least, most = NORMAL[dtype]
-    if x and not least <= abs(x) <= most:
+    if (x or positive) and not least <= abs(x) <= most:
         where = "" if owner is None else f" in {owner}"
-        raise ParameterError(
-            f"{argument} is {x:g}{where}, expected 0 or a magnitude of {least:.3g} to {most:.3g}: "
-            f"what {dtype} holds"
-        )
+        magnitude = f"{'' if positive else '0 or '}a magnitude of {least:.3g} to {most:.3g}"
+        raise ParameterError(f"{argument} is {x:g}{where}, expected {magnitude}: what {dtype} holds")
     return float(dtype.type(x))
 
 

@@ -42,13 +42,13 @@ class Schedule(Value, ABC):
 
     @property
     def reached(self) -> dict[str, float]:
-        """The rates that it comes to, but for limits of no end of steps, each with what it is."""
+        """The rates above 0 that it comes to in few steps or at its end, each with what it is."""
         return {"learning_rate": self.learning_rate}
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse rates that dtype does not hold; float64 computes them."""
         for name, rate in self.reached.items():
-            held(name, rate, dtype, self)
+            held(name, rate, dtype, self, positive=True)
 
     @abstractmethod
     def __call__(self, step: int) -> float:
@@ -226,7 +226,8 @@ class Cosine(Schedule):
     @property
     def reached(self) -> dict[str, float]:
         first = self.learning_rate / (self.warmup + 1)
-        return super().reached | {"learning_rate / (warmup + 1)": first, "final": self.final}
+        end = {"final": self.final} if self.final else {}
+        return super().reached | {"learning_rate / (warmup + 1)": first} | end
 
     @property
     def parameters(self) -> tuple[float, ...]:

@@ -7,7 +7,10 @@
 
 #include "fastbp.h"
 
-struct fbp_own_threads { atomic_size_t threads, holders; /* the thread is one of these */ };
+struct fbp_own_threads {
+    atomic_size_t threads;
+    atomic_size_t holders; /* the thread is one of these */
+};
 
 static _Thread_local fbp_own_threads *own;
 

@@ -113,6 +113,14 @@ def test_numbers_that_float32_makes_into_others_are_refused(make):
     make()("float64")
 
 
+@pytest.mark.parametrize("schedule", [Step(1e-300, 9, 1e-300), InverseScaling(0.1, 2000)], ids=repr)
+def test_rates_that_float64_does_not_hold_either(schedule):
+    with pytest.raises(
+        ParameterError, match=r"is 0 in .*expected a magnitude of 2.23e-308 to .*float64 holds"
+    ):
+        Network([3, 1], optimizer=SGD(schedule), dtype="float64")
+
+
 def test_numbers_that_rounding_does_not_harm_are_taken():
     network(loss=Huber(1 - 1e-12), optimizer=SGD(1 + 1e-12), layers=[3, Dense(2, dropout=0.1), 1])("float32")
     network(optimizer=LevenbergMarquardt(damping=1e-50))("float32")  # float64 computes it
