@@ -99,7 +99,8 @@ EDGES = {  # float32 rounds to 1 what must be below it, or above, and to 0 what 
 @pytest.mark.parametrize("make", BY_NUMBER.values(), ids=BY_NUMBER)
 def test_numbers_that_float32_does_not_hold_are_refused(make, x):
     with pytest.raises(
-        ParameterError, match=re.escape(f"{x:g}") + ".*0 or a magnitude of 1.18e-38 to 3.4e.38: what float32"
+        ParameterError,
+        match=re.escape(f"{x:g}") + ".*expected (0 or )?a magnitude of 1.18e-38 to 3.4e.38: what float32",
     ):
         make(x)("float32")
     make(x)("float64")
@@ -115,9 +116,7 @@ def test_numbers_that_float32_makes_into_others_are_refused(make):
 
 @pytest.mark.parametrize("schedule", [Step(1e-300, 9, 1e-300), InverseScaling(0.1, 2000)], ids=repr)
 def test_rates_that_float64_does_not_hold_either(schedule):
-    with pytest.raises(
-        ParameterError, match=r"is 0 in .*expected a magnitude of 2.23e-308 to .*float64 holds"
-    ):
+    with pytest.raises(ParameterError, match=r"is 0 in .*expected a magnitude of .*float64 holds"):
         Network([3, 1], optimizer=SGD(schedule), dtype="float64")
 
 
