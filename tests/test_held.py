@@ -100,7 +100,7 @@ EDGES = {  # float32 rounds to 1 what must be below it, or above, and to 0 what 
 def test_numbers_that_float32_does_not_hold_are_refused(make, x):
     with pytest.raises(
         ParameterError,
-        match=re.escape(f"{x:g}") + ".*expected (0 or )?a magnitude of 1.18e-38 to 3.4e.38: what float32",
+        match=re.escape(f"{x:g}") + ".*expected (0 or )?a magnitude of 1.18e-38 to 3.4e.38",
     ):
         make(x)("float32")
     make(x)("float64")
