@@ -51,7 +51,9 @@ class History:
         if columns is None:
             columns = {"loss": (), "learning_rate": (), "seconds": ()}
         if not isinstance(columns, Mapping):
-            raise ParameterError(f"columns is a {type(columns).__name__}, expected a mapping of names to numbers")
+            raise ParameterError(
+                f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
+            )
         # arrays, for an epoch may take less time than it takes to write three floats into lists
         self._columns = {name: _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.arrays import as_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -84,8 +85,11 @@ class SumLoss(Loss):
         ------
         ShapeError, DTypeError, DataError
             The shapes do not fit, an array is masked or not numeric, a label is out of range.
+        ParameterError
+            float32 does not hold the loss's parameter.
         """
         h, t = self._operands(as_array("output", output), as_array("target", target))
+        self.check_dtype(h.dtype)
         return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
 
     @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
@@ -93,6 +97,7 @@ class SumLoss(Loss):
         """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
         given = as_array("output", output)
         h, t = self._operands(given, as_array("target", target))
+        self.check_dtype(h.dtype)
         gradient = self.slopes(h, self.expected(t))
         gradient /= self.divide_by(*h.shape)
         return gradient.reshape(given.shape)
@@ -124,7 +129,7 @@ class OwnLoss(Loss):
 
     def __init__(self, function: OwnFunction) -> None:
         if isinstance(function, type) or not callable(function):
-            raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
+            raise ParameterError(f"function is {shown(function)}, expected a callable of (output, target)")
         self._set(function=function)
 
     def __str__(self) -> str:
@@ -183,16 +188,6 @@ def real(value: Any) -> float | None:
         return float(value) if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) else None
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def shown(value: Any) -> str:
-    """Return the value in short: arrays by type and shape, the first items of a tuple."""
-    if isinstance(value, tuple):
-        return f"({', '.join(map(shown, value[:4]))}{', ...' if len(value) > 4 else ''})"
-    if value is None or np.isscalar(value):
-        return f"{value!r:.40}"
-    shape = getattr(value, "shape", None)
-    return f"{type(value).__name__}" + ("" if shape is None else f" of shape {shape}")
 
 
 def as_rows(output: NDArray[Any]) -> Array:

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.arrays import as_array, read_only
 from fastbp.exceptions import ParameterError, ShapeError, integer
-from fastbp.loss import shown
 from fastbp.losses import Loss, OwnLoss, check_labels
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[Any]
@@ -226,7 +226,7 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
         if metric is None:
             names = f"one of: {', '.join(by_name)}; or " if by_name else ""
             raise ParameterError(
-                f"metrics has {given!r} with the loss {loss.name!r}, "
+                f"metrics has {shown(given)} with the loss {loss.name!r}, "
                 f"expected {names}a callable (output, target) -> float"
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:

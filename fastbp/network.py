@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from copy import copy, deepcopy
 from math import isfinite
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
@@ -24,17 +24,17 @@ from fastbp import (
 from fastbp.activations import Activation
 from fastbp.arrays import as_array, read_only
 from fastbp.callbacks import Callbacks
-from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError, integer, number
+from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError, held, integer, number
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
+from fastbp.values import Value
 from fastbp.weights import ClassWeight, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
-
 
 
 class Left(NamedTuple):
@@ -48,7 +48,20 @@ NOTHING = Left()
 
 # What a network builds for itself; all else that it has is its subclass's
 OWN_ATTRIBUTES = frozenset(
-    "_loss _layers _initializers _optimizer _dtype _seed _input_noise _door _scaling _history _guard _engine".split()
+    [
+        "_loss",
+        "_layers",
+        "_initializers",
+        "_optimizer",
+        "_dtype",
+        "_seed",
+        "_input_noise",
+        "_door",
+        "_scaling",
+        "_history",
+        "_guard",
+        "_engine",
+    ]
 )
 
 
@@ -57,7 +70,7 @@ class Network:
 
     Parameters
     ----------
-    layers : sequence
+    layers : iterable
         The number of inputs, then the layers, the output last: each a number of units or a `Dense`.
     activation : str or Activation
         Of the hidden layers that name none themselves.
@@ -80,7 +93,8 @@ class Network:
     Raises
     ------
     ParameterError, DTypeError
-        An argument is not as above, or loss and output activation do not go together.
+        An argument is not as above, or the dtype does not hold a number, or loss and output activation do
+        not go together.
 
     Notes
     -----
@@ -96,7 +110,7 @@ class Network:
 
     def __init__(
         self,
-        layers: Sequence[int | Dense],
+        layers: Iterable[int | Dense],
         *,
         activation: str | Activation = "relu",
         output_activation: str | Activation | None = None,
@@ -127,6 +141,7 @@ class Network:
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
         self._input_noise = number("input_noise", input_noise, at_least=0)
+        self._check_dtype()
         self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
         self._history = History()
@@ -139,6 +154,13 @@ class Network:
             self._layers, self._loss, parameters, seed=self._seed, input_noise=self._input_noise
         )
         self._engine.set_optimizer(self._optimizer)
+
+    def _check_dtype(self) -> None:
+        """Refuse numbers that the dtype does not hold."""
+        held("input_noise", self._input_noise, self._dtype)
+        parts: tuple[Layer | Value, ...] = (*self._layers, self._loss, self._optimizer)
+        for part in parts:
+            part.check_dtype(self._dtype)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -180,6 +202,7 @@ class Network:
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
         optimizer = optimizers.get(optimizer)
+        optimizer.check_dtype(self._dtype)
         setup = self._engine.prepare_optimizer(optimizer, len(self._history))
         self._guard.changing("setting the optimizer", NOTHING, self._install, setup, optimizer)
 
@@ -199,7 +222,8 @@ class Network:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         rate = number("learning_rate", rate, above=0)
-        self._engine.optimizer.with_learning_rate(rate)  # which may refuse it, before anything is stale
+        optimizer = self._engine.optimizer.with_learning_rate(rate)  # may refuse it, before anything is stale
+        optimizer.check_dtype(self._dtype)
         self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
 
     @property
@@ -574,12 +598,12 @@ class Network:
         return twin._engine
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become what `__getstate__` described; an error, before anything changes, if its parts do not fit."""
+        """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
         try:
             vars(twin).update(state["attributes"])
             twin._build(**validation.checked_arguments(**state["arguments"]))
-            twin._restore(*state["numbers"], *state["in_force"], state["scaling"], state["history"])
+            twin._restore(state)
         except (Error, MemoryError):
             raise
         except Exception as error:  # whatever parts of other kinds give rise to
@@ -587,42 +611,23 @@ class Network:
         guard: _core.Guard = vars(self).get("_guard", twin._guard)
         guard.changing("setting the state", NOTHING, setattr, self, "__dict__", vars(twin))
 
-    def _restore(
-        self,
-        parameters: Array,
-        optimizer_state: Array,
-        t: int,
-        memory: tuple[float, ...],
-        optimizer: Optimizer,
-        schedule: Schedule,
-        found: scaling.Scaling | None,
-        history: History,
-    ) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         """Take the numbers of a network that was built with the same arguments."""
-        for name, value, kind in (
-            ("optimizer", optimizer, type(self._optimizer)),
-            ("schedule", schedule, Schedule),
-            ("history", history, History),
-            ("memory", memory, tuple),
-        ):
-            if not isinstance(value, kind):
-                raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
+        optimizer, schedule = state["in_force"]
+        parameters, optimizer_state, t, memory = state["numbers"]
+        expect("optimizer", optimizer, type(self._optimizer))
+        expect("schedule", schedule, Schedule)
+        expect("history", state["history"], History)
+        expect("memory", memory, tuple)
         self._engine.set_optimizer(optimizer)
         self._engine.set_schedule(schedule)
-        for name, own, value in (
-            ("parameters", self._engine.parameters, parameters),
-            ("optimizer state", self._engine.state, optimizer_state),
-        ):
-            array = as_array(name, value)
-            if array.shape != own.shape or array.dtype != own.dtype:
-                raise DataError(
-                    f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
-                )
-            own[:] = array
+        fill("parameters", self._engine.parameters, parameters)
+        fill("optimizer state", self._engine.state, optimizer_state)
         self._engine.t = integer("t", t, at_least=0, below=2**64)
         self._engine.memory = tuple(number("memory", value) for value in memory)
-        self._scale_inputs(None if found is None else scaling.checked(*found, self._door.n_in))
-        self._history = history
+        if state["scaling"] is not None:
+            self._scale_inputs(scaling.checked(state["scaling"], self._door.n_in))
+        self._history = state["history"]
 
     def __repr__(self) -> str:
         sizes = " -> ".join(
@@ -637,3 +642,19 @@ class Network:
 def rows(array: Array) -> Array:
     """Return the array, or for one row (n,) its view (1, n)."""
     return array if array.ndim == 2 else array[None]
+
+
+def expect(name: str, value: Any, kind: type) -> None:
+    """Refuse a part of a state that is of another kind."""
+    if not isinstance(value, kind):
+        raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
+
+
+def fill(name: str, own: Array, value: Any) -> None:
+    """Copy numbers of a state; refuse those that are not like the network's own."""
+    array = as_array(name, value)
+    if array.shape != own.shape or array.dtype != own.dtype:
+        raise DataError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
+        )
+    own[:] = array

@@ -33,13 +33,15 @@ def fixed(mean: Array, scale: Array) -> Scaling:
     return Scaling(mean, scale)
 
 
-def checked(mean: Any, scale: Any, n_in: int) -> Scaling:
+def checked(found: Any, n_in: int) -> Scaling:
     """Return the scaling of a copied network; DataError unless it is that of so many inputs."""
-    vectors = [np.array(vector, np.float64) for vector in (mean, scale)]
-    if any(v.shape != (n_in,) or not np.isfinite(v).all() for v in vectors) or not (vectors[1] > 0).all():
-        raise DataError(f"scaling has shapes {np.shape(mean)} and {np.shape(scale)}, or values that scale nothing, "
-                        f"expected finite vectors ({n_in},), the second above 0")
-    return fixed(*vectors)
+    mean, scale = (np.array(vector, np.float64) for vector in found)
+    if not mean.shape == scale.shape == (n_in,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
+        raise DataError(
+            f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that scale nothing, "
+            f"expected finite vectors ({n_in},), the second above 0"
+        )
+    return fixed(mean, scale)
 
 
 def measure(X: Array) -> Scaling:

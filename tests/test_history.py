@@ -181,7 +181,8 @@ def test_truncation_keeps_complete_epochs():
 
 
 @pytest.mark.parametrize(
-    "columns", [{"seconds": []}, {"loss": [1.0], "seconds": []}, {"loss": ["a"]}, {"loss": 3}, {"loss": [10**400]}]
+    "columns",
+    [{"seconds": []}, {"loss": [1.0], "seconds": []}, {"loss": ["a"]}, {"loss": 3}, {"loss": [10**400]}],
 )
 def test_columns_that_are_none(columns):
     with pytest.raises(fastbp.ParameterError, match="column"):

@@ -83,8 +83,10 @@ class Engine:
     def prepare_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> Setup:
         """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
         n_states, rule = OPTIMIZERS[optimizer.row]
+        schedule = optimizer.schedule(epoch)
+        schedule.check_dtype(self.parameters.dtype)
         state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
-        return Setup(optimizer, optimizer.schedule(epoch), rule, state)
+        return Setup(optimizer, schedule, rule, state)
 
     def install_optimizer(self, setup: Setup) -> None:
         """Use a prepared optimizer from now on."""
@@ -97,7 +99,8 @@ class Engine:
         self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
 
     def set_schedule(self, schedule: Schedule) -> None:
-        """Take the learning rates of the steps to come from this schedule."""
+        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
+        schedule.check_dtype(self.parameters.dtype)
         self.schedule = schedule
 
     @property
