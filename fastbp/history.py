@@ -59,7 +59,7 @@ class History:
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
-        # Entries beyond are not there yet: whoever is interrupted between two columns leaves none half appended
+        # Entries beyond do not count yet: an interruption between two columns leaves none longer
         self._epochs = lengths["loss"]
         self.stopped = str(stopped)
 

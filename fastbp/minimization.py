@@ -139,7 +139,7 @@ class Minimization:
             self._before, _ = self._evaluate(start)
             result = solve(self._evaluate, start, jac=True, callback=self._end_iteration, **settings)
         finally:
-            self._data = ()  # SciPy's own objects keep the function, and each other, for the garbage collector
+            self._data = ()  # SciPy's objects keep the function, and each other, until garbage is collected
             if self._progress is not None:
                 self._progress.close()
         done = result.nfev if settings["method"] == "TNC" else result.nit

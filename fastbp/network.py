@@ -19,10 +19,11 @@ from fastbp import (
     optimizers,
     own_loss,
     scaling,
+    state,
     validation,
 )
 from fastbp.activations import Activation
-from fastbp.arrays import as_array, read_only
+from fastbp.arrays import read_only
 from fastbp.callbacks import Callbacks
 from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError, held, integer, number
 from fastbp.history import History
@@ -45,24 +46,6 @@ class Left(NamedTuple):
 
 
 NOTHING = Left()
-
-# What a network builds for itself; all else that it has is its subclass's
-OWN_ATTRIBUTES = frozenset(
-    [
-        "_loss",
-        "_layers",
-        "_initializers",
-        "_optimizer",
-        "_dtype",
-        "_seed",
-        "_input_noise",
-        "_door",
-        "_scaling",
-        "_history",
-        "_guard",
-        "_engine",
-    ]
-)
 
 
 class Network:
@@ -99,8 +82,8 @@ class Network:
     Notes
     -----
     While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
-    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied, also by a callback
-    at the end of an epoch: the copy goes on as the fit does.
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied, also by a
+    callback at the end of an epoch: the copy goes on as the fit does.
 
     A call works on the arrays that it is given, without copying them. If other threads resize them meanwhile,
     or change what is in them, that is not noticed.
@@ -415,7 +398,7 @@ class Network:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> tuple[float, Array]:
-        """Return the loss of all rows together, and a copy of `gradients`. Arguments and errors as for `fit`."""
+        """Return the loss of all rows together, and a copy of `gradients`. Arguments and errors are `fit`'s."""
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
@@ -555,11 +538,11 @@ class Network:
     # ---- copies --------------------------------------------------------------------------------------------
 
     def clone(self) -> Self:
-        """Return an independent copy: parameters, optimizer and its state, history, attributes of a subclass."""
-        state = self.__getstate__()
-        state["attributes"] = deepcopy(state["attributes"])
+        """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
+        parts = self.__getstate__()
+        parts["attributes"] = deepcopy(parts["attributes"])
         twin = object.__new__(type(self))
-        twin.__setstate__(state)
+        twin.__setstate__(parts)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -574,7 +557,9 @@ class Network:
             "in_force": (engine.optimizer, engine.schedule),
             "scaling": self._scaling,
             "history": copy(self._history),
-            "attributes": {name: value for name, value in vars(self).items() if name not in OWN_ATTRIBUTES},
+            "attributes": {
+                name: value for name, value in vars(self).items() if name not in state.NETWORKS_OWN
+            },
         }
 
     def _arguments(self) -> dict[str, Any]:
@@ -597,13 +582,13 @@ class Network:
         twin._scale_inputs(self._scaling)
         return twin._engine
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, parts: dict[str, Any]) -> None:
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
         try:
-            vars(twin).update(state["attributes"])
-            twin._build(**validation.checked_arguments(**state["arguments"]))
-            twin._restore(state)
+            vars(twin).update(parts["attributes"])
+            twin._build(**state.checked_arguments(**parts["arguments"]))
+            twin._restore(parts)
         except (Error, MemoryError):
             raise
         except Exception as error:  # whatever parts of other kinds give rise to
@@ -611,23 +596,23 @@ class Network:
         guard: _core.Guard = vars(self).get("_guard", twin._guard)
         guard.changing("setting the state", NOTHING, setattr, self, "__dict__", vars(twin))
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, parts: dict[str, Any]) -> None:
         """Take the numbers of a network that was built with the same arguments."""
-        optimizer, schedule = state["in_force"]
-        parameters, optimizer_state, t, memory = state["numbers"]
-        expect("optimizer", optimizer, type(self._optimizer))
-        expect("schedule", schedule, Schedule)
-        expect("history", state["history"], History)
-        expect("memory", memory, tuple)
+        optimizer, schedule = parts["in_force"]
+        parameters, optimizer_state, t, memory = parts["numbers"]
+        state.expect("optimizer", optimizer, type(self._optimizer))
+        state.expect("schedule", schedule, Schedule)
+        state.expect("history", parts["history"], History)
+        state.expect("memory", memory, tuple)
         self._engine.set_optimizer(optimizer)
         self._engine.set_schedule(schedule)
-        fill("parameters", self._engine.parameters, parameters)
-        fill("optimizer state", self._engine.state, optimizer_state)
+        state.fill("parameters", self._engine.parameters, parameters)
+        state.fill("optimizer state", self._engine.state, optimizer_state)
         self._engine.t = integer("t", t, at_least=0, below=2**64)
         self._engine.memory = tuple(number("memory", value) for value in memory)
-        if state["scaling"] is not None:
-            self._scale_inputs(scaling.checked(state["scaling"], self._door.n_in))
-        self._history = state["history"]
+        if parts["scaling"] is not None:
+            self._scale_inputs(scaling.checked(parts["scaling"], self._door.n_in))
+        self._history = parts["history"]
 
     def __repr__(self) -> str:
         sizes = " -> ".join(
@@ -642,19 +627,3 @@ class Network:
 def rows(array: Array) -> Array:
     """Return the array, or for one row (n,) its view (1, n)."""
     return array if array.ndim == 2 else array[None]
-
-
-def expect(name: str, value: Any, kind: type) -> None:
-    """Refuse a part of a state that is of another kind."""
-    if not isinstance(value, kind):
-        raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
-
-
-def fill(name: str, own: Array, value: Any) -> None:
-    """Copy numbers of a state; refuse those that are not like the network's own."""
-    array = as_array(name, value)
-    if array.shape != own.shape or array.dtype != own.dtype:
-        raise DataError(
-            f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
-        )
-    own[:] = array

@@ -81,27 +81,6 @@ def resolve_layers(
     return tuple(resolved), tuple(names)
 
 
-def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) -> dict[str, Any]:
-    """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
-    loss = losses.get(loss)
-    specs = [
-        Dense(
-            layer.n_out,
-            layer.activation,
-            initializer,
-            l1=layer.l1,
-            l2=layer.l2,
-            dropout=layer.dropout,
-            max_norm=layer.max_norm,
-        )
-        for layer, initializer in zip(layers, initializers, strict=True)
-    ]
-    resolved = resolve_layers([layers[0].n_in, *specs] if specs else [], "identity", None, loss)
-    if resolved != (layers, initializers):
-        raise ParameterError(f"layers are {layers!r}, expected {resolved[0]!r}")
-    return {"layers": resolved[0], "initializers": resolved[1], "loss": loss, **others}
-
-
 def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
     """Return what layers has, at least two."""
     try:
