@@ -21,6 +21,7 @@ from fastbp.exceptions import (
     Error,
     ParameterError,
     ShapeError,
+    UnknownArgumentError,
 )
 from fastbp.history import History
 from fastbp.layers import Dense
@@ -88,6 +89,7 @@ __all__ = [
     "Quickprop",
     "RMSprop",
     "ShapeError",
+    "UnknownArgumentError",
     "__version__",
     "activations",
     "callbacks",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from fastbp import _core
 from fastbp.exceptions import BusyError, Error, ParameterError, choice, flag, integer, number
 from fastbp.history import History
+from fastbp.shown import shown
 from fastbp.values import Value
 
 if TYPE_CHECKING:
@@ -291,6 +292,7 @@ def _begin(argument: str, callback: Any, columns: Columns, optimizer: Optimizer)
     function: Function = getattr(callback, "on_epoch_end", callback)
     if isinstance(callback, type) or not callable(function):
         raise ParameterError(
-            f"{argument} is {callback!r}, expected a function of the state or an object with on_epoch_end"
+            f"{argument} is {shown(callback)}, "
+            "expected a function of the state or an object with on_epoch_end"
         )
     return function

@@ -13,6 +13,7 @@ from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.losses import Loss, OwnLoss
 from fastbp.metrics import Metric, Metrics, resolve, slices
+from fastbp.shown import shown
 from fastbp.validation import Door
 
 Array: TypeAlias = NDArray[Any]
@@ -83,7 +84,9 @@ def held_out(
     if validation_data is not None:
         return Validation(engine, door, *door.held_out(validation_data), measured)
     if metrics is not None:
-        raise ParameterError(f"metrics is {metrics!r} without validation_data, expected validation_data, too")
+        raise ParameterError(
+            f"metrics is {shown(metrics)} without validation_data, expected validation_data, too"
+        )
     return None
 
 

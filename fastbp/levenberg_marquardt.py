@@ -81,6 +81,9 @@ class LevenbergMarquardt(Optimizer):
     def hyperparameters(self) -> tuple[float, ...]:
         return (1.0,)
 
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        super().check_dtype(np.dtype(np.float64))  # in which all is computed
+
     def with_learning_rate(self, rate: float) -> Optimizer:
         raise ParameterError(f"learning_rate is {rate} for the optimizer {self}, which has none")
 

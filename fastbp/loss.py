@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -83,8 +84,11 @@ class SumLoss(Loss):
         ------
         ShapeError, DTypeError, DataError
             The shapes do not fit, an array is not numeric, a label is out of range.
+        ParameterError
+            float32 does not hold the loss's parameter.
         """
         h, t = self._operands(np.asarray(output), np.asarray(target))
+        self.check_dtype(h.dtype)
         return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
 
     @np.errstate(divide="ignore", over="ignore", invalid="ignore")
@@ -92,6 +96,7 @@ class SumLoss(Loss):
         """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
         output = np.asarray(output)
         h, t = self._operands(output, np.asarray(target))
+        self.check_dtype(h.dtype)
         gradient = self.slopes(h, self.expected(t))
         gradient /= self.divide_by(*h.shape)
         return gradient.reshape(output.shape)
@@ -124,8 +129,11 @@ class OwnLoss(Loss):
 
     def __init__(self, function: OwnFunction) -> None:
         if isinstance(function, type) or not callable(function):
-            raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
+            raise ParameterError(f"function is {shown(function)}, expected a callable of (output, target)")
         self._set(function=function)
+
+    def __str__(self) -> str:
+        return shown(self)  # a partial function shows all that it was given
 
     @property
     def divisor(self) -> Divisor:
@@ -150,13 +158,14 @@ class OwnLoss(Loss):
         loss = _number(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
         if loss is None:
             raise DTypeError(
-                f"the loss {self} returned {returned!r}, expected a pair (loss, d_output), the loss a number"
+                f"the loss {self} returned {shown(returned)}, "
+                "expected a pair (loss, d_output), the loss a number"
             )
         try:
             slope = np.asarray(returned[1])
         except ValueError:  # rows of different lengths
             raise ShapeError(
-                f"the loss {self} returned the d_output {returned[1]!r}, "
+                f"the loss {self} returned the d_output {shown(returned[1])}, "
                 f"expected an array of shape {h.shape} as output has"
             ) from None
         check_numeric("d_output", slope)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fastbp.exceptions import ParameterError, integer
 from fastbp.losses import Loss, OwnLoss
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[Any]
@@ -186,7 +187,7 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
         if metric is None:
             names = f"one of: {', '.join(by_name)}; or " if by_name else ""
             raise ParameterError(
-                f"metrics has {given!r} with the loss {loss.name!r}, "
+                f"metrics has {shown(given)} with the loss {loss.name!r}, "
                 f"expected {names}a callable (output, target) -> float"
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
@@ -215,7 +216,7 @@ def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise ParameterError(f"the metric {name!r} returned {value!r}, expected a number") from None
+            raise ParameterError(f"the metric {name!r} returned {shown(value)}, expected a number") from None
 
     return Metric(name, measure, bool(getattr(given, "greater_is_better", False)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from copy import deepcopy
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias
@@ -23,12 +23,13 @@ from fastbp import (
 )
 from fastbp.activations import Activation
 from fastbp.callbacks import Callbacks
-from fastbp.exceptions import DivergenceError, Error, ShapeError, number
+from fastbp.exceptions import DivergenceError, Error, ShapeError, held, number
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
+from fastbp.values import Value
 from fastbp.weights import ClassWeight, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
@@ -44,7 +45,7 @@ class Network:
 
     Parameters
     ----------
-    layers : sequence
+    layers : iterable
         The number of inputs, then the layers, the output last: each a number of units or a `Dense`.
     activation : str or Activation
         Of the hidden layers that name none themselves.
@@ -67,7 +68,8 @@ class Network:
     Raises
     ------
     ParameterError, DTypeError
-        An argument is not as above, or loss and output activation do not go together.
+        An argument is not as above, or the dtype does not hold a number, or loss and output activation do
+        not go together.
 
     Notes
     -----
@@ -79,7 +81,7 @@ class Network:
 
     def __init__(
         self,
-        layers: Sequence[int | Dense],
+        layers: Iterable[int | Dense],
         *,
         activation: str | Activation = "relu",
         output_activation: str | Activation | None = None,
@@ -97,10 +99,18 @@ class Network:
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
         self._input_noise = number("input_noise", input_noise, at_least=0)
+        self._check_dtype()
         self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
         self._start_engine(validation.count_parameters(self._layers, self._dtype), self._optimizer)
         self.reset()
+
+    def _check_dtype(self) -> None:
+        """Refuse numbers that the dtype does not hold."""
+        held("input_noise", self._input_noise, self._dtype)
+        parts: tuple[Layer | Value, ...] = (*self._layers, self._loss, self._optimizer)
+        for part in parts:
+            part.check_dtype(self._dtype)
 
     def _start_engine(self, n_parameters: int, optimizer: Optimizer) -> None:
         parameters = _core.aligned_zeros(n_parameters, self._dtype)
@@ -153,6 +163,7 @@ class Network:
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
         optimizer = optimizers.get(optimizer)
+        optimizer.check_dtype(self._dtype)
         self._guard.writing("setting the optimizer", NOTHING, self._set_optimizer, optimizer)
 
     def _set_optimizer(self, optimizer: Optimizer) -> None:
@@ -171,7 +182,8 @@ class Network:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         rate = number("learning_rate", rate, above=0)
-        self._engine.optimizer.with_learning_rate(rate)  # which may refuse it, before anything is stale
+        optimizer = self._engine.optimizer.with_learning_rate(rate)  # may refuse it, before anything is stale
+        optimizer.check_dtype(self._dtype)
         self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
 
     @property

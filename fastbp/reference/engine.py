@@ -71,7 +71,7 @@ class Engine:
 
     def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None:
         """Use this optimizer from now on, in this epoch, with a fresh state."""
-        self.schedule = optimizer.schedule(epoch)
+        self.set_schedule(optimizer.schedule(epoch))
         n_states, self._rule = OPTIMIZERS[optimizer.row]
         _, *self._hyperparameters = optimizer.hyperparameters
         self.state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
@@ -79,7 +79,8 @@ class Engine:
         self.optimizer = optimizer
 
     def set_schedule(self, schedule: Schedule) -> None:
-        """Take the learning rates of the steps to come from this schedule."""
+        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
+        schedule.check_dtype(self.parameters.dtype)
         self.schedule = schedule
 
     @property
