@@ -10,7 +10,8 @@ from setuptools.errors import CompileError
 
 KERNELS = ["src_c/kernels.c"]
 CORE = [
-    f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "cpus", "pool", "plan", "train")
+    f"src_c/{name}.c"
+    for name in ("tables", "dispatch", "random", "data", "cpus", "own_threads", "pool", "plan", "train")
 ]
 PARTS = ["fastbp/_functions.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))

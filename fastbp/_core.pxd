@@ -62,7 +62,11 @@ cdef extern from "fastbp.h" nogil:
     size_t fbp_cgroup_cpus(const char *root)
     size_t fbp_threads()
     void fbp_set_threads(size_t threads)
-    size_t fbp_override_threads(size_t threads)
+    ctypedef struct fbp_own_threads:
+        pass
+    fbp_own_threads *fbp_hold_own_threads()
+    void fbp_set_own_threads(fbp_own_threads *own, size_t threads)
+    void fbp_release_own_threads(fbp_own_threads *own)
 
     ctypedef struct fbp_layer:
         size_t n_in, n_out

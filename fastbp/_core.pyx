@@ -103,9 +103,38 @@ def set_threads(size_t n):
     fbp_set_threads(n)
 
 
-def override_threads(size_t n):
-    """Set it for the calling thread, 0 for the process's number; return what it was."""
-    return fbp_override_threads(n)
+cdef class OwnThreads:
+    """The numbers that the thread which makes this has asked for in place of the process's; the last one holds.
+
+    Any thread may enter and leave. Nothing comes in between: the GIL is held, and Ctrl-C is heard in Python only.
+    """
+
+    cdef fbp_own_threads *own
+    cdef list entries  # lists of one number: each is none but itself
+
+    def __cinit__(self):
+        self.entries = []
+        self.own = fbp_hold_own_threads()
+        if self.own is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        fbp_release_own_threads(self.own)
+
+    def enter(self, size_t n):
+        """Add a number; return the entry to leave."""
+        entry = [n]
+        self.entries.append(entry)
+        fbp_set_own_threads(self.own, n)
+        return entry
+
+    def leave(self, entry):
+        """Take an entry away, wherever it stands."""
+        for i in range(len(self.entries)):
+            if self.entries[i] is entry:
+                del self.entries[i]
+                break
+        fbp_set_own_threads(self.own, self.entries[-1][0] if self.entries else 0)
 
 
 # the rest of this module, which holds C state that no second one could share
@@ -259,7 +288,8 @@ cdef class Engine:
         self.optimizer = optimizer
 
     def set_schedule(self, schedule):
-        """Take the learning rates of the steps to come from this schedule."""
+        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
+        schedule.check_dtype(self.parameters.dtype)
         self.network = with_schedule(self.network, schedule)
         self.schedule = schedule
 
@@ -267,6 +297,7 @@ cdef class Engine:
         """Use this optimizer from now on, in this epoch, from a state of zeros."""
         cdef fbp_network network = self.network
         schedule = optimizer.schedule(epoch)
+        schedule.check_dtype(self.parameters.dtype)
         network.optimizer = OPTIMIZER_IDS[optimizer.row]
         fill(network.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
         network = with_schedule(network, schedule)

@@ -135,8 +135,12 @@ size_t fbp_cgroup_cpus(const char *root);
 /* The number of threads for what this thread calls: its own, or else the process's, which is 1 until it is set. */
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads);
-/* Sets the calling thread's own, 0 for none; returns what it was. */
-size_t fbp_override_threads(size_t threads);
+/* The calling thread's own number, 0 while it has none; any thread may set it until it is released. NULL: no memory. */
+typedef struct fbp_own_threads fbp_own_threads;
+fbp_own_threads *fbp_hold_own_threads(void);
+void fbp_set_own_threads(fbp_own_threads *held, size_t threads);
+void fbp_release_own_threads(fbp_own_threads *held);
+size_t fbp_own_number(void);
 
 /* ---- networks and plans ----------------------------------------------------------------------------------------- */
 

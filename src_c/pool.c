@@ -52,21 +52,15 @@ static pool the = NEW_POOL;
 /* ---- how many threads -------------------------------------------------------------------------------------------- */
 
 static atomic_size_t process_threads = 1;
-static _Thread_local size_t own_threads;
 
 size_t fbp_threads(void) {
-    return own_threads ? own_threads : atomic_load_explicit(&process_threads, memory_order_relaxed);
+    const size_t own = fbp_own_number();
+    return own ? own : atomic_load_explicit(&process_threads, memory_order_relaxed);
 }
 
 void fbp_set_threads(size_t threads) {
     atomic_store(&process_threads, threads);
     atomic_store(&the.refused, 0); /* it may go better now */
-}
-
-size_t fbp_override_threads(size_t threads) {
-    const size_t before = own_threads;
-    own_threads = threads;
-    return before;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */

@@ -120,18 +120,30 @@ static void busy_is_serial(void) {
 /* ---- numbers of threads ------------------------------------------------------------------------------------------ */
 
 static void *own_number(void *unused) {
+    (void)unused;
     CHECK(fbp_threads() == 5);
-    CHECK(fbp_override_threads(3) == 0 && fbp_threads() == 3);
-    return unused;
+    fbp_own_threads *own = fbp_hold_own_threads();
+    fbp_set_own_threads(own, 3);
+    CHECK(fbp_threads() == 3);
+    return own; /* outlives the thread */
 }
 
 static void numbers(void) {
     pthread_t thread;
     fbp_set_threads(5);
-    CHECK(fbp_override_threads(2) == 0 && fbp_threads() == 2);
+    fbp_own_threads *own = fbp_hold_own_threads();
+    void *others;
+    fbp_set_own_threads(own, 2);
+    CHECK(fbp_threads() == 2 && fbp_hold_own_threads() == own);
     CHECK(!pthread_create(&thread, NULL, own_number, NULL));
-    pthread_join(thread, NULL);
-    CHECK(fbp_threads() == 2 && fbp_override_threads(0) == 2 && fbp_threads() == 5);
+    pthread_join(thread, &others);
+    fbp_set_own_threads(others, 4);
+    fbp_release_own_threads(others);
+    CHECK(fbp_threads() == 2);
+    fbp_set_own_threads(own, 0);
+    fbp_release_own_threads(own);
+    fbp_release_own_threads(own);
+    CHECK(fbp_threads() == 5);
 }
 
 /* ---- processes --------------------------------------------------------------------------------------------------- */
