@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastbp import _core, callbacks
 from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
 from fastbp.evaluation import Validation
-from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number
+from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number, verbosity
 from fastbp.history import History
 from fastbp.optimizers import Optimizer
 from fastbp.progress import Progress
@@ -61,7 +61,7 @@ class Options(NamedTuple):
                     f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {self.rows} "
                     "rows, expected batch_size=None: at the minimum only the gradient of all rows vanishes"
                 )
-        integer("verbose", self.verbose, at_least=0, below=3)
+        verbosity(self.verbose)
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, optimizer: Optimizer) -> list[Function]:
         """Return what is called after each epoch: for these options, then for the callbacks of the user's."""

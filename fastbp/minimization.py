@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp.exceptions import DivergenceError, ParameterError, choice, integer, number
+from fastbp.exceptions import DivergenceError, ParameterError, choice, integer, number, verbosity
 from fastbp.history import History
 from fastbp.network import NOTHING, Network
 from fastbp.optional import scipy
 from fastbp.progress import Progress
+from fastbp.shown import shown
 from fastbp.validation import check_without
 from fastbp.weights import ClassWeight, Weights, resolve_weights
 
@@ -91,8 +92,8 @@ def minimize(
     if tol is not None:
         number("tol", tol, above=0)
     if options is not None and not isinstance(options, Mapping):
-        raise ParameterError(f"options is {options!r}, expected a mapping, like {{'maxcor': 30}}")
-    integer("verbose", verbose, at_least=0, below=3)
+        raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
+    verbose = verbosity(verbose)
     net._door.check_trainable()
     check_without(net, ("dropout", "max_norm"), "minimize")
     X, y = net._door.examples(X, y)

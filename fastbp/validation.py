@@ -7,9 +7,10 @@ Ctrl-C is heard.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -20,6 +21,7 @@ from fastbp.activations import Activation
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
 from fastbp.losses import CrossEntropy, Loss, OwnLoss
+from fastbp.shown import shown
 
 if TYPE_CHECKING:
     from fastbp.network import Network
@@ -32,17 +34,17 @@ PROBABILITY_TOLERANCE = 1e-3  # of a row's sum: what a thousand float16 probabil
 
 # ---- networks ----------------------------------------------------------------------------------------------
 
+NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # which can be iterated over
+
 
 def resolve_layers(
-    layers: Sequence[int | Dense],
+    layers: Iterable[int | Dense],
     activation: str | Activation,
     output_activation: str | Activation | None,
     loss: Loss,
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     """Return the layers with everything decided, and the initializer of each."""
-    specs = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else []
-    if len(specs) < 2:
-        raise ParameterError(f"layers is {layers!r}, expected inputs and at least one layer, like [4, 8, 1]")
+    specs = _listed(layers)
     hidden = activations.get(activation)
     output = activations.get(
         losses.output_activation(loss) if output_activation is None else output_activation,
@@ -66,6 +68,11 @@ def resolve_layers(
             raise ParameterError(
                 f"layers[{i}] has dropout={dense.dropout}, expected 0 in the output layer: its units answer"
             )
+        if f.name == "softmax" and dense.units == 1:
+            raise ParameterError(
+                f"layers[{i}] has 1 unit with the activation softmax, which can only be 1, expected "
+                "2 units or more, or sigmoid and the loss binary_cross_entropy"
+            )
         resolved.append(Layer(n_in, dense.units, f, dense.l1, dense.l2, dense.dropout, dense.max_norm))
         names.append(dense.initializer or initializers.default(f))
         n_in = dense.units
@@ -73,15 +80,37 @@ def resolve_layers(
     return tuple(resolved), tuple(names)
 
 
+def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
+    """Return what layers has, at least two."""
+    try:
+        given = [] if isinstance(layers, NO_LISTS) else iter(layers)
+    except TypeError:
+        given = []
+    specs = list(given)
+    if len(specs) < 2:
+        raise ParameterError(
+            f"layers is {shown(layers)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
+        )
+    return specs
+
+
 def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
     """Return the length of the parameter vector, if memory could be asked for it."""
     count = sum((layer.n_in + 1) * layer.n_out for layer in layers)
     if count * dtype.itemsize > sys.maxsize:
         raise ParameterError(
-            f"layers have {count:.3g} parameters, {count * dtype.itemsize:.3g} bytes in {dtype}, "
+            f"layers have {rounded(count)} parameters, {rounded(count * dtype.itemsize)} bytes in {dtype}, "
             f"expected at most {sys.maxsize:.3g} bytes (the address space)"
         )
     return count
+
+
+def rounded(count: int) -> str:
+    """Return three digits of a count, which may be larger than the largest float."""
+    try:
+        return f"{count:.3g}"
+    except OverflowError:
+        return f"1e+{math.floor(math.log10(count))}"
 
 
 def obstacle(layers: tuple[Layer, ...]) -> str:
@@ -113,7 +142,7 @@ def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     except TypeError:
         resolved = None
     if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
-        raise DTypeError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+        raise DTypeError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
     return resolved
 
 

@@ -65,8 +65,16 @@ def test_derivatives_of_every_activation(network_class, hidden):
     )
 
 
-@pytest.mark.parametrize("sizes", SIZES[:4], ids=str)
-@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "gelu"])
+@pytest.mark.parametrize(
+    ("sizes", "output"),
+    [
+        (sizes, output)
+        for sizes in SIZES[:4]
+        for output in ("identity", "sigmoid", "softmax", "gelu")
+        if sizes[-1] > 1 or output != "softmax"
+    ],
+    ids=str,
+)
 def test_derivatives_of_every_shape(network_class, output, sizes):
     net = make(network_class, sizes, "tanh", output)
     X, y = data_for(sizes, 9)
