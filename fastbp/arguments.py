@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from fastbp.exceptions import UnknownArgumentError
 
@@ -72,8 +73,6 @@ OWNERS = {
 
 def unknown(taker: str, name: str, known: Iterable[str]) -> UnknownArgumentError:
     """Return the error that `taker` has no argument of this name, with those that may be meant."""
-    from difflib import get_close_matches  # needed here alone
-
     listed = list(known)
     meant = [other for other in ELSEWHERE.get(name, ()) if other in listed]
     if not meant and name in OWNERS:

@@ -1,4 +1,4 @@
-"""The state of a copied or unpickled network, whose parts may be anything: checks before a network takes it."""
+"""The state of a copied or unpickled network: its parts may be anything, and are checked here."""
 
 from __future__ import annotations
 

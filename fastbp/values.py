@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, FrozenInstanceError, dataclass, fields, replace
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
-from fastbp.arguments import unknown
-from fastbp.exceptions import ParameterError, held
+from fastbp.exceptions import ParameterError, UnknownArgumentError, held
 
 
 class Named:
@@ -39,7 +38,13 @@ class Named:
         known = [parameter.name for parameter in parameters]
         for name in named:
             if name not in known:
-                raise unknown(cls.__name__, name, known)
+                raise cls._unknown(name, known)
+
+    @classmethod
+    def _unknown(cls, name: str, known: Iterable[str]) -> UnknownArgumentError:
+        from fastbp.arguments import unknown  # which only the error needs
+
+        return unknown(cls.__name__, name, known)
 
 
 @dataclass_transform(frozen_default=True)
@@ -64,7 +69,7 @@ class Value(Named):
     def _set(self, **values: Any) -> None:
         """Set fields, from `__init__`."""
         if not values.keys() <= self._names.keys():
-            raise unknown(type(self).__name__, min(values.keys() - self._names), self._names)
+            raise self._unknown(min(values.keys() - self._names), self._names)
         vars(self).update(values)
 
     def _fields(self) -> tuple[Any, ...]:
