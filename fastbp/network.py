@@ -398,7 +398,7 @@ class Network:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> tuple[float, Array]:
-        """Return the loss of all rows together and a copy of `gradients`; see `fit` for arguments and errors."""
+        """Return the loss of all rows together and a copy of `gradients`; `fit` has arguments and errors."""
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
