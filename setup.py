@@ -12,7 +12,7 @@ KERNELS = ["src_c/kernels.c"]
 CORE = [
     f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "cpus", "pool", "plan", "train")
 ]
-PARTS = ["fastbp/_functions.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
+PARTS = ["fastbp/_functions.pxi", "fastbp/_linear.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No

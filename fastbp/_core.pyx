@@ -110,6 +110,7 @@ def override_threads(size_t n):
 
 # the rest of this module, which holds C state that no second one could share
 include "_functions.pxi"
+include "_linear.pxi"
 include "_data.pxi"
 include "_guard.pxi"
 

@@ -84,6 +84,29 @@ void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, doub
 const char *fbp_vector_math_name(size_t i);
 void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n);
 
+/* ---- linear algebra: contiguous matrices in C order -------------------------------------------------------------- */
+
+/* Memory of the caller's to work in, of fbp_workspace_bytes() for so many columns and threads. */
+typedef struct {
+    void *memory;
+    size_t threads;
+} fbp_workspace;
+
+size_t fbp_workspace_bytes(const fbp_kernels *kernels, size_t n, size_t threads);
+
+/* Cholesky: turns the lower triangle of a (n, n) into L, a = L L^T, and overwrites what is above it. Returns 0, with a
+ * half done, where a is not positive definite. */
+int fbp_cholesky(const fbp_kernels *kernels, void *a, size_t n, const fbp_workspace *space);
+/* x (n,) := (L L^T)^-1 x */
+void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x, const fbp_workspace *space);
+/* The trace of (L L^T)^-1. */
+double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space);
+
+/* z (rows, n) := Q of z = Q R, where R has a positive diagonal; rows >= n. gram (n, n) is overwritten. Returns 0, with
+ * z half done, where the columns of z are linearly dependent. */
+int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+                       const fbp_workspace *space);
+
 /* ---- data: rows in the caller's memory, of any element type, strides, alignment and byte order ------------------ */
 
 typedef enum {

@@ -125,11 +125,6 @@ LOSSES = ["mse", "half_sse", fastbp.HalfSSE(reduction="mean")]
 
 
 @pytest.fixture
-def scipy():
-    pytest.importorskip("scipy", reason="SciPy is not installed: LevenbergMarquardt cannot run")
-
-
-@pytest.fixture
 def waves():
     """A smooth function of two inputs, two outputs."""
     rng = np.random.default_rng(3)
@@ -149,7 +144,6 @@ def trained(network_class, X, y, sizes=(2, 8, 2), epochs=60, dtype="float64", lo
     return net, net.fit(X, y, epochs=epochs, batch_size=None)
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_linear_least_squares(network_class, loss, rng):
     """Where the model is exact, the first steps reach the minimum but for the damping, which vanishes."""
@@ -163,7 +157,6 @@ def test_linear_least_squares(network_class, loss, rng):
     assert len(history) < 20
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_loss_never_rises(network_class, loss, waves):
     net, history = trained(network_class, *waves, loss=loss, damping=1e-8)
@@ -173,14 +166,12 @@ def test_the_loss_never_rises(network_class, loss, waves):
     assert net.evaluate(*waves)["loss"] <= history.loss[-1] < 1e-3 * history.loss[0]
 
 
-@pytest.mark.usefixtures("scipy")
 def test_the_same_minimum_whatever_the_loss_is_divided_by(network_class, waves):
     nets = [trained(network_class, *waves, epochs=20, loss=loss)[0] for loss in LOSSES]
     for net in nets[1:]:
         np.testing.assert_allclose(net.parameters, nets[0].parameters, rtol=1e-6)
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize("bayesian", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_engines_take_the_same_steps(dtype, bayesian, isa, waves):
@@ -194,7 +185,6 @@ def test_both_engines_take_the_same_steps(dtype, bayesian, isa, waves):
     np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_float32_is_rounded_last(network_class, waves):
     """The steps are those of the float64 network that has the same first weights."""
     single, history = trained(network_class, *waves, dtype="float32", epochs=30)
@@ -205,7 +195,6 @@ def test_float32_is_rounded_last(network_class, waves):
     np.testing.assert_allclose(single.parameters, double.parameters, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_a_step_by_hand(network_class, waves):
     """(J^T J + mu I) d = -J^T r, with mu the damping times the largest of the diagonal; the next mu."""
     net = network_class([2, 4, 2], activation="tanh", dtype="float64", seed=1)
@@ -225,7 +214,6 @@ def test_a_step_by_hand(network_class, waves):
     np.testing.assert_allclose(history.damping, [mu, mu * max(1 / 3, 1 - (2 * gain - 1) ** 3)], rtol=1e-9)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_the_evidence_by_hand(network_class, waves):
     """gamma, alpha and beta where the second step begins, from the ridge of the first."""
     net = network_class([2, 4, 2], activation="tanh", dtype="float64", seed=1)
@@ -242,7 +230,6 @@ def test_the_evidence_by_hand(network_class, waves):
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_bayesian_finds_noise_and_what_the_data_determine(network_class):
     """On pure noise hardly anything; on a function with noise, this noise, without learning it."""
     rng = np.random.default_rng(5)
@@ -263,7 +250,6 @@ def test_bayesian_finds_noise_and_what_the_data_determine(network_class):
     assert np.mean((net.predict(X_new) - np.sin(4 * X_new)) ** 2) < 0.02
 
 
-@pytest.mark.usefixtures("scipy")
 def test_columns_of_the_history(network_class, waves):
     net, history = trained(network_class, *waves, epochs=5, bayesian=True)
     assert {"damping", "alpha", "beta", "gamma"} < set(history.to_dict())
@@ -273,7 +259,6 @@ def test_columns_of_the_history(network_class, waves):
     assert np.isnan(net.history.gamma[5:]).all()
 
 
-@pytest.mark.usefixtures("scipy")
 def test_it_goes_on_and_stops_like_other_fits(network_class, waves):
     net, history = trained(network_class, *waves, epochs=3)
     loss = history.loss[-1]
@@ -284,7 +269,6 @@ def test_it_goes_on_and_stops_like_other_fits(network_class, waves):
     assert np.abs(net.loss_and_gradients(*waves)[1]).max() < 2e-3
 
 
-@pytest.mark.usefixtures("scipy")
 def test_nothing_left_to_gain(network_class, waves):
     """An exact fit: converged, the weights as they were."""
     X, _ = waves
@@ -294,7 +278,6 @@ def test_nothing_left_to_gain(network_class, waves):
     np.testing.assert_array_equal(exact.parameters, before)
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize("bayesian", [False, True])
 def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
     """Converged at once, without a search for a damping; the data determine nothing."""
@@ -310,7 +293,6 @@ def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
         assert history.gamma[0] < 1e-300
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize("start", [0.0, 1e-300, 1e-160, 1e-150])
 def test_bayesian_from_zeros(network_class, start, rng):
     """They tell nothing about the variance of parameters: all columns are finite, and from 0 it learns."""
@@ -327,7 +309,6 @@ def test_bayesian_from_zeros(network_class, start, rng):
         np.testing.assert_allclose(net.weights[0][:, 0], [1, -2, 3], atol=0.1)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_nan_is_no_convergence(network_class, waves, monkeypatch):
     net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = net.parameters.copy()
@@ -338,7 +319,6 @@ def test_nan_is_no_convergence(network_class, waves, monkeypatch):
     np.testing.assert_array_equal(net.parameters, before)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_numbers_that_overflow(network_class, waves):
     """Refused as for others, and the weights are as they were."""
     X, y = waves
@@ -350,7 +330,6 @@ def test_numbers_that_overflow(network_class, waves):
     np.testing.assert_array_equal(net.parameters, before)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
     """Also one in the middle of a step, here in the factorisation."""
     net, _ = trained(network_class, *waves, epochs=4)
@@ -373,7 +352,6 @@ def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
     assert (len(other.history), other.history.stopped) == (4, "interrupted")
 
 
-@pytest.mark.usefixtures("scipy")
 def test_the_users_own_thread_may_read_and_copies_go_on(network_class, waves):
     net, _ = trained(network_class, *waves, epochs=4)
     twin = net.clone()
@@ -383,7 +361,6 @@ def test_the_users_own_thread_may_read_and_copies_go_on(network_class, waves):
     np.testing.assert_array_equal(net.parameters, twin.parameters)
 
 
-@pytest.mark.usefixtures("scipy")
 def test_scaled_inputs(network_class, waves):
     """The twin in float64 scales them, too."""
     X, y = waves
@@ -419,7 +396,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.usefixtures("scipy")
 @pytest.mark.parametrize(("network", "fit", "message"), WRONG)
 def test_what_it_refuses(network_class, network, fit, message, waves, state_of):
     options = {"layers": [2, 4, 2], "seed": 0, "optimizer": fastbp.LevenbergMarquardt()} | network
@@ -449,12 +425,3 @@ def test_the_value():
     for wrong in ({"bayesian": 1}, {"damping": 0}, {"damping": np.nan}):
         with pytest.raises(ParameterError, match=next(iter(wrong))):
             fastbp.LevenbergMarquardt(**wrong)
-
-
-def test_without_scipy(network_class, waves, monkeypatch, state_of):
-    monkeypatch.setitem(sys.modules, "scipy.linalg.lapack", None)
-    net = network_class([2, 4, 2], seed=0, optimizer=fastbp.LevenbergMarquardt())
-    before = state_of(net)
-    with pytest.raises(ImportError, match=r"LevenbergMarquardt needs SciPy.*pip install"):
-        net.fit(*waves, batch_size=None)
-    assert state_of(net) == before
