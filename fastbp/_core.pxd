@@ -71,6 +71,7 @@ cdef extern from "fastbp.h" nogil:
     enum: FBP_MAX_THREADS
     size_t fbp_available_cpus()
     size_t fbp_cgroup_cpus(const char *root)
+    int fbp_survive_forks()
     size_t fbp_threads()
     void fbp_set_threads(size_t threads)
     size_t fbp_override_threads(size_t threads)

@@ -82,6 +82,10 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
+if not fbp_survive_forks():
+    raise MemoryError("no memory to prepare for forks")
+
+
 def available_cpus():
     """Return how many CPUs this process may use."""
     return fbp_available_cpus()

@@ -155,6 +155,10 @@ size_t fbp_available_cpus(void);
 /* The latter, from /proc and /sys under a root of the caller's (for tests; else ""); SIZE_MAX without a limit. */
 size_t fbp_cgroup_cpus(const char *root);
 
+/* Once, before any of the functions that work: lets the child of a fork begin with one thread that counts. Returns 0
+ * where there is no memory for it. */
+int fbp_survive_forks(void);
+
 /* The number of threads for what this thread calls: its own, or else the process's, which is 1 until it is set. */
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads);

@@ -132,3 +132,27 @@ def test_one_crossing_runs_many_epochs(monkeypatch):
     elapsed = time.perf_counter() - start
     assert len(history) == 200_000
     assert len(slices) < 10 + elapsed / 0.005
+
+
+@pytest.mark.skipif(_core.available_cpus() < 2, reason="needs two CPUs")
+def test_a_fork_beside_a_fit(python):
+    """The child does not count the thread that trains in the parent, also where that has no workers yet."""
+    code = """
+    import os, threading, time, numpy as np, fastbp
+    fastbp.set_num_threads(2)
+    X = np.ones((20_000, 4), "f4")
+    small = fastbp.Network([4, 64, 1], seed=0)  # too small for workers
+    fit = lambda: small.fit(X, X[:, :1], epochs=10**6)
+    threading.Thread(target=fit, daemon=True).start()
+    time.sleep(0.2)
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            large = fastbp.Network([1024, 1024, 10], seed=0)
+            large.fit(np.ones((512, 1024), "f4"), np.ones((512, 10), "f4"), batch_size=512)
+            os._exit(len(os.listdir("/proc/self/task")))
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os._exit(0)
+    """
+    result = python(code)
+    assert result.stdout.split() == ["2"] * 5, result.stderr
