@@ -16,6 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Such code takes NaN for a number, and adds up in another order. setup.py refuses the flags that it can see. */
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
+#error "fastbp needs IEEE arithmetic: compile it without -ffast-math, -Ofast and what belongs to them"
+#endif
+
 /* ---- tables: what there is, in the order of the .def files ----------------------------------------------------- */
 
 typedef enum {

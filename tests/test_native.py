@@ -1,6 +1,10 @@
 """The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a native loop."""
 
+import runpy
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +160,54 @@ def test_a_fork_beside_a_fit(python):
     """
     result = python(code)
     assert result.stdout.split() == ["2"] * 5, result.stderr
+
+
+# ---- the build -----------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def setup_py():
+    """What setup.py defines, without a build."""
+    setuptools = pytest.importorskip("setuptools")
+    if not (ROOT / "setup.py").exists():
+        pytest.skip("setup.py is not beside these tests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", lambda **options: None)
+        patch.chdir(ROOT)
+        return runpy.run_path("setup.py")
+
+
+@pytest.mark.parametrize(
+    "flag", ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffinite-math-only", "-mdaz-ftz"]
+)
+def test_flags_that_break_ieee_arithmetic_are_refused(setup_py, flag):
+    """Of the compiler or of the linker; what the package's own flags are is none."""
+    refuse = setup_py["refuse_fast_math"]
+    refuse(["gcc", "-O3", "-fno-fast-math", *setup_py["C_FLAGS"]], ["gcc", "-shared"])
+    for commands in ((["gcc", "-O1", flag], ["gcc"]), (["gcc"], ["gcc", "-shared", flag])):
+        with pytest.raises(Exception, match=rf"compiler is called with {flag}, expected no such flag in CC, CFLAGS"):
+            refuse(*commands)
+
+
+@pytest.mark.parametrize(
+    ("flags", "accepted"),
+    [
+        (["-O3", "-fno-math-errno", "-fno-trapping-math"], True),
+        (["-ffast-math"], False),
+        (["-Ofast"], False),
+        (["-ffinite-math-only"], False),
+        (["-funsafe-math-optimizations"], False),
+        (["-fno-signed-zeros"], False),
+    ],
+)
+def test_the_code_itself_refuses_them(flags, accepted):
+    """Where the flags come from a place that setup.py does not see."""
+    header = ROOT / "src_c/fastbp.h"
+    if not shutil.which("gcc") or not header.exists():
+        pytest.skip("needs gcc and the C sources")
+    command = ["gcc", "-fsyntax-only", "-Werror", *flags, "-x", "c", header]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode == 0) == accepted, result.stderr
+    assert ("fastbp needs IEEE arithmetic" in result.stderr) != accepted
