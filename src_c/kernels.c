@@ -8,8 +8,6 @@
 #include "simd.h"
 #include "vmath.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 #include "activation.inc"
