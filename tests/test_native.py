@@ -162,6 +162,38 @@ def test_a_fork_beside_a_fit(python):
     assert result.stdout.split() == ["2"] * 5, result.stderr
 
 
+# ---- numbers whose squares overflow ---------------------------------------------------------------------------
+
+SIZES = [1.0, 1e150, 1e160, 1e200, 1e308]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("options", [{}, {"clip_value": 1e307}], ids=str)
+def test_clip_norm_of_gradients_of_any_size(network_class, options, size, isa):
+    """A step of length 0.1 along the gradient, whose elements are of this size, half of it, and 1."""
+    optimizer = fastbp.SGD(0.1, clip_norm=1.0, **options)
+    net = network_class([2, 1], loss="mae", dtype="float64", optimizer=optimizer, seed=0)
+    before = net.parameters.copy()
+    net.train_on_batch(np.array([[size, size / 2]]), np.zeros(1))
+    g = np.minimum([size, size / 2, 1], options.get("clip_value", np.inf))
+    g /= g.max()
+    step = np.abs(net.parameters - before)
+    np.testing.assert_allclose(step, 0.1 * g / np.linalg.norm(g), rtol=2e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_max_norm_of_weights_of_any_size(network_class, size, isa):
+    """Columns beyond the limit are scaled to it, the others stay."""
+    layer = fastbp.Dense(3, max_norm=1e100 if size > 1 else 0.5)
+    net = network_class([2, layer], dtype="float64", optimizer=fastbp.SGD(1e-9), seed=0)
+    net.weights[0][:] = [[size, 0.1, 0], [-size / 2, 0.2, 0]]
+    net.backward(0 * net.forward([[0.0, 0.0]]))
+    net.step()
+    column = np.array([1, -0.5]) / np.hypot(1, 0.5) * layer.max_norm
+    expected = np.column_stack([column, [0.1, 0.2], [0, 0]])
+    np.testing.assert_allclose(net.weights[0], expected, rtol=1e-14)
+
+
 # ---- the build -----------------------------------------------------------------------------------------------
 
 ROOT = Path(__file__).parents[1]
