@@ -162,6 +162,25 @@ def test_a_fork_beside_a_fit(python):
     assert result.stdout.split() == ["2"] * 5, result.stderr
 
 
+# ---- what changes after it was checked -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", [3, 10**6, 2**40, -1, -(2**62)])
+@pytest.mark.parametrize("options", [{}, {"sample_weight": np.arange(20) % 3 + 1}], ids=["plain", "weighted"])
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_labels_that_a_callback_spoils(label, options, batch_size, isa):
+    """The loss of an index that is none is NaN, and nothing else is touched."""
+    X, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 3
+    net = fastbp.Network([2, 5, 3], loss="cross_entropy", seed=0)
+
+    def spoil(state):
+        y[7] = label
+
+    with pytest.raises(fastbp.DivergenceError, match="loss became NaN or infinite in epoch 2"):
+        net.fit(X, y, epochs=3, batch_size=batch_size, shuffle=False, callbacks=[spoil], **options)
+    assert np.isfinite(net.parameters).all()
+
+
 # ---- numbers whose squares overflow ---------------------------------------------------------------------------
 
 SIZES = [1.0, 1e150, 1e160, 1e200, 1e308]
