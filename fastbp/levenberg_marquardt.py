@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -13,6 +14,7 @@ from fastbp import _core
 from fastbp.exceptions import ParameterError, flag, number
 from fastbp.losses import MSE, HalfSSE
 from fastbp.optimizers import Optimizer
+from fastbp.schedules import Constant, Schedule
 from fastbp.validation import check_without
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class LevenbergMarquardt(Optimizer):
     All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
     and 16 P^2 bytes.
 
-    It has no learning rate and clips nothing. Refused are other losses, mini-batches, more than 5000
+    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches, more than 5000
     parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight, single steps, and
     `ReduceLROnPlateau`.
 
@@ -67,7 +69,7 @@ class LevenbergMarquardt(Optimizer):
     has_learning_rate = False
     row: ClassVar[str] = "sgd"  # which has no state; the engine's own step is never run
     # no fields, for there is nothing to set
-    learning_rate: ClassVar[float] = 1.0  # type: ignore[misc]
+    learning_rate: ClassVar[float] = nan  # type: ignore[misc]
     clip_norm: ClassVar[None] = None  # type: ignore[misc]
     clip_value: ClassVar[None] = None  # type: ignore[misc]
     bayesian: bool
@@ -78,7 +80,10 @@ class LevenbergMarquardt(Optimizer):
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        return (1.0,)
+        return (nan,)
+
+    def schedule(self, epoch: int) -> Schedule:
+        return NoRate()
 
     def with_learning_rate(self, rate: float) -> Optimizer:
         raise ParameterError(f"learning_rate is {rate} for the optimizer {self}, which has none")
@@ -115,6 +120,13 @@ class LevenbergMarquardt(Optimizer):
             return Run(self, network._engine, network._twin("float64"), X, y, squares, epochs, stored)
 
         return begin
+
+
+class NoRate(Constant):
+    """The rate of every step of an optimizer that has none: NaN."""
+
+    def __init__(self) -> None:
+        self._set(learning_rate=nan)
 
 
 class Run:
