@@ -38,6 +38,17 @@ cdef extern from "fastbp.h" nogil:
     const char *fbp_vector_math_name(size_t i)
     void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
 
+    ctypedef struct fbp_workspace:
+        void *memory
+        size_t threads
+    size_t fbp_workspace_bytes(const fbp_kernels *kernels, size_t n, size_t threads)
+    int fbp_cholesky(const fbp_kernels *kernels, void *a, size_t n, const fbp_workspace *space)
+    void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x,
+                            const fbp_workspace *space)
+    double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space)
+    int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+                           const fbp_workspace *space)
+
     ctypedef enum fbp_source_type:
         FBP_SOURCE_F16, FBP_SOURCE_F32, FBP_SOURCE_F64
         FBP_SOURCE_I8, FBP_SOURCE_I16, FBP_SOURCE_I32, FBP_SOURCE_I64
@@ -61,6 +72,7 @@ cdef extern from "fastbp.h" nogil:
     enum: FBP_MAX_THREADS
     size_t fbp_available_cpus()
     size_t fbp_cgroup_cpus(const char *root)
+    int fbp_survive_forks()
     size_t fbp_threads()
     void fbp_set_threads(size_t threads)
     ctypedef struct fbp_own_threads:

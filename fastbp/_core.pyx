@@ -84,6 +84,10 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
+if not fbp_survive_forks():
+    raise MemoryError("no memory to prepare for forks")
+
+
 def available_cpus():
     """Return how many CPUs this process may use."""
     return fbp_available_cpus()
@@ -141,6 +145,7 @@ cdef class OwnThreads:
 
 # the rest of this module, which holds C state that no second one could share
 include "_functions.pxi"
+include "_linear.pxi"
 include "_data.pxi"
 include "_guard.pxi"
 

@@ -175,6 +175,29 @@ static void use_and_fork(void) {
     in_child(use);
 }
 
+static void *enter_for_good(void *entered) {
+    fbp_enter();
+    atomic_store((atomic_int *)entered, 1);
+    for (;;) pause();
+}
+
+static void use_then_leave(void) {
+    side_by_side(2);
+    fbp_leave();
+    side_by_side(2);
+}
+
+/* Before there is a pool: who is inside in the parent does not count in the child, unless it is the thread that forks. */
+static void fork_beside_a_caller(void) {
+    pthread_t thread;
+    atomic_int entered = 0;
+    CHECK(!pthread_create(&thread, NULL, enter_for_good, &entered));
+    while (!atomic_load(&entered)) sched_yield();
+    in_child(use);
+    fbp_enter();
+    in_child(use_then_leave);
+}
+
 /* The system starts no thread: the caller works alone. It may later. */
 static void no_workers(void) {
     struct rlimit before, none;
@@ -195,7 +218,9 @@ int main(int arguments, char **argument) {
     pthread_t thread;
     (void)argument;
     alarm(SECONDS);
+    CHECK(fbp_survive_forks());
     if (arguments > 1) in_child(no_workers); /* first, while there is no stack left from another thread */
+    if (arguments > 1) in_child(fork_beside_a_caller);
     numbers();
     side_by_side(2);
     side_by_side(MOST_THREADS);
