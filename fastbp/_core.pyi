@@ -68,7 +68,7 @@ class Engine:
     penalty: float  # of the layers, whose derivatives the last backward() added to the gradients
     isa: str
     t: int
-    memory: tuple[float, ...]  # of the optimizer, beside `state` and `t`
+    memory: NDArray[np.float64] | None  # of Levenberg-Marquardt: mu, alpha / beta, unrounded parameters
     def __init__(
         self,
         layers: Sequence[Layer],

@@ -276,7 +276,7 @@ cdef class Engine:
     cdef readonly object parameters  # (P,)
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
-    cdef public tuple memory         # of the optimizer, beside these vectors
+    cdef public object memory        # of the optimizer, beside these vectors
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
     cdef readonly object optimizer   # in force
     cdef readonly object schedule    # of its learning rate
@@ -368,7 +368,7 @@ cdef class Engine:
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
         self.state, self.optimizer, self.schedule = setup.state, setup.optimizer, setup.schedule
-        self.network.t, self.memory = 0, ()
+        self.network.t, self.memory = 0, None
 
     def set_optimizer(self, optimizer, epoch=0):
         """Use this optimizer from now on, in this epoch, from a state of zeros."""

@@ -38,9 +38,9 @@ class LevenbergMarquardt(Optimizer):
     All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
     and 16 P^2 bytes.
 
-    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches, more than 5000
-    parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight, single steps, and
-    `ReduceLROnPlateau`.
+    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches,
+    more than 5000 parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight,
+    single steps, and `ReduceLROnPlateau`.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ class LevenbergMarquardt(Optimizer):
         The history has columns of these three; its loss is still that of the errors. Where all parameters
         are 0, alpha is 0, too.
     damping : float, > 0
-        The mu that every fit begins with, over the largest diagonal element of J^T J.
+        The mu to begin with, over the largest diagonal element of J^T J. A later fit goes on with the mu that
+        the one before has left, unless that has converged.
 
     References
     ----------
@@ -168,14 +169,19 @@ class Run:
         self._engine, self._twin, self._X, self._y = engine, twin, X, y
         self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
         self._w = twin.parameters.copy()
+        if engine.memory is not None and np.array_equal(engine.memory[2:].astype(engine.parameters.dtype), self._w):
+            self._w = engine.memory[2:]  # before they were rounded
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
         self._matrix = np.empty((P, P))  # J^T J + shift I, then its Cholesky factor: lower triangles
         self._diagonal = self._matrix.reshape(-1)[:: P + 1]  # a view
-        self._damping, self._growth = optimizer.damping, 2.0  # mu, nu
-        # alpha / beta, at first as if all parameters were determined and the errors were nothing but noise
-        self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
+        self._growth = 2.0  # nu
+        if engine.memory is not None:  # mu and alpha / beta
+            self._damping, self._ridge = engine.memory[:2].tolist()
+        else:  # the latter as if all parameters were determined and the errors were nothing but noise
+            self._damping = optimizer.damping
+            self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
         self.epoch, self.converged = 0, False
         self.losses = np.zeros(epochs)
         names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
@@ -202,7 +208,7 @@ class Run:
         self.step = 1  # the bad one counts
         if not np.isfinite(self._errors + largest):
             return False
-        if self.epoch == 0:
+        if self._engine.memory is None:
             self._damping *= largest
         self._damping = max(self._damping, ROUNDING * largest, TINY)
         self.losses[self.epoch] = self._loss
@@ -215,6 +221,7 @@ class Run:
             return False
         self.step = 0
         self._engine.t += 1
+        self._engine.memory = None if self.converged else np.array([self._damping, self._ridge, *self._w])
         self.epoch += 1
         return True
 

@@ -603,13 +603,13 @@ class Network:
         state.expect("optimizer", optimizer, type(self._optimizer))
         state.expect("schedule", schedule, Schedule)
         state.expect("history", parts["history"], History)
-        state.expect("memory", memory, tuple)
         self._engine.set_optimizer(optimizer)
         self._engine.set_schedule(schedule)
         state.fill("parameters", self._engine.parameters, parameters)
         state.fill("optimizer state", self._engine.state, optimizer_state)
         self._engine.t = integer("t", t, at_least=0, below=2**64)
-        self._engine.memory = tuple(number("memory", value) for value in memory)
+        if memory is not None:
+            self._engine.memory = state.vector("memory", memory, self._engine.parameters.size + 2)
         if parts["scaling"] is not None:
             self._scale_inputs(scaling.checked(parts["scaling"], self._door.n_in))
         self._history = parts["history"]

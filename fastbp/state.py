@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import losses
@@ -67,3 +68,11 @@ def fill(name: str, own: NDArray[Any], value: Any) -> None:
             f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
         )
     own[:] = array
+
+
+def vector(name: str, value: Any, n: int) -> NDArray[np.float64]:
+    """Return a copy of n finite numbers of a state."""
+    array = as_array(name, value)
+    if array.shape != (n,) or not np.isfinite(array).all():
+        raise DataError(f"{name} has shape {array.shape}, or not only finite numbers, expected ({n},)")
+    return array.astype(np.float64)

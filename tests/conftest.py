@@ -76,6 +76,7 @@ def state_of():
         state = net.__getstate__()
         parameters, optimizer_state, t, memory = state["numbers"]
         history = {name: column for name, column in net.history.to_dict().items() if name != "seconds"}
+        memory = None if memory is None else memory.tobytes()
         return parameters.tobytes(), optimizer_state.tobytes(), t, memory, repr(net), history
 
     return state_of

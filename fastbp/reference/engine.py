@@ -92,7 +92,8 @@ class Engine:
         """Use a prepared optimizer from now on."""
         self.optimizer, self.schedule, self._rule, self.state = setup
         _, *self._hyperparameters = self.optimizer.hyperparameters
-        self.t, self.memory = 0, ()
+        self.t = 0
+        self.memory: Array | None = None
 
     def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None:
         """Use this optimizer from now on, in this epoch, with a fresh state."""
