@@ -1,8 +1,11 @@
-"""Random calls of every public entry: ``python campaign.py --seconds 60 --seed 0``, or ``--replay SEED:INDEX``.
+"""Random calls of every public entry.
 
-Probe INDEX of a seed is a function of these two numbers. A worker, a fork, runs probes one after another and says
-which one is in flight, so that a crash or a hang is that probe's; then another worker takes over. The exit status is
-1 where anything was found.
+    python tests/fuzz/campaign.py --seconds 60 --seed 0
+    python tests/fuzz/campaign.py --replay SEED:INDEX
+
+A probe is a function of a seed and an index. A worker, which is a fork, runs one probe after another and says
+which one is in flight. So a crash or a hang is known by its probe, and another worker takes over. The exit
+status is 1 where anything was found.
 """
 
 import argparse
@@ -21,9 +24,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is limited
+from probe import Probe
 
 import fastbp
-from probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError

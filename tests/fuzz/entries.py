@@ -22,12 +22,50 @@ MODULES = (
 )
 
 # what the package itself calls, with arguments that it has checked; the bases of values; and what METHODS has
-INTERNAL = frozenset(
-    "EpochState OnEpochEnd Callback Watching Plateau Activation Loss SumLoss Optimizer Schedule Clipping Value Metric "
-    "at_minimum begin one_hot check_pair check_numeric allowed as_rows output_activation default draw named resolve "
-    "slices power count cosine checked in_epoch choice number integer flag permutation scipy Constant most_probable "
-    "at_least_half positive minimize".split()
-)
+INTERNAL = {
+    "Activation",
+    "Callback",
+    "Clipping",
+    "Constant",
+    "EpochState",
+    "Loss",
+    "Metric",
+    "OnEpochEnd",
+    "Optimizer",
+    "Plateau",
+    "Schedule",
+    "SumLoss",
+    "Value",
+    "Watching",
+    "allowed",
+    "as_rows",
+    "at_least_half",
+    "at_minimum",
+    "begin",
+    "check_numeric",
+    "check_pair",
+    "checked",
+    "choice",
+    "cosine",
+    "count",
+    "default",
+    "draw",
+    "flag",
+    "in_epoch",
+    "integer",
+    "minimize",
+    "most_probable",
+    "named",
+    "number",
+    "one_hot",
+    "output_activation",
+    "permutation",
+    "positive",
+    "power",
+    "resolve",
+    "scipy",
+    "slices",
+}
 
 
 def is_entry(name: str, thing: Any) -> bool:
@@ -73,7 +111,7 @@ def set_learning_rate(net: fastbp.Network, rate: Any) -> None:
     net.learning_rate = rate
 
 
-#: What is done with a network, which comes first; then keywords. What is returned is compared between the engines.
+#: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
     "backward": fastbp.Network.backward,

@@ -1,7 +1,7 @@
 """Probes, each in a process of its own: what crashes or hangs is known by its name, and takes nothing along.
 
-``python probes.py FILE TABLE`` imports a file, forks for every entry of a dict in it, and prints what went wrong as
-JSON. Forking from a process that has imported everything takes a few milliseconds.
+``python probes.py FILE TABLE`` imports a file, forks for every entry of a dict in it, and prints what went
+wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.
 """
 
 import json
