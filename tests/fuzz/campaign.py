@@ -23,6 +23,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+import one_thread  # noqa: F401
 import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is limited
 from probe import Probe
 

@@ -197,7 +197,7 @@ def flips(seeds):
 
 
 FLIPPED = flips(range(2))
-FLIPPED_MORE = flips(range(2, 200))
+FLIPPED_MORE = flips(range(2, 60))
 
 
 def failures(table):
