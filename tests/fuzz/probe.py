@@ -191,7 +191,7 @@ class Probe:
         return found
 
     def _is_refused(self, outcome: Outcome) -> bool:
-        """Tell whether the call was refused before it began: not under way, or by a function of the user's."""
+        """Tell whether the call was refused before it began, not under way by a function of the user's."""
         under_way = self.entry == "forward, backward, step" or callable(self.given.get("metrics"))
         is_refusal = isinstance(outcome.error, (fastbp.Error, TypeError))
         return is_refusal and not under_way and not isinstance(outcome.error, fastbp.DivergenceError)
