@@ -23,6 +23,7 @@ def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(Path(file).parent)]),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
         "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
         "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more
     }
