@@ -6,13 +6,14 @@ import tempfile
 import numpy as np
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError
+from setuptools.errors import CompileError, PlatformError
 
 KERNELS = ["src_c/kernels.c"]
 CORE = [
-    f"src_c/{name}.c" for name in ("tables", "dispatch", "random", "data", "cpus", "pool", "plan", "train")
+    f"src_c/{name}.c"
+    for name in ("tables", "dispatch", "random", "data", "cpus", "own_threads", "pool", "plan", "train")
 ]
-PARTS = ["fastbp/_functions.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
+PARTS = ["fastbp/_functions.pxi", "fastbp/_linear.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
@@ -29,6 +30,24 @@ if "CFLAGS" not in os.environ:
     # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
     # ask for the latter, four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
+# Flags that let the compiler take NaN for a number or reorder sums, or that link crtfastmath.o, which turns off
+# subnormal numbers in the whole process: refused, wherever they come from.
+FAST_MATH = {
+    "-ffast-math",
+    "-Ofast",
+    "-funsafe-math-optimizations",
+    "-ffinite-math-only",
+    "-fassociative-math",
+    "-freciprocal-math",
+    "-fno-signed-zeros",
+    "-fno-honor-nans",
+    "-fno-honor-infinities",
+    "-fapprox-func",
+    "-ffp-model=fast",
+    "-ffp-model=aggressive",
+    "-fp-model=fast",
+    "-mdaz-ftz",
+}
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 
 # Flags of each instruction set; what the compiler does not know is left out. The build machine's processor
@@ -48,11 +67,22 @@ ISA_FLAGS = {
 }
 
 
+def refuse_fast_math(*commands: list[str]) -> None:
+    """Raise PlatformError if one of these commands, of the compiler or the linker, has a flag of FAST_MATH."""
+    found = FAST_MATH.intersection(word for words in commands for word in words)
+    if found:
+        raise PlatformError(
+            f"the compiler is called with {', '.join(sorted(found))}, expected no such flag in CC, CFLAGS, CPPFLAGS "
+            "or LDFLAGS: fastbp has to tell NaN from numbers, and leave subnormal numbers alone"
+        )
+
+
 class BuildCore(build_ext):
     """Compile the C core, its kernels for each instruction set, and hand the objects to the extension."""
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the kernels, then the rest with the list of those that there are."""
+        refuse_fast_math(self.compiler.compiler_so, self.compiler.linker_so)
         supported = {isa: flags for isa, flags in ISA_FLAGS.items() if self.accepts(flags)}
         for isa, flags in supported.items():
             for bits in ("32", "64"):

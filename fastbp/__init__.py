@@ -10,6 +10,16 @@
 
 __version__ = "0.1.0"
 
+try:
+    from fastbp import _core as _core
+except ImportError as error:
+    if error.name != __name__:  # NumPy is missing, say, or a library
+        raise
+    raise ImportError(
+        f"fastbp is not built for this Python in {__path__[0]}: build it first, with `make .venv/package` or "
+        "`pip install -e .` in the source folder; where it is installed elsewhere, leave that folder"
+    ) from None
+
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.config import show_config
@@ -21,6 +31,7 @@ from fastbp.exceptions import (
     Error,
     ParameterError,
     ShapeError,
+    UnknownArgumentError,
 )
 from fastbp.history import History
 from fastbp.layers import Dense
@@ -88,6 +99,7 @@ __all__ = [
     "Quickprop",
     "RMSprop",
     "ShapeError",
+    "UnknownArgumentError",
     "__version__",
     "activations",
     "callbacks",

@@ -38,6 +38,17 @@ cdef extern from "fastbp.h" nogil:
     const char *fbp_vector_math_name(size_t i)
     void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
 
+    ctypedef struct fbp_workspace:
+        void *memory
+        size_t threads
+    size_t fbp_workspace_bytes(const fbp_kernels *kernels, size_t n, size_t threads)
+    int fbp_cholesky(const fbp_kernels *kernels, void *a, size_t n, const fbp_workspace *space)
+    void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x,
+                            const fbp_workspace *space)
+    double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space)
+    int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+                           const fbp_workspace *space)
+
     ctypedef enum fbp_source_type:
         FBP_SOURCE_F16, FBP_SOURCE_F32, FBP_SOURCE_F64
         FBP_SOURCE_I8, FBP_SOURCE_I16, FBP_SOURCE_I32, FBP_SOURCE_I64
@@ -52,6 +63,7 @@ cdef extern from "fastbp.h" nogil:
         const double *inverse_scale
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
+    uint64_t fbp_fingerprint(const void *bytes, size_t n)
 
     void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
                     size_t n)
@@ -60,9 +72,14 @@ cdef extern from "fastbp.h" nogil:
     enum: FBP_MAX_THREADS
     size_t fbp_available_cpus()
     size_t fbp_cgroup_cpus(const char *root)
+    int fbp_survive_forks()
     size_t fbp_threads()
     void fbp_set_threads(size_t threads)
-    size_t fbp_override_threads(size_t threads)
+    ctypedef struct fbp_own_threads:
+        pass
+    fbp_own_threads *fbp_hold_own_threads()
+    void fbp_set_own_threads(fbp_own_threads *own, size_t threads)
+    void fbp_release_own_threads(fbp_own_threads *own)
 
     ctypedef struct fbp_layer:
         size_t n_in, n_out
@@ -79,9 +96,9 @@ cdef extern from "fastbp.h" nogil:
         double loss_parameter
         fbp_divisor divisor
         fbp_optimizer_id optimizer
-        double *hyperparameters
+        double hyperparameters[FBP_MAX_HYPERPARAMETERS]
         fbp_schedule_id schedule
-        double *schedule_parameters
+        double schedule_parameters[FBP_MAX_SCHEDULE_PARAMETERS]
         double clip_value, clip_norm, input_noise
         uint64_t seed, t
         size_t n_parameters

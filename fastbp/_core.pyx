@@ -9,9 +9,11 @@ import os
 
 import numpy as np
 
-from fastbp.exceptions import BusyError, DTypeError, Error, ParameterError, ShapeError
+from fastbp.exceptions import BusyError, DataError, DTypeError, Error, ParameterError, ShapeError
 
+cimport cython
 cimport numpy as cnp
+from cpython.ref cimport Py_INCREF
 from cpython.pythread cimport PyThread_get_thread_ident
 
 cnp.import_array()
@@ -82,6 +84,10 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
+if not fbp_survive_forks():
+    raise MemoryError("no memory to prepare for forks")
+
+
 def available_cpus():
     """Return how many CPUs this process may use."""
     return fbp_available_cpus()
@@ -103,13 +109,43 @@ def set_threads(size_t n):
     fbp_set_threads(n)
 
 
-def override_threads(size_t n):
-    """Set it for the calling thread, 0 for the process's number; return what it was."""
-    return fbp_override_threads(n)
+cdef class OwnThreads:
+    """The numbers that the thread which makes this has asked for in place of the process's; the last one holds.
+
+    Any thread may enter and leave. Nothing comes in between: the GIL is held, and Ctrl-C is heard in Python only.
+    """
+
+    cdef fbp_own_threads *own
+    cdef list entries  # lists of one number: each is none but itself
+
+    def __cinit__(self):
+        self.entries = []
+        self.own = fbp_hold_own_threads()
+        if self.own is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        fbp_release_own_threads(self.own)
+
+    def enter(self, size_t n):
+        """Add a number; return the entry to leave."""
+        entry = [n]
+        self.entries.append(entry)
+        fbp_set_own_threads(self.own, n)
+        return entry
+
+    def leave(self, entry):
+        """Take an entry away, wherever it stands."""
+        for i in range(len(self.entries)):
+            if self.entries[i] is entry:
+                del self.entries[i]
+                break
+        fbp_set_own_threads(self.own, self.entries[-1][0] if self.entries else 0)
 
 
 # the rest of this module, which holds C state that no second one could share
 include "_functions.pxi"
+include "_linear.pxi"
 include "_data.pxi"
 include "_guard.pxi"
 
@@ -117,12 +153,42 @@ include "_guard.pxi"
 # ---- the engine ------------------------------------------------------------------------------------------------------
 
 
+cdef class Memory:
+    """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized."""
+
+    cdef object buffer
+
+    def __init__(self, buffer):
+        self.buffer = buffer
+
+
+cdef cnp.ndarray array_in(object memory, cnp.ndarray like):
+    """An array over the numbers of another, contiguous one, whose base is `memory`."""
+    cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(like.ndim, like.shape, cnp.PyArray_TYPE(like),
+                                                           cnp.PyArray_DATA(like))
+    cnp.set_array_base(array, memory)
+    return array
+
+
 def aligned_zeros(shape, dtype):
-    """Return zeros that begin on a cache line, where a vector never lies across two: a tenth faster in wide layers."""
+    """Return zeros that begin on a cache line, where a vector never lies across two: a tenth faster in wide layers.
+
+    Their base is a `Memory`.
+    """
     dtype, size = np.dtype(dtype), int(np.prod(shape))
     buffer = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE
-    return buffer[start : start + size * dtype.itemsize].view(dtype).reshape(shape)
+    return array_in(Memory(buffer), buffer[start : start + size * dtype.itemsize].view(dtype).reshape(shape))
+
+
+def handed_out(cnp.ndarray zeros not None):
+    """Return a view of numbers of `aligned_zeros` through an array that nobody else has: the caller's to reshape."""
+    return array_in(cnp.get_array_base(zeros), zeros)[:]
+
+
+def fingerprint(cnp.ndarray array not None):
+    """Return a number that tells whether something was written to a contiguous array meanwhile."""
+    return fbp_fingerprint(cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(array))
 
 
 cdef void *data_of(object array) except? NULL:
@@ -138,13 +204,6 @@ cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_outp
 cdef unsigned int data_kind(y, weights):
     """What a plan for such targets and weights has to know of them."""
     return (FBP_LABELS if y.ndim == 1 else 0) | (FBP_WEIGHTS if weights is not None else 0)
-
-
-cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether two contiguous arrays share memory."""
-    cdef const char *start_a = <const char *> cnp.PyArray_DATA(a)
-    cdef const char *start_b = <const char *> cnp.PyArray_DATA(b)
-    return start_a < start_b + cnp.PyArray_NBYTES(b) and start_b < start_a + cnp.PyArray_NBYTES(a)
 
 
 cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
@@ -168,6 +227,17 @@ cdef enum:
     SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
 
 
+cdef check_sizes(layers, cnp.ndarray parameters):
+    """Refuse layers that do not follow each other, or parameters that are not theirs."""
+    count, n_in = 0, layers[0].n_in
+    for layer in layers:
+        if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
+            raise ShapeError(f"a layer of {layer.n_in} inputs and {layer.n_out} units, expected {n_in} inputs")
+        count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
+    if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
+        raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
+
+
 cdef class Plan:
     """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
 
@@ -178,6 +248,14 @@ cdef class Plan:
 
     def __dealloc__(self):
         fbp_plan_free(self.plan)
+
+
+cdef class Setup:
+    """An optimizer as the core takes it, with its first state."""
+
+    cdef fbp_network numbers  # of which only those of the optimizer are set
+    cdef object optimizer, schedule
+    cdef cnp.ndarray state
 
 
 cdef class Engine:
@@ -198,6 +276,7 @@ cdef class Engine:
     cdef readonly object parameters  # (P,)
     cdef readonly object gradients   # (P,), or None before they were needed
     cdef readonly object state       # (states, P)
+    cdef public tuple memory         # of the optimizer, beside these vectors
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
     cdef readonly object optimizer   # in force
     cdef readonly object schedule    # of its learning rate
@@ -211,14 +290,16 @@ cdef class Engine:
     cdef size_t forward_rows         # of the last forward()
     cdef readonly double penalty     # of the layers, at the last backward()
 
-    def __init__(self, layers, loss, parameters, *, uint64_t seed=0, double input_noise=0):
+    def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
+        cdef const fbp_kernels *kernels = kernels_for(parameters.dtype)
+        check_sizes(layers, parameters)
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
             c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
                                    layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
-        self.network.kernels = kernels_for(parameters.dtype)
+        self.network.kernels = kernels
         self.network.n_layers = len(layers)
         self.network.layers = c_layer
         self.network.loss = LOSS_IDS[loss.name]
@@ -259,34 +340,85 @@ cdef class Engine:
         self.optimizer = optimizer
 
     def set_schedule(self, schedule):
-        """Take the learning rates of the steps to come from this schedule."""
+        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
+        schedule.check_dtype(self.parameters.dtype)
         self.network = with_schedule(self.network, schedule)
         self.schedule = schedule
 
+    def prepare_optimizer(self, optimizer, epoch=0):
+        """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
+        cdef Setup setup = Setup()
+        setup.optimizer, setup.schedule = optimizer, optimizer.schedule(epoch)
+        setup.schedule.check_dtype(self.parameters.dtype)
+        setup.numbers.optimizer = OPTIMIZER_IDS[optimizer.row]
+        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
+        setup.numbers = with_schedule(setup.numbers, setup.schedule)
+        setup.numbers.clip_value, setup.numbers.clip_norm = optimizer.clip_value or 0, optimizer.clip_norm or 0
+        setup.state = aligned_zeros((OPTIMIZERS[setup.numbers.optimizer][1], self.parameters.size),
+                                    self.parameters.dtype)
+        return setup
+
+    def install_optimizer(self, Setup setup not None):
+        """Use a prepared optimizer from now on. Nothing here can fail half way."""
+        self.forget_plans()  # they hold pointers to the old state
+        self.network.optimizer = setup.numbers.optimizer
+        self.network.hyperparameters = setup.numbers.hyperparameters
+        self.network.schedule = setup.numbers.schedule
+        self.network.schedule_parameters = setup.numbers.schedule_parameters
+        self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
+        self.network.state = cnp.PyArray_DATA(setup.state)
+        self.state, self.optimizer, self.schedule = setup.state, setup.optimizer, setup.schedule
+        self.network.t, self.memory = 0, ()
+
     def set_optimizer(self, optimizer, epoch=0):
         """Use this optimizer from now on, in this epoch, from a state of zeros."""
-        cdef fbp_network network = self.network
-        schedule = optimizer.schedule(epoch)
-        network.optimizer = OPTIMIZER_IDS[optimizer.row]
-        fill(network.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
-        network = with_schedule(network, schedule)
-        network.clip_value, network.clip_norm = optimizer.clip_value or 0, optimizer.clip_norm or 0
-        state = aligned_zeros((OPTIMIZERS[network.optimizer][1], self.parameters.size), self.parameters.dtype)
-        network.state = cnp.PyArray_DATA(state)
-        network.t = 0
-        # nothing below can fail or be interrupted
-        self.forget_plans()  # they hold pointers to the old state
-        self.network, self.state, self.optimizer, self.schedule = network, state, optimizer, schedule
+        self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
 
     def set_scaling(self, mean, inverse_scale):
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        if mean is not None:
+            mean, inverse_scale = np.array(mean, np.float64), np.array(inverse_scale, np.float64)
+            for vector in (mean, inverse_scale):
+                if vector.shape != (self.network.layers[0].n_in,):
+                    raise ShapeError(f"a scaling of shape {vector.shape}, expected {(self.network.layers[0].n_in,)}")
         self.mean, self.inverse_scale = mean, inverse_scale
 
-    cdef fbp_source inputs_of(self, X) except *:
+    cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
         """Describe rows of inputs, scaled as gather will have them."""
         cdef fbp_source source = source_of(X)
+        if X.ndim != 2 or source.columns != self.network.layers[0].n_in:
+            raise ShapeError(f"the inputs have shape {np.shape(X)}, expected (rows, {self.network.layers[0].n_in})")
         self.scale_inputs(&source)
         return source
+
+    cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
+        """Describe the targets of so many rows: numbers, or labels for the loss that knows classes."""
+        cdef fbp_source source = source_of(y)
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.network.loss == LOSS_IDS["cross_entropy"]
+        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
+            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        return source
+
+    cdef size_t take_rows(self, weights, size_t rows, const double **values, const int64_t **index) except? 0:
+        """Point to the weights of so many rows, and to the rows that weigh anything; return how many do."""
+        if weights is None:
+            return rows
+        if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):
+            raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},)")
+        check_memory(weights.values)
+        values[0] = <const double *> data_of(weights.values)
+        index[0] = <const int64_t *> data_of(weights.rows)
+        return weights.n_rows
+
+    cpdef apart(self, cnp.ndarray array):
+        """The array, or a copy of one that shares memory with what a step writes."""
+        return array.copy() if self.shares_memory(array) else array
+
+    cpdef bint shares_memory(self, cnp.ndarray array) except *:
+        """Whether an array lies in the memory that steps write to."""
+        return (overlap(array, self.parameters) or (self.state is not None and overlap(array, self.state))
+                or (self.gradients is not None and overlap(array, self.gradients)))
 
     cdef void scale_inputs(self, fbp_source *source) noexcept:
         if self.mean is not None:
@@ -339,10 +471,18 @@ cdef class Engine:
             loss = fbp_run(plan.plan, parts, &batch)
         return loss
 
+    cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
+        """Refuse an array that is not (rows, n_out) as the kernels write and read it."""
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        if not is_plain(array, self.number) or array.ndim != 2 or array.shape[0] != rows or array.shape[1] != n_out:
+            raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
+        check_memory(array)
+
     def predict(self, X, out):
         """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
         cdef fbp_source x = self.inputs_of(X)
         cdef Plan plan
+        self.check_rows("out", out, x.rows)
         if x.rows:
             plan = self.borrow_plan(x.rows)
             self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
@@ -381,7 +521,7 @@ cdef class Engine:
                 return None
             y = out
             if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
-                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y)):
+                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.shares_memory(y)):
                 return None
         plan = self.borrow_plan(source.rows)
         batch = batch_of(&source, NULL, y, None, None)
@@ -395,18 +535,18 @@ cdef class Engine:
 
     def loss(self, X, y):
         """Return the loss over all rows."""
-        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
+        cdef fbp_source x = self.inputs_of(X)
+        cdef fbp_source t = self.targets_of(y, x.rows)
         plan = self.new_plan(FBP_EVALUATE, x.rows, data_kind(y, None))
         return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
         """Run parts of a training step on all rows as one batch, or on those that weigh anything."""
-        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
+        X, y = self.apart(X), self.apart(y)
+        cdef fbp_source x = self.inputs_of(X)
+        cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
-        if weights is not None:
-            batch.weights = <const double *> data_of(weights.values)
-            batch.index = <const int64_t *> data_of(weights.rows)
-            batch.rows = batch.n = weights.n_rows
+        batch.rows = batch.n = self.take_rows(weights, x.rows, &batch.weights, &batch.index)
         return self.run(self.plan_for(task, batch.rows, data_kind(y, weights)), parts, batch)
 
     def loss_and_gradients(self, X, y, weights=None):
@@ -436,12 +576,16 @@ cdef class Engine:
         """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
+        if self.plans[FBP_OWN_LOSS] is None:
+            raise Error("backward without forward")
+        self.check_rows("d_output", d_output, x.rows)
+        d_output = self.apart(d_output)
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
         self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,
                                 batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
         return d_input
 
@@ -459,8 +603,12 @@ cdef class Engine:
 
         J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
         """
-        cdef fbp_source x = self.inputs_of(X), t = source_of(y)
+        cdef fbp_source x = self.inputs_of(X)
+        cdef fbp_source t = self.targets_of(y, x.rows)
         cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, 0)
+        size = self.parameters.size + 1
+        if not is_plain(out, self.number) or out.shape != (size, size):
+            raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")
         cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
         with nogil:
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
@@ -469,14 +617,12 @@ cdef class Engine:
               size_t epochs, bint stored):
         """Return a Run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
-        cdef size_t n = X.shape[0]
-        if weights is not None:
-            n, run.weights = weights.n_rows, weights
-            run.fit.weights = <const double *> data_of(weights.values)
-            run.fit.rows = <const int64_t *> data_of(weights.rows)
+        X, y = self.apart(X), self.apart(y)
+        run.engine, run.X, run.y, run.weights, run.scaling = self, X, y, weights, (self.mean, self.inverse_scale)
+        run.x_source = self.inputs_of(X)
+        run.y_source = self.targets_of(y, run.x_source.rows)
+        cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.rows)
         run.fit.n = n
-        run.engine, run.X, run.y, run.scaling = self, X, y, (self.mean, self.inverse_scale)
-        run.x_source, run.y_source = self.inputs_of(X), source_of(y)
         run.epoch_losses = np.empty(epochs)
         run.fit.batch_size = min(batch_size, n)
         run.fit.x, run.fit.y = &run.x_source, &run.y_source
@@ -507,6 +653,10 @@ cdef class Run:
         cdef bint finite
         if until_epoch > <size_t> self.epoch_losses.size:
             raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
+        check_memory(self.X)
+        check_memory(self.y)
+        if self.weights is not None:
+            check_memory(self.weights.values)
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
         return finite

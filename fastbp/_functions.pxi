@@ -65,7 +65,7 @@ VECTOR_MATH = _vector_math_names()
 
 
 def vector_math(str name, x):
-    """Return exp, tanh, ... of x as the kernels compute it: for tests of its accuracy."""
+    """Return exp, tanh, ... of x as the kernels compute it."""
     cdef cnp.ndarray array = real_array(x)
     cdef cnp.ndarray y = np.empty_like(array)
     fbp_vector_math(kernels_for(array.dtype), VECTOR_MATH.index(name), cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),

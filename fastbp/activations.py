@@ -18,6 +18,8 @@ from fastbp import _core
 from fastbp.exceptions import ParameterError, choice, number
 from fastbp.values import Value
 
+_FLOAT32 = np.dtype(np.float32)
+_ALPHAS = {name: alpha for name, alpha, _ in _core.ACTIVATIONS}
 _FORMULAS = {name: formula for name, _, formula in _core.ACTIVATIONS}
 
 
@@ -34,14 +36,16 @@ class Activation(Value):
         The row's parameter; 0 for a row without one.
     """
 
+    alpha: float
     name: str
-    alpha: float = 0.0
 
     def __init__(self, name: str, alpha: float = 0.0) -> None:
         choice("activation", name, _FORMULAS)
         if name in _CLASSES:
             raise ParameterError(f"activation is {name!r}, expected {_CLASSES[name].__name__}(alpha)")
-        self._set(name=name, alpha=number("alpha", alpha))
+        if number("alpha", alpha) and not _ALPHAS[name]:
+            raise ParameterError(f"alpha is {alpha} with the activation {name!r}, expected 0: it has none")
+        self._set(name=name, alpha=float(alpha))
 
     @property
     def formula(self) -> str:
@@ -60,14 +64,22 @@ class Activation(Value):
 
         Raises
         ------
-        DTypeError, ShapeError
-            x holds no such numbers, or `out` does not fit.
+        DTypeError, ShapeError, ParameterError
+            x holds no such numbers, `out` does not fit, or float32 does not hold alpha.
         """
-        return _core.activate(self.name, self.alpha, x, out)
+        return _core.activate(self.name, self.alpha, self._argument(x), out)
 
     def derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return f'(x), element by element (softmax: the diagonal of its Jacobian)."""
-        return _core.derivative(self.name, self.alpha, x)
+        return _core.derivative(self.name, self.alpha, self._argument(x))
+
+    def _argument(self, x: ArrayLike) -> ArrayLike:
+        """Return x, which is float32 only if that holds alpha."""
+        if self.alpha:
+            x = np.asarray(x)
+            if x.dtype.newbyteorder("=") == _FLOAT32:
+                self.check_dtype(_FLOAT32)
+        return x
 
     def __repr__(self) -> str:
         return self.name if type(self) is Activation else super().__repr__()

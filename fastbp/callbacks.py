@@ -13,8 +13,18 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from fastbp import _core
-from fastbp.exceptions import BusyError, Error, ParameterError, choice, flag, integer, number
+from fastbp.exceptions import (
+    BusyError,
+    DivergenceError,
+    Error,
+    ParameterError,
+    choice,
+    flag,
+    integer,
+    number,
+)
 from fastbp.history import History
+from fastbp.shown import shown
 from fastbp.values import Value
 
 if TYPE_CHECKING:
@@ -32,7 +42,7 @@ class EpochState:
     ----------
     network : Network
     history : History
-        Of this fit, the epoch included; `network.history` has it once the fit is over.
+        Of this fit, the epoch included, as in `network.history`.
     epochs : int
         What the fit was asked for.
     reason : str
@@ -45,7 +55,7 @@ class EpochState:
         engine: _core.Engine,
         history: History,
         epochs: int,
-        keep: Callable[[], None],
+        keep: Callable[[int], bool],
     ) -> None:
         self.network, self.history, self.epochs = network, history, epochs
         self.reason = ""
@@ -80,9 +90,15 @@ class EpochState:
         """Let the fit end with the parameters, optimizer state and step count of this epoch.
 
         The last call counts; none does if the fit raises.
+
+        Raises
+        ------
+        DivergenceError
+            They are not finite.
         """
         self._check("keep")
-        self._keep()
+        if not self._keep(len(self.history)):
+            raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
 
     def close(self) -> None:
         """Refuse changes from now on: the fit is over."""
@@ -291,6 +307,7 @@ def _begin(argument: str, callback: Any, columns: Columns, optimizer: Optimizer)
     function: Function = getattr(callback, "on_epoch_end", callback)
     if isinstance(callback, type) or not callable(function):
         raise ParameterError(
-            f"{argument} is {callback!r}, expected a function of the state or an object with on_epoch_end"
+            f"{argument} is {shown(callback)}, "
+            "expected a function of the state or an object with on_epoch_end"
         )
     return function

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp.exceptions import ShapeError, number
+from fastbp.arrays import base_array
+from fastbp.exceptions import DataError, DTypeError, ShapeError, number
 from fastbp.random import permutation
 
 
@@ -40,9 +41,10 @@ def stratified_split(
     ----------
     X : array, shape (n, ...)
     y : array, shape (n,)
-        The class of each row.
+        The class of each row: integers, bool, text or whole floats, at least two rows of each class.
     test_fraction : float
-        Each class gives this share of its rows, rounded, to the test part; 0 < test_fraction < 1.
+        Each class gives this share of its rows, rounded, to the test part, and at least one row to each part;
+        0 < test_fraction < 1.
     seed : int
         The same seed gives the same split.
 
@@ -56,16 +58,36 @@ def stratified_split(
     ParameterError
         If `test_fraction` is not between 0 and 1.
     ShapeError
-        If `y` is not one class a row of `X`.
+        If `y` is not one class per row of `X`.
+    DTypeError, DataError
+        If an array is masked or sparse, if `y` holds measurements instead of classes, or one row of a class.
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = base_array("X", X), base_array("y", y)
     test_fraction = number("test_fraction", test_fraction, above=0, below=1)
     if y.ndim != 1 or len(y) == 0 or X.shape[:1] != y.shape:
         raise ShapeError(f"y has shape {y.shape}, expected a class for each row of X {X.shape}")
+    classes = _classes(y)
     order = permutation(seed, 0, len(y))
     in_test = np.zeros(len(y), dtype=bool)  # (n,), in the original order of the rows
-    for label in np.unique(y):
+    for label in classes:
         members = order[y[order] == label]
-        in_test[members[: round(test_fraction * len(members))]] = True
+        in_test[members[: min(max(round(test_fraction * len(members)), 1), len(members) - 1)]] = True
     train, test = order[~in_test[order]], order[in_test[order]]
     return X[train], X[test], y[train], y[test]
+
+
+def _classes(y: NDArray[Any]) -> NDArray[Any]:
+    """Return the classes in y (n,), each of at least two rows."""
+    if y.dtype.kind in "fc":
+        whole = np.isfinite(y) & (y == np.rint(y))
+        if not whole.all():
+            i = whole.argmin()
+            raise DataError(f"y[{i}] is {y[i]}, expected a class: an integer, bool, text or a whole float")
+    try:
+        classes, rows = np.unique(y, return_counts=True)
+    except TypeError as error:  # objects of several types
+        raise DTypeError(f"y has dtype {y.dtype}, expected classes of one type: {error!s:.200}") from None
+    if rows.min() < 2:
+        label = f"{classes[rows.argmin()]!s:.40}"
+        raise DataError(f"y has one row of the class {label}, expected at least two: one for each part")
+    return classes

@@ -13,6 +13,7 @@ from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.losses import Loss, OwnLoss
 from fastbp.metrics import Metric, Metrics, resolve, slices
+from fastbp.shown import shown
 from fastbp.validation import Door
 
 Array: TypeAlias = NDArray[Any]
@@ -37,10 +38,12 @@ def evaluate(
     """Return the loss and the metrics by name, NaN where an output is, for data that the door let in."""
     found = {"loss": _loss(engine, door.loss, X, y)}
     if measured:
-        output = door.out(None, X)
+        output = door.new_output(X)
         predict(engine, X, output)
         is_nan = isnan(output.min())
-        found |= {metric.name: nan if is_nan else metric.measure(output, y) for metric in measured}
+        for metric in measured:
+            _core.check_memory(y)  # the metric before may be a function of the user's
+            found[metric.name] = nan if is_nan else metric.measure(output, y)
     return found
 
 
@@ -83,7 +86,9 @@ def held_out(
     if validation_data is not None:
         return Validation(engine, door, *door.held_out(validation_data), measured)
     if metrics is not None:
-        raise ParameterError(f"metrics is {metrics!r} without validation_data, expected validation_data, too")
+        raise ParameterError(
+            f"metrics is {shown(metrics)} without validation_data, expected validation_data, too"
+        )
     return None
 
 

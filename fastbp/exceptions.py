@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fastbp.shown import shown
+
 T = TypeVar("T")
+
+#: The smallest normal number above 0 and the largest one, of each dtype that a network can have.
+NORMAL: dict[np.dtype[Any], tuple[float, float]] = {
+    np.dtype(t): (float(np.finfo(t).smallest_normal), float(np.finfo(t).max))
+    for t in (np.float32, np.float64)
+}
 
 
 class Error(Exception):
@@ -30,6 +38,10 @@ class DataError(Error, ValueError):
 
 class ParameterError(Error, ValueError):
     """A hyper-parameter or a name is not one that fastbp accepts."""
+
+
+class UnknownArgumentError(ParameterError, TypeError):
+    """A keyword argument has a name that is not known."""
 
 
 class DTypeError(Error, TypeError):
@@ -53,8 +65,9 @@ def number(
     below: float | None = None,
 ) -> float:
     """Return `value` as a float; ParameterError unless it is a finite real number within the bounds."""
+    is_real = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
     try:
-        x = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        x = float(value) if is_real else math.nan
     except OverflowError:  # an integer beyond the largest float
         x = math.inf
     if (
@@ -69,7 +82,19 @@ def number(
         for sign, bound in ((">", above), (">=", at_least), ("<", below))
         if bound is not None
     )
-    raise ParameterError(f"{argument} is {value!r}, expected a finite number {bounds}".rstrip())
+    raise ParameterError(f"{argument} is {shown(value)}, expected a finite number {bounds}".rstrip())
+
+
+def held(
+    argument: str, x: float, dtype: np.dtype[Any], owner: object = None, *, positive: bool = False
+) -> float:
+    """Return `x`, of its owner, as dtype rounds it; ParameterError unless that is a normal number, or 0."""
+    least, most = NORMAL[dtype]
+    if (x or positive) and not least <= abs(x) <= most:
+        where = "" if owner is None else f" in {owner}"
+        magnitude = f"{'' if positive else '0 or '}a magnitude of {least:.3g} to {most:.3g}"
+        raise ParameterError(f"{argument} is {x:g}{where}, expected {magnitude}: what {dtype} holds")
+    return float(dtype.type(x))
 
 
 def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
@@ -80,19 +105,25 @@ def integer(argument: str, value: Any, *, at_least: int, below: int | None = Non
     except TypeError:
         n = at_least - 1
     if isinstance(value, bool) or n < at_least or (below is not None and n >= below):
-        raise ParameterError(f"{argument} is {value!r}, expected an integer {bounds}")
+        raise ParameterError(f"{argument} is {shown(value)}, expected an integer {bounds}")
     return n
 
 
 def flag(argument: str, value: Any) -> bool:
     """Return `value` if it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ParameterError(f"{argument} is {value!r}, expected True or False")
+        raise ParameterError(f"{argument} is {shown(value)}, expected True or False")
     return bool(value)
+
+
+def verbosity(verbose: Any) -> int:
+    """Return 0, 1 or 2, where False is 0 and True is 1."""
+    is_flag = isinstance(verbose, (bool, np.bool_))
+    return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
 
 
 def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:
     """Return the entry of `table` called `value`; ParameterError, which lists the names, if there is none."""
     if isinstance(value, str) and value in table:
         return table[value]
-    raise ParameterError(f"{argument} is {value!r}, expected one of: {', '.join(table)}")
+    raise ParameterError(f"{argument} is {shown(value)}, expected one of: {', '.join(table)}")

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core, callbacks
 from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
 from fastbp.evaluation import Validation
-from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number
+from fastbp.exceptions import DataError, DivergenceError, ParameterError, flag, integer, number, verbosity
 from fastbp.history import History
 from fastbp.optimizers import Optimizer
 from fastbp.progress import Progress
@@ -61,7 +60,7 @@ class Options(NamedTuple):
                     f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {self.rows} "
                     "rows, expected batch_size=None: at the minimum only the gradient of all rows vanishes"
                 )
-        integer("verbose", self.verbose, at_least=0, below=3)
+        verbosity(self.verbose)
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, optimizer: Optimizer) -> list[Function]:
         """Return what is called after each epoch: for these options, then for the callbacks of the user's."""
@@ -78,21 +77,15 @@ class Options(NamedTuple):
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
 
 
-class Snapshot:
+class Snapshot(_core.Snapshot):
     """The last state known to be finite, at the end of an epoch: where a fit that diverges goes back to."""
-
-    def __init__(self, engine: _core.Engine) -> None:
-        self._engine = engine
-        self._parameters, self._state = np.empty_like(engine.parameters), np.empty_like(engine.state)
 
     def take(self, epoch: int) -> bool:
         """Copy the state after so many epochs of the fit; return False, and do not, unless it is finite."""
         start = perf_counter()
-        if not is_finite(self._engine):
+        if not is_finite(self.engine):
             return False
-        np.copyto(self._parameters, self._engine.parameters)
-        np.copyto(self._state, self._engine.state)
-        self._t, self.epoch = self._engine.t, epoch
+        super().take(epoch)
         now = perf_counter()
         self._due = now + max(SNAPSHOT_INTERVAL, (now - start) / SNAPSHOT_SHARE)
         return True
@@ -102,22 +95,14 @@ class Snapshot:
         """Whether it is time for the next one."""
         return perf_counter() >= self._due
 
-    def restore(self) -> None:
-        """Put the state back."""
-        np.copyto(self._engine.parameters, self._parameters)
-        np.copyto(self._engine.state, self._state)
-        self._engine.t = self._t
-
 
 class Fit:
-    """One fit under way.
+    """One fit, from `run` to its end; if that raises, `recover` leaves the network in order.
 
     Parameters
     ----------
     begin : callable
-        The optimizer's, which returns the `Run`.
-    X : array, shape (n, n_in)
-    y : array, shape (n, n_out), or class labels (n,)
+        The optimizer's, which takes the data and returns the `Run`.
     validation : Validation, optional
         What is measured after each epoch.
     functions : list of callables
@@ -125,7 +110,7 @@ class Fit:
     seed : int
         With the number of the epoch, counted over all fits, it decides the order of the rows.
     past : History
-        Of the network; this fit is appended to it.
+        Of the network; this fit is appended to it, epoch by epoch.
     """
 
     def __init__(
@@ -133,54 +118,29 @@ class Fit:
         network: Network,
         engine: _core.Engine,
         begin: Callable[..., _core.Run],
-        X: NDArray[Any],
-        y: NDArray[Any],
-        weights: Weights | None,
         options: Options,
         validation: Validation | None,
         functions: list[Function],
         seed: int,
         past: History,
     ) -> None:
-        self._noted = perf_counter()
-        self._snapshot = Snapshot(engine)
-        if not self._snapshot.take(epoch=0):
-            raise DataError(
-                "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
-                "reset() draws fresh ones"
-            )
-        self._network, self._engine, self._options = network, engine, options
-        self._validation, self._functions = validation, functions
-        self._past, self._first_epoch = past, len(past)
-        self._run = begin(
-            X,
-            y,
-            weights=weights,
-            batch_size=options.batch_rows,
-            shuffle=options.shuffle and options.batch_size is not None,  # the order of one sum tells nothing
-            seed=seed,
-            first_epoch=self._first_epoch,
-            epochs=options.epochs,
-            stored=options.gradient_tol is not None,
-        )
-        measured = validation.columns if validation else ()
-        columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
-        self._history = History({name: [] for name in columns})
-        self._state = EpochState(network, engine, self._history, options.epochs, self._keep)
-        self._kept: Snapshot | None = None
-        self._progress = Progress(options.epochs, lines=options.verbose == 2) if options.verbose else None
+        self._network, self._engine, self._begin, self._options = network, engine, begin, options
+        self._validation, self._functions, self._seed, self._past = validation, functions, seed, past
+        self._snapshot, self._kept = Snapshot(engine), Snapshot(engine)
+        self._is_begun = self._is_done = False
 
-    def run(self) -> History:
-        """Train until the epochs are done or there is a reason to stop.
-
-        Whatever is raised, parameters and optimizer state are finite and those of the end of a step, and the
-        past has the complete epochs up to there.
+    def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
+        """Train on X (n, n_in) and y, (n, n_out) or class labels (n,), until there is a reason to stop.
 
         Raises
         ------
         DivergenceError
-            NaN or infinity came up in loss, parameters or optimizer state. The last snapshot is restored.
+            NaN or infinity came up in loss, parameters or optimizer state.
         """
+        self._start(X, y, weights)
+        progress = (
+            Progress(self._options.epochs, self._options.verbose == 2) if self._options.verbose else None
+        )
         try:
             while not self._history.stopped:
                 if self._run.step == 0:
@@ -188,20 +148,66 @@ class Fit:
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
-                if self._progress is not None:
-                    self._progress.update(self._run, self._history)
-            if self._kept is not None:
-                self._kept.restore()
-            self._report()
-        except BaseException as error:
-            self._recover(diverged=isinstance(error, DivergenceError))
-            self._report()
-            raise
+                if progress is not None:
+                    progress.update(self._run, self._history)
         finally:
             self._state.close()
-            if self._progress is not None:
-                self._progress.close()
+            if progress is not None:
+                progress.close()
+        self._is_done = True
+        if self._kept.epoch is not None:
+            self._kept.restore()
+        self._past.stopped = self._history.stopped
         return self._history
+
+    def recover(self, error: BaseException) -> None:
+        """Leave finite numbers, those of the end of a step, and the history of the epochs up to there.
+
+        This may be broken off and called again.
+        """
+        if not self._is_begun:
+            return
+        diverged = isinstance(error, DivergenceError)
+        epochs = self._run.epoch
+        if self._is_done:  # perhaps broken off before the best epoch was put back
+            if self._kept.epoch is not None:
+                self._kept.restore()
+        elif diverged or not is_finite(self._engine):
+            self._snapshot.restore()
+            epochs = self._snapshot.epoch or 0
+        else:
+            self._note({})
+        self._history._truncate(epochs)
+        self._past._truncate(self._first_epoch + epochs)
+        self._past._follow(self._history, self._first_epoch)
+        self._history.stopped = self._past.stopped = "diverged" if diverged else "interrupted"
+
+    def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
+        """Begin the run; nothing is computed yet."""
+        options = self._options
+        self._noted = perf_counter()
+        self._first_epoch = len(self._past)
+        if not self._snapshot.take(epoch=0):
+            raise DataError(
+                "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
+                "reset() draws fresh ones"
+            )
+        self._run = self._begin(
+            X,
+            y,
+            weights=weights,
+            batch_size=options.batch_rows,
+            shuffle=options.shuffle and options.batch_size is not None,  # the order of one sum tells nothing
+            seed=self._seed,
+            first_epoch=self._first_epoch,
+            epochs=options.epochs,
+            stored=options.gradient_tol is not None,
+        )
+        measured = self._validation.columns if self._validation else ()
+        columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
+        self._history = History({name: [] for name in columns})
+        self._state = EpochState(self._network, self._engine, self._history, options.epochs, self._kept.take)
+        self._is_begun = True
 
     def _begin_epoch(self) -> None:
         """Ask for the learning rate, where that is a function of the epoch."""
@@ -230,13 +236,10 @@ class Fit:
         if n:
             before, self._noted = self._noted, perf_counter()
             seconds = array("d", [(self._noted - before) / n]) * n
-            own = {name: column[new].tolist() for name, column in self._run.columns.items()}
-            entries = {
-                "learning_rate": self._rates(n),
-                "seconds": seconds,
-                "loss": array("d", done.tobytes()),
-            }
-            self._history.append(measured | own | entries)
+            found = {"loss": array("d", done.tobytes()), **measured}
+            found |= {name: column[new].tolist() for name, column in self._run.columns.items()}
+            self._history._append(found | {"learning_rate": self._rates(n), "seconds": seconds}, n)
+            self._past._follow(self._history, self._first_epoch)
 
     def _rates(self, n: int) -> Iterable[float]:
         """Return the learning rates of the last steps of the last n complete epochs."""
@@ -258,29 +261,6 @@ class Fit:
         if not reason and self._snapshot.is_due and not self._snapshot.take(self._run.epoch):
             raise self._divergence("network's state")
         self._history.stopped = reason
-
-    def _keep(self) -> None:
-        """Let the fit end with the present state."""
-        self._kept = self._kept or Snapshot(self._engine)
-        if not self._kept.take(self._run.epoch):
-            raise self._divergence("network's state")
-
-    def _recover(self, diverged: bool) -> None:
-        """Leave a finite network, and the history that belongs to it."""
-        self._note({})
-        epochs = self._run.epoch
-        if self._history.stopped and self._kept is not None:  # what broke off may have been its restoration
-            self._kept.restore()
-        elif diverged or not is_finite(self._engine):
-            self._snapshot.restore()
-            epochs = self._snapshot.epoch
-        self._history.truncate(epochs)
-        self._history.stopped = "diverged" if diverged else "interrupted"
-
-    def _report(self) -> None:
-        """Append the fit to the past; once, even where Ctrl-C breaks off a first attempt."""
-        self._past.truncate(self._first_epoch)
-        self._past.extend(self._history)
 
     def _divergence(self, what: str) -> DivergenceError:
         run = self._run

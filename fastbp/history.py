@@ -5,13 +5,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from math import nan
+from typing import Any
+
+from fastbp.exceptions import ParameterError
 
 
 class History:
     """The course of one fit, or of all fits of a network so far: columns of one entry an epoch.
 
-    A column is `history.loss` or `history["loss"]`, a list of float to read; as with a DataFrame, iterating
-    gives the names and `len` the epochs. ``pandas.DataFrame(history.to_dict())`` is a table of all.
+    A column is `history.loss` or `history["loss"]`, a new list of float each time; `row` gives one epoch
+    without going through the others. As with a DataFrame, iterating gives the names and `len` the epochs.
+    ``pandas.DataFrame(history.to_dict())`` is a table of all.
 
     Attributes
     ----------
@@ -36,19 +40,36 @@ class History:
     ----------
     columns : mapping of str to floats, optional
         All of one length, "loss" among them.
+
+    Raises
+    ------
+    ParameterError
+        The columns are of different lengths, without "loss", or hold something else than numbers.
     """
 
     def __init__(self, columns: Mapping[str, Iterable[float]] | None = None, stopped: str = "") -> None:
         if columns is None:
             columns = {"loss": (), "learning_rate": (), "seconds": ()}
+        if not isinstance(columns, Mapping):
+            raise ParameterError(
+                f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
+            )
         # arrays, for an epoch may take less time than it takes to write three floats into lists
-        self._columns = {name: array("d", column) for name, column in columns.items()}
-        self._lists: dict[str, list[float]] = {}  # of the columns that were looked at
-        self.stopped = stopped
+        self._columns = {name: _column(name, column) for name, column in columns.items()}
+        lengths = {name: len(column) for name, column in self._columns.items()}
+        if "loss" not in lengths or len(set(lengths.values())) > 1:
+            raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
+        # Entries beyond do not count yet: an interruption between two columns leaves none longer
+        self._epochs = lengths["loss"]
+        self.stopped = str(stopped)
+
+    def __reduce__(self) -> Any:
+        columns = {name: column[: self._epochs] for name, column in self._columns.items()}
+        return type(self), (columns, self.stopped)
 
     def __len__(self) -> int:
         """Return the number of complete epochs."""
-        return len(self._columns["loss"])
+        return self._epochs
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -56,9 +77,7 @@ class History:
     def __getitem__(self, column: str) -> list[float]:
         if column not in self._columns:
             raise KeyError(f"no column {column!r}, expected one of: {', '.join(self)}")
-        shown = self._lists.setdefault(column, [])
-        shown += self._columns[column][len(shown) :]
-        return shown
+        return self._columns[column][: self._epochs].tolist()
 
     def __getattr__(self, column: str) -> list[float]:
         if column.startswith("_"):
@@ -74,15 +93,16 @@ class History:
     @property
     def total_seconds(self) -> float:
         """The sum of the column `seconds`."""
-        return sum(self._columns["seconds"])
+        return sum(self["seconds"])
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns by name; all have one length."""
-        return {name: list(column) for name, column in self._columns.items()}
+        return {name: self[name] for name in self}
 
     def row(self, epoch: int) -> dict[str, float]:
-        """Return the entries of the epoch with this index, by column."""
-        return {name: column[epoch] for name, column in self._columns.items()}
+        """Return the entries of the epoch with this index, by column; -1 is the last epoch."""
+        at = range(self._epochs)[epoch]
+        return {name: column[at] for name, column in self._columns.items()}
 
     def describe(self, epoch: int) -> str:
         """Return the losses and metrics of the epoch with this index as text."""
@@ -91,30 +111,28 @@ class History:
         }
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 
-    def append(self, entries: Mapping[str, Iterable[float]]) -> None:
-        """Append the entries of later epochs to some columns; the epochs count once they have a loss."""
-        for name, more in entries.items():
-            self._columns[name].extend(more)
-
-    def truncate(self, epochs: int) -> None:
-        """Keep the first `epochs` epochs; NaN stands for what had not been measured yet."""
-        epochs = min(epochs, len(self))
-        self._lists.clear()
-        for column in self._columns.values():
-            del column[epochs:]
-            column.extend(nans(epochs - len(column)))
-
-    def extend(self, later: History) -> None:
-        """Append the fit that came after."""
-        before, after = len(self), len(later)
+    def _append(self, entries: Mapping[str, Iterable[float]], epochs: int) -> None:
+        """Append so many epochs; NaN stands for what they have not measured, or the epochs before them."""
+        before = self._epochs
         if before == 0:
-            self._columns = {name: array("d") for name in later}  # in their order
-        for name in later:
+            self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
+        for name in entries:
             if name not in self._columns:
                 self._columns[name] = nans(before)
         for name, column in self._columns.items():
-            column.extend(later._columns.get(name) or nans(after))
-        self.stopped = later.stopped
+            del column[before:]
+            column.extend(entries[name] if name in entries else nans(epochs))
+        self._epochs = before + epochs
+
+    def _follow(self, fit: History, first: int) -> None:
+        """Append what a fit that began after `first` epochs has beyond these."""
+        new = slice(self._epochs - first, len(fit))
+        entries = {name: column[new] for name, column in fit._columns.items()}
+        self._append(entries, new.stop - new.start)
+
+    def _truncate(self, epochs: int) -> None:
+        """Keep the first `epochs` epochs."""
+        self._epochs = min(epochs, self._epochs)
 
     def __repr__(self) -> str:
         if not len(self):
@@ -128,3 +146,11 @@ class History:
 def nans(n: int) -> array[float]:
     """Return so many NaN."""
     return array("d", [nan]) * n
+
+
+def _column(name: str, values: Iterable[float]) -> array[float]:
+    """Return the values as an array of float64."""
+    try:
+        return array("d", values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(f"the column {name!r} does not hold numbers alone: {error}") from None

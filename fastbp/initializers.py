@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import random
+from fastbp import _core, random
 from fastbp.activations import Activation
 from fastbp.exceptions import choice
 
@@ -45,8 +45,7 @@ def _scaled(unit: Unit, variance: Callable[[int, int], float]) -> Draw:
 def _orthogonal(seed: int, index: int, n_in: int, n_out: int) -> NDArray[np.float64]:
     """Return orthonormal columns, or rows where there are fewer of them, uniform over all such matrices."""
     z = _normal(seed, index, n_in * n_out).reshape(max(n_in, n_out), -1)
-    q, r = np.linalg.qr(z)
-    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # QR leaves the signs open: fix them
+    q = _core.orthonormal_columns(z)  # R has a positive diagonal: else Q would not be uniform
     return q if n_in >= n_out else np.ascontiguousarray(q.T)
 
 

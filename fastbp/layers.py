@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp.activations import Activation
 from fastbp.exceptions import integer, number
-from fastbp.values import Value
+from fastbp.values import Value, check_numbers
 
 
 class Dense(Value):
@@ -60,23 +61,62 @@ class Dense(Value):
             units=integer("units", units, at_least=1),
             activation=None if activation is None else activations.get(activation),
             initializer=None if initializer is None else initializers.get(initializer),
-            l1=number("l1", l1, at_least=0),
-            l2=number("l2", l2, at_least=0),
-            dropout=number("dropout", dropout, at_least=0, below=1),
-            max_norm=None if max_norm is None else number("max_norm", max_norm, above=0),
+            **_regularisation(l1, l2, dropout, max_norm),
         )
 
 
-class Layer(NamedTuple):
-    """A layer with everything decided: W is (n_in, n_out), b is (n_out,)."""
+def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, Any]:
+    """Check what every layer has."""
+    return {
+        "l1": number("l1", l1, at_least=0),
+        "l2": number("l2", l2, at_least=0),
+        "dropout": number("dropout", dropout, at_least=0, below=1),
+        "max_norm": None if max_norm is None else number("max_norm", max_norm, above=0),
+    }
+
+
+class Decided(NamedTuple):
+    """The fields of a `Layer`."""
 
     n_in: int
     n_out: int
     activation: Activation
-    l1: float = 0.0
-    l2: float = 0.0
-    dropout: float = 0.0
-    max_norm: float | None = None
+    l1: float
+    l2: float
+    dropout: float
+    max_norm: float | None
+
+
+class Layer(Decided):
+    """A layer with everything decided, and checked: W is (n_in, n_out), b is (n_out,)."""
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        n_in: int,
+        n_out: int,
+        activation: str | Activation,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float = 0.0,
+        max_norm: float | None = None,
+    ) -> Self:
+        return super().__new__(
+            cls,
+            integer("n_in", n_in, at_least=1),
+            integer("n_out", n_out, at_least=1),
+            activations.get(activation),
+            **_regularisation(l1, l2, dropout, max_norm),
+        )
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
+        return cls(*iterable)  # _replace calls it
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Refuse numbers that dtype does not hold."""
+        check_numbers(self, self._asdict(), dtype)
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import _core
 from fastbp.exceptions import ParameterError, flag, number
 from fastbp.losses import MSE, HalfSSE
 from fastbp.optimizers import Optimizer
-from fastbp.optional import scipy
+from fastbp.schedules import Constant, Schedule
 from fastbp.validation import check_without
 
 if TYPE_CHECKING:
-    from fastbp import _core
     from fastbp.network import Network
     from fastbp.weights import Weights
 
@@ -35,9 +36,9 @@ class LevenbergMarquardt(Optimizer):
     of the quadratic model. A fit ends ("converged") when the model promises less than float64 can tell.
 
     All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
-    and 16 P^2 bytes. SciPy is needed.
+    and 16 P^2 bytes.
 
-    It has no learning rate and clips nothing. Refused are other losses, mini-batches, more than 5000
+    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches, more than 5000
     parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight, single steps, and
     `ReduceLROnPlateau`.
 
@@ -68,7 +69,7 @@ class LevenbergMarquardt(Optimizer):
     has_learning_rate = False
     row: ClassVar[str] = "sgd"  # which has no state; the engine's own step is never run
     # no fields, for there is nothing to set
-    learning_rate: ClassVar[float] = 1.0  # type: ignore[misc]
+    learning_rate: ClassVar[float] = nan  # type: ignore[misc]
     clip_norm: ClassVar[None] = None  # type: ignore[misc]
     clip_value: ClassVar[None] = None  # type: ignore[misc]
     bayesian: bool
@@ -79,7 +80,13 @@ class LevenbergMarquardt(Optimizer):
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        return (1.0,)
+        return (nan,)
+
+    def schedule(self, epoch: int) -> Schedule:
+        return NoRate()
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        super().check_dtype(np.dtype(np.float64))  # in which all is computed
 
     def with_learning_rate(self, rate: float) -> Optimizer:
         raise ParameterError(f"learning_rate is {rate} for the optimizer {self}, which has none")
@@ -99,7 +106,6 @@ class LevenbergMarquardt(Optimizer):
         if weights is not None:
             raise ParameterError(f"sample_weight or class_weight is given, expected none with {self}")
         check_without(network, ("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
-        lapack = scipy("linalg.lapack", type(self).__name__)
 
         def begin(
             X: NDArray[Any],
@@ -114,9 +120,16 @@ class LevenbergMarquardt(Optimizer):
             first_epoch: int,
         ) -> Run:
             squares = loss.divide_by(*y.shape) * (1 if isinstance(loss, MSE) else 2)
-            return Run(self, lapack, network._engine, network._twin("float64"), X, y, squares, epochs, stored)
+            return Run(self, network._engine, network._twin("float64"), X, y, squares, epochs, stored)
 
         return begin
+
+
+class NoRate(Constant):
+    """The rate of every step of an optimizer that has none: NaN."""
+
+    def __init__(self) -> None:
+        self._set(learning_rate=nan)
 
 
 class Run:
@@ -144,7 +157,6 @@ class Run:
     def __init__(
         self,
         optimizer: LevenbergMarquardt,
-        lapack: Any,
         engine: _core.Engine,
         twin: _core.Engine,
         X: NDArray[Any],
@@ -153,15 +165,14 @@ class Run:
         epochs: int,
         stored: bool,
     ) -> None:
-        self._lapack, self._engine, self._twin, self._X, self._y = lapack, engine, twin, X, y
+        self._engine, self._twin, self._X, self._y = engine, twin, X, y
         self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
         self._w = twin.parameters.copy()
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
-        # J^T J + shift I, then its Cholesky factor: upper triangles
-        self._matrix = np.empty((P, P), order="F")
-        self._diagonal = self._matrix.T.reshape(-1)[:: P + 1]  # a view
+        self._matrix = np.empty((P, P))  # J^T J + shift I, then its Cholesky factor: lower triangles
+        self._diagonal = self._matrix.reshape(-1)[:: P + 1]  # a view
         self._damping, self._growth = optimizer.damping, 2.0  # mu, nu
         # alpha / beta, at first as if all parameters were determined and the errors were nothing but noise
         self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
@@ -180,7 +191,7 @@ class Run:
                 break
         return True
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused, or no gain
+    @np.errstate(all="ignore")  # what overflows is refused, or no gain
     def _train(self) -> bool:
         """Make a step; return False, having made none, where loss or derivatives are not finite."""
         if self._stored:
@@ -209,7 +220,7 @@ class Run:
 
     def _alpha(self, gamma: float) -> float:
         """Return gamma / w^T w, finite; 0 where w is, which tells nothing about its variance."""
-        squares = float(self._w @ self._w)
+        squares = dot(self._w, self._w)
         return gamma / (squares + TINY * gamma) if squares > 0 else 0.0
 
     def _estimate(self, largest: float) -> None:
@@ -218,8 +229,7 @@ class Run:
         self._ridge = min(self._ridge, most)
         gamma = float(self._w.size) if largest > 0 else 0.0
         if self._factorise(self._ridge):
-            inverse, _ = self._lapack.dpotri(self._matrix, overwrite_c=True)
-            gamma -= self._ridge * float(inverse.trace())
+            gamma -= self._ridge * _core.inverse_trace(self._matrix)
         gamma = min(max(gamma, TINY), self._n * (1 - ROUNDING))
         alpha, beta = self._alpha(gamma), (self._n - gamma) / (self._errors + TINY * self._n)
         self._ridge = min(alpha * (self._errors + TINY * self._n) / (self._n - gamma), most)  # alpha / beta
@@ -232,8 +242,8 @@ class Run:
         gradient = self._sums[-1, :-1] + self._ridge * self._w
         while np.isfinite(before + self._damping):
             if self._factorise(self._ridge + self._damping):
-                d, _ = self._lapack.dpotrs(self._matrix, -gradient)
-                promised = 0.5 * float(d @ (self._damping * d - gradient))
+                d = _core.cholesky_solve(self._matrix, -gradient)
+                promised = 0.5 * dot(d, self._damping * d - gradient)
                 if promised <= ROUNDING * before:
                     self.converged = True
                     return True
@@ -243,7 +253,8 @@ class Run:
                 if gain > 0:
                     self._w, self._loss = w, loss
                     self._engine.parameters[:] = w
-                    self._damping *= max(1 / 3, 1 - (2 * gain - 1) ** 3)
+                    excess = 2 * gain - 1
+                    self._damping *= max(1 / 3, 1 - excess * excess * excess)
                     self._growth = 2.0
                     return True
             self._damping *= self._growth
@@ -252,10 +263,9 @@ class Run:
 
     def _factorise(self, shift: float) -> bool:
         """Leave the Cholesky factor of J^T J + shift I in the matrix; False: it is not positive definite."""
-        np.copyto(self._matrix, self._sums[:-1, :-1].T)
+        np.copyto(self._matrix, self._sums[:-1, :-1])
         self._diagonal += shift
-        _, info = self._lapack.dpotrf(self._matrix, clean=False, overwrite_a=True)
-        return bool(info == 0)
+        return _core.cholesky(self._matrix)
 
     def _loss_at(self, w: Array) -> float:
         np.copyto(self._twin.parameters, w)
@@ -268,4 +278,9 @@ class Run:
 
     def _objective(self, w: Array, loss: float) -> float:
         """Half of r^T r + ridge w^T w."""
-        return 0.5 * (self._squares * loss + self._ridge * float(w @ w))
+        return 0.5 * (self._squares * loss + self._ridge * dot(w, w))
+
+
+def dot(a: Array, b: Array) -> float:
+    """Return a^T b, added up by NumPy, always in the same order; its @ is the BLAS library's."""
+    return float((a * b).sum())

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.arrays import as_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -66,7 +68,7 @@ class SumLoss(Loss):
         """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
         return t
 
-    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
         """Return J(output, target).
 
@@ -82,24 +84,27 @@ class SumLoss(Loss):
         Raises
         ------
         ShapeError, DTypeError, DataError
-            The shapes do not fit, an array is not numeric, a label is out of range.
+            The shapes do not fit, an array is masked or not numeric, a label is out of range.
+        ParameterError
+            float32 does not hold the loss's parameter.
         """
-        h, t = self._operands(np.asarray(output), np.asarray(target))
+        h, t = self._operands(as_array("output", output), as_array("target", target))
+        self.check_dtype(h.dtype)
         return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
 
-    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
     def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
         """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
-        output = np.asarray(output)
-        h, t = self._operands(output, np.asarray(target))
+        given = as_array("output", output)
+        h, t = self._operands(given, as_array("target", target))
+        self.check_dtype(h.dtype)
         gradient = self.slopes(h, self.expected(t))
         gradient /= self.divide_by(*h.shape)
-        return gradient.reshape(output.shape)
+        return gradient.reshape(given.shape)
 
     def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
         """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
         h = as_rows(output)
-        check_numeric("target", target)
         is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
         if target.shape != output.shape and not is_column:
             raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
@@ -124,20 +129,27 @@ class OwnLoss(Loss):
 
     def __init__(self, function: OwnFunction) -> None:
         if isinstance(function, type) or not callable(function):
-            raise ParameterError(f"function is {function!r}, expected a callable of (output, target)")
+            raise ParameterError(f"function is {shown(function)}, expected a callable of (output, target)")
         self._set(function=function)
+
+    def __str__(self) -> str:
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     @property
     def divisor(self) -> Divisor:
         return "rows"
 
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
-        return self.measure(output, target)[0]
+        return self._measured(output, target)[0]
 
     def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
-        return self.measure(output, target)[1]
+        return self._measured(output, target)[1]
 
-    def measure(self, output: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
+    def _measured(self, output: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
+        """Measure copies, which the function may write to."""
+        return self.measure(as_array("output", output).copy(), as_array("target", target).copy())
+
+    def measure(self, output: Array, target: Array) -> tuple[float, Array]:
         """Return J and dJ/doutput, which is finite if J is.
 
         Raises
@@ -145,32 +157,32 @@ class OwnLoss(Loss):
         DTypeError, ShapeError, DataError
             The function returns something else. What it raises itself goes through.
         """
-        h = np.asarray(output)
-        returned = self.function(h, np.asarray(target))
-        loss = _number(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
+        expected = output.shape  # before the function has it
+        returned = self.function(output, target)
+        loss = real(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
         if loss is None:
             raise DTypeError(
-                f"the loss {self} returned {returned!r}, expected a pair (loss, d_output), the loss a number"
+                f"the loss {self} returned {shown(returned)}, "
+                "expected a pair (loss, d_output), the loss a number"
             )
         try:
-            slope = np.asarray(returned[1])
-        except ValueError:  # rows of different lengths
+            slope = as_array("d_output", returned[1])
+        except ShapeError:  # rows of different lengths
             raise ShapeError(
-                f"the loss {self} returned the d_output {returned[1]!r}, "
-                f"expected an array of shape {h.shape} as output has"
+                f"the loss {self} returned the d_output {shown(returned[1])}, "
+                f"expected an array of shape {expected} as output has"
             ) from None
-        check_numeric("d_output", slope)
-        if slope.shape != h.shape:
+        if slope.shape != expected:
             raise ShapeError(
                 f"the loss {self} returned a d_output of shape {slope.shape}, "
-                f"expected {h.shape} as output has (target: {np.shape(target)})"
+                f"expected {expected} as output has (target: {target.shape})"
             )
         if math.isfinite(loss) and not np.isfinite(slope).all():
             raise DataError(f"the loss {self} returned a d_output with NaN or infinity and the loss {loss}")
         return loss, slope
 
 
-def _number(value: Any) -> float | None:
+def real(value: Any) -> float | None:
     """Return the value as a float, None where it is no real number."""
     try:
         return float(value) if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) else None
@@ -180,13 +192,6 @@ def _number(value: Any) -> float | None:
 
 def as_rows(output: NDArray[Any]) -> Array:
     """Return the output as a non-empty (m, n_out) array of float32 or float64."""
-    check_numeric("output", output)
     if output.ndim not in (1, 2) or output.size == 0:
         raise ShapeError(f"output has shape {output.shape}, expected (rows, outputs), both at least 1")
     return np.atleast_2d(output).astype(np.float32 if output.dtype == np.float32 else np.float64, copy=False)
-
-
-def check_numeric(argument: str, array: NDArray[Any]) -> None:
-    """Refuse what holds no real numbers."""
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{argument} has dtype {array.dtype}, expected real numbers")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError, ShapeError, choice, number
-from fastbp.loss import Array, Divisor, as_rows, check_numeric
+from fastbp.loss import Array, Divisor, as_rows
 from fastbp.loss import Loss as Loss
 from fastbp.loss import OwnFunction as OwnFunction
 from fastbp.loss import OwnLoss as OwnLoss
@@ -260,7 +260,6 @@ class CrossEntropy(SumLoss):
 
     def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
         h = as_rows(output)
-        check_numeric("target", target)
         if target.shape == output.shape:
             return h, target.reshape(h.shape).astype(h.dtype, copy=False)
         if target.shape != output.shape[:-1] or target.dtype.kind not in "biu":
@@ -273,12 +272,17 @@ class CrossEntropy(SumLoss):
 
 def one_hot(labels: NDArray[np.integer[Any]], n_out: int, dtype: np.dtype[Any]) -> Array:
     """Return the (m, n_out) probabilities that integer labels (m,) stand for."""
-    wrong = (labels < 0) | (labels >= n_out)
-    if wrong.any():
-        raise DataError(f"target has the label {labels[wrong][0]}, expected 0 to {n_out - 1} (the outputs)")
+    check_labels(labels, n_out)
     rows = np.zeros((len(labels), n_out), dtype)
     rows[np.arange(len(labels)), labels.astype(np.intp)] = 1
     return rows
+
+
+def check_labels(labels: NDArray[np.integer[Any]], n_out: int) -> None:
+    """Refuse integers (m,), m >= 1, that are no class labels of so many outputs."""
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < n_out:
+            raise DataError(f"target has the label {label}, expected 0 to {n_out - 1} (the outputs)")
 
 
 half_sse = HalfSSE()

@@ -1,8 +1,8 @@
 """How good outputs are: metrics by name, and callables of your own.
 
-A metric takes the outputs (n, n_out) and the targets, class labels (n,) or rows (n, n_out), n >= 1. Those
-about answers `read` both alike: the `most_probable` class of a row, or yes where a number is `at_least_half`
-or `positive`.
+A metric takes the outputs (n, n_out) and the targets, class labels (n,) or rows (n, n_out), n >= 1; (n,) is a
+column where there is one output. Those about answers `read` both alike: the `most_probable` class of a row,
+or yes where a number is `at_least_half` or `positive`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from math import nan
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fastbp.exceptions import ParameterError, integer
-from fastbp.losses import Loss, OwnLoss
+from fastbp.arrays import as_array, read_only
+from fastbp.exceptions import ParameterError, ShapeError, integer
+from fastbp.losses import Loss, OwnLoss, check_labels
+from fastbp.shown import shown
 from fastbp.values import Value
 
 Array: TypeAlias = NDArray[Any]
 Measure: TypeAlias = Callable[[Array, Array], float]
+Read: TypeAlias = Callable[[Array], Array]
 Metrics: TypeAlias = str | Measure | Sequence[str | Measure]
 
 BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data is allocated
@@ -44,8 +47,24 @@ def positive(rows: Array) -> Array:
     return rows > 0
 
 
-def accuracy(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
-    """Return the share of answers that are right."""
+def accuracy(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
+    """Return the share of answers that are right.
+
+    Parameters
+    ----------
+    output : array_like (n, n_out)
+        Or (n,) for one output.
+    target : array_like of the same shape
+        Or (n,) for one output. Where `read` tells classes: integer labels (n,) or rows (n, n_out), n_out > 1.
+    read : callable
+        From rows to answers: classes (n,), or yes and no (n, n_out).
+
+    Raises
+    ------
+    ShapeError, DTypeError, DataError
+        The shapes do not fit, an array is masked or not numeric, a label is out of range.
+    """
+    output, target = _answers(output, target, read)
     right = answers = 0
     for h, t in _blocks(output, target):
         is_right = read(h) == read(t)
@@ -54,12 +73,14 @@ def accuracy(output: Array, target: Array, read: Callable[[Array], Array] = most
     return right / answers
 
 
-def f1(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
+def f1(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
     """Return F1 = 2 both / (answered + true), the mean over classes or, for yes/no answers, over outputs.
 
     Answered and true count the rows whose answer is this class (is yes) and those whose target is. What is
-    neither answered nor true is left out of the mean; if there is nothing else, it is NaN.
+    neither answered nor true is left out of the mean; if there is nothing else, it is NaN. Parameters and
+    errors as for `accuracy`.
     """
+    output, target = _answers(output, target, read)
     both, answered, true = np.zeros((3, output.shape[1]))
     for h, t in _blocks(output, target):
         answers, truths = (_one_hot(read(rows), output.shape[1]) for rows in (h, t))  # (m, n_out)
@@ -70,13 +91,14 @@ def f1(output: Array, target: Array, read: Callable[[Array], Array] = most_proba
     return float((2 * both[occurs] / (answered + true)[occurs]).mean()) if occurs.any() else nan
 
 
-def auc(output: Array, target: Array, read: Callable[[Array], Array] = most_probable) -> float:
+def auc(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
     """Return the area under the ROC curve, the mean over the outputs: each class against the rest.
 
     For one output it is the share of pairs of a row that is yes and one that is no in which the output of the
     first is higher; a tie counts one half. Outputs whose targets are all yes or all no are left out of the
-    mean; if there are no others, it is NaN.
+    mean; if there are no others, it is NaN. Parameters and errors as for `accuracy`.
     """
+    output, target = _answers(output, target, read)
     truth = read(target)  # (n,) labels, or (n, n_out) yes or no
     areas = []
     for j, scores in enumerate(output.T):
@@ -102,8 +124,9 @@ class TopK(Value):
     def __init__(self, k: int = 5) -> None:
         self._set(k=integer("k", k, at_least=1))
 
-    def __call__(self, output: Array, target: Array) -> float:
-        """Return the share."""
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return the share. Parameters and errors as for `accuracy` of classes."""
+        output, target = _answers(output, target, most_probable)
         right = 0
         for h, t in _blocks(output, target):
             labels = most_probable(t).astype(np.intp)[:, None]  # (m, 1)
@@ -116,27 +139,44 @@ class TopK(Value):
 # ---- numbers -----------------------------------------------------------------------------------------------
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def r2(output: Array, target: Array) -> float:
+@np.errstate(all="ignore")
+def r2(output: ArrayLike, target: ArrayLike) -> float:
     """Return the coefficient of determination, averaged over the outputs.
 
     For one output it is 1 - sum (t - h)^2 / sum (t - mean t)^2: 1 is perfect, 0 no better than the mean. A
-    constant target counts 1 where it is met exactly, else 0.
+    constant target, one row among them, counts 1 where it is met exactly, else 0.
+
+    Parameters
+    ----------
+    output : array_like (n, n_out)
+        Or (n,) for one output.
+    target : array_like of the same shape
+        Or (n,) for one output.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        The shapes do not fit, an array is masked or not numeric.
     """
-    mean = target.mean(axis=0, dtype=np.float64)  # (n_out,)
-    residual, total = np.zeros_like(mean), np.zeros_like(mean)
+    output, target = _rows(output, target)
+    origin = target[0].astype(np.float64)  # (n_out,), from which a constant differs by exactly 0
+    mean = sum((t - origin).sum(axis=0) for _, t in _blocks(output, target)) / len(
+        target
+    )  # of these differences
+    residual, total = np.zeros((2, len(origin)))
     for h, t in _blocks(output, target):
         t = t.astype(np.float64)  # (m, n_out)
         residual += np.square(t - h).sum(axis=0)
-        total += np.square(t - mean).sum(axis=0)
+        total += np.square(t - origin - mean).sum(axis=0)
     constant = total == 0
     score = 1 - residual / np.where(constant, 1, total)
     return float(np.where(constant, residual == 0, score).mean())
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def mae(output: Array, target: Array) -> float:
-    """Return the mean of |h - t| over rows and outputs."""
+@np.errstate(all="ignore")
+def mae(output: ArrayLike, target: ArrayLike) -> float:
+    """Return the mean of |h - t| over rows and outputs. Parameters and errors as for `r2`."""
+    output, target = _rows(output, target)
     return float(sum(abs(t.astype(np.float64) - h).sum() for h, t in _blocks(output, target)) / output.size)
 
 
@@ -152,7 +192,7 @@ class Metric(NamedTuple):
 
 
 #: Losses whose outputs are answers, and how these are read; those of the others are numbers.
-ANSWERS: dict[str, Callable[[Array], Array]] = {
+ANSWERS: dict[str, Read] = {
     "cross_entropy": most_probable,
     "binary_cross_entropy": at_least_half,
     "hinge": positive,
@@ -186,7 +226,7 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
         if metric is None:
             names = f"one of: {', '.join(by_name)}; or " if by_name else ""
             raise ParameterError(
-                f"metrics has {given!r} with the loss {loss.name!r}, "
+                f"metrics has {shown(given)} with the loss {loss.name!r}, "
                 f"expected {names}a callable (output, target) -> float"
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
@@ -211,13 +251,53 @@ def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
     name = getattr(given, "__name__", type(given).__name__)
 
     def measure(output: Array, target: Array) -> float:
-        value = given(output, target)
+        value = given(read_only(output), read_only(target))
         try:
             return float(value)
-        except (TypeError, ValueError):
-            raise ParameterError(f"the metric {name!r} returned {value!r}, expected a number") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ParameterError(f"the metric {name!r} returned {shown(value)}, expected a number") from None
 
     return Metric(name, measure, bool(getattr(given, "greater_is_better", False)))
+
+
+# ---- arrays ------------------------------------------------------------------------------------------------
+
+
+def _rows(output: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
+    """Return outputs and targets as rows (n, n_out), of which (n,) is one column."""
+    h, t = _outputs(output), as_array("target", target)
+    if t.shape != h.shape and not (h.shape[1] == 1 and t.shape == h.shape[:1]):
+        column = f" or {h.shape[:1]}" if h.shape[1] == 1 else ""
+        raise ShapeError(f"target has shape {t.shape}, expected {h.shape}{column} as output has")
+    return h, t.reshape(h.shape)
+
+
+def _answers(output: ArrayLike, target: ArrayLike, read: Read) -> tuple[Array, Array]:
+    """Return outputs as rows (n, n_out); targets likewise or, if `read` tells classes, as labels (n,)."""
+    h, t = _outputs(output), as_array("target", target)
+    is_yes_or_no = np.ndim(read(h[:1])) > 1
+    if is_yes_or_no or (t.ndim > 1 and h.shape[1] > 1):
+        return _rows(h, t)
+    if h.shape[1] == 1:
+        raise ShapeError(
+            "output has one column, expected one for each class: read=at_least_half or read=positive tells "
+            "yes and no of a single output"
+        )
+    if t.shape != h.shape[:1] or t.dtype.kind == "f":
+        raise ShapeError(
+            f"target has shape {t.shape} and dtype {t.dtype}, "
+            f"expected integer labels {h.shape[:1]} or rows {h.shape}"
+        )
+    check_labels(t, h.shape[1])
+    return h, t
+
+
+def _outputs(output: ArrayLike) -> Array:
+    """Return outputs as rows (n, n_out), of which (n,) is one column."""
+    array = as_array("output", output)
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise ShapeError(f"output has shape {array.shape}, expected (rows, outputs), both at least 1")
+    return array.reshape(len(array), -1)
 
 
 def slices(n: int, rows: int) -> list[slice]:

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp.exceptions import DivergenceError, ParameterError, choice, integer, number
+from fastbp.exceptions import DivergenceError, ParameterError, choice, integer, number, verbosity
 from fastbp.history import History
 from fastbp.network import NOTHING, Network
 from fastbp.optional import scipy
 from fastbp.progress import Progress
+from fastbp.shown import shown
 from fastbp.validation import check_without
 from fastbp.weights import ClassWeight, Weights, resolve_weights
 
@@ -91,8 +92,8 @@ def minimize(
     if tol is not None:
         number("tol", tol, above=0)
     if options is not None and not isinstance(options, Mapping):
-        raise ParameterError(f"options is {options!r}, expected a mapping, like {{'maxcor': 30}}")
-    integer("verbose", verbose, at_least=0, below=3)
+        raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
+    verbose = verbosity(verbose)
     net._door.check_trainable()
     check_without(net, ("dropout", "max_norm"), "minimize")
     X, y = net._door.examples(X, y)
@@ -100,12 +101,18 @@ def minimize(
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
     progress = Progress(max_iterations, lines=verbose == 2) if verbose else None
-    task = Minimization(net._engine, X, y, weights, progress)
-    return net._guard.writing("minimize", NOTHING, task.run, solve, settings, net._history)
+    task = Minimization(net._engine, X, y, weights, progress, net._history)
+    return net._guard.writing("minimize", NOTHING, task.run, solve, settings, undo=task.recover)
 
 
 class Minimization:
-    """The objective, and what is seen of its course."""
+    """The objective, and what is seen of its course.
+
+    Parameters
+    ----------
+    past : History
+        Of the network; the iterations are appended to it.
+    """
 
     def __init__(
         self,
@@ -114,35 +121,43 @@ class Minimization:
         y: NDArray[Any],
         weights: Weights | None,
         progress: Progress | None,
+        past: History,
     ) -> None:
-        self._engine, self._data, self._progress = engine, (X, y, weights), progress
-        self._best_x = engine.parameters.astype(np.float64)
+        self._engine, self._progress, self._past = engine, progress, past
+        self._data: tuple[Any, ...] = engine.apart(X), engine.apart(y), weights
         self._best = self._before = np.inf  # the lowest loss so far, and that before the iteration under way
+        self._snapshot = _core.Snapshot(engine)  # of the parameters that have it
         self._history = History()
         self._noted = perf_counter()
 
-    def run(self, solve: Any, settings: dict[str, Any], past: History) -> Any:
-        """Minimise; leave the network at its best, and append the iterations to its history."""
-        self._history.stopped = "interrupted"
+    def run(self, solve: Any, settings: dict[str, Any]) -> Any:
+        """Minimise; leave the network where SciPy ends, and append the iterations to its history."""
+        self._first_epoch = len(self._past)
+        self._snapshot.take(0)
+        start = self._engine.parameters.astype(np.float64)
         try:
-            self._before, _ = self._evaluate(self._best_x)
-            result = solve(self._evaluate, self._best_x, jac=True, callback=self._end_iteration, **settings)
-            self._best_x = result.x
-            done = result.nfev if settings["method"] == "TNC" else result.nit
-            is_over = done >= settings["options"][METHODS[settings["method"]]]
-            self._history.stopped = "converged" if result.success else "epochs" if is_over else "stalled"
-        except DivergenceError:
-            self._history.stopped = "diverged"
-            raise
+            self._before, _ = self._evaluate(start)
+            result = solve(self._evaluate, start, jac=True, callback=self._end_iteration, **settings)
         finally:
-            self._set(self._best_x)
-            past.extend(self._history)
+            self._data = ()  # SciPy's objects keep the function, and each other, until garbage is collected
             if self._progress is not None:
                 self._progress.close()
+        done = result.nfev if settings["method"] == "TNC" else result.nit
+        is_over = done >= settings["options"][METHODS[settings["method"]]]
+        self._set(result.x)
+        self._history.stopped = "converged" if result.success else "epochs" if is_over else "stalled"
+        self._past.stopped = self._history.stopped
         return result
 
+    def recover(self, error: BaseException) -> None:
+        """Go back to the lowest loss that was met; may be broken off and called again."""
+        if self._snapshot.epoch is not None:
+            self._snapshot.restore()
+            self._past._follow(self._history, self._first_epoch)
+            self._past.stopped = "diverged" if isinstance(error, DivergenceError) else "interrupted"
+
     def _set(self, x: NDArray[np.float64]) -> None:
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             self._engine.parameters[:] = x
 
     def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -156,14 +171,15 @@ class Minimization:
                 "the network has the parameters of the lowest loss that was met before"
             )
         if loss < self._best:
-            self._best, self._best_x = loss, np.array(x)
+            self._best = loss
+            self._snapshot.take(len(self._history))
         return loss, gradients
 
     def _end_iteration(self, xk: NDArray[np.float64]) -> None:
         since, self._noted = self._noted, perf_counter()
-        self._history.append(
-            {"learning_rate": [nan], "seconds": [self._noted - since], "loss": [self._before]}
-        )
+        entries = {"loss": [self._before], "learning_rate": [nan], "seconds": [self._noted - since]}
+        self._history._append(entries, 1)
+        self._past._follow(self._history, self._first_epoch)
         self._before = self._best
         if self._progress is not None:
             done = SimpleNamespace(epoch=len(self._history), step=0, steps_per_epoch=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterable
+from copy import copy, deepcopy
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -19,24 +19,33 @@ from fastbp import (
     optimizers,
     own_loss,
     scaling,
+    state,
     validation,
 )
 from fastbp.activations import Activation
+from fastbp.arrays import read_only
 from fastbp.callbacks import Callbacks
-from fastbp.exceptions import DivergenceError, Error, ShapeError, number
+from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError, held, integer, number
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
+from fastbp.schedules import Schedule
+from fastbp.values import Value
 from fastbp.weights import ClassWeight, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
-# What a call leaves that goes with the present parameters: the shape of the X of a forward pass to go back
-# through, or None, and whether there are gradients.
-Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
-NOTHING: Left = (None, False)
+
+class Left(NamedTuple):
+    """What a call leaves that goes with the present parameters."""
+
+    forward: tuple[tuple[int, ...], int] | None = None  # the X's shape, and the parameters' fingerprint
+    has_gradients: bool = False
+
+
+NOTHING = Left()
 
 
 class Network:
@@ -44,7 +53,7 @@ class Network:
 
     Parameters
     ----------
-    layers : sequence
+    layers : iterable
         The number of inputs, then the layers, the output last: each a number of units or a `Dense`.
     activation : str or Activation
         Of the hidden layers that name none themselves.
@@ -67,19 +76,24 @@ class Network:
     Raises
     ------
     ParameterError, DTypeError
-        An argument is not as above, or loss and output activation do not go together.
+        An argument is not as above, or the dtype does not hold a number, or loss and output activation do
+        not go together.
 
     Notes
     -----
     While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
-    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied.
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied, also by a
+    callback at the end of an epoch: the copy goes on as the fit does.
+
+    A call works on the arrays that it is given, without copying them. If other threads resize them meanwhile,
+    or change what is in them, that is not noticed.
     """
 
     _engine_class: ClassVar[Any] = _core.Engine
 
     def __init__(
         self,
-        layers: Sequence[int | Dense],
+        layers: Iterable[int | Dense],
         *,
         activation: str | Activation = "relu",
         output_activation: str | Activation | None = None,
@@ -89,29 +103,47 @@ class Network:
         seed: int | None = None,
         input_noise: float = 0.0,
     ) -> None:
-        self._loss = losses.get(loss)
-        self._layers, self._initializers = validation.resolve_layers(
-            layers, activation, output_activation, self._loss
-        )
+        loss = losses.get(loss)
+        resolved, names = validation.resolve_layers(layers, activation, output_activation, loss)
+        self._build(resolved, names, loss, optimizer, dtype, seed, input_noise)
+        self.reset()
+
+    def _build(
+        self,
+        layers: tuple[Layer, ...],
+        initializers: tuple[str, ...],
+        loss: Loss,
+        optimizer: str | Optimizer,
+        dtype: DTypeLike,
+        seed: int | None,
+        input_noise: float,
+    ) -> None:
+        """Check what the network is to be, and set it up with parameters of zeros."""
+        self._layers, self._initializers, self._loss = layers, initializers, loss
         self._optimizer = optimizers.get(optimizer)
         self._dtype = validation.resolve_dtype(dtype)
         self._seed = validation.resolve_seed(seed)
         self._input_noise = number("input_noise", input_noise, at_least=0)
+        self._check_dtype()
         self._door = validation.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
-        self._start_engine(validation.count_parameters(self._layers, self._dtype), self._optimizer)
-        self.reset()
-
-    def _start_engine(self, n_parameters: int, optimizer: Optimizer) -> None:
-        parameters = _core.aligned_zeros(n_parameters, self._dtype)
+        self._history = History()
         self._guard = _core.Guard()
+        parameters = _core.aligned_zeros(validation.count_parameters(self._layers, self._dtype), self._dtype)
         engine_class = self._engine_class
         if isinstance(self._loss, OwnLoss):
             engine_class = own_loss.engine_class(engine_class)
         self._engine: _core.Engine = engine_class(
             self._layers, self._loss, parameters, seed=self._seed, input_noise=self._input_noise
         )
-        self._engine.set_optimizer(optimizer)
+        self._engine.set_optimizer(self._optimizer)
+
+    def _check_dtype(self) -> None:
+        """Refuse numbers that the dtype does not hold."""
+        held("input_noise", self._input_noise, self._dtype)
+        parts: tuple[Layer | Value, ...] = (*self._layers, self._loss, self._optimizer)
+        for part in parts:
+            part.check_dtype(self._dtype)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
@@ -153,10 +185,12 @@ class Network:
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
         optimizer = optimizers.get(optimizer)
-        self._guard.writing("setting the optimizer", NOTHING, self._set_optimizer, optimizer)
+        optimizer.check_dtype(self._dtype)
+        setup = self._engine.prepare_optimizer(optimizer, len(self._history))
+        self._guard.changing("setting the optimizer", NOTHING, self._install, setup, optimizer)
 
-    def _set_optimizer(self, optimizer: Optimizer) -> None:
-        self._engine.set_optimizer(optimizer, len(self._history))
+    def _install(self, setup: Any, optimizer: Optimizer) -> None:
+        self._engine.install_optimizer(setup)
         self._optimizer = optimizer
 
     @property
@@ -171,14 +205,14 @@ class Network:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         rate = number("learning_rate", rate, above=0)
-        self._engine.optimizer.with_learning_rate(rate)  # which may refuse it, before anything is stale
+        optimizer = self._engine.optimizer.with_learning_rate(rate)  # may refuse it, before anything is stale
+        optimizer.check_dtype(self._dtype)
         self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
 
     @property
     def parameters(self) -> Array:
         """All weights and biases as one vector (P,), to read and to write: W then b of each layer."""
-        view: Array = self._engine.parameters[:]  # no resize() of it can pull the memory from the engine
-        return view
+        return _core.handed_out(self._engine.parameters)
 
     @property
     def weights(self) -> tuple[Array, ...]:
@@ -193,23 +227,26 @@ class Network:
     @property
     def input_mean(self) -> Array | None:
         """What is subtracted from each input (n_in,), float64, read-only; None but after `adapt`."""
-        return None if self._scaling is None else self._scaling.mean[:]
+        return None if self._scaling is None else read_only(self._scaling.mean)
 
     @property
     def input_scale(self) -> Array | None:
         """What each input is then divided by (n_in,), likewise."""
-        return None if self._scaling is None else self._scaling.scale[:]
+        return None if self._scaling is None else read_only(self._scaling.scale)
 
     @property
     def gradients(self) -> Array:
-        """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale."""
+        """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale.
+
+        A view for `step` to follow: what is written to it counts, and the next of these calls overwrites it.
+        Only changes that calls make are noticed, not what is written to `parameters`.
+        """
         self._check_gradients()
-        return self._engine.gradients[:]
+        return _core.handed_out(self._engine.gradients)
 
     def _check_gradients(self) -> Left:
-        left = self._guard.left or NOTHING
-        _, has_gradients = left
-        if not has_gradients:
+        left: Left = self._guard.left or NOTHING
+        if not left.has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return left
 
@@ -236,7 +273,7 @@ class Network:
             The network is in the middle of another call.
         """
         found = None if X is None else scaling.measure(self._door.inputs("X", X))
-        self._guard.writing("adapt", NOTHING, self._scale_inputs, found)
+        self._guard.changing("adapt", NOTHING, self._scale_inputs, found)
 
     def _scale_inputs(self, found: scaling.Scaling | None) -> None:
         self._engine.set_scaling(*((None, None) if found is None else (found.mean, 1 / found.scale)))
@@ -325,9 +362,10 @@ class Network:
         columns = {"loss": False} | (validation.columns if validation else {})
         functions = options.begin_callbacks(callbacks, columns, self._engine.optimizer)
         begin = self._engine.optimizer.begin(self, weights)
-        fit = self, self._engine, begin, X, y, weights, options, validation, functions
-        data = *fit, self._seed, self._history
-        return self._guard.writing("fit", NOTHING, lambda: fitting.Fit(*data).run())
+        fit = fitting.Fit(
+            self, self._engine, begin, options, validation, functions, self._seed, self._history
+        )
+        return self._guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
 
     def train_on_batch(
         self,
@@ -360,13 +398,14 @@ class Network:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> tuple[float, Array]:
-        """Return the loss of all rows together, and `gradients`. Arguments and errors as for `fit`."""
+        """Return the loss of all rows together and a copy of `gradients`; `fit` has arguments and errors."""
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         work = self._engine.loss_and_gradients
-        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y, weights)
-        return loss, self.gradients
+        left = Left(has_gradients=True)
+        loss = self._guard.writing("loss_and_gradients", left, work, X, y, weights)
+        return loss, self.gradients.copy()
 
     def forward(self, X: ArrayLike) -> Array:
         """Return the outputs for X, at least one row; keep what `backward` needs.
@@ -376,7 +415,8 @@ class Network:
         X = self._door.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
-        output: Array = self._guard.writing("forward", (X.shape, False), self._engine.forward, rows(X))
+        left = Left((X.shape, _core.fingerprint(self._engine.parameters)))
+        output: Array = self._guard.writing("forward", left, self._engine.forward, rows(X))
         return output if X.ndim == 2 else output[0]
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -395,16 +435,19 @@ class Network:
         Raises
         ------
         Error
-            There was no `forward`, or the parameters have changed since.
+            There was no `forward`, or the parameters have changed since, by a call or in place.
         """
         self._door.check_trainable()
-        left = self._guard.left or NOTHING
-        shape, _ = left
-        if shape is None:
+        left: Left = self._guard.left or NOTHING
+        if left.forward is None:
             raise Error("backward without forward: there is no output of the present parameters")
+        shape, fingerprint = left.forward
+        if _core.fingerprint(self._engine.parameters) != fingerprint:
+            raise Error("backward after a write to the parameters, expected those of forward: call it again")
         d_output = rows(self._door.d_output(d_output, shape))
         work = self._engine.backward
-        d_input: Array = self._guard.following(left, "backward", (shape, True), work, d_output)
+        leaves = Left(left.forward, has_gradients=True)
+        d_input: Array = self._guard.following(left, "backward", leaves, work, d_output)
         return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:
@@ -416,14 +459,16 @@ class Network:
 
     def reset(self) -> None:
         """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""
-        self._guard.writing("reset", NOTHING, self._draw)
-
-    def _draw(self) -> None:
-        self._engine.set_optimizer(self._optimizer)  # first: its learning rate may be a function that raises
-        for i, (W, b) in enumerate(split(self.parameters, self._layers)):
+        setup = self._engine.prepare_optimizer(self._optimizer)
+        parameters = np.zeros_like(self._engine.parameters)
+        for i, (W, _) in enumerate(split(parameters, self._layers)):
             W[:] = initializers.draw(self._initializers[i], self._seed, i, *W.shape)
-            b[:] = 0
-        self._history = History()
+        self._guard.changing("reset", NOTHING, self._begin, setup, parameters, History())
+
+    def _begin(self, setup: Any, parameters: Array, history: History) -> None:
+        self._engine.install_optimizer(setup)
+        self._engine.parameters[:] = parameters
+        self._history = history
 
     # ---- using it ------------------------------------------------------------------------------------------
 
@@ -451,8 +496,12 @@ class Network:
         output = self._engine.predict_plain(X, out, self._guard)
         if output is None:
             X = self._door.query(X)
-            output = self._door.out(out, X)
+            if out is None:
+                output = out = self._door.new_output(X)
+            else:
+                output = self._door.out(out, X, self._engine.shares_memory)
             self._guard.reading(evaluation.predict, self._engine, rows(X), rows(output))
+            return out
         return output
 
     def predict_classes(self, X: ArrayLike) -> Any:
@@ -489,36 +538,81 @@ class Network:
     # ---- copies --------------------------------------------------------------------------------------------
 
     def clone(self) -> Self:
-        """Return an independent copy: parameters, optimizer and its state, history."""
+        """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
+        parts = self.__getstate__()
+        parts["attributes"] = deepcopy(parts["attributes"])
         twin = object.__new__(type(self))
-        twin.__setstate__(self.__getstate__())
+        twin.__setstate__(parts)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         return self._guard.reading(self._state)
 
     def _state(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("_engine", "_guard")}
-        numbers = self._engine.parameters.copy(), self._engine.state.copy(), self._engine.t
-        in_force = self._engine.optimizer, self._engine.schedule
-        return state | {"_history": deepcopy(self._history), "numbers": numbers, "in_force": in_force}
+        """Return what makes a copy, which shares no numbers with the network."""
+        engine = self._engine
+        return {
+            "arguments": self._arguments(),
+            "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, engine.memory),
+            "in_force": (engine.optimizer, engine.schedule),
+            "scaling": self._scaling,
+            "history": copy(self._history),
+            "attributes": {
+                name: value for name, value in vars(self).items() if name not in state.NETWORKS_OWN
+            },
+        }
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return the arguments of `_build` for such a network."""
+        return {
+            "layers": self._layers,
+            "initializers": self._initializers,
+            "loss": self._loss,
+            "optimizer": self._optimizer,
+            "dtype": self._dtype.name,
+            "seed": self._seed,
+            "input_noise": self._input_noise,
+        }
 
     def _twin(self, dtype: str) -> _core.Engine:
         """Return an engine of the same network in another dtype, with parameters of its own."""
         twin = object.__new__(type(self))
-        twin.__setstate__(self._state() | {"_dtype": np.dtype(dtype)})
+        twin._build(**self._arguments() | {"dtype": dtype})
+        twin._engine.parameters[:] = self._engine.parameters
+        twin._scale_inputs(self._scaling)
         return twin._engine
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        parameters, optimizer_state, t = state.pop("numbers")
-        optimizer, schedule = state.pop("in_force")
-        vars(self).update(state)
-        self._start_engine(parameters.size, optimizer)
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
+        twin = object.__new__(type(self))
+        try:
+            vars(twin).update(parts["attributes"])
+            twin._build(**state.checked_arguments(**parts["arguments"]))
+            twin._restore(parts)
+        except (Error, MemoryError):
+            raise
+        except Exception as error:  # whatever parts of other kinds give rise to
+            raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
+        guard: _core.Guard = vars(self).get("_guard", twin._guard)
+        guard.changing("setting the state", NOTHING, setattr, self, "__dict__", vars(twin))
+
+    def _restore(self, parts: dict[str, Any]) -> None:
+        """Take the numbers of a network that was built with the same arguments."""
+        optimizer, schedule = parts["in_force"]
+        parameters, optimizer_state, t, memory = parts["numbers"]
+        state.expect("optimizer", optimizer, type(self._optimizer))
+        state.expect("schedule", schedule, Schedule)
+        state.expect("history", parts["history"], History)
+        state.expect("memory", memory, tuple)
+        self._engine.set_optimizer(optimizer)
         self._engine.set_schedule(schedule)
-        self._engine.parameters[:] = parameters
-        self._engine.state[:] = optimizer_state
-        self._engine.t = t
-        self._scale_inputs(self._scaling)
+        state.fill("parameters", self._engine.parameters, parameters)
+        state.fill("optimizer state", self._engine.state, optimizer_state)
+        self._engine.t = integer("t", t, at_least=0, below=2**64)
+        self._engine.memory = tuple(number("memory", value) for value in memory)
+        if parts["scaling"] is not None:
+            self._scale_inputs(scaling.checked(parts["scaling"], self._door.n_in))
+        self._history = parts["history"]
 
     def __repr__(self) -> str:
         sizes = " -> ".join(

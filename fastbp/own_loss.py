@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import _core
 from fastbp.evaluation import predict
 from fastbp.exceptions import DataError
 from fastbp.layers import Layer
@@ -45,6 +46,7 @@ class OwnLossSteps(Base):
         """Return the loss over all rows."""
         output = np.empty((len(X), self._n_out), self.parameters.dtype)
         predict(self, X, output)
+        _core.check_memory(y)
         return self.loss_function(output, self._targets(y))  # type: ignore[no-any-return]
 
     def loss_and_gradients(
@@ -58,7 +60,7 @@ class OwnLossSteps(Base):
         output = self.forward(x)
         function: OwnLoss = self.loss_function
         loss, returned = function.measure(output, self._targets(t))
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):  # what overflows is refused below
             d_output = np.ascontiguousarray(returned, output.dtype)
         if d_output.dtype != returned.dtype and isfinite(loss) and not np.isfinite(d_output).all():
             raise DataError(
@@ -85,4 +87,5 @@ class OwnLossSteps(Base):
 
     def _targets(self, y: Array) -> Array:
         """Return a copy of them, which the function may write to: floats in the network's dtype."""
-        return np.array(y, self.parameters.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))
+        with np.errstate(all="ignore"):
+            return np.array(y, self.parameters.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))

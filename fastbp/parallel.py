@@ -5,9 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import local
 
 from fastbp import _core
 from fastbp.exceptions import ParameterError, integer
+
+
+class _Thread(local):
+    """What a thread has of its own."""
+
+    def __init__(self) -> None:
+        self.numbers = _core.OwnThreads()
+
+
+_thread = _Thread()
 
 
 def _number(argument: str, n: object) -> int:
@@ -45,20 +56,25 @@ def get_num_threads() -> int:
 def threads(n: int) -> Iterator[None]:
     """Let what this thread calls in the context use up to `n` threads: ``with fastbp.threads(1): ...``.
 
-    Other threads, also those that are started meanwhile, keep their numbers. Arguments and errors as for
-    `set_num_threads`.
+    Other threads, also those that are started meanwhile, keep their numbers. The context is that of the
+    thread which enters it, whichever leaves it (another may close a generator), and of all coroutines that
+    this thread runs until then. Of several contexts the last one that was entered holds. Arguments and errors
+    as for `set_num_threads`.
     """
-    before = _core.override_threads(_number("n", n))
+    n = _number("n", n)
+    numbers = _thread.numbers
+    entry = numbers.enter(n)
     try:
         yield
     finally:
-        _core.override_threads(before)
+        numbers.leave(entry)
 
 
 def default(environment: Mapping[str, str]) -> int:
     """Return the number of threads to begin with; ParameterError for a wrong FASTBP_NUM_THREADS."""
     if own := environment.get("FASTBP_NUM_THREADS"):
-        return _number("FASTBP_NUM_THREADS", int(own) if own.isdecimal() else own)
+        is_number = own.isdecimal() and len(own) < 100  # Python reads no number of some thousand digits
+        return _number("FASTBP_NUM_THREADS", int(own) if is_number else own)
     try:
         return _number("OMP_NUM_THREADS", int(environment.get("OMP_NUM_THREADS", "").split(",")[0]))
     except (ValueError, ParameterError):  # it is not ours to complain about

@@ -1,8 +1,12 @@
-"""How a fit shows where it stands: a bar on stderr and, if asked, one line an epoch on stdout."""
+"""Progress of a fit: a bar on stderr and, if asked, one line per epoch on stdout.
+
+Nothing here can end a fit: what a missing, closed or broken stream does not take is dropped.
+"""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +15,11 @@ from fastbp.history import History
 if TYPE_CHECKING:
     from fastbp import _core
 
-REDRAW = 0.1  # seconds between two drawings of the plain bar
+REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal,
+RELINE = 30.0  # and between two lines where stderr is none
 WIDTH = 30  # characters of the plain bar
+LONG_EPOCH = 1.0  # seconds from which parts of an epoch are shown
+WHOLE = 1e-6  # epochs: what the sum of many steps may be off
 
 
 class Progress:
@@ -23,7 +30,7 @@ class Progress:
     epochs : int
         What the fit was asked for.
     lines : bool
-        Print a line an epoch, too.
+        Print a line per epoch, too.
     """
 
     def __init__(self, epochs: int, lines: bool) -> None:
@@ -34,40 +41,64 @@ class Progress:
         """Show where the run stands; `history` has its complete epochs."""
         if self._lines:
             for epoch in range(self._shown, len(history)):
-                self._bar.write(
-                    f"epoch {epoch + 1:{len(str(self._epochs))}}/{self._epochs}  {history.describe(epoch)}"
-                )
+                number = f"{epoch + 1:{len(str(self._epochs))}}"
+                self._show("write", f"epoch {number}/{self._epochs}  {history.describe(epoch)}")
             self._shown = len(history)
-        elif history.loss:
-            self._bar.set_postfix_str(history.describe(-1), refresh=False)
-        self._bar.update(run.epoch + run.step / run.steps_per_epoch - self._bar.n)
+        elif len(history):
+            self._show("set_postfix_str", history.describe(-1), refresh=False)
+        self._show("update", run.epoch + run.step / run.steps_per_epoch - self._bar.n)
 
     def close(self) -> None:
         """Draw the bar a last time."""
-        self._bar.close()
+        self._show("close")
+
+    def _show(self, method: str, *args: Any, **options: Any) -> None:
+        """Call a method of the bar; one whose stream is gone gives way to the plain bar, which bears that."""
+        try:
+            getattr(self._bar, method)(*args, **options)
+        except Exception:
+            self._bar = PlainBar(self._epochs)
 
 
 def _make_bar(epochs: int) -> Any:
-    """Return tqdm's bar, which knows terminals and notebooks, or the plain one where there is no tqdm."""
+    """Return tqdm's bar, which knows terminals and notebooks; the plain one in files and without tqdm."""
+    if not _is_live():
+        return PlainBar(epochs)
     try:
         from tqdm.auto import tqdm
-    except ImportError:
+
+        class Bar(tqdm):  # type: ignore[misc]
+            @property
+            def format_dict(self) -> dict[str, Any]:
+                found: dict[str, Any] = super().format_dict
+                return found | {"done": counted(found["n"], found["elapsed"])}
+
+        layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
+        return Bar(total=epochs, bar_format=layout)
+    except Exception:  # there is no tqdm, or this stderr is none for it
         return PlainBar(epochs)
-    layout = "{percentage:3.0f}% {bar:30} {n:.4g}/{total} epochs, {elapsed}<{remaining}{postfix}"
-    return tqdm(total=epochs, bar_format=layout)
+
+
+def counted(epochs: float, seconds: float) -> str:
+    """Return how many epochs are done as text: whole ones, and tenths where each takes long."""
+    whole = int(epochs + WHOLE)
+    if seconds > LONG_EPOCH * epochs and epochs - whole > WHOLE:
+        return f"{int(10 * epochs) / 10:.1f}"
+    return str(whole)
 
 
 class PlainBar:
     """As much of tqdm's bar as `Progress` uses: a line on stderr that a carriage return redraws.
 
-    Where stderr is no terminal only its last state is written.
+    Where stderr is no terminal, the bar is a line of its own now and then, and at the end.
     """
 
     def __init__(self, total: int) -> None:
         self.n = 0.0
         self._total, self._postfix, self._width = total, "", 0
-        self._live = sys.stderr.isatty()
-        self._drawn = perf_counter()
+        self._live = _is_live()
+        self._interval = REDRAW if self._live else RELINE
+        self._started = self._drawn = perf_counter()
 
     def set_postfix_str(self, postfix: str, refresh: bool) -> None:
         """Set the text after the bar, for the next drawing."""
@@ -76,28 +107,47 @@ class PlainBar:
     def update(self, n: float) -> None:
         """Move the bar by n epochs."""
         self.n += n
-        if self._live and perf_counter() - self._drawn >= REDRAW:
-            self._draw()
+        if perf_counter() - self._drawn >= self._interval:
+            self._draw("" if self._live else "\n")
 
     def write(self, line: str) -> None:
         """Print a line above the bar."""
-        if self._live:
-            self._erase()
-        print(line, flush=self._live)
+        self._erase()
+        _put(sys.stdout, line + "\n", flush=self._live)
 
     def close(self) -> None:
         """Draw the bar a last time and leave it."""
-        self._draw()
-        sys.stderr.write("\n")
+        self._draw("\n")
 
-    def _draw(self) -> None:
+    def _draw(self, end: str) -> None:
         self._erase()
+        self._drawn = perf_counter()
         bar = ("#" * round(WIDTH * self.n / self._total)).ljust(WIDTH, ".")
-        line = f"[{bar}] {self.n:.4g}/{self._total} epochs  {self._postfix}"
-        sys.stderr.write(line)
-        sys.stderr.flush()
-        self._width, self._drawn = len(line), perf_counter()
+        done = counted(self.n, self._drawn - self._started)
+        line = f"[{bar}] {done}/{self._total} epochs  {self._postfix}".rstrip()
+        _put(sys.stderr, line + end)
+        self._width = len(line)
 
     def _erase(self) -> None:
-        sys.stderr.write("\r" + " " * self._width + "\r")
+        if self._live:
+            _put(sys.stderr, "\r" + " " * self._width + "\r")
         self._width = 0
+
+
+def _is_live() -> bool:
+    """Tell whether stderr redraws a line after a carriage return: a terminal or a notebook."""
+    try:
+        return type(sys.stderr).__module__.startswith("ipykernel") or bool(sys.stderr.isatty())
+    except Exception:  # there is none, or it is closed
+        return False
+
+
+def _put(stream: Any, text: str, flush: bool = True) -> None:
+    """Write what the stream takes."""
+    with suppress(Exception):
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            stream.write(text.encode("ascii", "backslashreplace").decode())
+        if flush:
+            stream.flush()

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import _core
+
 WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
 SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
 NOISE = 2  # purpose: what is added to the inputs; the step is the optimizer's
@@ -31,11 +33,15 @@ def uniform(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[n
 
 
 def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.float64]:
-    """Return n standard normal numbers, two from every two uniform ones (Box and Muller, 1958)."""
+    """Return n standard normal numbers, two from every two uniform ones (Box and Muller, 1958).
+
+    The functions are the core's, because the bits of NumPy's depend on the processor.
+    """
     u = uniform(seed, purpose, epoch, step, n + n % 2).reshape(-1, 2)
-    radius = np.sqrt(-2 * np.log(1 - u[:, 0]))
+    radius = np.sqrt(-2 * _core.vector_math("log1p", -u[:, 0]))
     angle = 2 * np.pi * u[:, 1]
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).reshape(-1)[:n]
+    pairs = [radius * _core.vector_math(name, angle) for name in ("cos", "sin")]
+    return np.column_stack(pairs).reshape(-1)[:n]
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:

@@ -33,6 +33,17 @@ def fixed(mean: Array, scale: Array) -> Scaling:
     return Scaling(mean, scale)
 
 
+def checked(found: Any, n_in: int) -> Scaling:
+    """Return the scaling of a copied network; DataError unless it is that of so many inputs."""
+    mean, scale = (np.array(vector, np.float64) for vector in found)
+    if not mean.shape == scale.shape == (n_in,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
+        raise DataError(
+            f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that scale nothing, "
+            f"expected finite vectors ({n_in},), the second above 0"
+        )
+    return fixed(mean, scale)
+
+
 def measure(X: Array) -> Scaling:
     """Return the mean and the standard deviation of each column of X (n, n_in), finite; n >= 1.
 
@@ -47,7 +58,7 @@ def measure(X: Array) -> Scaling:
     """
     origin = X[0].astype(np.float64)  # (n_in,)
     mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         for n, block in blocks(X, BLOCK):  # n rows came before it
             x = block - origin  # (rows, n_in)
             m, share = x.mean(axis=0), len(x) / (n + len(x))

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from math import cos, inf, pi, pow
 from typing import Any, ClassVar, TypeAlias
 
-from fastbp.exceptions import integer, number
+import numpy as np
+
+from fastbp.exceptions import held, integer, number
 from fastbp.values import Value
 
 
@@ -38,6 +40,16 @@ class Schedule(Value, ABC):
     def parameters(self) -> tuple[float, ...]:
         """The numbers of the row, in its order."""
 
+    @property
+    def reached(self) -> dict[str, float]:
+        """The rates above 0 that it comes to in few steps or at its end, each with what it is."""
+        return {"learning_rate": self.learning_rate}
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Refuse rates that dtype does not hold; float64 computes them."""
+        for name, rate in self.reached.items():
+            held(name, rate, dtype, self, positive=True)
+
     @abstractmethod
     def __call__(self, step: int) -> float:
         """Return the learning rate of the step before which `step` were done."""
@@ -54,6 +66,11 @@ class Constant(Schedule):
 
     def __init__(self, learning_rate: float) -> None:
         self._set(learning_rate=number("learning_rate", learning_rate, at_least=0))
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Refuse a rate that is too large for dtype; what functions and callbacks let fall may end at 0."""
+        if self.learning_rate > 1:
+            super().check_dtype(dtype)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -84,6 +101,10 @@ class Step(Schedule):
         super().__init__(learning_rate, every=count("every", every), factor=number("factor", factor, above=0))
 
     @property
+    def reached(self) -> dict[str, float]:
+        return super().reached | {"learning_rate factor": self(self.every)}
+
+    @property
     def parameters(self) -> tuple[float, ...]:
         return self.every, self.factor
 
@@ -112,6 +133,10 @@ class Exponential(Schedule):
         super().__init__(learning_rate, decay=number("decay", decay, above=0), every=count("every", every))
 
     @property
+    def reached(self) -> dict[str, float]:
+        return super().reached | {"learning_rate decay": self(self.every)}
+
+    @property
     def parameters(self) -> tuple[float, ...]:
         return self.decay, self.every
 
@@ -136,6 +161,10 @@ class InverseScaling(Schedule):
 
     def __init__(self, learning_rate: float, power: float = 0.5) -> None:
         super().__init__(learning_rate, power=number("power", power, at_least=0))
+
+    @property
+    def reached(self) -> dict[str, float]:
+        return super().reached | {"learning_rate / 2^power": self(1)}
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -193,6 +222,12 @@ class Cosine(Schedule):
             warmup=count("warmup", warmup, at_least=0),
             growth=None if growth is None else count("growth", growth),
         )
+
+    @property
+    def reached(self) -> dict[str, float]:
+        first = self.learning_rate / (self.warmup + 1)
+        end = {"final": self.final} if self.final else {}
+        return super().reached | {"learning_rate / (warmup + 1)": first} | end
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -255,6 +290,12 @@ class OneCycle(Schedule):
             start_divisor=number("start_divisor", start_divisor, above=0),
             final_divisor=number("final_divisor", final_divisor, above=0),
         )
+
+    @property
+    def reached(self) -> dict[str, float]:
+        _, _, start, final = self.parameters
+        ends = {"learning_rate / start_divisor": start, "that / final_divisor": final}
+        return super().reached | ends
 
     @property
     def parameters(self) -> tuple[float, ...]:

@@ -1,25 +1,28 @@
 """The door: what comes in is checked here, before anything changes.
 
 Each function returns what the engines take, or raises an error that names the argument, what came and what
-was expected. Arrays pass as they are: none is copied, and large ones are looked at block by block, so that
-Ctrl-C is heard.
+was expected. Of an array the call gets a view of its own, in the base class, whose shape and address nobody
+else can change; no data are copied. Large arrays are looked at block by block, so that Ctrl-C is heard.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, activations, initializers, losses
 from fastbp.activations import Activation
+from fastbp.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError, integer
 from fastbp.layers import Dense, Layer
 from fastbp.losses import CrossEntropy, Loss, OwnLoss
+from fastbp.shown import shown
 
 if TYPE_CHECKING:
     from fastbp.network import Network
@@ -32,17 +35,17 @@ PROBABILITY_TOLERANCE = 1e-3  # of a row's sum: what a thousand float16 probabil
 
 # ---- networks ----------------------------------------------------------------------------------------------
 
+NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # which can be iterated over
+
 
 def resolve_layers(
-    layers: Sequence[int | Dense],
+    layers: Iterable[int | Dense],
     activation: str | Activation,
     output_activation: str | Activation | None,
     loss: Loss,
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     """Return the layers with everything decided, and the initializer of each."""
-    specs = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else []
-    if len(specs) < 2:
-        raise ParameterError(f"layers is {layers!r}, expected inputs and at least one layer, like [4, 8, 1]")
+    specs = _listed(layers)
     hidden = activations.get(activation)
     output = activations.get(
         losses.output_activation(loss) if output_activation is None else output_activation,
@@ -66,6 +69,11 @@ def resolve_layers(
             raise ParameterError(
                 f"layers[{i}] has dropout={dense.dropout}, expected 0 in the output layer: its units answer"
             )
+        if f.name == "softmax" and dense.units == 1:
+            raise ParameterError(
+                f"layers[{i}] has 1 unit with the activation softmax, which can only be 1, expected "
+                "2 units or more, or sigmoid and the loss binary_cross_entropy"
+            )
         resolved.append(Layer(n_in, dense.units, f, dense.l1, dense.l2, dense.dropout, dense.max_norm))
         names.append(dense.initializer or initializers.default(f))
         n_in = dense.units
@@ -73,15 +81,37 @@ def resolve_layers(
     return tuple(resolved), tuple(names)
 
 
+def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
+    """Return what layers has, at least two."""
+    try:
+        given = [] if isinstance(layers, NO_LISTS) else iter(layers)
+    except TypeError:
+        given = []
+    specs = list(given)
+    if len(specs) < 2:
+        raise ParameterError(
+            f"layers is {shown(layers)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
+        )
+    return specs
+
+
 def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
     """Return the length of the parameter vector, if memory could be asked for it."""
     count = sum((layer.n_in + 1) * layer.n_out for layer in layers)
     if count * dtype.itemsize > sys.maxsize:
         raise ParameterError(
-            f"layers have {count:.3g} parameters, {count * dtype.itemsize:.3g} bytes in {dtype}, "
+            f"layers have {rounded(count)} parameters, {rounded(count * dtype.itemsize)} bytes in {dtype}, "
             f"expected at most {sys.maxsize:.3g} bytes (the address space)"
         )
     return count
+
+
+def rounded(count: int) -> str:
+    """Return three digits of a count, which may be larger than the largest float."""
+    try:
+        return f"{count:.3g}"
+    except OverflowError:
+        return f"1e+{math.floor(math.log10(count))}"
 
 
 def obstacle(layers: tuple[Layer, ...]) -> str:
@@ -113,7 +143,7 @@ def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     except TypeError:
         resolved = None
     if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
-        raise DTypeError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+        raise DTypeError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
     return resolved
 
 
@@ -142,9 +172,9 @@ class Door:
         if self._obstacle:
             raise ParameterError(self._obstacle)
 
-    def _is_plain(self, array: ArrayLike, columns: int) -> TypeGuard[Array]:
-        """Tell whether it is what most calls bring, finite, and small enough to look at in one go."""
-        return _core.is_plain_and_finite(array, columns, self.dtype, BLOCK)
+    def _plain(self, array: ArrayLike, columns: int) -> Array | None:
+        """Return a view of what most calls bring, finite and small enough to look at in one go, or None."""
+        return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
@@ -161,8 +191,9 @@ class Door:
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype."""
-        if self._is_plain(X, self.n_in):
-            return X
+        plain = self._plain(X, self.n_in)
+        if plain is not None:
+            return plain
         array = as_array(argument, X)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
@@ -176,8 +207,9 @@ class Door:
         return array
 
     def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        if self._any_target and self._is_plain(y, self.n_out) and len(y) == n:
-            return y
+        plain = self._plain(y, self.n_out) if self._any_target else None
+        if plain is not None and len(plain) == n:
+            return plain
         array = as_array(argument, y)
         if self._own_target:
             expected = f"({n},) or ({n}, any number of columns)"
@@ -207,8 +239,9 @@ class Door:
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
-        if _core.has_plain_rows(X, self.n_in, self.dtype):
-            return X
+        plain = _core.plain_rows(X, self.n_in, self.dtype)
+        if plain is not None:
+            return plain
         array = as_array("X", X)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
@@ -217,54 +250,38 @@ class Door:
             )
         return array
 
-    def out(self, out: Any, X: Array) -> Array:
-        """Return `out`, or a new array for None, for the outputs of this query."""
-        shape = (*X.shape[:-1], self.n_out)
-        if out is None:
-            return np.empty(shape, self.dtype)
+    def new_output(self, X: Array) -> Array:
+        """Return an array for the outputs of this query."""
+        return np.empty((*X.shape[:-1], self.n_out), self.dtype)
+
+    def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
+        """Return a view of `out` for the outputs of this query, unless its memory `is_taken`."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
-        if out.dtype != self.dtype:
-            raise DTypeError(f"out has dtype {out.dtype}, expected {self.dtype} (the network's)")
-        if out.shape != shape:
-            raise ShapeError(f"out has shape {out.shape}, expected {shape}")
-        if not (out.flags.carray and not np.may_share_memory(out, X)):
+        array = base_array("out", out)
+        shape = (*X.shape[:-1], self.n_out)
+        if array.dtype != self.dtype:
+            raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
+        if array.shape != shape:
+            raise ShapeError(f"out has shape {array.shape}, expected {shape}")
+        if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
             raise ParameterError(
-                "out is strided, misaligned, read-only or shares memory with X, "
-                "expected a C-contiguous array of its own to write to"
+                "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
+                "gradients, expected a C-contiguous array of its own to write to"
             )
-        return out
+        return array
 
     def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
         """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
-        if len(X_shape) == 2 and self._is_plain(d_output, self.n_out) and len(d_output) == X_shape[0]:
-            return d_output
+        plain = self._plain(d_output, self.n_out)
+        if plain is not None and plain.shape[:-1] == X_shape[:-1]:
+            return plain
         array = as_array("d_output", d_output)
         shape = (*X_shape[:-1], self.n_out)
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)
         return np.ascontiguousarray(array, self.dtype)
-
-
-def as_array(argument: str, value: ArrayLike) -> Array:
-    """Return `value` as an array of real numbers: itself where it is one."""
-    array = value if type(value) is np.ndarray else _convert(argument, value)
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise DTypeError(f"{argument} has dtype {array.dtype}, expected float16, 32, 64, integers or bool")
-    return array
-
-
-def _convert(argument: str, value: ArrayLike) -> Array:
-    if hasattr(value, "toarray"):  # NumPy would wrap a sparse matrix as a single object
-        kind = type(value).__name__
-        raise DTypeError(f"{argument} is a sparse {kind}, expected a dense array: use its toarray()")
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
-        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
-    try:
-        return np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ShapeError(f"{argument} does not form an array, expected rows of one length: {error}") from None
 
 
 # ---- values ------------------------------------------------------------------------------------------------

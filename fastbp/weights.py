@@ -8,11 +8,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp.exceptions import DataError, ParameterError, ShapeError, integer, number
+from fastbp._core import check_memory
+from fastbp.arrays import as_array
+from fastbp.exceptions import NORMAL, DataError, ParameterError, ShapeError, integer, number
 from fastbp.losses import OwnLoss
-from fastbp.validation import Door, as_array, check_finite, check_values
+from fastbp.shown import shown
+from fastbp.validation import Door, check_finite, check_values
 
-ClassWeight: TypeAlias = Mapping[int, float] | Literal["balanced"]
+ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
 
 class Weights(NamedTuple):
@@ -43,8 +46,9 @@ def resolve_weights(
         name = _name(sample_weight, class_weight)
         raise ParameterError(f"{name} with a loss of your own, expected None: it weighs its rows itself")
     values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
+    check_memory(y)  # sample_weight may have been an object of the user's that knows y
     if class_weight is not None:
-        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        with np.errstate(all="ignore"):  # checked below
             values = values * _of_classes(class_weight, y, values > 0, door)
     least, most, times = _bounds(door)
     if np.minimum.reduce(values) >= least and float(np.maximum.reduce(values)) * len(values) * times < most:
@@ -58,17 +62,13 @@ def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> 
     return " * ".join(argument for argument, weight in given.items() if weight is not None)
 
 
-#: The smallest normal number of a network's dtype.
-LEAST = {np.dtype(t): float(np.finfo(t).smallest_normal) for t in (np.float32, np.float64)}
-
-
 def _bounds(door: Door) -> tuple[float, float, int]:
     """Return the least weight above 0, and below what their sum times which number must stay."""
-    least = LEAST[door.dtype]
+    least, _ = NORMAL[door.dtype]
     return least, 1 / least, door.n_out if door.loss.divisor == "elements" else 1
 
 
-@np.errstate(over="ignore")
+@np.errstate(all="ignore")
 def _checked(name: str, values: NDArray[np.float64], door: Door) -> Weights:
     """Return the weights, unless a batch's gradient over its divisor would overflow, or lose its digits."""
     least, most, times = _bounds(door)
@@ -97,19 +97,28 @@ def _of_classes(
     table = np.ones(len(classes))
     if isinstance(class_weight, Mapping):
         for key, weight in class_weight.items():
-            label = integer("a key of class_weight", key, at_least=classes.start, below=classes.stop)
+            name = "a key of class_weight"
+            label = integer(name, _as_label(key), at_least=classes.start, below=classes.stop)
             if label not in classes:
-                raise ParameterError(f"a key of class_weight is {key!r}, expected one of {[*classes]}")
+                raise ParameterError(f"{name} is {shown(key)}, expected one of {[*classes]}")
             table[classes.index(label)] = number(f"class_weight[{label}]", weight, at_least=0)
+        check_memory(which)
     elif isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(which[present], minlength=len(classes))
         found = counts > 0
         table[found] = counts.sum() / (np.count_nonzero(found) * counts[found])
     else:
         raise ParameterError(
-            f"class_weight is {class_weight!r}, expected 'balanced' or a dict from class labels to weights"
+            f"class_weight is {shown(class_weight)}, "
+            "expected 'balanced' or a dict from class labels to weights"
         )
     return table[which]
+
+
+def _as_label(key: Any) -> Any:
+    """Return a key as numpy.unique gives those of targets that are bool or float as an int, if it is one."""
+    is_whole = isinstance(key, (float, np.floating)) and float(key).is_integer()
+    return int(key) if is_whole or isinstance(key, (bool, np.bool_)) else key
 
 
 def _classes(y: NDArray[Any], door: Door) -> tuple[range, NDArray[np.intp]]:

@@ -74,3 +74,24 @@ void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, doub
 void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n) {
     kernels->vector_math[i](x, y, n);
 }
+
+size_t fbp_workspace_bytes(const fbp_kernels *kernels, size_t n, size_t threads) {
+    return kernels->workspace_bytes(n, threads);
+}
+
+int fbp_cholesky(const fbp_kernels *kernels, void *a, size_t n, const fbp_workspace *space) {
+    return kernels->cholesky(a, n, space);
+}
+
+void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x, const fbp_workspace *space) {
+    kernels->cholesky_solve(factor, n, x, space);
+}
+
+double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space) {
+    return kernels->inverse_trace(factor, n, space);
+}
+
+int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+                       const fbp_workspace *space) {
+    return kernels->orthonormalise(z, rows, n, gram, space);
+}

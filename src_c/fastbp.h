@@ -16,6 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Such code takes NaN for a number, and adds up in another order. setup.py refuses the flags that it can see. */
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
+#error "fastbp needs IEEE arithmetic: compile it without -ffast-math, -Ofast and what belongs to them"
+#endif
+
 /* ---- tables: what there is, in the order of the .def files ----------------------------------------------------- */
 
 typedef enum {
@@ -84,6 +90,29 @@ void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, doub
 const char *fbp_vector_math_name(size_t i);
 void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n);
 
+/* ---- linear algebra: contiguous matrices in C order -------------------------------------------------------------- */
+
+/* Memory of the caller's to work in, of fbp_workspace_bytes() for so many columns and threads. */
+typedef struct {
+    void *memory;
+    size_t threads;
+} fbp_workspace;
+
+size_t fbp_workspace_bytes(const fbp_kernels *kernels, size_t n, size_t threads);
+
+/* Cholesky: turns the lower triangle of a (n, n) into L, a = L L^T, and overwrites what is above it. Returns 0, with a
+ * half done, where a is not positive definite. */
+int fbp_cholesky(const fbp_kernels *kernels, void *a, size_t n, const fbp_workspace *space);
+/* x (n,) := (L L^T)^-1 x */
+void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x, const fbp_workspace *space);
+/* The trace of (L L^T)^-1. */
+double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space);
+
+/* z (rows, n) := Q of z = Q R, where R has a positive diagonal; rows >= n. gram (n, n) is overwritten. Returns 0, with
+ * z half done, where the columns of z are linearly dependent. */
+int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+                       const fbp_workspace *space);
+
 /* ---- data: rows in the caller's memory, of any element type, strides, alignment and byte order ------------------ */
 
 typedef enum {
@@ -114,6 +143,8 @@ typedef struct {
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
 /* Index of the first of these integers, a column, that is not one of the classes 0 .. classes - 1, or -1. */
 int64_t fbp_first_bad_label(const fbp_source *source, size_t classes);
+/* A number that practically any change of the bytes changes. */
+uint64_t fbp_fingerprint(const void *bytes, size_t n);
 
 /* ---- random numbers: Philox4x64-10 ------------------------------------------------------------------------------ */
 
@@ -132,11 +163,19 @@ size_t fbp_available_cpus(void);
 /* The latter, from /proc and /sys under a root of the caller's (for tests; else ""); SIZE_MAX without a limit. */
 size_t fbp_cgroup_cpus(const char *root);
 
+/* Once, before any of the functions that work: lets the child of a fork begin with one thread that counts. Returns 0
+ * where there is no memory for it. */
+int fbp_survive_forks(void);
+
 /* The number of threads for what this thread calls: its own, or else the process's, which is 1 until it is set. */
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads);
-/* Sets the calling thread's own, 0 for none; returns what it was. */
-size_t fbp_override_threads(size_t threads);
+/* The calling thread's own number, 0 while it has none; any thread may set it until it is released. NULL: no memory. */
+typedef struct fbp_own_threads fbp_own_threads;
+fbp_own_threads *fbp_hold_own_threads(void);
+void fbp_set_own_threads(fbp_own_threads *held, size_t threads);
+void fbp_release_own_threads(fbp_own_threads *held);
+size_t fbp_own_number(void);
 
 /* ---- networks and plans ----------------------------------------------------------------------------------------- */
 

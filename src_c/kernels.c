@@ -8,8 +8,6 @@
 #include "simd.h"
 #include "vmath.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 #include "activation.inc"
@@ -22,6 +20,7 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 #include "dense.inc"
 #include "narrow.inc"
 #include "normal.inc"
+#include "linear.inc"
 
 #define VMATH(name)                                                                     \
     static void map_##name(const void *x, void *y, size_t n) {                          \
@@ -64,6 +63,11 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .backward_input_narrow = backward_input_narrow,
     .backward_weights_narrow = backward_weights_narrow,
     .normal_equations = normal_equations,
+    .workspace_bytes = workspace_bytes,
+    .cholesky = cholesky,
+    .cholesky_solve = cholesky_solve,
+    .inverse_trace = inverse_trace,
+    .orthonormalise = orthonormalise,
     .update = update_all,
     .update_clipped = update_clipped,
     .add_noise = add_noise,

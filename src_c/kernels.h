@@ -92,6 +92,11 @@ struct fbp_kernels {
     fbp_operation *forward, *softmax, *output_chain, *softmax_chain, *backward_input, *backward_weights;
     fbp_operation *forward_narrow, *backward_input_narrow, *backward_weights_narrow;
     fbp_operation *normal_equations;
+    size_t (*workspace_bytes)(size_t n, size_t threads); /* these five: linear.inc */
+    int (*cholesky)(void *a, size_t n, const fbp_workspace *space);
+    void (*cholesky_solve)(const void *factor, size_t n, void *x, const fbp_workspace *space);
+    double (*inverse_trace)(const void *factor, size_t n, const fbp_workspace *space);
+    int (*orthonormalise)(void *z, size_t rows, size_t n, void *gram, const fbp_workspace *space);
     fbp_operation *update, *update_clipped;
     fbp_operation *add_noise, *dropout, *penalty, *penalty_gradient, *max_norm;
     void (*chain_slope)(const fbp_map *map); /* of any activation that has saved its slope */

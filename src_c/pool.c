@@ -52,21 +52,15 @@ static pool the = NEW_POOL;
 /* ---- how many threads -------------------------------------------------------------------------------------------- */
 
 static atomic_size_t process_threads = 1;
-static _Thread_local size_t own_threads;
 
 size_t fbp_threads(void) {
-    return own_threads ? own_threads : atomic_load_explicit(&process_threads, memory_order_relaxed);
+    const size_t own = fbp_own_number();
+    return own ? own : atomic_load_explicit(&process_threads, memory_order_relaxed);
 }
 
 void fbp_set_threads(size_t threads) {
     atomic_store(&process_threads, threads);
     atomic_store(&the.refused, 0); /* it may go better now */
-}
-
-size_t fbp_override_threads(size_t threads) {
-    const size_t before = own_threads;
-    own_threads = threads;
-    return before;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
@@ -168,16 +162,10 @@ static void *serve(void *unused) {
     return unused;
 }
 
-/* The child of a fork has none of the threads, and a lock that one of them may have held. */
-static void forget_workers(void) { the = (pool)NEW_POOL; }
-
 /* Starts workers until there are `wanted`, or as many as the system lets us. Signals are for the caller's threads. */
 static void start_workers(size_t wanted) {
-    static int survives_fork;
     pthread_attr_t detached;
     sigset_t all, before;
-    if (!survives_fork && pthread_atfork(NULL, NULL, forget_workers)) return;
-    survives_fork = 1;
     the.cpus = fbp_available_cpus();
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
@@ -213,12 +201,20 @@ static void share(size_t seats, size_t n, fbp_work *work, void *context) {
 static _Thread_local int entered;
 
 void fbp_enter(void) {
-    if (entered++ == 0) atomic_fetch_add(&the.callers, 1);
+    if (entered++ == 0) atomic_fetch_add(&the.callers, entered > 0);
 }
 
 void fbp_leave(void) {
-    if (--entered == 0) atomic_fetch_sub(&the.callers, 1);
+    if (--entered == 0) atomic_fetch_sub(&the.callers, entered > 0);
 }
+
+/* The child of a fork has one thread: no workers, no other callers, and perhaps a lock that another thread held. */
+static void forget_threads(void) {
+    the = (pool)NEW_POOL;
+    atomic_store(&the.callers, entered > 0);
+}
+
+int fbp_survive_forks(void) { return !pthread_atfork(NULL, NULL, forget_threads); }
 
 void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
     if (threads <= 1 || n <= 1) {

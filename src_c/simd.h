@@ -40,8 +40,11 @@ typedef uint64_t ureal;
 #error "REAL_BITS must be 32 or 64"
 #endif
 
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #define REAL(c) ((real)(c))
 #define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
+#define REAL_EPSILON (REAL_BITS == 32 ? REAL(FLT_EPSILON) : REAL(DBL_EPSILON))
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
@@ -206,6 +209,16 @@ static inline int any(ivec mask) {
 }
 
 #endif
+
+/* x^2 - square, exactly, where square is x * x rounded and not too small. */
+static inline vec square_error(vec x, vec square) {
+#if VECTOR_BYTES > 16
+    return fmadd(x, x, -square);
+#else /* Dekker (1971): the products of halves are exact */
+    const vec high = from_bits(bits(x) >> (MANTISSA_BITS / 2 + 1) << (MANTISSA_BITS / 2 + 1)), low = x - high;
+    return (high * high - square + 2 * high * low) + low * low;
+#endif
+}
 
 /* A loop over whole vectors says n = LANES, and needs no mask. */
 static inline vec load_n(const real *p, size_t n) {

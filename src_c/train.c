@@ -35,11 +35,11 @@ static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_s
 static double cosine(double from, double to, double share) { return to + (from - to) * (1 + cos(PI * share)) / 2; }
 
 /* How much of its cycle is over before step k, 0 to 1: the first takes `steps`, every other `growth` times as long as
- * the one before; growth 0: there is but one. */
+ * the one before, at least as long; growth 0: there is but one. */
 static double cycle(double k, double steps, double growth) {
     if (growth == 0) return fmin(k / steps, 1);
-    if (growth == 1) return fmod(k, steps) / steps;
-    for (; k >= steps; steps *= growth) k -= steps;
+    if (!(growth > 1)) return fmod(k, steps) / steps;
+    for (; k >= steps && steps > 0; steps *= growth) k -= steps;
     return k / steps;
 }
 

@@ -1,4 +1,4 @@
-/* exp, expm1, log1p, tanh, sigmoid, erf, softplus, sin and cos of a whole vector.
+/* exp, expm1, log1p, tanh, sigmoid, softplus, sin, cos and the tail of the normal distribution of a whole vector.
  *
  * Each holds for every argument: NaN gives NaN, infinities give limits, tanh(-0) is -0, results underflow gradually.
  * Branch-free, but for the sine of huge numbers. Where the methods come from, and errors and speed measured on every
@@ -18,7 +18,7 @@
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
 #define TANH_MAX 10.0f
-#define ERF_MAX 4.0f
+#define TAIL_MAX 15.0f
 #define ONE_OVER_PI 0x1.45f306p-2f
 #define SINE_MAX 4096.0f
 #define PI_1 0x1.922p+1f
@@ -30,9 +30,9 @@ static const real EXPM1_TAIL[] = { /* relative error 0.15 epsilon */
 static const real LOG1P_TAIL[] = { /* relative error 0.063 epsilon */
     -0x1.ffffd2p-2f, 0x1.554ddp-2f, -0x1.ff23e6p-3f, 0x1.934b54p-3f, -0x1.3a435ep-3f, 0x1.b4ae06p-4f,
     -0x1.d6b084p-5f, 0x1.4917bap-6f, -0x1.af4986p-9f};
-static const real ERF_TAIL[] = { /* relative error 0.036 epsilon */
-    0x1.06eba8p-3f, -0x1.45f3p-1f, 0x1.a4f8c2p-4f, 0x1.39b798p-6f, -0x1.63b4cap-13f, -0x1.b74d34p-10f,
-    -0x1.4e33aap-11f, -0x1.f2a2fcp-14f, -0x1.3b1972p-17f};
+static const real NORMAL_TAIL[] = { /* relative error 0.33 epsilon */
+    0x1.d8979cp-2f, -0x1.76ff86p-4f, 0x1.fc6732p-6f, 0x1.47c26p-7f, -0x1.b095e8p-6f, 0x1.91fc92p-6f,
+    -0x1.f0af1p-7f, 0x1.ac635ep-8f, -0x1.c012a4p-10f, -0x1.5d1434p-15f, 0x1.abd5e2p-13f};
 static const real SINE_TAIL[] = { /* relative error 0.063 epsilon */
     -0x1.55554ap-3f, 0x1.110e86p-7f, -0x1.9f612ap-13f, 0x1.5ce4bap-19f};
 #else
@@ -42,7 +42,7 @@ static const real SINE_TAIL[] = { /* relative error 0.063 epsilon */
 #define LN2_HIGH 0x1.62e42fefa38p-1
 #define LN2_LOW 0x1.ef35793c7673p-45
 #define TANH_MAX 20.0
-#define ERF_MAX 6.0
+#define TAIL_MAX 39.0
 #define ONE_OVER_PI 0x1.45f306dc9c883p-2
 #define SINE_MAX 0x1p+20
 #define PI_1 0x1.921fb544p+1
@@ -59,13 +59,13 @@ static const real LOG1P_TAIL[] = { /* relative error 0.1 epsilon */
     -0x1.98d29644b6f47p-4, 0x1.712df4cc37876p-4, -0x1.4b021db67b738p-4, 0x1.202ded20a571ap-4,
     -0x1.d71148607b6bep-5, 0x1.5a891fb15054ap-5, -0x1.b6326ce48827fp-6, 0x1.c57ee2124cfd6p-7,
     -0x1.6b4e4b23a439p-8, 0x1.a25bd65ea36a8p-10, -0x1.31f8b930e35edp-12, 0x1.a9065ee4c91bfp-16};
-static const real ERF_TAIL[] = { /* relative error 0.099 epsilon */
-    0x1.06eba8214db68p-3, -0x1.45f306dc9c8cfp-1, 0x1.a4f4e2a1aa727p-4, 0x1.39668590c0008p-6,
-    -0x1.b6b6a0d3b74f7p-13, -0x1.bca69120ade41p-10, -0x1.3566358e2c9fcp-11, -0x1.b29891f5310e8p-16,
-    0x1.0e344ff72adfbp-14, 0x1.f03bd4f028ddap-16, 0x1.a9cff48fe924ap-19, -0x1.a418bc9a41a2dp-19,
-    -0x1.11183a69cde54p-19, -0x1.317b7c95ff163p-21, -0x1.74ef084f113bep-27, 0x1.1bdc6590f1c6p-24,
-    0x1.2a1adfeb9e3fbp-25, 0x1.733df83a8cb37p-27, 0x1.454c8063d1726p-29, 0x1.9e91f3b3afea5p-32,
-    0x1.7b5bebb10ff34p-35, 0x1.dab1d16f8e6f1p-39, 0x1.6c8e1d5605be5p-43, 0x1.037e0147564bbp-48};
+static const real NORMAL_TAIL[] = { /* relative error 0.26 epsilon */
+    0x1.d8979b0f2b39dp-2, -0x1.76ff86859eb19p-4, 0x1.fc66cc64a1cbdp-6, 0x1.47c1d0305598bp-7,
+    -0x1.b08e0007d1f52p-6, 0x1.92037bab339ap-6, -0x1.f11aaafe6183cp-7, 0x1.ab6d0393143f3p-8,
+    -0x1.b75f5105a43f2p-10, 0x1.05712599291ap-17, 0x1.7e622a5d3988ap-13, -0x1.c1b0fd7114846p-15,
+    -0x1.4c1ed3fd8da5p-17, 0x1.2ff6f671bba98p-17, -0x1.1b50859336b77p-24, -0x1.5e35f0fe95979p-20,
+    0x1.04e9e1a8958c6p-23, 0x1.9b292f3934d1cp-23, -0x1.66caa397b0fb5p-26, -0x1.c2f6cb1ca7e96p-26,
+    0x1.76c68658b6503p-30, 0x1.20a33caab3eaap-29};
 static const real SINE_TAIL[] = { /* relative error 0.0017 epsilon */
     -0x1.5555555555555p-3, 0x1.11111111110c4p-7, -0x1.a01a01a0147c8p-13, 0x1.71de3a5270d17p-19,
     -0x1.ae6454bb8aeeap-26, 0x1.6123c631ffbafp-33, -0x1.ae419f152e282p-41, 0x1.87fcf7d820d25p-49};
@@ -113,6 +113,19 @@ static inline vec vexp(vec x) {
 #endif
 }
 
+/* exp(-c x^2) for c = 1 or 1/2: what x * x was rounded by is made up for, else the error would grow with x^2. */
+ALWAYS_INLINE vec exp_square(vec x, real c) {
+    const vec t = vmin(splat(TAIL_MAX), vabs(x)), square = t * t; /* beyond, it is 0 */
+    const vec e = vexp(-c * square);
+    return fmadd(-c * square_error(t, square), e, e);
+}
+
+/* exp(x^2 / 2) P(-|x|), where P is the cumulative normal distribution. */
+ALWAYS_INLINE vec normal_tail_ratio(vec x) {
+    const vec t = vmin(splat(TAIL_MAX), vabs(x)), a = t + 1, b = t + 5, r = 1 / (a * b), u = (t - 5) * a * r;
+    return POLYNOMIAL(u, NORMAL_TAIL) * (b * r);
+}
+
 /* v with the sign of x, which it has already unless it is >= +0. */
 static inline vec signed_like(vec v, vec x) { return from_bits(bits(v) | (bits(x) & SIGN_BIT)); }
 
@@ -125,13 +138,6 @@ static inline vec half_expm1(vec x) {
 
 static inline vec vexpm1(vec x) {
     return signed_like(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
-}
-
-/* erf|x| = 1 - erfc|x| = -expm1(a + a p(a)), a = -|x|: log(erfc|x|) / a is smooth down to 0. */
-static inline vec verf(vec x) {
-    vec a = vmax(splat(-ERF_MAX), -vabs(x));
-    vec y = fmadd(a, POLYNOMIAL(a, ERF_TAIL), a);
-    return signed_like(fmadd(splat(-2), half_expm1(y), splat(0)), x); /* + 0: no -0 for 0 */
 }
 
 /* tanh|x| = w / (w + 1), w = expm1(2|x|) / 2. */

@@ -74,8 +74,8 @@ def state_of():
 
     def state_of(net):
         state = net.__getstate__()
-        parameters, optimizer_state, t = state["numbers"]
+        parameters, optimizer_state, t, memory = state["numbers"]
         history = {name: column for name, column in net.history.to_dict().items() if name != "seconds"}
-        return parameters.tobytes(), optimizer_state.tobytes(), t, repr(net), history
+        return parameters.tobytes(), optimizer_state.tobytes(), t, memory, repr(net), history
 
     return state_of

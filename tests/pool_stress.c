@@ -120,18 +120,30 @@ static void busy_is_serial(void) {
 /* ---- numbers of threads ------------------------------------------------------------------------------------------ */
 
 static void *own_number(void *unused) {
+    (void)unused;
     CHECK(fbp_threads() == 5);
-    CHECK(fbp_override_threads(3) == 0 && fbp_threads() == 3);
-    return unused;
+    fbp_own_threads *own = fbp_hold_own_threads();
+    fbp_set_own_threads(own, 3);
+    CHECK(fbp_threads() == 3);
+    return own; /* outlives the thread */
 }
 
 static void numbers(void) {
     pthread_t thread;
     fbp_set_threads(5);
-    CHECK(fbp_override_threads(2) == 0 && fbp_threads() == 2);
+    fbp_own_threads *own = fbp_hold_own_threads();
+    void *others;
+    fbp_set_own_threads(own, 2);
+    CHECK(fbp_threads() == 2 && fbp_hold_own_threads() == own);
     CHECK(!pthread_create(&thread, NULL, own_number, NULL));
-    pthread_join(thread, NULL);
-    CHECK(fbp_threads() == 2 && fbp_override_threads(0) == 2 && fbp_threads() == 5);
+    pthread_join(thread, &others);
+    fbp_set_own_threads(others, 4);
+    fbp_release_own_threads(others);
+    CHECK(fbp_threads() == 2);
+    fbp_set_own_threads(own, 0);
+    fbp_release_own_threads(own);
+    fbp_release_own_threads(own);
+    CHECK(fbp_threads() == 5);
 }
 
 /* ---- processes --------------------------------------------------------------------------------------------------- */
@@ -163,6 +175,29 @@ static void use_and_fork(void) {
     in_child(use);
 }
 
+static void *enter_for_good(void *entered) {
+    fbp_enter();
+    atomic_store((atomic_int *)entered, 1);
+    for (;;) pause();
+}
+
+static void use_then_leave(void) {
+    side_by_side(2);
+    fbp_leave();
+    side_by_side(2);
+}
+
+/* Before there is a pool: who is inside in the parent does not count in the child, unless it is the thread that forks. */
+static void fork_beside_a_caller(void) {
+    pthread_t thread;
+    atomic_int entered = 0;
+    CHECK(!pthread_create(&thread, NULL, enter_for_good, &entered));
+    while (!atomic_load(&entered)) sched_yield();
+    in_child(use);
+    fbp_enter();
+    in_child(use_then_leave);
+}
+
 /* The system starts no thread: the caller works alone. It may later. */
 static void no_workers(void) {
     struct rlimit before, none;
@@ -183,7 +218,9 @@ int main(int arguments, char **argument) {
     pthread_t thread;
     (void)argument;
     alarm(SECONDS);
+    CHECK(fbp_survive_forks());
     if (arguments > 1) in_child(no_workers); /* first, while there is no stack left from another thread */
+    if (arguments > 1) in_child(fork_beside_a_caller);
     numbers();
     side_by_side(2);
     side_by_side(MOST_THREADS);

@@ -230,10 +230,10 @@ def test_what_is_no_callback_is_refused(make, data, state_of, given, message):
 def epochs_until_stop(values, greater_is_better=False, **options):
     """Let EarlyStopping see these values; return the number of epochs after which it stops."""
     history = fastbp.History({"column": [], "loss": []})
-    state = fastbp.callbacks.EpochState(None, None, history, len(values), lambda: None)
+    state = fastbp.callbacks.EpochState(None, None, history, len(values), lambda epoch: True)
     function = EarlyStopping("column", **options).begin({"column": greater_is_better})
     for epoch, value in enumerate(values, 1):
-        history.append({"column": [value], "loss": [0.0]})
+        history._append({"column": [value], "loss": [0.0]}, 1)
         function(state)
         if state.reason:
             return epoch

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastbp import ParameterError, ShapeError
+from fastbp import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.datasets import load_digits, stratified_split
 
 
@@ -67,3 +67,51 @@ def test_split_names_the_shapes_that_do_not_match(table):
         stratified_split(X, y.reshape(5, 5))
     with pytest.raises(ShapeError, match=r"y has shape \(0,\)"):
         stratified_split(X[:0], y[:0])
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.99])
+@pytest.mark.parametrize("rows", [(2, 2), (2, 50), (3, 7, 2)])
+def test_every_class_is_in_both_parts(rows, fraction):
+    y = np.repeat(np.arange(len(rows)), rows)
+    _, _, y_train, y_test = stratified_split(y, y, test_fraction=fraction)
+    assert set(y_train) == set(y_test) == set(y)
+    assert len(y_train) + len(y_test) == len(y)
+
+
+@pytest.mark.parametrize(
+    "y", [[0.0, 1.0] * 5, [False, True] * 5, list("ab") * 5, np.array(["a", "b"] * 5, object)]
+)
+def test_what_classes_are(y):
+    _, _, y_train, y_test = stratified_split(np.arange(10), y)
+    assert (len(y_train), len(y_test)) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (np.linspace(0, 1, 10), DataError, r"y\[1\] is 0\.1.*, expected a class"),
+        (
+            [1.5, 2.5] * 5,
+            DataError,
+            r"y\[0\] is 1.5, expected a class: an integer, bool, text or a whole float",
+        ),
+        ([1.0, np.nan] * 5, DataError, r"y\[1\] is nan, expected a class"),
+        (np.arange(10.0), DataError, r"y has one row of the class 0\.0, expected at least two"),
+        (
+            [*"aabbaabba", "rare" * 99],
+            DataError,
+            r"y has one row of the class (rare){10}, expected at least two",
+        ),
+        ([1, None] * 5, DTypeError, r"y has dtype object, expected classes of one type"),
+        (iter(range(10)), DTypeError, r"y is a generator"),
+    ],
+)
+def test_split_names_what_is_no_class(y, error, message):
+    with pytest.raises(error, match=message):
+        stratified_split(np.arange(10), y)
+
+
+def test_split_takes_any_array_as_x():
+    for X in (np.array(list("abcd")), np.zeros((4, 2, 3)), [["a", None]] * 4):
+        X_train, X_test, _, _ = stratified_split(X, [0, 0, 1, 1])
+        assert len(X_train) == len(X_test) == 2

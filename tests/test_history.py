@@ -161,19 +161,44 @@ def test_copies(make, data, copy):
 
 def test_history_extends_with_any_columns():
     history = History()
-    history.extend(History({"loss": [1.0, 2.0], "validation_loss": [3.0, 4.0]}, stopped="tol"))
-    history.extend(History({"loss": [5.0], "seconds": [6.0]}, stopped="epochs"))
+    history._follow(History({"loss": [1.0, 2.0], "validation_loss": [3.0, 4.0]}), first=0)
+    history._follow(History({"loss": [5.0], "seconds": [6.0]}), first=2)
     nan = math.nan
     columns = {"loss": [1, 2, 5], "validation_loss": [3, 4, nan], "seconds": [nan, nan, 6]}
     for name, column in columns.items():
         np.testing.assert_array_equal(history[name], column)
-    assert history.stopped == "epochs"
 
 
 def test_truncation_keeps_complete_epochs():
-    history = History({"loss": [1.0, 2.0], "validation_loss": [3.0], "seconds": [4.0, 5.0, 6.0]})
-    history.truncate(5)
-    np.testing.assert_array_equal(history.validation_loss, [3, math.nan])
+    history = History({"loss": [1.0, 2.0], "seconds": [4.0, 5.0]})
+    history._truncate(5)
     assert history.seconds == [4, 5]
-    history.truncate(1)
-    assert history.to_dict() == {"loss": [1], "validation_loss": [3], "seconds": [4]}
+    history._truncate(1)
+    assert history.to_dict() == {"loss": [1], "seconds": [4]}
+    history._append({"loss": [7.0]}, 1)
+    np.testing.assert_array_equal(history.seconds, [4, math.nan])
+    assert history.loss == [1, 7]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"seconds": []}, {"loss": [1.0], "seconds": []}, {"loss": ["a"]}, {"loss": 3}, {"loss": [10**400]}],
+)
+def test_columns_that_are_none(columns):
+    with pytest.raises(fastbp.ParameterError, match="column"):
+        History(columns)
+
+
+def test_a_list_of_a_history_is_the_callers(make, data):
+    history = make().fit(*data, epochs=2)
+    before = history.to_dict()
+    history.loss.clear()
+    history["seconds"].append(1.0)
+    assert history.to_dict() == before
+
+
+def test_the_history_of_the_network_grows_with_the_fit(make, data):
+    net, seen = make(), []
+    net.fit(*data, epochs=2)
+    net.fit(*data, epochs=3, callbacks=lambda state: seen.append((len(state.history), len(net.history))))
+    assert seen == [(1, 3), (2, 4), (3, 5)]

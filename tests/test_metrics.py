@@ -3,11 +3,13 @@
 import math
 import tracemalloc
 import warnings
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
-from fastbp import ParameterError, losses, metrics
+from fastbp import DataError, ParameterError, ShapeError, losses, metrics
 from fastbp.metrics import TopK, at_least_half, positive
 
 READERS = {"classes": metrics.most_probable, "yes/no": at_least_half, "signs": positive}
@@ -69,6 +71,46 @@ def test_r2_of_constant_targets():
     constant = np.full((4, 1), 3.0)
     assert metrics.r2(constant, constant) == 1
     assert metrics.r2(constant + 1, constant) == 0
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize("constant", [0.1, 0.3, 1 / 3, 1e15 + 0.3, -1e-9, 0.5])
+@pytest.mark.parametrize("n", [1, 2, 10, 49, 50])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_r2_of_constants_whose_mean_is_rounded(constant, n, dtype):
+    target = np.full((n, 1), constant, dtype)
+    assert metrics.r2(target, target) == 1
+    assert metrics.r2(target + target, target) == 0
+    one_of_two = np.hstack([target, np.arange(n, dtype=dtype)[:, None]])
+    if n > 1:
+        assert metrics.r2(np.hstack([2 * target, one_of_two[:, 1:]]), one_of_two) == 0.5
+
+
+def exact_r2(output, target):
+    h, t = ([Fraction(float(x)) for x in column[:, 0]] for column in (output, target))
+    mean = sum(t) / len(t)
+    return float(1 - sum((a - b) ** 2 for a, b in zip(h, t, strict=True)) / sum((b - mean) ** 2 for b in t))
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize(
+    ("offset", "unit"), [(0.1, 2**-56), (1e8, 1.0), (1e15, 1.0), (0.3, 1e-14), (-7.0, 1e3)]
+)
+def test_r2_of_targets_that_are_nearly_constant(rng, offset, unit):
+    target = offset + unit * rng.integers(0, 3, (50, 1))
+    output = target + unit * rng.normal(size=(50, 1))
+    assert metrics.r2(output, target) == pytest.approx(exact_r2(output, target), rel=1e-12)
+    assert metrics.r2(target, target) == 1
+
+
+def test_r2_of_integers_and_nan(rng):
+    target = rng.integers(0, 9, (30, 2))
+    output = target + rng.normal(size=target.shape)
+    for dtype in ("u1", "i8", ">i4", "f2"):
+        assert metrics.r2(output, target.astype(dtype)) == metrics.r2(output, target.astype(float))
+    assert metrics.r2(output, np.full((30, 2), 2**63 + 2**12, np.uint64)) == 0
+    assert math.isnan(metrics.r2([[math.nan], [1.0]], [[1.0], [2.0]]))
+    assert math.isnan(metrics.r2([[1.0], [1.0]], [[math.nan], [2.0]]))
 
 
 def test_auc_of_ties_is_a_half():
@@ -146,6 +188,91 @@ def test_numbers_as_scikit_learn(rng, sklearn_metrics):
     assert metrics.mae(output, target) == pytest.approx(sklearn_metrics.mean_absolute_error(target, output))
 
 
+# ---- shapes ------------------------------------------------------------------------------------------------
+
+YES_NO = {
+    f"{f.__name__} of yes/no": partial(f, read=at_least_half)
+    for f in (metrics.accuracy, metrics.f1, metrics.auc)
+}
+OF_COLUMNS = YES_NO | {"r2": metrics.r2, "mae": metrics.mae}
+OF_ROWS = {f.__name__: f for f in (metrics.accuracy, metrics.f1, metrics.auc)} | {"top_k": TopK(2)}
+
+
+@pytest.mark.parametrize("metric", OF_COLUMNS.values(), ids=OF_COLUMNS)
+def test_one_output_is_a_column(rng, metric):
+    """(n,) and (n, 1) are the same on either side, and nothing is broadcast to (n, n)."""
+    output, target = rng.random(50), rng.integers(2, size=50)
+    expected = metric(output[:, None], target[:, None])
+    assert (
+        metric(output[:, None], target)
+        == metric(output, target[:, None])
+        == metric(output, target)
+        == expected
+    )
+    assert metric(output.tolist(), target.tolist()) == expected
+
+
+@pytest.mark.parametrize("metric", (OF_COLUMNS | OF_ROWS).values(), ids=OF_COLUMNS | OF_ROWS)
+@pytest.mark.parametrize(
+    ("output", "target", "argument"),
+    [
+        (P, np.ones((3, 3)), "target"),
+        (P, np.ones((4, 2)), "target"),
+        (P, np.ones(3, int), "target"),
+        (P, np.ones((1, 3)), "target"),
+        (P, np.ones((4, 1)), "target"),
+        (P, np.ones((4, 3, 1)), "target"),
+        (P, 1, "target"),
+        (P, [], "target"),
+        (np.ones((0, 3)), np.ones((0, 3)), "output"),
+        (np.ones((3, 0)), np.ones((3, 0)), "output"),
+        ([], [], "output"),
+        (0.5, 1, "output"),
+        (np.ones((4, 3, 2)), np.ones((4, 3, 2)), "output"),
+    ],
+)
+def test_shapes_that_do_not_fit(metric, output, target, argument):
+    with pytest.raises(ShapeError, match=f"{argument} has shape .* expected"):
+        metric(output, target)
+
+
+@pytest.mark.parametrize("metric", OF_COLUMNS.values(), ids=OF_COLUMNS)
+def test_labels_are_no_columns(metric):
+    with pytest.raises(ShapeError, match=r"target has shape \(4,\), expected \(4, 3\) as output has"):
+        metric(P, T)
+    with pytest.raises(
+        ShapeError, match=r"target has shape \(3,\), expected \(4, 1\) or \(4,\) as output has"
+    ):
+        metric(YES, T[:3])
+
+
+@pytest.mark.parametrize("metric", OF_ROWS.values(), ids=OF_ROWS)
+def test_labels_that_are_none(metric):
+    for label, at in ((3, 0), (-1, 2)):
+        labels = T.copy()
+        labels[at] = label
+        with pytest.raises(DataError, match=f"target has the label {label}, expected 0 to 2"):
+            metric(P, labels)
+    with pytest.raises(ShapeError, match="dtype float64, expected integer labels"):
+        metric(P, T + 0.5)
+    for output in (YES, YES[:, 0]):
+        with pytest.raises(
+            ShapeError, match="output has one column, expected one for each class: read=at_least_half"
+        ):
+            metric(output, TRUE[:, 0].astype(int))
+
+
+@pytest.mark.parametrize("metric", (OF_COLUMNS | OF_ROWS).values(), ids=OF_COLUMNS | OF_ROWS)
+def test_where_numpy_raises(metric):
+    """Over- and underflow are the metric's own affair, whatever numpy.seterr says."""
+    target = np.array([[0, 1], [1, 0], [1, 0]])
+    for number in (0, 1e-320, 1e-200, 1e-30, 1e200, -1e308, math.inf, math.nan):
+        output = np.array([[number, 0.5], [1, 2], [0.1, number]])
+        quiet = metric(output, target)
+        with np.errstate(all="raise"):
+            np.testing.assert_equal(metric(output, target), quiet)
+
+
 # ---- by name -----------------------------------------------------------------------------------------------
 
 OF_CLASSES = {"accuracy", "f1", "auc"}
@@ -206,6 +333,39 @@ def test_an_own_metric(make, data):
     np.testing.assert_array_equal(calls[0][1], data[1])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f8"])
+def test_what_an_own_metric_gets_is_read_only(network_class, rng, dtype):
+    """Neither y nor the training, nor what the next metric gets, can be changed by one."""
+    X = rng.normal(size=(20, 3))
+    y = X[:, 0].astype(dtype)
+    before = y.copy()
+
+    def careless(output, target):
+        target -= output
+
+    def stubborn(output, target):
+        for given in (output, target):
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                given.flags.writeable = True
+            with pytest.raises(ValueError, match="read-only"):
+                given[0] = 0
+        return np.abs(target - output).max()
+
+    net, twin = (network_class([3, 4, 1], seed=0) for _ in range(2))
+    for call in (
+        lambda: net.evaluate(X, y, metrics=careless),
+        lambda: net.fit(X, y, validation_data=(X, y), metrics=careless),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            call()
+    net.reset()
+    found = net.fit(X, y, epochs=3, validation_data=(X, y), metrics=[stubborn, "mae"])
+    assert (
+        found.validation_mae == twin.fit(X, y, epochs=3, validation_data=(X, y), metrics="mae").validation_mae
+    )
+    np.testing.assert_array_equal(y, before)
+
+
 def test_nan_outputs_make_every_metric_nan(network_class, rng):
     X, labels = rng.normal(size=(10, 4)), rng.integers(7, size=10)
     net = network_class([4, 7], loss="cross_entropy", seed=0)
@@ -263,8 +423,12 @@ def test_what_an_own_metric_returns_is_a_number(make, data):
     def pair(output, target):
         return output, target
 
-    with pytest.raises(ParameterError, match="the metric 'pair' returned"):
+    with pytest.raises(ParameterError, match="the metric 'pair' returned") as caught:
         make().evaluate(*data, metrics=pair)
+    assert str(caught.value).count("ndarray of shape (23, 2)") == 2
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ParameterError, match=r"returned 10+.*, expected a number"):
+        make().evaluate(*data, metrics=lambda output, target: 10**400)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])

@@ -1,6 +1,10 @@
 """The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a native loop."""
 
+import runpy
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +136,129 @@ def test_one_crossing_runs_many_epochs(monkeypatch):
     elapsed = time.perf_counter() - start
     assert len(history) == 200_000
     assert len(slices) < 10 + elapsed / 0.005
+
+
+@pytest.mark.skipif(_core.available_cpus() < 2, reason="needs two CPUs")
+def test_a_fork_beside_a_fit(python):
+    """The child does not count the thread that trains in the parent, also where that has no workers yet."""
+    code = """
+    import os, threading, time, numpy as np, fastbp
+    fastbp.set_num_threads(2)
+    X = np.ones((20_000, 4), "f4")
+    small = fastbp.Network([4, 64, 1], seed=0)  # too small for workers
+    fit = lambda: small.fit(X, X[:, :1], epochs=10**6)
+    threading.Thread(target=fit, daemon=True).start()
+    time.sleep(0.2)
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            large = fastbp.Network([1024, 1024, 10], seed=0)
+            large.fit(np.ones((512, 1024), "f4"), np.ones((512, 10), "f4"), batch_size=512)
+            os._exit(len(os.listdir("/proc/self/task")))
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os._exit(0)
+    """
+    result = python(code)
+    assert result.stdout.split() == ["2"] * 5, result.stderr
+
+
+# ---- what changes after it was checked -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", [3, 10**6, 2**40, -1, -(2**62)])
+@pytest.mark.parametrize("options", [{}, {"sample_weight": np.arange(20) % 3 + 1}], ids=["plain", "weighted"])
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_labels_that_a_callback_spoils(label, options, batch_size, isa):
+    """The loss of an index that is none is NaN, and nothing else is touched."""
+    X, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 3
+    net = fastbp.Network([2, 5, 3], loss="cross_entropy", seed=0)
+
+    def spoil(state):
+        y[7] = label
+
+    with pytest.raises(fastbp.DivergenceError, match="loss became NaN or infinite in epoch 2"):
+        net.fit(X, y, epochs=3, batch_size=batch_size, shuffle=False, callbacks=[spoil], **options)
+    assert np.isfinite(net.parameters).all()
+
+
+# ---- numbers whose squares overflow ---------------------------------------------------------------------------
+
+SIZES = [1.0, 1e150, 1e160, 1e200, 1e308]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("options", [{}, {"clip_value": 1e307}], ids=str)
+def test_clip_norm_of_gradients_of_any_size(network_class, options, size, isa):
+    """A step of length 0.1 along the gradient, whose elements are of this size, half of it, and 1."""
+    optimizer = fastbp.SGD(0.1, clip_norm=1.0, **options)
+    net = network_class([2, 1], loss="mae", dtype="float64", optimizer=optimizer, seed=0)
+    before = net.parameters.copy()
+    net.train_on_batch(np.array([[size, size / 2]]), np.zeros(1))
+    g = np.minimum([size, size / 2, 1], options.get("clip_value", np.inf))
+    g /= g.max()
+    step = np.abs(net.parameters - before)
+    np.testing.assert_allclose(step, 0.1 * g / np.linalg.norm(g), rtol=2e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_max_norm_of_weights_of_any_size(network_class, size, isa):
+    """Columns beyond the limit are scaled to it, the others stay."""
+    layer = fastbp.Dense(3, max_norm=1e100 if size > 1 else 0.5)
+    net = network_class([2, layer], dtype="float64", optimizer=fastbp.SGD(1e-9), seed=0)
+    net.weights[0][:] = [[size, 0.1, 0], [-size / 2, 0.2, 0]]
+    net.backward(0 * net.forward([[0.0, 0.0]]))
+    net.step()
+    column = np.array([1, -0.5]) / np.hypot(1, 0.5) * layer.max_norm
+    expected = np.column_stack([column, [0.1, 0.2], [0, 0]])
+    np.testing.assert_allclose(net.weights[0], expected, rtol=1e-14)
+
+
+# ---- the build -----------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def setup_py():
+    """What setup.py defines, without a build."""
+    setuptools = pytest.importorskip("setuptools")
+    if not (ROOT / "setup.py").exists():
+        pytest.skip("setup.py is not beside these tests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", lambda **options: None)
+        patch.chdir(ROOT)
+        return runpy.run_path("setup.py")
+
+
+@pytest.mark.parametrize(
+    "flag", ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffinite-math-only", "-mdaz-ftz"]
+)
+def test_flags_that_break_ieee_arithmetic_are_refused(setup_py, flag):
+    """Of the compiler or of the linker; what the package's own flags are is none."""
+    refuse = setup_py["refuse_fast_math"]
+    refuse(["gcc", "-O3", "-fno-fast-math", *setup_py["C_FLAGS"]], ["gcc", "-shared"])
+    for commands in ((["gcc", "-O1", flag], ["gcc"]), (["gcc"], ["gcc", "-shared", flag])):
+        with pytest.raises(Exception, match=rf"compiler is called with {flag}, expected no such flag in CC, CFLAGS"):
+            refuse(*commands)
+
+
+@pytest.mark.parametrize(
+    ("flags", "accepted"),
+    [
+        (["-O3", "-fno-math-errno", "-fno-trapping-math"], True),
+        (["-ffast-math"], False),
+        (["-Ofast"], False),
+        (["-ffinite-math-only"], False),
+        (["-funsafe-math-optimizations"], False),
+        (["-fno-signed-zeros"], False),
+    ],
+)
+def test_the_code_itself_refuses_them(flags, accepted):
+    """Where the flags come from a place that setup.py does not see."""
+    header = ROOT / "src_c/fastbp.h"
+    if not shutil.which("gcc") or not header.exists():
+        pytest.skip("needs gcc and the C sources")
+    command = ["gcc", "-fsyntax-only", "-Werror", *flags, "-x", "c", header]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode == 0) == accepted, result.stderr
+    assert ("fastbp needs IEEE arithmetic" in result.stderr) != accepted

@@ -1,5 +1,6 @@
 """A loss of the user's own as a callable: the same as a built-in one where it computes the same."""
 
+import functools
 import pickle
 
 import numpy as np
@@ -145,6 +146,56 @@ RETURNS = [
     ((np.nan, np.zeros((4, 2))), DivergenceError, "the loss"),
     ((np.inf, np.full((4, 2), np.nan)), DivergenceError, "the loss"),
 ]
+
+
+WRONG = [
+    np.zeros((2000, 3)),
+    (np.zeros(2000), np.zeros((2000, 2))),
+    (0.5, [[1.0]] * 2000 + [[1.0, 2.0]]),
+    (0.5, np.ma.masked_array(np.zeros((200, 2)), True)),
+    (0.5, np.full((200, 2), "text" * 99)),
+    tuple(range(10**4)),
+    "text" * 999,
+    {i: np.zeros(99) for i in range(99)},
+]
+
+
+@pytest.mark.parametrize("returned", WRONG, ids=lambda returned: type(returned).__name__)
+def test_errors_show_types_and_shapes(network_class, returned):
+    """Whatever came back, the message is a line or two."""
+    net = make(network_class, functools.partial(lambda arrays, output, target: returned, np.zeros(2000)))
+    with pytest.raises((DTypeError, ShapeError)) as caught:
+        net.fit(np.ones((200, 3)), np.ones(200), batch_size=None)
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+
+
+def test_types_and_shapes_are_told(network_class):
+    for returned, message in (
+        ((np.zeros(4), [[0.5]]), r"^the loss own returned \(.*ndarray of shape \(4,\).*, expected a pair"),
+        ((None, 1j), r"returned \(None, 1j\), expected"),
+        (np.zeros((4, 2)), r"returned .*ndarray of shape \(4, 2\).*, expected a pair"),
+    ):
+
+        def own(output, target, returned=returned):
+            return returned
+
+        with pytest.raises(DTypeError, match=message):
+            make(network_class, own).fit(np.ones((4, 3)), np.ones(4))
+
+
+def test_the_arrays_of_a_direct_call_stay_the_users():
+    def careless(output, target):
+        output -= target
+        target[...] = 0
+        return 1.0, output
+
+    output, target = np.ones((3, 2)), np.full((3, 2), 0.5)
+    loss = OwnLoss(careless)
+    assert loss(output, target) == 1
+    np.testing.assert_array_equal(loss.gradient(output, target), np.full((3, 2), 0.5))
+    assert (output == 1).all()
+    assert (target == 0.5).all()
 
 
 @pytest.mark.parametrize(("returned", "error", "message"), RETURNS)

@@ -63,6 +63,46 @@ def test_a_context_restores_after_an_exception():
     assert fastbp.get_num_threads() == 4
 
 
+def test_a_context_belongs_to_the_thread_that_enters_it():
+    """Whichever thread leaves it: here it closes a generator."""
+
+    def within(n):
+        with fastbp.threads(n):
+            yield
+
+    fastbp.set_num_threads(4)
+    first, second = within(1), within(2)
+    next(first)
+    next(second)
+    in_thread(first.close)
+    assert fastbp.get_num_threads() == 2
+    with fastbp.threads(3):
+        assert in_thread(lambda: (second.close(), fastbp.get_num_threads())[1]) == 4
+        assert fastbp.get_num_threads() == 3
+    assert fastbp.get_num_threads() == 4
+
+
+def test_contexts_may_end_in_any_order():
+    fastbp.set_num_threads(4)
+    outer, inner = fastbp.threads(1), fastbp.threads(2)
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)
+    assert fastbp.get_num_threads() == 2
+    inner.__exit__(None, None, None)
+    assert fastbp.get_num_threads() == 4
+
+
+def test_a_context_may_outlive_its_thread():
+    fastbp.set_num_threads(4)
+    contexts = [fastbp.threads(1) for _ in range(50)]
+    for context in contexts:
+        in_thread(context.__enter__)
+    for context in contexts:
+        context.__exit__(None, None, None)
+    assert fastbp.get_num_threads() == in_thread(fastbp.get_num_threads) == 4
+
+
 def test_each_thread_in_a_context_of_its_own():
     inside = threading.Barrier(2)
 
@@ -310,7 +350,7 @@ def assert_runs(program, *arguments):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-POOL = [ROOT / "tests/pool_stress.c", ROOT / "src_c/pool.c", ROOT / "src_c/cpus.c"]
+POOL = [ROOT / "tests/pool_stress.c", *(ROOT / f"src_c/{name}.c" for name in ("pool", "own_threads", "cpus"))]
 
 
 def test_the_pool_under_load(compile_c):

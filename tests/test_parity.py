@@ -5,11 +5,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import fastbp
-from fastbp import _core, activations, losses, reference, schedules
+from fastbp import _core, activations, losses, random, reference, schedules
 from optimizer_rows import OPTIMIZERS, batches
 
 ISAS = _core.available_isas()
@@ -43,6 +43,12 @@ def test_both_engines_have_the_same_rows():
     assert dict(_core.OPTIMIZERS) == {name: states for name, (states, _) in reference.OPTIMIZERS.items()}
     assert set(OPTIMIZERS) == set(reference.OPTIMIZERS)
     assert list(SCHEDULES) == list(_core.SCHEDULES)
+
+
+def for_output(sizes, activation, loss):
+    """The sizes, with two units for a softmax that would have one."""
+    is_softmax = "softmax" in (activation, losses.JOINT.get(loss))
+    return (*sizes[:-1], 2) if is_softmax and sizes[-1] == 1 else tuple(sizes)
 
 
 def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
@@ -106,7 +112,7 @@ def assert_parity(sizes, activation, loss, optimizer, dtype):
 @pytest.mark.parametrize(("activation", "loss"), CASES)
 def test_every_activation_and_loss(activation, loss, dtype, isa):
     for sizes in NETS:
-        assert_parity(sizes, activation, loss, OPTIMIZERS["sgd"], dtype)
+        assert_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -121,7 +127,7 @@ def test_exponential_in_hidden_layers(sizes, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("outputs", [1, 3, 33])
+@pytest.mark.parametrize("outputs", [2, 3, 33])
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
 def test_label_smoothing(kind, outputs, dtype, isa, rng):
     """Loss, gradients and evaluation, which the loss by itself agrees with."""
@@ -177,6 +183,34 @@ def test_gradients_whose_squares_overflow(row, dtype, isa):
 SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
 
 
+def away_from_kinks(network_class, *arguments):
+    """A network whose biases are not 0: where a unit's inputs are, z = b would be nothing but rounding soon, and a
+    rectifier's derivative 0 in one engine and 1 in the other."""
+    net = make(network_class, *arguments)
+    for bias in net.biases:
+        bias[:] = 0.1
+    return net
+
+
+def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
+    """Whether a gradient comes up whose terms cancel, so that its sign is a matter of rounding.
+
+    Those of hinge do, +1/m and -1/m for the bias of an output. The step of an optimizer that goes by the sign is
+    discontinuous there: its condition is infinite, and the engines may both be right and a whole step apart.
+    """
+    size = batch_size or len(X)
+    for epoch in range(epochs):
+        order = random.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
+        for rows in (order[i : i + size] for i in range(0, len(X), size)):
+            g, h = (net.loss_and_gradients(X[rows], y[rows])[1].copy() for net in nets)
+            rounding = len(rows) * np.finfo(np.float64).eps * max(1, np.abs(g).max())  # terms are about 1
+            if ((np.sign(g) != np.sign(h)) & (np.abs(g - h) <= rounding)).any():
+                return True
+            for net in nets:
+                net.step()
+    return False
+
+
 @settings(max_examples=150)
 @given(
     sizes=st.lists(SIZES, min_size=2, max_size=5),
@@ -187,16 +221,21 @@ SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
     shuffle=st.booleans(),
     isa=st.sampled_from(ISAS),
 )
+@example([1, 1, 16, 1], ("relu6", "hinge"), "adadelta", 33, 20, False, "avx2")
 def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
+    assume(isa in ISAS)
+    sizes = for_output(sizes, *case)
     before = _core.isa()
     _core.set_isa(isa)
-    try:
-        gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
-        nets = [make(c, sizes, *case, gentle, "float64") for c in ENGINES]
-    finally:
-        _core.set_isa(before)
+    gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
     X, y = data_for(sizes, case[1], rows)
     batch_size = batches(gentle, batch_size)
+    try:
+        nets = [away_from_kinks(c, sizes, *case, gentle, "float64") for c in ENGINES]
+        if row in ("lion", "irprop"):
+            assume(not signs_are_rounding([net.clone() for net in nets], X, y, batch_size, shuffle, epochs=2))
+    finally:
+        _core.set_isa(before)
     losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
     native, numpy = nets
     np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)
@@ -228,7 +267,7 @@ def test_every_number_of_rows(rows, loss, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("outputs", [1, 2, 17, 33])
+@pytest.mark.parametrize("outputs", [2, 17, 33])
 def test_probabilities_of_classes(outputs, dtype, isa, rng):
     """cross_entropy of probability rows: loss and gradients."""
     X = rng.standard_normal((19, 3))

@@ -409,6 +409,57 @@ def test_labels_of_any_integer_dtype(dtype):
     assert losses.cross_entropy(H, np.array([1, 0], dtype)) == losses.cross_entropy(H, [[0, 1, 0], [1, 0, 0]])
 
 
+@pytest.mark.parametrize("loss", [*losses.LOSSES.values(), losses.CrossEntropy(0.1)], ids=repr)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_losses_where_numpy_raises(loss, dtype):
+    """What over- or underflows is the loss's own affair, whatever numpy.seterr says."""
+    numbers = [
+        0,
+        1e-320,
+        1e-310,
+        1e-200,
+        1e-45,
+        1e-39,
+        1,
+        100,
+        500,
+        1e20,
+        1e38,
+        1e308,
+        -1e308,
+        -500,
+        math.inf,
+        math.nan,
+    ]
+    for h in numbers:
+        with np.errstate(all="ignore"):
+            output = np.array([[h, 0.5]], dtype)
+        for t in numbers:
+            quiet = loss(output, [[t, 0.5]]), loss.gradient(output, [[t, 0.5]])
+            with np.errstate(all="raise"):
+                raising = loss(output, [[t, 0.5]]), loss.gradient(output, [[t, 0.5]])
+            for one, other in zip(quiet, raising, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
+def test_losses_of_one_output_do_not_broadcast(loss):
+    """Targets (n,) of outputs (n, 1) are a column, and of no other shape."""
+    output, target = np.linspace(0.1, 0.9, 5)[:, None], np.ones(5)
+    if loss.name != "cross_entropy":
+        assert loss(output, target) == loss(output, target[:, None])
+        assert loss.gradient(output, target).shape == (5, 1)
+    for h, t in (
+        (output, target[:4]),
+        (output[:, 0], target[:, None]),
+        (output, target[None]),
+        (output, 1.0),
+    ):
+        for call in (loss, loss.gradient):
+            with pytest.raises(ShapeError, match="target has shape"):
+                call(h, t)
+
+
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
 def test_loss_refuses_shapes_that_do_not_fit(loss):
     for target in (T[:1], T[:, :2], T.T, T[0], 0.5, T[None]):

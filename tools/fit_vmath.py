@@ -57,14 +57,14 @@ class Table(NamedTuple):
     u: Function = mpf
 
 
-def erf_exponent(x: mpf) -> mpf:
-    """Return y of erf(x) = 1 - exp(-y)."""
-    return -mp.log(mp.erfc(x))
+def normal_tail(t: mpf) -> mpf:
+    """Return (1 + t) exp(t^2 / 2) P(-t), where P is the cumulative normal distribution."""
+    return (1 + t) * mp.exp(t**2 / 2) * mp.erfc(t / mp.sqrt(2)) / 2
 
 
-def erf_max(width: Width) -> mpf:
-    """Return a whole number from which on erf rounds to 1."""
-    return mp.ceil(mp.findroot(lambda x: mp.log(mp.erfc(x) * 2 ** (width.precision + 1)), 5))
+def tail_max(width: Width) -> mpf:
+    """Return a whole number from which on t P(-t) rounds to 0."""
+    return mp.ceil(mp.sqrt(2 * mp.ln2 * (width.max_exponent + width.precision - 1)))
 
 
 TABLES = (
@@ -83,12 +83,12 @@ TABLES = (
         {32: 8, 64: 19},
     ),
     Table(
-        "ERF_TAIL",  # erf(x) = -expm1(u + u p(u)), u = -x
-        lambda x: erf_exponent(x) / x - 1,
-        lambda x: x / mp.expm1(erf_exponent(x)),
-        lambda width: (mpf(0), erf_max(width)),
-        {32: 8, 64: 23},
-        lambda x: -x,
+        "NORMAL_TAIL",  # P(-t) = exp(-t^2 / 2) p(u) / (1 + t), u = (t - 5) / (t + 5)
+        normal_tail,
+        lambda t: 1 / normal_tail(t),
+        lambda width: (mpf(0), tail_max(width)),
+        {32: 10, 64: 21},
+        lambda t: (t - 5) / (t + 5),
     ),
     Table(
         "SINE_TAIL",  # sin(r) = r + r^3 p(r^2)
@@ -149,7 +149,7 @@ def polynomial(table: Table, width: Width) -> str:
     grid = [(a + b) / 2 - (b - a) / 2 * mp.cos(mp.pi * (i + mpf(1) / 3) / n) for i in range(n)]
     f, weights, u = ([function(x) for x in grid] for function in (table.f, table.weight, table.u))
     coefficients: list[mpf] = []
-    for k in range(min(degree, 4) if a >= 0 else 0):
+    for k in range(min(degree, 4) if u[0] * u[-1] > 0 else 0):
         coefficients.append(rounded(remez(f, weights, u, degree - k)[0], width.precision))
         f = [(y - coefficients[k]) / v for y, v in zip(f, u, strict=True)]
         weights = [w * abs(v) for w, v in zip(weights, u, strict=True)]
@@ -173,7 +173,7 @@ def constants(width: Width) -> Iterator[tuple[str, mpf]]:
     yield "LN2_HIGH", ln2_high
     yield "LN2_LOW", mp.ln2 - ln2_high
     yield "TANH_MAX", mp.ceil(mp.atanh(1 - mpf(2) ** -(width.precision + 1)))  # tanh rounds to 1
-    yield "ERF_MAX", erf_max(width)
+    yield "TAIL_MAX", tail_max(width)
     yield "ONE_OVER_PI", 1 / mp.pi
     part, rest = {32: 12, 64: 33}[width.bits], +mp.pi
     yield "SINE_MAX", mpf(2) ** (width.precision - part)

@@ -17,7 +17,8 @@ Array: TypeAlias = NDArray[Any]
 
 
 def _sigmoid(z: Array) -> Array:
-    return 1 / (1 + np.exp(-z))
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
 
 
 def _softplus(z: Array) -> Array:
@@ -33,12 +34,17 @@ def _softmax(z: Array) -> Array:
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
-def _normal_cdf(z: Array) -> Array:
-    return 0.5 * _erfc(-math.sqrt(0.5) * z).astype(z.dtype)  # erfc, for 1 + erf would lose the left tail
+def _normal_cdf(z: Array) -> NDArray[np.float64]:
+    return 0.5 * _erfc(-math.sqrt(0.5) * z.astype(np.float64))  # erfc: 1 + erf would lose the left tail
+
+
+def _gelu(z: Array) -> Array:
+    return (z * _normal_cdf(z)).astype(z.dtype)
 
 
 def _gelu_slope(z: Array) -> Array:
-    return _normal_cdf(z) + z * (math.sqrt(0.5 / math.pi) * np.exp(-0.5 * z * z))
+    x = z.astype(np.float64)
+    return (_normal_cdf(z) + x * (math.sqrt(0.5 / math.pi) * np.exp(-0.5 * x * x))).astype(z.dtype)
 
 
 def _gelu_tanh_cdf(z: Array) -> Array:
@@ -47,6 +53,7 @@ def _gelu_tanh_cdf(z: Array) -> Array:
 
 
 def _gelu_tanh_slope(z: Array) -> Array:
+    z = np.clip(z, -22, 22)  # beyond, s (1 - s) is 0, and z^3 may be infinite
     s = _gelu_tanh_cdf(z)
     return s + s * (1 - s) * z * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * z * z)
 
@@ -84,7 +91,7 @@ ACTIVATIONS: dict[str, Row] = {
                         lambda z, y, a: np.where(y > 0, SELU_SCALE, y + SELU_FLOOR)),
     "celu":         Row(lambda z, a: np.where(z > 0, z, a * np.expm1(z / a)),
                         lambda z, y, a: np.where(y > 0, 1, 1 + y / a)),
-    "gelu":         Row(lambda z, a: z * _normal_cdf(z),          lambda z, y, a: _gelu_slope(z)),
+    "gelu":         Row(lambda z, a: _gelu(z),                    lambda z, y, a: _gelu_slope(z)),
     "gelu_tanh":    Row(lambda z, a: z * _gelu_tanh_cdf(z),       lambda z, y, a: _gelu_tanh_slope(z)),
     "silu":         Row(lambda z, a: z * _sigmoid(z),
                         lambda z, y, a: _sigmoid(z) + y * _sigmoid(-z)),
@@ -92,9 +99,9 @@ ACTIVATIONS: dict[str, Row] = {
     "exponential":  Row(lambda z, a: np.exp(z),                   lambda z, y, a: y),
     "softplus":     Row(lambda z, a: _softplus(z),                lambda z, y, a: -np.expm1(-y)),
     "softsign":     Row(lambda z, a: z / (1 + np.abs(z)),         lambda z, y, a: np.square(1 - np.abs(y))),
-    "hard_sigmoid": Row(lambda z, a: np.clip(z / 6 + 0.5, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6),
-    "hard_swish":   Row(lambda z, a: z * np.clip(z / 6 + 0.5, 0, 1),
-                        lambda z, y, a: np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5))),
+    "hard_sigmoid": Row(lambda z, a: np.clip((z + 3) / 6, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6),
+    "hard_swish":   Row(lambda z, a: z * np.clip((z + 3) / 6, 0, 1),
+                        lambda z, y, a: np.where(z <= -3, 0, np.where(z >= 3, 1, (z + z + 3) / 6))),
     "hard_tanh":    Row(lambda z, a: np.clip(z, -1, 1),           lambda z, y, a: np.sign(1 - y * y)),
     "sine":         Row(lambda z, a: np.sin(z),                   lambda z, y, a: np.cos(z)),
     "gaussian":     Row(lambda z, a: np.exp(-z * z),              lambda z, y, a: -2 * z * y),

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._core import aligned_zeros, check_memory
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss, one_hot
@@ -37,7 +38,16 @@ from fastbp.weights import Weights
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
 
-_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the loss tells
+_quietly = np.errstate(all="ignore")  # the loss tells
+
+
+class Setup(NamedTuple):
+    """An optimizer with its first state (states, P)."""
+
+    optimizer: Optimizer
+    schedule: Schedule
+    rule: Callable[..., None]
+    state: Array
 
 
 class Engine:
@@ -61,25 +71,36 @@ class Engine:
         self._seed, self._input_noise = seed, input_noise
         self.loss_function = loss
         self.parameters = parameters
-        self.gradients = np.zeros_like(parameters)  # (P,) dJ/dW and dJ/db, in the same order
+        self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db, in this order
         self._weights = split(self.parameters, self.layers)
         self._d_weights = split(self.gradients, self.layers)
+        self.state = np.empty((0, parameters.size), parameters.dtype)  # (states, P), of the optimizer
         self._tape: Tape = []
         self.set_scaling(None, None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
 
+    def prepare_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> Setup:
+        """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
+        n_states, rule = OPTIMIZERS[optimizer.row]
+        schedule = optimizer.schedule(epoch)
+        schedule.check_dtype(self.parameters.dtype)
+        state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
+        return Setup(optimizer, schedule, rule, state)
+
+    def install_optimizer(self, setup: Setup) -> None:
+        """Use a prepared optimizer from now on."""
+        self.optimizer, self.schedule, self._rule, self.state = setup
+        _, *self._hyperparameters = self.optimizer.hyperparameters
+        self.t, self.memory = 0, ()
+
     def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None:
         """Use this optimizer from now on, in this epoch, with a fresh state."""
-        self.schedule = optimizer.schedule(epoch)
-        n_states, self._rule = OPTIMIZERS[optimizer.row]
-        _, *self._hyperparameters = optimizer.hyperparameters
-        self.state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
-        self.t = 0
-        self.optimizer = optimizer
+        self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
 
     def set_schedule(self, schedule: Schedule) -> None:
-        """Take the learning rates of the steps to come from this schedule."""
+        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
+        schedule.check_dtype(self.parameters.dtype)
         self.schedule = schedule
 
     @property
@@ -92,6 +113,14 @@ class Engine:
         optimizer = self.optimizer.with_learning_rate(rate)
         self.set_schedule(optimizer.schedule(0))
         self.optimizer = optimizer
+
+    def shares_memory(self, array: Array) -> bool:
+        """Whether an array lies in the memory that steps write to."""
+        return any(np.may_share_memory(array, own) for own in (self.parameters, self.gradients, self.state))
+
+    def apart(self, array: Array) -> Array:
+        """Return the array, or a copy of one that shares memory with what a step writes."""
+        return array.copy() if self.shares_memory(array) else array
 
     def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
@@ -118,6 +147,7 @@ class Engine:
         """
         if rows is None and weights is not None:
             rows = weights.rows
+        X, y = self.apart(X), self.apart(y)
         divisor = self.loss_function.divide_by(weight_of(X, weights, rows), self.layers[-1].n_out)
         total = 0.0
         for i, (x, t, w) in enumerate(self._gather(X, y, weights, rows)):
@@ -132,6 +162,8 @@ class Engine:
     ) -> Iterator[tuple[Array, Array, Array]]:
         """Yield inputs (m, n_in), targets (m, n_out), weights (m, 1) in the parameters' dtype, by block."""
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
+        check_memory(X)
+        check_memory(y)
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
             t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else np.asarray(y[at], dtype)
@@ -227,6 +259,8 @@ class Engine:
     @_quietly
     def predict(self, X: Array, out: Array) -> None:
         """Write the outputs of X (n, n_in) to out (n, n_out)."""
+        check_memory(X)
+        check_memory(out)
         for block in self._blocks(X):
             out[block] = self._forward(self._inputs(X[block]))[-1]
 
@@ -242,6 +276,7 @@ class Engine:
     @_quietly
     def forward(self, X: Array) -> Array:
         """Return the outputs (n, n_out) of X (n, n_in), and keep what backward needs."""
+        check_memory(X)
         self._tape = self._forward(self._inputs(X).copy(), 0)
         return self._tape[-1].copy()
 
@@ -251,6 +286,7 @@ class Engine:
         if not self._tape or len(self._tape[0]) != len(d_output):
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
+        check_memory(d_output)
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
         self.penalty = self._penalty()  # which `gradients` has the derivatives of, too
         d_input: Array = delta @ self._weights[0][0].T
@@ -316,6 +352,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.epoch = self.step = 0
+        self.X, self.y = self.engine.apart(self.X), self.engine.apart(self.y)
         self._rows = None if self.weights is None else self.weights.rows  # to train on, None: all
         self._n = len(self.X if self._rows is None else self._rows)
         self.steps_per_epoch = -(-self._n // self.batch_size)
@@ -340,6 +377,8 @@ class Run:
                 order = permutation(self.seed, self.first_epoch + self.epoch, self._n)
                 self._order = order if self._rows is None else self._rows[order]
         X, y, weights, rows = self.X, self.y, self.weights, None
+        for array in (X, y) if weights is None else (X, y, weights.values):
+            check_memory(array)
         batch = slice(self.step * self.batch_size, (self.step + 1) * self.batch_size)
         if self._order is not None:
             rows = self._order[batch]

@@ -59,10 +59,19 @@ def penalty_gradient(W: Array, layer: Layer) -> Array:
     return layer.l1 * np.sign(W) + layer.l2 * W
 
 
+def scaled_norms(x: Array) -> tuple[Array, Array]:
+    """Return the largest element of each column, or 1, and the column's norm divided by it: no square overflows."""
+    x = x.astype(np.float64)
+    largest = np.abs(x).max(axis=0)
+    scale = np.where(largest == 0, 1, largest)
+    return scale, np.sqrt(np.square(x / scale).sum(axis=0))
+
+
 def limit_norms(W: Array, largest: float) -> None:
     """Scale each column of W, the weights into a unit, down to the largest norm."""
-    norms = np.linalg.norm(W.astype(np.float64), axis=0)
-    W *= np.where(norms > largest, largest / norms, 1).astype(W.dtype)
+    scale, norms = scaled_norms(W)
+    shares = largest / scale / norms
+    W *= np.where(shares < 1, shares, 1).astype(W.dtype)
 
 
 def clip(gradients: Array, optimizer: Optimizer) -> Array:
@@ -70,6 +79,6 @@ def clip(gradients: Array, optimizer: Optimizer) -> Array:
     if optimizer.clip_value is not None:
         gradients = np.clip(gradients, -optimizer.clip_value, optimizer.clip_value)
     if optimizer.clip_norm is not None:
-        norm = math.sqrt(np.square(gradients, dtype=np.float64).sum())
-        gradients = gradients * np.minimum(1, optimizer.clip_norm / (norm + 1e-6))  # NaN stays
+        scale, norm = scaled_norms(gradients)
+        gradients = gradients * np.minimum(1, optimizer.clip_norm / scale / (norm + 1e-6 / scale))  # NaN stays
     return gradients

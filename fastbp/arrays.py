@@ -1,0 +1,172 @@
+"""Arrays of the user: what `as_array` makes of any value, before shapes and numbers are checked.
+
+Subclasses, tables and array-likes become base-class arrays here, so that no method of theirs is called later.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._core import hold
+from fastbp.exceptions import DataError, DTypeError, ShapeError
+
+Array: TypeAlias = NDArray[Any]
+
+#: NumPy's numbers of the dtypes that are read: of real numbers, at most 64 bits each, in any byte order.
+REAL = frozenset(np.dtype(code).num for code in "?bhilqBHILQefd")
+OBJECT = np.dtype(object).num
+NUMBERS = "real numbers (float16, 32, 64, integers or bool)"
+FLAT = (str, bytes, bytearray, memoryview, range)  # sequences that hold no arrays
+
+
+def as_array(argument: str, value: Any) -> Array:
+    """Return `value` as an array of real numbers: a view of the base class where it is an array.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call the value.
+    value : array_like
+        Also a pandas object whose columns are numbers, and what speaks the buffer, array or DLPack protocol.
+
+    Returns
+    -------
+    ndarray
+        A new object, which shares its data with an array that came and keeps its shape, whatever the user
+        does to theirs. Its dtype is one of `REAL`.
+
+    Raises
+    ------
+    DTypeError
+        The value is masked, sparse, a generator, or holds something else than real numbers.
+    ShapeError
+        Rows have different lengths.
+    DataError
+        A nullable pandas column has a missing value.
+    """
+    array = hold(value) if type(value) is np.ndarray else base_array(argument, _numbers(argument, value))
+    if array.dtype.num not in REAL:
+        raise _no_numbers(argument, array)
+    return array
+
+
+def base_array(argument: str, value: Any) -> Array:
+    """Return `value` as an array of any dtype: like `as_array`, but for what the elements are."""
+    kind = type(value)
+    if hasattr(kind, "toarray"):  # NumPy would wrap a sparse matrix as a single object
+        raise DTypeError(f"{argument} is a sparse {kind.__name__}, expected a dense array: use its toarray()")
+    if _holds_masked(value):
+        raise DTypeError(f"{argument} holds a masked array, expected none with holes: use its filled(...)")
+    array = _converted(argument, value)
+    if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
+        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
+    if array.ndim == 0 and issubclass(kind, Iterable) and array.dtype.num == OBJECT:
+        name = "generator" if issubclass(kind, Iterator) else kind.__name__
+        raise DTypeError(
+            f"{argument} is a {name}, expected an array: numpy.array(list(...)) makes one of rows; for "
+            "batches from a generator call train_on_batch in a loop"
+        )
+    return hold(array)
+
+
+def _converted(argument: str, value: Any) -> Any:
+    """Return what NumPy makes of the value: an array, or its subclass, so that a masked one shows itself."""
+    kind = type(value)
+    is_dlpack = hasattr(kind, "__dlpack__") and not hasattr(kind, "__array__")
+    try:
+        return np.from_dlpack(value) if is_dlpack else np.asanyarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # of whatever library the value comes from
+        if isinstance(error, ValueError) and issubclass(kind, Sequence):
+            raise ShapeError(
+                f"{argument} does not form an array, expected rows of one length: {error!s:.200}"
+            ) from None
+        raise DTypeError(
+            f"{argument} is a {kind.__name__} that NumPy cannot read: {type(error).__name__}: {error!s:.200}"
+        ) from error
+
+
+def read_only(array: Array) -> Array:
+    """Return a view of an array for a function of the user's, which cannot make it writeable again."""
+    return np.asarray(array.data.toreadonly())
+
+
+def _loaded(module: str, *names: str) -> tuple[type, ...]:
+    """Return these classes of a module if somebody has imported it; otherwise no value is of them."""
+    found = sys.modules.get(module)
+    return tuple(getattr(found, name) for name in names if hasattr(found, name))
+
+
+def _holds_masked(value: Any) -> bool:
+    """Tell whether there is a masked array among the items of nested sequences, whose mask NumPy ignores."""
+    masked = _loaded("numpy.ma", "MaskedArray")
+    level: list[Any] = [value] if masked and _is_nested(type(value)) else []
+    seen: set[int] = set()
+    while level:
+        kinds = set(map(type, chain.from_iterable(level)))
+        if any(issubclass(kind, masked) for kind in kinds):
+            return True
+        seen.update(map(id, level))  # a list may hold itself
+        nested = set(filter(_is_nested, kinds))
+        items = chain.from_iterable(level) if nested else ()
+        level = [item for item in items if type(item) in nested and id(item) not in seen]
+    return False
+
+
+def _is_nested(kind: type) -> bool:
+    return issubclass(kind, Sequence) and not issubclass(kind, FLAT)
+
+
+# ---- pandas ------------------------------------------------------------------------------------------------
+
+
+def _numbers(argument: str, value: Any) -> Any:
+    """Return the numbers of a pandas object, in their common dtype; anything else as it is."""
+    if issubclass(type(value), _loaded("pandas", "DataFrame")):
+        columns = [_column_dtype(f"column {name!r} of {argument}", c) for name, c in value.items()]
+        return value.to_numpy(dtype=np.result_type(np.bool_, *columns))
+    if issubclass(type(value), _loaded("pandas", "Series", "Index")):
+        return value.to_numpy(dtype=_column_dtype(argument, value))
+    return value
+
+
+def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
+    """Return NumPy's dtype of the numbers in a Series or Index; a nullable one must be full."""
+    dtype = values.dtype
+    if dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{column} has dtype {dtype}, expected {NUMBERS}: encode classes and text, for instance with "
+            "pandas.factorize or get_dummies, convert numbers with astype(float)"
+        )
+    if not isinstance(dtype, np.dtype):
+        missing = np.asarray(values.isna())
+        if missing.any():
+            raise DataError(
+                f"{column} has no value in row {missing.argmax()}, expected a number: fill it, for instance "
+                "with fillna(...), or leave the row out"
+            )
+    found: np.dtype[Any] = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))  # nullable, sparse
+    return found
+
+
+# ---- errors ------------------------------------------------------------------------------------------------
+
+
+def _no_numbers(argument: str, array: Array) -> DTypeError:
+    """Return the error about an array of something else than real numbers."""
+    kinds = set(map(type, array.flat)) if array.dtype.num == OBJECT else {array.dtype.type}
+    if any(issubclass(kind, (str, bytes)) for kind in kinds):
+        return DTypeError(
+            f"{argument} has dtype {array.dtype!s:.60}, expected {NUMBERS}, no text: encode classes as "
+            f"labels 0, 1, ..., for instance with numpy.unique({argument}, return_inverse=True)"
+        )
+    what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype.num == OBJECT else ""
+    advice = ": astype(float) converts objects that are numbers" if what and array.ndim else ""
+    return DTypeError(f"{argument} has dtype {array.dtype!s:.60}{what}, expected {NUMBERS}{advice}")

@@ -1,0 +1,69 @@
+"""The state of a copied or unpickled network: its parts may be anything, and are checked here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fastbp import losses
+from fastbp.arrays import as_array
+from fastbp.exceptions import DataError, ParameterError
+from fastbp.layers import Dense
+from fastbp.shown import shown
+from fastbp.validation import resolve_layers
+
+#: The attributes that a network builds for itself; all others that one has are its subclass's.
+NETWORKS_OWN = frozenset(
+    (
+        "_loss",
+        "_layers",
+        "_initializers",
+        "_optimizer",
+        "_dtype",
+        "_seed",
+        "_input_noise",
+        "_door",
+        "_scaling",
+        "_history",
+        "_guard",
+        "_engine",
+    )
+)
+
+
+def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) -> dict[str, Any]:
+    """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
+    loss = losses.get(loss)
+    specs = [
+        Dense(
+            layer.n_out,
+            layer.activation,
+            initializer,
+            l1=layer.l1,
+            l2=layer.l2,
+            dropout=layer.dropout,
+            max_norm=layer.max_norm,
+        )
+        for layer, initializer in zip(layers, initializers, strict=True)
+    ]
+    resolved = resolve_layers([layers[0].n_in, *specs] if specs else [], "identity", None, loss)
+    if resolved != (layers, initializers):
+        raise ParameterError(f"layers are {shown(layers)}, expected {shown(resolved[0])}")
+    return {"layers": resolved[0], "initializers": resolved[1], "loss": loss, **others}
+
+
+def expect(name: str, value: Any, kind: type) -> None:
+    """Refuse a part of a state that is of another kind."""
+    if not isinstance(value, kind):
+        raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
+
+
+def fill(name: str, own: NDArray[Any], value: Any) -> None:
+    """Copy numbers of a state; refuse those that are not like the network's own."""
+    array = as_array(name, value)
+    if array.shape != own.shape or array.dtype != own.dtype:
+        raise DataError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
+        )
+    own[:] = array
