@@ -2,17 +2,20 @@
 
     python bench/compare.py OLD NEW [--tasks rl tab ...] [--alternations 25] [--threads 1] [--dtype float32]
 
-OLD and NEW are folders that hold an importable fastbp. To make one of a commit, with the Python that runs this::
+OLD and NEW are folders that hold an importable fastbp. To make one of a commit::
 
     git worktree add /tmp/old HEAD~1
     .venv/bin/pip install --no-deps --target /tmp/old-build /tmp/old
 
-or name a source tree that is built in place. In every alternation both builds get a fresh process, for where memory
-happens to lie may make a process faster or slower than the next one by a percent. The two are pinned to one CPU and
-take turns of some milliseconds, of the same work from the same weights; the best turn of each counts, and the
-alternation gives one ratio, new over old. Time is that of the thread, or with several threads the wall clock's.
-Printed is the median of the ratios and its 95 % interval, from one order statistic to another, whatever the
-distribution. The exit status is 1 where an interval lies wholly above 1.01.
+or name a source tree that is built in place.
+
+In every alternation both builds get a fresh process, for the place of its memory may make a process faster or
+slower than the next one by a percent. The two are pinned to one CPU and take turns of 20 ms, of the same work
+from the same weights. The best turn of each counts, and the alternation gives one ratio, new over old. Time
+is that of the thread, which others on the machine disturb least, or with several threads that of the clock.
+
+Printed is the median of the ratios with its 95 % interval, from one order statistic to another, which needs
+no assumption on their distribution. The exit status is 1 where an interval lies wholly above 1.01.
 """
 
 import argparse
@@ -51,10 +54,9 @@ TASKS = (*WORKLOADS, *CALLS)
 
 def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
     """Return what makes the work of a turn ready: so many epochs, or rounds of calls."""
+    from fastbp.bench import Training
     from test_calls import CALLS as FUNCTIONS
     from workloads import RL, WORKLOADS
-
-    from fastbp.bench import Training
 
     if name not in CALLS:
         workload = next(each for each in WORKLOADS if each.name == name)
@@ -145,7 +147,7 @@ class Build:
 
 
 def ratio(old: Build, new: Build, name: str, count: int) -> tuple[float, float]:
-    """Return the best time of the new build over that of the old one, and the latter; they swap every turn."""
+    """Return the best time of the new build over that of the old one, and the latter by the count."""
     best = {old: float("inf"), new: float("inf")}
     for turn in range(TURNS):
         for build in (old, new) if turn % 2 else (new, old):

@@ -1,8 +1,11 @@
-"""Random calls of every public entry: ``python campaign.py --seconds 60 --seed 0``, or ``--replay SEED:INDEX``.
+"""Random calls of every public entry.
 
-Probe INDEX of a seed is a function of these two numbers. A worker, a fork, runs probes one after another and says
-which one is in flight, so that a crash or a hang is that probe's; then another worker takes over. The exit status is
-1 where anything was found.
+    python tests/fuzz/campaign.py --seconds 60 --seed 0
+    python tests/fuzz/campaign.py --replay SEED:INDEX
+
+A probe is a function of a seed and an index. A worker, which is a fork, runs one probe after another and says
+which one is in flight. So a crash or a hang is known by its probe, and another worker takes over. The exit
+status is 1 where anything was found.
 """
 
 import argparse
@@ -20,10 +23,11 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+import one_thread  # noqa: F401
 import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is limited
+from probe import Probe
 
 import fastbp
-from probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError
@@ -46,7 +50,8 @@ class Flight:
 
 def work(seed: int, first: int, flight: Flight, pipe: int) -> None:
     """Run the probes of one turn; write a line for each that found something."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if "LD_PRELOAD" not in os.environ:  # a sanitizer takes terabytes of addresses
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):

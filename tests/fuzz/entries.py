@@ -9,40 +9,33 @@ from fastbp import datasets
 
 Call = Callable[..., Any]
 
-MODULES = (
-    fastbp,
-    fastbp.activations,
-    fastbp.callbacks,
-    datasets,
-    fastbp.initializers,
-    fastbp.losses,
-    fastbp.metrics,
-    fastbp.optimizers,
-    fastbp.schedules,
-)
+ACTIVATIONS, LOSSES = fastbp.activations.ACTIVATIONS, fastbp.losses.LOSSES
 
-# what the package itself calls, with arguments that it has checked; the bases of values; and what METHODS has
-INTERNAL = frozenset(
-    "EpochState OnEpochEnd Callback Watching Plateau Activation Loss SumLoss Optimizer Schedule Clipping Value Metric "
-    "at_minimum begin one_hot check_pair check_numeric allowed as_rows output_activation default draw named resolve "
-    "slices power count cosine checked in_epoch choice number integer flag permutation scipy Constant most_probable "
-    "at_least_half positive minimize".split()
-)
+#: The public functions, constructors and values, by their modules.
+PUBLIC: dict[Any, tuple[str, ...]] = {
+    fastbp: tuple(name for name in fastbp.__all__ if callable(getattr(fastbp, name)) and name != "minimize"),
+    fastbp.activations: (*ACTIVATIONS, "get"),
+    fastbp.callbacks: ("EarlyStopping", "ReduceLROnPlateau"),
+    datasets: ("load_digits", "stratified_split"),
+    fastbp.initializers: ("get",),
+    fastbp.losses: (*LOSSES, "OwnLoss", "get"),
+    fastbp.metrics: ("accuracy", "f1", "auc", "r2", "mae", "TopK"),
+    fastbp.optimizers: ("get",),
+    fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle"),
+}
 
 
-def is_entry(name: str, thing: Any) -> bool:
-    """Tell whether a user calls it: a function, a constructor or a value such as an activation."""
-    is_error = inspect.isclass(thing) and issubclass(thing, Exception)
-    own = (getattr(thing, "__module__", None) or "").startswith("fastbp")
-    return callable(thing) and own and not is_error and not name.startswith("_") and name not in INTERNAL
+def is_error(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Exception)
 
 
 #: By name; called with keywords, the names of the parameters.
-FUNCTIONS: dict[str, Call] = {}
-for module in MODULES:
-    for name, thing in vars(module).items():
-        if is_entry(name, thing) and not any(thing is known for known in FUNCTIONS.values()):
-            FUNCTIONS[f"{module.__name__}.{name}"] = thing
+FUNCTIONS: dict[str, Call] = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module, names in PUBLIC.items()
+    for name in names
+    if not is_error(getattr(module, name))
+}
 
 
 def parameters(function: Call) -> tuple[list[str], set[str]]:
@@ -73,7 +66,7 @@ def set_learning_rate(net: fastbp.Network, rate: Any) -> None:
     net.learning_rate = rate
 
 
-#: What is done with a network, which comes first; then keywords. What is returned is compared between the engines.
+#: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
     "backward": fastbp.Network.backward,

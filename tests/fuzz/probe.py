@@ -178,14 +178,8 @@ class Probe:
         found = []
         for net, before, outcome in zip(nets, left, outcomes, strict=True):
             found += self._errors(outcome)
-            refused = isinstance(outcome.error, (fastbp.Error, TypeError))
-            if (
-                refused
-                and not isinstance(outcome.error, fastbp.DivergenceError)
-                and self.entry != "forward, backward, step"
-            ):
-                if state(net) != before:
-                    found.append("changed object: the network, by a refused call")
+            if self._is_refused(outcome) and state(net) != before:
+                found.append("changed object: the network, by a refused call")
         is_tame = not self._subject.wild and options["activation"] not in ODD
         if outcomes[0].kind != outcomes[1].kind:
             if is_tame or "Divergence" not in outcomes[0].kind + outcomes[1].kind:
@@ -195,6 +189,12 @@ class Probe:
         elif is_tame:
             found += self._compared(nets, [outcome.result for outcome in outcomes], options["optimizer"])
         return found
+
+    def _is_refused(self, outcome: Outcome) -> bool:
+        """Tell whether the call was refused before it began, not under way by a function of the user's."""
+        under_way = self.entry == "forward, backward, step" or callable(self.given.get("metrics"))
+        is_refusal = isinstance(outcome.error, (fastbp.Error, TypeError))
+        return is_refusal and not under_way and not isinstance(outcome.error, fastbp.DivergenceError)
 
     def _begin(self, net: fastbp.Network, begin: int) -> None:
         """Bring a network into one of the states that calls meet."""

@@ -1,11 +1,12 @@
 """The calls that change a network, or may, and what must hold after each, however it ended.
 
-`CHANGES` is a table of them. A `Change` makes its network anew for each try, so that one table serves every kind of
-trouble: an interruption, an allocation that fails, a reference that is kept.
+`CHANGES` is a table of them. A `Change` makes its network anew for each try, so that one table serves every
+kind of trouble: an interruption, an allocation that fails, a reference that is kept.
 """
 
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +105,9 @@ CHANGES = {
     "fit, diverging": Change(lambda net, data: fit(net, data, epochs=9), DIVERGING),
     "fit, regularised": Change(fit, {"input_noise": 0.1}, REGULAR),
     "fit, Levenberg-Marquardt": Change(
-        fit, {"optimizer": fastbp.LevenbergMarquardt(bayesian=True)}, counts_later=True
+        lambda net, data: fit(net, data, epochs=2),
+        {"optimizer": fastbp.LevenbergMarquardt(bayesian=True)},
+        counts_later=True,
     ),
     "fit, verbose": Change(lambda net, data: fit(net, data, epochs=2, verbose=2)),
     "train_on_batch": Change(lambda net, data: net.train_on_batch(data.X, data.y)),
@@ -151,10 +154,8 @@ class Course:
         def note(state: Any) -> None:
             self._right.add((numbers(net), before + state.epoch + 1))
 
-        try:
+        with suppress(fastbp.DivergenceError):
             change.call(net, Data(note))
-        except fastbp.DivergenceError:
-            pass
         self._right.add((numbers(net), len(net.history)))
         self._losses = net.history.loss
 

@@ -1,7 +1,7 @@
 """Probes, each in a process of its own: what crashes or hangs is known by its name, and takes nothing along.
 
-``python probes.py FILE TABLE`` imports a file, forks for every entry of a dict in it, and prints what went wrong as
-JSON. Forking from a process that has imported everything takes a few milliseconds.
+``python probes.py FILE TABLE`` imports a file, forks for every entry of a dict in it, and prints what went
+wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.
 """
 
 import json
@@ -23,6 +23,8 @@ def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(Path(file).parent)]),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
+        "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
         "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more
     }
     command = [sys.executable, "-P", "-W", "ignore", __file__, file, table]

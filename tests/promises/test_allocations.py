@@ -27,7 +27,7 @@ WITHOUT = (
 
 
 def faults(course, fail, stop, step=lambda n: 1):
-    """Let one allocation after another fail, until none is left; return what went wrong, and how many failed."""
+    """Let one allocation after another fail; return what went wrong, and how many calls failed."""
     found, failed, n, in_vain = [], 0, 1, 0
     while in_vain < ENOUGH:
         net, data, error = course.network().clone(), Data(), None  # a clone has no workspaces yet

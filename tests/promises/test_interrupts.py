@@ -12,7 +12,7 @@ FOLDER = str(Path(fastbp.__file__).parent)
 
 
 class Interruption:
-    """A KeyboardInterrupt at the n-th line of fastbp's that is run, as the handler of a signal raises it there."""
+    """A KeyboardInterrupt at the n-th line of fastbp's that is run, as a signal's handler raises it there."""
 
     def __init__(self, n):
         self.n, self.lines, self.place = n, 0, None

@@ -1,7 +1,8 @@
-"""No call leaves a reference cycle: what it was given dies with the last name of it, without the garbage collector."""
+"""No call leaves a reference cycle: what it was given dies with its last name, without a collector."""
 
 import gc
 import weakref
+from contextlib import suppress
 
 import pytest
 from changes import CHANGES, Data
@@ -11,7 +12,7 @@ import fastbp
 
 @pytest.fixture(autouse=True)
 def no_collector():
-    """Keep the garbage collector away, and what is there already out of its sight: a collection takes no time."""
+    """Keep the garbage collector away, and what is there already out of its sight, for speed."""
     gc.disable()
     gc.freeze()
     yield
@@ -19,12 +20,12 @@ def no_collector():
     gc.enable()
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What a callback raises."""
 
 
 def fail(state):
-    raise Broken
+    raise BrokenError
 
 
 def ready(change, network_class=fastbp.Network, note=lambda state: None):
@@ -37,10 +38,8 @@ def ready(change, network_class=fastbp.Network, note=lambda state: None):
 def kept(change, note, network_class):
     """Make the call; return the names of what is alive after its data and network went out of scope."""
     net, data = ready(change, network_class, note)
-    try:
+    with suppress(BrokenError, fastbp.DivergenceError):
         change.call(net, data)
-    except (Broken, fastbp.DivergenceError):
-        pass
     given = {"X": data.X, "y": data.y, "validation X": data.held_out[0], "network": net}
     alive = {name: weakref.ref(thing) for name, thing in given.items()}
     del net, data, given

@@ -1,4 +1,4 @@
-"""Processes and threads: forks in the midst of fits, spawned copies, contexts that cross threads, sudden ends."""
+"""Processes and threads: forks during fits, spawned copies, contexts that cross threads, sudden ends."""
 
 import os
 import sys
@@ -246,7 +246,8 @@ def test_predictions_beside_fits_of_other_networks(python):
     rows = [1, 7, 300] * 4
     alone = [fit(seed) for seed in range(4)], [predict(n) for n in rows]
     with ThreadPoolExecutor(4) as pool:
-        fits, predictions = [pool.submit(fit, seed) for seed in range(4)], [pool.submit(predict, n) for n in rows]
+        fits = [pool.submit(fit, seed) for seed in range(4)]
+        predictions = [pool.submit(predict, n) for n in rows]
         assert [each.result() for each in fits] == alone[0]
         for each, expected in zip(predictions, alone[1]):
             assert np.array_equal(each.result(), expected)

@@ -1,7 +1,7 @@
 """States that do not fit together, and pickles with flipped bits: an exception, or a network that works.
 
-A state is searched for its parts, whatever these are called; each in turn is replaced by what does not belong there.
-Every probe has a process of its own, for the wrong outcome is a crash.
+A state is searched for its parts, whatever these are called; each in turn is replaced by what does not belong
+there. Every probe has a process of its own, for the wrong outcome is a crash.
 """
 
 import pickle
@@ -197,7 +197,7 @@ def flips(seeds):
 
 
 FLIPPED = flips(range(2))
-FLIPPED_MORE = flips(range(2, 200))
+FLIPPED_MORE = flips(range(2, 60))
 
 
 def failures(table):
