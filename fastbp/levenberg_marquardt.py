@@ -38,9 +38,9 @@ class LevenbergMarquardt(Optimizer):
     All is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3) operations
     and 16 P^2 bytes.
 
-    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches, more than 5000
-    parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight, single steps, and
-    `ReduceLROnPlateau`.
+    It has no learning rate (the history has NaN) and clips nothing. Refused are other losses, mini-batches,
+    more than 5000 parameters, l1, l2, dropout, max_norm and input_noise, sample_weight and class_weight,
+    single steps, and `ReduceLROnPlateau`.
 
     Parameters
     ----------
