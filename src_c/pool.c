@@ -207,11 +207,11 @@ static void share(size_t seats, size_t n, fbp_work *work, void *context) {
 static _Thread_local int entered;
 
 void fbp_enter(void) {
-    if (entered++ == 0) atomic_fetch_add(&the.callers, entered > 0);
+    if (entered++ == 0) atomic_fetch_add(&the.callers, 1);
 }
 
 void fbp_leave(void) {
-    if (--entered == 0) atomic_fetch_sub(&the.callers, entered > 0);
+    if (--entered == 0) atomic_fetch_sub(&the.callers, 1);
 }
 
 /* The child of a fork has one thread: no workers, no other callers, and perhaps a lock that another thread held. */
