@@ -30,8 +30,8 @@ if "CFLAGS" not in os.environ:
     # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
     # ask for the latter, four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
-# Flags that let the compiler take NaN for a number or reorder sums, or that link crtfastmath.o, which turns off
-# subnormal numbers in the whole process: refused, wherever they come from.
+# Flags that let the compiler take NaN for a number or reorder sums, or that link crtfastmath.o, which turns
+# off subnormal numbers in the whole process: refused, wherever they come from.
 FAST_MATH = {
     "-ffast-math",
     "-Ofast",
@@ -68,12 +68,12 @@ ISA_FLAGS = {
 
 
 def refuse_fast_math(*commands: list[str]) -> None:
-    """Raise PlatformError if one of these commands, of the compiler or the linker, has a flag of FAST_MATH."""
+    """Raise PlatformError if a command, of the compiler or the linker, has a flag of FAST_MATH."""
     found = FAST_MATH.intersection(word for words in commands for word in words)
     if found:
         raise PlatformError(
-            f"the compiler is called with {', '.join(sorted(found))}, expected no such flag in CC, CFLAGS, CPPFLAGS "
-            "or LDFLAGS: fastbp has to tell NaN from numbers, and leave subnormal numbers alone"
+            f"the compiler is called with {', '.join(sorted(found))}, expected no such flag in CC, CFLAGS, "
+            "CPPFLAGS or LDFLAGS: fastbp has to tell NaN from numbers, and leave subnormal numbers alone"
         )
 
 

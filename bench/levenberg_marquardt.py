@@ -3,7 +3,7 @@
     OPENBLAS_NUM_THREADS=1 python bench/levenberg_marquardt.py
 
 Adam gets the time that the Bayesian fit takes, and 20 times as much. Its learning rate falls along a cosine
-over all of its steps; of three first rates all are shown. Needs scikit-learn (for the data) and SciPy.
+over all of its steps; of three first rates all are shown. Needs scikit-learn, for the data.
 """
 
 import argparse

@@ -187,7 +187,7 @@ static void use_then_leave(void) {
     side_by_side(2);
 }
 
-/* Before there is a pool: who is inside in the parent does not count in the child, unless it is the thread that forks. */
+/* Before there is a pool: a thread that is inside counts in the child only if it is the one that forks. */
 static void fork_beside_a_caller(void) {
     pthread_t thread;
     atomic_int entered = 0;

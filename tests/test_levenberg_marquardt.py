@@ -115,7 +115,7 @@ MATRICES = (1, 2, 3, 63, 64, 65, 130, 257, 600)
 
 @pytest.mark.parametrize("n", MATRICES)
 def test_cholesky_and_what_follows_from_it(n, isa):
-    """L L^T = A, whatever stands above the diagonal; the solution and the trace of the inverse are NumPy's."""
+    """L L^T = A, whatever stands above the diagonal; solution and trace of the inverse are NumPy's."""
     A = positive_definite(n)
     factor = np.tril(A) + np.triu(np.full((n, n), np.nan), 1)
     assert _core.cholesky(factor)
@@ -179,7 +179,10 @@ def test_linear_algebra_on_any_number_of_threads(isa):
             factor = positive_definite(700)
             assert _core.cholesky(factor)
             numbers = [np.tril(factor), _core.cholesky_solve(factor, np.ones(700))]
-            numbers += [np.array(_core.inverse_trace(factor)), _core.orthonormal_columns(positive_definite(300))]
+            numbers += [
+                np.array(_core.inverse_trace(factor)),
+                _core.orthonormal_columns(positive_definite(300)),
+            ]
             results.append([a.tobytes() for a in numbers])
     assert results[0] == results[1] == results[2]
 

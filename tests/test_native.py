@@ -162,7 +162,7 @@ def test_a_fork_beside_a_fit(python):
     assert result.stdout.split() == ["2"] * 5, result.stderr
 
 
-# ---- what changes after it was checked -----------------------------------------------------------------------
+# ---- what changes after it was checked ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("label", [3, 10**6, 2**40, -1, -(2**62)])
@@ -181,7 +181,7 @@ def test_labels_that_a_callback_spoils(label, options, batch_size, isa):
     assert np.isfinite(net.parameters).all()
 
 
-# ---- numbers whose squares overflow ---------------------------------------------------------------------------
+# ---- numbers whose squares overflow ------------------------------------------------------------------------
 
 SIZES = [1.0, 1e150, 1e160, 1e200, 1e308]
 
@@ -213,7 +213,7 @@ def test_max_norm_of_weights_of_any_size(network_class, size, isa):
     np.testing.assert_allclose(net.weights[0], expected, rtol=1e-14)
 
 
-# ---- the build -----------------------------------------------------------------------------------------------
+# ---- the build ---------------------------------------------------------------------------------------------
 
 ROOT = Path(__file__).parents[1]
 
@@ -238,7 +238,9 @@ def test_flags_that_break_ieee_arithmetic_are_refused(setup_py, flag):
     refuse = setup_py["refuse_fast_math"]
     refuse(["gcc", "-O3", "-fno-fast-math", *setup_py["C_FLAGS"]], ["gcc", "-shared"])
     for commands in ((["gcc", "-O1", flag], ["gcc"]), (["gcc"], ["gcc", "-shared", flag])):
-        with pytest.raises(Exception, match=rf"compiler is called with {flag}, expected no such flag in CC, CFLAGS"):
+        with pytest.raises(
+            Exception, match=rf"compiler is called with {flag}, expected no such flag in CC, CFLAGS"
+        ):
             refuse(*commands)
 
 

@@ -184,8 +184,11 @@ SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
 
 
 def away_from_kinks(network_class, *arguments):
-    """A network whose biases are not 0: where a unit's inputs are, z = b would be nothing but rounding soon, and a
-    rectifier's derivative 0 in one engine and 1 in the other."""
+    """A network whose biases are not 0.
+
+    Where a unit's inputs are 0, z = b would be nothing but rounding soon, and the derivative of a rectifier
+    0 in one engine and 1 in the other.
+    """
     net = make(network_class, *arguments)
     for bias in net.biases:
         bias[:] = 0.1
@@ -195,12 +198,14 @@ def away_from_kinks(network_class, *arguments):
 def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
     """Whether a gradient comes up whose terms cancel, so that its sign is a matter of rounding.
 
-    Those of hinge do, +1/m and -1/m for the bias of an output. The step of an optimizer that goes by the sign is
-    discontinuous there: its condition is infinite, and the engines may both be right and a whole step apart.
+    Those of hinge do, +1/m and -1/m for the bias of an output. The step of an optimizer that goes by the
+    sign is discontinuous there: the engines may both be right and a whole step apart.
     """
     size = batch_size or len(X)
     for epoch in range(epochs):
-        order = random.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
+        order = (
+            random.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
+        )
         for rows in (order[i : i + size] for i in range(0, len(X), size)):
             g, h = (net.loss_and_gradients(X[rows], y[rows])[1].copy() for net in nets)
             rounding = len(rows) * np.finfo(np.float64).eps * max(1, np.abs(g).max())  # terms are about 1

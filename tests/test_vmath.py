@@ -143,7 +143,7 @@ def test_a_result_does_not_depend_on_its_neighbours(name, dtype, isa):
         np.testing.assert_array_equal(_core.vector_math(name, x[n:]), whole[n:])
 
 
-# ---- activations, far out ------------------------------------------------------------------------------------
+# ---- activations, far out ----------------------------------------------------------------------------------
 
 
 def logistic(z):
@@ -184,8 +184,10 @@ EXACT = {
     ),
     "gelu_tanh": (
         lambda z: z * logistic(gelu_tanh_argument(z)),
-        lambda z: logistic(gelu_tanh_argument(z))
-        * (1 + logistic(-gelu_tanh_argument(z)) * mp.sqrt(8 / mp.pi) * (z + 3 * mpf(0.044715) * z**3)),
+        lambda z: (
+            logistic(gelu_tanh_argument(z))
+            * (1 + logistic(-gelu_tanh_argument(z)) * mp.sqrt(8 / mp.pi) * (z + 3 * mpf(0.044715) * z**3))
+        ),
         gelu_tanh_argument,
     ),
     "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * logistic(-z)), 0),

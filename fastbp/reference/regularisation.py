@@ -60,7 +60,7 @@ def penalty_gradient(W: Array, layer: Layer) -> Array:
 
 
 def scaled_norms(x: Array) -> tuple[Array, Array]:
-    """Return the largest element of each column, or 1, and the column's norm divided by it: no square overflows."""
+    """Return each column's largest element, or 1, and its norm divided by that: no square overflows."""
     x = x.astype(np.float64)
     largest = np.abs(x).max(axis=0)
     scale = np.where(largest == 0, 1, largest)
@@ -80,5 +80,7 @@ def clip(gradients: Array, optimizer: Optimizer) -> Array:
         gradients = np.clip(gradients, -optimizer.clip_value, optimizer.clip_value)
     if optimizer.clip_norm is not None:
         scale, norm = scaled_norms(gradients)
-        gradients = gradients * np.minimum(1, optimizer.clip_norm / scale / (norm + 1e-6 / scale))  # NaN stays
+        gradients = gradients * np.minimum(
+            1, optimizer.clip_norm / scale / (norm + 1e-6 / scale)
+        )  # NaN stays
     return gradients
