@@ -162,6 +162,35 @@ def test_a_fork_beside_a_fit(python):
     assert result.stdout.split() == ["2"] * 5, result.stderr
 
 
+# ---- bits --------------------------------------------------------------------------------------------------
+
+BITS = """
+import hashlib, numpy as np, fastbp
+X = np.random.default_rng(0).normal(size=(400, 10)); y = np.sin(X[:, :1])
+for name in ("he_normal", "orthogonal"):
+    for optimizer in (fastbp.Adam(), fastbp.LevenbergMarquardt(), fastbp.LevenbergMarquardt(bayesian=True)):
+        layers = [10, fastbp.Dense(60, "tanh", initializer=name), 1]
+        net = fastbp.Network(layers, seed=1, dtype="float64", optimizer=optimizer)
+        net.adapt(X)
+        net.fit(X, y, epochs=3, batch_size=None)
+        print(hashlib.sha1(net.parameters.tobytes()).hexdigest())
+"""
+
+
+def test_bits_that_no_library_of_numpys_changes(python):
+    """First weights and training, whatever kernels and threads BLAS has, and vector code NumPy."""
+    dispatched = " ".join(np._core._multiarray_umath.__cpu_dispatch__)
+    environments = [
+        {},
+        {"OPENBLAS_NUM_THREADS": "1"},
+        {"OPENBLAS_CORETYPE": "Prescott"},
+        {"NPY_DISABLE_CPU_FEATURES": dispatched, "PYTHONWARNINGS": "ignore"},
+    ]
+    results = [python(BITS, FASTBP_ISA="baseline", **environment) for environment in environments]
+    assert all(result.returncode == 0 for result in results), [result.stderr for result in results]
+    assert len({result.stdout for result in results}) == 1
+
+
 # ---- what changes after it was checked ---------------------------------------------------------------------
 
 
