@@ -14,8 +14,6 @@ cdef object deliver(object result, object out):
     """The result, or `out` filled with it."""
     if out is None:
         return result if result.ndim else result[()]
-    if not isinstance(out, np.ndarray):
-        raise DTypeError(f"out is a {type(out).__name__}, expected an array")
     if out.shape != result.shape:
         raise ShapeError(f"out has shape {out.shape}, expected {result.shape}")
     if out.dtype != result.dtype:

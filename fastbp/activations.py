@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp.exceptions import ParameterError, choice, number
+from fastbp.arrays import as_array, base_array
+from fastbp.exceptions import DTypeError, ParameterError, choice, number
 from fastbp.values import Value
 
 _FLOAT32 = np.dtype(np.float32)
@@ -67,19 +68,23 @@ class Activation(Value):
         DTypeError, ShapeError, ParameterError
             x holds no such numbers, `out` does not fit, or float32 does not hold alpha.
         """
-        return _core.activate(self.name, self.alpha, self._argument(x), out)
+        if out is None:
+            return _core.activate(self.name, self.alpha, self._argument(x), None)
+        if not isinstance(out, np.ndarray):
+            raise DTypeError(f"out is a {type(out).__name__}, expected an array")
+        _core.activate(self.name, self.alpha, self._argument(x), base_array("out", out))
+        return out
 
     def derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return f'(x), element by element (softmax: the diagonal of its Jacobian)."""
         return _core.derivative(self.name, self.alpha, self._argument(x))
 
-    def _argument(self, x: ArrayLike) -> ArrayLike:
-        """Return x, which is float32 only if that holds alpha."""
-        if self.alpha:
-            x = np.asarray(x)
-            if x.dtype.newbyteorder("=") == _FLOAT32:
-                self.check_dtype(_FLOAT32)
-        return x
+    def _argument(self, x: ArrayLike) -> NDArray[Any]:
+        """Return x as an array, which is float32 only if that holds alpha."""
+        array = as_array("x", x)
+        if self.alpha and array.dtype.newbyteorder("=") == _FLOAT32:
+            self.check_dtype(_FLOAT32)
+        return array
 
     def __repr__(self) -> str:
         return self.name if type(self) is Activation else super().__repr__()

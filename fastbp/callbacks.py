@@ -22,6 +22,7 @@ from fastbp.exceptions import (
     flag,
     integer,
     number,
+    text,
 )
 from fastbp.history import History
 from fastbp.shown import shown
@@ -146,7 +147,7 @@ class Watching(Callback):
     ) -> None:
         """Check and set what is watched, and set the fields of one's `own`, which are checked."""
         self._set(
-            monitor=monitor,
+            monitor=text("monitor", monitor),
             patience=integer("patience", patience, at_least=1),
             min_delta=number("min_delta", min_delta, at_least=0),
             relative=flag("relative", relative),

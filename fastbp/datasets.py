@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.arrays import base_array
-from fastbp.exceptions import DataError, DTypeError, ShapeError, number
+from fastbp.exceptions import DataError, DTypeError, ShapeError, integer, number
 from fastbp.random import permutation
 
 
@@ -45,7 +45,7 @@ def stratified_split(
     test_fraction : float
         Each class gives this share of its rows, rounded, to the test part, and at least one row to each part;
         0 < test_fraction < 1.
-    seed : int
+    seed : int, >= 0 and < 2**64
         The same seed gives the same split.
 
     Returns
@@ -67,7 +67,7 @@ def stratified_split(
     if y.ndim != 1 or len(y) == 0 or X.shape[:1] != y.shape:
         raise ShapeError(f"y has shape {y.shape}, expected a class for each row of X {X.shape}")
     classes = _classes(y)
-    order = permutation(seed, 0, len(y))
+    order = permutation(integer("seed", seed, at_least=0, below=2**64), 0, len(y))
     in_test = np.zeros(len(y), dtype=bool)  # (n,), in the original order of the rows
     for label in classes:
         members = order[y[order] == label]

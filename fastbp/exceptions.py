@@ -122,6 +122,13 @@ def verbosity(verbose: Any) -> int:
     return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
 
 
+def text(argument: str, value: Any) -> str:
+    """Return `value` if it is a string."""
+    if not isinstance(value, str):
+        raise ParameterError(f"{argument} is {shown(value)}, expected a string")
+    return value
+
+
 def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:
     """Return the entry of `table` called `value`; ParameterError, which lists the names, if there is none."""
     if isinstance(value, str) and value in table:

@@ -127,9 +127,9 @@ class LevenbergMarquardt(Optimizer):
 
 
 class NoRate(Constant):
-    """The rate of every step of an optimizer that has none: NaN."""
+    """The rate of every step of an optimizer that has none: NaN, which no other schedule takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, learning_rate: float = nan) -> None:
         self._set(learning_rate=nan)
 
 
@@ -169,7 +169,9 @@ class Run:
         self._engine, self._twin, self._X, self._y = engine, twin, X, y
         self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
         self._w = twin.parameters.copy()
-        if engine.memory is not None and np.array_equal(engine.memory[2:].astype(engine.parameters.dtype), self._w):
+        if engine.memory is not None and np.array_equal(
+            engine.memory[2:].astype(engine.parameters.dtype), self._w
+        ):
             self._w = engine.memory[2:]  # before they were rounded
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size

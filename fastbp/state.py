@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fastbp.exceptions import DataError, ParameterError
 from fastbp.layers import Dense
 from fastbp.shown import shown
 from fastbp.validation import resolve_layers
+from fastbp.values import Value
 
 #: The attributes that a network builds for itself; all others that one has are its subclass's.
 NETWORKS_OWN = frozenset(
@@ -36,6 +38,8 @@ NETWORKS_OWN = frozenset(
 def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) -> dict[str, Any]:
     """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
     loss = losses.get(loss)
+    for value in (loss, *(layer.activation for layer in layers)):
+        revalidate(value)
     specs = [
         Dense(
             layer.n_out,
@@ -54,10 +58,19 @@ def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) 
     return {"layers": resolved[0], "initializers": resolved[1], "loss": loss, **others}
 
 
+def revalidate(value: Any) -> None:
+    """Refuse a value, or one that it holds, that its constructor would refuse."""
+    if isinstance(value, Value):
+        for part in vars(value).values():
+            revalidate(part)
+        replace(value)
+
+
 def expect(name: str, value: Any, kind: type) -> None:
-    """Refuse a part of a state that is of another kind."""
+    """Refuse a part of a state that is of another kind, or a value that cannot be."""
     if not isinstance(value, kind):
         raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
+    revalidate(value)
 
 
 def fill(name: str, own: NDArray[Any], value: Any) -> None:
