@@ -178,6 +178,8 @@ class Run:
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
         self._matrix = np.empty((P, P))  # J^T J + shift I, then its Cholesky factor: lower triangles
         self._diagonal = self._matrix.reshape(-1)[:: P + 1]  # a view
+        self._damping: float
+        self._ridge: float
         self._growth = 2.0  # nu
         if engine.memory is not None:  # mu and alpha / beta
             self._damping, self._ridge = engine.memory[:2].tolist()

@@ -35,10 +35,12 @@ NETWORKS_OWN = frozenset(
 )
 
 
-def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) -> dict[str, Any]:
+def checked_arguments(
+    layers: Any, initializers: Any, loss: Any, optimizer: Any, **others: Any
+) -> dict[str, Any]:
     """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
     loss = losses.get(loss)
-    for value in (loss, *(layer.activation for layer in layers)):
+    for value in (loss, optimizer, *(layer.activation for layer in layers)):
         revalidate(value)
     specs = [
         Dense(
@@ -55,7 +57,13 @@ def checked_arguments(layers: Any, initializers: Any, loss: Any, **others: Any) 
     resolved = resolve_layers([layers[0].n_in, *specs] if specs else [], "identity", None, loss)
     if resolved != (layers, initializers):
         raise ParameterError(f"layers are {shown(layers)}, expected {shown(resolved[0])}")
-    return {"layers": resolved[0], "initializers": resolved[1], "loss": loss, **others}
+    return {
+        "layers": resolved[0],
+        "initializers": resolved[1],
+        "loss": loss,
+        "optimizer": optimizer,
+        **others,
+    }
 
 
 def revalidate(value: Any) -> None:

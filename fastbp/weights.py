@@ -86,7 +86,7 @@ def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
     weights = as_array("sample_weight", sample_weight)
     if weights.shape != (n,):
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected ({n},), one for each row of X")
-    return np.require(weights, np.float64, "CA")
+    return np.require(weights, np.float64, ["C", "A"])
 
 
 def _of_classes(

@@ -137,7 +137,8 @@ def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     engine = net._engine
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     # a rate that is a function of the epoch is asked for as the next one begins
-    rate = None if net.optimizer.goes_by_epoch else net.learning_rate
+    has_rate = net.optimizer.has_learning_rate and not net.optimizer.goes_by_epoch
+    rate = net.learning_rate if has_rate else None
     t = None if net.optimizer.fits_only else engine.t  # which only formulas of single steps read
     return engine.parameters.tobytes(), engine.state.tobytes(), t, repr(net.optimizer), rate, *scaling
 
