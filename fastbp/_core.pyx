@@ -13,7 +13,7 @@ from fastbp.exceptions import BusyError, DataError, DTypeError, Error, Parameter
 
 cimport cython
 cimport numpy as cnp
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, Py_REFCNT
 from cpython.pythread cimport PyThread_get_thread_ident
 
 cnp.import_array()
@@ -154,12 +154,39 @@ include "_guard.pxi"
 
 
 cdef class Memory:
-    """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized."""
+    """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized.
+
+    It can tell whether somebody has written to them since `watch`. That takes an array over them, so the numbers are
+    looked at only if there is one, and before one is handed out.
+    """
 
     cdef object buffer
+    cdef uint64_t fingerprint  # of the watched numbers, once it was needed
+    cdef bint is_watched, has_fingerprint
 
     def __init__(self, buffer):
         self.buffer = buffer
+
+    cdef void look_at(self, cnp.ndarray numbers) noexcept:
+        """Take the fingerprint, if one is wanted."""
+        if self.is_watched and not self.has_fingerprint:
+            self.fingerprint = fbp_fingerprint(cnp.PyArray_DATA(numbers), cnp.PyArray_NBYTES(numbers))
+            self.has_fingerprint = True
+
+
+def watch(cnp.ndarray numbers not None):
+    """Notice from now on who writes to these numbers of `aligned_zeros`, all there are."""
+    cdef Memory memory = cnp.get_array_base(numbers)
+    memory.is_watched, memory.has_fingerprint = True, False
+    if Py_REFCNT(memory) > 2:  # this function's reference, that of `numbers`, and another array's
+        memory.look_at(numbers)
+
+
+def is_untouched(cnp.ndarray numbers not None):
+    """Tell whether nobody has written to the numbers since `watch`."""
+    cdef Memory memory = cnp.get_array_base(numbers)
+    return not memory.has_fingerprint or memory.fingerprint == fbp_fingerprint(cnp.PyArray_DATA(numbers),
+                                                                              cnp.PyArray_NBYTES(numbers))
 
 
 cdef cnp.ndarray array_in(object memory, cnp.ndarray like):
@@ -183,12 +210,9 @@ def aligned_zeros(shape, dtype):
 
 def handed_out(cnp.ndarray zeros not None):
     """Return a view of numbers of `aligned_zeros` through an array that nobody else has: the caller's to reshape."""
-    return array_in(cnp.get_array_base(zeros), zeros)[:]
-
-
-def fingerprint(cnp.ndarray array not None):
-    """Return a number that tells whether something was written to a contiguous array meanwhile."""
-    return fbp_fingerprint(cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(array))
+    cdef Memory memory = cnp.get_array_base(zeros)
+    memory.look_at(zeros)
+    return array_in(memory, zeros)[:]
 
 
 cdef void *data_of(object array) except? NULL:
@@ -411,14 +435,18 @@ cdef class Engine:
         index[0] = <const int64_t *> data_of(weights.rows)
         return weights.n_rows
 
-    cpdef apart(self, cnp.ndarray array):
-        """The array, or a copy of one that shares memory with what a step writes."""
-        return array.copy() if self.shares_memory(array) else array
-
-    cpdef bint shares_memory(self, cnp.ndarray array) except *:
+    cdef bint is_own(self, cnp.ndarray array) noexcept:
         """Whether an array lies in the memory that steps write to."""
         return (overlap(array, self.parameters) or (self.state is not None and overlap(array, self.state))
                 or (self.gradients is not None and overlap(array, self.gradients)))
+
+    def shares_memory(self, cnp.ndarray array not None):
+        """Tell whether an array lies in the memory that steps write to."""
+        return self.is_own(array)
+
+    def apart(self, cnp.ndarray array not None):
+        """Return the array, or a copy of one that shares memory with what a step writes."""
+        return array.copy() if self.is_own(array) else array
 
     cdef void scale_inputs(self, fbp_source *source) noexcept:
         if self.mean is not None:
@@ -521,7 +549,7 @@ cdef class Engine:
                 return None
             y = out
             if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
-                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.shares_memory(y)):
+                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.is_own(y)):
                 return None
         plan = self.borrow_plan(source.rows)
         batch = batch_of(&source, NULL, y, None, None)
@@ -542,7 +570,10 @@ cdef class Engine:
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
         """Run parts of a training step on all rows as one batch, or on those that weigh anything."""
-        X, y = self.apart(X), self.apart(y)
+        if self.is_own(X):
+            X = X.copy()
+        if self.is_own(y):
+            y = y.copy()
         cdef fbp_source x = self.inputs_of(X)
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
@@ -579,7 +610,8 @@ cdef class Engine:
         if self.plans[FBP_OWN_LOSS] is None:
             raise Error("backward without forward")
         self.check_rows("d_output", d_output, x.rows)
-        d_output = self.apart(d_output)
+        if self.is_own(d_output):
+            d_output = d_output.copy()
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
         self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,

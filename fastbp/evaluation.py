@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from math import isnan, nan
 from typing import Any, TypeAlias
 
@@ -69,10 +70,10 @@ class Validation:
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
         }
 
-    def measure(self) -> dict[str, list[float]]:
+    def measure(self) -> dict[str, array[float]]:
         """Return the entries of these columns for one epoch."""
         values = evaluate(*self._evaluation).values()
-        return {column: [value] for column, value in zip(self.columns, values, strict=True)}
+        return {column: array("d", [value]) for column, value in zip(self.columns, values, strict=True)}
 
 
 def held_out(

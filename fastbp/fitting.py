@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -228,7 +228,7 @@ class Fit:
             raise self._divergence("loss")
         self._note(self._validation.measure() if self._validation and run.step == 0 else {})
 
-    def _note(self, measured: dict[str, list[float]]) -> None:
+    def _note(self, measured: dict[str, array[float]]) -> None:
         """Put the epochs done since into the history, with what was measured; they share the time since."""
         new = slice(len(self._history), self._run.epoch)
         done = self._run.losses[new]
@@ -236,18 +236,18 @@ class Fit:
         if n:
             before, self._noted = self._noted, perf_counter()
             seconds = array("d", [(self._noted - before) / n]) * n
-            found = {"loss": array("d", done.tobytes()), **measured}
-            found |= {name: column[new].tolist() for name, column in self._run.columns.items()}
-            self._history._append(found | {"learning_rate": self._rates(n), "seconds": seconds}, n)
+            own = {name: column[new] for name, column in self._run.columns.items()}
+            entries = {"loss": done, **measured, **own, "learning_rate": self._rates(n), "seconds": seconds}
+            self._history._append(entries, n)
             self._past._follow(self._history, self._first_epoch)
 
-    def _rates(self, n: int) -> Iterable[float]:
+    def _rates(self, n: int) -> array[float]:
         """Return the learning rates of the last steps of the last n complete epochs."""
         engine, run = self._engine, self._run
         if isinstance(engine.schedule, Constant):
             return array("d", [engine.schedule.learning_rate]) * n
         last = engine.t - run.step - 1
-        return [engine.schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))]
+        return array("d", [engine.schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))])
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""

@@ -111,8 +111,11 @@ class History:
         }
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 
-    def _append(self, entries: Mapping[str, Iterable[float]], epochs: int) -> None:
-        """Append so many epochs; NaN stands for what they have not measured, or the epochs before them."""
+    def _append(self, entries: Mapping[str, Any], epochs: int) -> None:
+        """Append so many epochs, whose entries are buffers of float64: an epoch may take less than a copy.
+
+        NaN stands for what they have not measured, or the epochs before them.
+        """
         before = self._epochs
         if before == 0:
             self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
@@ -121,13 +124,13 @@ class History:
                 self._columns[name] = nans(before)
         for name, column in self._columns.items():
             del column[before:]
-            column.extend(entries[name] if name in entries else nans(epochs))
+            column.frombytes(memoryview(entries[name] if name in entries else nans(epochs)).cast("B"))
         self._epochs = before + epochs
 
     def _follow(self, fit: History, first: int) -> None:
         """Append what a fit that began after `first` epochs has beyond these."""
         new = slice(self._epochs - first, len(fit))
-        entries = {name: column[new] for name, column in fit._columns.items()}
+        entries = {name: memoryview(column)[new] for name, column in fit._columns.items()}
         self._append(entries, new.stop - new.start)
 
     def _truncate(self, epochs: int) -> None:

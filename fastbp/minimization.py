@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from math import nan
 from time import perf_counter
@@ -177,8 +178,8 @@ class Minimization:
 
     def _end_iteration(self, xk: NDArray[np.float64]) -> None:
         since, self._noted = self._noted, perf_counter()
-        entries = {"loss": [self._before], "learning_rate": [nan], "seconds": [self._noted - since]}
-        self._history._append(entries, 1)
+        entries = {"loss": self._before, "learning_rate": nan, "seconds": self._noted - since}
+        self._history._append({name: array("d", [entry]) for name, entry in entries.items()}, 1)
         self._past._follow(self._history, self._first_epoch)
         self._before = self._best
         if self._progress is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy, deepcopy
 from math import isfinite
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -37,15 +37,10 @@ from fastbp.weights import ClassWeight, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
-
-class Left(NamedTuple):
-    """What a call leaves that goes with the present parameters."""
-
-    forward: tuple[tuple[int, ...], int] | None = None  # the X's shape, and the parameters' fingerprint
-    has_gradients: bool = False
-
-
-NOTHING = Left()
+# What a call leaves that goes with the present parameters: the shape of the X of a forward pass to go back
+# through, or None, and whether there are gradients.
+Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
+NOTHING: Left = (None, False)
 
 
 class Network:
@@ -246,7 +241,8 @@ class Network:
 
     def _check_gradients(self) -> Left:
         left: Left = self._guard.left or NOTHING
-        if not left.has_gradients:
+        _, has_gradients = left
+        if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return left
 
@@ -403,8 +399,7 @@ class Network:
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         work = self._engine.loss_and_gradients
-        left = Left(has_gradients=True)
-        loss = self._guard.writing("loss_and_gradients", left, work, X, y, weights)
+        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y, weights)
         return loss, self.gradients.copy()
 
     def forward(self, X: ArrayLike) -> Array:
@@ -415,8 +410,8 @@ class Network:
         X = self._door.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
-        left = Left((X.shape, _core.fingerprint(self._engine.parameters)))
-        output: Array = self._guard.writing("forward", left, self._engine.forward, rows(X))
+        output: Array = self._guard.writing("forward", (X.shape, False), self._engine.forward, rows(X))
+        _core.watch(self._engine.parameters)
         return output if X.ndim == 2 else output[0]
 
     def backward(self, d_output: ArrayLike) -> Array:
@@ -439,15 +434,14 @@ class Network:
         """
         self._door.check_trainable()
         left: Left = self._guard.left or NOTHING
-        if left.forward is None:
+        shape, _ = left
+        if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
-        shape, fingerprint = left.forward
-        if _core.fingerprint(self._engine.parameters) != fingerprint:
+        if not _core.is_untouched(self._engine.parameters):
             raise Error("backward after a write to the parameters, expected those of forward: call it again")
         d_output = rows(self._door.d_output(d_output, shape))
         work = self._engine.backward
-        leaves = Left(left.forward, has_gradients=True)
-        d_input: Array = self._guard.following(left, "backward", leaves, work, d_output)
+        d_input: Array = self._guard.following(left, "backward", (shape, True), work, d_output)
         return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:

@@ -273,8 +273,8 @@ class Door:
 
     def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
         """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
-        plain = self._plain(d_output, self.n_out)
-        if plain is not None and plain.shape[:-1] == X_shape[:-1]:
+        plain = self._plain(d_output, self.n_out) if len(X_shape) == 2 else None
+        if plain is not None and len(plain) == X_shape[0]:
             return plain
         array = as_array("d_output", d_output)
         shape = (*X_shape[:-1], self.n_out)

@@ -206,19 +206,31 @@ int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
     return -1;
 }
 
-uint64_t fbp_fingerprint(const void *bytes, size_t n) {
-    enum { WORDS = 8, PIECE = WORDS * sizeof(uint64_t) };
-    uint64_t sums[WORDS] = {0}, sums_of_sums[WORDS] = {0}, words[WORDS] = {0}, fingerprint = n;
-    for (size_t i = 0; i < n; i += PIECE) {
-        memcpy(words, (const char *)bytes + i, n - i < PIECE ? n - i : PIECE);
-        for (int w = 0; w < WORDS; w++) {
-            sums[w] += words[w];
-            sums_of_sums[w] += sums[w]; /* for the order of the words */
-        }
+/* Sums of words in lanes, and, for their order to matter, sums of these sums. */
+enum { WORDS = 8, PIECE_BYTES = WORDS * sizeof(uint64_t) };
+typedef struct { uint64_t sums[WORDS], sums_of_sums[WORDS]; } word_sums;
+
+static inline void add_words(word_sums *to, const uint64_t *words) {
+    for (int w = 0; w < WORDS; w++) {
+        to->sums[w] += words[w];
+        to->sums_of_sums[w] += to->sums[w];
     }
+}
+
+uint64_t fbp_fingerprint(const void *bytes, size_t n) {
+    word_sums all = {0};
+    uint64_t words[WORDS] = {0}, fingerprint = n;
+    const char *from = bytes, *const last = from + n / PIECE_BYTES * PIECE_BYTES;
+    for (; from < last; from += PIECE_BYTES) {
+        memcpy(words, from, PIECE_BYTES);
+        add_words(&all, words);
+    }
+    memset(words, 0, PIECE_BYTES);
+    memcpy(words, from, n % PIECE_BYTES);
+    add_words(&all, words);
     for (int w = 0; w < WORDS; w++) { /* an odd factor loses no bit */
-        fingerprint = fingerprint * UINT64_C(0x9e3779b97f4a7c15) + sums[w];
-        fingerprint = fingerprint * UINT64_C(0xd1b54a32d192ed03) + sums_of_sums[w];
+        fingerprint = fingerprint * UINT64_C(0x9e3779b97f4a7c15) + all.sums[w];
+        fingerprint = fingerprint * UINT64_C(0xd1b54a32d192ed03) + all.sums_of_sums[w];
     }
     return fingerprint;
 }

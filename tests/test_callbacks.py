@@ -233,7 +233,7 @@ def epochs_until_stop(values, greater_is_better=False, **options):
     state = fastbp.callbacks.EpochState(None, None, history, len(values), lambda epoch: True)
     function = EarlyStopping("column", **options).begin({"column": greater_is_better})
     for epoch, value in enumerate(values, 1):
-        history._append({"column": [value], "loss": [0.0]}, 1)
+        history._append({"column": np.array([float(value)]), "loss": np.zeros(1)}, 1)
         function(state)
         if state.reason:
             return epoch

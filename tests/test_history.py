@@ -175,7 +175,7 @@ def test_truncation_keeps_complete_epochs():
     assert history.seconds == [4, 5]
     history._truncate(1)
     assert history.to_dict() == {"loss": [1], "seconds": [4]}
-    history._append({"loss": [7.0]}, 1)
+    history._append({"loss": np.array([7.0])}, 1)
     np.testing.assert_array_equal(history.seconds, [4, math.nan])
     assert history.loss == [1, 7]
 
