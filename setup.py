@@ -13,7 +13,7 @@ CORE = [
     f"src_c/{name}.c"
     for name in ("tables", "dispatch", "random", "data", "cpus", "own_threads", "pool", "plan", "train")
 ]
-PARTS = ["fastbp/_functions.pxi", "fastbp/_linear.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
+PARTS = [f"fastbp/_{name}.pxi" for name in ("functions", "linear", "memory", "data", "guard")]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No

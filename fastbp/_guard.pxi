@@ -114,6 +114,8 @@ cdef class Snapshot:
 
     def restore(self):
         """Put it back."""
+        if self.epoch is None:
+            raise Error("restore before take: there is nothing to put back")
         engine = self.engine
         cnp.PyArray_CopyInto(engine.parameters, self.parameters)
         cnp.PyArray_CopyInto(engine.state, self.state)

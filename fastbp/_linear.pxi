@@ -36,7 +36,7 @@ def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
 def cholesky_solve(cnp.ndarray[double, ndim=2, mode="c"] factor not None, b):
     """Return x (n,) with L L^T x = b (n,), where `cholesky` has left L in `factor`."""
     check_square(factor)
-    cdef cnp.ndarray x = np.array(b, np.float64)
+    cdef cnp.ndarray[double, ndim=1, mode="c"] x = np.array(b, np.float64)
     if x.shape[0] != factor.shape[0]:
         raise ShapeError(f"b has {x.shape[0]} elements, expected {factor.shape[0]}, one for each row of the matrix")
     cdef Workspace work = Workspace(x.shape[0])
@@ -63,7 +63,7 @@ def orthonormal_columns(matrix):
     Error
         The columns are linearly dependent, to working precision.
     """
-    cdef cnp.ndarray q = np.array(matrix, np.float64, order="C")
+    cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]
     if rows < n:
         raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows")
