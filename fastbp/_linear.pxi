@@ -61,7 +61,7 @@ def orthonormal_columns(matrix):
     Raises
     ------
     Error
-        The columns are linearly dependent, to working precision.
+        The columns turn out to be linearly dependent. Rounding may hide that: Q is orthonormal then, too.
     """
     cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]

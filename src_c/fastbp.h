@@ -109,7 +109,7 @@ void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n
 double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space);
 
 /* z (rows, n) := Q of z = Q R, where R has a positive diagonal; rows >= n. gram (n, n) is overwritten. Returns 0, with
- * z half done, where the columns of z are linearly dependent. */
+ * z half done, where the columns of z turn out to be linearly dependent. */
 int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
                        const fbp_workspace *space);
 
