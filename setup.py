@@ -30,8 +30,8 @@ if "CFLAGS" not in os.environ:
     # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
     # ask for the latter, four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
-# Flags that let the compiler take NaN for a number or reorder sums, or that link crtfastmath.o, which turns
-# off subnormal numbers in the whole process: refused, wherever they come from.
+# Flags that let the compiler take NaN for a number, reorder sums or shorten constants, or that link
+# crtfastmath.o, which turns off subnormal numbers in the whole process: refused, wherever they come from.
 FAST_MATH = {
     "-ffast-math",
     "-Ofast",
@@ -40,6 +40,7 @@ FAST_MATH = {
     "-fassociative-math",
     "-freciprocal-math",
     "-fno-signed-zeros",
+    "-fsingle-precision-constant",
     "-fno-honor-nans",
     "-fno-honor-infinities",
     "-fapprox-func",

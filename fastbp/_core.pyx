@@ -110,9 +110,9 @@ def set_threads(size_t n):
 
 
 cdef class OwnThreads:
-    """The numbers that the thread which makes this has asked for in place of the process's; the last one holds.
+    """Numbers of threads that the creating thread has asked for, in place of the process's; the last one is in force.
 
-    Any thread may enter and leave. Nothing comes in between: the GIL is held, and Ctrl-C is heard in Python only.
+    Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
     """
 
     cdef fbp_own_threads *own
@@ -168,7 +168,7 @@ cdef unsigned int data_kind(y, weights):
 
 
 cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
-    """Write values to an array for so many numbers."""
+    """Copy values to a C array with room for `most` of them."""
     if len(values) > most:
         raise ParameterError(f"{len(values)} {what}, expected at most {most}")
     for i, value in enumerate(values):

@@ -17,7 +17,7 @@ cdef class Workspace:
 
 cdef check_square(cnp.ndarray matrix):
     if matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(f"the matrix has {matrix.shape[0]} rows and {matrix.shape[1]} columns, expected as many of both")
+        raise ShapeError(f"the matrix has {matrix.shape[0]} rows and {matrix.shape[1]} columns, expected a square one")
 
 
 def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):

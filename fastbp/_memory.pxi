@@ -29,7 +29,7 @@ cdef cnp.ndarray owner_of(cnp.ndarray array):
 
 
 cdef void extent(cnp.ndarray array, const char **first, const char **end) noexcept:
-    """Where the elements of an array lie, the first byte and that past the last; the same where there are none."""
+    """Find the first byte of an array's elements and the one past the last; the same if it has none."""
     cdef cnp.npy_intp reach
     cdef int axis
     first[0] = end[0] = <const char *> cnp.PyArray_DATA(array)
@@ -45,7 +45,7 @@ cdef void extent(cnp.ndarray array, const char **first, const char **end) noexce
 
 
 cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether the stretches of memory of two arrays do."""
+    """Whether the memory of two arrays overlaps, from the first byte of each to the last."""
     cdef const char *start_a
     cdef const char *end_a
     cdef const char *start_b
@@ -61,8 +61,8 @@ cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
 cdef class Memory:
     """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized.
 
-    It can tell whether somebody has written to them since `watch`. That takes an array over them, so the numbers are
-    looked at only if there is one, and before one is handed out.
+    It can tell whether user code has written to them since `watch`. To write takes an array over them. So `watch` takes
+    their fingerprint only if there is such an array, and `handed_out` before it makes one.
     """
 
     cdef object buffer
@@ -73,7 +73,7 @@ cdef class Memory:
         self.buffer = buffer
 
     cdef void look_at(self, cnp.ndarray numbers) noexcept:
-        """Take the fingerprint, if one is wanted."""
+        """Take the fingerprint, if the numbers are watched and it is not known yet."""
         if self.is_watched and not self.has_fingerprint:
             self.fingerprint = fbp_fingerprint(cnp.PyArray_DATA(numbers), cnp.PyArray_NBYTES(numbers))
             self.has_fingerprint = True
@@ -85,7 +85,7 @@ cdef Memory memory_of(cnp.ndarray numbers):
 
 
 def watch(cnp.ndarray numbers not None):
-    """Notice from now on who writes to these numbers of `aligned_zeros`, all there are."""
+    """Notice writes to these numbers from now on; the array is the one that `aligned_zeros` has returned."""
     cdef Memory memory = memory_of(numbers)
     memory.is_watched, memory.has_fingerprint = True, False
     if Py_REFCNT(memory) > 2:  # this function's reference, that of `numbers`, and another array's
@@ -119,7 +119,7 @@ def aligned_zeros(shape, dtype):
 
 
 def handed_out(cnp.ndarray zeros not None):
-    """Return a view of numbers of `aligned_zeros` through an array that nobody else has: the caller's to reshape."""
+    """Return a view of numbers of `aligned_zeros`. Its base is an array of its own, which may be reshaped."""
     cdef Memory memory = memory_of(zeros)
     memory.look_at(zeros)
     return array_in(memory, zeros)[:]
@@ -131,11 +131,11 @@ def handed_out(cnp.ndarray zeros not None):
 @cython.final
 @cython.freelist(8)
 cdef class Held:
-    """An array of the caller's as it was when the call got it: base of the views that the call works on.
+    """The caller's array as it was when the call received it: the base of the views that the call works on.
 
-    An array can be reshaped or resized by whoever has it; of the views only the memory is the caller's. So this looks
-    again after each return from code of the user's, before the memory is read. Who resizes an array while another
-    thread works on it is not seen.
+    User code may reshape or resize the array. The views have shapes of their own, but share its memory. So `check` is
+    called after each return from user code, before the memory is read. A resize by another thread meanwhile is not
+    noticed.
     """
 
     cdef cnp.ndarray array, owner
@@ -161,7 +161,7 @@ cdef class Held:
 
 
 def hold(cnp.ndarray array not None):
-    """Return a view of an array in the base class, for a call to work on: `Held` knows how the array was."""
+    """Return a view of an array, in the base class, for a call to work on; its base is a `Held`."""
     cdef Held held = Held()
     cdef int axis
     cdef cnp.dtype descr = <cnp.dtype> <void *> cnp.PyArray_DESCR(array)

@@ -206,8 +206,8 @@ int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
     return -1;
 }
 
-/* For one word or one state before, each outcome has one cause; the shift lets high bits change low ones, so that
- * changes of several words, such as of all signs, do not cancel. */
+/* One step of the fingerprint, a bijection of the state and of the word, so that no single change is lost. The shift
+ * lets high bits change low ones: so changes of several words, such as of all signs, do not cancel. */
 static inline uint64_t stir(uint64_t state, uint64_t word) {
     state = (state ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     return state ^ state >> 32;
