@@ -43,6 +43,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "div_factor": ("start_divisor",),
     "final_div_factor": ("final_divisor",),
     "power_t": ("power",),
+    # networks
+    "hidden_layer_sizes": ("layers",),
+    "random_state": ("seed",),
+    "noise": ("input_noise",),
     # layers, activations and losses
     "size": ("units",),
     "out_features": ("units",),
@@ -64,6 +68,13 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
 
 #: What has an argument that others lack.
 OWNERS = {
+    "lr": "optimizer=Adam(learning_rate=...)",
+    "learning_rate": "optimizer=Adam(learning_rate=...)",
+    "epochs": "fit",
+    "batch_size": "fit",
+    "metrics": "fit",
+    "callbacks": "fit",
+    "verbose": "fit",
     "weight_decay": "AdamW, Lion, or l2 of Dense",
     "momentum": "SGD or RMSprop",
     "nesterov": "SGD, or NAdam",

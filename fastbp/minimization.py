@@ -89,9 +89,8 @@ def minimize(
     if not isinstance(net, Network):
         raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
     limit = choice("method", method, METHODS)
-    integer("max_iterations", max_iterations, at_least=1)
-    if tol is not None:
-        number("tol", tol, above=0)
+    max_iterations = integer("max_iterations", max_iterations, at_least=1)
+    tol = None if tol is None else number("tol", tol, above=0)
     if options is not None and not isinstance(options, Mapping):
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
     verbose = verbosity(verbose)

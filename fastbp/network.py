@@ -32,8 +32,8 @@ from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
-from fastbp.values import Value
-from fastbp.weights import ClassWeight, resolve_weights
+from fastbp.values import Named, Value
+from fastbp.weights import ClassWeight, Weights, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
@@ -43,7 +43,7 @@ Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
 NOTHING: Left = (None, False)
 
 
-class Network:
+class Network(Named):
     """A multi-layer perceptron.
 
     Parameters
@@ -85,6 +85,18 @@ class Network:
     """
 
     _engine_class: ClassVar[Any] = _core.Engine
+    _names = dict.fromkeys(
+        (
+            "layers",
+            "activation",
+            "output_activation",
+            "loss",
+            "optimizer",
+            "dtype",
+            "seed",
+            "input_noise",
+        )
+    )
 
     def __init__(
         self,
@@ -351,8 +363,8 @@ class Network:
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         n = len(X) if weights is None else weights.n_rows
-        options = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
-        options.check()
+        given = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
+        options = given.checked()
         self._optimizer.check_batches(options.batch_rows, options.rows)
         validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
@@ -398,9 +410,14 @@ class Network:
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
-        work = self._engine.loss_and_gradients
-        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y, weights)
-        return loss, self.gradients.copy()
+        found: tuple[float, Array] = self._guard.writing(
+            "loss_and_gradients", (None, True), self._loss_and_gradients, X, y, weights
+        )
+        return found
+
+    def _loss_and_gradients(self, X: Array, y: Array, weights: Weights | None) -> tuple[float, Array]:
+        loss = self._engine.loss_and_gradients(X, y, weights)
+        return loss, self._engine.gradients.copy()
 
     def forward(self, X: ArrayLike) -> Array:
         """Return the outputs for X, at least one row; keep what `backward` needs.
@@ -533,10 +550,9 @@ class Network:
 
     def clone(self) -> Self:
         """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
-        parts = self.__getstate__()
-        parts["attributes"] = deepcopy(parts["attributes"])
         twin = object.__new__(type(self))
-        twin.__setstate__(parts)
+        twin.__setstate__(self.__getstate__())
+        vars(twin).update(deepcopy(state.attributes(twin), {id(self): twin}))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -551,9 +567,7 @@ class Network:
             "in_force": (engine.optimizer, engine.schedule),
             "scaling": self._scaling,
             "history": copy(self._history),
-            "attributes": {
-                name: value for name, value in vars(self).items() if name not in state.NETWORKS_OWN
-            },
+            "attributes": state.attributes(self),
         }
 
     def _arguments(self) -> dict[str, Any]:

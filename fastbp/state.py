@@ -35,6 +35,11 @@ NETWORKS_OWN = frozenset(
 )
 
 
+def attributes(net: object) -> dict[str, Any]:
+    """Return the attributes that a subclass of Network, or its user, has given to a network."""
+    return {name: value for name, value in vars(net).items() if name not in NETWORKS_OWN}
+
+
 def checked_arguments(
     layers: Any, initializers: Any, loss: Any, optimizer: Any, **others: Any
 ) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from fastbp.exceptions import ParameterError, UnknownArgumentError, held
 
 
 class Named:
-    """What refuses unknown keyword arguments in words that help, which Python's are not.
+    """A class whose constructor refuses unknown keyword arguments and names those that may be meant.
 
-    A class of its own, for `inspect.signature` to find the `__init__` of `Value` first.
+    It is apart from `Value` so that `inspect.signature` finds the `__init__` of that before this `__new__`.
     """
 
     _names: ClassVar[dict[str, None]] = {}  # in their order
