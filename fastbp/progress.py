@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -64,19 +65,25 @@ def _make_bar(epochs: int) -> Any:
     """Return tqdm's bar, which knows terminals and notebooks; the plain one in files and without tqdm."""
     if not _is_live():
         return PlainBar(epochs)
+    layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
     try:
-        from tqdm.auto import tqdm
-
-        class Bar(tqdm):  # type: ignore[misc]
-            @property
-            def format_dict(self) -> dict[str, Any]:
-                found: dict[str, Any] = super().format_dict
-                return found | {"done": counted(found["n"], found["elapsed"])}
-
-        layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
-        return Bar(total=epochs, bar_format=layout)
+        return _tqdm_bar()(total=epochs, bar_format=layout)
     except Exception:  # there is no tqdm, or this stderr is none for it
         return PlainBar(epochs)
+
+
+@cache  # tqdm keeps every subclass that has made a bar: one per fit would be a leak
+def _tqdm_bar() -> Any:
+    """Return the class of tqdm's bars, with `counted` epochs; ImportError without tqdm."""
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            found: dict[str, Any] = super().format_dict
+            return found | {"done": counted(found["n"], found["elapsed"])}
+
+    return Bar
 
 
 def counted(epochs: float, seconds: float) -> str:
