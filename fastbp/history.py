@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import Any
 
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import ParameterError, text
 
 
 class History:
@@ -55,7 +55,7 @@ class History:
                 f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
             )
         # arrays, for an epoch may take less time than it takes to write three floats into lists
-        self._columns = {name: _column(name, column) for name, column in columns.items()}
+        self._columns = {text("a column", name): _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")

@@ -186,7 +186,11 @@ class Door:
     def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
         """Return the pair, checked like other examples."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise ParameterError(f"validation_data is {type(validation_data)}, expected a pair (X, y)")
+            is_listed = isinstance(validation_data, (tuple, list))
+            length = f" of length {len(validation_data)}" if is_listed else ""
+            raise ParameterError(
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+            )
         return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
