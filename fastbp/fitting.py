@@ -102,20 +102,20 @@ class Snapshot(_core.Snapshot):
 
 
 class Fit:
-    """One fit, from `run` to its end; if that raises, `recover` leaves the network in order.
+    """One fit: `run` trains, and `recover` puts the network in order after an error.
 
     Parameters
     ----------
     begin : callable
-        The optimizer's, which takes the data and returns the `Run`.
+        Takes the data and returns the `Run`; from `Optimizer.begin`.
     validation : Validation, optional
         What is measured after each epoch.
     functions : list of callables
-        What is then called, with the `EpochState`.
+        Called after that with the `EpochState`.
     seed : int
-        With the number of the epoch, counted over all fits, it decides the order of the rows.
+        Decides the order of the rows, with the number of the epoch counted over all fits.
     past : History
-        Of the network; this fit is appended to it, epoch by epoch.
+        The network's history, to which this fit appends its epochs.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class Fit:
     def recover(self, error: BaseException) -> None:
         """Leave finite numbers, those of the end of a step, and the history of the epochs up to there.
 
-        This may be broken off and called again.
+        It may be interrupted and called again.
         """
         if not self._is_begun:
             return

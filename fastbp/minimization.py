@@ -106,12 +106,12 @@ def minimize(
 
 
 class Minimization:
-    """The objective, and what is seen of its course.
+    """SciPy's objective function, and the record of its iterations.
 
     Parameters
     ----------
     past : History
-        Of the network; the iterations are appended to it.
+        The network's history, to which the iterations are appended.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Minimization:
         return result
 
     def recover(self, error: BaseException) -> None:
-        """Go back to the lowest loss that was met; may be broken off and called again."""
+        """Go back to the lowest loss that was met; may be interrupted and called again."""
         if self._snapshot.epoch is not None:
             self._snapshot.restore()
             self._past._follow(self._history, self._first_epoch)

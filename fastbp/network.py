@@ -1,4 +1,4 @@
-"""The network: all that is policy, over either engine."""
+"""The public class `Network`: checks arguments, guards against concurrent use, drives an engine."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ class Network(Named):
     Notes
     -----
     While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
-    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied, also by a
-    callback at the end of an epoch: the copy goes on as the fit does.
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. A copy that a
+    callback makes at the end of an epoch and trains on ends in the same bits as the fit itself.
 
-    A call works on the arrays that it is given, without copying them. If other threads resize them meanwhile,
-    or change what is in them, that is not noticed.
+    Calls work on the arrays that they are given, without copying them. Do not resize or change these in
+    another thread meanwhile: that is not noticed.
     """
 
     _engine_class: ClassVar[Any] = _core.Engine
@@ -245,8 +245,8 @@ class Network(Named):
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale.
 
-        A view for `step` to follow: what is written to it counts, and the next of these calls overwrites it.
-        Only changes that calls make are noticed, not what is written to `parameters`.
+        `step` reads this view: you may write to it, and the next of these calls overwrites it. Changes of the
+        parameters by calls make it stale; writes to `parameters` do not.
         """
         self._check_gradients()
         return _core.handed_out(self._engine.gradients)
@@ -549,7 +549,7 @@ class Network(Named):
     # ---- copies --------------------------------------------------------------------------------------------
 
     def clone(self) -> Self:
-        """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
+        """Return an independent copy, with the optimizer's state, the history and a subclass's attributes."""
         twin = object.__new__(type(self))
         twin.__setstate__(self.__getstate__())
         vars(twin).update(deepcopy(state.attributes(twin), {id(self): twin}))

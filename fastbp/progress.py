@@ -1,6 +1,6 @@
 """Progress of a fit: a bar on stderr and, if asked, one line per epoch on stdout.
 
-Nothing here can end a fit: what a missing, closed or broken stream does not take is dropped.
+Nothing here can end a fit: output that a missing, closed or broken stream refuses is dropped.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from fastbp import _core
 
 REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal,
-RELINE = 30.0  # and between two lines where stderr is none
+RELINE = 30.0  # and between two lines where stderr is no terminal
 WIDTH = 30  # characters of the plain bar
 LONG_EPOCH = 1.0  # seconds from which parts of an epoch are shown
-WHOLE = 1e-6  # epochs: what the sum of many steps may be off
+WHOLE = 1e-6  # epochs by which the sum of many steps may be off
 
 
 class Progress:
@@ -54,7 +54,7 @@ class Progress:
         self._show("close")
 
     def _show(self, method: str, *args: Any, **options: Any) -> None:
-        """Call a method of the bar; one whose stream is gone gives way to the plain bar, which bears that."""
+        """Call a method of the bar; if its stream is gone, go on with the plain bar, which tolerates that."""
         try:
             getattr(self._bar, method)(*args, **options)
         except Exception:
@@ -150,7 +150,7 @@ def _is_live() -> bool:
 
 
 def _put(stream: Any, text: str, flush: bool = True) -> None:
-    """Write what the stream takes."""
+    """Write text, as far as the stream accepts it."""
     with suppress(Exception):
         try:
             stream.write(text)
