@@ -97,7 +97,8 @@ class History:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns by name; all have one length."""
-        return {name: self[name] for name in self}
+        epochs = self._epochs  # once, for other threads may read while a fit goes on
+        return {name: column[:epochs].tolist() for name, column in self._columns.items()}
 
     def row(self, epoch: int) -> dict[str, float]:
         """Return the entries of the epoch with this index, by column; -1 is the last epoch."""
@@ -119,9 +120,8 @@ class History:
         before = self._epochs
         if before == 0:
             self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
-        for name in entries:
-            if name not in self._columns:
-                self._columns[name] = nans(before)
+        if new := entries.keys() - self._columns.keys():  # another dict: other threads may go over this one
+            self._columns = self._columns | {name: nans(before) for name in entries if name in new}
         for name, column in self._columns.items():
             del column[before:]
             column.frombytes(memoryview(entries[name] if name in entries else nans(epochs)).cast("B"))

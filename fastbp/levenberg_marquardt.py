@@ -225,7 +225,8 @@ class Run:
             return False
         self.step = 0
         self._engine.t += 1
-        self._engine.memory = None if self.converged else np.array([self._damping, self._ridge, *self._w])
+        numbers = self._damping, self._ridge
+        self._engine.memory = None if self.converged else np.concatenate([numbers, self._w])
         self.epoch += 1
         return True
 

@@ -213,3 +213,12 @@ def test_a_history_without_seconds():
 def test_names_of_columns_are_strings():
     with pytest.raises(fastbp.ParameterError, match="a column is 1, expected a string"):
         History({"loss": [1.0], 1: [2.0]})
+
+
+def test_who_reads_a_history_is_not_disturbed_by_new_columns():
+    """As another thread may, while a fit goes on."""
+    history = History({"loss": [1.0]})
+    names = iter(history)
+    history._append({"loss": np.zeros(1), "seconds": np.ones(1)}, 1)
+    assert list(names) == ["loss"]
+    np.testing.assert_array_equal(history.seconds, [math.nan, 1])
