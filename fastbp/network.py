@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy, deepcopy
+from inspect import signature
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -85,18 +86,6 @@ class Network(Named):
     """
 
     _engine_class: ClassVar[Any] = _core.Engine
-    _names = dict.fromkeys(
-        (
-            "layers",
-            "activation",
-            "output_activation",
-            "loss",
-            "optimizer",
-            "dtype",
-            "seed",
-            "input_noise",
-        )
-    )
 
     def __init__(
         self,
@@ -114,6 +103,8 @@ class Network(Named):
         resolved, names = validation.resolve_layers(layers, activation, output_activation, loss)
         self._build(resolved, names, loss, optimizer, dtype, seed, input_noise)
         self.reset()
+
+    _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
     def _build(
         self,
