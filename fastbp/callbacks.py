@@ -287,7 +287,7 @@ def at_minimum(gradient_tol: float) -> Function:
 
     def on_epoch_end(state: EpochState) -> None:
         gradients = state._engine.gradients
-        if max(gradients.max(), -gradients.min()) <= gradient_tol:  # no temporary vector; NaN goes on
+        if max(float(gradients.max()), -float(gradients.min())) <= gradient_tol:  # no temporary vector; NaN goes on
             state.stop("gradient_tol")
 
     return on_epoch_end
