@@ -1,4 +1,4 @@
-"""Unknown keyword arguments: which known ones may be meant."""
+"""Errors for unknown keyword arguments, with the known names that may be meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from fastbp.exceptions import UnknownArgumentError
 
-#: What other libraries call an argument, and what it can be here.
+#: Names of arguments in other libraries, and what they are called here.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     # optimizers
     "lr": ("learning_rate",),
@@ -43,6 +43,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "div_factor": ("start_divisor",),
     "final_div_factor": ("final_divisor",),
     "power_t": ("power",),
+    # networks
+    "hidden_layer_sizes": ("layers",),
+    "random_state": ("seed",),
+    "noise": ("input_noise",),
     # layers, activations and losses
     "size": ("units",),
     "out_features": ("units",),
@@ -62,8 +66,15 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tol": ("min_delta",),
 }
 
-#: What has an argument that others lack.
+#: Arguments that only some classes or calls have, and which these are.
 OWNERS = {
+    "lr": "optimizer=Adam(learning_rate=...)",
+    "learning_rate": "optimizer=Adam(learning_rate=...)",
+    "epochs": "fit",
+    "batch_size": "fit",
+    "metrics": "fit",
+    "callbacks": "fit",
+    "verbose": "fit",
     "weight_decay": "AdamW, Lion, or l2 of Dense",
     "momentum": "SGD or RMSprop",
     "nesterov": "SGD, or NAdam",
@@ -72,7 +83,7 @@ OWNERS = {
 
 
 def unknown(taker: str, name: str, known: Iterable[str]) -> UnknownArgumentError:
-    """Return the error that `taker` has no argument of this name, with those that may be meant."""
+    """Return the error for an unknown argument of `taker`; it names the known ones that may be meant."""
     listed = list(known)
     meant = [other for other in ELSEWHERE.get(name, ()) if other in listed]
     if not meant and name in OWNERS:

@@ -1,6 +1,6 @@
-"""Arrays of the user: what `as_array` makes of any value, before shapes and numbers are checked.
+"""Conversion of the user's data to plain NumPy arrays, before shapes and values are checked.
 
-Subclasses, tables and array-likes become base-class arrays here, so that no method of theirs is called later.
+Subclasses, tables and array-likes become base-class arrays here: none of their methods is called later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastbp.exceptions import DataError, DTypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
-#: NumPy's numbers of the dtypes that are read: of real numbers, at most 64 bits each, in any byte order.
+#: Type numbers of the dtypes that are read: real numbers of at most 64 bits, in any byte order.
 REAL = frozenset(np.dtype(code).num for code in "?bhilqBHILQefd")
 OBJECT = np.dtype(object).num
 NUMBERS = "real numbers (float16, 32, 64, integers or bool)"
@@ -31,20 +31,20 @@ def as_array(argument: str, value: Any) -> Array:
     Parameters
     ----------
     argument : str
-        What errors call the value.
+        Name of the value in error messages.
     value : array_like
-        Also a pandas object whose columns are numbers, and what speaks the buffer, array or DLPack protocol.
+        Also a pandas object with numeric columns, or any object with the buffer, array or DLPack protocol.
 
     Returns
     -------
     ndarray
-        A new object, which shares its data with an array that came and keeps its shape, whatever the user
-        does to theirs. Its dtype is one of `REAL`.
+        A new array object with a dtype of `REAL`. It shares the data of an array that was given, but keeps
+        its shape even if the user reshapes theirs.
 
     Raises
     ------
     DTypeError
-        The value is masked, sparse, a generator, or holds something else than real numbers.
+        The value is masked, sparse or a generator, or does not hold real numbers.
     ShapeError
         Rows have different lengths.
     DataError
@@ -57,7 +57,7 @@ def as_array(argument: str, value: Any) -> Array:
 
 
 def base_array(argument: str, value: Any) -> Array:
-    """Return `value` as an array of any dtype: like `as_array`, but for what the elements are."""
+    """Like `as_array`, but elements may have any dtype."""
     kind = type(value)
     if hasattr(kind, "toarray"):  # NumPy would wrap a sparse matrix as a single object
         raise DTypeError(f"{argument} is a sparse {kind.__name__}, expected a dense array: use its toarray()")
@@ -76,7 +76,7 @@ def base_array(argument: str, value: Any) -> Array:
 
 
 def _converted(argument: str, value: Any) -> Any:
-    """Return what NumPy makes of the value: an array, or its subclass, so that a masked one shows itself."""
+    """Convert the value with NumPy; subclasses stay, so that masked arrays can be recognised."""
     kind = type(value)
     is_dlpack = hasattr(kind, "__dlpack__") and not hasattr(kind, "__array__")
     try:
@@ -94,18 +94,18 @@ def _converted(argument: str, value: Any) -> Any:
 
 
 def read_only(array: Array) -> Array:
-    """Return a view of an array for a function of the user's, which cannot make it writeable again."""
+    """Return a read-only view for a function of the user's, which cannot make it writable again."""
     return np.asarray(array.data.toreadonly())
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
-    """Return these classes of a module if somebody has imported it; otherwise no value is of them."""
+    """Return classes of a module; none if it is not imported, for then no value has such a class."""
     found = sys.modules.get(module)
     return tuple(getattr(found, name) for name in names if hasattr(found, name))
 
 
 def _holds_masked(value: Any) -> bool:
-    """Tell whether there is a masked array among the items of nested sequences, whose mask NumPy ignores."""
+    """Tell whether nested sequences contain a masked array, whose mask NumPy would ignore."""
     masked = _loaded("numpy.ma", "MaskedArray")
     level: list[Any] = [value] if masked and _is_nested(type(value)) else []
     seen: set[int] = set()
@@ -128,7 +128,7 @@ def _is_nested(kind: type) -> bool:
 
 
 def _numbers(argument: str, value: Any) -> Any:
-    """Return the numbers of a pandas object, in their common dtype; anything else as it is."""
+    """Return the numbers of a pandas object in their common dtype; any other value unchanged."""
     if issubclass(type(value), _loaded("pandas", "DataFrame")):
         columns = [_column_dtype(f"column {name!r} of {argument}", c) for name, c in value.items()]
         return value.to_numpy(dtype=np.result_type(np.bool_, *columns))
@@ -138,7 +138,7 @@ def _numbers(argument: str, value: Any) -> Any:
 
 
 def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
-    """Return NumPy's dtype of the numbers in a Series or Index; a nullable one must be full."""
+    """Return the NumPy dtype for a Series or Index; refuse text and missing values."""
     dtype = values.dtype
     if dtype.kind not in "fiub":
         raise DTypeError(
@@ -160,7 +160,7 @@ def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
 
 
 def _no_numbers(argument: str, array: Array) -> DTypeError:
-    """Return the error about an array of something else than real numbers."""
+    """Return the error for an array that does not hold real numbers."""
     kinds = set(map(type, array.flat)) if array.dtype.num == OBJECT else {array.dtype.type}
     if any(issubclass(kind, (str, bytes)) for kind in kinds):
         return DTypeError(

@@ -36,14 +36,15 @@ if TYPE_CHECKING:
 class EpochState:
     """A fit at the end of an epoch.
 
-    A callback may predict, evaluate and clone the network; what changes it raises BusyError. `keep` and a new
-    `learning_rate` are for the fit's own thread, while it lasts: elsewhere they raise BusyError, then Error.
+    A callback may predict, evaluate and copy the network; calls that change it raise BusyError. `keep` and
+    setting `learning_rate` work in the fit's own thread, during the fit: they raise BusyError in another
+    thread, and Error after the fit.
 
     Attributes
     ----------
     network : Network
     history : History
-        Of this fit, the epoch included, as in `network.history`.
+        What this fit recorded so far, this epoch included; `network.history` has it, too.
     epochs : int
         What the fit was asked for.
     reason : str
@@ -85,12 +86,12 @@ class EpochState:
 
     def stop(self, reason: str = "callback") -> None:
         """Let this epoch be the last; the first `reason` becomes `history.stopped`."""
-        self.reason = self.reason or reason
+        self.reason = self.reason or text("reason", reason) or "callback"
 
     def keep(self) -> None:
         """Let the fit end with the parameters, optimizer state and step count of this epoch.
 
-        The last call counts; none does if the fit raises.
+        The last call counts; if the fit raises, none does.
 
         Raises
         ------
@@ -286,7 +287,8 @@ def at_minimum(gradient_tol: float) -> Function:
 
     def on_epoch_end(state: EpochState) -> None:
         gradients = state._engine.gradients
-        if max(float(gradients.max()), -float(gradients.min())) <= gradient_tol:  # no temporary vector; NaN goes on
+        largest = max(float(gradients.max()), -float(gradients.min()))  # without a temporary vector
+        if largest <= gradient_tol:  # NaN goes on
             state.stop("gradient_tol")
 
     return on_epoch_end

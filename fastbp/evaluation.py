@@ -1,4 +1,4 @@
-"""What a network makes of data, and how good that is."""
+"""Prediction in slices of rows; loss and metrics of a data set."""
 
 from __future__ import annotations
 

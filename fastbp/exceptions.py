@@ -17,7 +17,7 @@ from fastbp.shown import shown
 
 T = TypeVar("T")
 
-#: The smallest normal number above 0 and the largest one, of each dtype that a network can have.
+#: The smallest normal number above 0 and the largest number, for each dtype of a network.
 NORMAL: dict[np.dtype[Any], tuple[float, float]] = {
     np.dtype(t): (float(np.finfo(t).smallest_normal), float(np.finfo(t).max))
     for t in (np.float32, np.float64)
@@ -88,7 +88,10 @@ def number(
 def held(
     argument: str, x: float, dtype: np.dtype[Any], owner: object = None, *, positive: bool = False
 ) -> float:
-    """Return `x`, of its owner, as dtype rounds it; ParameterError unless that is a normal number, or 0."""
+    """Return `x` rounded to dtype; ParameterError unless that is a normal number or 0.
+
+    `owner` is the value that has this argument, for the message; `positive` refuses 0.
+    """
     least, most = NORMAL[dtype]
     if (x or positive) and not least <= abs(x) <= most:
         where = "" if owner is None else f" in {owner}"
@@ -117,7 +120,7 @@ def flag(argument: str, value: Any) -> bool:
 
 
 def verbosity(verbose: Any) -> int:
-    """Return 0, 1 or 2, where False is 0 and True is 1."""
+    """Return the verbosity 0, 1 or 2; False is 0 and True is 1."""
     is_flag = isinstance(verbose, (bool, np.bool_))
     return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
 

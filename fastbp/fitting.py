@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from numpy.typing import NDArray
 
@@ -44,23 +44,28 @@ class Options(NamedTuple):
     gradient_tol: float | None
     verbose: int
 
-    def check(self) -> None:
-        """Refuse what makes no sense."""
-        integer("epochs", self.epochs, at_least=1, below=2**32)
-        if self.batch_size is not None:
-            integer("batch_size", self.batch_size, at_least=1)
-        flag("shuffle", self.shuffle)
-        if self.tol is not None:
-            number("tol", self.tol, at_least=0)
-        integer("patience", self.patience, at_least=1)
-        if self.gradient_tol is not None:
-            number("gradient_tol", self.gradient_tol, above=0)
-            if self.batch_rows < self.rows:
-                raise ParameterError(
-                    f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {self.rows} "
-                    "rows, expected batch_size=None: at the minimum only the gradient of all rows vanishes"
-                )
-        verbosity(self.verbose)
+    def checked(self) -> Self:
+        """Return the options as Python's own numbers; refuse what makes no sense."""
+        checked = self._replace(
+            epochs=integer("epochs", self.epochs, at_least=1, below=2**32),
+            batch_size=None
+            if self.batch_size is None
+            else integer("batch_size", self.batch_size, at_least=1),
+            shuffle=flag("shuffle", self.shuffle),
+            tol=None if self.tol is None else number("tol", self.tol, at_least=0),
+            patience=integer("patience", self.patience, at_least=1),
+            gradient_tol=None
+            if self.gradient_tol is None
+            else number("gradient_tol", self.gradient_tol, above=0),
+            verbose=verbosity(self.verbose),
+        )
+        if checked.gradient_tol is not None and checked.batch_rows < checked.rows:
+            raise ParameterError(
+                f"gradient_tol is {checked.gradient_tol} with batch_size={checked.batch_size} for "
+                f"{checked.rows} rows, expected batch_size=None: at the minimum only the gradient of all "
+                "rows vanishes"
+            )
+        return checked
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, optimizer: Optimizer) -> list[Function]:
         """Return what is called after each epoch: for these options, then for the callbacks of the user's."""
@@ -97,20 +102,20 @@ class Snapshot(_core.Snapshot):
 
 
 class Fit:
-    """One fit, from `run` to its end; if that raises, `recover` leaves the network in order.
+    """One fit: `run` trains, and `recover` puts the network in order after an error.
 
     Parameters
     ----------
     begin : callable
-        The optimizer's, which takes the data and returns the `Run`.
+        Takes the data and returns the `Run`; from `Optimizer.begin`.
     validation : Validation, optional
         What is measured after each epoch.
     functions : list of callables
-        What is then called, with the `EpochState`.
+        Called after that with the `EpochState`.
     seed : int
-        With the number of the epoch, counted over all fits, it decides the order of the rows.
+        Decides the order of the rows, with the number of the epoch counted over all fits.
     past : History
-        Of the network; this fit is appended to it, epoch by epoch.
+        The network's history, to which this fit appends its epochs.
     """
 
     def __init__(
@@ -163,7 +168,7 @@ class Fit:
     def recover(self, error: BaseException) -> None:
         """Leave finite numbers, those of the end of a step, and the history of the epochs up to there.
 
-        This may be broken off and called again.
+        It may be interrupted and called again.
         """
         if not self._is_begun:
             return

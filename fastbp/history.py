@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import Any
 
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import ParameterError, text
 
 
 class History:
-    """The course of one fit, or of all fits of a network so far: columns of one entry an epoch.
+    """What one fit, or all fits of a network so far, recorded: columns with one entry per epoch.
 
     A column is `history.loss` or `history["loss"]`, a new list of float each time; `row` gives one epoch
     without going through the others. As with a DataFrame, iterating gives the names and `len` the epochs.
@@ -55,11 +55,11 @@ class History:
                 f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
             )
         # arrays, for an epoch may take less time than it takes to write three floats into lists
-        self._columns = {name: _column(name, column) for name, column in columns.items()}
+        self._columns = {text("a column", name): _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
-        # Entries beyond do not count yet: an interruption between two columns leaves none longer
+        # Entries beyond this count do not exist yet: it is set last, so an interruption does no harm
         self._epochs = lengths["loss"]
         self.stopped = str(stopped)
 
@@ -92,12 +92,13 @@ class History:
 
     @property
     def total_seconds(self) -> float:
-        """The sum of the column `seconds`."""
-        return sum(self["seconds"])
+        """The sum of the column `seconds`; NaN without one."""
+        return sum(self["seconds"]) if "seconds" in self._columns else nan
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns by name; all have one length."""
-        return {name: self[name] for name in self}
+        epochs = self._epochs  # once, for other threads may read while a fit goes on
+        return {name: column[:epochs].tolist() for name, column in self._columns.items()}
 
     def row(self, epoch: int) -> dict[str, float]:
         """Return the entries of the epoch with this index, by column; -1 is the last epoch."""
@@ -112,23 +113,22 @@ class History:
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 
     def _append(self, entries: Mapping[str, Any], epochs: int) -> None:
-        """Append so many epochs, whose entries are buffers of float64: an epoch may take less than a copy.
+        """Append epochs, given as a buffer of float64 for each column, which costs no conversion.
 
-        NaN stands for what they have not measured, or the epochs before them.
+        Columns that are not given get NaN, and so do the earlier epochs in columns that are new.
         """
         before = self._epochs
         if before == 0:
             self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
-        for name in entries:
-            if name not in self._columns:
-                self._columns[name] = nans(before)
+        if new := entries.keys() - self._columns.keys():  # another dict: other threads may go over this one
+            self._columns = self._columns | {name: nans(before) for name in entries if name in new}
         for name, column in self._columns.items():
             del column[before:]
             column.frombytes(memoryview(entries[name] if name in entries else nans(epochs)).cast("B"))
         self._epochs = before + epochs
 
     def _follow(self, fit: History, first: int) -> None:
-        """Append what a fit that began after `first` epochs has beyond these."""
+        """Append those epochs of a fit that are not here yet; it began after `first` epochs."""
         new = slice(self._epochs - first, len(fit))
         entries = {name: memoryview(column)[new] for name, column in fit._columns.items()}
         self._append(entries, new.stop - new.start)

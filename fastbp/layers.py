@@ -66,7 +66,7 @@ class Dense(Value):
 
 
 def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, Any]:
-    """Check what every layer has."""
+    """Return the options that every layer has, checked."""
     return {
         "l1": number("l1", l1, at_least=0),
         "l2": number("l2", l2, at_least=0),

@@ -127,7 +127,7 @@ class LevenbergMarquardt(Optimizer):
 
 
 class NoRate(Constant):
-    """The rate of every step of an optimizer that has none: NaN, which no other schedule takes."""
+    """The schedule of an optimizer without learning rate: NaN at every step."""
 
     def __init__(self, learning_rate: float = nan) -> None:
         self._set(learning_rate=nan)
@@ -225,7 +225,8 @@ class Run:
             return False
         self.step = 0
         self._engine.t += 1
-        self._engine.memory = None if self.converged else np.array([self._damping, self._ridge, *self._w])
+        numbers = self._damping, self._ridge
+        self._engine.memory = None if self.converged else np.concatenate([numbers, self._w])
         self.epoch += 1
         return True
 
@@ -293,5 +294,5 @@ class Run:
 
 
 def dot(a: Array, b: Array) -> float:
-    """Return a^T b, added up by NumPy, always in the same order; its @ is the BLAS library's."""
+    """Return a^T b, summed by NumPy in a fixed order; `@` would follow the BLAS library."""
     return float((a * b).sum())

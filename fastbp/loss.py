@@ -1,4 +1,4 @@
-"""What a loss is: those that the engines compute, of which `fastbp.losses` lists all, and the user's own."""
+"""Base classes of losses: those that the engines compute, and functions of the user's."""
 
 from __future__ import annotations
 

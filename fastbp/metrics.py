@@ -160,9 +160,8 @@ def r2(output: ArrayLike, target: ArrayLike) -> float:
     """
     output, target = _rows(output, target)
     origin = target[0].astype(np.float64)  # (n_out,), from which a constant differs by exactly 0
-    mean = sum((t - origin).sum(axis=0) for _, t in _blocks(output, target)) / len(
-        target
-    )  # of these differences
+    differences = sum((t - origin).sum(axis=0) for _, t in _blocks(output, target))
+    mean = differences / len(target)
     residual, total = np.zeros((2, len(origin)))
     for h, t in _blocks(output, target):
         t = t.astype(np.float64)  # (m, n_out)

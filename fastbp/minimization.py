@@ -89,9 +89,8 @@ def minimize(
     if not isinstance(net, Network):
         raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
     limit = choice("method", method, METHODS)
-    integer("max_iterations", max_iterations, at_least=1)
-    if tol is not None:
-        number("tol", tol, above=0)
+    max_iterations = integer("max_iterations", max_iterations, at_least=1)
+    tol = None if tol is None else number("tol", tol, above=0)
     if options is not None and not isinstance(options, Mapping):
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
     verbose = verbosity(verbose)
@@ -107,12 +106,12 @@ def minimize(
 
 
 class Minimization:
-    """The objective, and what is seen of its course.
+    """SciPy's objective function, and the record of its iterations.
 
     Parameters
     ----------
     past : History
-        Of the network; the iterations are appended to it.
+        The network's history, to which the iterations are appended.
     """
 
     def __init__(
@@ -151,7 +150,7 @@ class Minimization:
         return result
 
     def recover(self, error: BaseException) -> None:
-        """Go back to the lowest loss that was met; may be broken off and called again."""
+        """Go back to the lowest loss that was met; may be interrupted and called again."""
         if self._snapshot.epoch is not None:
             self._snapshot.restore()
             self._past._follow(self._history, self._first_epoch)

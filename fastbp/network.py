@@ -1,9 +1,10 @@
-"""The network: all that is policy, over either engine."""
+"""The public class `Network`: checks arguments, guards against concurrent use, drives an engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy, deepcopy
+from inspect import signature
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -32,8 +33,8 @@ from fastbp.losses import Loss, OwnFunction, OwnLoss
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
-from fastbp.values import Value
-from fastbp.weights import ClassWeight, resolve_weights
+from fastbp.values import Named, Value
+from fastbp.weights import ClassWeight, Weights, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
@@ -43,7 +44,7 @@ Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
 NOTHING: Left = (None, False)
 
 
-class Network:
+class Network(Named):
     """A multi-layer perceptron.
 
     Parameters
@@ -77,11 +78,11 @@ class Network:
     Notes
     -----
     While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
-    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied, also by a
-    callback at the end of an epoch: the copy goes on as the fit does.
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. A copy that a
+    callback makes at the end of an epoch and trains on ends in the same bits as the fit itself.
 
-    A call works on the arrays that it is given, without copying them. If other threads resize them meanwhile,
-    or change what is in them, that is not noticed.
+    Calls work on the arrays that they are given, without copying them. Do not resize or change these in
+    another thread meanwhile: that is not noticed.
     """
 
     _engine_class: ClassVar[Any] = _core.Engine
@@ -102,6 +103,8 @@ class Network:
         resolved, names = validation.resolve_layers(layers, activation, output_activation, loss)
         self._build(resolved, names, loss, optimizer, dtype, seed, input_noise)
         self.reset()
+
+    _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
     def _build(
         self,
@@ -233,8 +236,8 @@ class Network:
     def gradients(self) -> Array:
         """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale.
 
-        A view for `step` to follow: what is written to it counts, and the next of these calls overwrites it.
-        Only changes that calls make are noticed, not what is written to `parameters`.
+        `step` reads this view: you may write to it, and the next of these calls overwrites it. Changes of the
+        parameters by calls make it stale; writes to `parameters` do not.
         """
         self._check_gradients()
         return _core.handed_out(self._engine.gradients)
@@ -351,8 +354,8 @@ class Network:
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         n = len(X) if weights is None else weights.n_rows
-        options = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
-        options.check()
+        given = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
+        options = given.checked()
         self._optimizer.check_batches(options.batch_rows, options.rows)
         validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
@@ -398,9 +401,14 @@ class Network:
         self._door.check_trainable()
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
-        work = self._engine.loss_and_gradients
-        loss = self._guard.writing("loss_and_gradients", (None, True), work, X, y, weights)
-        return loss, self.gradients.copy()
+        found: tuple[float, Array] = self._guard.writing(
+            "loss_and_gradients", (None, True), self._loss_and_gradients, X, y, weights
+        )
+        return found
+
+    def _loss_and_gradients(self, X: Array, y: Array, weights: Weights | None) -> tuple[float, Array]:
+        loss = self._engine.loss_and_gradients(X, y, weights)
+        return loss, self._engine.gradients.copy()
 
     def forward(self, X: ArrayLike) -> Array:
         """Return the outputs for X, at least one row; keep what `backward` needs.
@@ -532,11 +540,10 @@ class Network:
     # ---- copies --------------------------------------------------------------------------------------------
 
     def clone(self) -> Self:
-        """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
-        parts = self.__getstate__()
-        parts["attributes"] = deepcopy(parts["attributes"])
+        """Return an independent copy, with the optimizer's state, the history and a subclass's attributes."""
         twin = object.__new__(type(self))
-        twin.__setstate__(parts)
+        twin.__setstate__(self.__getstate__())
+        vars(twin).update(deepcopy(state.attributes(twin), {id(self): twin}))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -551,9 +558,7 @@ class Network:
             "in_force": (engine.optimizer, engine.schedule),
             "scaling": self._scaling,
             "history": copy(self._history),
-            "attributes": {
-                name: value for name, value in vars(self).items() if name not in state.NETWORKS_OWN
-            },
+            "attributes": state.attributes(self),
         }
 
     def _arguments(self) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastbp.exceptions import ParameterError, number
-from fastbp.schedules import LearningRate, Schedule, checked, in_epoch
+import numpy as np
+
+from fastbp.exceptions import ParameterError, held, number
+from fastbp.schedules import Constant, LearningRate, Schedule, checked, in_epoch
 from fastbp.values import Value
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ class Optimizer(Value, ABC):
             clip_value=None if clip_value is None else number("clip_value", clip_value, above=0),
             **own,
         )
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        super().check_dtype(dtype)
+        if isinstance(self.learning_rate, Constant):  # as the number it stands for
+            held("learning_rate", self.base_rate, dtype, self, positive=True)
 
     @property
     def goes_by_epoch(self) -> bool:

@@ -12,7 +12,7 @@ from fastbp.exceptions import ParameterError, integer
 
 
 class _Thread(local):
-    """What a thread has of its own."""
+    """Data of each thread."""
 
     def __init__(self) -> None:
         self.numbers = _core.OwnThreads()
@@ -56,10 +56,10 @@ def get_num_threads() -> int:
 def threads(n: int) -> Iterator[None]:
     """Let what this thread calls in the context use up to `n` threads: ``with fastbp.threads(1): ...``.
 
-    Other threads, also those that are started meanwhile, keep their numbers. The context is that of the
-    thread which enters it, whichever leaves it (another may close a generator), and of all coroutines that
-    this thread runs until then. Of several contexts the last one that was entered holds. Arguments and errors
-    as for `set_num_threads`.
+    Other threads, also those that are started meanwhile, keep their numbers. The context belongs to the
+    thread that enters it, even if another one leaves it (by closing a generator, say), and it covers all
+    coroutines that this thread runs meanwhile. Of several open contexts the last one entered counts.
+    Arguments and errors as for `set_num_threads`.
     """
     n = _number("n", n)
     numbers = _thread.numbers

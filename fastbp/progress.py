@@ -1,12 +1,13 @@
 """Progress of a fit: a bar on stderr and, if asked, one line per epoch on stdout.
 
-Nothing here can end a fit: what a missing, closed or broken stream does not take is dropped.
+Nothing here can end a fit: output that a missing, closed or broken stream refuses is dropped.
 """
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from fastbp import _core
 
 REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal,
-RELINE = 30.0  # and between two lines where stderr is none
+RELINE = 30.0  # and between two lines where stderr is no terminal
 WIDTH = 30  # characters of the plain bar
 LONG_EPOCH = 1.0  # seconds from which parts of an epoch are shown
-WHOLE = 1e-6  # epochs: what the sum of many steps may be off
+WHOLE = 1e-6  # epochs by which the sum of many steps may be off
 
 
 class Progress:
@@ -53,7 +54,7 @@ class Progress:
         self._show("close")
 
     def _show(self, method: str, *args: Any, **options: Any) -> None:
-        """Call a method of the bar; one whose stream is gone gives way to the plain bar, which bears that."""
+        """Call a method of the bar; if its stream is gone, go on with the plain bar, which tolerates that."""
         try:
             getattr(self._bar, method)(*args, **options)
         except Exception:
@@ -64,19 +65,25 @@ def _make_bar(epochs: int) -> Any:
     """Return tqdm's bar, which knows terminals and notebooks; the plain one in files and without tqdm."""
     if not _is_live():
         return PlainBar(epochs)
+    layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
     try:
-        from tqdm.auto import tqdm
-
-        class Bar(tqdm):  # type: ignore[misc]
-            @property
-            def format_dict(self) -> dict[str, Any]:
-                found: dict[str, Any] = super().format_dict
-                return found | {"done": counted(found["n"], found["elapsed"])}
-
-        layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
-        return Bar(total=epochs, bar_format=layout)
+        return _tqdm_bar()(total=epochs, bar_format=layout)
     except Exception:  # there is no tqdm, or this stderr is none for it
         return PlainBar(epochs)
+
+
+@cache  # tqdm keeps every subclass that has made a bar: one per fit would be a leak
+def _tqdm_bar() -> Any:
+    """Return the class of tqdm's bars, with `counted` epochs; ImportError without tqdm."""
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            found: dict[str, Any] = super().format_dict
+            return found | {"done": counted(found["n"], found["elapsed"])}
+
+    return Bar
 
 
 def counted(epochs: float, seconds: float) -> str:
@@ -143,7 +150,7 @@ def _is_live() -> bool:
 
 
 def _put(stream: Any, text: str, flush: bool = True) -> None:
-    """Write what the stream takes."""
+    """Write text, as far as the stream accepts it."""
     with suppress(Exception):
         try:
             stream.write(text)

@@ -42,11 +42,11 @@ class Schedule(Value, ABC):
 
     @property
     def reached(self) -> dict[str, float]:
-        """The rates above 0 that it comes to in few steps or at its end, each with what it is."""
+        """The rates above 0 that it starts with, reaches soon or ends at, by formula."""
         return {"learning_rate": self.learning_rate}
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
-        """Refuse rates that dtype does not hold; float64 computes them."""
+        """Refuse rates that dtype cannot hold; they are computed in float64."""
         for name, rate in self.reached.items():
             held(name, rate, dtype, self, positive=True)
 
@@ -68,7 +68,7 @@ class Constant(Schedule):
         self._set(learning_rate=number("learning_rate", learning_rate, at_least=0))
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
-        """Refuse a rate that is too large for dtype; what functions and callbacks let fall may end at 0."""
+        """Refuse a rate that is too large for dtype; functions and callbacks may let it fall to 0."""
         if self.learning_rate > 1:
             super().check_dtype(dtype)
 

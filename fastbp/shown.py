@@ -1,4 +1,4 @@
-"""How errors show the values that came: in one short line, whatever they are."""
+"""Short representations of values for error messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Short(Repr):
-    """`repr` in one line of some hundred characters; of an array its type, shape, dtype and first values."""
+    """`repr` in one line of some hundred characters; arrays show type, shape, dtype and first values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Short(Repr):
         return f"<{type(x).__name__} of shape {array.shape} and dtype {array.dtype}{listed}>"
 
     def repr_int(self, x: int, level: int) -> str:
-        """Show a number; of a long one the digits are not even computed, which Python would refuse."""
+        """Show an integer; a long one by its number of digits, since Python refuses to print it."""
         if abs(x) < 10**self.maxlong:
             return repr(x)
         return f"<int of about {math.floor(math.log10(abs(x))) + 1} digits>"

@@ -1,4 +1,4 @@
-"""The state of a copied or unpickled network: its parts may be anything, and are checked here."""
+"""Checks of the state of a copied or unpickled network, whose parts may be anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastbp.shown import shown
 from fastbp.validation import resolve_layers
 from fastbp.values import Value
 
-#: The attributes that a network builds for itself; all others that one has are its subclass's.
+#: Attributes that `Network` sets; all others belong to a subclass or to the user.
 NETWORKS_OWN = frozenset(
     (
         "_loss",
@@ -35,10 +35,15 @@ NETWORKS_OWN = frozenset(
 )
 
 
+def attributes(net: object) -> dict[str, Any]:
+    """Return the attributes of a network that `Network` itself does not set."""
+    return {name: value for name, value in vars(net).items() if name not in NETWORKS_OWN}
+
+
 def checked_arguments(
     layers: Any, initializers: Any, loss: Any, optimizer: Any, **others: Any
 ) -> dict[str, Any]:
-    """Return the arguments of a copied network, if they are such as `resolve_layers` makes; else an error."""
+    """Return the arguments of a copied network; raise an error unless `resolve_layers` accepts them."""
     loss = losses.get(loss)
     for value in (loss, optimizer, *(layer.activation for layer in layers)):
         revalidate(value)
@@ -67,7 +72,7 @@ def checked_arguments(
 
 
 def revalidate(value: Any) -> None:
-    """Refuse a value, or one that it holds, that its constructor would refuse."""
+    """Refuse a value that its constructor would refuse, and likewise the values in its fields."""
     if isinstance(value, Value):
         for part in vars(value).values():
             revalidate(part)
@@ -75,14 +80,14 @@ def revalidate(value: Any) -> None:
 
 
 def expect(name: str, value: Any, kind: type) -> None:
-    """Refuse a part of a state that is of another kind, or a value that cannot be."""
+    """Refuse a part of a state that has another class, or that its constructor would refuse."""
     if not isinstance(value, kind):
         raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
     revalidate(value)
 
 
 def fill(name: str, own: NDArray[Any], value: Any) -> None:
-    """Copy numbers of a state; refuse those that are not like the network's own."""
+    """Copy an array of a state into `own`; refuse one of another shape or dtype."""
     array = as_array(name, value)
     if array.shape != own.shape or array.dtype != own.dtype:
         raise DataError(
@@ -92,7 +97,7 @@ def fill(name: str, own: NDArray[Any], value: Any) -> None:
 
 
 def vector(name: str, value: Any, n: int) -> NDArray[np.float64]:
-    """Return a copy of n finite numbers of a state."""
+    """Return a copy of a vector of a state, which must hold n finite numbers."""
     array = as_array(name, value)
     if array.shape != (n,) or not np.isfinite(array).all():
         raise DataError(f"{name} has shape {array.shape}, or not only finite numbers, expected ({n},)")

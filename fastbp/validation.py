@@ -1,8 +1,8 @@
-"""The door: what comes in is checked here, before anything changes.
+"""Checks of the user's arguments and arrays, done before any state changes.
 
 Each function returns what the engines take, or raises an error that names the argument, what came and what
-was expected. Of an array the call gets a view of its own, in the base class, whose shape and address nobody
-else can change; no data are copied. Large arrays are looked at block by block, so that Ctrl-C is heard.
+was expected. Arrays become base-class views that belong to the call, so nobody else can reshape them; data
+are not copied. Large arrays are checked block by block, so that Ctrl-C is heard.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PROBABILITY_TOLERANCE = 1e-3  # of a row's sum: what a thousand float16 probabil
 
 # ---- networks ----------------------------------------------------------------------------------------------
 
-NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # which can be iterated over
+NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists of layers
 
 
 def resolve_layers(
@@ -82,7 +82,7 @@ def resolve_layers(
 
 
 def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
-    """Return what layers has, at least two."""
+    """Return the entries of `layers`, at least two."""
     try:
         given = [] if isinstance(layers, NO_LISTS) else iter(layers)
     except TypeError:
@@ -107,7 +107,7 @@ def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
 
 
 def rounded(count: int) -> str:
-    """Return three digits of a count, which may be larger than the largest float."""
+    """Return a count to three digits; it may exceed the largest float."""
     try:
         return f"{count:.3g}"
     except OverflowError:
@@ -173,7 +173,7 @@ class Door:
             raise ParameterError(self._obstacle)
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
-        """Return a view of what most calls bring, finite and small enough to look at in one go, or None."""
+        """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
     def examples(
@@ -186,7 +186,11 @@ class Door:
     def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
         """Return the pair, checked like other examples."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise ParameterError(f"validation_data is {type(validation_data)}, expected a pair (X, y)")
+            is_listed = isinstance(validation_data, (tuple, list))
+            length = f" of length {len(validation_data)}" if is_listed else ""
+            raise ParameterError(
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+            )
         return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
@@ -255,7 +259,7 @@ class Door:
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 
     def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
-        """Return a view of `out` for the outputs of this query, unless its memory `is_taken`."""
+        """Return a view of `out`, checked; `is_taken` tells whether the network uses an array's memory."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
         array = base_array("out", out)

@@ -16,9 +16,9 @@ from fastbp.exceptions import ParameterError, UnknownArgumentError, held
 
 
 class Named:
-    """What refuses unknown keyword arguments in words that help, which Python's are not.
+    """A class whose constructor refuses unknown keyword arguments and names those that may be meant.
 
-    A class of its own, for `inspect.signature` to find the `__init__` of `Value` first.
+    It is apart from `Value` so that `inspect.signature` finds the `__init__` of that before this `__new__`.
     """
 
     _names: ClassVar[dict[str, None]] = {}  # in their order
@@ -31,7 +31,7 @@ class Named:
 
     @classmethod
     def _refuse_unknown(cls, named: dict[str, Any]) -> None:
-        """Raise UnknownArgumentError, unless `__init__` takes them after all."""
+        """Raise UnknownArgumentError unless `__init__` takes all of these names."""
         _, *parameters = signature(cls.__init__).parameters.values()
         if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
             return  # to `_set`
@@ -76,7 +76,7 @@ class Value(Named):
         return tuple(getattr(self, field.name) for field in fields(self))
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
-        """Refuse numbers that dtype does not hold, or rounds to such as are refused."""
+        """Refuse numbers that dtype cannot hold, or that are out of bounds once rounded to it."""
         ones = check_numbers(self, vars(self), dtype)
         try:
             if ones:
@@ -117,7 +117,7 @@ class Value(Named):
 
 
 def check_numbers(owner: object, values: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, float]:
-    """Refuse numbers that dtype does not hold; return those that it rounds to 1, a bound of many."""
+    """Refuse numbers that dtype cannot hold; return those that it rounds to 1, which is often a bound."""
     ones = {}
     for name, x in values.items():
         if isinstance(x, Value):

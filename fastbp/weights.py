@@ -1,4 +1,4 @@
-"""What each row counts for: sample weights and class weights, checked and made one weight a row."""
+"""Sample and class weights, checked and combined into one weight per row."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _of_classes(
 
 
 def _as_label(key: Any) -> Any:
-    """Return a key as numpy.unique gives those of targets that are bool or float as an int, if it is one."""
+    """Return a key that is a bool or a whole float as an int: numpy.unique gives labels as such."""
     is_whole = isinstance(key, (float, np.floating)) and float(key).is_integer()
     return int(key) if is_whole or isinstance(key, (bool, np.bool_)) else key
 

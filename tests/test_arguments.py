@@ -70,6 +70,10 @@ UNKNOWN = [
     (EarlyStopping, "restore_best_weights", "did you mean restore_best?"),
     (ReduceLROnPlateau, "min_lr", "did you mean min_learning_rate?"),
     (TopK, "n", "expected one of: k"),
+    (partial(Network, [3, 1]), "lr", "optimizer=Adam(learning_rate=...) has it"),
+    (partial(Network, [3, 1]), "batch_size", "fit has it"),
+    (partial(reference.Network, [3, 1]), "hidden_layer_sizes", "did you mean layers?"),
+    (partial(reference.Network, [3, 1]), "activations", "did you mean activation"),
 ]
 
 
@@ -93,7 +97,6 @@ def test_every_optimizer_takes_what_it_knows(optimizer):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda **named: Network([3, 1], **named),
         lambda **named: Network([3, 1]).fit(X, Y, **named),
         lambda **named: Network([3, 1]).train_on_batch(X, Y, **named),
         lambda **named: Network([3, 1]).evaluate(X, Y, **named),
@@ -118,6 +121,34 @@ def test_positional_arguments_are_counted():
 def test_signatures_tell_the_arguments():
     assert next(iter(inspect.signature(Adam).parameters)) == "learning_rate"
     assert not inspect.signature(fastbp.MSE).parameters
+    assert [*inspect.signature(Network).parameters] == [*Network._names]
+
+
+class Small(Network):
+    """A network whose constructor takes other arguments."""
+
+    def __init__(self, units, rate):
+        super().__init__([3, units, 1], optimizer=SGD(rate))
+
+
+def test_a_subclass_of_network_takes_its_own_arguments():
+    assert Small(units=4, rate=0.5).learning_rate == 0.5
+    with pytest.raises(UnknownArgumentError, match="has no argument unit, expected one of: units, rate"):
+        Small(unit=4, rate=0.5)
+
+
+# ---- numbers of other types --------------------------------------------------------------------------------
+
+
+def test_options_of_a_fit_in_numpys_small_integers(network_class):
+    """What is counted with them does not overflow where they would."""
+    rows = np.linspace(0, 1, 1000).reshape(-1, 1)
+    numbers = {"epochs": 3, "batch_size": 100, "patience": 2, "verbose": 0}
+    losses = []
+    for kind in (int, np.int8, np.uint8):
+        options = {name: kind(number) for name, number in numbers.items()}
+        losses.append(network_class([1, 1], seed=0).fit(rows, rows, tol=1e-9, **options).loss)
+    assert losses[0] == losses[1] == losses[2]
 
 
 # ---- layers ------------------------------------------------------------------------------------------------

@@ -482,3 +482,13 @@ def test_a_column_that_will_not_be_is_refused_at_the_door(
     with pytest.raises(ParameterError, match=message):
         net.fit(*data, validation_data=data if validated else None, callbacks=value(monitor))
     assert state_of(net) == before
+
+
+def test_every_call_of_stop_stops(network_class):
+    for reason, stopped in (("enough", "enough"), ("", "callback")):
+        net = network_class([1, 1])
+        history = net.fit([[0.5]], [1.0], epochs=3, callbacks=lambda state, r=reason: state.stop(r))
+        assert (len(history), history.stopped) == (1, stopped)
+    for reason in (None, 3):
+        with pytest.raises(fastbp.ParameterError, match=f"reason is {reason}, expected a string"):
+            network_class([1, 1]).fit([[0.5]], [1.0], callbacks=lambda state, r=reason: state.stop(r))

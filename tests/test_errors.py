@@ -213,7 +213,7 @@ OPTIONS = [
     ({"verbose": 3}, ["verbose is 3", "< 3"]),
     ({"verbose": "yes"}, ["verbose is 'yes'"]),
     ({"validation_data": X}, ["validation_data is <class 'numpy.ndarray'>", "pair (X, y)"]),
-    ({"validation_data": (X, Y, Y)}, ["validation_data is", "pair (X, y)"]),
+    ({"validation_data": (X, Y, Y)}, ["of length 3", "pair (X, y)"]),
 ]
 
 

@@ -30,7 +30,7 @@ from fastbp import (
 )
 from fastbp.activations import Activation
 from fastbp.optimizers import OPTIMIZERS
-from fastbp.schedules import Cosine, Exponential, InverseScaling, OneCycle, Step
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
 
 RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
@@ -55,6 +55,7 @@ BY_NUMBER = {
     "input_noise": lambda x: network(input_noise=x),
     "Quickprop mu": lambda x: network(optimizer=Quickprop(mu=x)),
     "schedule": lambda x: network(optimizer=SGD(Step(x, 9, factor=1))),
+    "constant schedule": lambda x: network(optimizer=SGD(Constant(x))),
     "warm-up": lambda x: network(optimizer=SGD(Cosine(0.1, 9, final=x))),
     **{
         f"{name} rate": lambda x, v=v: network(optimizer=dataclasses.replace(v, learning_rate=x))

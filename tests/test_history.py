@@ -202,3 +202,23 @@ def test_the_history_of_the_network_grows_with_the_fit(make, data):
     net.fit(*data, epochs=2)
     net.fit(*data, epochs=3, callbacks=lambda state: seen.append((len(state.history), len(net.history))))
     assert seen == [(1, 3), (2, 4), (3, 5)]
+
+
+def test_a_history_without_seconds():
+    history = History({"loss": [1.0, 0.5]})
+    assert math.isnan(history.total_seconds)
+    assert repr(history) == "History(2 epochs in nan s, first: loss 1, last: loss 0.5, stopped: )"
+
+
+def test_names_of_columns_are_strings():
+    with pytest.raises(fastbp.ParameterError, match="a column is 1, expected a string"):
+        History({"loss": [1.0], 1: [2.0]})
+
+
+def test_who_reads_a_history_is_not_disturbed_by_new_columns():
+    """As another thread may, while a fit goes on."""
+    history = History({"loss": [1.0]})
+    names = iter(history)
+    history._append({"loss": np.zeros(1), "seconds": np.ones(1)}, 1)
+    assert list(names) == ["loss"]
+    np.testing.assert_array_equal(history.seconds, [math.nan, 1])

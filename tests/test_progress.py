@@ -37,6 +37,17 @@ def bar(request, monkeypatch):
         return import_module(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_tqdm)
+    progress._tqdm_bar.cache_clear()
+
+
+def test_all_fits_share_one_class_of_bars(monkeypatch):
+    tqdm = pytest.importorskip("tqdm.auto").tqdm
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    classes = []
+    for _ in range(2):
+        fastbp.Network([1, 1], seed=0).fit([[0.5]], [1.0], verbose=1)
+        classes.append(len(tqdm.__subclasses__()))
+    assert classes[0] == classes[1] > 0
 
 
 @pytest.mark.usefixtures("bar")

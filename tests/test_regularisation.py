@@ -484,6 +484,16 @@ def test_clipping_swallows_no_nan(network_class, clipping, isa):
     assert np.isnan(net.parameters).all() == ("clip_norm" in clipping)
 
 
+@pytest.mark.parametrize("size", [5e-324, 1e-315, 1e-200])
+def test_clipping_leaves_the_smallest_gradients_alone(network_class, size):
+    net = network_class([1, 1], optimizer=fastbp.SGD(1.0, clip_norm=1.0), dtype="float64", seed=0)
+    net.parameters[:] = 0
+    net.forward([[1.0]])
+    net.backward([[size]])
+    net.step()
+    assert net.parameters.tolist() == [-size, -size]
+
+
 def test_gradient_tol_is_about_the_gradient_of_the_loss(network_class):
     X, y = data_for(SIZES, 20)
     net = make(network_class, SIZES, "none", optimizer=fastbp.SGD(0.1, clip_value=1e-9))

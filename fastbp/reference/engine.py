@@ -112,8 +112,9 @@ class Engine:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         optimizer = self.optimizer.with_learning_rate(rate)
-        self.set_schedule(optimizer.schedule(0))
-        self.optimizer = optimizer
+        schedule = optimizer.schedule(0)
+        schedule.check_dtype(self.parameters.dtype)
+        self.optimizer, self.schedule = optimizer, schedule  # together: no line between to be interrupted
 
     def shares_memory(self, array: Array) -> bool:
         """Whether an array lies in the memory that steps write to."""

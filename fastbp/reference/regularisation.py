@@ -60,10 +60,12 @@ def penalty_gradient(W: Array, layer: Layer) -> Array:
 
 
 def scaled_norms(x: Array) -> tuple[Array, Array]:
-    """Return each column's largest element, or 1, and its norm divided by that: no square overflows."""
+    """Return each column's largest magnitude and its norm divided by that, so that no square overflows.
+
+    Magnitudes below the smallest normal number count as that, so that nothing is divided by 0.
+    """
     x = x.astype(np.float64)
-    largest = np.abs(x).max(axis=0)
-    scale = np.where(largest == 0, 1, largest)
+    scale = np.maximum(np.abs(x).max(axis=0), np.finfo(np.float64).tiny)
     return scale, np.sqrt(np.square(x / scale).sum(axis=0))
 
 
@@ -80,7 +82,6 @@ def clip(gradients: Array, optimizer: Optimizer) -> Array:
         gradients = np.clip(gradients, -optimizer.clip_value, optimizer.clip_value)
     if optimizer.clip_norm is not None:
         scale, norm = scaled_norms(gradients)
-        gradients = gradients * np.minimum(
-            1, optimizer.clip_norm / scale / (norm + 1e-6 / scale)
-        )  # NaN stays
+        share = optimizer.clip_norm / scale / (norm + 1e-6 / scale)
+        gradients = gradients * np.minimum(1, share).astype(gradients.dtype)  # NaN stays
     return gradients

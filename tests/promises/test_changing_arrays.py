@@ -7,7 +7,6 @@ wrong outcome is a crash.
 import sys
 from collections.abc import Sequence
 
-import probes
 import pytest
 from arrays import ATTACKS, Arrays, network, outcome, own_loss, table
 
@@ -145,11 +144,6 @@ def change(hook, victim, attack):
 
 
 PROBES = table("{0}: {2} {1}", change, [*HOOKS, *NETWORKS], VICTIMS, ATTACKS)
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return probes.outcomes(__file__)
 
 
 @pytest.mark.parametrize("name", PROBES)

@@ -123,6 +123,33 @@ def test_attributes_of_a_subclass(name):
     assert net.notes == (["first", "of the twin"] if name == "copy" else ["first"])
 
 
+@pytest.mark.parametrize("how", [COPIES["clone"], COPIES["deepcopy"], COPIES["pickle"]])
+def test_attributes_that_lead_back_to_the_network(how):
+    net = Noted(4, [])
+    net.notes.append(net)
+    twin = how(net)
+    assert twin is not net
+    assert twin.notes == [twin]
+
+
+class Tagged(Noted):
+    """Whose pickles have a format of their own."""
+
+    def __getstate__(self):
+        return "tagged", super().__getstate__()
+
+    def __setstate__(self, state):
+        super().__setstate__(state[1])
+
+
+def test_clone_of_a_subclass_with_a_state_of_its_own():
+    net = Tagged(4, ["first"])
+    twin = net.clone()
+    assert twin.notes == ["first"]
+    assert twin.notes is not net.notes
+    np.testing.assert_array_equal(twin.parameters, net.parameters)
+
+
 def test_a_state_that_does_not_fit_changes_nothing(network_class, state_of):
     net, other = network_class([3, 4, 1], seed=0), network_class([3, 5, 1], seed=0)
     before, state = state_of(net), net.__getstate__()

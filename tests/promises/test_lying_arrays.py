@@ -5,7 +5,6 @@ probe has a process of its own, for the wrong outcome is a crash.
 """
 
 import numpy as np
-import probes
 import pytest
 from arrays import Arrays, network, outcome, table
 from changes import numbers
@@ -107,11 +106,6 @@ def lie(lie_name, use_name):
 
 
 PROBES = table("{0} lies in {1}", lie, LIES, USES)
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return probes.outcomes(__file__)
 
 
 @pytest.mark.parametrize("name", PROBES)

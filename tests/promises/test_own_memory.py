@@ -6,7 +6,6 @@ Every probe has a process of its own, for the wrong outcome is a crash.
 from contextlib import suppress
 
 import numpy as np
-import probes
 import pytest
 from arrays import ATTACKS, network, outcome, table, value
 from changes import numbers
@@ -136,11 +135,6 @@ PROBES = (
     | table("{0} as data for {1}", aliased_input, ["gradients"], READS)
     | table("out is {0}", odd_out, OUTS)
 )
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return probes.outcomes(__file__)
 
 
 @pytest.mark.parametrize("name", PROBES)
