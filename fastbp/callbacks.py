@@ -287,7 +287,8 @@ def at_minimum(gradient_tol: float) -> Function:
 
     def on_epoch_end(state: EpochState) -> None:
         gradients = state._engine.gradients
-        if max(float(gradients.max()), -float(gradients.min())) <= gradient_tol:  # no temporary vector; NaN goes on
+        largest = max(float(gradients.max()), -float(gradients.min()))  # without a temporary vector
+        if largest <= gradient_tol:  # NaN goes on
             state.stop("gradient_tol")
 
     return on_epoch_end
