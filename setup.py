@@ -13,7 +13,7 @@ CORE = [
     f"src_c/{name}.c"
     for name in ("tables", "dispatch", "random", "data", "cpus", "own_threads", "pool", "plan", "train")
 ]
-PARTS = ["fastbp/_functions.pxi", "fastbp/_linear.pxi", "fastbp/_data.pxi", "fastbp/_guard.pxi"]
+PARTS = [f"fastbp/_{name}.pxi" for name in ("functions", "linear", "memory", "data", "guard")]
 SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
@@ -30,8 +30,8 @@ if "CFLAGS" not in os.environ:
     # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
     # ask for the latter, four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
-# Flags that let the compiler take NaN for a number or reorder sums, or that link crtfastmath.o, which turns
-# off subnormal numbers in the whole process: refused, wherever they come from.
+# Flags that let the compiler take NaN for a number, reorder sums or shorten constants, or that link
+# crtfastmath.o, which turns off subnormal numbers in the whole process: refused, wherever they come from.
 FAST_MATH = {
     "-ffast-math",
     "-Ofast",
@@ -40,6 +40,7 @@ FAST_MATH = {
     "-fassociative-math",
     "-freciprocal-math",
     "-fno-signed-zeros",
+    "-fsingle-precision-constant",
     "-fno-honor-nans",
     "-fno-honor-infinities",
     "-fapprox-func",

@@ -110,9 +110,9 @@ def set_threads(size_t n):
 
 
 cdef class OwnThreads:
-    """The numbers that the thread which makes this has asked for in place of the process's; the last one holds.
+    """Numbers of threads that the creating thread has asked for, in place of the process's; the last one is in force.
 
-    Any thread may enter and leave. Nothing comes in between: the GIL is held, and Ctrl-C is heard in Python only.
+    Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
     """
 
     cdef fbp_own_threads *own
@@ -127,15 +127,13 @@ cdef class OwnThreads:
     def __dealloc__(self):
         fbp_release_own_threads(self.own)
 
-    def enter(self, size_t n):
-        """Add a number; return the entry to leave."""
-        entry = [n]
+    def enter(self, list entry not None):
+        """Add an entry, a list of one number."""
         self.entries.append(entry)
-        fbp_set_own_threads(self.own, n)
-        return entry
+        fbp_set_own_threads(self.own, entry[0])
 
     def leave(self, entry):
-        """Take an entry away, wherever it stands."""
+        """Take an entry away, wherever it stands, if it is there."""
         for i in range(len(self.entries)):
             if self.entries[i] is entry:
                 del self.entries[i]
@@ -146,73 +144,12 @@ cdef class OwnThreads:
 # the rest of this module, which holds C state that no second one could share
 include "_functions.pxi"
 include "_linear.pxi"
+include "_memory.pxi"
 include "_data.pxi"
 include "_guard.pxi"
 
 
 # ---- the engine ------------------------------------------------------------------------------------------------------
-
-
-cdef class Memory:
-    """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized.
-
-    It can tell whether somebody has written to them since `watch`. That takes an array over them, so the numbers are
-    looked at only if there is one, and before one is handed out.
-    """
-
-    cdef object buffer
-    cdef uint64_t fingerprint  # of the watched numbers, once it was needed
-    cdef bint is_watched, has_fingerprint
-
-    def __init__(self, buffer):
-        self.buffer = buffer
-
-    cdef void look_at(self, cnp.ndarray numbers) noexcept:
-        """Take the fingerprint, if one is wanted."""
-        if self.is_watched and not self.has_fingerprint:
-            self.fingerprint = fbp_fingerprint(cnp.PyArray_DATA(numbers), cnp.PyArray_NBYTES(numbers))
-            self.has_fingerprint = True
-
-
-def watch(cnp.ndarray numbers not None):
-    """Notice from now on who writes to these numbers of `aligned_zeros`, all there are."""
-    cdef Memory memory = cnp.get_array_base(numbers)
-    memory.is_watched, memory.has_fingerprint = True, False
-    if Py_REFCNT(memory) > 2:  # this function's reference, that of `numbers`, and another array's
-        memory.look_at(numbers)
-
-
-def is_untouched(cnp.ndarray numbers not None):
-    """Tell whether nobody has written to the numbers since `watch`."""
-    cdef Memory memory = cnp.get_array_base(numbers)
-    return not memory.has_fingerprint or memory.fingerprint == fbp_fingerprint(cnp.PyArray_DATA(numbers),
-                                                                              cnp.PyArray_NBYTES(numbers))
-
-
-cdef cnp.ndarray array_in(object memory, cnp.ndarray like):
-    """An array over the numbers of another, contiguous one, whose base is `memory`."""
-    cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(like.ndim, like.shape, cnp.PyArray_TYPE(like),
-                                                           cnp.PyArray_DATA(like))
-    cnp.set_array_base(array, memory)
-    return array
-
-
-def aligned_zeros(shape, dtype):
-    """Return zeros that begin on a cache line, where a vector never lies across two: a tenth faster in wide layers.
-
-    Their base is a `Memory`.
-    """
-    dtype, size = np.dtype(dtype), int(np.prod(shape))
-    buffer = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
-    return array_in(Memory(buffer), buffer[start : start + size * dtype.itemsize].view(dtype).reshape(shape))
-
-
-def handed_out(cnp.ndarray zeros not None):
-    """Return a view of numbers of `aligned_zeros` through an array that nobody else has: the caller's to reshape."""
-    cdef Memory memory = cnp.get_array_base(zeros)
-    memory.look_at(zeros)
-    return array_in(memory, zeros)[:]
 
 
 cdef void *data_of(object array) except? NULL:
@@ -231,7 +168,7 @@ cdef unsigned int data_kind(y, weights):
 
 
 cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
-    """Write values to an array for so many numbers."""
+    """Copy values to a C array with room for `most` of them."""
     if len(values) > most:
         raise ParameterError(f"{len(values)} {what}, expected at most {most}")
     for i, value in enumerate(values):
@@ -262,12 +199,14 @@ cdef check_sizes(layers, cnp.ndarray parameters):
         raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
 
 
+@cython.no_gc  # to make one collects no garbage, so no finalizer of the user's changes an array meanwhile
 cdef class Plan:
     """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
 
     cdef fbp_plan *plan
     cdef size_t rows, threads
     cdef unsigned int data
+    cdef object state  # of the optimizer, which the plan has pointers to
     cdef Plan next  # of the engine's spares
 
     def __dealloc__(self):
@@ -278,7 +217,7 @@ cdef class Setup:
     """An optimizer as the core takes it, with its first state."""
 
     cdef fbp_network numbers  # of which only those of the optimizer are set
-    cdef object optimizer, schedule
+    cdef object engine, optimizer, schedule
     cdef cnp.ndarray state
 
 
@@ -317,6 +256,8 @@ cdef class Engine:
     def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
         cdef const fbp_kernels *kernels = kernels_for(parameters.dtype)
+        if self.parameters is not None:
+            raise Error("an engine is set up once: what it has made points to its parameters")
         check_sizes(layers, parameters)
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
@@ -372,7 +313,7 @@ cdef class Engine:
     def prepare_optimizer(self, optimizer, epoch=0):
         """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
         cdef Setup setup = Setup()
-        setup.optimizer, setup.schedule = optimizer, optimizer.schedule(epoch)
+        setup.engine, setup.optimizer, setup.schedule = self, optimizer, optimizer.schedule(epoch)
         setup.schedule.check_dtype(self.parameters.dtype)
         setup.numbers.optimizer = OPTIMIZER_IDS[optimizer.row]
         fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
@@ -384,6 +325,8 @@ cdef class Engine:
 
     def install_optimizer(self, Setup setup not None):
         """Use a prepared optimizer from now on. Nothing here can fail half way."""
+        if setup.engine is not self:
+            raise Error("the optimizer was prepared for another engine")
         self.forget_plans()  # they hold pointers to the old state
         self.network.optimizer = setup.numbers.optimizer
         self.network.hyperparameters = setup.numbers.hyperparameters
@@ -430,10 +373,13 @@ cdef class Engine:
             return rows
         if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):
             raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},)")
-        check_memory(weights.values)
         values[0] = <const double *> data_of(weights.values)
+        if weights.rows is None:
+            return rows
+        if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
+            raise ShapeError(f"the rows that weigh anything are not all among {rows} rows")
         index[0] = <const int64_t *> data_of(weights.rows)
-        return weights.n_rows
+        return len(weights.rows)
 
     cdef bint is_own(self, cnp.ndarray array) noexcept:
         """Whether an array lies in the memory that steps write to."""
@@ -459,7 +405,7 @@ cdef class Engine:
         if stores and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
-        plan.rows, plan.data, plan.threads = rows, data, fbp_threads()
+        plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
         plan.plan = fbp_plan_new(&self.network, task, rows, data)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
@@ -574,11 +520,16 @@ cdef class Engine:
             X = X.copy()
         if self.is_own(y):
             y = y.copy()
-        cdef fbp_source x = self.inputs_of(X)
+        cdef const double *values = NULL
+        cdef const int64_t *index = NULL
+        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &index)
+        cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
+        cdef fbp_source x = self.inputs_of(X)  # after the plan: to make one may collect garbage, and run finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
-        batch.rows = batch.n = self.take_rows(weights, x.rows, &batch.weights, &batch.index)
-        return self.run(self.plan_for(task, batch.rows, data_kind(y, weights)), parts, batch)
+        batch.weights, batch.index = values, index
+        batch.rows = batch.n = n
+        return self.run(plan, parts, batch)
 
     def loss_and_gradients(self, X, y, weights=None):
         """Fill the gradients with those of all rows as one batch; return the loss."""
@@ -596,11 +547,11 @@ cdef class Engine:
 
     def forward(self, X):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef fbp_source x = self.inputs_of(X)
-        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, x.rows, 0)
+        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, X.shape[0], 0)
+        self.forward_rows = X.shape[0]  # at once: what the plan has room for
+        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
-        self.forward_rows = x.rows
         return out
 
     def backward(self, d_output):
@@ -649,6 +600,8 @@ cdef class Engine:
               size_t epochs, bint stored):
         """Return a Run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
+        if batch_size < 1:
+            raise ParameterError(f"batch_size is {batch_size}, expected at least 1")
         X, y = self.apart(X), self.apart(y)
         run.engine, run.X, run.y, run.weights, run.scaling = self, X, y, weights, (self.mean, self.inverse_scale)
         run.x_source = self.inputs_of(X)
@@ -672,7 +625,8 @@ cdef class Run:
 
     cdef fbp_fit fit
     cdef fbp_source x_source, y_source
-    cdef object engine, X, y, weights, scaling, order, epoch_losses
+    cdef Engine engine
+    cdef object X, y, weights, scaling, order, epoch_losses
     cdef Plan plan
 
     converged, columns = False, {}  # of runs that can tell
@@ -685,10 +639,10 @@ cdef class Run:
         cdef bint finite
         if until_epoch > <size_t> self.epoch_losses.size:
             raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
+        if self.plan.state is not self.engine.state:
+            raise Error("the optimizer was set during a run of the one before")
         check_memory(self.X)
         check_memory(self.y)
-        if self.weights is not None:
-            check_memory(self.weights.values)
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
         return finite

@@ -7,7 +7,6 @@ cdef dict SOURCE_TYPES = {
 }
 cdef enum:
     TYPE_NUMBERS = 24  # of NumPy's own types
-    CACHE_LINE = 64    # bytes
 
 cdef int[TYPE_NUMBERS] SOURCE_TYPE_OF  # by NumPy's number, of which an integer of 64 bits has two; -1: none
 
@@ -24,112 +23,13 @@ def _number_source_types():
 _number_source_types()
 
 
-cdef cnp.ndarray owner_of(cnp.ndarray array):
-    """The array whose view this one is, itself where it is none."""
-    cdef object base = cnp.get_array_base(array)
-    while base is not None and cnp.PyArray_Check(base):
-        array = base
-        base = cnp.get_array_base(array)
-    return array
-
-
-cdef void extent(cnp.ndarray array, const char **first, const char **end) noexcept:
-    """Where the elements of an array lie, the first byte and that past the last; the same where there are none."""
-    cdef cnp.npy_intp reach
-    cdef int axis
-    first[0] = end[0] = <const char *> cnp.PyArray_DATA(array)
-    if array.size == 0:
-        return
-    end[0] += cnp.PyArray_ITEMSIZE(array)
-    for axis in range(array.ndim):
-        reach = (array.shape[axis] - 1) * array.strides[axis]
-        if reach < 0:
-            first[0] += reach
-        else:
-            end[0] += reach
-
-
-cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether the stretches of memory of two arrays do."""
-    cdef const char *start_a
-    cdef const char *end_a
-    cdef const char *start_b
-    cdef const char *end_b
-    extent(a, &start_a, &end_a)
-    extent(b, &start_b, &end_b)
-    return start_a < end_b and start_b < end_a
-
-
-cdef extern from "numpy/arrayobject.h":
-    object PyArray_NewFromDescr(type subtype, cnp.dtype descr, int ndim, cnp.npy_intp *shape, cnp.npy_intp *strides,
-                                void *data, int flags, void *like)  # cimport numpy lacks it
-
-
-@cython.final
-@cython.freelist(8)
-cdef class Held:
-    """An array of the caller's as it was when the call got it: base of the views that the call works on.
-
-    An array can be reshaped or resized by whoever has it; of the views only the memory is the caller's. So this looks
-    again after each return from code of the user's, before the memory is read. Who resizes an array while another
-    thread works on it is not seen.
-    """
-
-    cdef cnp.ndarray array, owner
-    cdef const char *data
-    cdef const char *owner_data
-    cdef cnp.npy_intp owner_bytes
-    cdef cnp.npy_intp[2] shape  # the first axes
-    cdef int ndim, number
-
-    cdef int check(self) except -1:
-        """Raise DataError if the array or its memory has changed."""
-        cdef int axis
-        cdef bint same = (cnp.PyArray_DATA(self.array) == self.data and self.array.ndim == self.ndim
-                          and cnp.PyArray_TYPE(self.array) == self.number
-                          and cnp.PyArray_DATA(self.owner) == self.owner_data
-                          and cnp.PyArray_NBYTES(self.owner) == self.owner_bytes)
-        for axis in range(2 if self.ndim > 2 else self.ndim):
-            same = same and self.array.shape[axis] == self.shape[axis]
-        if not same:
-            raise DataError("an array was resized or reshaped during the call that works on it, "
-                            "expected it to stay as it is")
-        return 0
-
-
-def hold(cnp.ndarray array not None):
-    """Return a view of an array in the base class, for a call to work on: `Held` knows how the array was."""
-    cdef Held held = Held()
-    cdef int axis
-    cdef cnp.dtype descr = <cnp.dtype> <void *> cnp.PyArray_DESCR(array)
-    held.array, held.owner = array, owner_of(array)
-    held.data, held.owner_data = <const char *> cnp.PyArray_DATA(array), <const char *> cnp.PyArray_DATA(held.owner)
-    held.owner_bytes = cnp.PyArray_NBYTES(held.owner)
-    held.ndim, held.number = array.ndim, cnp.PyArray_TYPE(array)
-    for axis in range(2 if array.ndim > 2 else array.ndim):
-        held.shape[axis] = array.shape[axis]
-    Py_INCREF(descr)  # which the next call steals
-    view = PyArray_NewFromDescr(cnp.ndarray, descr, array.ndim, array.shape, array.strides, cnp.PyArray_DATA(array),
-                                cnp.PyArray_FLAGS(array) & cnp.NPY_ARRAY_WRITEABLE, NULL)
-    cnp.set_array_base(view, held)
-    return view
-
-
-cpdef int check_memory(cnp.ndarray array) except -1:
-    """Raise DataError if this is a view of what the caller has resized or reshaped meanwhile."""
-    cdef object base = cnp.get_array_base(owner_of(array))
-    if type(base) is Held:
-        (<Held> base).check()
-    return 0
-
-
 cdef fbp_source source_of(cnp.ndarray array) except *:
     """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
     cdef fbp_source source
     cdef int number = cnp.PyArray_TYPE(array)
     if array.ndim not in (1, 2):
         raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
-    if number >= TYPE_NUMBERS or SOURCE_TYPE_OF[number] < 0:
+    if not 0 <= number < TYPE_NUMBERS or SOURCE_TYPE_OF[number] < 0:
         raise DTypeError(f"the data have dtype {array.dtype}, expected real numbers of at most 64 bits")
     check_memory(array)
     source.type = <fbp_source_type> SOURCE_TYPE_OF[number]
@@ -160,12 +60,6 @@ def first_bad_label(cnp.ndarray array not None, size_t n_out):
     with nogil:
         position = fbp_first_bad_label(&source, n_out)
     return position
-
-
-cdef bint is_plain(object array, int number) noexcept:
-    """Whether this is an ndarray, no subclass, of that type, C-contiguous, aligned and in native byte order."""
-    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(array) == number
-            and cnp.PyArray_ISCARRAY_RO(array))
 
 
 cdef bint has_plain_rows(array, Py_ssize_t columns, cnp.dtype dtype) noexcept:

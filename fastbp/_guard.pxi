@@ -74,7 +74,7 @@ cdef class Guard:
 
 
 cpdef to_the_end(work, tuple args):
-    """Run work(*args) until it comes to its end, then raise what has broken it off before, such as Ctrl-C.
+    """Run work(*args), again if it is broken off, until it completes; then raise what broke it off, such as Ctrl-C.
 
     Nothing can interrupt this function itself: Python looks at signals between its own instructions only.
     """
@@ -114,6 +114,8 @@ cdef class Snapshot:
 
     def restore(self):
         """Put it back."""
+        if self.epoch is None:
+            raise Error("restore before take: there is nothing to put back")
         engine = self.engine
         cnp.PyArray_CopyInto(engine.parameters, self.parameters)
         cnp.PyArray_CopyInto(engine.state, self.state)

@@ -17,7 +17,7 @@ cdef class Workspace:
 
 cdef check_square(cnp.ndarray matrix):
     if matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(f"the matrix has {matrix.shape[0]} rows and {matrix.shape[1]} columns, expected as many of both")
+        raise ShapeError(f"the matrix has {matrix.shape[0]} rows and {matrix.shape[1]} columns, expected a square one")
 
 
 def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
@@ -36,7 +36,7 @@ def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
 def cholesky_solve(cnp.ndarray[double, ndim=2, mode="c"] factor not None, b):
     """Return x (n,) with L L^T x = b (n,), where `cholesky` has left L in `factor`."""
     check_square(factor)
-    cdef cnp.ndarray x = np.array(b, np.float64)
+    cdef cnp.ndarray[double, ndim=1, mode="c"] x = np.array(b, np.float64)
     if x.shape[0] != factor.shape[0]:
         raise ShapeError(f"b has {x.shape[0]} elements, expected {factor.shape[0]}, one for each row of the matrix")
     cdef Workspace work = Workspace(x.shape[0])
@@ -61,9 +61,9 @@ def orthonormal_columns(matrix):
     Raises
     ------
     Error
-        The columns are linearly dependent, to working precision.
+        The columns turn out to be linearly dependent. Rounding may hide that: Q is orthonormal then, too.
     """
-    cdef cnp.ndarray q = np.array(matrix, np.float64, order="C")
+    cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]
     if rows < n:
         raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows")

@@ -445,9 +445,9 @@ class Network(Named):
         shape, _ = left
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
+        d_output = rows(self._door.d_output(d_output, shape))
         if not _core.is_untouched(self._engine.parameters):
             raise Error("backward after a write to the parameters, expected those of forward: call it again")
-        d_output = rows(self._door.d_output(d_output, shape))
         work = self._engine.backward
         d_input: Array = self._guard.following(left, "backward", (shape, True), work, d_output)
         return d_input if len(shape) == 2 else d_input[0]

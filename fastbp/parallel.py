@@ -63,8 +63,9 @@ def threads(n: int) -> Iterator[None]:
     """
     n = _number("n", n)
     numbers = _thread.numbers
-    entry = numbers.enter(n)
+    entry = [n]  # made before: an interruption right after `enter` takes it away, too
     try:
+        numbers.enter(entry)
         yield
     finally:
         numbers.leave(entry)

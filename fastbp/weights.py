@@ -79,14 +79,14 @@ def _checked(name: str, values: NDArray[np.float64], door: Door) -> Weights:
     if not 0 < total * times < most:
         over = f" ({most:.3g} / {times} outputs)" if times > 1 else ""
         raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {most / times:.3g}{over}")
-    return Weights(values, None if values.all() else np.flatnonzero(values))
+    return Weights(values, None if values.all() else np.flatnonzero(values).astype(np.int64, copy=False))
 
 
 def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
     weights = as_array("sample_weight", sample_weight)
     if weights.shape != (n,):
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected ({n},), one for each row of X")
-    return np.require(weights, np.float64, ["C", "A"])
+    return np.array(weights, np.float64)  # theirs may change during a fit, or be the network's own memory
 
 
 def _of_classes(

@@ -206,31 +206,26 @@ int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
     return -1;
 }
 
-/* Sums of words in lanes, and, for their order to matter, sums of these sums. */
-enum { WORDS = 8, PIECE_BYTES = WORDS * sizeof(uint64_t) };
-typedef struct { uint64_t sums[WORDS], sums_of_sums[WORDS]; } word_sums;
+/* One step of the fingerprint, a bijection of the state and of the word, so that no single change is lost. The shift
+ * lets high bits change low ones: so changes of several words, such as of all signs, do not cancel. */
+static inline uint64_t stir(uint64_t state, uint64_t word) {
+    state = (state ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return state ^ state >> 32;
+}
 
-static inline void add_words(word_sums *to, const uint64_t *words) {
-    for (int w = 0; w < WORDS; w++) {
-        to->sums[w] += words[w];
-        to->sums_of_sums[w] += to->sums[w];
-    }
+enum { WORDS = 8, PIECE_BYTES = WORDS * sizeof(uint64_t) }; /* as many states, so that no product waits for another */
+
+static inline void stir_piece(uint64_t *states, const char *from, size_t n) {
+    uint64_t words[WORDS] = {0};
+    memcpy(words, from, n);
+    for (int w = 0; w < WORDS; w++) states[w] = stir(states[w], words[w]);
 }
 
 uint64_t fbp_fingerprint(const void *bytes, size_t n) {
-    word_sums all = {0};
-    uint64_t words[WORDS] = {0}, fingerprint = n;
+    uint64_t states[WORDS] = {0}, fingerprint = n;
     const char *from = bytes, *const last = from + n / PIECE_BYTES * PIECE_BYTES;
-    for (; from < last; from += PIECE_BYTES) {
-        memcpy(words, from, PIECE_BYTES);
-        add_words(&all, words);
-    }
-    memset(words, 0, PIECE_BYTES);
-    memcpy(words, from, n % PIECE_BYTES);
-    add_words(&all, words);
-    for (int w = 0; w < WORDS; w++) { /* an odd factor loses no bit */
-        fingerprint = fingerprint * UINT64_C(0x9e3779b97f4a7c15) + all.sums[w];
-        fingerprint = fingerprint * UINT64_C(0xd1b54a32d192ed03) + all.sums_of_sums[w];
-    }
+    for (; from < last; from += PIECE_BYTES) stir_piece(states, from, PIECE_BYTES);
+    stir_piece(states, last, n % PIECE_BYTES);
+    for (int w = 0; w < WORDS; w++) fingerprint = stir(fingerprint, states[w]);
     return fingerprint;
 }

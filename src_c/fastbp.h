@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Such code takes NaN for a number, and adds up in another order. setup.py refuses the flags that it can see. */
+/* With these options a compiler assumes that there is no NaN, and reorders sums. setup.py refuses the flags it sees. */
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
 #error "fastbp needs IEEE arithmetic: compile it without -ffast-math, -Ofast and what belongs to them"
@@ -109,7 +109,7 @@ void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n
 double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space);
 
 /* z (rows, n) := Q of z = Q R, where R has a positive diagonal; rows >= n. gram (n, n) is overwritten. Returns 0, with
- * z half done, where the columns of z are linearly dependent. */
+ * z half done, where the columns of z turn out to be linearly dependent. */
 int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
                        const fbp_workspace *space);
 
@@ -163,19 +163,19 @@ size_t fbp_available_cpus(void);
 /* The latter, from /proc and /sys under a root of the caller's (for tests; else ""); SIZE_MAX without a limit. */
 size_t fbp_cgroup_cpus(const char *root);
 
-/* Once, before any of the functions that work: lets the child of a fork begin with one thread that counts. Returns 0
- * where there is no memory for it. */
+/* To be called once, before any function that computes: a forked child then forgets the threads of its parent. Returns
+ * 0 where there is no memory for it. */
 int fbp_survive_forks(void);
 
 /* The number of threads for what this thread calls: its own, or else the process's, which is 1 until it is set. */
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads);
-/* The calling thread's own number, 0 while it has none; any thread may set it until it is released. NULL: no memory. */
+/* The calling thread's own number, which any thread may set until it has released it; 0: none. NULL: no memory. */
 typedef struct fbp_own_threads fbp_own_threads;
 fbp_own_threads *fbp_hold_own_threads(void);
 void fbp_set_own_threads(fbp_own_threads *held, size_t threads);
 void fbp_release_own_threads(fbp_own_threads *held);
-size_t fbp_own_number(void);
+size_t fbp_own_number(void); /* of the calling thread */
 
 /* ---- networks and plans ----------------------------------------------------------------------------------------- */
 

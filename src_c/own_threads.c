@@ -1,5 +1,5 @@
-/* A thread's own number of threads. Others may change it, too, and so it is not in the thread's memory, which goes with
- * the thread: it is on the heap until both the thread and all who hold it have let go of it. */
+/* The number of threads that a thread has chosen for its own calls. Other threads may change it, and may outlive that
+ * one, so it stands on the heap, until the thread has ended and all who hold it have released it. */
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -380,7 +380,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     fbp_dense *layers = (fbp_dense *)(plan->lanes + most_lanes);
     for (size_t i = 0; i < most_lanes; i++) plan->lanes[i].layers = layers + i * n;
     plan->operations = (struct operation *)(layers + most_lanes * n);
-    plan->block_rows = rows < block ? rows : block;
+    plan->block_rows = rows == 0 ? 1 : rows < block ? rows : block;
     plan->keeps_rows = task == FBP_OWN_LOSS;
     plan->fused = fbp_is_fused(network, task, rows);
     plan->noisy = has_noise(network, task);

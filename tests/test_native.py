@@ -229,16 +229,17 @@ def test_clip_norm_of_gradients_of_any_size(network_class, options, size, isa):
     np.testing.assert_allclose(step, 0.1 * g / np.linalg.norm(g), rtol=2e-6, atol=1e-15)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, 1e-160, 1e-200])
 def test_max_norm_of_weights_of_any_size(network_class, size, isa):
     """Columns beyond the limit are scaled to it, the others stay."""
-    layer = fastbp.Dense(3, max_norm=1e100 if size > 1 else 0.5)
+    layer = fastbp.Dense(3, max_norm=1e100 if size > 1 else size / 2)
     net = network_class([2, layer], dtype="float64", optimizer=fastbp.SGD(1e-9), seed=0)
-    net.weights[0][:] = [[size, 0.1, 0], [-size / 2, 0.2, 0]]
+    small = np.array([0.1, 0.2]) * min(size, 1)
+    net.weights[0][:] = np.column_stack([[size, -size / 2], small, [0, 0]])
     net.backward(0 * net.forward([[0.0, 0.0]]))
     net.step()
     column = np.array([1, -0.5]) / np.hypot(1, 0.5) * layer.max_norm
-    expected = np.column_stack([column, [0.1, 0.2], [0, 0]])
+    expected = np.column_stack([column, small, [0, 0]])
     np.testing.assert_allclose(net.weights[0], expected, rtol=1e-14)
 
 

@@ -477,6 +477,48 @@ def test_nothing_comes_between_forward_and_backward(network_class, rng):
             net.backward(Meddler(meddle))
 
 
+WRITES = {
+    "one number": lambda p: p.__setitem__(5, p[5] + 1),
+    "the last bit": lambda p: p.__setitem__(-1, np.nextafter(p[-1], p.dtype.type(1))),
+    "all signs": lambda p: np.negative(p, out=p),
+    "the signs of two": lambda p: np.negative(p[[2, 18]], out=p[2:19:16]),
+    "two changed places": lambda p: p.__setitem__([0, 16], p[[16, 0]]),
+    "backwards": lambda p: p.__setitem__(slice(None), p[::-1].copy()),
+}
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "asked for"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_writes_between_forward_and_backward(network_class, write, dtype, is_held, rng):
+    """Whoever wrote has had an array over the parameters, from before forward or since."""
+    net = network_class([7, 4], dtype=dtype, seed=0)  # as many parameters as cancel in sums of words
+    held = net.parameters if is_held else None
+    X, d_output = rng.normal(size=(3, 7)), rng.normal(size=(3, 4))
+    net.forward(X)
+    net.parameters[:] = net.parameters.copy()  # which changes nothing
+    net.backward(d_output)
+    net.forward(X)
+    write(net.parameters if held is None else held)
+    with pytest.raises(fastbp.Error, match="backward after a write to the parameters"):
+        net.backward(d_output)
+    net.forward(X)
+    net.backward(d_output)
+
+
+def test_a_write_while_d_output_is_converted(network_class, rng):
+    net = network_class([3, 2], seed=0)
+
+    class Writer:
+        def __array__(self, dtype=None, copy=None):
+            net.parameters[0] += 1
+            return np.ones((4, 2))
+
+    net.forward(rng.normal(size=(4, 3)))
+    with pytest.raises(fastbp.Error, match="backward after a write to the parameters"):
+        net.backward(Writer())
+
+
 def test_a_new_learning_rate_leaves_gradients(network_class, rng):
     net = network_class([3, 4, 2], seed=0)
     net.loss_and_gradients(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))

@@ -517,3 +517,28 @@ def test_weights_far_from_1(dtype, network_class, isa, rng):
         results.append(net.parameters.astype(np.float64))
     for result in results[1:]:
         np.testing.assert_allclose(result, results[0], rtol=0, atol=1e-6 if dtype == "float32" else 1e-14)
+
+
+@pytest.mark.parametrize("network_class", ENGINES)
+@pytest.mark.parametrize("call", ["fit", "loss_and_gradients", "minimize"])
+@pytest.mark.parametrize("memory", ["parameters", "gradients"])
+def test_weights_in_memory_that_a_step_writes(network_class, call, memory, rng):
+    """They are what they were when the call came: also in later blocks of rows, steps and iterations."""
+    X = rng.standard_normal((2000, 3))
+    y = np.sin(X[:, :1])
+    found = []
+    for copied in (False, True):
+        net = network_class([3, 600, 1], dtype="float64", seed=0)
+        net.parameters[:] = np.abs(net.parameters) + 0.01
+        net.loss_and_gradients(X, y)
+        net.gradients[:] = np.abs(net.gradients) + 0.01
+        weights = getattr(net, memory)[:2000]
+        weights = weights.copy() if copied else weights
+        if call == "minimize":
+            pytest.importorskip("scipy")
+            fastbp.minimize(net, X, y, sample_weight=weights, max_iterations=3)
+        else:
+            getattr(net, call)(X, y, sample_weight=weights)
+        found.append((net.parameters.copy(), net._engine.gradients.copy()))
+    np.testing.assert_array_equal(*(parameters for parameters, _ in found))
+    np.testing.assert_array_equal(*(gradients for _, gradients in found))

@@ -82,3 +82,20 @@ def test_every_line_of_the_reference(name):
     course = Course(CHANGES[name], fastbp.reference.Network)
     found = faults(course, range(1, count_lines(course) + 1), atomic=False)
     assert not found, "\n".join(found)
+
+
+def test_every_line_before_a_context_of_threads():
+    """Who is interrupted on the way into it has the number of threads of before."""
+    before = fastbp.get_num_threads()
+    entered, n = [], 0
+    while not entered:
+        n += 1
+        try:
+            with Interruption(n), fastbp.threads(before + 1):
+                sys.settrace(None)
+                entered.append(fastbp.get_num_threads())
+        except KeyboardInterrupt:
+            pass
+        assert fastbp.get_num_threads() == before, n
+    assert entered == [before + 1]
+    assert n > 3

@@ -1,0 +1,133 @@
+"""The native engine's own boundary: what no public call asks of it, and memory that goes away under it.
+
+Every probe has a process of its own, for the wrong outcome is a crash.
+"""
+
+import gc
+
+import numpy as np
+import probes
+import pytest
+from arrays import shrink, table
+
+import fastbp
+from fastbp import _core
+from fastbp.fitting import Snapshot
+from fastbp.weights import Weights
+
+X, Y = np.ones((20, 3), "f4"), np.ones((20, 1), "f4")
+RUN = {"shuffle": True, "seed": 0, "first_epoch": 0, "epochs": 3, "stored": False}
+
+
+def engine(width=4, **options):
+    return fastbp.Network([3, width, 1], seed=0, **options)._engine
+
+
+def advance_with(other):
+    """Go on with a run whose optimizer is no longer that of the engine: its state may be gone."""
+    own = engine(4000)
+    run = own.begin(X, Y, batch_size=5, **RUN)
+    own.set_optimizer(other)
+    run.advance(3, 1.0)
+
+
+def train_on(rows):
+    engine().train_on_batch(X, Y, Weights(np.ones(20), rows))
+
+
+REFUSED = {
+    "watch numbers of others": lambda: _core.watch(np.zeros(3)),
+    "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
+    "hand out numbers of others": lambda: _core.handed_out(np.zeros(3)),
+    "put back what was never taken": lambda: Snapshot(engine()).restore(),
+    "set up an engine again": lambda: (e := engine()).__init__([], None, e.parameters),
+    "an optimizer for another engine": lambda: engine(999).install_optimizer(
+        engine().prepare_optimizer(fastbp.Adam())
+    ),
+    "advance with more state": lambda: advance_with(fastbp.Adam(amsgrad=True)),
+    "advance with less state": lambda: advance_with(fastbp.SGD()),
+    "batches of 0 rows": lambda: engine().begin(X, Y, batch_size=0, **RUN),
+    "weights of rows that are not there": lambda: train_on(np.array([1, 20])),
+    "weights of rows before the first": lambda: train_on(np.array([-1, 3])),
+    "weights of rows as bytes": lambda: train_on(np.arange(3, dtype="i1")),
+    "weights of every other row": lambda: train_on(np.arange(20)[::2]),
+    "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
+    "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
+    "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
+}
+
+
+def refused(name):
+    with pytest.raises((fastbp.Error, TypeError, ValueError)):
+        REFUSED[name]()
+
+
+def no_rows():
+    """A mean over none."""
+    assert np.isnan(engine().loss(X[:0], Y[:0]))
+    assert np.isnan(engine().train_on_batch(X[:0], Y[:0]))
+
+
+# ---- memory that goes away ---------------------------------------------------------------------------------
+
+VIEWS = {
+    "view": lambda a: a[::2],
+    "view of a view": lambda a: a[1:].view(np.recarray)[:, :2],
+    "memoryview": lambda a: np.asarray(memoryview(a)),
+    "read-only buffer": lambda a: np.asarray(a.data.toreadonly())[1:],
+    "numpy.frombuffer": lambda a: np.frombuffer(a, a.dtype).reshape(a.shape),
+    "held array": lambda a: _core.hold(a)[1:],
+}
+
+
+def resized(view):
+    """Resize the array that a held one is a view of, by whatever way."""
+    array = np.ones((5000, 3), "f4")
+    held = _core.hold(VIEWS[view](array))
+    _core.check_memory(held)
+    shrink(array)
+    with pytest.raises(fastbp.DataError, match="resized or reshaped"):
+        _core.check_memory(held)
+
+
+CALLS = {
+    "train_on_batch": lambda engine, X, y: engine.train_on_batch(X, y),
+    "loss_and_gradients": lambda engine, X, y: engine.loss_and_gradients(X, y),
+    "forward": lambda engine, X, y: engine.forward(X),
+    "loss": lambda engine, X, y: engine.loss(X, y),
+    "predict": lambda engine, X, y: engine.predict(X, np.empty_like(y)),
+}
+
+
+def collected(call):
+    """Let garbage be collected as soon as the call makes any object, and take its X away then."""
+    array, y = np.ones((50_000, 3), "f4"), np.ones((50_000, 1), "f4")
+    held, e = _core.hold(array), engine()
+    gc.callbacks.append(lambda phase, info: shrink(array))
+    gc.set_threshold(1)
+    try:
+        result = CALLS[call](e, held, y)
+    except fastbp.DataError:
+        return
+    finally:
+        gc.callbacks.clear()
+    expected = CALLS[call](engine(), np.ones((50_000, 3), "f4"), y)
+    assert np.array_equal(result, expected) if result is not None else expected is None
+
+
+PROBES = (
+    table("{0}", refused, REFUSED)
+    | {"no rows": no_rows}
+    | table("{0} of a resized array", resized, VIEWS)
+    | table("garbage in {0}", collected, CALLS)
+)
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    return probes.outcomes(__file__)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_outcome(outcomes, name):
+    assert outcomes[name] == ""
