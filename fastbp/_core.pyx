@@ -13,6 +13,7 @@ from fastbp.exceptions import BusyError, DataError, DTypeError, Error, Parameter
 
 cimport cython
 cimport numpy as cnp
+from cpython.memoryview cimport PyMemoryView_Check
 from cpython.ref cimport Py_INCREF, Py_REFCNT
 from cpython.pythread cimport PyThread_get_thread_ident
 

@@ -19,7 +19,7 @@ cdef cnp.ndarray owner_of(cnp.ndarray array):
     """The array whose view this one is, also through the buffer protocol; itself where it is none."""
     cdef object base = cnp.get_array_base(array)
     while base is not None:
-        if isinstance(base, memoryview):
+        if PyMemoryView_Check(base):
             base = base.obj
         if not cnp.PyArray_Check(base):
             break
