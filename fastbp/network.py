@@ -534,8 +534,8 @@ class Network:
     def clone(self) -> Self:
         """Return an independent copy, with optimizer and its state, history, and attributes of a subclass."""
         parts = self.__getstate__()
-        parts["attributes"] = deepcopy(parts["attributes"])
         twin = object.__new__(type(self))
+        parts["attributes"] = deepcopy(parts["attributes"], {id(self): twin})  # those may hold the network
         twin.__setstate__(parts)
         return twin
 

@@ -239,7 +239,7 @@ class Cosine(Schedule):
         done, fall = step - self.warmup, self.steps
         if self.growth == 1:
             done %= fall
-        while self.growth is not None and done >= fall:
+        while (self.growth or 0) > 1 and done >= fall > 0:  # which ends, whatever they may be
             done, fall = done - fall, fall * self.growth
         return cosine(self.learning_rate, self.final, min(done / fall, 1))
 

@@ -140,7 +140,7 @@ def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype."""
     try:
         resolved = np.dtype(dtype) if dtype is not None else None
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # the latter two of long numbers and of text that is parsed
         resolved = None
     if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
         raise DTypeError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
