@@ -55,7 +55,7 @@ def set_isa(name):
     """Let networks that are made from now on, and functions called from now on, use the path `name`."""
     global _isa
     if name not in available_isas():
-        raise ParameterError(f"FASTBP_ISA is {name!r}, expected one of {', '.join(available_isas())}")
+        raise ParameterError(f"FASTBP_ISA is {name!r:.60}, expected one of {', '.join(available_isas())}")
     _isa = name
 
 

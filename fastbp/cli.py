@@ -102,9 +102,9 @@ def run_demo(options: argparse.Namespace) -> None:
 
 
 def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    """Read a whole number of at least 1; Python reads none of some thousand digits."""
+    if not text.isdecimal() or len(text) > 100 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number of at least 1")
     return int(text)
 
 

@@ -230,7 +230,7 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
             raise ParameterError(
-                f"metrics has {metric.measure}, expected k < {n_out} (the network's outputs)"
+                f"metrics has {shown(metric.measure)}, expected k < {n_out} (the network's outputs)"
             )
         if metric.name in ("loss", *resolved):
             raise ParameterError(f"metrics has a second {metric.name!r}, expected different names")

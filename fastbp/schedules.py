@@ -236,11 +236,11 @@ class Cosine(Schedule):
     def __call__(self, step: int) -> float:
         if step < self.warmup:
             return self.learning_rate * (step + 1) / (self.warmup + 1)
-        done, fall = step - self.warmup, self.steps
-        if self.growth == 1:
+        done, fall, growth = step - self.warmup, self.steps, self.growth or 0
+        if growth == 1:
             done %= fall
-        while self.growth is not None and done >= fall:
-            done, fall = done - fall, fall * self.growth
+        while growth > 1 and done >= fall > 0:  # which ends, whatever they are
+            done, fall = done - fall, fall * growth
         return cosine(self.learning_rate, self.final, min(done / fall, 1))
 
 

@@ -140,7 +140,7 @@ def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype."""
     try:
         resolved = np.dtype(dtype) if dtype is not None else None
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # the latter two of long numbers and of text that is parsed
         resolved = None
     if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
         raise DTypeError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
@@ -285,7 +285,8 @@ class Door:
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)
-        return np.require(array, self.dtype, ["C", "A"])
+        with np.errstate(all="ignore"):  # what underflows is 0
+            return np.require(array, self.dtype, ["C", "A"])
 
 
 # ---- values ------------------------------------------------------------------------------------------------
