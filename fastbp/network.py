@@ -543,7 +543,7 @@ class Network(Named):
         """Return an independent copy, with the optimizer's state, the history and a subclass's attributes."""
         twin = object.__new__(type(self))
         twin.__setstate__(self.__getstate__())
-        vars(twin).update(deepcopy(state.attributes(twin), {id(self): twin}))
+        state.set_attributes(twin, deepcopy(state.attributes(twin), {id(self): twin}))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -554,7 +554,7 @@ class Network(Named):
         engine = self._engine
         return {
             "arguments": self._arguments(),
-            "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, engine.memory),
+            "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
             "in_force": (engine.optimizer, engine.schedule),
             "scaling": self._scaling,
             "history": copy(self._history),
@@ -585,7 +585,7 @@ class Network(Named):
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
         try:
-            vars(twin).update(parts["attributes"])
+            state.set_attributes(twin, parts["attributes"])
             twin._build(**state.checked_arguments(**parts["arguments"]))
             twin._restore(parts)
         except (Error, MemoryError):
@@ -593,7 +593,11 @@ class Network(Named):
         except Exception as error:  # whatever parts of other kinds give rise to
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
         guard: _core.Guard = vars(self).get("_guard", twin._guard)
-        guard.changing("setting the state", NOTHING, setattr, self, "__dict__", vars(twin))
+        guard.changing("setting the state", NOTHING, self._become, twin)
+
+    def _become(self, twin: Self) -> None:
+        state.set_attributes(self, state.attributes(twin))
+        self.__dict__ = vars(twin)
 
     def _restore(self, parts: dict[str, Any]) -> None:
         """Take the numbers of a network that was built with the same arguments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,8 +37,16 @@ NETWORKS_OWN = frozenset(
 
 
 def attributes(net: object) -> dict[str, Any]:
-    """Return the attributes of a network that `Network` itself does not set."""
-    return {name: value for name, value in vars(net).items() if name not in NETWORKS_OWN}
+    """Return the attributes of a network that `Network` itself does not set, those in slots among them."""
+    found = object.__getstate__(net)  # a dict, or with slots a pair of dicts; None where there is nothing
+    named, slots = found if isinstance(found, tuple) else (found, {})
+    return {name: value for name, value in ((named or {}) | slots).items() if name not in NETWORKS_OWN}
+
+
+def set_attributes(net: object, attributes: Mapping[str, Any]) -> None:
+    """Give a network such attributes; they were set before, so no code of a subclass runs again."""
+    for name, value in attributes.items():
+        object.__setattr__(net, name, value)
 
 
 def checked_arguments(

@@ -113,6 +113,20 @@ class Noted(fastbp.Network):
         self.notes = notes
 
 
+class Slotted(fastbp.Network):
+    """A subclass with an attribute that is not in its `__dict__`."""
+
+    __slots__ = ("note",)
+
+
+@pytest.mark.parametrize("how", COPIES.values(), ids=COPIES)
+def test_attributes_in_slots(how):
+    net = Slotted([3, 4, 1], seed=0)
+    assert not hasattr(how(net), "note")
+    net.note = ["first"]
+    assert how(net).note == ["first"]
+
+
 @pytest.mark.parametrize("name", COPIES)
 def test_attributes_of_a_subclass(name):
     net = Noted(4, ["first"])
