@@ -8,6 +8,7 @@ from math import nan
 from typing import Any
 
 from fastbp.exceptions import ParameterError, text
+from fastbp.shown import shown
 
 
 class History:
@@ -76,7 +77,7 @@ class History:
 
     def __getitem__(self, column: str) -> list[float]:
         if column not in self._columns:
-            raise KeyError(f"no column {column!r}, expected one of: {', '.join(self)}")
+            raise KeyError(f"no column {shown(column)}, expected one of: {', '.join(self)}")
         return self._columns[column][: self._epochs].tolist()
 
     def __getattr__(self, column: str) -> list[float]:

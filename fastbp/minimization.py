@@ -62,7 +62,7 @@ def minimize(
         As for `Network.fit`.
     method : str
         "L-BFGS-B", "BFGS", "CG", "Newton-CG", "SLSQP" or "TNC". BFGS and SLSQP keep a matrix (P, P).
-    max_iterations : int, >= 1
+    max_iterations : int, >= 1 and < 2**31
         TNC counts evaluations of the loss instead.
     tol : float, > 0, optional
         What SciPy takes for it in this method; by default the method's own.
@@ -89,7 +89,7 @@ def minimize(
     if not isinstance(net, Network):
         raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
     limit = choice("method", method, METHODS)
-    max_iterations = integer("max_iterations", max_iterations, at_least=1)
+    max_iterations = integer("max_iterations", max_iterations, at_least=1, below=2**31)
     tol = None if tol is None else number("tol", tol, above=0)
     if options is not None and not isinstance(options, Mapping):
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")

@@ -116,10 +116,8 @@ class Probe:
         thing = outcome.result
         if isinstance(thing, fastbp.Network):
             found += unheld(thing)
-        elif (
-            is_dataclass(thing)
-            and "function" not in self.given
-            and not callable(self.given.get("learning_rate"))
+        elif is_dataclass(thing) and not any(
+            callable(self.given.get(name)) for name in ("function", "loss", "learning_rate")
         ):
             copy = Outcome(lambda: pickle.loads(pickle.dumps(thing)))
             if copy.result != thing and not has_nan(thing):
@@ -182,7 +180,10 @@ class Probe:
                 found.append("changed object: the network, by a refused call")
         is_tame = not self._subject.wild and options["activation"] not in ODD
         if outcomes[0].kind != outcomes[1].kind:
-            if is_tame or "Divergence" not in outcomes[0].kind + outcomes[1].kind:
+            # a line search may meet infinity in the one engine and pass it by in the other
+            if (is_tame and self.entry != "minimize") or "Divergence" not in outcomes[0].kind + outcomes[
+                1
+            ].kind:
                 found.append(
                     f"wrong silence: {outcomes[0].kind} by the core, {outcomes[1].kind} by the reference"
                 )
@@ -201,7 +202,7 @@ class Probe:
         rng = np.random.default_rng(begin)
         X = rng.normal(size=(self._subject.rows, self._subject.layers[0]))
         if begin >= 1:
-            net.adapt(X)
+            net.adapt(rng.normal(size=(8, self._subject.layers[0])))  # few rows have columns that hardly vary
         if begin >= 2:
             net.forward(X)
         if begin == 3 and "step" not in repr(net.layers):
@@ -262,6 +263,8 @@ def unheld(net: fastbp.Network) -> list[str]:
     """Return the numbers of a network's values that its dtype makes 0 or infinite."""
     found = []
     for thing in (net.loss, net.optimizer, *(layer.activation for layer in net.layers)):
+        if isinstance(thing, fastbp.LevenbergMarquardt):
+            continue  # which computes in float64
         for field in fields(thing):
             number = getattr(thing, field.name)
             harmless = field.name in SHARES or (field.name, type(thing)) == ("alpha", fastbp.RMSprop)
