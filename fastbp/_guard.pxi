@@ -1,14 +1,14 @@
 # Who may use a network now, part of _core.pyx.
 
 cdef enum:
-    MOST_INTERRUPTIONS = 100  # after so many the work itself must be what fails
+    MOST_INTERRUPTIONS = 100  # beyond these, the work itself fails
 
 
 cdef class Guard:
     """One writer, or any number of readers; the writer's own thread may read meanwhile.
 
-    Who may not enter gets BusyError at once. The GIL makes the counting atomic, and neither method can be left by
-    Ctrl-C but from inside `work`, so nobody is locked out for good.
+    A call that may not enter raises BusyError at once. The GIL makes the counting atomic, and Ctrl-C can only come inside
+    `work`, so no network stays locked.
     """
 
     cdef int readers

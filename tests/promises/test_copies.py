@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, optimizers, schedules
+from fastbp import Dense, optimizers, schedules, state
 
 EPOCHS, ROWS = 5, 90
 
@@ -103,6 +103,14 @@ def test_after_the_learning_rate_was_set(network_class):
     assert twin.optimizer == net.optimizer
     twin.reset()
     assert isinstance(twin.optimizer.learning_rate, schedules.Cosine)  # the optimizer that was set
+
+
+def test_a_plain_network_has_no_attributes_but_its_own(network_class):
+    """All that `Network` sets is listed, so that copies build it again rather than share it."""
+    net = network_class([3, 4, 1], seed=0)
+    net.fit(*data())
+    net.adapt(data()[0])
+    assert set(vars(net)) == state.NETWORKS_OWN
 
 
 class Noted(fastbp.Network):
