@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from fastbp import demo
+from fastbp.cli import demo
 
 
 def test_reads_97_percent_of_the_digits_it_has_not_seen():
