@@ -3,6 +3,7 @@
 import math
 import tracemalloc
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -226,7 +227,7 @@ def test_train_on_batch_says_so_when_the_loss_is_not_finite(network_class, data)
 
 def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of, monkeypatch):
     net, twin = make(), make()
-    evaluate = fastbp._engine.inference.evaluate
+    evaluate = fastbp._training.validation.evaluate
     calls = []
 
     def fail_in_the_third_epoch(*args):
@@ -235,7 +236,7 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
             raise KeyboardInterrupt
         return evaluate(*args)
 
-    monkeypatch.setattr(fastbp._engine.inference, "evaluate", fail_in_the_third_epoch)
+    monkeypatch.setattr(fastbp._training.validation, "evaluate", fail_in_the_third_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=5, validation_data=data)
     twin.fit(*data, epochs=3)
@@ -324,9 +325,9 @@ def test_snapshots_are_an_interval_apart(rng, monkeypatch):
     times = []
     take = snapshot.Snapshot.take
 
-    def timed(snapshot, epoch):
-        times.append(snapshot.perf_counter())
-        return take(snapshot, epoch)
+    def timed(kept, epoch):
+        times.append(perf_counter())
+        return take(kept, epoch)
 
     monkeypatch.setattr(snapshot.Snapshot, "take", timed)
     monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.002)
