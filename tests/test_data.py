@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import fastbp
 from fastbp import _core
+from helpers.inside import engine_of
 
 FLOATS = ["f2", "f4", "f8"]
 INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
@@ -190,6 +191,6 @@ def test_labels_that_change_during_a_fit_cannot_write_elsewhere(rng):
     net = fastbp.Network([N_IN, N_OUT], loss="cross_entropy", seed=0)
     options = {"batch_size": 8, "shuffle": False, "seed": 0, "first_epoch": 0, "epochs": 1, "stored": True}
     for wrong in (N_OUT, -1, 2**62):
-        run = net._engine.begin(X, np.full_like(y, wrong), **options)
+        run = engine_of(net).begin(X, np.full_like(y, wrong), **options)
         assert not run.advance(1, 1.0)
         assert np.isnan(run.losses[0])
