@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import fastbp
 from fuzz.entries import FUNCTIONS, METHODS, parameters
+from helpers.paths import TESTS
 
-TESTS = Path(__file__).parents[1]
 BEGIN = "import os, signal, time\nfrom fuzz import campaign\n"
 
 

@@ -13,17 +13,17 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+
+from helpers.paths import TESTS
 
 SECONDS = 10  # until a probe counts as hanging
-TESTS = str(Path(__file__).parents[1])  # where the probes' process finds `helpers`
 
 
 def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
     """Run all probes of a table; return what went wrong with each, "" for nothing."""
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([*filter(None, folders), TESTS]),
+        "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(TESTS)]),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
         "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
         "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more

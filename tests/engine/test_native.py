@@ -4,7 +4,6 @@ import runpy
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 import fastbp
 from fastbp import _core, activations
 from helpers.inside import after_each_slice, engine_of
+from helpers.paths import ROOT
 
 CALLS = {
     "fit": lambda net, X, y: net.fit(X, y, batch_size=8),
@@ -244,8 +244,6 @@ def test_max_norm_of_weights_of_any_size(network_class, size, isa):
 
 
 # ---- the build ---------------------------------------------------------------------------------------------
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

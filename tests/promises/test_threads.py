@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-import optimizer_rows
 import pytest
 
 import fastbp
+from helpers import optimizers as optimizer_rows
 from helpers.inside import engine_of
 
 DTYPES = ("float32", "float64")
