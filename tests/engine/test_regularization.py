@@ -1,4 +1,4 @@
-"""Penalties, dropout, noise, max-norm and clipping, each and all together, in both engines."""
+"""Penalties, dropout, noise, max-norm and clipping together: gradients, parity of the engines, equal bits."""
 
 import itertools
 from collections.abc import Mapping
@@ -45,6 +45,7 @@ OPTIONS = {
         {"clip_value": 0.05, "clip_norm": 0.2},
     ),
 }
+
 SMOOTH = ("l1", "l2", "dropout", "noise", "all")  # what changes the loss
 
 
@@ -72,6 +73,7 @@ def data_for(sizes, rows, loss="mse", seed=0):
 SIZES = (3, 5, 4, 2)
 H = 1e-5  # half the step of a difference
 HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
+
 PROBLEMS = [
     *((name, "tanh", "mse") for name in SMOOTH),
     *(("all", activation, "mse") for activation in HIDDEN),
@@ -229,123 +231,6 @@ def test_a_loss_of_the_users_own(rows, dtype, isa, rng):
         np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
 
 
-# ---- dropout and noise: what is drawn ----------------------------------------------------------------------
-
-
-def words(seed, purpose, step, rows, n):
-    """n words of NumPy's Philox for each row, which begins with a new block of four."""
-    found = []
-    for row in range(rows):
-        counter = np.array([row * -(-n // 4), 0, step, 0], np.uint64)
-        philox = np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=counter)
-        found.append(philox.random_raw(n))
-    return np.array(found)
-
-
-def mirror(network_class, n, dropout=0.0, **arguments):
-    """A network whose hidden units and outputs are its inputs."""
-    net = network_class([n, Dense(n, "identity", dropout=dropout), n], dtype="float64", **arguments)
-    for W in net.weights:
-        W[:] = np.eye(n)
-    return net
-
-
-@pytest.mark.parametrize("rate", [1e-9, 0.1, 0.5, 0.999999])
-@pytest.mark.parametrize("n", [1, 15, 16, 17, 300])
-def test_dropout_is_as_it_is_said(network_class, n, rate, isa):
-    """16 bits a unit of words by (seed, layer, step, row): the kept share is exact, and so is its inverse."""
-    net = mirror(network_class, n, rate, seed=2**63 + 1)
-    engine_of(net).t = 5
-    rows = 600  # more than a row block
-    bits = words(2**63 + 1, 2**32, 5, rows, -(-n // 4)).astype("<u8").view("<u2")[:, :n]
-    kept = max(1, round((1 - rate) * 2**16))
-    expected = np.where(bits < kept, 2**16 / kept, 0)
-    np.testing.assert_allclose(net.forward(np.ones((rows, n))), expected, rtol=1e-15)
-    engine_of(net).t = 6
-    assert (net.forward(np.ones((rows, n))) != expected).any() or rate in (1e-9, 0.999999)
-
-
-def test_layers_drop_units_of_their_own(network_class):
-    net = network_class([9, Dense(9, "identity", dropout=0.5), Dense(9, "identity", dropout=0.5), 9], seed=0)
-    for W in net.weights:
-        W[:] = np.eye(9)
-    kept = (net.forward(np.ones((1000, 9))) > 0).mean()
-    assert kept == pytest.approx(0.25, abs=0.03)
-
-
-def test_dropout_keeps_the_mean(network_class):
-    """And forgets no unit: each is kept as often as the others."""
-    net = mirror(network_class, 33, 0.3, seed=0)
-    h = net.forward(np.ones((20_000, 33)))
-    deviation = np.sqrt(0.3 / 0.7 / 20_000)
-    assert np.abs(h.mean(axis=0) - 1).max() < 5 * deviation
-    assert np.abs(h.mean() - 1) < 5 * deviation / np.sqrt(33)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 301])
-def test_noise_is_as_it_is_said(network_class, n, dtype, isa):
-    """Box and Muller, from the 24 upper bits of both halves of a word."""
-    stddev, rows = 0.5, 600
-    net = network_class([n, n], input_noise=stddev, dtype=dtype, seed=7)
-    net.weights[0][:] = np.eye(n)
-    engine_of(net).t = 3
-    word = words(7, 2, 3, rows, -(-n // 2))
-    u, v = ((word >> np.uint64(shift)) % np.uint64(2**24) / 2**24 for shift in (8, 40))
-    radius = np.sqrt(-2 * np.log1p(-u))
-    normal = np.hstack([radius * np.cos(2 * np.pi * v), radius * np.sin(2 * np.pi * v)])[:, :n]
-    tolerance = 2e-6 if dtype == "float32" else 1e-14
-    np.testing.assert_allclose(net.forward(np.zeros((rows, n))), stddev * normal, rtol=0, atol=tolerance)
-
-
-def test_noise_is_normal(network_class):
-    net = network_class([32, 32], input_noise=2.0, dtype="float64", seed=0)
-    net.weights[0][:] = np.eye(32)
-    z = net.forward(np.zeros((10_000, 32))) / 2
-    for power, moment in ((1, 0), (2, 1), (3, 0), (4, 3)):
-        assert np.mean(z**power) == pytest.approx(moment, abs=0.03)
-    correlations = np.corrcoef(z.T) - np.eye(32)
-    assert np.abs(correlations).max() < 0.05
-
-
-@pytest.mark.parametrize("batch_size", [1, 8, None])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_noise_leaves_the_callers_rows_alone(shape, batch_size):
-    """Also where a plain network would read them in place, and does not fetch them again."""
-    nets = [make(c, SHAPES[shape], "noise", optimizer=fastbp.SGD(1e-3)) for c in ENGINES]
-    X, y = (a.astype(np.float64) for a in data_for(SHAPES[shape], 24))
-    before = X.copy()
-    for net in nets:
-        net.fit(X, y, epochs=4, batch_size=batch_size, shuffle=False)
-    np.testing.assert_array_equal(X, before)
-    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_of_it_in_predictions(network_class, shape, name):
-    sizes = SHAPES[shape]
-    net, plain = (make(network_class, sizes, each) for each in (name, "none"))
-    X, y = data_for(sizes, 40)
-    net.fit(X, y, epochs=2)
-    plain.parameters[:] = net.parameters
-    assert net.predict(X).tobytes() == plain.predict(X).tobytes()
-    assert net.predict(X[0]).tobytes() == plain.predict(X[0]).tobytes()
-    assert net.evaluate(X, y) == plain.evaluate(X, y)
-
-
-@pytest.mark.parametrize("name", ["dropout", "noise"])
-def test_every_step_draws_anew(network_class, name):
-    net = make(network_class, SIZES, name)
-    X, y = data_for(SIZES, 20)
-    start = net.parameters.copy()
-    before = net.loss_and_gradients(X, y)[0]
-    assert net.loss_and_gradients(X, y)[0] == before
-    assert net.train_on_batch(X, y) == pytest.approx(before, rel=1e-14)
-    net.parameters[:] = start
-    assert net.loss_and_gradients(X, y)[0] != pytest.approx(before, rel=1e-3)
-
-
 # ---- the same bits -----------------------------------------------------------------------------------------
 
 
@@ -401,112 +286,6 @@ def test_two_fits_are_one(network_class, name):
     twice.fit(X, y, epochs=2)
     assert once.parameters.tobytes() == twice.parameters.tobytes()
     assert once.history.loss == twice.history.loss
-
-
-# ---- after the update, and before it -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_norms_stay_below_max_norm(network_class, shape, dtype, isa):
-    """After every step, and only what is above is changed."""
-    sizes, largest = SHAPES[shape], 0.6
-    X, y = data_for(sizes, 20)
-    net, free = (
-        make(network_class, sizes, n, optimizer=fastbp.SGD(0.5), dtype=dtype) for n in ("max-norm", "")
-    )
-    scaled = 0
-    for step in range(4):
-        free.parameters[:] = net.parameters
-        if step % 2:
-            net.train_on_batch(X, y)
-        else:
-            net.loss_and_gradients(X, y)
-            net.step()
-        free.train_on_batch(X, y)
-        for W, unbound in zip(net.weights, free.weights, strict=True):
-            norms = np.linalg.norm(unbound.astype(np.float64), axis=0)
-            bound = norms > largest
-            scaled += bound.sum()
-            np.testing.assert_allclose(np.linalg.norm(W[:, bound], axis=0), largest, rtol=1e-6)
-            np.testing.assert_allclose(W, unbound * np.minimum(1, largest / norms), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(net.biases[0], free.biases[0], rtol=1e-5, atol=1e-6)
-    assert scaled > 4
-    loose = make(network_class, sizes, "", dtype=dtype)
-    capped = network_class([sizes[0], *(Dense(n, "tanh", max_norm=1e3) for n in sizes[1:-1]), sizes[-1]],
-                           dtype=dtype, seed=3)  # fmt: skip
-    for each in (loose, capped):
-        each.fit(X, y, epochs=2, batch_size=5)
-    assert loose.parameters.tobytes() == capped.parameters.tobytes()
-
-
-CLIPPINGS = [
-    ({"clip_value": 0.01}, lambda g: np.clip(g, -0.01, 0.01)),
-    ({"clip_norm": 0.1}, lambda g: g * min(1, 0.1 / (np.linalg.norm(g) + 1e-6))),
-    ({"clip_norm": 1e3}, lambda g: g),
-    (
-        {"clip_norm": 0.02, "clip_value": 0.01},
-        lambda g: (c := np.clip(g, -0.01, 0.01)) * min(1, 0.02 / (np.linalg.norm(c) + 1e-6)),
-    ),
-]
-
-
-@pytest.mark.parametrize(("clipping", "formula"), CLIPPINGS, ids=str)
-@pytest.mark.parametrize("sizes", [SIZES, (40, 60, 3)])
-def test_the_optimizer_sees_the_clipped_gradient(network_class, sizes, clipping, formula):
-    net = network_class(list(sizes), optimizer=fastbp.SGD(1.0, **clipping), dtype="float64", seed=0)
-    X, y = data_for(sizes, 30)
-    before = net.parameters.copy()
-    gradients = net.loss_and_gradients(X, y)[1].copy()
-    assert np.linalg.norm(gradients) > 0.1
-    assert np.abs(gradients).max() > 0.01
-    net.step()
-    np.testing.assert_allclose(before - net.parameters, formula(gradients), rtol=1e-10, atol=1e-15)
-    np.testing.assert_array_equal(engine_of(net).gradients, gradients)
-
-
-@pytest.mark.parametrize(
-    "clipping", [{"clip_value": 0.1}, {"clip_norm": 0.1}, OPTIONS["all"].clipping], ids=str
-)
-def test_clipping_swallows_no_nan(network_class, clipping, isa):
-    net = network_class([2, 40], optimizer=fastbp.SGD(1.0, **clipping), seed=0)
-    X, y = data_for((2, 40), 3)
-    net.loss_and_gradients(X, y)
-    engine_of(net).gradients[7] = np.nan
-    engine_of(net).update()
-    assert np.isnan(net.parameters[7])
-    assert np.isnan(net.parameters).all() == ("clip_norm" in clipping)
-
-
-@pytest.mark.parametrize("size", [5e-324, 1e-315, 1e-200])
-def test_clipping_leaves_the_smallest_gradients_alone(network_class, size):
-    net = network_class([1, 1], optimizer=fastbp.SGD(1.0, clip_norm=1.0), dtype="float64", seed=0)
-    net.parameters[:] = 0
-    net.forward([[1.0]])
-    net.backward([[size]])
-    net.step()
-    assert net.parameters.tolist() == [-size, -size]
-
-
-def test_gradient_tol_is_about_the_gradient_of_the_loss(network_class):
-    X, y = data_for(SIZES, 20)
-    net = make(network_class, SIZES, "none", optimizer=fastbp.SGD(0.1, clip_value=1e-9))
-    assert net.fit(X, y, batch_size=None, epochs=3, gradient_tol=1e-6).stopped == "epochs"
-
-
-@pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS.values(), ids=repr)
-def test_every_optimizer_clips(optimizer, rng):
-    """By keyword, natively as in NumPy."""
-    clipping = OPTIONS["all"].clipping
-    optimizer = type(optimizer)(**clipping)
-    assert {name: getattr(optimizer, name) for name in clipping} == clipping
-    X, y = data_for(SIZES, 30)
-    nets = [
-        network_class(list(SIZES), optimizer=optimizer, dtype="float64", seed=0) for network_class in ENGINES
-    ]
-    for net in nets:
-        net.fit(X, y, epochs=5, batch_size=None)
-    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-8, atol=1e-10)
 
 
 # ---- PyTorch -----------------------------------------------------------------------------------------------
