@@ -14,6 +14,7 @@ import pytest
 from fastbp import DTypeError, ShapeError, losses, metrics
 from fastbp._base.arrays import as_array, base_array, read_only
 from fastbp.datasets import stratified_split
+from helpers.errors import refuses
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
 
 MASKED = np.ma.masked_array(np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
@@ -298,11 +299,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("given", "error", "parts"), REFUSED, ids=[parts[0] for _, _, parts in REFUSED])
 def test_refused(given, error, parts):
-    with pytest.raises(error) as caught:
-        as_array("X", given)
-    for part in parts:
-        assert part in str(caught.value)
-    assert len(str(caught.value)) < 400
+    assert len(refuses(lambda: as_array("X", given), error, *parts)) < 400
 
 
 def test_no_memory_is_no_fault_of_the_value():

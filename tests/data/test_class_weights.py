@@ -6,12 +6,7 @@ import pytest
 import fastbp
 from fastbp import activations
 from helpers.inside import row_weights
-
-
-def make(network_class, sizes, loss, dtype="float64", **options):
-    options = {"activation": "tanh", "optimizer": fastbp.SGD(1e-3), "seed": 1} | options
-    return network_class(list(sizes), loss=loss, dtype=dtype, **options)
-
+from helpers.weighted import make
 
 LABELS = np.array([0, 1, 1, 3, 3, 3, 0, 1, 3, 3], np.uint8)
 YES = np.array([0, 1, 1, 1, 0, 1, 1, 1, 1, 1.0])
@@ -60,8 +55,7 @@ def test_balanced_is_scikit_learns():
     np.testing.assert_array_equal(weights.values, expected)
 
 
-def test_class_weights_are_pytorchs(network_class, rng):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+def test_class_weights_are_pytorchs(network_class, rng, torch):
     X, y = rng.standard_normal((30, 3)), rng.integers(0, 4, 30)
     class_weight = {0: 0.5, 1: 2.0, 2: 1.0, 3: 0.0}
     net = make(network_class, (3, 4), "cross_entropy", optimizer=fastbp.SGD(0.1))

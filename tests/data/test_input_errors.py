@@ -5,6 +5,7 @@ import pytest
 
 import fastbp
 from fastbp import Adam, DataError, Dense, DTypeError, ParameterError, ShapeError
+from helpers.errors import refuses
 
 NAN, INF = float("nan"), float("inf")
 RAGGED = [[1.0, 2.0, 3.0], [1.0]]
@@ -23,16 +24,6 @@ def with_value(value, at=(2, 1), shape=(4, 3), dtype="float64"):
     array = np.ones(shape, dtype)
     array[at] = value
     return array
-
-
-def refuses(call, error, *parts):
-    """Check the error's class and that its message has all the parts."""
-    with pytest.raises(error) as caught:
-        call()
-    assert type(caught.value) is error
-    assert isinstance(caught.value, TypeError if error is DTypeError else ValueError)
-    for part in parts:
-        assert part in str(caught.value)
 
 
 # ---- calling one -------------------------------------------------------------------------------------------

@@ -84,8 +84,7 @@ def test_sparse_columns_and_empty_frames(pandas):
         fastbp.Network([2, 1]).fit(pandas.DataFrame(index=range(3)), [1, 2, 3])
 
 
-def test_tensors(network_class):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+def test_tensors(network_class, torch):
     tensor = torch.ones(4, 3)
     assert np.shares_memory(as_array("X", tensor), tensor.numpy())
     net = network_class([3, 1])

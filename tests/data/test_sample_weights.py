@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import _core, losses, reference
+from fastbp import _core, losses
 from fastbp.exceptions import ParameterError
+from helpers.differences import central_differences
 from helpers.inside import engine_of, row_weights
+from helpers.tables import DTYPES, ENGINES
+from helpers.weighted import make, weighted_problem
 
-ENGINES = (fastbp.Network, reference.Network)
-DTYPES = ("float32", "float64")
 LOSSES = [*losses.LOSSES.values(), fastbp.HalfSSE(reduction="mean"), fastbp.CrossEntropy(label_smoothing=0.1)]
 SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
 
@@ -43,20 +44,6 @@ def in_every_shape(among):
 every_loss_and_shape = in_every_shape(LOSSES)
 
 
-def make(network_class, sizes, loss, dtype="float64", **options):
-    options = {"activation": "tanh", "optimizer": fastbp.SGD(1e-3), "seed": 1} | options
-    return network_class(list(sizes), loss=loss, dtype=dtype, **options)
-
-
-def data_for(sizes, loss, rows, rng):
-    X = rng.standard_normal((rows, sizes[0]))
-    if loss.name == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    if loss.name == "hinge":
-        return X, rng.choice([-1, 1], (rows, sizes[-1]))
-    return X, rng.random((rows, sizes[-1]))
-
-
 def some_weights(rows, rng):
     """A third of them 0, but the last."""
     weights = rng.uniform(0.1, 3, rows)
@@ -85,7 +72,7 @@ def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, isa, rn
 
 def assert_parity(sizes, loss, dtype, batches, rng):
     for rows, batch_size, shuffle in batches:
-        X, y = data_for(sizes, loss, rows, rng)
+        X, y = weighted_problem(sizes, loss, rows, rng)
         weights = some_weights(rows, rng)
         native, numpy = nets = [make(each, sizes, loss, dtype) for each in ENGINES]
         if loss.divisor == "one":
@@ -108,24 +95,23 @@ def assert_parity(sizes, loss, dtype, batches, rng):
 
 @every_loss_and_shape
 def test_gradient_is_the_numerical_one(sizes, loss, network_class, rng):
-    X, y = data_for(sizes, loss, 6, rng)
+    X, y = weighted_problem(sizes, loss, 6, rng)
     net = make(network_class, sizes, loss)
     weights = np.array([0.5, 0, 2, 1, 0, 3.5])
     _, gradients = net.loss_and_gradients(X, y, sample_weight=weights)
-    gradients, parameters = gradients.copy(), net.parameters
+    gradients = gradients.copy()
     for i in rng.choice(len(gradients), 20):
-        value, sides = parameters[i], []
-        for step in (1e-6, -1e-6):
-            parameters[i] = value + step
-            sides.append(net.loss_and_gradients(X, y, sample_weight=weights)[0])
-        parameters[i] = value
-        assert gradients[i] == pytest.approx((sides[0] - sides[1]) / 2e-6, rel=1e-6, abs=1e-8)
+        one = net.parameters[i : i + 1]
+        numerical = central_differences(
+            lambda: net.loss_and_gradients(X, y, sample_weight=weights)[0], one, 1e-6
+        )
+        assert gradients[i] == pytest.approx(numerical[0], rel=1e-6, abs=1e-8)
 
 
 @every_loss
 def test_loss_is_the_weighted_mean(loss, network_class, rng):
     """By the loss of each row alone."""
-    X, y = data_for((3, 5, 2), loss, 11, rng)
+    X, y = weighted_problem((3, 5, 2), loss, 11, rng)
     weights = some_weights(11, rng)
     net = make(network_class, (3, 5, 2), loss)
     alone = [net.loss_and_gradients(X[[i]], y[[i]])[0] for i in range(11)]
@@ -135,7 +121,7 @@ def test_loss_is_the_weighted_mean(loss, network_class, rng):
 
 @every_loss_and_shape
 def test_equal_weights_are_none(sizes, loss, network_class, rng):
-    X, y = data_for(sizes, loss, 23, rng)
+    X, y = weighted_problem(sizes, loss, 23, rng)
     plain, weighted = (make(network_class, sizes, loss) for _ in range(2))
     weight = 1 if loss.divisor == "one" else 0.3
     expected = plain.fit(X, y, epochs=3, batch_size=7).loss
@@ -146,7 +132,7 @@ def test_equal_weights_are_none(sizes, loss, network_class, rng):
 
 @every_loss_and_shape
 def test_whole_weights_are_repeated_rows(sizes, loss, network_class, rng):
-    X, y = data_for(sizes, loss, 23, rng)
+    X, y = weighted_problem(sizes, loss, 23, rng)
     times = rng.integers(0, 4, 23)
     repeated, weighted = (make(network_class, sizes, loss) for _ in range(2))
     options = {"epochs": 3, "batch_size": None}
@@ -160,7 +146,7 @@ def test_whole_weights_are_repeated_rows(sizes, loss, network_class, rng):
 def test_rows_of_weight_zero_are_absent(sizes, loss, dtype, network_class, isa, rng):
     """Bit for bit, shuffled or not, in batches, all at once, and one row at a time."""
     for rows, batch_size, shuffle in BATCHES:
-        X, y = data_for(sizes, loss, rows, rng)
+        X, y = weighted_problem(sizes, loss, rows, rng)
         weights = some_weights(rows, rng)
         here = weights > 0
         with_them, without = (make(network_class, sizes, loss, dtype, optimizer="adam") for _ in range(2))
@@ -173,9 +159,9 @@ def test_rows_of_weight_zero_are_absent(sizes, loss, dtype, network_class, isa, 
         assert with_them.parameters.tobytes() == without.parameters.tobytes()
 
 
-def test_with_regularisation(isa, rng):
+def test_with_regularization(isa, rng):
     """Dropout and noise fall on the rows that are there; a penalty counts once a batch."""
-    X, y = data_for((3, 2), losses.mse, 40, rng)
+    X, y = weighted_problem((3, 2), losses.mse, 40, rng)
     weights = some_weights(40, rng)
     here = weights > 0
     hidden = fastbp.Dense(33, "tanh", dropout=0.2, l1=0.01, l2=0.1, max_norm=2)
@@ -188,7 +174,7 @@ def test_with_regularisation(isa, rng):
     assert native.parameters.tobytes() == without.parameters.tobytes()
 
 
-def test_an_epoch_takes_the_rows_that_weigh_anything(network_class):
+def test_an_epoch_takes_the_rows_with_a_nonzero_weight(network_class):
     """Every one once, in a batch of the size asked for."""
     X, weights = np.arange(12.0)[:, None], np.tile([1.0, 0, 2], 4)
     net = make(network_class, (1, 1), losses.mse)
@@ -214,7 +200,7 @@ def test_an_epoch_takes_the_rows_that_weigh_anything(network_class):
 
 
 def test_epoch_loss_is_the_mean_of_the_batches_by_weight(network_class, rng):
-    X, y = data_for((3, 2), losses.mse, 10, rng)
+    X, y = weighted_problem((3, 2), losses.mse, 10, rng)
     weights = rng.uniform(0.1, 5, 10)
     fitted, by_hand = (make(network_class, (3, 2), losses.mse) for _ in range(2))
     batches = [slice(0, 4), slice(4, 8), slice(8, 10)]
@@ -226,7 +212,7 @@ def test_epoch_loss_is_the_mean_of_the_batches_by_weight(network_class, rng):
 @pytest.mark.parametrize("sizes", [(3, 16, 2), (40, 100, 3)])
 def test_threads_and_modes_change_no_bit(sizes, isa, rng):
     loss = losses.log_cosh
-    X, y = data_for(sizes, loss, 10_000, rng)
+    X, y = weighted_problem(sizes, loss, 10_000, rng)
     weights = some_weights(10_000, rng)
     results = set()
     for threads in (1, 2, 3):
@@ -240,7 +226,7 @@ def test_threads_and_modes_change_no_bit(sizes, isa, rng):
 
 @pytest.mark.parametrize("batch_size", [5, None])
 def test_fused_and_stored(batch_size, isa, rng):
-    X, y = data_for((3, 40, 2), losses.mse, 23, rng)
+    X, y = weighted_problem((3, 40, 2), losses.mse, 23, rng)
     weights = some_weights(23, rng)
     fused, stored = (make(fastbp.Network, (3, 40, 2), losses.mse) for _ in range(2))
     for _ in range(3):
@@ -252,7 +238,7 @@ def test_fused_and_stored(batch_size, isa, rng):
 
 @pytest.mark.parametrize("kind", ["f4", ">f8", "f2", "i8", "u1", "?"])
 def test_weights_of_any_real_dtype(kind, network_class, rng):
-    X, y = data_for((3, 2), losses.mse, 20, rng)
+    X, y = weighted_problem((3, 2), losses.mse, 20, rng)
     weights = rng.integers(0, 2, 20)
     results = []
     for given in (weights.astype(kind), np.repeat(weights, 2).astype(kind)[::2], weights.tolist()):
@@ -263,7 +249,7 @@ def test_weights_of_any_real_dtype(kind, network_class, rng):
 
 
 def test_convergence_and_divergence_with_weights(network_class, rng):
-    X, y = data_for((3, 2), losses.mse, 20, rng)
+    X, y = weighted_problem((3, 2), losses.mse, 20, rng)
     weights = some_weights(20, rng)
     net = make(network_class, (3, 2), losses.mse, optimizer=fastbp.SGD(0.1))
     assert net.fit(X, y, epochs=3000, batch_size=None, sample_weight=weights, tol=1e-6).stopped == "tol"
@@ -277,8 +263,8 @@ def test_convergence_and_divergence_with_weights(network_class, rng):
     np.testing.assert_array_equal(net.parameters, before)
 
 
-def test_an_optimizer_of_full_batches_takes_those_that_weigh_anything(network_class, rng):
-    X, y = data_for((3, 2), losses.mse, 20, rng)
+def test_an_optimizer_of_full_batches_takes_rows_with_a_nonzero_weight(network_class, rng):
+    X, y = weighted_problem((3, 2), losses.mse, 20, rng)
     weights = some_weights(20, rng)
     net = make(network_class, (3, 2), losses.mse, optimizer=fastbp.IRprop())
     history = net.fit(X, y, epochs=20, batch_size=None, sample_weight=weights)

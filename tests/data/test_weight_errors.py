@@ -4,27 +4,13 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import losses, reference
+from fastbp import losses
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from helpers.inside import engine_of
+from helpers.tables import DTYPES, ENGINES
+from helpers.weighted import make, weighted_problem
 
-ENGINES = (fastbp.Network, reference.Network)
-DTYPES = ("float32", "float64")
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def make(network_class, sizes, loss, dtype="float64", **options):
-    options = {"activation": "tanh", "optimizer": fastbp.SGD(1e-3), "seed": 1} | options
-    return network_class(list(sizes), loss=loss, dtype=dtype, **options)
-
-
-def data_for(sizes, loss, rows, rng):
-    X = rng.standard_normal((rows, sizes[0]))
-    if loss.name == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    if loss.name == "hinge":
-        return X, rng.choice([-1, 1], (rows, sizes[-1]))
-    return X, rng.random((rows, sizes[-1]))
 
 
 NAN = float("nan")
@@ -144,7 +130,7 @@ def own(output, target):
 
 
 @pytest.mark.parametrize("given", ["sample_weight", "class_weight"])
-def test_a_loss_of_the_users_own_weighs_its_rows_itself(given, network_class, state_of):
+def test_a_custom_loss_takes_no_weights(given, network_class, state_of):
     weights, text = {given: "balanced"}, f"{given} with a loss of your own, expected None"
     refuses(network_class, own, 2, np.ones(4), "fit", weights, ParameterError, text, state_of)
 
@@ -177,7 +163,7 @@ def test_weights_times_outputs_that_overflow(loss, refused, network_class):
 @every_dtype
 def test_weights_far_from_1(dtype, network_class, isa, rng):
     """Only their proportions count."""
-    X, y = data_for((3, 5, 2), losses.mse, 20, rng)
+    X, y = weighted_problem((3, 5, 2), losses.mse, 20, rng)
     weights = rng.uniform(1, 3, 20)
     results = []
     for scale in (1.0, 1e-30, 1e30):

@@ -1,79 +1,14 @@
 """Gradient clipping before the update, and max-norm after it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, optimizers, reference
+from fastbp import Dense, optimizers
 from helpers.inside import engine_of
-
-DTYPES = ("float32", "float64")
-ENGINES = (fastbp.Network, reference.Network)
-EMPTY = MappingProxyType({})
-
-
-class Option(NamedTuple):
-    """What a layer, a hidden layer, the network and the optimizer are asked for."""
-
-    layer: Mapping = EMPTY
-    hidden: Mapping = EMPTY
-    network: Mapping = EMPTY
-    clipping: Mapping = EMPTY
-
-
-OPTIONS = {
-    "l1": Option(layer={"l1": 0.01}),
-    "l2": Option(layer={"l2": 0.1}),
-    "dropout": Option(hidden={"dropout": 0.4}),
-    "noise": Option(network={"input_noise": 0.3}),
-    "max-norm": Option(layer={"max_norm": 0.6}),
-    "clip_value": Option(clipping={"clip_value": 0.01}),
-    "clip_norm": Option(clipping={"clip_norm": 0.1}),
-    "fused": Option({"l1": 0.01, "l2": 0.1, "max_norm": 0.9}, {"dropout": 0.2}, {"input_noise": 0.1}),
-    "all": Option(
-        {"l1": 0.01, "l2": 0.1, "max_norm": 0.9},
-        {"dropout": 0.2},
-        {"input_noise": 0.1},
-        {"clip_value": 0.05, "clip_norm": 0.2},
-    ),
-}
-
-
-def make(network_class, sizes, name, *, activation="tanh", optimizer="adam", dtype="float64", **arguments):
-    option = OPTIONS.get(name, Option())
-    hidden = [Dense(n, activation, **option.layer, **option.hidden) for n in sizes[1:-1]]
-    output = Dense(sizes[-1], **option.layer)
-    optimizer = replace(optimizers.get(optimizer), **option.clipping)
-    arguments = {"seed": 3} | arguments | option.network
-    return network_class([sizes[0], *hidden, output], optimizer=optimizer, dtype=dtype, **arguments)
-
-
-def data_for(sizes, rows, loss="mse", seed=0):
-    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
-    if loss == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    y = rng.random((rows, sizes[-1])).astype(np.float32)
-    return X, np.sign(y - 0.5) if loss == "hinge" else y
-
-
-# ---- the gradient is that of the loss ----------------------------------------------------------------------
-
-SIZES = (3, 5, 4, 2)
-
-# ---- both engines do the same ------------------------------------------------------------------------------
-
-# all layers narrow; wide ones of odd sizes, one narrower than a vector; copies of W
-SHAPES = {"narrow": (3, 16, 5, 2), "wide": (7, 40, 33, 3), "large": (300, 270, 4)}
-
-
-# ---- after the update, and before it -----------------------------------------------------------------------
+from helpers.problems import problem
+from helpers.regularized import OPTIONS, SHAPES, SIZES, make
+from helpers.tables import DTYPES, ENGINES
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -81,7 +16,7 @@ SHAPES = {"narrow": (3, 16, 5, 2), "wide": (7, 40, 33, 3), "large": (300, 270, 4
 def test_norms_stay_below_max_norm(network_class, shape, dtype, isa):
     """After every step, and only what is above is changed."""
     sizes, largest = SHAPES[shape], 0.6
-    X, y = data_for(sizes, 20)
+    X, y = problem(sizes, 20)
     net, free = (
         make(network_class, sizes, n, optimizer=fastbp.SGD(0.5), dtype=dtype) for n in ("max-norm", "")
     )
@@ -125,7 +60,7 @@ CLIPPINGS = [
 @pytest.mark.parametrize("sizes", [SIZES, (40, 60, 3)])
 def test_the_optimizer_sees_the_clipped_gradient(network_class, sizes, clipping, formula):
     net = network_class(list(sizes), optimizer=fastbp.SGD(1.0, **clipping), dtype="float64", seed=0)
-    X, y = data_for(sizes, 30)
+    X, y = problem(sizes, 30)
     before = net.parameters.copy()
     gradients = net.loss_and_gradients(X, y)[1].copy()
     assert np.linalg.norm(gradients) > 0.1
@@ -140,7 +75,7 @@ def test_the_optimizer_sees_the_clipped_gradient(network_class, sizes, clipping,
 )
 def test_clipping_swallows_no_nan(network_class, clipping, isa):
     net = network_class([2, 40], optimizer=fastbp.SGD(1.0, **clipping), seed=0)
-    X, y = data_for((2, 40), 3)
+    X, y = problem((2, 40), 3)
     net.loss_and_gradients(X, y)
     engine_of(net).gradients[7] = np.nan
     engine_of(net).update()
@@ -159,7 +94,7 @@ def test_clipping_leaves_the_smallest_gradients_alone(network_class, size):
 
 
 def test_gradient_tol_is_about_the_gradient_of_the_loss(network_class):
-    X, y = data_for(SIZES, 20)
+    X, y = problem(SIZES, 20)
     net = make(network_class, SIZES, "none", optimizer=fastbp.SGD(0.1, clip_value=1e-9))
     assert net.fit(X, y, batch_size=None, epochs=3, gradient_tol=1e-6).stopped == "epochs"
 
@@ -170,7 +105,7 @@ def test_every_optimizer_clips(optimizer, rng):
     clipping = OPTIONS["all"].clipping
     optimizer = type(optimizer)(**clipping)
     assert {name: getattr(optimizer, name) for name in clipping} == clipping
-    X, y = data_for(SIZES, 30)
+    X, y = problem(SIZES, 30)
     nets = [
         network_class(list(SIZES), optimizer=optimizer, dtype="float64", seed=0) for network_class in ENGINES
     ]

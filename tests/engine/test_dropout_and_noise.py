@@ -1,79 +1,14 @@
 """Dropout and input noise: the random numbers that are drawn, their distribution, and where they act."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, optimizers, reference
+from fastbp import Dense
 from helpers.inside import engine_of
-
-DTYPES = ("float32", "float64")
-ENGINES = (fastbp.Network, reference.Network)
-EMPTY = MappingProxyType({})
-
-
-class Option(NamedTuple):
-    """What a layer, a hidden layer, the network and the optimizer are asked for."""
-
-    layer: Mapping = EMPTY
-    hidden: Mapping = EMPTY
-    network: Mapping = EMPTY
-    clipping: Mapping = EMPTY
-
-
-OPTIONS = {
-    "l1": Option(layer={"l1": 0.01}),
-    "l2": Option(layer={"l2": 0.1}),
-    "dropout": Option(hidden={"dropout": 0.4}),
-    "noise": Option(network={"input_noise": 0.3}),
-    "max-norm": Option(layer={"max_norm": 0.6}),
-    "clip_value": Option(clipping={"clip_value": 0.01}),
-    "clip_norm": Option(clipping={"clip_norm": 0.1}),
-    "fused": Option({"l1": 0.01, "l2": 0.1, "max_norm": 0.9}, {"dropout": 0.2}, {"input_noise": 0.1}),
-    "all": Option(
-        {"l1": 0.01, "l2": 0.1, "max_norm": 0.9},
-        {"dropout": 0.2},
-        {"input_noise": 0.1},
-        {"clip_value": 0.05, "clip_norm": 0.2},
-    ),
-}
-
-
-def make(network_class, sizes, name, *, activation="tanh", optimizer="adam", dtype="float64", **arguments):
-    option = OPTIONS.get(name, Option())
-    hidden = [Dense(n, activation, **option.layer, **option.hidden) for n in sizes[1:-1]]
-    output = Dense(sizes[-1], **option.layer)
-    optimizer = replace(optimizers.get(optimizer), **option.clipping)
-    arguments = {"seed": 3} | arguments | option.network
-    return network_class([sizes[0], *hidden, output], optimizer=optimizer, dtype=dtype, **arguments)
-
-
-def data_for(sizes, rows, loss="mse", seed=0):
-    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
-    if loss == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    y = rng.random((rows, sizes[-1])).astype(np.float32)
-    return X, np.sign(y - 0.5) if loss == "hinge" else y
-
-
-# ---- the gradient is that of the loss ----------------------------------------------------------------------
-
-SIZES = (3, 5, 4, 2)
-
-# ---- both engines do the same ------------------------------------------------------------------------------
-
-# all layers narrow; wide ones of odd sizes, one narrower than a vector; copies of W
-SHAPES = {"narrow": (3, 16, 5, 2), "wide": (7, 40, 33, 3), "large": (300, 270, 4)}
-
-
-# ---- dropout and noise: what is drawn ----------------------------------------------------------------------
+from helpers.problems import problem
+from helpers.regularized import OPTIONS, SHAPES, SIZES, make
+from helpers.tables import DTYPES, ENGINES
 
 
 def words(seed, purpose, step, rows, n):
@@ -157,7 +92,7 @@ def test_noise_is_normal(network_class):
 def test_noise_leaves_the_callers_rows_alone(shape, batch_size):
     """Also where a plain network would read them in place, and does not fetch them again."""
     nets = [make(c, SHAPES[shape], "noise", optimizer=fastbp.SGD(1e-3)) for c in ENGINES]
-    X, y = (a.astype(np.float64) for a in data_for(SHAPES[shape], 24))
+    X, y = (a.astype(np.float64) for a in problem(SHAPES[shape], 24))
     before = X.copy()
     for net in nets:
         net.fit(X, y, epochs=4, batch_size=batch_size, shuffle=False)
@@ -170,7 +105,7 @@ def test_noise_leaves_the_callers_rows_alone(shape, batch_size):
 def test_nothing_of_it_in_predictions(network_class, shape, name):
     sizes = SHAPES[shape]
     net, plain = (make(network_class, sizes, each) for each in (name, "none"))
-    X, y = data_for(sizes, 40)
+    X, y = problem(sizes, 40)
     net.fit(X, y, epochs=2)
     plain.parameters[:] = net.parameters
     assert net.predict(X).tobytes() == plain.predict(X).tobytes()
@@ -181,7 +116,7 @@ def test_nothing_of_it_in_predictions(network_class, shape, name):
 @pytest.mark.parametrize("name", ["dropout", "noise"])
 def test_every_step_draws_anew(network_class, name):
     net = make(network_class, SIZES, name)
-    X, y = data_for(SIZES, 20)
+    X, y = problem(SIZES, 20)
     start = net.parameters.copy()
     before = net.loss_and_gradients(X, y)[0]
     assert net.loss_and_gradients(X, y)[0] == before

@@ -5,38 +5,20 @@ import pytest
 
 import fastbp
 import fastbp.reference
-from fastbp import _core, activations
-from helpers.inside import engine_of
+from fastbp import _core
+from helpers.differences import central_differences
+from helpers.inside import normal_equations
+from helpers.tables import DIFFERENTIABLE
 
 # layer sizes: no hidden layer, narrow and wide ones, several outputs, panels of more than 256 parameters
 SIZES = ([3, 1], [2, 5, 1], [4, 7, 3, 2], [3, 40, 17, 3], [1, 300, 1])
-SMOOTH = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
-
-
-def normal_equations(net, X, y):
-    """[J r]^T [J r], symmetric."""
-    n = net.parameters.size + 1
-    out = np.full((n, n), np.nan, net.dtype)
-    engine_of(net).normal_equations(X, y, out)
-    lower = np.tril(out)
-    return lower + np.tril(lower, -1).T
 
 
 def by_differences(net, X, y):
     """The same from central differences of the outputs."""
-    start, step = net.parameters.copy(), 1e-5
-    columns = []
-    for i in range(start.size):
-        outputs = []
-        for sign in (1, -1):
-            net.parameters[:] = start
-            net.parameters[i] += sign * step
-            outputs.append(net.predict(X).ravel())
-        columns.append((outputs[0] - outputs[1]) / (2 * step))
-    net.parameters[:] = start
-    columns.append((net.predict(X) - y).ravel())
-    rows = np.column_stack(columns)
-    return rows.T @ rows
+    J = central_differences(lambda: net.predict(X).ravel(), net.parameters, 1e-5)
+    rows = np.vstack([J, (net.predict(X) - y).ravel()])
+    return rows @ rows.T
 
 
 def make(network_class, sizes, hidden="tanh", output="identity", dtype="float64", **options):
@@ -52,7 +34,7 @@ def data_for(sizes, rows, seed=0):
     return rng.standard_normal((rows, sizes[0])), rng.standard_normal((rows, sizes[-1]))
 
 
-@pytest.mark.parametrize("hidden", SMOOTH)
+@pytest.mark.parametrize("hidden", DIFFERENTIABLE)
 def test_derivatives_of_every_activation(network_class, hidden):
     sizes = [3, 5, 4, 2]
     net = make(network_class, sizes, hidden, hidden)

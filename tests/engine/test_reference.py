@@ -8,14 +8,14 @@ import pytest
 
 from fastbp import activations, losses
 from fastbp._base.philox import permutation
-from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
 from fastbp.reference import ACTIVATIONS, Engine, chain
-
-ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]
+from helpers import tables
+from helpers.differences import central_differences
+from helpers.engines import make_data, make_engine
 
 ALL_LOSSES = [
     *losses.LOSSES.values(),
@@ -42,36 +42,6 @@ def distance(name, values):
     return min((np.abs(values - kink).min() for kink in KINKS.get(name, ())), default=math.inf)
 
 
-def numerical_gradient(f, vector):
-    """df/dvector by central differences; `f` reads the vector, which is changed in place and restored."""
-    gradient = np.empty_like(vector)
-    for i, value in enumerate(vector):
-        vector[i] = value + H
-        above = f()
-        vector[i] = value - H
-        below = f()
-        vector[i] = value
-        gradient[i] = (above - below) / (2 * H)
-    return gradient
-
-
-def make_engine(sizes, hidden, output, loss, rng, dtype=np.float64):
-    functions = [hidden] * (len(sizes) - 2) + [output]
-    layers = tuple(map(Layer, sizes[:-1], sizes[1:], functions))
-    n_parameters = sum((layer.n_in + 1) * layer.n_out for layer in layers)
-    return Engine(layers, loss, rng.normal(0, 0.8, n_parameters).astype(dtype))
-
-
-def make_data(loss, rows, n_in, n_out, rng):
-    X = rng.normal(size=(rows, n_in))
-    if loss.name == "cross_entropy":
-        return X, rng.dirichlet(np.ones(n_out), rows)
-    if loss.name == "hinge":
-        return X, rng.choice([-1.0, 1.0], (rows, n_out))
-    draw = rng.uniform if loss.name in losses.JOINT else rng.normal  # probabilities; counts need not be whole
-    return X, draw(size=(rows, n_out))
-
-
 def smooth_problem(hidden, output, loss):
     """An engine and data with no argument of an activation or of the loss near a kink."""
     for seed in itertools.count():
@@ -90,7 +60,7 @@ def smooth_problem(hidden, output, loss):
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=repr)
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 def test_gradient_is_the_numerical_one(activation, loss):
     for_outputs = activation.name in ("softmax", "exponential")  # an exponential of one is too steep for H
     hidden = activations.get("tanh") if for_outputs else activation
@@ -101,13 +71,13 @@ def test_gradient_is_the_numerical_one(activation, loss):
 
     value = engine.loss_and_gradients(X, y)
     gradients = engine.gradients.copy()
-    numerical = numerical_gradient(lambda: engine.loss(X, y), engine.parameters)
+    numerical = central_differences(lambda: engine.loss(X, y), engine.parameters, H)
     assert value == pytest.approx(engine.loss(X, y), rel=1e-15)
     np.testing.assert_allclose(gradients, numerical, rtol=1e-7, atol=1e-9)
 
     h = engine.forward(X)
     d_X = engine.backward(loss.gradient(h, y))
-    numerical = numerical_gradient(lambda: engine.loss(X, y), X.reshape(-1)).reshape(X.shape)
+    numerical = central_differences(lambda: engine.loss(X, y), X, H)
     assert value == pytest.approx(loss(h, y), rel=1e-12)
     np.testing.assert_allclose(engine.gradients, gradients, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(d_X, numerical, rtol=1e-7, atol=1e-9)
@@ -125,7 +95,7 @@ def test_labels_are_rows_of_zeros_with_a_single_one():
     np.testing.assert_array_equal(by_label[1], by_row[1])
 
 
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 @quietly
 def test_derivative_is_the_numerical_one(activation):
     f, derivative = ACTIVATIONS[activation.name]
@@ -162,7 +132,7 @@ def test_derivative_at_kinks(name, z, slope):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 def test_nan_comes_out_as_nan_and_the_dtype_stays(activation, dtype):
     row, z = ACTIVATIONS[activation.name], np.full((2, 3), np.nan, dtype)
     y = row.function(z, activation.alpha)

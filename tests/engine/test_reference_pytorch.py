@@ -4,32 +4,9 @@ import numpy as np
 import pytest
 
 from fastbp import activations, losses
-from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy
-from fastbp.reference import ACTIVATIONS, Engine, chain
-
-
-def make_engine(sizes, hidden, output, loss, rng, dtype=np.float64):
-    functions = [hidden] * (len(sizes) - 2) + [output]
-    layers = tuple(map(Layer, sizes[:-1], sizes[1:], functions))
-    n_parameters = sum((layer.n_in + 1) * layer.n_out for layer in layers)
-    return Engine(layers, loss, rng.normal(0, 0.8, n_parameters).astype(dtype))
-
-
-def make_data(loss, rows, n_in, n_out, rng):
-    X = rng.normal(size=(rows, n_in))
-    if loss.name == "cross_entropy":
-        return X, rng.dirichlet(np.ones(n_out), rows)
-    if loss.name == "hinge":
-        return X, rng.choice([-1.0, 1.0], (rows, n_out))
-    draw = rng.uniform if loss.name in losses.JOINT else rng.normal  # probabilities; counts need not be whole
-    return X, draw(size=(rows, n_out))
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch", reason="PyTorch is not installed")
-
+from fastbp.reference import ACTIVATIONS, chain
+from helpers.engines import make_data, make_engine
 
 TORCH_ACTIVATIONS = {
     "sigmoid": "sigmoid", "log_sigmoid": "logsigmoid", "tanh": "tanh", "relu": "relu", "relu6": "relu6",

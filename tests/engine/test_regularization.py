@@ -1,82 +1,32 @@
 """Penalties, dropout, noise, max-norm and clipping together: gradients, parity of the engines, equal bits."""
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, activations, losses, optimizers, reference
+from fastbp import Dense, losses, reference
 from fastbp.exceptions import ParameterError
+from helpers.errors import refuses
 from helpers.inside import engine_of, run_of
-
-DTYPES = ("float32", "float64")
-ENGINES = (fastbp.Network, reference.Network)
-EMPTY = MappingProxyType({})
-
-
-class Option(NamedTuple):
-    """What a layer, a hidden layer, the network and the optimizer are asked for."""
-
-    layer: Mapping = EMPTY
-    hidden: Mapping = EMPTY
-    network: Mapping = EMPTY
-    clipping: Mapping = EMPTY
-
-
-OPTIONS = {
-    "l1": Option(layer={"l1": 0.01}),
-    "l2": Option(layer={"l2": 0.1}),
-    "dropout": Option(hidden={"dropout": 0.4}),
-    "noise": Option(network={"input_noise": 0.3}),
-    "max-norm": Option(layer={"max_norm": 0.6}),
-    "clip_value": Option(clipping={"clip_value": 0.01}),
-    "clip_norm": Option(clipping={"clip_norm": 0.1}),
-    "fused": Option({"l1": 0.01, "l2": 0.1, "max_norm": 0.9}, {"dropout": 0.2}, {"input_noise": 0.1}),
-    "all": Option(
-        {"l1": 0.01, "l2": 0.1, "max_norm": 0.9},
-        {"dropout": 0.2},
-        {"input_noise": 0.1},
-        {"clip_value": 0.05, "clip_norm": 0.2},
-    ),
-}
+from helpers.problems import problem
+from helpers.pytorch import assert_same_parameters, model_of
+from helpers.regularized import OPTIONS, SHAPES, SIZES, make
+from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
 SMOOTH = ("l1", "l2", "dropout", "noise", "all")  # what changes the loss
 
 
-def make(network_class, sizes, name, *, activation="tanh", optimizer="adam", dtype="float64", **arguments):
-    option = OPTIONS.get(name, Option())
-    hidden = [Dense(n, activation, **option.layer, **option.hidden) for n in sizes[1:-1]]
-    output = Dense(sizes[-1], **option.layer)
-    optimizer = replace(optimizers.get(optimizer), **option.clipping)
-    arguments = {"seed": 3} | arguments | option.network
-    return network_class([sizes[0], *hidden, output], optimizer=optimizer, dtype=dtype, **arguments)
-
-
-def data_for(sizes, rows, loss="mse", seed=0):
-    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
-    if loss == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    y = rng.random((rows, sizes[-1])).astype(np.float32)
-    return X, np.sign(y - 0.5) if loss == "hinge" else y
-
-
 # ---- the gradient is that of the loss ----------------------------------------------------------------------
 
-SIZES = (3, 5, 4, 2)
 H = 1e-5  # half the step of a difference
-HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
 
 PROBLEMS = [
     *((name, "tanh", "mse") for name in SMOOTH),
-    *(("all", activation, "mse") for activation in HIDDEN),
+    *(("all", activation, "mse") for activation in DIFFERENTIABLE),
     *(("all", "sigmoid", loss) for loss in losses.LOSSES),
 ]
 
@@ -97,7 +47,7 @@ def smooth_case(network_class, name, activation, loss):
     """A network and data without a kink nearby: there the differences to both sides are not the same."""
     for seed in itertools.count():
         net = make(network_class, SIZES, name, activation=activation, loss=loss, seed=seed)
-        X, y = data_for(SIZES, 6, loss, seed)
+        X, y = problem(SIZES, 6, loss, seed)
         one_sided = differences(lambda: net.loss_and_gradients(X, y)[0], net.parameters)  # noqa: B023
         if np.abs(one_sided[0] - one_sided[1]).max() < 2e-3:
             return net, X, y, one_sided.mean(axis=0)
@@ -111,9 +61,9 @@ def test_gradient_is_the_numerical_one(network_class, name, activation, loss):
 
 
 @pytest.mark.parametrize("name", SMOOTH)
-def test_own_loss_has_the_same_gradient(network_class, name):
+def test_custom_loss_has_the_same_gradient(network_class, name):
     net = make(network_class, SIZES, name)
-    X, y = data_for(SIZES, 6)
+    X, y = problem(SIZES, 6)
     _, gradients = net.loss_and_gradients(X, y)
     gradients = gradients.copy()
     d_X = net.backward(net.loss.gradient(net.forward(X), y))
@@ -134,7 +84,7 @@ def test_penalties_are_the_formula(network_class, rows, dtype, isa):
     net.weights[1][0, 0] = 0  # where |w| has no derivative
     net.biases[0][:] = plain.biases[0][:] = 5
     plain.parameters[:] = net.parameters
-    X, y = data_for(sizes, rows)
+    X, y = problem(sizes, rows)
     (loss, gradients), (bare, bare_gradients) = (n.loss_and_gradients(X, y) for n in (net, plain))
 
     first, second = (W.astype(np.float64) for W in net.weights)
@@ -151,7 +101,7 @@ def test_penalties_are_the_formula(network_class, rows, dtype, isa):
 @pytest.mark.parametrize("name", SMOOTH)
 def test_a_loss_that_is_a_function_has_them_all(network_class, name):
     """As the built-in one: in the loss that is reported, in the gradient, in training."""
-    X, y = data_for(SIZES, 20)
+    X, y = problem(SIZES, 20)
     built_in, own = (
         make(network_class, SIZES, name, loss=loss)
         for loss in ("mse", lambda h, t: (np.mean((h - t) ** 2), 2 * (h - t) / t.size))
@@ -164,8 +114,6 @@ def test_a_loss_that_is_a_function_has_them_all(network_class, name):
 
 # ---- both engines do the same ------------------------------------------------------------------------------
 
-# all layers narrow; wide ones of odd sizes, one narrower than a vector; copies of W
-SHAPES = {"narrow": (3, 16, 5, 2), "wide": (7, 40, 33, 3), "large": (300, 270, 4)}
 BATCHES = {"rows": 1, "batches": 7, "blocks": None}
 BLOCKS = {"narrow": 4096 + 33, "wide": 2 * 1600 + 33, "large": 512 + 33}  # rows
 PARITY = [(s, b) for s in SHAPES for b in BATCHES if (s, b) != ("large", "rows")]
@@ -176,7 +124,7 @@ def trained(network_class, name, shape, batch, dtype, start=None):
     net = make(network_class, sizes, name, optimizer=fastbp.SGD(0.05), dtype=dtype)
     if start is not None:
         net.parameters[:] = start
-    X, y = data_for(sizes, BLOCKS[shape] if batch == "blocks" else 24)
+    X, y = problem(sizes, BLOCKS[shape] if batch == "blocks" else 24)
     history = net.fit(X, y, epochs=3, batch_size=BATCHES[batch])
     return net.parameters.astype(np.float64), np.array(history.loss)
 
@@ -215,9 +163,9 @@ def test_every_option_makes_a_difference():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 5, 4096 + 33])
-def test_a_loss_of_the_users_own(rows, dtype, isa, rng):
+def test_a_custom_loss(rows, dtype, isa, rng):
     results = []
-    X, y = data_for(SHAPES["wide"], rows)
+    X, y = problem(SHAPES["wide"], rows)
     for network_class in ENGINES:
         net = make(network_class, SHAPES["wide"], "all", dtype=dtype, optimizer=fastbp.SGD(0.1))
         found = []
@@ -239,7 +187,7 @@ def test_a_loss_of_the_users_own(rows, dtype, isa, rng):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["l1", "l2", "dropout", "max-norm", "fused"])
 def test_fused_and_stored(name, shape, batch_size, dtype, isa):
-    X, y = data_for(SHAPES[shape], 45)
+    X, y = problem(SHAPES[shape], 45)
     fused, stored = (
         run_of(
             make(fastbp.Network, SHAPES[shape], name, dtype=dtype), X, y, batch_size=batch_size, stored=mode
@@ -262,7 +210,7 @@ THREADED = {
 @pytest.mark.parametrize("case", THREADED)
 def test_any_number_of_threads(case, name, dtype, isa):
     sizes, rows, batch_size = THREADED[case]
-    X, y = data_for(sizes, rows)
+    X, y = problem(sizes, rows)
     found = set()
     for threads in (1, 2, 3):
         with fastbp.threads(threads):
@@ -278,7 +226,7 @@ def test_any_number_of_threads(case, name, dtype, isa):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_two_fits_are_one(network_class, name):
-    X, y = data_for(SHAPES["wide"], 50)
+    X, y = problem(SHAPES["wide"], 50)
     once, twice = (make(network_class, SHAPES["wide"], name) for _ in range(2))
     once.fit(X, y, epochs=4)
     twice.fit(X, y, epochs=2)
@@ -293,20 +241,15 @@ def test_two_fits_are_one(network_class, name):
 
 @pytest.mark.parametrize("option", ["l2", "clip_norm", "clip_value", "both"])
 @pytest.mark.parametrize("optimizer", [fastbp.SGD(0.1, 0.9), fastbp.Adam(0.01)], ids=lambda o: o.row)
-def test_training_is_pytorchs(optimizer, option):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+def test_training_is_pytorchs(optimizer, option, torch):
     clipping = {"clip_value": 0.005} if option in ("clip_value", "both") else {}
     clipping |= {"clip_norm": 0.02} if option in ("clip_norm", "both") else {}
     l2 = 0.03 if option == "l2" else 0.0
     layers = [3, Dense(8, "tanh", l2=l2), Dense(4, l2=l2)]
     options = {"optimizer": replace(optimizer, **clipping), "dtype": "float64", "seed": 0}
     nets = [network_class(layers, loss="cross_entropy", **options) for network_class in ENGINES]
-    X, y = data_for((3, 4), 20, "cross_entropy")
-    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 4)).double()
-    with torch.no_grad():
-        for W, b, layer in zip(nets[0].weights, nets[0].biases, model[::2], strict=True):
-            layer.weight.copy_(torch.tensor(W.T.copy()))
-            layer.bias.copy_(torch.tensor(b.copy()))
+    X, y = problem((3, 4), 20, "cross_entropy")
+    model = model_of(torch, nets[0])
     groups = [
         {"params": [layer.weight for layer in model[::2]], "weight_decay": l2},
         {"params": [layer.bias for layer in model[::2]]},
@@ -327,10 +270,8 @@ def test_training_is_pytorchs(optimizer, option):
         theirs.step()
         for net in nets:
             assert net.train_on_batch(X, y) == pytest.approx(loss.item() + penalty, rel=1e-9)
-    for i, layer in enumerate(model[::2]):
-        for net in nets:
-            np.testing.assert_allclose(net.weights[i], layer.weight.detach().numpy().T, rtol=1e-9)
-            np.testing.assert_allclose(net.biases[i], layer.bias.detach().numpy(), rtol=1e-9)
+    for net in nets:
+        assert_same_parameters(net, model)
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------
@@ -351,7 +292,4 @@ BAD = [
 
 @pytest.mark.parametrize(("call", "parts"), BAD)
 def test_bad_arguments_are_named(call, parts):
-    with pytest.raises(ParameterError) as caught:
-        call()
-    for part in parts:
-        assert part in str(caught.value)
+    refuses(call, ParameterError, *parts)

@@ -6,18 +6,9 @@ import pytest
 
 import fastbp
 from fastbp import SGD, Adam, Dense, DTypeError, ParameterError
+from helpers.errors import refuses
 
 NAN, INF = float("nan"), float("inf")
-
-
-def refuses(call, error, *parts):
-    """Check the error's class and that its message has all the parts."""
-    with pytest.raises(error) as caught:
-        call()
-    assert type(caught.value) is error
-    assert isinstance(caught.value, TypeError if error is DTypeError else ValueError)
-    for part in parts:
-        assert part in str(caught.value)
 
 
 NETWORKS = [

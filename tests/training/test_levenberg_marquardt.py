@@ -7,17 +7,7 @@ import fastbp
 import fastbp.reference
 from fastbp import ParameterError
 from fastbp.callbacks import ReduceLROnPlateau
-from helpers.inside import engine_of
-
-
-def normal_equations(net, X, y):
-    """[J r]^T [J r], symmetric."""
-    n = net.parameters.size + 1
-    out = np.full((n, n), np.nan, net.dtype)
-    engine_of(net).normal_equations(X, y, out)
-    lower = np.tril(out)
-    return lower + np.tril(lower, -1).T
-
+from helpers.inside import normal_equations
 
 LOSSES = ["mse", "half_sse", fastbp.HalfSSE(reduction="mean")]
 
@@ -272,7 +262,7 @@ def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
     assert (len(other.history), other.history.stopped) == (4, "interrupted")
 
 
-def test_the_users_own_thread_may_read_and_copies_go_on(network_class, waves):
+def test_copies_train_as_the_network_does(network_class, waves):
     net, _ = trained(network_class, *waves, epochs=4)
     twin = net.clone()
     assert twin.optimizer == net.optimizer

@@ -99,7 +99,7 @@ def test_the_column_tells_which_way_is_better(network_class, data, loss):
 
 
 @pytest.mark.parametrize("greater_is_better", [None, True])
-def test_own_metrics_say_which_way_is_better(make, data, greater_is_better):
+def test_custom_metrics_say_which_way_is_better(make, data, greater_is_better):
     epochs = iter(range(100))
 
     def rising(output, target):

@@ -1,7 +1,6 @@
 """Metrics as functions: by hand, against NumPy and scikit-learn, and the shapes they take."""
 
 import math
-import tracemalloc
 import warnings
 from fractions import Fraction
 from functools import partial
@@ -11,6 +10,7 @@ import pytest
 
 from fastbp import DataError, ShapeError, losses, metrics
 from fastbp.metrics import TopK, at_least_half, positive
+from helpers.memory import traced_peak
 
 READERS = {"classes": metrics.most_probable, "yes/no": at_least_half, "signs": positive}
 
@@ -279,12 +279,7 @@ def test_nothing_as_large_as_the_outputs_is_allocated(rng, loss):
     output = rng.random((50_000, 20))
     target = rng.integers(20, size=50_000) if loss == "cross_entropy" else rng.integers(2, size=output.shape)
     for metric in metrics.named(losses.get(loss)).values():
-        tracemalloc.start()
-        try:
-            metric.measure(output, target)
-            assert tracemalloc.get_traced_memory()[1] < output.nbytes / 3
-        finally:
-            tracemalloc.stop()
+        assert traced_peak(lambda metric=metric: metric.measure(output, target)) < output.nbytes / 3
 
 
 def test_huge_numbers_warn_about_nothing():

@@ -61,7 +61,7 @@ def test_measured_is_what_the_functions_say(network_class, rng):
     assert list(found.values())[1:] == [metric(output, labels) for metric in by_hand]
 
 
-def test_an_own_metric(make, data):
+def test_a_custom_metric(make, data):
     net = make()
     calls = []
 
@@ -76,7 +76,7 @@ def test_an_own_metric(make, data):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", ">f8"])
-def test_what_an_own_metric_gets_is_read_only(network_class, rng, dtype):
+def test_what_a_custom_metric_gets_is_read_only(network_class, rng, dtype):
     """Neither y nor the training, nor what the next metric gets, can be changed by one."""
     X = rng.normal(size=(20, 3))
     y = X[:, 0].astype(dtype)
@@ -155,13 +155,13 @@ def test_metrics_without_validation_data(make, data):
         make().fit(*data, metrics="r2")
 
 
-def test_names_with_an_own_loss(make, data):
+def test_names_with_a_custom_loss(make, data):
     net = make(loss=lambda output, target: (0.0, output))
     with pytest.raises(ParameterError, match="has 'accuracy' with the loss 'own', expected a callable"):
         net.evaluate(*data, metrics="accuracy")
 
 
-def test_what_an_own_metric_returns_is_a_number(make, data):
+def test_what_a_custom_metric_returns_is_a_number(make, data):
     def pair(output, target):
         return output, target
 

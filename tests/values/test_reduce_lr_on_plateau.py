@@ -19,9 +19,8 @@ def stop_after(epochs, reason="callback"):
 @pytest.mark.parametrize("greater_is_better", [False, True])
 @pytest.mark.parametrize("options", [{}, {"min_delta": 0.3}, {"min_delta": 0.1, "relative": True}])
 @pytest.mark.parametrize("patience", [1, 3])
-def test_rates_are_those_of_pytorch(make, data, rng, greater_is_better, options, patience):
+def test_rates_are_those_of_pytorch(make, data, rng, torch, greater_is_better, options, patience):
     """Which waits one epoch longer."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     values = np.round(rng.exponential(size=60), 1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -92,7 +91,7 @@ def test_values_check_their_arguments(value, options, message):
         ("seconds", False, "monitor is 'seconds', expected one of: loss$"),
     ],
 )
-def test_a_column_that_will_not_be_is_refused_at_the_door(
+def test_a_column_that_will_not_be_is_refused_before_training(
     make, data, state_of, value, monitor, validated, message
 ):
     net = make()

@@ -13,6 +13,7 @@ import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
 from helpers.inside import engine_of
+from helpers.pytorch import assert_same_parameters, model_of
 
 SCHEDULES = [
     Constant(0.1),
@@ -345,16 +346,11 @@ def course_in_torch(name, kind):
     """The losses and rates of 100 steps, and where they lead, for any number of engines to compare with."""
     import torch
 
-    torch.set_num_threads(1)  # more would spend their time on waiting for one another
     rng = np.random.default_rng(0)
     data, start = (rng.normal(size=(20, 3)), rng.normal(size=(20, 2))), rng.normal(size=3 * 8 + 8 + 8 * 2 + 2)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).double()
     net = make(fastbp.Network, "sgd", dtype="float64")
     net.parameters[:] = start
-    with torch.no_grad():
-        for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
-            layer.weight.copy_(torch.tensor(W.T.copy()))
-            layer.bias.copy_(torch.tensor(b.copy()))
+    model = model_of(torch, net)
     if kind == "adam":
         optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     else:
@@ -370,15 +366,14 @@ def course_in_torch(name, kind):
         optimizer.step()
         scheduler.step()
         losses.append(loss.item())
-    end = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in model[::2]]
-    return data, start, losses, rates, end
+    return data, start, losses, rates, model
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("name", TORCH)
+@pytest.mark.usefixtures("torch")
 def test_training_is_pytorchs(name, kind, network_class):
-    pytest.importorskip("torch", reason="PyTorch is not installed")
-    data, start, losses, rates, end = course_in_torch(name, kind)
+    data, start, losses, rates, model = course_in_torch(name, kind)
     ours, _ = TORCH[name]
     optimizer = Adam(ours) if kind == "adam" else fastbp.SGD(ours, momentum=0.9)
     net = make(network_class, optimizer, loss="mse", dtype="float64")
@@ -387,6 +382,4 @@ def test_training_is_pytorchs(name, kind, network_class):
         history = net.fit(*data, batch_size=None)  # an epoch is a step
         assert history.loss[0] == pytest.approx(loss, rel=1e-9)
         assert engine_of(net).schedule(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
-    for W, b, (their_W, their_b) in zip(net.weights, net.biases, end, strict=True):
-        np.testing.assert_allclose(W, their_W, rtol=1e-9)
-        np.testing.assert_allclose(b, their_b, rtol=1e-9)
+    assert_same_parameters(net, model)
