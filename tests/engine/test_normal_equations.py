@@ -7,6 +7,7 @@ import fastbp
 import fastbp.reference
 from fastbp import _core
 from helpers.differences import central_differences
+from helpers.engines_agree import assert_close
 from helpers.inside import normal_equations
 from helpers.tables import DIFFERENTIABLE
 
@@ -73,8 +74,7 @@ def test_both_engines_agree(sizes, rows, dtype, isa):
     most = (1 << 31) // (sizes[-1] * nets[0].parameters.size ** 2)  # more would take seconds
     X, y = data_for(sizes, min(rows, most))
     native, numpy = (normal_equations(net, X, y) for net in nets)
-    tolerance = 1e-12 if dtype == "float64" else 1e-4
-    np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    assert_close(native, numpy, 1e-12 if dtype == "float64" else 1e-4)
 
 
 def test_scaled_inputs_and_strided_rows(network_class, rng):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
+from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.optimizers import OPTIMIZERS, batches
 from helpers.problems import problem
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
@@ -83,26 +84,20 @@ def reference_result(sizes, activation, loss, optimizer, dtype):
     return trained(reference.Network, sizes, activation, loss, optimizer, dtype, start)
 
 
-def assert_parity(sizes, activation, loss, optimizer, dtype):
+def check_parity(sizes, activation, loss, optimizer, dtype):
     """Weights and losses: float64 within 1e-9, float32 as near to float64 as 4 times NumPy's float32."""
     start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
     native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
     truth = reference_result(sizes, activation, loss, optimizer, "float64")
     numpy = reference_result(sizes, activation, loss, optimizer, "float32")
-    for got, exact, numpy_float32 in zip(native, truth, numpy, strict=True):
-        scale = np.abs(exact).max()
-        if dtype == "float64":
-            bound = 1e-9 * scale
-        else:  # below one rounding of the largest number NumPy's error is luck
-            bound = 4 * max(np.abs(numpy_float32 - exact).max(), np.finfo(np.float32).eps * scale)
-        assert np.abs(got - exact).max() <= bound
+    assert_parity(native, truth, numpy, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("activation", "loss"), CASES)
 def test_every_activation_and_loss(activation, loss, dtype, isa):
     for sizes in NETS:
-        assert_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
+        check_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -111,9 +106,7 @@ def test_exponential_in_hidden_layers(sizes, dtype, isa):
     """One step of it: most others would be the last."""
     nets = [each(list(sizes), activation="exponential", dtype=dtype, seed=3) for each in ENGINES]
     results = [net.loss_and_gradients(*problem(sizes, STEPS // EPOCHS * BATCH)) for net in nets]
-    tolerance = 1e-12 if dtype == "float64" else 1e-5
-    for native, numpy in zip(*results, strict=True):
-        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    assert_all_close(*results, 1e-12 if dtype == "float64" else 1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -141,7 +134,7 @@ def test_label_smoothing(kind, outputs, dtype, isa, rng):
 def test_every_optimizer(row, dtype, isa):
     assert OPTIMIZERS[row].row == row
     for sizes in NETS[:2]:
-        assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
+        check_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -152,7 +145,7 @@ def test_every_optimizer(row, dtype, isa):
 def test_every_schedule(schedule, row, dtype):
     assert SCHEDULES[schedule].row == schedule
     optimizer = replace(OPTIMIZERS[row], learning_rate=SCHEDULES[schedule])
-    assert_parity(NETS[0], "tanh", "mse", optimizer, dtype)
+    check_parity(NETS[0], "tanh", "mse", optimizer, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -293,9 +286,7 @@ def test_a_custom_loss(output, rows, dtype, isa, rng):
         gradients = net.gradients.copy()
         net.step()
         results.append((h, d_input, gradients, net.parameters))
-    tolerance = 1e-10 if dtype == "float64" else 2e-4
-    for native, numpy in zip(*results, strict=True):
-        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    assert_all_close(*results, 1e-10 if dtype == "float64" else 2e-4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

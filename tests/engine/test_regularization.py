@@ -10,6 +10,7 @@ import pytest
 import fastbp
 from fastbp import Dense, losses, reference
 from fastbp.exceptions import ParameterError
+from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.errors import refuses
 from helpers.inside import engine_of, run_of
 from helpers.problems import problem
@@ -144,13 +145,7 @@ def test_both_engines_do_the_same(name, shape, batch, dtype, isa):
     native = trained(fastbp.Network, name, shape, batch, dtype, start)
     truth = reference_result(name, shape, batch, "float64")
     numpy = reference_result(name, shape, batch, "float32")
-    for got, exact, numpy_float32 in zip(native, truth, numpy, strict=True):
-        scale = np.abs(exact).max()
-        if dtype == "float64":
-            bound = 1e-9 * scale
-        else:
-            bound = 4 * max(np.abs(numpy_float32 - exact).max(), np.finfo(np.float32).eps * scale)
-        assert np.abs(got - exact).max() <= bound
+    assert_parity(native, truth, numpy, dtype)
 
 
 def test_every_option_makes_a_difference():
@@ -174,9 +169,7 @@ def test_a_custom_loss(rows, dtype, isa, rng):
             found += [h, net.backward((h - y) / rows), net.gradients.copy()]
             net.step()
         results.append((*found, net.parameters))
-    tolerance = 1e-10 if dtype == "float64" else 1e-4
-    for native, numpy in zip(*results, strict=True):
-        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    assert_all_close(*results, 1e-10 if dtype == "float64" else 1e-4)
 
 
 # ---- the same bits -----------------------------------------------------------------------------------------

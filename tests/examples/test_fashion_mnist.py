@@ -3,7 +3,6 @@
 import gzip
 import re
 import struct
-import sys
 
 import numpy as np
 import pytest
@@ -80,10 +79,8 @@ def test_trains_and_draws(folder, tmp_path, capsys):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_works_without_matplotlib(folder, tmp_path, capsys, monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+@pytest.mark.usefixtures("no_matplotlib")
+def test_works_without_matplotlib(folder, tmp_path, capsys):
     picture = tmp_path / "curve.png"
     assert fashion_mnist.main(["--data", str(folder), "--epochs", "1", "--output", str(picture)]) == 0
     assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """The example of reinforcement learning: its physics, its mathematics, and that it learns."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -99,10 +98,8 @@ def test_prints_and_draws(short, tmp_path, capsys):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_works_without_matplotlib(short, tmp_path, capsys, monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+@pytest.mark.usefixtures("no_matplotlib")
+def test_works_without_matplotlib(short, tmp_path, capsys):
     picture = tmp_path / "return.png"
     assert example.main(["--episodes", "1", "--seeds", "1", "--output", str(picture)]) == 0
     assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out

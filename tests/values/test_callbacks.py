@@ -9,14 +9,7 @@ import pytest
 import fastbp
 from fastbp import SGD, BusyError, Error, ParameterError
 from fastbp.callbacks import EarlyStopping
-
-
-def stop_after(epochs, reason="callback"):
-    def callback(state):
-        if state.epoch == epochs - 1:
-            state.stop(reason)
-
-    return callback
+from helpers.callbacks import stop_after
 
 
 class Recorder:

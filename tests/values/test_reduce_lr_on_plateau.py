@@ -6,14 +6,7 @@ import pytest
 import fastbp
 from fastbp import SGD, ParameterError
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
-
-
-def stop_after(epochs, reason="callback"):
-    def callback(state):
-        if state.epoch == epochs - 1:
-            state.stop(reason)
-
-    return callback
+from helpers.callbacks import stop_after
 
 
 @pytest.mark.parametrize("greater_is_better", [False, True])
