@@ -86,7 +86,7 @@ def test_works_without_matplotlib(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     picture = tmp_path / "curve.png"
     assert fashion_mnist.main(["--data", str(folder), "--epochs", "1", "--output", str(picture)]) == 0
-    assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
+    assert 'no picture without Matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
     assert not picture.exists()
 
 
@@ -97,7 +97,8 @@ def test_describes_the_mistakes_of_all_seeds():
     second[60:64] = 2
     told = fashion_mnist.describe_mistakes(y, [first, second])
     assert told == (
-        "easiest: T-shirt/top, 100.0% of them recognised; hardest: Shirt, 75.0%, and 20.0% taken for Pullover"
+        "easiest: T-shirt/top, 100.0% of them recognized; "
+        "hardest: Shirt, 75.0%, and 20.0% mistaken for Pullover"
     )
 
 
