@@ -23,7 +23,7 @@ RATES = (1e-2, 3e-3, 1e-3)
 TRIALS, TRIAL_EPOCHS = 3, 100
 
 
-def standardised(X, y, seed=0):
+def standardized(X, y, seed=0):
     """Return two thirds of the rows for training and the rest held out, scaled by the training rows."""
     order = np.random.default_rng(seed).permutation(len(X))
     train, test = np.split(order, [2 * len(X) // 3])
@@ -81,7 +81,7 @@ def main():
     machine = describe()
     print(f"{machine['cpu']}, {machine['isa']}, one thread")
     for name, (X, y) in SETS.items():
-        train, test = standardised(X, y)
+        train, test = standardized(X, y)
         n, n_in = train[0].shape
         print(f"\n{name}: {n} training rows, {len(test[0])} held out, network {n_in}-{HIDDEN}-1 tanh\n")
         print("| fit | ms | training mse: median (range) | held-out mse: median (range) |")
