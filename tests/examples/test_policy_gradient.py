@@ -91,9 +91,9 @@ def test_prints_and_draws(short, tmp_path, capsys):
     assert example.main(["--episodes", "10", "--seeds", "2", "--output", str(picture)]) == 0
     out = capsys.readouterr().out
     assert re.findall(r"^seed (\d), episode 10: return -?\d+\.\d$", out, re.MULTILINE) == ["0", "1"]
-    assert re.findall(r"^seed (\d): \d+\.\d s, return .*; from hanging at rest it ", out, re.MULTILINE) == [
-        *("0", "1")
-    ]
+    assert re.findall(
+        r"^seed (\d): \d+\.\d s, return .*; started at rest, the pendulum ", out, re.MULTILINE
+    ) == [*("0", "1")]
     assert out.endswith(f"picture: {picture}\n")
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
@@ -102,7 +102,7 @@ def test_prints_and_draws(short, tmp_path, capsys):
 def test_works_without_matplotlib(short, tmp_path, capsys):
     picture = tmp_path / "return.png"
     assert example.main(["--episodes", "1", "--seeds", "1", "--output", str(picture)]) == 0
-    assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
+    assert 'no picture without Matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
     assert not picture.exists()
 
 
