@@ -60,10 +60,10 @@ def library(source: str, isa: str, dtype: str) -> ctypes.CDLL:
     setup = build_flags()
     flags = [*setup["C_FLAGS"], *setup["WARNINGS"], *setup["ISA_FLAGS"][isa]]
     flags += shlex.split(os.environ.get("CFLAGS", ""))
-    flags += [f"-DFASTBP_ISA={isa}", f"-DREAL_BITS={DTYPES[dtype]}", "-shared", "-fPIC"]
+    flags += [f"-I{ROOT / 'src_c'}", f"-DFASTBP_ISA={isa}", f"-DREAL_BITS={DTYPES[dtype]}", "-shared", "-fPIC"]
 
     state = hashlib.sha256(repr((COMPILER, compiler_version(), flags)).encode())
-    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").iterdir())):
+    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").rglob("*.*"))):
         state.update(path.read_bytes())
     built = CACHE / f"{Path(source).stem}-{isa}-{dtype}-{state.hexdigest()[:16]}.so"
     if not built.exists():

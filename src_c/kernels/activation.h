@@ -1,4 +1,9 @@
-/* Activations and their derivatives, as functions over rows: the rows of activations.def in a loop. */
+/* Activations and their derivatives: the rows of activations.def as functions over rows of elements. */
+#ifndef FASTBP_ACTIVATION_H
+#define FASTBP_ACTIVATION_H
+
+#include "kernels/kernels.h"
+#include "kernels/vmath.h"
 
 #define ZERO splat(0)
 #define ONE splat(1)
@@ -9,34 +14,34 @@
 
 static inline vec clamp(vec x, real low, real high) { return vmax(splat(low), vmin(splat(high), x)); }
 
-/* 1 strictly between low and high, else 0: the derivative of a clamp. y - y is 0 there, or NaN. */
+/* Derivative of a clamp: 1 strictly between low and high, else 0. y - y is 0, or NaN for NaN. */
 static inline vec inside(vec y, real low, real high) { return blend((y <= low) | (y >= high), ZERO, ONE + (y - y)); }
 
-/* 0 up to -3, 1 from 3 on, `middle` between. */
+/* 0 for z <= -3, 1 for z >= 3, `middle` between */
 static inline vec clamp_outside(vec z, vec middle) {
     return blend(z <= REAL(-3), ZERO, blend(z >= REAL(3), ONE, middle));
 }
 
-/* z P(z), P the cumulative normal distribution: -t P(-t) or z - t P(-t), t = |z|, so that the left tail keeps its
+/* z P(z), with P the cumulative normal distribution: -t P(-t) or z - t P(-t), t = |z|. So the left tail keeps its
  * digits, and -infinity gives its limit. The product with exp(-z^2 / 2), which may be subnormal, comes last. */
 ALWAYS_INLINE vec gelu(vec z) {
     const vec t = vmin(splat(TAIL_MAX), vabs(z)), rest = t * normal_tail_ratio(z) * exp_square(z, REAL(0.5));
     return blend(z < REAL(0), -rest, z - rest);
 }
 
-/* P(z) + z P'(z), 1 less what it is at -z. */
+/* P(z) + z P'(z); its values at z and -z add up to 1. */
 ALWAYS_INLINE vec gelu_slope(vec z) {
     const vec t = vmin(splat(TAIL_MAX), vabs(z));
     const vec rest = fmadd(t, splat(REAL(-0.39894228040143267794)), normal_tail_ratio(z)) * exp_square(z, REAL(0.5));
     return blend(z < REAL(0), rest, ONE - rest);
 }
 
-/* Hendrycks & Gimpel, Gaussian Error Linear Units (2016): with u the argument of the tanh there,
- * (1 + tanh(u)) / 2 = sigmoid(2 u), which keeps the left tail. This is 2 u = z sqrt(8 / pi) (1 + 0.044715 z^2). */
+/* Hendrycks & Gimpel, Gaussian Error Linear Units (2016). With u the argument of their tanh, (1 + tanh(u)) / 2 =
+ * sigmoid(2 u), which keeps the left tail. Returns 2 u = z sqrt(8 / pi) (1 + 0.044715 z^2). */
 static inline vec gelu_argument(vec z) { return REAL(1.59576912160573071176) * z * (ONE + REAL(0.044715) * z * z); }
 
 static inline vec gelu_tanh_slope(vec z, vec s) {
-    z = clamp(z, REAL(-22), REAL(22)); /* beyond, s (1 - s) is 0, and z^3 may be infinite */
+    z = clamp(z, REAL(-22), REAL(22)); /* beyond, s (1 - s) is 0, but z^3 may be infinite */
     return s + s * (ONE - s) * z * REAL(1.59576912160573071176) * (ONE + REAL(3 * 0.044715) * z * z);
 }
 
@@ -62,7 +67,7 @@ ALWAYS_INLINE void apply_row(const real *in, real *out, real *slope, size_t colu
 }
 
 ALWAYS_INLINE void apply(const fbp_map *map, value_function f, slope_function f_prime) {
-    const fbp_map m = *map; /* no store below can change it */
+    const fbp_map m = *map; /* a copy, which the compiler knows no store to change */
     const vec a = splat((real)m.alpha);
     for (size_t i = 0; i < m.rows; i++) {
         const real *in = (const real *)m.in + i * m.in_stride;
@@ -107,5 +112,9 @@ enum { Y = 0, SLOPE = 1 };
     }                                                                                    \
     static void apply_##name(const fbp_map *m) { apply(m, value_##name, slope_##name); } \
     static void chain_##name(const fbp_map *m) { chain(m, slope_##name, saved); }
-#include "activations.def"
+#include "tables/activations.def"
 #undef ACTIVATION
+
+static void chain_slope(const fbp_map *map) { chain(map, slope_identity, SLOPE); }
+
+#endif

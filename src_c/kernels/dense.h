@@ -1,7 +1,16 @@
-/* A dense layer: forward beside backward. m rows of a batch, shapes beside the arrays; every product is multiply(). */
+/* Dense layers: forward and backward pass, side by side. Every product is a call of multiply(). */
+#ifndef FASTBP_DENSE_H
+#define FASTBP_DENSE_H
 
-/* A tile as wide as the array it goes to is one run of elements there: makes it one row, without the gaps between its
- * rows. Narrow layers would spend a vector on every row else, and wait for each masked store. */
+#include <string.h>
+
+#include "kernels/activation.h"
+#include "kernels/gemm.h"
+#include "kernels/optimizer.h"
+#include "kernels/regularization.h"
+
+/* Turns a tile into a single row, without gaps, if it is as wide as the array it goes to: there its rows are one run of
+ * elements. Otherwise narrow layers would spend a vector on each row, and wait for each masked store. */
 static void join_rows(tile *c, size_t stride) {
     if (c->columns != stride) return;
     for (size_t r = 1; r < c->rows && c->columns < c->ld; r++) {
@@ -44,11 +53,11 @@ static void forward(const fbp_dense *layer, fbp_step *step) {
                         .step = step});
 }
 
-/* ---- delta (m, n_out) = dJ/dz = dJ/dy f'(z): in place at the output, after a loss that is not joined ------------ */
+/* ---- delta (m, n_out) = dJ/dz = dJ/dy f'(z): in place, at an output that is not joined with the loss ------------- */
 
 static void output_chain(const fbp_dense *layer, fbp_step *step) {
     const size_t at = step->offset * layer->n_out;
-    const int narrow = layer->plan->narrow; /* else rows follow each other without gaps */
+    const int narrow = layer->plan->narrow; /* else rows have no gaps between them */
     real *delta = (real *)layer->delta + at;
     layer->activation.chain(&(fbp_map){.rows = narrow ? layer->n_out : 1,
                                        .columns = narrow ? step->rows : step->rows * layer->n_out,
@@ -60,7 +69,7 @@ static void output_chain(const fbp_dense *layer, fbp_step *step) {
                                        .alpha = layer->alpha});
 }
 
-/* ---- delta of the layer before, (m, n_in) = (delta (m, n_out) W^T (n_out, n_in)) f'(z) of that layer ------------- */
+/* ---- delta of the previous layer, (m, n_in) = (delta (m, n_out) W^T (n_out, n_in)) f'(z) of that layer ----------- */
 
 static void finish_backward_input(const product *p, tile *c, size_t i, size_t j) {
     const fbp_dense *previous = p->layer->previous;
@@ -76,7 +85,7 @@ static void finish_backward_input(const product *p, tile *c, size_t i, size_t j)
                                           .alpha = previous->alpha});
 }
 
-/* the first layer's: dJ/dx (m, n_in), for the caller */
+/* In the first layer: dJ/dx (m, n_in), for the caller. */
 static void finish_d_input(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_in;
     real *d_input = (real *)p->step->batch->d_input + (p->step->first + i) * n + j;
@@ -100,7 +109,7 @@ static void backward_input(const fbp_dense *layer, fbp_step *step) {
 
 /* ---- dW (n_in, n_out) = x^T (n_in, m) delta (m, n_out), db (n_out,) = 1^T (1, m) delta (m, n_out) ---------------- */
 
-/* fused: the optimizer takes the tile, and no gradient is stored */
+/* Fused: the optimizer takes the tile, and no gradient is stored. */
 static void finish_update(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out, offset = p->layer->offset + (p->first_row + i) * n + j;
     join_rows(c, n);
@@ -112,14 +121,14 @@ static void finish_update(const product *p, tile *c, size_t i, size_t j) {
                                                   .columns = c->columns});
 }
 
-/* the same, after the gradients of the penalties; the tile may end with b, which has none */
-static void finish_penalised(const product *p, tile *c, size_t i, size_t j) {
+/* The same, after adding the gradients of the penalties. The tile may end with b, which has no penalty. */
+static void finish_penalized(const product *p, tile *c, size_t i, size_t j) {
     const size_t row = p->first_row + i;
     add_penalty_gradient(p->layer, row, j, c->data, c->ld, smaller(c->rows, p->layer->n_in - row), c->columns);
     finish_update(p, c, i, j);
 }
 
-/* stored: the first row block writes, the others add to it, in order, or each has gradients of its own */
+/* Stored: the first row block writes, and later ones add to it in order; or each lane has its own gradients. */
 static void finish_store(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out;
     real *dW = (real *)p->layer->dW + (p->first_row + i) * n + j;
@@ -131,10 +140,10 @@ static void finish_store(const product *p, tile *c, size_t i, size_t j) {
 }
 
 static finish_tile *finish_weights(const fbp_dense *layer) {
-    return layer->dW ? finish_store : fbp_is_penalised(layer->options) ? finish_penalised : finish_update;
+    return layer->dW ? finish_store : fbp_is_penalized(layer->options) ? finish_penalized : finish_update;
 }
 
-/* The first layer is the last to be updated: meanwhile the rows of the next batch come nearer. */
+/* Prefetches rows of the next batch during the update of the first layer, which is the last to be updated. */
 static const char *next_batch(const product *p, size_t q, size_t *step) {
     const fbp_batch *batch = p->step->batch;
     const size_t next = batch->first + batch->rows + q;
@@ -143,8 +152,8 @@ static const char *next_batch(const product *p, size_t q, size_t *step) {
     return batch->x->data + batch->x->row_stride * (ptrdiff_t)(batch->index ? batch->index[next] : (int64_t)next);
 }
 
-/* One row of a batch, fused: the optimizer makes dW = x^T delta as it goes, and reads W in the order of memory. Layers
- * narrower than a vector fare better as tiles, whose rows are joined. */
+/* Fused, with one row in the batch: the optimizer computes dW = x^T delta itself, and reads W in the order of memory.
+ * Layers narrower than a vector are faster as tiles, whose rows are joined. */
 static void update_from_row(const fbp_dense *layer) {
     static const real one = 1;
     const size_t n = layer->n_out;
@@ -155,7 +164,7 @@ static void update_from_row(const fbp_dense *layer) {
                        .rows = layer->n_in,
                        .columns = n};
     update_rectangle(layer->plan, rows);
-    rows.factors = &one; /* b, whose input is always 1 */
+    rows.factors = &one; /* b, whose input is 1 */
     rows.offset += layer->n_in * n;
     rows.rows = 1;
     update_rectangle(layer->plan, rows);
@@ -163,7 +172,7 @@ static void update_from_row(const fbp_dense *layer) {
 
 static void backward_weights(const fbp_dense *layer, fbp_step *step) {
     static const real one = 1;
-    if (step->rows == 1 && !layer->dW && !fbp_is_penalised(layer->options) && layer->n_out >= (size_t)LANES) {
+    if (step->rows == 1 && !layer->dW && !fbp_is_penalized(layer->options) && layer->n_out >= (size_t)LANES) {
         update_from_row(layer);
         return;
     }
@@ -181,15 +190,16 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
                  .layer = layer,
                  .step = step};
     multiply(&p);
-    p.M = 1; /* b stands below W as one more row, whose input is always 1 */
+    p.M = 1; /* b is one more row below W, whose input is 1 */
     p.first_row = layer->n_in;
     p.a = &one;
     p.lda = 0;
     multiply(&p);
 }
 
-/* ---- the stored gradient to the whole parameter vector ----------------------------------------------------------- */
+/* ---- stored gradients -------------------------------------------------------------------------------------------- */
 
+/* Updates the whole parameter vector. */
 static void update_all(const fbp_dense *layer, fbp_step *step) {
     const fbp_network *network = layer->plan->network;
     (void)step;
@@ -197,9 +207,11 @@ static void update_all(const fbp_dense *layer, fbp_step *step) {
                      (fbp_update){.gradients = network->gradients, .rows = 1, .columns = network->n_parameters});
 }
 
-/* the sum of the gradients of some blocks of rows, and those of the next one */
+/* sum += share, the gradients of the next block of rows */
 static void add_gradients(void *sum, const void *share, size_t n, int is_first) {
     real *to = sum;
     const real *from = share;
     for (size_t i = 0; i < n; i++) to[i] = is_first ? from[i] : to[i] + from[i];
 }
+
+#endif

@@ -1,10 +1,17 @@
-/* The one product of the core: C (M, N) = start + A (M, K) B (K, N), a tile of C at a time (tile.inc).
+/* The one matrix product of the core: C (M, N) = start + A (M, K) B (K, N), computed tile by tile (tile.h).
  *
- * Neither the tiling nor who computes a tile changes the bits of an element. A finished tile goes to a small buffer
- * that `finish` takes from there while it is in L1: bias and activation, f', a store or the optimizer. Where reading A
- * or B in place is slow, the part in use is copied (pack.inc). */
+ * The bits of an element do not depend on the tiling or on the thread that computes it. A finished tile goes to a small
+ * buffer, and `finish` takes it from there while it is in L1: bias and activation, f', a store or the optimizer.
+ * Operands are copied (pack.h) where reading them in place is slow. */
+#ifndef FASTBP_GEMM_H
+#define FASTBP_GEMM_H
 
-/* A finished part of C, rows ld apart. */
+#include "kernels/pack.h"
+#include "kernels/tile.h"
+#include "plan/plan.h"
+#include "system/system.h"
+
+/* A finished part of C, with rows ld apart. */
 typedef struct {
     real *data;
     size_t ld, rows, columns;
@@ -12,7 +19,7 @@ typedef struct {
 
 struct product;
 
-/* Takes the part of C that begins at (i, j) from the tile. */
+/* Takes a tile, which begins at element (i, j) of C. */
 typedef void finish_tile(const struct product *p, tile *c, size_t i, size_t j);
 
 typedef struct product {
@@ -23,21 +30,21 @@ typedef struct product {
     const real *b; /* (K, N), or (N, K) if b_transposed */
     size_t ldb;
     int b_transposed;
-    real *scratch;         /* for copies: scratch_bytes(K, N), for each thread */
-    const real *start;     /* (N,) where the sums of a row start, or NULL for zeros, */
-    const real *row_start; /* or (M,) where the sums of a column do, or NULL */
+    real *scratch;         /* for copies: scratch_bytes(K, N) per thread */
+    const real *start;     /* (N,) start values of the sums, the same in each row, or NULL */
+    const real *row_start; /* (M,) start values of the sums, the same in each column, or NULL */
     finish_tile *finish;
-    /* The q-th run of bytes worth having in L2 soon, with the distance from line to line, or NULL. */
+    /* Address of the q-th run of lines to prefetch into L2, and the distance from line to line; or NULL. */
     const char *(*ahead)(const struct product *p, size_t q, size_t *step);
     const fbp_dense *layer; /* for finish: the layer, */
     const fbp_step *step;   /* the rows of the batch, */
-    size_t first_row;       /* and where C begins in dW, which has b's gradient as its last row */
+    size_t first_row;       /* and the row of dW where C begins; the last row of dW is the gradient of b */
 } product;
 
 static size_t round_up(size_t x, size_t to) { return (x + to - 1) / to * to; }
 
-/* Of an operand that is read again and again, this much may be spread over memory. Beyond, its lines and pages are too
- * many for the caches, and a contiguous copy of the part in use pays. */
+/* Limits for reading an operand in place. A larger operand that is read repeatedly takes too many lines and pages for
+ * the caches, and a contiguous copy of the part in use pays. */
 enum { IN_PLACE_BYTES = 2 << 20, IN_PLACE_ROWS = 32, STRIP_IN_PLACE_BYTES = 256 << 10, GROUP_BYTES = 1 << 20 };
 
 static int copies_b(const product *p) {
@@ -46,15 +53,15 @@ static int copies_b(const product *p) {
 
 static int copies_a(const product *p) { return p->a_transposed && p->K * p->lda * sizeof(real) > STRIP_IN_PLACE_BYTES; }
 
-/* Columns of B that are worked on together, in tiles of `width` columns: as many as stay in L2 beside A, of which
- * copied strips take less room, and are made once a group. */
+/* Columns of B per group, in tiles of `width` columns: as many as stay in L2 beside A. Copied strips of A take less
+ * room, and are made once per group. */
 static size_t group_columns(const product *p, size_t width) {
     const size_t bytes = copies_a(p) ? GROUP_BYTES : GROUP_BYTES / 2, all = round_up(p->N, width);
     const size_t widths = bytes / (p->K * width * sizeof(real));
     return smaller(widths ? widths * width : width, all);
 }
 
-/* for products with K <= depth and N <= columns */
+/* Bytes of scratch for products with K <= depth and N <= columns. */
 static size_t scratch_bytes(size_t depth, size_t columns) {
     enum { WIDEST = MAX_VECTORS * VECTOR_BYTES };
     const size_t row = columns * sizeof(real) + WIDEST,
@@ -62,7 +69,7 @@ static size_t scratch_bytes(size_t depth, size_t columns) {
     return (row < group / depth ? depth * row : group) + (depth * MAX_ROWS + LANES) * sizeof(real); /* no overflow */
 }
 
-/* Of the next group of columns, what will be copied: a row of b, or a line of every row. */
+/* The q-th run of lines of the next group of columns, which will be copied: a row of b, or a line of each row. */
 static const char *next_group(const product *p, size_t end, size_t columns, size_t q, size_t *step) {
     const size_t left = smaller(p->N - end, columns), row = p->ldb * sizeof(real), line = 64;
     const char *b = (const char *)(p->b + end * (p->b_transposed ? p->ldb : 1));
@@ -71,12 +78,12 @@ static const char *next_group(const product *p, size_t end, size_t columns, size
     return q * line < left * sizeof(real) ? b + q * line : NULL;
 }
 
-/* How C is cut into parts that threads compute: groups of columns, times blocks of tiles. */
+/* How C is cut into parts for threads: groups of columns times blocks of tiles. */
 typedef struct {
     const product *p;
-    size_t vectors, group;       /* of a tile; columns of a group */
-    size_t n_tiles, rows, extra; /* M is split evenly, the first tiles have a row more: 66 rows are 14 + 4 x 13 */
-    size_t blocks;               /* of tiles */
+    size_t vectors, group;       /* vectors of a tile; columns of a group */
+    size_t n_tiles, rows, extra; /* M is split evenly; the first `extra` tiles have one more row: 66 = 14 + 4 x 13 */
+    size_t blocks;               /* of tiles, per group */
 } partition;
 
 static void multiply_part(void *context, size_t part, size_t worker) {
@@ -94,8 +101,7 @@ static void multiply_part(void *context, size_t part, size_t worker) {
     const panels panels = {.K = p->K, .width = width, .data = scratch};
     if (p->b_transposed) pack_transposed(&panels, p->b + first * p->ldb, p->ldb, group);
     else if (b_copied) pack_rows(&panels, p->b + first, p->ldb, group);
-    size_t q =
-        b_copied ? 0 : first_tile * (round_up(group, width) / width); /* each part has its share of what is ahead */
+    size_t q = b_copied ? 0 : first_tile * (round_up(group, width) / width); /* each part prefetches its share */
     for (size_t n = first_tile; n < last_tile; n++) {
         const size_t i = n * cut->rows + smaller(n, cut->extra), rows = cut->rows + (n < cut->extra);
         tile_operands t = {.K = p->K, .a = p->a + (p->a_transposed ? i : i * p->lda), .lda = p->lda, .out = buffer};
@@ -105,14 +111,14 @@ static void multiply_part(void *context, size_t part, size_t worker) {
             t.lda = rows;
         }
         for (size_t j = first, v = cut->vectors, columns; j < end; j += columns) {
-            while ((v - 1) * LANES >= end - j) v = narrower(v); /* no vector of a tile is empty */
+            while ((v - 1) * LANES >= end - j) v = narrower(v); /* a tile has no empty vectors */
             columns = smaller(end - j, v * LANES);
             t.b = b_copied ? panel_at(&panels, 0, j - first) : p->b + j;
             t.ldb = b_copied ? width : p->ldb;
             t.start = p->start ? p->start + j : NULL;
             t.row_start = p->row_start ? p->row_start + i : NULL;
             t.tail = columns - (v - 1) * LANES;
-            if (j == first && !p->a_transposed) { /* the next strip of A: K lines are some more than its rows */
+            if (j == first && !p->a_transposed) { /* the next strip of A, whose rows take at most K lines */
                 t.ahead = (const char *)(p->a + (i + rows) * p->lda);
                 t.ahead_step = 64;
             } else {
@@ -130,13 +136,13 @@ static void multiply_part(void *context, size_t part, size_t worker) {
     }
 }
 
-/* Multiply-adds that are worth a thread: some 10 us, where waking the others costs one. */
+/* Multiply-adds per thread for which threads pay: they take some 10 us, and waking another thread costs 1 us. */
 enum { THREAD_WORK = 1 << 20, PARTS_PER_THREAD = 2 };
 
 enum { DOTS_ROWS = 2 };
 
-/* C = A B^T for so few rows of A that a transposed copy of B would cost more than all the rest: each element is a dot
- * product of two rows, summed lane by lane and then over the lanes. */
+/* C = A B^T for few rows of A, where a transposed copy of B would cost more than the product. Each element is a dot
+ * product of two rows, summed per lane and then over the lanes. */
 static void multiply_as_dots(const product *p) {
     real buffer[MAX_TILE * VECTOR_BYTES / sizeof(real)];
     for (size_t i = 0; i < p->M; i++) {
@@ -176,7 +182,7 @@ static void multiply(const product *p) {
     cut.extra = p->M - cut.n_tiles * cut.rows;
     if (threads > 1) {
         const size_t parts = PARTS_PER_THREAD * threads;
-        if (!p->a_transposed) /* else a thread has rows of W to itself */
+        if (!p->a_transposed) /* else each thread has rows of W to itself */
             cut.group = smaller(cut.group, round_up((p->N + parts - 1) / parts, width));
         const size_t groups = (p->N + cut.group - 1) / cut.group;
         cut.blocks = smaller((parts + groups - 1) / groups, cut.n_tiles);
@@ -184,3 +190,5 @@ static void multiply(const product *p) {
     const size_t groups = cut.group >= p->N ? 1 : (p->N + cut.group - 1) / cut.group;
     fbp_parallel(threads, groups * cut.blocks, multiply_part, &cut);
 }
+
+#endif

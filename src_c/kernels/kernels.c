@@ -1,26 +1,20 @@
-/* The kernels of one instruction set and one element type. This file is compiled once for each pair (setup.py passes
- * the flags, FASTBP_ISA and REAL_BITS); all in it is static but the one table at its end. */
+/* The kernels of one instruction set and one element type.
+ *
+ * setup.py compiles this file once for each pair: it passes the flags, FASTBP_ISA and REAL_BITS. Everything is static
+ * except the table at the end. */
 
-#include <math.h>
-#include <string.h>
-
-#include "kernels.h"
-#include "simd.h"
-#include "vmath.h"
-
-static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-#include "activation.inc"
-#include "tile.inc"
-#include "pack.inc"
-#include "gemm.inc"
-#include "loss.inc"
-#include "update.inc"
-#include "regular.inc"
-#include "dense.inc"
-#include "narrow.inc"
-#include "normal.inc"
-#include "linear.inc"
+#include "kernels/kernels.h"
+#include "kernels/activation.h"
+#include "kernels/clipping.h"
+#include "kernels/dense.h"
+#include "kernels/linear_algebra.h"
+#include "kernels/loss.h"
+#include "kernels/narrow.h"
+#include "kernels/normal_equations.h"
+#include "kernels/optimizer.h"
+#include "kernels/regularization.h"
+#include "kernels/softmax.h"
+#include "kernels/vmath.h"
 
 #define VMATH(name)                                                                     \
     static void map_##name(const void *x, void *y, size_t n) {                          \
@@ -29,12 +23,12 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
             store_n((real *)y + i, v##name(load_n((const real *)x + i, lanes)), lanes); \
         }                                                                               \
     }
-#include "vmath.def"
+#include "tables/vmath.def"
 #undef VMATH
 
 #define VMATH(name) map_##name,
 static void (*const vector_math[])(const void *, void *, size_t) = {
-#include "vmath.def"
+#include "tables/vmath.def"
 };
 #undef VMATH
 
@@ -43,6 +37,7 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 #define JOIN(isa, bits) fbp_kernels_##isa##_##bits
 #define TABLE_NAME(isa, bits) JOIN(isa, bits)
 
+#define OPERATION(name) .name = name,
 #define ACTIVATION(name, saved, ...) {apply_##name, chain_##name, saved},
 #define LOSS(name, ...) {loss_##name, weighted_loss_##name},
 #define ROW_LOSS(name, ...) {loss_##name, loss_##name},
@@ -52,43 +47,26 @@ extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);
 const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .isa = NAME_OF(FASTBP_ISA),
     .real_size = sizeof(real),
+    OPERATIONS(OPERATION).losses =
+        {
+#include "tables/losses.def"
+        },
+    .activations =
+        {
+#include "tables/activations.def"
+        },
+    .updates =
+        {
+#include "tables/optimizers.def"
+        },
+    .chain_slope = chain_slope,
+    .softmax_rows = softmax_rows,
+    .add_gradients = add_gradients,
     .scratch_bytes = scratch_bytes,
-    .forward = forward,
-    .softmax = softmax,
-    .output_chain = output_chain,
-    .softmax_chain = softmax_chain,
-    .backward_input = backward_input,
-    .backward_weights = backward_weights,
-    .forward_narrow = forward_narrow,
-    .backward_input_narrow = backward_input_narrow,
-    .backward_weights_narrow = backward_weights_narrow,
-    .normal_equations = normal_equations,
+    .vector_math = vector_math,
     .workspace_bytes = workspace_bytes,
     .cholesky = cholesky,
     .cholesky_solve = cholesky_solve,
     .inverse_trace = inverse_trace,
-    .orthonormalise = orthonormalise,
-    .update = update_all,
-    .update_clipped = update_clipped,
-    .add_noise = add_noise,
-    .dropout = dropout,
-    .penalty = penalty,
-    .penalty_gradient = penalty_gradient,
-    .max_norm = max_norm,
-    .chain_slope = chain_slope,
-    .add_gradients = add_gradients,
-    .softmax_rows = softmax_rows,
-    .losses =
-        {
-#include "losses.def"
-        },
-    .activations =
-        {
-#include "activations.def"
-        },
-    .updates =
-        {
-#include "optimizers.def"
-        },
-    .vector_math = vector_math,
+    .orthonormalize = orthonormalize,
 };

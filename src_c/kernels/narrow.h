@@ -1,11 +1,17 @@
-/* Narrow networks: a dense layer with the batch in the lanes. Where no layer has more than a vector or so of units,
- * rows of units would leave most lanes empty. So the arrays of such a network stand transposed, a row a unit, (n, m)
- * with rows `stride` apart, and the products are
+/* Dense layers of narrow networks: arrays are transposed, with the batch along the lanes.
+ *
+ * If no layer is wider than FBP_NARROW units, rows of units would leave most lanes empty. So arrays of such a network
+ * are (n, m), one row per unit, with rows `stride` apart, and the products are
  *
  *     z (n_out, m) = W^T (n_out, n_in) x (n_in, m) + b       dJ/dx (n_in, m) = W (n_in, n_out) delta (n_out, m)
  *     dW (n_in, n_out), db (1, n_out) = x (n_in, m), 1 (1, m) times delta^T (m, n_out)
  *
- * of which the last is a dot product of two rows for every weight. */
+ * The last one is a dot product of two rows per weight. */
+#ifndef FASTBP_NARROW_H
+#define FASTBP_NARROW_H
+
+#include "kernels/dense.h"
+#include "rows/rows.h"
 
 static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
     multiply(&(product){.M = layer->n_out,
@@ -39,7 +45,7 @@ static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
 
 enum { DOT_ROWS = 4, DOT_COLUMNS = VECTOR_BYTES * 8 / REAL_BITS > 8 ? 4 : 2, DOTS = DOT_ROWS * DOT_COLUMNS };
 
-/* dots[r * DOT_COLUMNS + c] = x[r] . d[c], over m elements, each sum lane by lane and then over the lanes in order. */
+/* dots[r * DOT_COLUMNS + c] = x[r] . d[c] over m elements, summed per lane and then over the lanes in order. */
 static void dot_products(const real *const *x, const real *const *d, size_t m, real *dots) {
     vec acc[DOTS < LANES ? LANES : DOTS] = {{0}};
     for (size_t k = 0; k < m; k += LANES) {
@@ -81,3 +87,5 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
     tile all = {.data = gradients, .ld = n_out, .rows = n_in + 1, .columns = n_out};
     finish_weights(layer)(&p, &all, 0, 0);
 }
+
+#endif

@@ -1,12 +1,22 @@
-/* The normal equations of least squares, for Levenberg-Marquardt. J (m n_out, P) has the derivative of every output by
- * every parameter, r (m n_out,) the errors h - t, a row for each output of each sample. Their sums are one product,
+/* Normal equations of least squares, for Levenberg-Marquardt.
  *
- *     [J r]^T [J r] = [ J^T J  J^T r ]    (P + 1, P + 1), of which the lower triangle is made,
+ * J (m n_out, P) holds the derivative of each output with respect to each parameter, r (m n_out,) the errors h - t,
+ * with one row per output of each sample. Their sums are a single product,
+ *
+ *     [J r]^T [J r] = [ J^T J  J^T r ]    (P + 1, P + 1), of which the lower triangle is computed,
  *                     [ r^T J  r^T r ]
  *
- * a block of rows and an output at a time: never J itself for all rows. */
+ * for one block of rows and one output at a time. J is never stored for all rows. */
+#ifndef FASTBP_NORMAL_EQUATIONS_H
+#define FASTBP_NORMAL_EQUATIONS_H
 
-/* The layer's part of J, for delta = dh/dz of one output h: dh/dW = x delta^T, dh/db = delta. */
+#include <string.h>
+
+#include "kernels/dense.h"
+#include "kernels/linear_algebra.h"
+#include "kernels/softmax.h"
+
+/* Writes the layer's part of J, from delta = dh/dz of one output h: dh/dW = x delta^T, dh/db = delta. */
 static void write_derivatives(const fbp_dense *layer, const fbp_step *step, real *J, size_t stride) {
     for (size_t k = 0; k < step->rows; k++) {
         const real *x = (const real *)layer->x + k * layer->x_stride;
@@ -16,29 +26,6 @@ static void write_derivatives(const fbp_dense *layer, const fbp_step *step, real
             const real x_i = i < layer->n_in ? x[i] : 1;
             for (size_t j = 0; j < layer->n_out; j++) to[j] = x_i * delta[j];
         }
-    }
-}
-
-enum { PANEL_ROWS = 256 }; /* of a triangle that one product makes */
-
-/* sums (n, n) = J^T J, or += that where the step adds; down to the diagonal's panel in panels of rows. J (m, n) */
-static void add_products(const fbp_dense *sums, const fbp_step *step, const real *J) {
-    const size_t n = sums->n_out;
-    for (size_t i = 0; i < n; i += PANEL_ROWS) {
-        const size_t end = smaller(i + PANEL_ROWS, n);
-        multiply(&(product){.M = end - i,
-                            .N = end,
-                            .K = step->rows,
-                            .a = J + i,
-                            .lda = n,
-                            .a_transposed = 1,
-                            .b = J,
-                            .ldb = n,
-                            .scratch = sums->scratch,
-                            .finish = finish_store,
-                            .layer = sums,
-                            .step = step,
-                            .first_row = i});
     }
 }
 
@@ -60,7 +47,9 @@ static void normal_equations(const fbp_dense *output, fbp_step *step) {
             write_derivatives(layer, step, J, n);
             if (layer->previous) backward_input(layer, step);
         }
-        add_products(&sums, step, J);
+        add_gram(&sums, step, J);
         step->adds = 1;
     }
 }
+
+#endif

@@ -1,9 +1,11 @@
 /* The optimizers: the rows of optimizers.def in a loop over a rectangle of the parameter vector. */
+#ifndef FASTBP_OPTIMIZER_H
+#define FASTBP_OPTIMIZER_H
 
-/* -1, 0 or 1; NaN of NaN */
-static inline vec sign(vec v) { return blend(v > 0, splat(1), blend(v < 0, splat(-1), v)); }
+#include "kernels/simd.h"
+#include "plan/plan.h"
 
-/* Adam's running means of the gradient, s[0], and of its square, s[1] */
+/* Adam's running means: s[0] of the gradient, s[1] of its square. */
 static inline void adam_means(vec g, vec *s, const vec *c) {
     s[0] = flush(fmadd(c[1], g, c[0] * s[0]));
     s[1] = flush(fmadd(c[3] * g, g, c[2] * s[1]));
@@ -11,7 +13,7 @@ static inline void adam_means(vec g, vec *s, const vec *c) {
 
 typedef vec element_update(vec p, vec g, vec *s, const vec *c);
 
-/* n parameters from number `at` on, n at most LANES; their gradients are g, or factor times g */
+/* Updates n <= LANES parameters, the first of which is parameters[at]. Their gradients are g, or factor times g. */
 ALWAYS_INLINE void update_vector(real *parameters, real *const *state, size_t at, const real *g, size_t n, const vec *c,
                                  element_update element, const int states, const vec *factor) {
     vec s[FBP_MAX_STATES] = {{0}}, gradient = load_n(g, n);
@@ -24,7 +26,7 @@ ALWAYS_INLINE void update_vector(real *parameters, real *const *state, size_t at
 }
 
 ALWAYS_INLINE void update(const fbp_update *u, element_update element, const int states, const int has_factors) {
-    const fbp_update local = *u; /* no store below can change it */
+    const fbp_update local = *u; /* a copy, which the compiler knows no store to change */
     real *const parameters = local.parameters, *state[FBP_MAX_STATES];
 #pragma GCC unroll 3
     for (int k = 0; k < states; k++) state[k] = local.state[k];
@@ -52,10 +54,10 @@ ALWAYS_INLINE void update(const fbp_update *u, element_update element, const int
         if (u->factors) update(u, element_##name, states, 1);              \
         else update(u, element_##name, states, 0);                         \
     }
-#include "optimizers.def"
+#include "tables/optimizers.def"
 #undef OPTIMIZER
 
-/* the optimizer's step on a rectangle of gradients */
+/* Takes the optimizer's step on a rectangle of gradients. */
 static void update_rectangle(const fbp_plan *plan, fbp_update rectangle) {
     const fbp_network *network = plan->network;
     rectangle.scalars = plan->scalars;
@@ -63,3 +65,5 @@ static void update_rectangle(const fbp_plan *plan, fbp_update rectangle) {
     rectangle.state = plan->state;
     network->kernels->updates[network->optimizer](&rectangle);
 }
+
+#endif

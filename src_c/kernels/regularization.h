@@ -1,24 +1,35 @@
-/* Regularisation. Each is an operation, which is in no plan of a network that does not use it. Random numbers depend on
- * the seed, the step and the row's position in its batch, so neither blocks of rows nor threads can change them. */
+/* Regularization: input noise, dropout, penalties of weights, and limits of their norms.
+ *
+ * Each is an operation of its own, which only plans of networks that use it contain. Random numbers depend on the seed,
+ * the step and the row's position in its batch, so they do not change with row blocks or threads. */
+#ifndef FASTBP_REGULARIZATION_H
+#define FASTBP_REGULARIZATION_H
+
+#include <math.h>
+
+#include "kernels/clipping.h"
+#include "kernels/lanes.h"
+#include "kernels/vmath.h"
+#include "plan/plan.h"
 
 #define PURPOSE_NOISE 2
-#define PURPOSE_DROPOUT ((uint64_t)1 << 32) /* and the number of the layer */
+#define PURPOSE_DROPOUT ((uint64_t)1 << 32) /* plus the number of the layer */
 
 enum { BLOCK_WORDS = 4, PIECE_WORDS = 64 };
 
-/* Words first .. first + n of those that belong to row i of the block of rows; each row starts with a new block. */
+/* Draws words first .. first + n of the row_words random words of row i in the current block of rows. Each row starts a
+ * new Philox block. */
 static void draw_words(const fbp_network *network, const fbp_step *step, uint64_t purpose, size_t i, size_t row_words,
                        size_t first, uint64_t *words, size_t n) {
     const size_t row_blocks = (row_words + BLOCK_WORDS - 1) / BLOCK_WORDS;
     fbp_random(network->seed, purpose, 0, step->t, (step->first + i) * row_blocks + first / BLOCK_WORDS, words, n);
 }
 
-/* ---- x (m, n_in) += standard deviation * normal numbers ---------------------------------------------------------- */
-
-/* Box & Muller (1958): two numbers of a word, one for the left half of the row, one for its right half. */
+/* ---- noise: x (m, n_in) += standard deviation * normal random numbers -------------------------------------------- */
 
 static inline void add_some(real *x, vec v, size_t n) { store_n(x, load_n(x, n) + v, n); }
 
+/* Box & Muller (1958): two normal numbers per word, one for the left half of the row and one for the right half. */
 static void add_noise(const fbp_dense *layer, fbp_step *step) {
     const fbp_network *network = layer->plan->network;
     const size_t n = layer->n_in, half = (n + 1) / 2;
@@ -27,7 +38,7 @@ static void add_noise(const fbp_dense *layer, fbp_step *step) {
         for (size_t first = 0; first < half; first += PIECE_WORDS) {
             const size_t words = smaller(half - first, PIECE_WORDS);
             uint64_t word[PIECE_WORDS];
-            real u[PIECE_WORDS], v[PIECE_WORDS]; /* of 24 bits, which a float holds */
+            real u[PIECE_WORDS], v[PIECE_WORDS]; /* uniform on [0, 1), of 24 bits, which a float holds */
             draw_words(network, step, PURPOSE_NOISE, i, half, first, word, words);
             for (size_t k = 0; k < words; k++) {
                 u[k] = (real)(int32_t)((uint32_t)word[k] >> 8) * REAL(0x1p-24);
@@ -44,13 +55,13 @@ static void add_noise(const fbp_dense *layer, fbp_step *step) {
     }
 }
 
-/* ---- dropout: y (m, n_out) and f'(z) are 0, or scaled so that the mean of y stays -------------------------------- */
+/* ---- dropout: y (m, n_out) and f'(z) become 0, or are scaled so that the mean of y stays ------------------------- */
 
 static void dropout(const fbp_dense *layer, fbp_step *step) {
-    enum { UNITS = 4, PIECE = UNITS * PIECE_WORDS, CHANCES = 1 << 16 }; /* 16 bits a unit */
+    enum { UNITS = 4, PIECE = UNITS * PIECE_WORDS, CHANCES = 1 << 16 }; /* 16 random bits per unit */
     const fbp_network *network = layer->plan->network;
     const uint64_t purpose = PURPOSE_DROPOUT + (uint64_t)(layer->options - network->layers);
-    const int kept = (int)fmax(1, rint((1 - layer->options->dropout) * CHANCES)); /* of the chances */
+    const int kept = (int)fmax(1, rint((1 - layer->options->dropout) * CHANCES)); /* out of CHANCES */
     const real scale = (real)((double)CHANCES / kept);
     for (size_t i = 0; i < step->rows; i++) {
         const size_t row = (step->offset + i) * layer->y_stride, row_words = (layer->n_out + UNITS - 1) / UNITS;
@@ -72,25 +83,8 @@ static void dropout(const fbp_dense *layer, fbp_step *step) {
     }
 }
 
-static void chain_slope(const fbp_map *map) { chain(map, slope_identity, SLOPE); }
-
-/* ---- penalties of the weights W (n_in, n_out): l1 |W|_1 + l2/2 |W|^2, and its gradient l1 sign(W) + l2 W --------- */
-
-/* sum += v^2, in double */
-static inline void add_square_to(wide_sum *sum, vec v) {
-#if REAL_BITS == 32
-    union {
-        vec whole;
-        half_vec half[2];
-    } u = {v};
-    for (int p = 0; p < 2; p++) {
-        const wide_vec w = __builtin_convertvector(u.half[p], wide_vec);
-        sum->part[p] += w * w;
-    }
-#else
-    sum->part[0] += v * v;
-#endif
-}
+/* ---- penalties of W (n_in, n_out): l1 |W|_1 + l2/2 |W|^2, and their gradient l1 sign(W) + l2 W --------------------
+ */
 
 static void penalty(const fbp_dense *layer, fbp_step *step) {
     const size_t n = layer->n_in * layer->n_out;
@@ -103,7 +97,7 @@ static void penalty(const fbp_dense *layer, fbp_step *step) {
     step->penalty += layer->options->l1 * total(&magnitudes) + layer->options->l2 / 2 * total(&squares);
 }
 
-/* to the gradients g (rows, columns), rows ld apart, of the part of W that begins at (i, j) */
+/* Adds the gradient to g (rows, columns), rows ld apart, which belongs to the part of W that begins at (i, j). */
 static void add_penalty_gradient(const fbp_dense *layer, size_t i, size_t j, real *g, size_t ld, size_t rows,
                                  size_t columns) {
     const vec l1 = splat((real)layer->options->l1), l2 = splat((real)layer->options->l2);
@@ -123,26 +117,7 @@ static void penalty_gradient(const fbp_dense *layer, fbp_step *step) {
     add_penalty_gradient(layer, 0, 0, g, 0, 1, layer->n_in * layer->n_out);
 }
 
-/* ---- limits of norms --------------------------------------------------------------------------------------------- */
-
-static inline double magnitude(real x, double most) { return fabs((double)x) > most ? most : fabs((double)x); }
-
-/* limit / |x|, where |x| is the norm of n elements `stride` apart, none counted as more than `most`. For squares that
- * overflow or lose digits: the elements are divided by the largest one first. NaN where all are 0. */
-static double limit_over_norm(double limit, const real *x, size_t n, size_t stride, double most) {
-    double largest = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double size = magnitude(x[i * stride], most);
-        largest = size > largest ? size : largest;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const double share = magnitude(x[i * stride], most) / largest; /* NaN stays */
-        squares += share * share;
-    }
-    return limit / largest / sqrt(squares);
-}
-
-/* ---- after the update: the weights into every unit, a column of W, have at most the norm max_norm ---------------- */
+/* ---- max_norm: limits the norms of the columns of W, the weights into a unit, after the update ------------------- */
 
 static void max_norm(const fbp_dense *layer, fbp_step *step) {
     enum { COLUMNS = 64 };
@@ -170,35 +145,4 @@ static void max_norm(const fbp_dense *layer, fbp_step *step) {
     }
 }
 
-/* ---- clipping: the optimizer sees another gradient, the vector itself stays that of J ---------------------------- */
-
-static inline vec clip(vec g, vec largest) { return vmax(-largest, vmin(largest, g)); }
-
-/* Elements first; then Pascanu et al., On the difficulty of training recurrent neural networks (2013), as PyTorch. */
-static void update_clipped(const fbp_dense *layer, fbp_step *step) {
-    enum { PIECE = 1024 };
-    const fbp_network *network = layer->plan->network;
-    const real *g = network->gradients;
-    const vec largest = splat(network->clip_value > 0 ? (real)network->clip_value : REAL(INFINITY));
-    real piece[PIECE], factor = 1;
-    wide_sum squares = {0};
-    (void)step;
-    for (size_t i = 0, n; i < network->n_parameters && network->clip_norm > 0; i += n) {
-        n = smaller(network->n_parameters - i, LANES);
-        add_square_to(&squares, clip(load_n(g + i, n), largest));
-    }
-    const double norm = sqrt(total(&squares));
-    const double coefficient =
-        isfinite(norm) ? network->clip_norm / (norm + 1e-6)
-                       : limit_over_norm(network->clip_norm, g, network->n_parameters, 1, (double)largest[0]);
-    if (network->clip_norm > 0 && !(coefficient >= 1)) factor = (real)coefficient; /* NaN stays */
-    for (size_t i = 0, n; i < network->n_parameters; i += n) {
-        n = smaller(network->n_parameters - i, PIECE);
-        for (size_t j = 0; j < n; j += LANES) {
-            const size_t lanes = smaller(n - j, LANES);
-            store_n(piece + j, clip(load_n(g + i + j, lanes), largest), lanes);
-        }
-        update_rectangle(layer->plan,
-                         (fbp_update){.gradients = piece, .factors = &factor, .offset = i, .rows = 1, .columns = n});
-    }
-}
+#endif

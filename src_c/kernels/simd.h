@@ -1,9 +1,8 @@
-/* The vector of the instruction set being compiled, and the few operations that C's operators cannot say.
+/* The vector type of the instruction set being compiled, and the operations that C has no operator for.
  *
- * Included with REAL_BITS defined as 32 or 64. `vec` is a generic vector of GCC and Clang: + - * / and comparisons
- * work on it as they stand, with a scalar too; a comparison gives an `ivec` of 0 and -1. Intrinsics appear only where
- * AVX2 or AVX-512 has an instruction for it; any other processor takes the plain C beside them.
- */
+ * REAL_BITS must be defined, as 32 or 64. `vec` is a generic vector of GCC and Clang: + - * / and comparisons work on
+ * it, also with a scalar; a comparison gives an `ivec` of 0 and -1. Intrinsics are used only where AVX2 or AVX-512 has
+ * an instruction for the operation; other processors use the plain C beside them. */
 #ifndef FASTBP_SIMD_H
 #define FASTBP_SIMD_H
 
@@ -47,6 +46,8 @@ typedef uint64_t ureal;
 #define REAL_EPSILON (REAL_BITS == 32 ? REAL(FLT_EPSILON) : REAL(DBL_EPSILON))
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef ireal ivec __attribute__((vector_size(VECTOR_BYTES)));
 typedef ureal uvec __attribute__((vector_size(VECTOR_BYTES)));
@@ -56,18 +57,18 @@ static inline vec load(const real *p) { return *(const unaligned_vec *)p; }
 
 static inline void store(real *p, vec v) { *(unaligned_vec *)p = v; }
 
-/* x - 0 and not x + 0, which would turn -0 into 0. */
+/* x - 0, because x + 0 would turn -0 into 0. */
 static inline vec splat(real x) { return x - (vec){0}; }
 
-/* Unsigned, because a sum or shift of bit patterns may overflow. */
+/* Unsigned, because sums and shifts of bit patterns may overflow. */
 static inline uvec bits(vec v) { return (uvec)v; }
 
 static inline vec from_bits(uvec u) { return (vec)u; }
 
-/* Lane by lane mask ? a : b, where mask comes from a comparison. */
+/* mask ? a : b per lane; the mask is the result of a comparison */
 static inline vec blend(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
-/* F(lane, h) for every lane */
+/* F(lane, h) for each lane */
 #if VECTOR_BYTES * 8 / REAL_BITS == 2
 #define LANE_LIST(F, h) F(0, h), F(1, h)
 #elif VECTOR_BYTES * 8 / REAL_BITS == 4
@@ -87,10 +88,10 @@ static inline ivec lane_numbers(void) { return (ivec){LANE_LIST(LANE_NUMBER, 0)}
 
 static inline vec vabs(vec v) { return from_bits(bits(v) & ~SIGN_BIT); }
 
-/* load_n, store_n  the first n lanes, 1 <= n <= LANES; the others read as 0, and their memory is not touched
- * fmadd            a * b + c, rounded once where the processor can, else twice
- * vmin, vmax       a < b ? a : b and a > b ? a : b, so b where either is NaN
- * any              whether any lane of a comparison holds */
+/* load_n, store_n  first n lanes, 1 <= n <= LANES; the others read as 0, and their memory is not touched
+ * fmadd            a * b + c, rounded once if the processor has the instruction, else twice
+ * vmin, vmax       a < b ? a : b and a > b ? a : b, so b if either is NaN
+ * any              whether a comparison holds in any lane */
 #if defined(__AVX512F__)
 
 #if REAL_BITS == 32
@@ -109,11 +110,11 @@ static inline void store_some(real *p, vec v, size_t n) { INTRINSIC(_mm512_mask_
 
 static inline vec fmadd(vec a, vec b, vec c) { return INTRINSIC(_mm512_fmadd)(a, b, c); }
 
-/* x, or 0 where x is below the smallest normal number. */
+/* v with subnormal numbers set to 0 */
 static inline vec flush(vec v) { return INTRINSIC(_mm512_mask_mov)(v, FPCLASS_MASK(v, 0x20), splat(0)); }
 
-/* The instructions for roots and quotients of 16 floats take as long as ten others, each. An estimate to 14 bits and a
- * step of Newton's method: within 1 ulp, 0 and infinity exact. */
+/* The instructions for roots and quotients of 16 floats take as long as ten others. Instead, a step of Newton's method
+ * from an estimate of 14 bits: within 1 ulp, exact for 0 and infinity. */
 #if REAL_BITS == 32
 static inline vec vsqrt(vec v) {
     const lane_mask special = FPCLASS_MASK(v, 0x1e); /* +-0 and +-infinity */
@@ -169,7 +170,7 @@ static inline int any(ivec mask) { return !_mm256_testz_si256((__m256i)mask, (__
 
 #else
 
-/* A fixed trip count, lest the compiler call memcpy for a few lanes. */
+/* The trip count is fixed, so that the compiler does not call memcpy for a few lanes. */
 static inline vec load_some(const real *p, size_t n) {
     if (__builtin_expect(n == (size_t)LANES, 1)) return load(p);
     vec v = {0};
@@ -194,7 +195,7 @@ static inline vec flush(vec v) { return blend(vabs(v) < REAL_MIN_NORMAL, splat(0
 static inline vec quotient(vec a, vec b) { return a / b; }
 
 static inline vec vsqrt(vec v) {
-    for (int i = 0; i < LANES; i++) v[i] = (real)sqrt(v[i]); /* exact for float too: double has room to spare */
+    for (int i = 0; i < LANES; i++) v[i] = (real)sqrt(v[i]); /* correctly rounded for float too */
     return v;
 }
 
@@ -210,17 +211,20 @@ static inline int any(ivec mask) {
 
 #endif
 
-/* x^2 - square, exactly, where square is x * x rounded and not too small. */
+/* x^2 - square, exactly, if square is x * x rounded and not too small */
 static inline vec square_error(vec x, vec square) {
 #if VECTOR_BYTES > 16
     return fmadd(x, x, -square);
-#else /* Dekker (1971): the products of halves are exact */
+#else /* Dekker (1971): products of halves are exact */
     const vec high = from_bits(bits(x) >> (MANTISSA_BITS / 2 + 1) << (MANTISSA_BITS / 2 + 1)), low = x - high;
     return (high * high - square + 2 * high * low) + low * low;
 #endif
 }
 
-/* A loop over whole vectors says n = LANES, and needs no mask. */
+/* -1, 0 or 1; NaN for NaN */
+static inline vec sign(vec v) { return blend(v > 0, splat(1), blend(v < 0, splat(-1), v)); }
+
+/* Loops over whole vectors pass LANES as a constant, and then need no mask. */
 static inline vec load_n(const real *p, size_t n) {
     return __builtin_constant_p(n) && n == (size_t)LANES ? load(p) : load_some(p, n);
 }

@@ -1,12 +1,17 @@
-/* Tiles of a product C = start + A B: R rows by V vectors of C that stay in registers over the whole of K. Each step
- * loads V vectors of a row of B and broadcasts R elements of A. So an element is one chain of fmadds in the order of k,
- * whichever tile it falls in.
+/* Tiles of a product C = start + A B: R rows by V vectors of C, kept in registers over all of K.
  *
- * Tiles are sized by the register file: R V accumulators, the kept operands and one of the others. Without fmadd a
- * product takes a register, too, and a broadcast is a shuffle beside it that competes with the arithmetic: then 2 x 6
- * does more for each than 6 x 2 (0.72 -> 0.81 of the peak). A is transposed above all for dW, whose tiles read and
- * write the optimizer's memory: wider ones in longer runs (784-512-512-10 with Adam: 4 % faster than 14 x 2 on Zen 4,
+ * Each step loads V vectors of a row of B and broadcasts R elements of A. So an element of C is one chain of fmadds in
+ * the order of k, whichever tile it is in.
+ *
+ * The register file limits the size of tiles: R V accumulators, the kept operands and one of the others. Without fmadd
+ * a product takes a register, too, and a broadcast is a shuffle that competes with the arithmetic: then 2 x 6 does more
+ * work per broadcast than 6 x 2 (0.72 -> 0.81 of the peak). A is transposed mainly for dW, whose tiles read and write
+ * the optimizer's memory: wider tiles do so in longer runs (784-512-512-10 with Adam: 4 % faster than 14 x 2 on Zen 4,
  * other workloads alike). */
+#ifndef FASTBP_TILE_H
+#define FASTBP_TILE_H
+
+#include "kernels/simd.h"
 
 enum {
     MAX_VECTORS = 8,
@@ -21,15 +26,16 @@ typedef struct {
     size_t K;
     const real *a, *b, *start, *row_start;
     size_t lda, ldb;
-    size_t tail;       /* lanes in use of the last vector of a row */
+    size_t tail;       /* lanes in use in the last vector of a row */
     real *out;         /* (R, V * LANES) */
-    const char *ahead; /* comes into L2 meanwhile, a line for every k, */
-    size_t ahead_step; /* so many bytes apart */
+    const char *ahead; /* prefetched into L2 meanwhile, a line per k */
+    size_t ahead_step; /* bytes from line to line */
 } tile_operands;
 
-/* Element (r, k) of A. Down a row of A every r is lda further on. Its address is one of three bases plus 0, 1, 2, 3 or
- * 4 times lda, which is what an x86 address can say: with a pointer for every r, GCC runs out of registers and fetches
- * pointers from vector registers in between (14 x 2: 0.95 -> 0.82 of the peak). OPAQUE keeps it from finding out. */
+/* Addresses of elements (r, k) of A for one k. Element r is r times lda after the first one, which an x86 address
+ * expresses as one of three bases plus 0, 1, 2, 3 or 4 times lda. With a pointer per r, GCC runs out of registers and
+ * keeps pointers in vector registers (14 x 2: 0.95 -> 0.82 of the peak). OPAQUE hides from GCC how the bases are
+ * related. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 #define ROW_GROUP 5
 
@@ -46,9 +52,10 @@ ALWAYS_INLINE vec broadcast_element(const a_column *column, const int r, const i
     return splat(*(const real *)(const void *)p);
 }
 
-/* acc[R * V] and kept[V] come from the caller with literal bounds: GCC keeps an array in registers only then, a bound
- * that is the parameter of an inlined function makes a variable-length array of it. In every step the operands of
- * which there are fewer are kept, V vectors of B or R elements of A, and the others come one by one. */
+/* Computes a tile. In each step the operands that are fewer, V vectors of B or R elements of A, are kept in registers,
+ * and the others are loaded one by one. The caller declares acc[R * V] and kept[V] with literal bounds, because GCC
+ * keeps an array in registers only then: a bound that is a parameter of an inlined function makes it a variable-length
+ * array. */
 ALWAYS_INLINE void accumulate(const tile_operands *t, vec *acc, vec *kept, const int R, const int V,
                               const int transposed) {
     enum { LINE = 64 / VECTOR_BYTES };
@@ -117,7 +124,7 @@ ALWAYS_INLINE void accumulate(const tile_operands *t, vec *acc, vec *kept, const
     }
 #define TILE_ENTRY(R, V) [V][R] = {tile_##R##x##V, tile_##R##x##V##_transposed},
 
-/* Tiles of the usual width serve most products; with few rows, wide ones keep as many fmadds in flight. */
+/* Tiles of the usual width are used for most products. With few rows, wider tiles keep as many fmadds in flight. */
 /* clang-format off */
 #if VECTOR_BYTES == 64 /* 32 registers */
 #define TILES(T)                                                                                       \
@@ -154,17 +161,19 @@ TILES(TILE)
 
 static void (*const tiles[MAX_VECTORS + 1][MAX_ROWS + 1][2])(const tile_operands *) = {TILES(TILE_ENTRY)};
 
-/* The next narrower tiles. */
+/* Width of the next narrower tiles, in vectors. */
 static size_t narrower(size_t vectors) {
     do vectors--;
     while (!max_rows[vectors]);
     return vectors;
 }
 
-/* The widest tile that all M rows fit into, else the usual one. */
+/* Width of the widest tiles that hold all M rows, else the usual width. */
 static size_t tile_vectors(size_t M, int a_transposed) {
     const size_t usual = a_transposed ? USUAL_VECTORS_TRANSPOSED : USUAL_VECTORS;
     size_t vectors = MAX_VECTORS;
     while (vectors > usual && max_rows[vectors] < M) vectors = narrower(vectors);
     return vectors;
 }
+
+#endif

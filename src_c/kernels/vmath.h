@@ -1,13 +1,12 @@
-/* exp, expm1, log1p, tanh, sigmoid, softplus, sin, cos and the tail of the normal distribution of a whole vector.
+/* Vector math: exp, expm1, log1p, tanh, sigmoid, softplus, sin, cos and the tail of the normal distribution.
  *
- * Each holds for every argument: NaN gives NaN, infinities give limits, tanh(-0) is -0, results underflow gradually.
- * Branch-free, but for the sine of huge numbers. Where the methods come from, and errors and speed measured on every
- * instruction set: docs/vector_math.md.
- */
+ * All functions take any argument: NaN gives NaN, infinities give limits, tanh(-0) is -0, results underflow gradually.
+ * They have no branches, except for the sine of huge numbers. docs/vector_math.md names the sources of the methods, and
+ * lists errors and speed on each instruction set. */
 #ifndef FASTBP_VMATH_H
 #define FASTBP_VMATH_H
 
-#include "simd.h"
+#include "kernels/simd.h"
 
 /* clang-format off */
 /* tables: printed by tools/fit_vmath.py */
@@ -73,7 +72,7 @@ static const real SINE_TAIL[] = { /* relative error 0.0017 epsilon */
 /* end of tables */
 /* clang-format on */
 
-/* sum of c[i] x^i. Horner's rule in x^2 over pairs of terms: half as deep as in x. */
+/* Sum of c[i] x^i. Horner's rule in x^2 over pairs of terms: half as many dependent steps as in x. */
 #define POLYNOMIAL(x, c) polynomial(x, c, (int)(sizeof(c) / sizeof(*(c))))
 
 static inline vec polynomial(vec x, const real *c, int n) {
@@ -83,12 +82,12 @@ static inline vec polynomial(vec x, const real *c, int n) {
     return sum;
 }
 
-/* A number this large has no bits for a fraction: x + ROUNDER holds the whole number nearest to x in its low bits, and
- * minus ROUNDER that number is left. |x| < 2^(MANTISSA_BITS - 1). */
+/* Rounds by addition: a number this large has no bits for a fraction, so x + ROUNDER holds the integer nearest to x in
+ * its low bits, and subtracting ROUNDER gives that integer. |x| < 2^(MANTISSA_BITS - 1). */
 #define ROUNDER ((real)((ireal)3 << (MANTISSA_BITS - 1)))
 
-/* x = n ln 2 + r with n whole, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so exp(x) = 2^n (1 + p),
- * and n + rounder, the bits of which exponent_field turns into a power of 2. */
+/* x = n ln 2 + r with n an integer, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so that
+ * exp(x) = 2^n (1 + p), and n + rounder, whose bits exponent_field() turns into a power of 2. */
 static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
     *shifted = fmadd(x, splat(LOG2_E), splat(rounder));
     vec n = *shifted - rounder;
@@ -96,12 +95,13 @@ static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
     return fmadd(r * r, POLYNOMIAL(r, EXPM1_TAIL), r);
 }
 
-/* 2^(n + k) where shifted = bits of n + SCALE_BY(k), if that is a normal number. */
+/* 2^(n + k) for shifted = bits of n + SCALE_BY(k), if the power is a normal number. */
 #define SCALE_BY(k) (ROUNDER + EXPONENT_BIAS + (k))
 
 static inline vec exponent_field(uvec shifted) { return from_bits(shifted << MANTISSA_BITS); }
 
-/* Rounded once, also where the result is subnormal: 2^n is one instruction, or a product of two normal powers. */
+/* Rounded once, even to a subnormal result: the scaling by 2^n is one instruction, or two products with normal powers.
+ */
 static inline vec vexp(vec x) {
     const real rounder = ROUNDER + 2 * EXPONENT_BIAS;
     vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(EXP_MAX), x)), rounder, &shifted);
@@ -113,20 +113,20 @@ static inline vec vexp(vec x) {
 #endif
 }
 
-/* exp(-c x^2) for c = 1 or 1/2: what x * x was rounded by is made up for, else the error would grow with x^2. */
+/* exp(-c x^2) for c = 1 or 1/2. Corrects the rounding error of x * x, because its effect would grow with x^2. */
 ALWAYS_INLINE vec exp_square(vec x, real c) {
-    const vec t = vmin(splat(TAIL_MAX), vabs(x)), square = t * t; /* beyond, it is 0 */
+    const vec t = vmin(splat(TAIL_MAX), vabs(x)), square = t * t; /* beyond TAIL_MAX the result is 0 */
     const vec e = vexp(-c * square);
     return fmadd(-c * square_error(t, square), e, e);
 }
 
-/* exp(x^2 / 2) P(-|x|), where P is the cumulative normal distribution. */
+/* exp(x^2 / 2) P(-|x|), with P the cumulative normal distribution. */
 ALWAYS_INLINE vec normal_tail_ratio(vec x) {
     const vec t = vmin(splat(TAIL_MAX), vabs(x)), a = t + 1, b = t + 5, r = 1 / (a * b), u = (t - 5) * a * r;
     return POLYNOMIAL(u, NORMAL_TAIL) * (b * r);
 }
 
-/* v with the sign of x, which it has already unless it is >= +0. */
+/* v with the sign of x; v must be >= +0 or have that sign already. */
 static inline vec signed_like(vec v, vec x) { return from_bits(bits(v) | (bits(x) & SIGN_BIT)); }
 
 /* expm1(x) / 2 = 2^(n - 1) (1 + p) - 1/2: 2^(n - 1) does not overflow. For -MANTISSA_BITS <= x <= EXP_MAX. */
@@ -167,7 +167,7 @@ static inline vec log1p_positive(vec x) {
     return fmadd(k, splat(LN2_HIGH), fmadd(k, splat(LN2_LOW), log1p_f));
 }
 
-/* log1p(x) = -log1p(-x / (1 + x)) has no cancellation where x < 0; log1p(x) = log(x / 4) + log(4) where x is large. */
+/* For x < 0, log1p(x) = -log1p(-x / (1 + x)) avoids cancellation; for large x, log1p(x) = log(x / 4) + log(4). */
 static inline vec vlog1p(vec x) {
     const vec large = splat(REAL(0x1p100));
     vec a = blend(x < 0, -x / (1 + x), x);
@@ -179,8 +179,8 @@ static inline vec vlog1p(vec x) {
 /* log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)) */
 static inline vec vsoftplus(vec x) { return vmax(splat(0), x) + log1p_reduced(vexp(-vabs(x))); }
 
-/* x = q pi + r with q a whole number, or with half = 1/2 a whole number and a half; |r| <= pi / 2.
- * Returns (-1)^(q + half) sin(r). pi comes in four parts: up to SINE_MAX the products with three of them are exact. */
+/* x = q pi + r, |r| <= pi / 2, with q an integer, or for half = 1/2 an integer plus 1/2. Returns (-1)^(q + half)
+ * sin(r). pi is split into four parts: up to SINE_MAX the products with three of them are exact. */
 static inline vec sine(vec x, real half) {
     vec q = (fmadd(x, splat(ONE_OVER_PI), splat(-half)) + ROUNDER) - ROUNDER + half;
     vec r = fmadd(q, splat(-PI_1), x);
@@ -191,7 +191,7 @@ static inline vec sine(vec x, real half) {
     return from_bits(bits(y) ^ (bits((q + half) + ROUNDER) << (REAL_BITS - 1)));
 }
 
-/* The lanes of y where |x| > SINE_MAX from libm; only they, so that no element depends on its neighbours. */
+/* y, with lanes of |x| > SINE_MAX computed by libm. Only those lanes, so that no element depends on its neighbors. */
 static inline vec huge_lanes(vec y, vec x, real (*libm)(real)) {
     ivec huge = vabs(x) > SINE_MAX;
     if (any(huge))

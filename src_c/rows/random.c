@@ -1,5 +1,6 @@
-/* Philox4x64-10: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (2011). A number is a function of its
- * key and counter, so any of them can be had without those before it. */
+/* Random numbers: Philox4x64-10, of Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (2011).
+ *
+ * A number is a function of its key and counter, so it can be computed without the numbers before it. */
 
 #include "fastbp.h"
 
@@ -27,7 +28,7 @@ static void philox(const uint64_t counter[4], const uint64_t key[2], uint64_t ou
     out[3] = c3;
 }
 
-/* The numbers of one key, and of the counters after (block, 0, step, epoch): NumPy counts before it draws. */
+/* Stream of one key, from the counter after (block, 0, step, epoch) on: NumPy counts before it draws. */
 typedef struct {
     uint64_t key[2], counter[4], block[4];
     size_t drawn;
@@ -51,7 +52,7 @@ void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, 
     for (size_t i = 0; i < n; i++) out[i] = draw(&s);
 }
 
-/* Fisher and Yates; the high half of random * (i + 1) is uniform on 0 .. i up to one part in 2^64 / i. */
+/* Fisher-Yates shuffle. The high half of random * (i + 1) is uniform on 0 .. i up to one part in 2^64 / i. */
 void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n) {
     stream s = open_stream(seed, PURPOSE_SHUFFLE, epoch, 0, 0);
     for (size_t i = 0; i < n; i++) index[i] = (int64_t)i;

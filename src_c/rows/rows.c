@@ -1,16 +1,17 @@
-/* From the caller's rows to the kernels': the only file that knows element types, strides, alignment, byte order. */
+/* Conversion and checks of the caller's rows: the only file that knows element types, strides, alignment and byte
+ * order. */
 
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "rows/rows.h"
 
 static uint16_t swap16(uint16_t x) { return (uint16_t)(x << 8 | x >> 8); }
 static uint32_t swap32(uint32_t x) { return (uint32_t)swap16((uint16_t)x) << 16 | swap16((uint16_t)(x >> 16)); }
 static uint64_t swap64(uint64_t x) { return (uint64_t)swap32((uint32_t)x) << 32 | swap32((uint32_t)(x >> 32)); }
 static uint8_t swap8(uint8_t x) { return x; }
 
-/* IEEE 754 binary16: exactly representable in binary32. */
+/* IEEE 754 binary16 to binary32, exactly. */
 static float half_to_float(uint16_t h) {
     const int exponent = h >> 10 & 31, mantissa = h & 1023;
     const float magnitude = exponent == 31  ? (mantissa ? NAN : INFINITY)
@@ -19,7 +20,7 @@ static float half_to_float(uint16_t h) {
     return h >> 15 ? -magnitude : magnitude;
 }
 
-/* SOURCE(name, type of the element, integer of its size, bits of it) in the order of fbp_source_type */
+/* S(name, element type, integer type of that size, its bits), in the order of fbp_source_type */
 #define FLOAT_SOURCES(S) S(f16, uint16_t, uint16_t, 16) S(f32, float, uint32_t, 32) S(f64, double, uint64_t, 64)
 #define SIGNED_SOURCES(S) \
     S(i8, int8_t, uint8_t, 8) S(i16, int16_t, uint16_t, 16) S(i32, int32_t, uint32_t, 32) S(i64, int64_t, uint64_t, 64)
@@ -71,14 +72,14 @@ static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
     return s->data + s->row_stride * (ptrdiff_t)(index ? index[i] : (int64_t)i);
 }
 
-/* Are the elements of a row what the kernels take, one beside the other? */
+/* Whether a row needs no conversion: its elements have the kernels' type, are adjacent and are not scaled. */
 static int is_plain(const fbp_source *s, fbp_dtype dtype) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     return s->type == (dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64) && !s->swapped &&
            s->column_stride == (ptrdiff_t)size && !s->mean;
 }
 
-/* A row less the mean, over the scale: in double, so that what is small beside the mean is not lost. */
+/* out := (row - mean) / scale, in double, so that values close to the mean keep their digits. */
 static void scale_row(const fbp_source *s, const char *p, fbp_dtype dtype, char *out) {
     enum { PIECE = 256 };
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
@@ -115,7 +116,7 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     }
 }
 
-/* out (columns, rows) = transpose of rows of `type`, in a block of rows that stays in L1 */
+/* out (columns, rows) = transpose of rows of `type`; called for a block of rows that stays in L1 */
 #define TRANSPOSE(type)                                                                                        \
     static void transpose_##type(const void *from, size_t from_stride, size_t rows, size_t columns, void *out, \
                                  size_t stride) {                                                              \
@@ -152,7 +153,7 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
     for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
 }
 
-/* The index of the first of n numbers that is not finite, or n. x - x is 0 for finite numbers alone. */
+/* Index of the first of n numbers that is not finite, or n. x - x is 0 only if x is finite. */
 #define FIRST_BAD(type)                                         \
     static size_t first_bad_##type(const type *x, size_t n) {   \
         int bad = 0;                                            \
@@ -171,7 +172,7 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
         float f[PIECE];
         double d[PIECE];
     } piece;
-    fbp_source turned = *source; /* what can be is looked at as one long row */
+    fbp_source turned = *source; /* one long row, if the strides allow it */
     const fbp_source *const s = &turned;
     if (source->columns == 1) turned.column_stride = source->row_stride;
     if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
@@ -200,32 +201,8 @@ int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
         const size_t n = source->rows - first < PIECE ? source->rows - first : PIECE;
         to_label[source->type](row(source, NULL, first), source->row_stride, source->swapped, n, labels);
         for (size_t i = 0; i < n; i++) {
-            if ((uint64_t)labels[i] >= classes) return (int64_t)(first + i); /* so are negative ones */
+            if ((uint64_t)labels[i] >= classes) return (int64_t)(first + i); /* or < 0 */
         }
     }
     return -1;
-}
-
-/* One step of the fingerprint, a bijection of the state and of the word, so that no single change is lost. The shift
- * lets high bits change low ones: so changes of several words, such as of all signs, do not cancel. */
-static inline uint64_t stir(uint64_t state, uint64_t word) {
-    state = (state ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return state ^ state >> 32;
-}
-
-enum { WORDS = 8, PIECE_BYTES = WORDS * sizeof(uint64_t) }; /* as many states, so that no product waits for another */
-
-static inline void stir_piece(uint64_t *states, const char *from, size_t n) {
-    uint64_t words[WORDS] = {0};
-    memcpy(words, from, n);
-    for (int w = 0; w < WORDS; w++) states[w] = stir(states[w], words[w]);
-}
-
-uint64_t fbp_fingerprint(const void *bytes, size_t n) {
-    uint64_t states[WORDS] = {0}, fingerprint = n;
-    const char *from = bytes, *const last = from + n / PIECE_BYTES * PIECE_BYTES;
-    for (; from < last; from += PIECE_BYTES) stir_piece(states, from, PIECE_BYTES);
-    stir_piece(states, last, n % PIECE_BYTES);
-    for (int w = 0; w < WORDS; w++) fingerprint = stir(fingerprint, states[w]);
-    return fingerprint;
 }

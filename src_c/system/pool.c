@@ -1,75 +1,60 @@
-/* The thread pool. One parallel region at a time: its caller offers seats, workers that are free take them, and all of
- * them claim indices from one counter. At the end the caller withdraws the seats that nobody took, so that it waits
- * for those alone who have begun: a worker that wakes up late costs nothing.
+/* The thread pool, which runs one parallel region at a time.
  *
- * A region of 20 us cannot wait for a sleeper to wake up. So whoever waits looks again and again for SPIN_SECONDS,
- * and sleeps only then; where there are more threads than CPUs it sleeps at once, for it would keep another from
- * working. Who sleeps announces it and then looks once more, who has news tells it and then looks for sleepers: with
- * sequentially consistent atomics one of them sees the other. */
+ * The caller of a region offers seats, free workers take them, and all of them claim indices from one counter. At the
+ * end the caller withdraws the seats that are still free, and waits only for workers that have taken one: a worker that
+ * wakes up late costs nothing.
+ *
+ * A region may take 20 us, less than it takes to wake a sleeper up. So a thread that waits spins for SPIN_SECONDS
+ * before it sleeps. With more threads than CPUs it sleeps at once, because spinning would keep another thread from
+ * working. A sleeper registers itself, then checks again; a signaller publishes, then checks for sleepers. The atomics
+ * are sequentially consistent, so one of the two always sees the other. */
 
-#define _POSIX_C_SOURCE 200809L /* for pthread_sigmask, clock_gettime */
+#define _POSIX_C_SOURCE 200809L /* for pthread_sigmask */
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
+#include <stdint.h>
 
-#include "kernels.h"
+#include "fastbp.h"
+#include "system/system.h"
 
 #define SPIN_SECONDS 50e-6
 #define CACHE_LINE 64
-#define SEAT_BITS 16 /* an offer is the number of the region, then that of the seats left in it */
+#define SEAT_BITS 16 /* an offer is the region's number, followed by the number of its free seats */
 #define SEATS(offer) ((size_t)((offer) & ((1u << SEAT_BITS) - 1)))
 #define REGION(offer) ((offer) >> SEAT_BITS)
 
 typedef struct {
-    /* the region: who has `owned` writes it before it makes an offer; who has a seat may read it */
+    /* the region: written by the owner (see `owned`) before it makes an offer, read by workers with a seat */
     _Alignas(CACHE_LINE) _Atomic uint64_t offer;
     fbp_work *work;
     void *context;
     size_t n;
-    _Alignas(CACHE_LINE) atomic_size_t next; /* index to be claimed */
+    _Alignas(CACHE_LINE) atomic_size_t next; /* index to claim */
     _Alignas(CACHE_LINE) atomic_size_t left; /* workers that had a seat and are done */
-    atomic_bool caller_sleeps;               /* until they are */
+    atomic_bool caller_sleeps;               /* the caller waits for them asleep */
 
-    _Alignas(CACHE_LINE) atomic_bool owned; /* a region is under way */
-    atomic_size_t callers;                  /* threads that have entered, which work with or without workers */
-    atomic_bool refused;                    /* the system would start no more workers */
+    _Alignas(CACHE_LINE) atomic_bool owned; /* a region is running; the thread that set this is the owner */
+    atomic_size_t callers;                  /* threads between fbp_enter and fbp_leave */
+    atomic_bool refused;                    /* the system refused to start more workers */
     atomic_bool spins;                      /* there is a CPU for every thread of the region */
-    size_t workers, cpus;                   /* read and written by who has `owned` */
+    size_t workers, cpus;                   /* read and written by the owner only */
     uint64_t region;
 
     _Alignas(CACHE_LINE) pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    atomic_size_t sleepers; /* workers asleep that nobody has called */
-    size_t calls;           /* to wake up that no worker has answered; under the lock */
+    atomic_size_t sleepers; /* workers asleep, less those that have been called */
+    size_t calls;           /* wake-up calls that no worker has answered yet; guarded by the lock */
 } pool;
 
 #define NEW_POOL {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER}
 
 static pool the = NEW_POOL;
 
-/* ---- how many threads -------------------------------------------------------------------------------------------- */
-
-static atomic_size_t process_threads = 1;
-
-size_t fbp_threads(void) {
-    const size_t own = fbp_own_number();
-    return own ? own : atomic_load_explicit(&process_threads, memory_order_relaxed);
-}
-
-void fbp_set_threads(size_t threads) {
-    atomic_store(&process_threads, threads);
-    atomic_store(&the.refused, 0); /* it may go better now */
-}
+void fbp_retry_workers(void) { atomic_store(&the.refused, 0); }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
-
-double fbp_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -82,7 +67,7 @@ static void relax(void) {
 typedef int condition(uint64_t argument);
 
 static int spin_until(condition *holds, uint64_t argument) {
-    enum { LOOKS = 16 }; /* between two looks at the clock */
+    enum { LOOKS = 16 }; /* checks between two readings of the clock */
     if (!atomic_load_explicit(&the.spins, memory_order_relaxed)) return holds(argument);
     const double end = fbp_seconds() + SPIN_SECONDS;
     do {
@@ -93,7 +78,7 @@ static int spin_until(condition *holds, uint64_t argument) {
     return 0;
 }
 
-/* Are there seats in a region other than the one that the worker comes from? */
+/* Whether the offer has free seats, in a region that this worker has not served yet. */
 static int is_open(uint64_t offer, uint64_t served) { return SEATS(offer) && REGION(offer) != served; }
 
 static int has_offer(uint64_t served) { return is_open(atomic_load(&the.offer), served); }
@@ -104,7 +89,7 @@ static void sleep_until_offer(uint64_t served) {
     pthread_mutex_lock(&the.lock);
     atomic_fetch_add(&the.sleepers, 1);
     while (!the.calls && !has_offer(served)) pthread_cond_wait(&the.wake, &the.lock);
-    if (the.calls) { /* who called has taken one from the sleepers; pass the rest of the calls on, two at a time */
+    if (the.calls) { /* the caller has counted this sleeper out; wake the next two for the remaining calls */
         the.calls--;
         for (size_t i = 0; i < 2 && i < the.calls; i++) pthread_cond_signal(&the.wake);
     } else {
@@ -113,7 +98,7 @@ static void sleep_until_offer(uint64_t served) {
     pthread_mutex_unlock(&the.lock);
 }
 
-/* Calls sleepers, unless enough workers are awake for the seats. */
+/* Wakes sleepers up if fewer workers are awake than there are seats. */
 static void wake_for(size_t seats) {
     if (the.workers - atomic_load(&the.sleepers) >= seats) return;
     pthread_mutex_lock(&the.lock);
@@ -149,9 +134,9 @@ static void *serve(void *unused) {
         if (!spin_until(has_offer, served)) sleep_until_offer(served);
         uint64_t offer = atomic_load(&the.offer);
         while (is_open(offer, served) && !atomic_compare_exchange_weak(&the.offer, &offer, offer - 1)) continue;
-        if (!is_open(offer, served)) continue; /* too late */
+        if (!is_open(offer, served)) continue; /* the seats are taken */
         served = REGION(offer);
-        work_off(SEATS(offer)); /* seats are numbered like the workers: 1, 2, ... */
+        work_off(SEATS(offer)); /* the seat number, 1, 2, ..., is the worker number */
         atomic_fetch_add(&the.left, 1);
         if (atomic_load(&the.caller_sleeps)) {
             pthread_mutex_lock(&the.lock);
@@ -162,7 +147,8 @@ static void *serve(void *unused) {
     return unused;
 }
 
-/* Starts workers until there are `wanted`, or as many as the system lets us. Signals are for the caller's threads. */
+/* Starts workers until there are `wanted`, or until the system refuses. Workers block all signals, which are meant for
+ * the caller's threads. */
 static void start_workers(size_t wanted) {
     pthread_attr_t detached;
     sigset_t all, before;
@@ -181,7 +167,7 @@ static void start_workers(size_t wanted) {
     pthread_attr_destroy(&detached);
 }
 
-/* A region of the caller and at most `seats` workers, by who has `owned`. */
+/* Runs a region on the calling thread, which owns the pool, and on at most `seats` workers. */
 static void share(size_t seats, size_t n, fbp_work *work, void *context) {
     if (the.workers < seats && !atomic_load(&the.refused)) start_workers(seats);
     if (the.workers < seats) seats = the.workers;
@@ -208,7 +194,7 @@ void fbp_leave(void) {
     if (--entered == 0) atomic_fetch_sub(&the.callers, 1);
 }
 
-/* The child of a fork has one thread: no workers, no other callers, and perhaps a lock that another thread held. */
+/* A forked child has one thread: no workers and no other callers, and a lock that another thread may have held. */
 static void forget_threads(void) {
     the = (pool)NEW_POOL;
     atomic_store(&the.callers, entered > 0);
@@ -224,7 +210,7 @@ void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
     fbp_enter();
     const size_t callers = atomic_load(&the.callers);
     if (threads > callers && !atomic_exchange(&the.owned, 1)) {
-        const size_t seats = threads - callers; /* the others work, too */
+        const size_t seats = threads - callers; /* other callers use a thread each */
         share(seats < n ? seats : n - 1, n, work, context);
         atomic_store(&the.owned, 0);
     } else {

@@ -1,36 +1,36 @@
-/* The names in the tables, for whoever looks things up by name. */
+/* The rows of the tables, for lookup by name. */
 
-#include "fastbp.h"
+#include "fastbp_test.h"
 
 const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS] = {
 #define ACTIVATION(name, saved, alpha, value, slope, formula) {#name, formula, alpha},
-#include "activations.def"
+#include "tables/activations.def"
 #undef ACTIVATION
 };
 
 const fbp_loss_row fbp_loss_rows[FBP_LOSSES] = {
 #define LOSS(name, link, value, slope, formula) {#name, #link, formula},
 #define ROW_LOSS(name, link, formula) {#name, #link, formula},
-#include "losses.def"
+#include "tables/losses.def"
 #undef ROW_LOSS
 #undef LOSS
 };
 
 const fbp_optimizer_row fbp_optimizer_rows[FBP_OPTIMIZERS] = {
 #define OPTIMIZER(name, states, ...) {#name, states},
-#include "optimizers.def"
+#include "tables/optimizers.def"
 #undef OPTIMIZER
 };
 
 const char *const fbp_schedule_names[FBP_SCHEDULES] = {
 #define SCHEDULE(name, ...) #name,
-#include "schedules.def"
+#include "tables/schedules.def"
 #undef SCHEDULE
 };
 
 static const char *const vector_math_names[] = {
 #define VMATH(name) #name,
-#include "vmath.def"
+#include "tables/vmath.def"
 #undef VMATH
     NULL};
 
