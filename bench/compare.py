@@ -34,7 +34,7 @@ from time import perf_counter, thread_time
 from types import TracebackType
 from typing import Any, Self
 
-from fastbp.bench import THREADS
+from fastbp.cli.bench import THREADS
 
 ALTERNATIONS = 25
 TURNS = 8  # of each build in an alternation
@@ -54,7 +54,7 @@ TASKS = (*WORKLOADS, *CALLS)
 
 def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
     """Return what makes the work of a turn ready: so many epochs, or rounds of calls."""
-    from fastbp.bench import Training
+    from fastbp.cli.bench import Training
     from test_calls import CALLS as FUNCTIONS
     from workloads import RL, WORKLOADS
 

@@ -10,7 +10,7 @@ import pytest
 import fastbp
 import machine
 import race
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import FASTBP, RIVALS, Rival, UnsupportedError
 
 RECORDS = pytest.StashKey[list]()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.bench import THREADS, Workload, timed
+from fastbp.cli.bench import THREADS, Workload, timed
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 

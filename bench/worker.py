@@ -10,7 +10,7 @@ from functools import cache
 from multiprocessing.connection import Connection
 
 import rivals
-from fastbp.bench import Workload, count_for, timed
+from fastbp.cli.bench import Workload, count_for, timed
 
 
 class Contestant:

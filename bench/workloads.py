@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-from fastbp.bench import WORKLOADS, Workload, sgd
-from fastbp.random import permutation
+from fastbp._base.philox import permutation
+from fastbp.cli.bench import WORKLOADS, Workload, sgd
 
 SEED, RL, TAB, MNIST, WIDE, LARGE = WORKLOADS
 

@@ -8,8 +8,6 @@
 `fastbp.metrics` and `fastbp.callbacks` list what there is; `fastbp.reference` is the same network in NumPy.
 """
 
-__version__ = "0.1.0"
-
 try:
     from fastbp import _core as _core
 except ImportError as error:
@@ -21,8 +19,11 @@ except ImportError as error:
     ) from None
 
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
+from fastbp._base.config import show_config
+from fastbp._base.threads import get_num_threads, set_num_threads, threads
+from fastbp._scipy import minimize
+from fastbp._version import __version__
 from fastbp.activations import CELU, ELU, LeakyReLU
-from fastbp.config import show_config
 from fastbp.exceptions import (
     BusyError,
     DataError,
@@ -35,7 +36,6 @@ from fastbp.exceptions import (
 )
 from fastbp.history import History
 from fastbp.layers import Dense
-from fastbp.levenberg_marquardt import LevenbergMarquardt
 from fastbp.losses import (
     MAE,
     MSE,
@@ -48,7 +48,6 @@ from fastbp.losses import (
     Poisson,
     Quantile,
 )
-from fastbp.minimization import minimize
 from fastbp.network import Network
 from fastbp.optimizers import (
     SGD,
@@ -57,12 +56,12 @@ from fastbp.optimizers import (
     Adam,
     AdamW,
     IRprop,
+    LevenbergMarquardt,
     Lion,
     NAdam,
     Quickprop,
     RMSprop,
 )
-from fastbp.parallel import get_num_threads, set_num_threads, threads
 
 __all__ = [
     "CELU",

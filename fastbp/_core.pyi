@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from fastbp._data.sample_weights import Weights
 from fastbp.layers import Layer
 from fastbp.losses import SumLoss
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
-from fastbp.weights import Weights
 
 T = TypeVar("T")
 

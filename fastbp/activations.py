@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp.arrays import as_array, base_array
-from fastbp.exceptions import DTypeError, ParameterError, choice, number
-from fastbp.values import Value
+from fastbp._base.arguments import choice, number
+from fastbp._base.arrays import as_array, base_array
+from fastbp._base.value import Value
+from fastbp.exceptions import DTypeError, ParameterError
 
 _FLOAT32 = np.dtype(np.float32)
 _ALPHAS = {name: alpha for name, alpha, _ in _core.ACTIVATIONS}

@@ -13,20 +13,11 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from fastbp import _core
-from fastbp.exceptions import (
-    BusyError,
-    DivergenceError,
-    Error,
-    ParameterError,
-    choice,
-    flag,
-    integer,
-    number,
-    text,
-)
+from fastbp._base.arguments import choice, flag, integer, number, text
+from fastbp._base.shown import shown
+from fastbp._base.value import Value
+from fastbp.exceptions import BusyError, DivergenceError, Error, ParameterError
 from fastbp.history import History
-from fastbp.shown import shown
-from fastbp.values import Value
 
 if TYPE_CHECKING:
     from fastbp.network import Network

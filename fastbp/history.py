@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import Any
 
-from fastbp.exceptions import ParameterError, text
-from fastbp.shown import shown
+from fastbp._base.arguments import text
+from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
 
 
 class History:

@@ -18,9 +18,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import _core, random
+from fastbp import _core
+from fastbp._base import philox
+from fastbp._base.arguments import choice
 from fastbp.activations import Activation
-from fastbp.exceptions import choice
 
 Unit: TypeAlias = Callable[[int, int, int], NDArray[np.float64]]
 Draw: TypeAlias = Callable[[int, int, int, int], NDArray[np.float64]]
@@ -28,11 +29,11 @@ Draw: TypeAlias = Callable[[int, int, int, int], NDArray[np.float64]]
 
 def _uniform(seed: int, index: int, n: int) -> NDArray[np.float64]:
     """Return n numbers of (-sqrt(3), sqrt(3)): variance 1."""
-    return math.sqrt(3) * (2 * random.uniform(seed, random.WEIGHTS, 0, index, n) - 1)
+    return math.sqrt(3) * (2 * philox.uniform(seed, philox.WEIGHTS, 0, index, n) - 1)
 
 
 def _normal(seed: int, index: int, n: int) -> NDArray[np.float64]:
-    return random.normal(seed, random.WEIGHTS, 0, index, n)
+    return philox.normal(seed, philox.WEIGHTS, 0, index, n)
 
 
 def _scaled(unit: Unit, variance: Callable[[int, int], float]) -> Draw:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations, initializers
+from fastbp._base.arguments import integer, number
+from fastbp._base.value import Value, check_numbers
 from fastbp.activations import Activation
-from fastbp.exceptions import integer, number
-from fastbp.values import Value, check_numbers
 
 
 class Dense(Value):

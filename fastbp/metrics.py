@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp.arrays import as_array, read_only
-from fastbp.exceptions import ParameterError, ShapeError, integer
-from fastbp.losses import Loss, OwnLoss, check_labels
-from fastbp.shown import shown
-from fastbp.values import Value
+from fastbp._base.arguments import integer
+from fastbp._base.arrays import as_array, read_only
+from fastbp._base.shown import shown
+from fastbp._base.value import Value
+from fastbp.exceptions import ParameterError, ShapeError
+from fastbp.losses import CustomLoss, Loss, check_labels
 
 Array: TypeAlias = NDArray[Any]
 Measure: TypeAlias = Callable[[Array, Array], float]
@@ -200,7 +201,7 @@ ANSWERS: dict[str, Read] = {
 
 def named(loss: Loss) -> dict[str, Metric]:
     """Return the metrics that make sense of the loss, by name; the first is measured by default."""
-    if isinstance(loss, OwnLoss):  # its targets may be anything
+    if isinstance(loss, CustomLoss):  # its targets may be anything
         return {}
     read = ANSWERS.get(loss.name)
     found = []

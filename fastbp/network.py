@@ -11,30 +11,25 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastbp import (
-    _core,
-    evaluation,
-    fitting,
-    initializers,
-    losses,
-    optimizers,
-    own_loss,
-    scaling,
-    state,
-    validation,
-)
+from fastbp import _architecture, _core, _state, initializers, losses, optimizers
+from fastbp._base.arguments import held, integer, number
+from fastbp._base.arrays import read_only
+from fastbp._base.value import Named, Value
+from fastbp._data import checks, scaling
+from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
+from fastbp._engine import custom_loss, inference
+from fastbp._training.fit import USUAL_CAUSES, Fit
+from fastbp._training.options import Options
+from fastbp._training.validation import held_out
 from fastbp.activations import Activation
-from fastbp.arrays import read_only
 from fastbp.callbacks import Callbacks
-from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError, held, integer, number
+from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError
 from fastbp.history import History
 from fastbp.layers import Dense, Layer, split
-from fastbp.losses import Loss, OwnFunction, OwnLoss
+from fastbp.losses import CustomLoss, Loss, LossFunction
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
-from fastbp.values import Named, Value
-from fastbp.weights import ClassWeight, Weights, resolve_weights
 
 Array: TypeAlias = NDArray[Any]
 
@@ -58,7 +53,7 @@ class Network(Named):
         poisson, else identity.
     loss : str, Loss or callable
         What training minimises; `net.loss` is this value, callable on (output, target). A callable of yours
-        becomes an `OwnLoss`.
+        becomes an `CustomLoss`.
     optimizer : str or Optimizer
         Some need full batches, so `fit(batch_size=None)`.
     dtype : "float32" or "float64"
@@ -93,14 +88,14 @@ class Network(Named):
         *,
         activation: str | Activation = "relu",
         output_activation: str | Activation | None = None,
-        loss: str | Loss | OwnFunction = "mse",
+        loss: str | Loss | LossFunction = "mse",
         optimizer: str | Optimizer = "adam",
         dtype: DTypeLike = "float32",
         seed: int | None = None,
         input_noise: float = 0.0,
     ) -> None:
         loss = losses.get(loss)
-        resolved, names = validation.resolve_layers(layers, activation, output_activation, loss)
+        resolved, names = _architecture.resolve_layers(layers, activation, output_activation, loss)
         self._build(resolved, names, loss, optimizer, dtype, seed, input_noise)
         self.reset()
 
@@ -119,18 +114,19 @@ class Network(Named):
         """Check what the network is to be, and set it up with parameters of zeros."""
         self._layers, self._initializers, self._loss = layers, initializers, loss
         self._optimizer = optimizers.get(optimizer)
-        self._dtype = validation.resolve_dtype(dtype)
-        self._seed = validation.resolve_seed(seed)
+        self._dtype = _architecture.resolve_dtype(dtype)
+        self._seed = _architecture.resolve_seed(seed)
         self._input_noise = number("input_noise", input_noise, at_least=0)
         self._check_dtype()
-        self._door = validation.Door(self._layers, self._loss, self._dtype)
+        self._door = checks.Door(self._layers, self._loss, self._dtype)
         self._scaling: scaling.Scaling | None = None
         self._history = History()
         self._guard = _core.Guard()
-        parameters = _core.aligned_zeros(validation.count_parameters(self._layers, self._dtype), self._dtype)
+        count = _architecture.count_parameters(self._layers, self._dtype)
+        parameters = _core.aligned_zeros(count, self._dtype)
         engine_class = self._engine_class
-        if isinstance(self._loss, OwnLoss):
-            engine_class = own_loss.engine_class(engine_class)
+        if isinstance(self._loss, CustomLoss):
+            engine_class = custom_loss.engine_class(engine_class)
         self._engine: _core.Engine = engine_class(
             self._layers, self._loss, parameters, seed=self._seed, input_noise=self._input_noise
         )
@@ -354,16 +350,14 @@ class Network(Named):
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         n = len(X) if weights is None else weights.n_rows
-        given = fitting.Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
+        given = Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options = given.checked()
         self._optimizer.check_batches(options.batch_rows, options.rows)
-        validation = evaluation.held_out(self._engine, self._door, validation_data, metrics)
+        validation = held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
         functions = options.begin_callbacks(callbacks, columns, self._engine.optimizer)
         begin = self._engine.optimizer.begin(self, weights)
-        fit = fitting.Fit(
-            self, self._engine, begin, options, validation, functions, self._seed, self._history
-        )
+        fit = Fit(self, self._engine, begin, options, validation, functions, self._seed, self._history)
         return self._guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
 
     def train_on_batch(
@@ -386,7 +380,7 @@ class Network(Named):
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {fitting.USUAL_CAUSES}")
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {USUAL_CAUSES}")
         return loss
 
     def loss_and_gradients(
@@ -502,7 +496,7 @@ class Network(Named):
                 output = out = self._door.new_output(X)
             else:
                 output = self._door.out(out, X, self._engine.shares_memory)
-            self._guard.reading(evaluation.predict, self._engine, rows(X), rows(output))
+            self._guard.reading(inference.predict, self._engine, rows(X), rows(output))
             return out
         return output
 
@@ -513,7 +507,7 @@ class Network(Named):
         (n,) for one output; likewise with the loss hinge, 1 where above 0, else -1. ParameterError without
         softmax, sigmoid or hinge, DataError where an output is NaN.
         """
-        return evaluation.classes(self.predict(X), self._loss, self._layers[-1].activation)
+        return inference.classes(self.predict(X), self._loss, self._layers[-1].activation)
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Metrics | None = None) -> dict[str, float]:
         """Return the "loss" of all rows of (X, y) together, and metrics by name.
@@ -535,7 +529,7 @@ class Network(Named):
         """
         X, y = self._door.examples(X, y)
         measured = resolve(metrics, self._loss, self._door.n_out)
-        return self._guard.reading(evaluation.evaluate, self._engine, self._door, X, y, measured)
+        return self._guard.reading(inference.evaluate, self._engine, self._door, X, y, measured)
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -543,7 +537,7 @@ class Network(Named):
         """Return an independent copy, with the optimizer's state, the history and a subclass's attributes."""
         twin = object.__new__(type(self))
         twin.__setstate__(self.__getstate__())
-        state.set_attributes(twin, deepcopy(state.attributes(twin), {id(self): twin}))
+        _state.set_attributes(twin, deepcopy(_state.attributes(twin), {id(self): twin}))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -558,7 +552,7 @@ class Network(Named):
             "in_force": (engine.optimizer, engine.schedule),
             "scaling": self._scaling,
             "history": copy(self._history),
-            "attributes": state.attributes(self),
+            "attributes": _state.attributes(self),
         }
 
     def _arguments(self) -> dict[str, Any]:
@@ -585,8 +579,8 @@ class Network(Named):
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
         try:
-            state.set_attributes(twin, parts["attributes"])
-            twin._build(**state.checked_arguments(**parts["arguments"]))
+            _state.set_attributes(twin, parts["attributes"])
+            twin._build(**_state.checked_arguments(**parts["arguments"]))
             twin._restore(parts)
         except (Error, MemoryError):
             raise
@@ -596,23 +590,23 @@ class Network(Named):
         guard.changing("setting the state", NOTHING, self._become, twin)
 
     def _become(self, twin: Self) -> None:
-        state.set_attributes(self, state.attributes(twin))
+        _state.set_attributes(self, _state.attributes(twin))
         self.__dict__ = vars(twin)
 
     def _restore(self, parts: dict[str, Any]) -> None:
         """Take the numbers of a network that was built with the same arguments."""
         optimizer, schedule = parts["in_force"]
         parameters, optimizer_state, t, memory = parts["numbers"]
-        state.expect("optimizer", optimizer, type(self._optimizer))
-        state.expect("schedule", schedule, Schedule)
-        state.expect("history", parts["history"], History)
+        _state.expect("optimizer", optimizer, type(self._optimizer))
+        _state.expect("schedule", schedule, Schedule)
+        _state.expect("history", parts["history"], History)
         self._engine.set_optimizer(optimizer)
         self._engine.set_schedule(schedule)
-        state.fill("parameters", self._engine.parameters, parameters)
-        state.fill("optimizer state", self._engine.state, optimizer_state)
+        _state.fill("parameters", self._engine.parameters, parameters)
+        _state.fill("optimizer state", self._engine.state, optimizer_state)
         self._engine.t = integer("t", t, at_least=0, below=2**64)
         if memory is not None:
-            self._engine.memory = state.vector("memory", memory, self._engine.parameters.size + 2)
+            self._engine.memory = _state.vector("memory", memory, self._engine.parameters.size + 2)
         if parts["scaling"] is not None:
             self._scale_inputs(scaling.checked(parts["scaling"], self._door.n_in))
         self._history = parts["history"]

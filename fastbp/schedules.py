@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from fastbp.exceptions import held, integer, number
-from fastbp.values import Value
+from fastbp._base.arguments import held, integer, number
+from fastbp._base.value import Value
 
 
 class Schedule(Value, ABC):

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastbp
-from fastbp import DataError, DTypeError, ShapeError, reference, scaling
+from fastbp import DataError, DTypeError, ShapeError, reference
+from fastbp._data import scaling
 from test_data import FLOATS, INTEGERS, LAYOUTS
 
 DTYPES = ["float32", "float64"]

@@ -29,15 +29,15 @@ from fastbp import (
     ParameterError,
     Quickprop,
     RMSprop,
-    exceptions,
     reference,
 )
+from fastbp._base import arguments
+from fastbp._base.shown import shown
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from fastbp.exceptions import UnknownArgumentError
 from fastbp.metrics import TopK
 from fastbp.optimizers import OPTIMIZERS
 from fastbp.schedules import Cosine, OneCycle, Step
-from fastbp.shown import shown
 
 RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
@@ -353,8 +353,8 @@ WRONG = [
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_errors_about_numbers_are_short(value):
     for call in (
-        lambda: exceptions.number("x", value, above=0),
-        lambda: exceptions.integer("x", value, at_least=1, below=99),
+        lambda: arguments.number("x", value, above=0),
+        lambda: arguments.integer("x", value, at_least=1, below=99),
         lambda: Adam(value),
         lambda: Dense(8, dropout=value),
         lambda: Network([3, 1], seed=value if value is not None else -1),
@@ -403,5 +403,5 @@ def test_a_number_of_threads_of_thousands_of_digits():
     with pytest.raises(
         ParameterError, match=r"^FASTBP_NUM_THREADS is '999.*999', expected an integer >= 1"
     ) as caught:
-        fastbp.parallel.default({"FASTBP_NUM_THREADS": "9" * 5000})
+        fastbp._base.threads.default({"FASTBP_NUM_THREADS": "9" * 5000})
     assert len(str(caught.value)) < 200

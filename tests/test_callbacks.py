@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, BusyError, DivergenceError, Error, ParameterError, fitting
+from fastbp import SGD, BusyError, DivergenceError, Error, ParameterError
+from fastbp._training import snapshot
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 
 
@@ -370,7 +371,7 @@ def test_nothing_is_put_back_when_a_callback_raises(make, data, state_of):
 
 def test_ctrl_c_while_the_best_is_put_back(make, data, state_of, monkeypatch):
     net, twin = make(), make()
-    restore, attempts = fitting.Snapshot.restore, []
+    restore, attempts = snapshot.Snapshot.restore, []
 
     def break_off_the_first(snapshot):
         attempts.append(snapshot)
@@ -379,7 +380,7 @@ def test_ctrl_c_while_the_best_is_put_back(make, data, state_of, monkeypatch):
             raise KeyboardInterrupt
         restore(snapshot)
 
-    monkeypatch.setattr(fitting.Snapshot, "restore", break_off_the_first)
+    monkeypatch.setattr(snapshot.Snapshot, "restore", break_off_the_first)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=3, callbacks=lambda state: state.epoch == 1 and state.keep())
     twin.fit(*data, epochs=2)

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 import fastbp
-from fastbp import bench, cli, demo
+from fastbp.cli import bench, demo, main
 
 
 def output_of(capsys, *arguments):
     """Return what the command prints before it exits with status 0."""
     try:
-        status = cli.main(arguments)
+        status = main.main(arguments)
     except SystemExit as end:  # argparse's way to end after --help and --version
         status = end.code
     assert status == 0
@@ -22,7 +22,7 @@ def output_of(capsys, *arguments):
 def error_of(capsys, *arguments):
     """Return what a command line that argparse refuses prints."""
     with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
+        main.main(arguments)
     assert end.value.code == 2
     return capsys.readouterr().err
 
@@ -50,7 +50,7 @@ def test_examples_in_the_help_are_command_lines(capsys, command, count):
     examples = [line.partition("fastbp ")[2] for line in text.partition("examples:")[2].splitlines()[1:]]
     assert len(examples) == count
     for example in examples:
-        cli.make_parser().parse_args(shlex.split(example))
+        main.make_parser().parse_args(shlex.split(example))
 
 
 def test_bench_compares_the_engines(capfd, monkeypatch):
@@ -108,7 +108,7 @@ def test_errors_are_a_line_and_not_a_traceback(capsys, monkeypatch):
         raise fastbp.ParameterError("learning_rate is nan")
 
     monkeypatch.setattr(demo, "run", run)
-    assert cli.main(["demo"]) == 1
+    assert main.main(["demo"]) == 1
     assert capsys.readouterr().err == "fastbp: learning_rate is nan\n"
 
 
@@ -117,4 +117,4 @@ def test_control_c_ends_quietly(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", run)
-    assert cli.main(["demo"]) == 130
+    assert main.main(["demo"]) == 130

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import BusyError, fitting
+from fastbp import BusyError
+from fastbp._training import snapshot
+from fastbp._training.fit import Fit
 
 
 @pytest.fixture
@@ -53,18 +55,18 @@ def between_slices(monkeypatch):
     """Let a function of yours run once, in the middle of the next fit, after its first epoch."""
 
     def between_slices(call):
-        advance, pending = fitting.Fit._advance, [call]
+        advance, pending = Fit._advance, [call]
 
         def advance_and_call(fit):
             advance(fit)
             if pending:
                 pending.pop()()
 
-        monkeypatch.setattr(fitting.Fit, "_advance", advance_and_call)
+        monkeypatch.setattr(Fit, "_advance", advance_and_call)
         monkeypatch.setattr(
-            fitting, "SNAPSHOT_INTERVAL", 0.0
+            snapshot, "SNAPSHOT_INTERVAL", 0.0
         )  # after each of which the fit is back in Python
-        monkeypatch.setattr(fitting, "SNAPSHOT_SHARE", 1e9)
+        monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", 1e9)
 
     return between_slices
 
@@ -134,14 +136,14 @@ def test_the_same_thread_may_read_during_a_fit(net, data, targets, between_slice
 @pytest.mark.parametrize("call", CHANGES.values(), ids=CHANGES.keys())
 def test_changes_are_refused_while_another_thread_predicts(net, data, targets, monkeypatch, call):
     inside, go_on = threading.Event(), threading.Event()
-    predict = fastbp.evaluation.predict
+    predict = fastbp._engine.inference.predict
 
     def slow_predict(*args):
         inside.set()
         assert go_on.wait(10)
         predict(*args)
 
-    monkeypatch.setattr(fastbp.evaluation, "predict", slow_predict)
+    monkeypatch.setattr(fastbp._engine.inference, "predict", slow_predict)
     with ThreadPoolExecutor(1) as pool:
         prediction = pool.submit(net.predict, data[0])
         assert inside.wait(10)
@@ -250,7 +252,7 @@ LONG_CALLS = {
     "looking for NaN": (10**9, lambda net, X: net.evaluate(X, X[:, :1])),
     "predicting": (10**7, lambda net, X: net.predict(X)),
     "adapting": (10**9, lambda net, X: net.adapt(X)),
-    "adapting, found finite": (10**9, lambda net, X: fastbp.scaling.measure(X)),
+    "adapting, found finite": (10**9, lambda net, X: fastbp._data.scaling.measure(X)),
 }
 
 

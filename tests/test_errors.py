@@ -415,7 +415,7 @@ def test_step_cannot_be_trained(network_class, layers, method):
 
 
 def test_positions_in_later_blocks(network_class, monkeypatch):
-    monkeypatch.setattr(fastbp.validation, "BLOCK", 30)
+    monkeypatch.setattr(fastbp._data.checks, "BLOCK", 30)
     n = 1000
     big = np.ones((n, 3))
     classifier, binary = (

@@ -3,13 +3,16 @@
 import math
 import tracemalloc
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, DivergenceError, fitting
-from fastbp.random import permutation
+from fastbp import SGD, DivergenceError
+from fastbp._base.philox import permutation
+from fastbp._training import fit, snapshot
+from fastbp._training.fit import Fit
 
 # ---- what an epoch is --------------------------------------------------------------------------------------
 
@@ -60,24 +63,24 @@ def test_fit_goes_on_where_it_stopped(make, data, state_of):
 @pytest.fixture
 def advances(monkeypatch):
     """The (epoch, step) that each crossing to the engine has reached."""
-    reached, advance = [], fitting.Fit._advance
+    reached, advance = [], Fit._advance
 
     def advance_and_note(fit):
         advance(fit)
         reached.append((fit._run.epoch, fit._run.step))
 
-    monkeypatch.setattr(fitting.Fit, "_advance", advance_and_note)
+    monkeypatch.setattr(Fit, "_advance", advance_and_note)
     return reached
 
 
 def test_slices_make_no_difference(make, rng, state_of, advances, monkeypatch):
     X, y = rng.normal(size=(4000, 4)), rng.normal(size=(4000, 2))  # so many steps that the clock is looked at
     whole, sliced = make(), make()
-    monkeypatch.setattr(fitting, "SLICE", 100.0)
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 100.0)
+    monkeypatch.setattr(fit, "SLICE", 100.0)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 100.0)
     whole.fit(X, y, epochs=4, batch_size=8)
     assert advances == [(4, 0)]
-    monkeypatch.setattr(fitting, "SLICE", 0.0)
+    monkeypatch.setattr(fit, "SLICE", 0.0)
     sliced.fit(X, y, epochs=4, batch_size=8)
     assert any(step > 0 for _, step in advances)
     assert state_of(sliced) == state_of(whole)
@@ -139,8 +142,8 @@ def test_all_epochs(make, data):
 
 @pytest.fixture
 def snapshot_every_epoch(monkeypatch):
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 0.0)
-    monkeypatch.setattr(fitting, "SNAPSHOT_SHARE", math.inf)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.0)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", math.inf)
 
 
 @pytest.mark.usefixtures("snapshot_every_epoch")
@@ -164,7 +167,7 @@ def test_a_loss_that_explodes_goes_back_to_the_last_epoch(network_class, data, s
 def test_divergence_without_a_snapshot_in_between_goes_back_to_the_start(
     network_class, data, state_of, monkeypatch
 ):
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 1e9)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
     net = network_class([4, 2], seed=0)
     net.fit(*data, epochs=2)
     net.optimizer = SGD(learning_rate=3)
@@ -224,7 +227,7 @@ def test_train_on_batch_says_so_when_the_loss_is_not_finite(network_class, data)
 
 def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of, monkeypatch):
     net, twin = make(), make()
-    evaluate = fastbp.evaluation.evaluate
+    evaluate = fastbp._training.validation.evaluate
     calls = []
 
     def fail_in_the_third_epoch(*args):
@@ -233,7 +236,7 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
             raise KeyboardInterrupt
         return evaluate(*args)
 
-    monkeypatch.setattr(fastbp.evaluation, "evaluate", fail_in_the_third_epoch)
+    monkeypatch.setattr(fastbp._training.validation, "evaluate", fail_in_the_third_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=5, validation_data=data)
     twin.fit(*data, epochs=3)
@@ -249,7 +252,7 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
 @pytest.mark.usefixtures("snapshot_every_epoch")
 def test_an_error_while_the_network_is_not_finite_goes_back(network_class, data, monkeypatch):
     net, twin = (network_class([4, 2], seed=0) for _ in range(2))
-    end_epoch = fitting.Fit._end_epoch
+    end_epoch = Fit._end_epoch
 
     def spoil_the_fourth_epoch(fit):
         if fit._run.epoch == 4:
@@ -257,7 +260,7 @@ def test_an_error_while_the_network_is_not_finite_goes_back(network_class, data,
             raise KeyboardInterrupt
         end_epoch(fit)
 
-    monkeypatch.setattr(fitting.Fit, "_end_epoch", spoil_the_fourth_epoch)
+    monkeypatch.setattr(Fit, "_end_epoch", spoil_the_fourth_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=9)
     monkeypatch.undo()
@@ -273,7 +276,7 @@ def test_no_memory_for_a_snapshot_changes_nothing(make, data, state_of, monkeypa
     def fail(engine):
         raise MemoryError
 
-    monkeypatch.setattr(fitting, "Snapshot", fail)
+    monkeypatch.setattr(fit, "Snapshot", fail)
     with pytest.raises(MemoryError):
         net.fit(*data)
     assert state_of(net) == before
@@ -304,30 +307,30 @@ def test_data_are_never_copied(rng, dtype):
 def test_snapshots_take_a_small_share_of_the_time(monkeypatch):
     """Each takes a second of this clock, so the next is due after fifty."""
     clock = iter(range(1000))
-    monkeypatch.setattr(fitting, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(snapshot, "perf_counter", lambda: next(clock))
     net = fastbp.Network([4, 2])
-    snapshot = fitting.Snapshot(net._engine)
-    snapshot.take(epoch=0)
+    kept = snapshot.Snapshot(net._engine)
+    kept.take(epoch=0)
     waits = []
     for epoch in range(3):
         waited = 0
-        while not snapshot.is_due:
+        while not kept.is_due:
             waited += 1
         waits.append(waited)
-        snapshot.take(epoch)
-    assert all(wait >= 1 / fitting.SNAPSHOT_SHARE - 2 for wait in waits)
+        kept.take(epoch)
+    assert all(wait >= 1 / snapshot.SNAPSHOT_SHARE - 2 for wait in waits)
 
 
 def test_snapshots_are_an_interval_apart(rng, monkeypatch):
     times = []
-    take = fitting.Snapshot.take
+    take = snapshot.Snapshot.take
 
-    def timed(snapshot, epoch):
-        times.append(fitting.perf_counter())
-        return take(snapshot, epoch)
+    def timed(kept, epoch):
+        times.append(perf_counter())
+        return take(kept, epoch)
 
-    monkeypatch.setattr(fitting.Snapshot, "take", timed)
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 0.002)
+    monkeypatch.setattr(snapshot.Snapshot, "take", timed)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.002)
     fastbp.Network([4, 8, 2]).fit(rng.normal(size=(50, 4)), rng.normal(size=(50, 2)), epochs=50_000)
     assert len(times) >= 3
     assert all(later - sooner >= 0.002 for sooner, later in pairwise(times))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import fastbp.reference
-from fastbp import SGD, History, fitting
+from fastbp import SGD, History
+from fastbp._training import fit, snapshot
 from fastbp.schedules import Exponential
 
 
@@ -74,7 +75,7 @@ def test_seconds_are_the_time_of_the_fit(make, data, monkeypatch, validated):
         looks.append(float(len(looks)))  # a second from each look to the next
         return looks[-1]
 
-    monkeypatch.setattr(fitting, "perf_counter", clock)
+    monkeypatch.setattr(fit, "perf_counter", clock)
     history = make().fit(*data, epochs=5, validation_data=data if validated else None)
     assert len(history.seconds) == 5
     assert min(history.seconds) > 0
@@ -82,8 +83,8 @@ def test_seconds_are_the_time_of_the_fit(make, data, monkeypatch, validated):
 
 
 def test_a_slice_is_shared_among_its_epochs(make, data, monkeypatch):
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 1e9)
-    monkeypatch.setattr(fitting, "SLICE", 1e9)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
+    monkeypatch.setattr(fit, "SLICE", 1e9)
     seconds = make().fit(*data, epochs=10).seconds
     assert len(set(seconds)) == 1
 
@@ -119,9 +120,9 @@ def test_learning_rates_of_slices_that_end_within_an_epoch(data, monkeypatch):
     """Slices of five steps, epochs of three; the reference, whose clock can be set."""
     steps = iter(range(1000))
     clock = SimpleNamespace(perf_counter=lambda: next(steps))
-    monkeypatch.setattr(fastbp.reference.engine, "time", clock)
-    monkeypatch.setattr(fitting, "SLICE", 5)
-    monkeypatch.setattr(fitting, "SNAPSHOT_INTERVAL", 1e9)
+    monkeypatch.setattr(fastbp._engine.stepwise, "time", clock)
+    monkeypatch.setattr(fit, "SLICE", 5)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
     rate = Exponential(learning_rate=0.1, decay=0.9)
     net = fastbp.reference.Network([4, 2], optimizer=SGD(learning_rate=rate), seed=0)
     assert net.fit(*data, epochs=9, batch_size=8).learning_rate == [rate(3 * n - 1) for n in range(1, 10)]

@@ -394,7 +394,9 @@ def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
     dead = network_class([2, 3, 2], output_activation="relu", seed=0, optimizer=optimizer)
     dead.biases[-1][:] = -100
     before = dead.parameters.copy()
-    monkeypatch.setattr(fastbp.levenberg_marquardt.Run, "_step", lambda self: pytest.fail("a search"))
+    monkeypatch.setattr(
+        fastbp._training.levenberg_marquardt.Run, "_step", lambda self: pytest.fail("a search")
+    )
     history = dead.fit(*waves, epochs=9, batch_size=None)
     assert (history.stopped, len(history)) == ("converged", 1)
     np.testing.assert_array_equal(dead.parameters, before)
@@ -421,7 +423,7 @@ def test_bayesian_from_zeros(network_class, start, rng):
 def test_nan_is_no_convergence(network_class, waves, monkeypatch):
     net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = net.parameters.copy()
-    Run = fastbp.levenberg_marquardt.Run
+    Run = fastbp._training.levenberg_marquardt.Run
     monkeypatch.setattr(Run, "_objective", lambda self, w, loss: np.nan)
     with pytest.raises(fastbp.DivergenceError):
         net.fit(*waves, epochs=9, batch_size=None)
@@ -445,7 +447,7 @@ def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
     complete = net.parameters.copy()
     other = network_class([2, 8, 2], activation="tanh", dtype="float64", seed=1, optimizer=net.optimizer)
     calls = []
-    Run = fastbp.levenberg_marquardt.Run
+    Run = fastbp._training.levenberg_marquardt.Run
     factorise = Run._factorise
 
     def interrupted(self, shift):

@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import BusyError, DivergenceError, ParameterError, ShapeError
-from fastbp.minimization import METHODS
+from fastbp._scipy import METHODS
 
 pytest.importorskip("scipy", reason="SciPy is not installed: minimize cannot run")
 

@@ -11,6 +11,7 @@ import pytest
 
 import fastbp
 from fastbp import _core, activations
+from fastbp._training.fit import Fit
 
 CALLS = {
     "fit": lambda net, X, y: net.fit(X, y, batch_size=8),
@@ -126,8 +127,8 @@ def test_subnormal_numbers_are_kept(dtype, isa):
 def test_one_crossing_runs_many_epochs(monkeypatch):
     """200 000 one-step epochs: the loop crosses the boundary once a slice, not once an epoch."""
     slices = []
-    plain = fastbp.fitting.Fit._advance
-    monkeypatch.setattr(fastbp.fitting.Fit, "_advance", lambda fit: (slices.append(1), plain(fit))[1])
+    plain = Fit._advance
+    monkeypatch.setattr(Fit, "_advance", lambda fit: (slices.append(1), plain(fit))[1])
     rng = np.random.default_rng(0)
     X, y = rng.random((8, 3)), rng.random((8, 1))
     net = fastbp.Network([3, 2, 1], activation="sigmoid", optimizer=fastbp.SGD(1e-6), seed=0)

@@ -176,7 +176,7 @@ def test_predict_and_evaluate_in_slices_are_the_same(network_class, rng, monkeyp
     net = network_class([4, 5, 3], loss=loss, seed=0)
     X, y = regression(rng)
     whole, measures = net.predict(X), net.evaluate(X, y)
-    monkeypatch.setattr(fastbp.evaluation, "SLICE_WORK", 7 * net.parameters.size)
+    monkeypatch.setattr(fastbp._engine.inference, "SLICE_WORK", 7 * net.parameters.size)
     np.testing.assert_allclose(net.predict(X), whole, rtol=1e-6)
     assert net.evaluate(X, y) == pytest.approx(measures, rel=1e-6)
 

@@ -8,7 +8,7 @@ import pytest
 
 import fastbp
 from fastbp import DataError, DivergenceError, DTypeError, ParameterError, ShapeError
-from fastbp.losses import OwnLoss
+from fastbp.losses import CustomLoss
 
 DTYPES = ("float32", "float64")
 
@@ -191,7 +191,7 @@ def test_the_arrays_of_a_direct_call_stay_the_users():
         return 1.0, output
 
     output, target = np.ones((3, 2)), np.full((3, 2), 0.5)
-    loss = OwnLoss(careless)
+    loss = CustomLoss(careless)
     assert loss(output, target) == 1
     np.testing.assert_array_equal(loss.gradient(output, target), np.full((3, 2), 0.5))
     assert (output == 1).all()
@@ -272,14 +272,14 @@ def test_the_callable_may_read_the_network(network_class, data):
 
 
 def test_the_value():
-    loss = OwnLoss(squares)
+    loss = CustomLoss(squares)
     assert loss == fastbp.losses.get(squares) == fastbp.losses.get(loss)
-    assert loss != OwnLoss(cross_entropy_of_logits)
+    assert loss != CustomLoss(cross_entropy_of_logits)
     assert loss([[1.0, 2.0]], [[1.0, 4.0]]) == 2
     np.testing.assert_array_equal(loss.gradient(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]])), [[0, -2]])
-    for wrong in (3, OwnLoss):
+    for wrong in (3, CustomLoss):
         with pytest.raises(ParameterError, match=r"function is .*, expected a callable"):
-            OwnLoss(wrong)
+            CustomLoss(wrong)
     with pytest.raises(ParameterError, match="loss is 3, expected one of: half_sse"):
         fastbp.losses.get(3)
 

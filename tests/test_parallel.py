@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import fastbp
-from fastbp import ParameterError, _core, parallel
+from fastbp import ParameterError, _core
+from fastbp._base import threads
 
 ROOT = Path(__file__).parent.parent
 CPUS = _core.available_cpus()
@@ -160,14 +161,14 @@ ENVIRONMENTS = [
 
 @pytest.mark.parametrize(("environment", "n"), ENVIRONMENTS)
 def test_the_default(environment, n):
-    assert parallel.default(environment) == n
+    assert threads.default(environment) == n
 
 
 @pytest.mark.parametrize("value", ["0", "1025", "-2", "two", "2.5", "4,2", " "])
 def test_a_wrong_variable_of_ours_is_an_error(value):
     message = f"^FASTBP_NUM_THREADS is '?{value}'?, expected an integer >= 1 and < 1025$"
     with pytest.raises(ParameterError, match=message):
-        parallel.default({"FASTBP_NUM_THREADS": value, "OMP_NUM_THREADS": "2"})
+        threads.default({"FASTBP_NUM_THREADS": value, "OMP_NUM_THREADS": "2"})
 
 
 def test_it_is_raised_at_import(python):

@@ -9,7 +9,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import fastbp
-from fastbp import _core, activations, losses, random, reference, schedules
+from fastbp import _core, activations, losses, reference, schedules
+from fastbp._base import philox
 from optimizer_rows import OPTIMIZERS, batches
 
 ISAS = _core.available_isas()
@@ -204,7 +205,7 @@ def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
     size = batch_size or len(X)
     for epoch in range(epochs):
         order = (
-            random.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
+            philox.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
         )
         for rows in (order[i : i + size] for i in range(0, len(X), size)):
             g, h = (net.loss_and_gradients(X[rows], y[rows])[1].copy() for net in nets)

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 import fastbp
-from fastbp import fitting, progress
+from fastbp._training import fit, progress
+from fastbp._training.fit import Fit
 
 
 class Terminal(io.StringIO):
@@ -77,7 +78,7 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys, verbose):
 @pytest.mark.usefixtures("bar")
 def test_a_file_gets_plain_lines(make, data, monkeypatch, capsys):
     monkeypatch.setattr(progress, "RELINE", 0.0)
-    monkeypatch.setattr(fitting, "SLICE", 0.0)
+    monkeypatch.setattr(fit, "SLICE", 0.0)
     make().fit(*data, epochs=10, verbose=1)
     shown = capsys.readouterr().err
     lines = shown.splitlines()
@@ -239,7 +240,7 @@ def test_plain_bar_is_one_line_in_a_file(monkeypatch, capsys):
 
 
 def test_a_failing_fit_still_closes_the_bar(make, data, monkeypatch, capsys):
-    monkeypatch.setattr(fitting.Fit, "_end_epoch", lambda fit: 1 / 0)
+    monkeypatch.setattr(Fit, "_end_epoch", lambda fit: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make().fit(*data, verbose=1)
     assert capsys.readouterr().err.endswith("\n")

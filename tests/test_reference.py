@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from fastbp import activations, losses
+from fastbp._base.philox import permutation
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
-from fastbp.random import permutation
 from fastbp.reference import ACTIVATIONS, Engine, chain
 
 ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]

@@ -27,13 +27,13 @@ from fastbp import (
     ParameterError,
     Quantile,
 )
+from fastbp._base.value import Value
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from fastbp.exceptions import UnknownArgumentError
 from fastbp.layers import Layer
-from fastbp.losses import OwnLoss
+from fastbp.losses import CustomLoss
 from fastbp.metrics import TopK
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
-from fastbp.values import Value
 
 RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
@@ -108,7 +108,7 @@ STATES = [
     (Quantile(), {"q": 2.0}),
     (CrossEntropy(), {"label_smoothing": 1.0}),
     (HalfSSE(), {"reduction": "max"}),
-    (OwnLoss(print), {"function": 3}),
+    (CustomLoss(print), {"function": 3}),
     (LeakyReLU(), {"alpha": -1.0}),
     (LeakyReLU(), {"name": "celu"}),
     (ELU(), {"alpha": 0.0}),

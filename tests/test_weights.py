@@ -193,7 +193,7 @@ def test_an_epoch_takes_the_rows_that_weigh_anything(network_class):
     run = net._engine.begin(
         X,
         X,
-        weights=fastbp.weights.resolve_weights(net._door, X, weights, None),
+        weights=fastbp._data.sample_weights.resolve_weights(net._door, X, weights, None),
         batch_size=1,
         shuffle=True,
         seed=3,
@@ -329,7 +329,7 @@ def test_balanced_is_scikit_learns():
     y = np.array([0, 2, 2, 2, 3, 3])  # no class 1
     expected = sklearn.compute_sample_weight("balanced", y)
     net = fastbp.Network([1, 4], loss="cross_entropy")
-    weights = fastbp.weights.resolve_weights(net._door, y, None, "balanced")
+    weights = fastbp._data.sample_weights.resolve_weights(net._door, y, None, "balanced")
     np.testing.assert_array_equal(weights.values, expected)
 
 

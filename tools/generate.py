@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fastbp import activations, schedules
-from fastbp.bench import number
+from fastbp.cli.bench import number
 from fastbp.plot import BLUE, GREY, VERMILION
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ from pathlib import Path
 from numpy._core import _multiarray_umath
 from numpy.typing import NDArray
 
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 
 
 class UnsupportedError(Exception):

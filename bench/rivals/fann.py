@@ -5,7 +5,7 @@ from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, byref, c_double, c_float
 import numpy as np
 
 import fastbp
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import UnsupportedError, activations, first_parameters
 
 VERSION = "FANN 2.2"

@@ -3,7 +3,7 @@
 import numpy as np
 
 import fastbp
-from fastbp.bench import Training, Workload
+from fastbp.cli.bench import Training, Workload
 
 __all__ = ["VERSION", "Inference", "Training"]
 

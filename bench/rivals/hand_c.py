@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import machine
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import UnsupportedError
 
 SOURCE = Path(__file__).with_name("seed_step.c")

@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax, nn
 
 import fastbp
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import activations, first_parameters
 from workloads import orders
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import fastbp
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from fastbp.layers import split
 from rivals import activations, blas_kernels
 from workloads import orders

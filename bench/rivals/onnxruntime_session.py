@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import activations, first_parameters
 
 VERSION = f"onnxruntime {onnxruntime.__version__}"

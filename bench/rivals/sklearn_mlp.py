@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perceptron
 
 import fastbp
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import UnsupportedError, blas_kernels, first_parameters
 from workloads import orders
 

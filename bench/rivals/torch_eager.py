@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import fastbp
-from fastbp.bench import Workload
+from fastbp.cli.bench import Workload
 from rivals import activations, first_parameters
 from workloads import orders
 

@@ -13,27 +13,24 @@ Shapes: m rows in a batch, a layer has n_in inputs and n_out outputs, P paramete
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import aligned_zeros, check_memory
+from fastbp._data.sample_weights import Weights
+from fastbp._engine.stepwise import Run, weight_of
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss, one_hot
 from fastbp.optimizers import Optimizer
-from fastbp.random import permutation
-from fastbp.reference import regularisation
+from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
 from fastbp.schedules import Schedule
-from fastbp.weights import Weights
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
@@ -183,7 +180,7 @@ class Engine:
         Training says which row of its batch is the first of x, and gets noise and dropout.
         """
         if first is not None and self._input_noise:
-            x = x + self._input_noise * regularisation.noise(self._seed, self.t, first, x.shape, x.dtype)
+            x = x + self._input_noise * regularization.noise(self._seed, self.t, first, x.shape, x.dtype)
         tape = [x]
         for i, (W, b) in enumerate(self._weights):
             f = self.layers[i].activation
@@ -197,7 +194,7 @@ class Engine:
         rate = self.layers[i - 1].dropout if i else 0.0
         if not rate:
             return x
-        mask = regularisation.dropout(rate, self._seed, i - 1, self.t, first, x.shape)
+        mask = regularization.dropout(rate, self._seed, i - 1, self.t, first, x.shape)
         dropped: Array = x * mask.astype(x.dtype)
         return dropped
 
@@ -241,8 +238,8 @@ class Engine:
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
             if layer.l1 or layer.l2:
-                total += regularisation.penalty(W, layer)
-                d_W += regularisation.penalty_gradient(W, layer)
+                total += regularization.penalty(W, layer)
+                d_W += regularization.penalty_gradient(W, layer)
         return total
 
     @_quietly
@@ -250,11 +247,11 @@ class Engine:
         """Do one step of the optimizer along the gradients."""
         numbers = self.learning_rate, *self._hyperparameters
         self.t += 1
-        g = regularisation.clip(self.gradients, self.optimizer)
+        g = regularization.clip(self.gradients, self.optimizer)
         self._rule(self.parameters, g, self.state, self.t, *numbers)
         for (W, _), layer in zip(self._weights, self.layers, strict=True):
             if layer.max_norm is not None:
-                regularisation.limit_norms(W, layer.max_norm)
+                regularization.limit_norms(W, layer.max_norm)
 
     # ---- the parts of it, for predictions and for a loss of the user's own
 
@@ -329,77 +326,3 @@ class Engine:
 
     def _blocks(self, rows: Array) -> list[slice]:
         return [slice(i, i + self._block_rows) for i in range(0, len(rows), self._block_rows)]
-
-
-@dataclass
-class Run:
-    """Training under way: `epoch` epochs are complete, `step` steps of the next one done.
-
-    `losses` (epochs,) has each epoch's mean of batch losses by the weight of their rows, or the sum of sums.
-    """
-
-    engine: Engine
-    X: Array
-    y: Array
-    _: KW_ONLY
-    weights: Weights | None = None
-    batch_size: int
-    shuffle: bool
-    seed: int
-    first_epoch: int
-    epochs: int
-    stored: bool  # steps leave their gradient in engine.gradients; here they always do
-    converged: ClassVar[bool] = False  # of runs that can tell, like the next
-    columns: ClassVar[dict[str, Array]] = {}
-
-    def __post_init__(self) -> None:
-        self.epoch = self.step = 0
-        self.X, self.y = self.engine.apart(self.X), self.engine.apart(self.y)
-        self._rows = None if self.weights is None else self.weights.rows  # to train on, None: all
-        self._n = len(self.X if self._rows is None else self._rows)
-        self.steps_per_epoch = -(-self._n // self.batch_size)
-        self.losses = np.zeros(self.epochs)
-
-    def advance(self, until_epoch: int, seconds: float) -> bool:
-        """Train until so many epochs are done or time is up, one step at least; False: a loss not finite."""
-        deadline = time.perf_counter() + seconds
-        while self.epoch < until_epoch:
-            if not math.isfinite(self._train()):
-                return False
-            if time.perf_counter() >= deadline:
-                break
-        return True
-
-    def _train(self) -> float:
-        """Do one step; return its loss."""
-        if self.step == 0:
-            self._sum = self._weight = 0.0
-            self._order = self._rows
-            if self.shuffle:
-                order = permutation(self.seed, self.first_epoch + self.epoch, self._n)
-                self._order = order if self._rows is None else self._rows[order]
-        X, y, weights, rows = self.X, self.y, self.weights, None
-        for array in (X, y) if weights is None else (X, y, weights.values):
-            check_memory(array)
-        batch = slice(self.step * self.batch_size, (self.step + 1) * self.batch_size)
-        if self._order is not None:
-            rows = self._order[batch]
-        else:  # without a copy
-            X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
-        loss = self.engine.train_on_batch(X, y, weights, rows)
-        is_sum = self.engine.loss_function.divisor == "one"
-        weight = 1.0 if is_sum else weight_of(X, weights, rows)
-        self._sum += weight * loss
-        self._weight += weight
-        self.step += 1
-        if self.step == self.steps_per_epoch:
-            self.losses[self.epoch] = self._sum if is_sum else self._sum / self._weight
-            self.epoch, self.step = self.epoch + 1, 0
-        return loss
-
-
-def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
-    """Return what these rows of X, or all of them, weigh together: each 1 where there are no weights."""
-    if weights is None:
-        return float(len(X if rows is None else rows))
-    return float((weights.values if rows is None else weights.values[rows]).sum())

@@ -18,7 +18,7 @@ PUBLIC: dict[Any, tuple[str, ...]] = {
     fastbp.callbacks: ("EarlyStopping", "ReduceLROnPlateau"),
     datasets: ("load_digits", "stratified_split"),
     fastbp.initializers: ("get",),
-    fastbp.losses: (*LOSSES, "OwnLoss", "get"),
+    fastbp.losses: (*LOSSES, "CustomLoss", "get"),
     fastbp.metrics: ("accuracy", "f1", "auc", "r2", "mae", "TopK"),
     fastbp.optimizers: ("get",),
     fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle"),

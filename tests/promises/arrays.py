@@ -24,7 +24,7 @@ class Arrays:
         self.out = np.zeros((rows, 1), np.float32)
 
 
-def own_loss(output, target):
+def custom_loss(output, target):
     error = output - target.reshape(output.shape)
     return float(np.mean(error**2)), 2 * error / error.size
 

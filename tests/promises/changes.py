@@ -50,7 +50,7 @@ class Change:
         return net
 
 
-def own_loss(output: Any, target: Any) -> tuple[float, Any]:
+def custom_loss(output: Any, target: Any) -> tuple[float, Any]:
     """Return half the sum of the squared errors, and its derivative."""
     error = output - target
     return 0.5 * float((error * error).sum()), error
@@ -101,7 +101,7 @@ CHANGES = {
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),
     "fit, rate of the epoch": Change(fit, BY_EPOCH),
     "fit, schedule": Change(fit, {"optimizer": fastbp.SGD(schedules.Step(0.1, 2, 0.5), momentum=0.9)}),
-    "fit, own loss": Change(fit, {"loss": own_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
+    "fit, own loss": Change(fit, {"loss": custom_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
     "fit, diverging": Change(lambda net, data: fit(net, data, epochs=9), DIVERGING),
     "fit, regularised": Change(fit, {"input_noise": 0.1}, REGULAR),
     "fit, Levenberg-Marquardt": Change(

@@ -12,8 +12,8 @@ from arrays import shrink, table
 
 import fastbp
 from fastbp import _core
-from fastbp.fitting import Snapshot
-from fastbp.weights import Weights
+from fastbp._data.sample_weights import Weights
+from fastbp._training.snapshot import Snapshot
 
 X, Y = np.ones((20, 3), "f4"), np.ones((20, 1), "f4")
 RUN = {"shuffle": True, "seed": 0, "first_epoch": 0, "epochs": 3, "stored": False}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from arrays import ATTACKS, Arrays, network, outcome, own_loss, table
+from arrays import ATTACKS, Arrays, custom_loss, network, outcome, table
 
 import fastbp
 
@@ -106,7 +106,7 @@ HOOKS = {
     "verbose": to_errors,
 }
 NETWORKS = {
-    "own loss": lambda attack: {"loss": lambda output, target: (attack(), own_loss(output, target))[1]},
+    "own loss": lambda attack: {"loss": lambda output, target: (attack(), custom_loss(output, target))[1]},
     "learning rate": lambda attack: {"optimizer": fastbp.SGD(lambda epoch: attack() or 0.01)},
 }
 

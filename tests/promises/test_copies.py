@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, optimizers, schedules, state
+from fastbp import Dense, _state, optimizers, schedules
 
 EPOCHS, ROWS = 5, 90
 
@@ -82,14 +82,14 @@ def test_with_dropout_noise_penalties_and_scaled_inputs(network_class, how):
     goes_on_alike(net, how, batch_size=16)
 
 
-def own_loss(output, target):
+def custom_loss(output, target):
     error = output - target
     return float((error**4).mean()), 4 * error**3 / error.size
 
 
 @pytest.mark.parametrize("how", COPIES.values(), ids=COPIES)
 def test_with_weights_and_a_loss_of_ones_own(network_class, how):
-    goes_on_alike(network_class([3, 6, 1], loss=own_loss, seed=1), how, batch_size=16)
+    goes_on_alike(network_class([3, 6, 1], loss=custom_loss, seed=1), how, batch_size=16)
     weights = np.arange(ROWS) % 4
     goes_on_alike(network_class([3, 6, 1], seed=1), how, batch_size=16, sample_weight=weights)
 
@@ -110,7 +110,7 @@ def test_a_plain_network_has_no_attributes_but_its_own(network_class):
     net = network_class([3, 4, 1], seed=0)
     net.fit(*data())
     net.adapt(data()[0])
-    assert set(vars(net)) == state.NETWORKS_OWN
+    assert set(vars(net)) == _state.NETWORKS_OWN
 
 
 class Noted(fastbp.Network):

@@ -1,0 +1,106 @@
+"""Checks of single arguments: each returns the value, or raises ParameterError."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
+
+T = TypeVar("T")
+
+
+#: The smallest normal number above 0 and the largest number, for each dtype of a network.
+NORMAL: dict[np.dtype[Any], tuple[float, float]] = {
+    np.dtype(t): (float(np.finfo(t).smallest_normal), float(np.finfo(t).max))
+    for t in (np.float32, np.float64)
+}
+
+
+def number(
+    argument: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a float; ParameterError unless it is a finite real number within the bounds."""
+    is_real = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
+    try:
+        x = float(value) if is_real else math.nan
+    except OverflowError:  # an integer beyond the largest float
+        x = math.inf
+    if (
+        math.isfinite(x)
+        and (above is None or x > above)
+        and (at_least is None or x >= at_least)
+        and (below is None or x < below)
+    ):
+        return x
+    bounds = " and ".join(
+        f"{sign} {bound:g}"
+        for sign, bound in ((">", above), (">=", at_least), ("<", below))
+        if bound is not None
+    )
+    raise ParameterError(f"{argument} is {shown(value)}, expected a finite number {bounds}".rstrip())
+
+
+def held(
+    argument: str, x: float, dtype: np.dtype[Any], owner: object = None, *, positive: bool = False
+) -> float:
+    """Return `x` rounded to dtype; ParameterError unless that is a normal number or 0.
+
+    `owner` is the value that has this argument, for the message; `positive` refuses 0.
+    """
+    least, most = NORMAL[dtype]
+    if (x or positive) and not least <= abs(x) <= most:
+        where = "" if owner is None else f" in {owner}"
+        magnitude = f"{'' if positive else '0 or '}a magnitude of {least:.3g} to {most:.3g}"
+        raise ParameterError(f"{argument} is {x:g}{where}, expected {magnitude}: what {dtype} holds")
+    return float(dtype.type(x))
+
+
+def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
+    """Return `value` as an int; ParameterError unless it is an integer within the bounds."""
+    bounds = f">= {at_least}" if below is None else f">= {at_least} and < {below}"
+    try:
+        n = operator.index(value)
+    except TypeError:
+        n = at_least - 1
+    if isinstance(value, bool) or n < at_least or (below is not None and n >= below):
+        raise ParameterError(f"{argument} is {shown(value)}, expected an integer {bounds}")
+    return n
+
+
+def flag(argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ParameterError(f"{argument} is {shown(value)}, expected True or False")
+    return bool(value)
+
+
+def verbosity(verbose: Any) -> int:
+    """Return the verbosity 0, 1 or 2; False is 0 and True is 1."""
+    is_flag = isinstance(verbose, (bool, np.bool_))
+    return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
+
+
+def text(argument: str, value: Any) -> str:
+    """Return `value` if it is a string."""
+    if not isinstance(value, str):
+        raise ParameterError(f"{argument} is {shown(value)}, expected a string")
+    return value
+
+
+def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:
+    """Return the entry of `table` called `value`; ParameterError, which lists the names, if there is none."""
+    if isinstance(value, str) and value in table:
+        return table[value]
+    raise ParameterError(f"{argument} is {shown(value)}, expected one of: {', '.join(table)}")

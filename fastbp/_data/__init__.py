@@ -1,0 +1,1 @@
+"""User data: checked, weighted and scaled before an engine reads them."""

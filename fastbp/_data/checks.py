@@ -1,0 +1,230 @@
+"""Checks of the user's arguments and arrays, done before any state changes.
+
+Each function returns what the engines take, or raises an error that names the argument, what came and what
+was expected. Arrays become base-class views that belong to the call, so nobody else can reshape them; data
+are not copied. Large arrays are checked block by block, so that Ctrl-C is heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp import _core
+from fastbp._architecture import obstacle
+from fastbp._base.arrays import as_array, base_array
+from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from fastbp.layers import Layer
+from fastbp.losses import CrossEntropy, CustomLoss, Loss
+
+Array: TypeAlias = NDArray[Any]
+
+BLOCK = 1 << 20  # elements looked at between two chances for Ctrl-C
+PROBABILITY_TOLERANCE = 1e-3  # of a row's sum: what a thousand float16 probabilities are off
+
+
+# ---- arrays ------------------------------------------------------------------------------------------------
+
+
+class Door:
+    """What a network lets in: arrays that fit its sizes, its loss and its dtype."""
+
+    def __init__(self, layers: tuple[Layer, ...], loss: Loss, dtype: np.dtype[Any]) -> None:
+        self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
+        self.loss, self.dtype = loss, dtype
+        self._any_target = loss.name not in TARGETS
+        self._own_target = isinstance(loss, CustomLoss)  # whose function knows what it takes
+        self._obstacle = obstacle(layers)
+
+    def check_trainable(self) -> None:
+        """Refuse to train a network through which no error signal passes."""
+        if self._obstacle:
+            raise ParameterError(self._obstacle)
+
+    def _plain(self, array: ArrayLike, columns: int) -> Array | None:
+        """Return a view of a plain, finite array that is small enough for one native check, else None."""
+        return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
+
+    def examples(
+        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
+    ) -> tuple[Array, Array]:
+        """Return X (n, n_in), n >= 1, finite in dtype, and y, (n, n_out) likewise or class labels (n,)."""
+        inputs = self.inputs(X_name, X)
+        return inputs, self._targets(y_name, y, len(inputs))
+
+    def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
+        """Return the pair, checked like other examples."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            is_listed = isinstance(validation_data, (tuple, list))
+            length = f" of length {len(validation_data)}" if is_listed else ""
+            raise ParameterError(
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+            )
+        return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
+
+    def inputs(self, argument: str, X: ArrayLike) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype."""
+        plain = self._plain(X, self.n_in)
+        if plain is not None:
+            return plain
+        array = as_array(argument, X)
+        if array.ndim != 2:
+            raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
+        if array.shape[1] != self.n_in:
+            raise ShapeError(
+                f"{argument} has {array.shape[1]} columns, expected {self.n_in} (the network's inputs)"
+            )
+        if len(array) == 0:
+            raise ShapeError(f"{argument} has no rows, expected at least one")
+        check_finite(argument, array, self.dtype)
+        return array
+
+    def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
+        plain = self._plain(y, self.n_out) if self._any_target else None
+        if plain is not None and len(plain) == n:
+            return plain
+        array = as_array(argument, y)
+        if self._own_target:
+            expected = f"({n},) or ({n}, any number of columns)"
+            fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
+        elif isinstance(self.loss, CrossEntropy):
+            expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
+            fits = array.shape in ((n,), (n, self.n_out))
+        else:
+            expected = f"({n}, {self.n_out})" + (f" or ({n},)" if self.n_out == 1 else "")
+            fits = array.shape == (n, self.n_out) or (array.shape == (n,) and self.n_out == 1)
+        if not fits:
+            raise ShapeError(
+                f"{argument} has shape {array.shape}, expected {expected}, "
+                f"for {n} rows of X and {self.n_out} outputs of the network"
+            )
+        if isinstance(self.loss, CrossEntropy) and array.ndim == 1:
+            check_labels(argument, array, self.n_out)
+            return array
+        check_finite(argument, array, self.dtype)
+        if self._own_target:
+            return array
+        if not self._any_target:
+            check_values(argument, array, *TARGETS[self.loss.name])
+        if isinstance(self.loss, CrossEntropy):
+            check_distributions(argument, array)
+        return array.reshape(n, self.n_out)
+
+    def query(self, X: ArrayLike) -> Array:
+        """Return X (n, n_in), or (n_in,) for one row; any values."""
+        plain = _core.plain_rows(X, self.n_in, self.dtype)
+        if plain is not None:
+            return plain
+        array = as_array("X", X)
+        if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
+            raise ShapeError(
+                f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "
+                "(the network's inputs)"
+            )
+        return array
+
+    def new_output(self, X: Array) -> Array:
+        """Return an array for the outputs of this query."""
+        return np.empty((*X.shape[:-1], self.n_out), self.dtype)
+
+    def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
+        """Return a view of `out`, checked; `is_taken` tells whether the network uses an array's memory."""
+        if not isinstance(out, np.ndarray):
+            raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
+        array = base_array("out", out)
+        shape = (*X.shape[:-1], self.n_out)
+        if array.dtype != self.dtype:
+            raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
+        if array.shape != shape:
+            raise ShapeError(f"out has shape {array.shape}, expected {shape}")
+        if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
+            raise ParameterError(
+                "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
+                "gradients, expected a C-contiguous array of its own to write to"
+            )
+        return array
+
+    def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
+        """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
+        plain = self._plain(d_output, self.n_out) if len(X_shape) == 2 else None
+        if plain is not None and len(plain) == X_shape[0]:
+            return plain
+        array = as_array("d_output", d_output)
+        shape = (*X_shape[:-1], self.n_out)
+        if array.shape != shape:
+            raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
+        check_finite("d_output", array, self.dtype)
+        with np.errstate(all="ignore"):  # what underflows is 0
+            return np.require(array, self.dtype, ["C", "A"])
+
+
+# ---- values ------------------------------------------------------------------------------------------------
+
+
+def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
+    """Refuse NaN, infinity, and what becomes infinite in dtype."""
+    if array.dtype.kind != "f":
+        return
+    for first, block in blocks(array):
+        position = _core.first_nonfinite(block, dtype)
+        if position >= 0:
+            index = np.unravel_index(position, block.shape)
+            expected = "a finite number"
+            if np.isfinite(block[index]):
+                expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
+            raise refuse(argument, block, first, index, expected)
+
+
+def check_values(argument: str, array: Array, fits: Callable[[Array], Array], expected: str) -> None:
+    """Refuse values that do not fit."""
+    for first, block in blocks(array):
+        right = fits(block)
+        if not right.all():
+            raise refuse(argument, block, first, np.unravel_index(right.argmin(), block.shape), expected)
+
+
+#: Losses that make sense of some targets only: which, and in words.
+TARGETS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "hinge": (lambda t: abs(t) == 1, "-1 or 1, as the loss hinge has its classes"),
+    "poisson": (lambda t: t >= 0, "a count, >= 0"),
+    "binary_cross_entropy": (lambda t: (t >= 0) & (t <= 1), "a probability, 0 to 1"),
+    "cross_entropy": (lambda t: (t >= 0) & (t <= 1 + PROBABILITY_TOLERANCE), "a probability, 0 to 1"),
+}
+
+
+def check_labels(argument: str, labels: Array, n_out: int) -> None:
+    """Refuse what is no class label."""
+    if labels.dtype.kind == "f":
+        raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
+    for first, block in blocks(labels):
+        position = _core.first_bad_label(block, n_out)
+        if position >= 0:
+            expected = f"a class label, 0 to {n_out - 1} (the network's outputs)"
+            raise refuse(argument, block, first, (position,), expected)
+
+
+def check_distributions(argument: str, array: Array) -> None:
+    """Refuse rows of probabilities that do not add up to 1."""
+    for first, block in blocks(array):
+        sums = block.sum(axis=1, dtype=np.float64)  # (rows,)
+        wrong = np.abs(sums - 1) > PROBABILITY_TOLERANCE
+        if wrong.any():
+            i = wrong.argmax()
+            raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
+
+
+def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
+    """Return the error about element `index` of the block that starts at row `first`."""
+    row, *column = (int(i) for i in index)
+    position = ", ".join(map(str, (first + row, *column)))
+    return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
+
+
+def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:
+    """Yield the array in views of rows, of so many elements, each with the number of its first row."""
+    rows = max(1, elements * len(array) // array.size)
+    for first in range(0, len(array), rows):
+        yield first, array[first : first + rows]

@@ -1,0 +1,1 @@
+"""What both engines share: their protocol, inference, custom losses, the step-by-step run."""

@@ -1,0 +1,79 @@
+"""Prediction in slices of rows; loss and metrics of a data set."""
+
+from __future__ import annotations
+
+from math import isnan, nan
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import _core
+from fastbp._data.checks import Door
+from fastbp.activations import Activation
+from fastbp.exceptions import DataError, ParameterError
+from fastbp.losses import CustomLoss, Loss
+from fastbp.metrics import Metric, slices
+
+Array: TypeAlias = NDArray[Any]
+
+SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s;
+SLICE_ROWS = 1 << 20  # and rows, whose conversion takes time as well
+
+
+def predict(engine: _core.Engine, X: Array, out: Array) -> None:
+    """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
+    parts = _short_slices(engine, len(X))
+    if len(parts) == 1:
+        engine.predict(X, out)
+        return
+    for rows in parts:
+        engine.predict(X[rows], out[rows])
+
+
+def evaluate(
+    engine: _core.Engine, door: Door, X: Array, y: Array, measured: tuple[Metric, ...]
+) -> dict[str, float]:
+    """Return the loss and the metrics by name, NaN where an output is, for data that the door let in."""
+    found = {"loss": _loss(engine, door.loss, X, y)}
+    if measured:
+        output = door.new_output(X)
+        predict(engine, X, output)
+        is_nan = isnan(output.min())
+        for metric in measured:
+            _core.check_memory(y)  # the metric before may be a function of the user's
+            found[metric.name] = nan if is_nan else metric.measure(output, y)
+    return found
+
+
+def _loss(engine: _core.Engine, loss: Loss, X: Array, y: Array) -> float:
+    if isinstance(loss, CustomLoss):  # perhaps no mean over rows
+        return engine.loss(X, y)
+    total = 0.0
+    for rows in _short_slices(engine, len(X)):
+        part = engine.loss(X[rows], y[rows])
+        total += part if loss.divisor == "one" else part * (len(X[rows]) / len(X))
+    return total
+
+
+def classes(output: Array, loss: Loss, activation: Activation) -> Any:
+    """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
+    if loss.name != "hinge" and activation.name not in ("softmax", "sigmoid"):
+        raise ParameterError(
+            f"output_activation is {activation}, expected softmax or sigmoid for classes, or the loss hinge"
+        )
+    wrong = np.isnan(output)
+    if wrong.any():
+        row = np.argwhere(wrong)[0][:-1].tolist()
+        raise DataError(f"the outputs for X{row or ''} are NaN, expected numbers to tell classes from")
+    if loss.name == "hinge":
+        sides = np.where(output > 0, 1, -1)
+    elif activation.name == "softmax":
+        return output.argmax(axis=-1)
+    else:
+        sides = (output >= 0.5).astype(np.int64)
+    return sides[..., 0] if output.shape[-1] == 1 else sides
+
+
+def _short_slices(engine: _core.Engine, n: int) -> list[slice]:
+    return slices(n, max(1, min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)))

@@ -1,0 +1,181 @@
+"""The training run of Levenberg-Marquardt: an epoch is one damped Gauss-Newton step."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import _core
+from fastbp.optimizers import LevenbergMarquardt
+
+Array: TypeAlias = NDArray[np.float64]
+
+ROUNDING, TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
+
+
+class Run:
+    """Training under way, like the engines' `Run`: an epoch is one step.
+
+    It works on a twin of the engine, in float64, and copies every step that it makes.
+
+    Parameters
+    ----------
+    squares : float
+        r^T r over the loss.
+    stored : bool
+        Leave the gradient of the loss where a step begins in engine.gradients.
+
+    Attributes
+    ----------
+    converged : bool
+        Whether nothing is left to gain.
+    columns : dict of arrays (epochs,)
+        What the history shall have besides `losses`.
+    """
+
+    steps_per_epoch, step = 1, 0
+
+    def __init__(
+        self,
+        optimizer: LevenbergMarquardt,
+        engine: _core.Engine,
+        twin: _core.Engine,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        squares: float,
+        epochs: int,
+        stored: bool,
+    ) -> None:
+        self._engine, self._twin, self._X, self._y = engine, twin, X, y
+        self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
+        self._w = twin.parameters.copy()
+        if engine.memory is not None and np.array_equal(
+            engine.memory[2:].astype(engine.parameters.dtype), self._w
+        ):
+            self._w = engine.memory[2:]  # before they were rounded
+        self._loss = self._loss_at(self._w)
+        P, self._n = self._w.size, y.size
+        self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
+        self._matrix = np.empty((P, P))  # J^T J + shift I, then its Cholesky factor: lower triangles
+        self._diagonal = self._matrix.reshape(-1)[:: P + 1]  # a view
+        self._damping: float
+        self._ridge: float
+        self._growth = 2.0  # nu
+        if engine.memory is not None:  # mu and alpha / beta
+            self._damping, self._ridge = engine.memory[:2].tolist()
+        else:  # the latter as if all parameters were determined and the errors were nothing but noise
+            self._damping = optimizer.damping
+            self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
+        self.epoch, self.converged = 0, False
+        self.losses = np.zeros(epochs)
+        names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
+        self.columns = {name: np.zeros(epochs) for name in names}
+
+    def advance(self, until_epoch: int, seconds: float) -> bool:
+        """Step until so many epochs are done, time is up or nothing is left to gain; False: not finite."""
+        deadline = perf_counter() + seconds
+        while self.epoch < until_epoch and not self.converged:
+            if not self._train():
+                return False
+            if perf_counter() >= deadline:
+                break
+        return True
+
+    @np.errstate(all="ignore")  # what overflows is refused, or no gain
+    def _train(self) -> bool:
+        """Make a step; return False, having made none, where loss or derivatives are not finite."""
+        if self._stored:
+            self._engine.loss_and_gradients(self._X, self._y)
+        np.copyto(self._twin.parameters, self._w)
+        self._twin.normal_equations(self._X, self._y, self._sums)
+        largest = float(self._sums.diagonal()[:-1].max())
+        self.step = 1  # the bad one counts
+        if not np.isfinite(self._errors + largest):
+            return False
+        if self._engine.memory is None:
+            self._damping *= largest
+        self._damping = max(self._damping, ROUNDING * largest, TINY)
+        self.losses[self.epoch] = self._loss
+        if self._bayesian:
+            self._estimate(largest)
+        self.columns["damping"][self.epoch] = self._damping
+        if largest == 0:  # no parameter matters
+            self.converged = True
+        elif not self._step():
+            return False
+        self.step = 0
+        self._engine.t += 1
+        numbers = self._damping, self._ridge
+        self._engine.memory = None if self.converged else np.concatenate([numbers, self._w])
+        self.epoch += 1
+        return True
+
+    def _alpha(self, gamma: float) -> float:
+        """Return gamma / w^T w, finite; 0 where w is, which tells nothing about its variance."""
+        squares = dot(self._w, self._w)
+        return gamma / (squares + TINY * gamma) if squares > 0 else 0.0
+
+    def _estimate(self, largest: float) -> None:
+        """Estimate gamma, alpha and beta, and with them the ridge, where the step begins."""
+        most = largest / ROUNDING  # beside which J^T J is nothing
+        self._ridge = min(self._ridge, most)
+        gamma = float(self._w.size) if largest > 0 else 0.0
+        if self._factorise(self._ridge):
+            gamma -= self._ridge * _core.inverse_trace(self._matrix)
+        gamma = min(max(gamma, TINY), self._n * (1 - ROUNDING))
+        alpha, beta = self._alpha(gamma), (self._n - gamma) / (self._errors + TINY * self._n)
+        self._ridge = min(alpha * (self._errors + TINY * self._n) / (self._n - gamma), most)  # alpha / beta
+        for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+            self.columns[name][self.epoch] = value
+
+    def _step(self) -> bool:
+        """Go where the objective is lower, or find that there is no such place; False: not finite."""
+        before = self._objective(self._w, self._loss)
+        gradient = self._sums[-1, :-1] + self._ridge * self._w
+        while np.isfinite(before + self._damping):
+            if self._factorise(self._ridge + self._damping):
+                d = _core.cholesky_solve(self._matrix, -gradient)
+                promised = 0.5 * dot(d, self._damping * d - gradient)
+                if promised <= ROUNDING * before:
+                    self.converged = True
+                    return True
+                w = self._w + d
+                loss = self._loss_at(w)
+                gain = (before - self._objective(w, loss)) / promised
+                if gain > 0:
+                    self._w, self._loss = w, loss
+                    self._engine.parameters[:] = w
+                    excess = 2 * gain - 1
+                    self._damping *= max(1 / 3, 1 - excess * excess * excess)
+                    self._growth = 2.0
+                    return True
+            self._damping *= self._growth
+            self._growth *= 2
+        return False
+
+    def _factorise(self, shift: float) -> bool:
+        """Leave the Cholesky factor of J^T J + shift I in the matrix; False: it is not positive definite."""
+        np.copyto(self._matrix, self._sums[:-1, :-1])
+        self._diagonal += shift
+        return _core.cholesky(self._matrix)
+
+    def _loss_at(self, w: Array) -> float:
+        np.copyto(self._twin.parameters, w)
+        return self._twin.loss(self._X, self._y)
+
+    @property
+    def _errors(self) -> float:
+        """r^T r where the step begins."""
+        return self._squares * self._loss
+
+    def _objective(self, w: Array, loss: float) -> float:
+        """Half of r^T r + ridge w^T w."""
+        return 0.5 * (self._squares * loss + self._ridge * dot(w, w))
+
+
+def dot(a: Array, b: Array) -> float:
+    """Return a^T b, summed by NumPy in a fixed order; `@` would follow the BLAS library."""
+    return float((a * b).sum())

@@ -1,0 +1,1 @@
+"""The command line: fastbp demo, fastbp bench, fastbp config."""

@@ -1,0 +1,119 @@
+"""Base classes of losses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._base.arrays import as_array
+from fastbp._base.value import Value
+from fastbp.exceptions import ShapeError
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+Divisor: TypeAlias = Literal["one", "rows", "elements"]
+
+
+# As in PyTorch's BCELoss: logarithms are at least -100, denominators at least 1e-12; all stays finite.
+LOWEST_LOG = -100.0
+LOWEST_DENOMINATOR = 1e-12
+
+
+class Loss(Value, ABC):
+    """One observed error J, a function of output and target."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def divisor(self) -> Divisor:
+        """What J is a sum over: "one", or a mean over: "rows" or "elements"."""
+
+    @abstractmethod
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target)."""
+
+    @abstractmethod
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`."""
+
+
+class SumLoss(Loss):
+    """What the engines know: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
+
+    @property
+    def parameter(self) -> float:
+        """The loss's parameter, 0 where it has none."""
+        return 0.0
+
+    @property
+    def divisor(self) -> Divisor:
+        """What the sum of the terms is divided by: "one", "rows" or "elements"."""
+        return "elements"
+
+    def divide_by(self, rows: float, outputs: int) -> float:
+        """Return the divisor of a batch of so many rows, or of rows that weigh so much together."""
+        return {"one": 1, "rows": rows, "elements": rows * outputs}[self.divisor]
+
+    @abstractmethod
+    def terms(self, h: Array, t: Array) -> Array:
+        """Return the terms of the sum, before the division."""
+
+    @abstractmethod
+    def slopes(self, h: Array, t: Array) -> Array:
+        """Return the derivative of the sum by each output, before the division, as a new array like h."""
+
+    def expected(self, t: Array) -> Array:
+        """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
+        return t
+
+    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
+    def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
+        """Return J(output, target).
+
+        Parameters
+        ----------
+        output : array_like (m, n_out), or (n_out,) for one row
+            float32 is computed in float32, everything else in float64; the sum is float64.
+        target : array_like of the same shape
+            Or (m,) for one output. `cross_entropy`: integer labels (m,) or probabilities (m, n_out).
+            Values are taken as they are: that probabilities are some, that a count is not negative, is for
+            `fit` and `evaluate` to check.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError
+            The shapes do not fit, an array is masked or not numeric, a label is out of range.
+        ParameterError
+            float32 does not hold the loss's parameter.
+        """
+        h, t = self._operands(as_array("output", output), as_array("target", target))
+        self.check_dtype(h.dtype)
+        return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
+
+    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
+    def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
+        """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
+        given = as_array("output", output)
+        h, t = self._operands(given, as_array("target", target))
+        self.check_dtype(h.dtype)
+        gradient = self.slopes(h, self.expected(t))
+        gradient /= self.divide_by(*h.shape)
+        return gradient.reshape(given.shape)
+
+    def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
+        """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
+        h = as_rows(output)
+        is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
+        if target.shape != output.shape and not is_column:
+            raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
+        return h, target.reshape(h.shape).astype(h.dtype, copy=False)
+
+
+def as_rows(output: NDArray[Any]) -> Array:
+    """Return the output as a non-empty (m, n_out) array of float32 or float64."""
+    if output.ndim not in (1, 2) or output.size == 0:
+        raise ShapeError(f"output has shape {output.shape}, expected (rows, outputs), both at least 1")
+    return np.atleast_2d(output).astype(np.float32 if output.dtype == np.float32 else np.float64, copy=False)

@@ -1,0 +1,164 @@
+"""Losses of numbers: squared, absolute and robust errors, quantiles, counts."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from fastbp._base.arguments import choice, number
+from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
+
+
+class HalfSSE(SumLoss):
+    """Half the sum of squared errors, 1/2 sum (h - y)^2 over samples and outputs.
+
+    Parameters
+    ----------
+    reduction : "sum" or "mean"
+        "mean" divides by the number of samples.
+    """
+
+    name: ClassVar[str] = "half_sse"
+    reduction: Literal["sum", "mean"]
+
+    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
+        choice("reduction", reduction, {"sum": None, "mean": None})
+        self._set(reduction=reduction)
+
+    @property
+    def divisor(self) -> Divisor:
+        return "one" if self.reduction == "sum" else "rows"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return 0.5 * r * r
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        return h - t
+
+
+class MSE(SumLoss):
+    """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
+
+    name: ClassVar[str] = "mse"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return r * r
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        return 2 * (h - t)
+
+
+class MAE(SumLoss):
+    """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
+
+    name: ClassVar[str] = "mae"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        return abs(h - t)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.sign(r, out=r)
+
+
+class Huber(SumLoss):
+    """Huber's loss of r = h - y: the mean of r^2 / 2 where |r| <= delta, else of delta (|r| - delta / 2).
+
+    Parameters
+    ----------
+    delta : float, > 0
+        The error from which the loss grows linearly, in the units of y.
+
+    References
+    ----------
+    P. J. Huber, Robust estimation of a location parameter, 1964.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: float
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self._set(delta=number("delta", delta, above=0))
+
+    @property
+    def parameter(self) -> float:
+        return self.delta
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = abs(h - t)
+        return np.where(r <= self.delta, 0.5 * r * r, self.delta * (r - 0.5 * self.delta))
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.clip(r, -self.delta, self.delta, out=r)
+
+
+class LogCosh(SumLoss):
+    """The mean of log(cosh(h - y)) over samples and outputs: r^2 / 2 near 0, |r| - log(2) far from it."""
+
+    name: ClassVar[str] = "log_cosh"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = abs(h - t)
+        near = -0.5 * np.log1p(-np.square(np.tanh(r)))  # beside |r|, r^2 would be lost
+        return np.where(r < 1, near, r + np.log1p(np.exp(-2 * r)) - math.log(2))
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.tanh(r, out=r)
+
+
+class Quantile(SumLoss):
+    """The pinball loss: the mean of q (y - h) where h <= y, else (1 - q) (h - y), over samples and outputs.
+
+    The best constant is the q-quantile of y: q = 0.9 learns what 90 % of the targets lie below. The slope at
+    h = y counts as 0.
+
+    Parameters
+    ----------
+    q : float, > 0 and < 1
+
+    References
+    ----------
+    R. Koenker and G. Bassett, Regression quantiles, 1978.
+    """
+
+    name: ClassVar[str] = "quantile"
+    q: float
+
+    def __init__(self, q: float = 0.5) -> None:
+        self._set(q=number("q", q, above=0, below=1))
+
+    @property
+    def parameter(self) -> float:
+        return self.q
+
+    def terms(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.maximum(-self.q * r, (1 - self.q) * r)
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        r = h - t
+        return np.where(r > 0, 1 - self.q, np.where(r < 0, -self.q, r))
+
+
+class Poisson(SumLoss):
+    """Counts y >= 0 whose expected numbers are h: the mean of h - y log h over samples and outputs.
+
+    It is minus the logarithm of their probability, without what h cannot change. The output activation is
+    exponential, h = exp(z), and the loss is computed as exp(z) - y z.
+    """
+
+    name: ClassVar[str] = "poisson"
+
+    def terms(self, h: Array, t: Array) -> Array:
+        logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)
+        return h - t * logarithms
+
+    def slopes(self, h: Array, t: Array) -> Array:
+        denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
+        return 1 - t / denominators

@@ -1,0 +1,42 @@
+"""Optimizers: frozen values. Their state lives in the network, their formulas in the engines.
+
+Where PyTorch has an optimizer, formula and default parameters are PyTorch's.
+"""
+
+from __future__ import annotations
+
+from fastbp._base.arguments import choice
+from fastbp.optimizers._base import Clipping, Optimizer
+from fastbp.optimizers._full_batch import IRprop, Quickprop
+from fastbp.optimizers._gradient import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
+from fastbp.optimizers._levenberg_marquardt import LevenbergMarquardt, NoRate
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Clipping",
+    "IRprop",
+    "LevenbergMarquardt",
+    "Lion",
+    "NAdam",
+    "NoRate",
+    "Optimizer",
+    "Quickprop",
+    "RMSprop",
+    "get",
+]
+
+#: Every optimizer with its default parameters, by name.
+OPTIMIZERS: dict[str, Optimizer] = {
+    kind.__name__.lower(): kind()
+    for kind in (SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion, IRprop, Quickprop)
+}
+
+
+def get(optimizer: str | Optimizer) -> Optimizer:
+    """Return the optimizer called `optimizer`, or `optimizer` itself; ParameterError lists the names."""
+    return optimizer if isinstance(optimizer, Optimizer) else choice("optimizer", optimizer, OPTIMIZERS)
