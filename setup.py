@@ -25,8 +25,8 @@ C_FLAGS = [
     "-fvisibility=hidden",
 ]
 if "CFLAGS" not in os.environ:
-    # A user who sets CFLAGS decides on optimization and debug information. Otherwise the latter is left out: it
-    # would be four fifths of the wheel, and Python's own flags ask for it.
+    # CFLAGS of the user decide on optimization and debug information. Without them the latter, which Python's
+    # own flags ask for, is left out: it would be four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
 # Flags that let the compiler take NaN for a number, reorder sums or shorten constants, or that link
 # crtfastmath.o, which turns off subnormal numbers in the whole process: refused, wherever they come from.

@@ -60,7 +60,13 @@ def library(source: str, isa: str, dtype: str) -> ctypes.CDLL:
     setup = build_flags()
     flags = [*setup["C_FLAGS"], *setup["WARNINGS"], *setup["ISA_FLAGS"][isa]]
     flags += shlex.split(os.environ.get("CFLAGS", ""))
-    flags += [f"-I{ROOT / 'src_c'}", f"-DFASTBP_ISA={isa}", f"-DREAL_BITS={DTYPES[dtype]}", "-shared", "-fPIC"]
+    flags += [
+        f"-I{ROOT / 'src_c'}",
+        f"-DFASTBP_ISA={isa}",
+        f"-DREAL_BITS={DTYPES[dtype]}",
+        "-shared",
+        "-fPIC",
+    ]
 
     state = hashlib.sha256(repr((COMPILER, compiler_version(), flags)).encode())
     for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").rglob("*.*"))):

@@ -89,15 +89,31 @@ if not fbp_survive_forks():
     raise MemoryError("no memory to prepare for forks")
 
 
-def available_cpus():
-    """Return how many CPUs this process may use."""
-    return fbp_available_cpus()
+cdef object _cpu_limit = None  # a function, until it has been called
 
 
-def cgroup_cpus(str root):
-    """Return the control groups' limit, read under another root than /, or None: for tests."""
-    cpus = fbp_cgroup_cpus(os.fsencode(root))
-    return None if cpus == <size_t> -1 else cpus
+def scheduled_cpus():
+    """Return how many CPUs the scheduler grants this process, at least 1."""
+    return fbp_scheduled_cpus()
+
+
+def set_cpu_limit(function not None):
+    """Set the function that returns how many CPUs a container's quota leaves, or None.
+
+    It is called once, when several threads may be used for the first time.
+    """
+    global _cpu_limit
+    _cpu_limit = function
+
+
+def apply_cpu_limit():
+    """Tell the pool the CPU limit, if it does not know it yet."""
+    global _cpu_limit
+    if _cpu_limit is not None:
+        limit = _cpu_limit()
+        if limit is not None:
+            fbp_limit_cpus(limit)
+        _cpu_limit = None
 
 
 def threads():
@@ -260,6 +276,8 @@ cdef class Engine:
         if self.parameters is not None:
             raise Error("an engine is set up once: what it has made points to its parameters")
         check_sizes(layers, parameters)
+        if fbp_threads() > 1:
+            apply_cpu_limit()
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):

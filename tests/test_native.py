@@ -11,6 +11,7 @@ import pytest
 
 import fastbp
 from fastbp import _core, activations
+from fastbp._base.cpus import available_cpus
 from fastbp._training.fit import Fit
 
 CALLS = {
@@ -139,7 +140,7 @@ def test_one_crossing_runs_many_epochs(monkeypatch):
     assert len(slices) < 10 + elapsed / 0.005
 
 
-@pytest.mark.skipif(_core.available_cpus() < 2, reason="needs two CPUs")
+@pytest.mark.skipif(available_cpus() < 2, reason="needs two CPUs")
 def test_a_fork_beside_a_fit(python):
     """The child does not count the thread that trains in the parent, also where that has no workers yet."""
     code = """
@@ -291,7 +292,7 @@ def test_the_code_itself_refuses_them(flags, accepted):
     header = ROOT / "src_c/fastbp.h"
     if not shutil.which("gcc") or not header.exists():
         pytest.skip("needs gcc and the C sources")
-    command = ["gcc", "-fsyntax-only", "-Werror", *flags, "-x", "c", header]
+    command = ["gcc", "-fsyntax-only", "-Werror", *flags, f"-I{ROOT / 'src_c'}", "-x", "c", header]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode == 0) == accepted, result.stderr
     assert ("fastbp needs IEEE arithmetic" in result.stderr) != accepted

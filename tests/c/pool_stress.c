@@ -1,5 +1,5 @@
-/* The thread pool under load: test_parallel.py runs this, once as it is and once under ThreadSanitizer, which also sees
- * when two threads are given the same worker number. What hangs is killed by the alarm. */
+/* The thread pool under load. test_parallel.py runs this program, with and without ThreadSanitizer, which also notices
+ * if two threads get the same worker number. An alarm kills the program if it hangs. */
 
 #define _DEFAULT_SOURCE /* for usleep */
 
@@ -9,16 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernels.h"
+#include "fastbp.h"
 #include "stress.h"
+#include "system/system.h"
 
 enum { MOST_THREADS = 6, MOST_INDICES = 40 };
 
-/* ---- every index once, no two threads with one number ------------------------------------------------------------ */
+/* ---- each index runs once, and no two threads have the same number ----------------------------------------------- */
 
 typedef struct {
     size_t threads;
-    unsigned runs[MOST_INDICES], of_worker[MOST_THREADS]; /* not atomic: nobody else may touch them */
+    unsigned runs[MOST_INDICES], of_worker[MOST_THREADS]; /* not atomic: only one thread may write each of them */
     int nested;
 } region;
 
@@ -62,9 +63,9 @@ static void several_callers(void) {
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
 }
 
-/* ---- who runs beside whom ---------------------------------------------------------------------------------------- */
+/* ---- threads that run at the same time --------------------------------------------------------------------------- */
 
-/* Returns once all n indices have begun: each on a thread of its own. */
+/* Returns when all n indices have begun, each on its own thread. */
 static void meet(void *context, size_t i, size_t worker) {
     (void)i, (void)worker;
     atomic_fetch_sub((atomic_size_t *)context, 1);
@@ -76,7 +77,7 @@ static void side_by_side(size_t threads) {
     fbp_parallel(threads, threads, meet, &missing);
 }
 
-/* Offers at about the time when the workers stop spinning: none is missed by who is about to sleep. */
+/* Offers at about the time when workers stop spinning: a worker that is about to sleep must not miss one. */
 static void offers_at_bedtime(void) {
     unsigned seed = 7;
     for (int i = 0; i < 5000; i++) {
@@ -111,7 +112,7 @@ static void call_from_another_thread(void *context, size_t i, size_t worker) {
     while (!atomic_load(go_on)) usleep(10);
 }
 
-/* While a region is under way, all other callers work alone. */
+/* While a region is running, all other callers work alone. */
 static void busy_is_serial(void) {
     atomic_int go_on = 0;
     fbp_parallel(2, 2, call_from_another_thread, &go_on);
@@ -122,8 +123,8 @@ static void busy_is_serial(void) {
 static void *own_number(void *unused) {
     (void)unused;
     CHECK(fbp_threads() == 5);
-    fbp_own_threads *own = fbp_hold_own_threads();
-    fbp_set_own_threads(own, 3);
+    fbp_thread_limit *own = fbp_hold_thread_limit();
+    fbp_set_thread_limit(own, 3);
     CHECK(fbp_threads() == 3);
     return own; /* outlives the thread */
 }
@@ -131,18 +132,18 @@ static void *own_number(void *unused) {
 static void numbers(void) {
     pthread_t thread;
     fbp_set_threads(5);
-    fbp_own_threads *own = fbp_hold_own_threads();
+    fbp_thread_limit *own = fbp_hold_thread_limit();
     void *others;
-    fbp_set_own_threads(own, 2);
-    CHECK(fbp_threads() == 2 && fbp_hold_own_threads() == own);
+    fbp_set_thread_limit(own, 2);
+    CHECK(fbp_threads() == 2 && fbp_hold_thread_limit() == own);
     CHECK(!pthread_create(&thread, NULL, own_number, NULL));
     pthread_join(thread, &others);
-    fbp_set_own_threads(others, 4);
-    fbp_release_own_threads(others);
+    fbp_set_thread_limit(others, 4);
+    fbp_release_thread_limit(others);
     CHECK(fbp_threads() == 2);
-    fbp_set_own_threads(own, 0);
-    fbp_release_own_threads(own);
-    fbp_release_own_threads(own);
+    fbp_set_thread_limit(own, 0);
+    fbp_release_thread_limit(own);
+    fbp_release_thread_limit(own);
     CHECK(fbp_threads() == 5);
 }
 
@@ -187,7 +188,7 @@ static void use_then_leave(void) {
     side_by_side(2);
 }
 
-/* Before there is a pool: a thread that is inside counts in the child only if it is the one that forks. */
+/* Before the pool has started: a thread that has entered counts in the child only if it is the one that forks. */
 static void fork_beside_a_caller(void) {
     pthread_t thread;
     atomic_int entered = 0;
@@ -198,13 +199,13 @@ static void fork_beside_a_caller(void) {
     in_child(use_then_leave);
 }
 
-/* The system starts no thread: the caller works alone. It may later. */
+/* The system refuses to start threads: the caller works alone. Later it may start them. */
 static void no_workers(void) {
     struct rlimit before, none;
     size_t runs = 0;
     getrlimit(RLIMIT_AS, &before);
     none = before;
-    none.rlim_cur = 1; /* no stack to be had */
+    none.rlim_cur = 1; /* so there is no memory for a stack */
     setrlimit(RLIMIT_AS, &none);
     fbp_parallel(4, 100, be_worker_0, &runs);
     CHECK(runs == 100);
@@ -213,13 +214,13 @@ static void no_workers(void) {
     side_by_side(4);
 }
 
-/* with an argument: processes, too, of which ThreadSanitizer knows nothing */
+/* With an argument, tests processes too, which ThreadSanitizer does not support. */
 int main(int arguments, char **argument) {
     pthread_t thread;
     (void)argument;
     alarm(SECONDS);
     CHECK(fbp_survive_forks());
-    if (arguments > 1) in_child(no_workers); /* first, while there is no stack left from another thread */
+    if (arguments > 1) in_child(no_workers); /* first, before another thread leaves its stack behind */
     if (arguments > 1) in_child(fork_beside_a_caller);
     numbers();
     side_by_side(2);
@@ -229,7 +230,7 @@ int main(int arguments, char **argument) {
     run_regions(6, 5000);
     busy_is_serial();
     several_callers();
-    side_by_side(MOST_THREADS); /* nobody is left out, whatever came before */
+    side_by_side(MOST_THREADS); /* all workers still take part */
     CHECK(!pthread_create(&thread, NULL, call_forever, NULL));
     for (int i = 0; i < 100 && arguments > 1; i++) in_child(i % 10 ? use : use_and_fork);
     return 0; /* in the middle of a region */

@@ -1,4 +1,4 @@
-/* What the stress programs share. */
+/* Helpers of the stress programs: checks, a time limit and random numbers. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,6 @@
         }                                                                    \
     } while (0)
 
-enum { SECONDS = 100 }; /* then the alarm kills what hangs */
+enum { SECONDS = 100 }; /* until an alarm kills a program that hangs */
 
 static unsigned next_random(unsigned *state) { return (*state = *state * 1664525u + 1013904223u) >> 16; }

@@ -1,16 +1,17 @@
-/* Plans on several threads, for ThreadSanitizer to see when parts of a product, or lanes, touch the same memory:
- * test_parallel.py runs this. That they compute what one thread computes is for test_threads.py to see. */
+/* Runs plans on several threads, so that ThreadSanitizer notices if parts of a product, or lanes, touch the same
+ * memory. test_parallel.py runs this program. test_threads.py checks that results do not depend on the number of
+ * threads. */
 
 #include <unistd.h>
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "stress.h"
 
 enum { LAYERS = 2, THREADS = 3 };
 
 #define LAYER(n_in, n_out, f) {n_in, n_out, FBP_ACTIVATION_##f, 1.0}
 
-/* What gemm.inc and plan.c do for these sizes: products with copies, large enough for all threads; lanes; narrow ones
+/* Sizes for which products copy operands and use all threads, or blocks of rows run in lanes, or networks are narrow.
  */
 static const struct {
     size_t rows;
@@ -99,7 +100,7 @@ int main(void) {
     fbp_set_threads(THREADS);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         for (fbp_dtype dtype = 0; dtype < FBP_DTYPES; dtype++) {
-            for (fbp_task task = FBP_PREDICT; task <= FBP_OWN_LOSS; task++) run_task(c, dtype, task);
+            for (fbp_task task = FBP_PREDICT; task <= FBP_CUSTOM_LOSS; task++) run_task(c, dtype, task);
         }
     }
     return 0;
