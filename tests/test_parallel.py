@@ -264,8 +264,8 @@ def test_the_import_reads_control_groups_only_if_no_variable_decides(python, var
         ("1", "net()", 0),
         ("2", "", 0),
         ("2", "net(); net()", 1),
-        ("1", "net(); fastbp.set_num_threads(2); net()", 1),
-        ("1", "net()\nwith fastbp.threads(2): net()", 1),
+        ("1", "net(); fastbp.set_num_threads(2)", 1),
+        ("1", "net()\nwith fastbp.threads(2): pass", 1),
     ],
 )
 def test_the_pool_learns_the_limit_before_several_threads_work(python, number, code, calls):
