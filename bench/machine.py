@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from time import thread_time
 
@@ -41,7 +42,7 @@ def build_flags() -> dict:
     """Return the constants of setup.py, which is not run: it would build the package."""
     tree = ast.parse((ROOT / "setup.py").read_text())
     tree.body = [node for node in tree.body if isinstance(node, (ast.Assign, ast.If))]
-    constants = {"os": os}
+    constants = {"os": os, "glob": glob}
     with contextlib.chdir(ROOT):
         exec(compile(tree, "setup.py", "exec"), constants)
     return constants
