@@ -15,7 +15,7 @@ PARTS = [f"fastbp/_{name}.pxi" for name in ("functions", "linear", "memory", "da
 SOURCES = sorted(glob("src_c/*.h") + glob("src_c/*/*.*"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
-# contraction: a product is fused with a sum where the source says so, hence in every tile alike.
+# contraction: products and sums are fused only where the source says so, which is the same in every tile.
 C_FLAGS = [
     "-std=c11",
     "-pthread",
@@ -49,8 +49,8 @@ FAST_MATH = {
 }
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 
-# Flags of each instruction set; what the compiler does not know is left out. The build machine's processor
-# plays no part: dispatch.c asks the processor at run time.
+# Flags of each instruction set; sets that the compiler does not know are left out. The processor of the build
+# machine does not matter: dispatch.c asks the processor at run time.
 ISA_FLAGS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],

@@ -112,7 +112,8 @@ enum { FBP_MAX_THREADS = 1024 };
 
 /* CPUs that the scheduler grants this process (its affinity mask). At least 1. */
 size_t fbp_scheduled_cpus(void);
-/* Tells the pool how many CPUs a container's quota leaves, SIZE_MAX: no limit. Threads beyond that do not spin. */
+/* Tells the pool how many CPUs the quota of a container leaves; SIZE_MAX: no limit. With more threads than CPUs,
+ * waiting threads sleep instead of spinning. */
 void fbp_limit_cpus(size_t cpus);
 
 /* Lets a forked child forget the threads of its parent. Call it once, before any function that computes. Returns 0 if
@@ -124,7 +125,7 @@ int fbp_survive_forks(void);
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads); /* of the process */
 
-/* The calling thread's own limit. Any thread may set it, until it has released it; 0: none. NULL: no memory. */
+/* The calling thread's own limit, 0: none. NULL: no memory. Any thread may set it, until it has released it. */
 typedef struct fbp_thread_limit fbp_thread_limit;
 fbp_thread_limit *fbp_hold_thread_limit(void);
 void fbp_set_thread_limit(fbp_thread_limit *held, size_t threads);
@@ -154,7 +155,7 @@ typedef struct {
     double loss_parameter;
     fbp_divisor divisor; /* the sum of a batch's losses is divided by this */
     fbp_optimizer_id optimizer;
-    double hyperparameters[FBP_MAX_HYPERPARAMETERS]; /* the first: learning rate, which the schedule scales */
+    double hyperparameters[FBP_MAX_HYPERPARAMETERS]; /* the first is the learning rate, before scheduling */
     fbp_schedule_id schedule;
     double schedule_parameters[FBP_MAX_SCHEDULE_PARAMETERS];
     double clip_value, clip_norm; /* largest element and norm of the gradient that the optimizer sees; 0: no limit */
@@ -206,8 +207,7 @@ size_t fbp_plan_bytes(const fbp_plan *plan);
 /* Rows of a row block: a larger batch is cut into blocks, whose sums are added in order. Depends only on the layers. */
 size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers);
 
-/* Whether a plan for such batches updates during the backward pass. Other plans with a backward pass store gradients.
- */
+/* Whether a plan for such batches updates during its backward pass. Others with a backward pass store gradients. */
 int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows);
 
 /* Runs these parts of a plan on one batch. Returns the batch's loss if the plan has one; with a backward part,
@@ -226,7 +226,7 @@ typedef struct {
     uint64_t seed, first_epoch; /* epoch e of this fit is shuffled like epoch first_epoch + e of the seed */
     int64_t *order;             /* (n,) order of the current epoch, or NULL: rows are not shuffled */
     size_t epoch, step;         /* complete epochs; steps done in the current one */
-    double sum, weight;         /* of the batches of this epoch: losses (times weights if means), and weights */
+    double sum, weight;         /* over this epoch: losses (means count times their weights), and weights */
     double *losses;             /* (epochs,) loss per epoch */
 } fbp_fit;
 

@@ -83,8 +83,7 @@ static void dropout(const fbp_dense *layer, fbp_step *step) {
     }
 }
 
-/* ---- penalties of W (n_in, n_out): l1 |W|_1 + l2/2 |W|^2, and their gradient l1 sign(W) + l2 W --------------------
- */
+/* ---- penalties of W (n_in, n_out): l1 |W|_1 + l2/2 |W|^2, and their gradient l1 sign(W) + l2 W ------------------- */
 
 static void penalty(const fbp_dense *layer, fbp_step *step) {
     const size_t n = layer->n_in * layer->n_out;

@@ -8,8 +8,7 @@
 #include "kernels/vmath.h"
 #include "plan/plan.h"
 
-/* out = softmax(z) over n elements. Returns log sum exp(z - m), with m the largest z, stored in *maximum. out may be z.
- */
+/* out = softmax(z) over n elements; out may be z. Returns log sum exp(z - m), m = *maximum = the largest z. */
 static double softmax_row(const real *z, real *out, size_t n, real *maximum) {
     vec maxima = fill_tail(load_n(z, smaller(n, LANES)), n, z[0]);
     for (size_t j = LANES; j < n; j += LANES) {

@@ -100,8 +100,7 @@ static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
 
 static inline vec exponent_field(uvec shifted) { return from_bits(shifted << MANTISSA_BITS); }
 
-/* Rounded once, even to a subnormal result: the scaling by 2^n is one instruction, or two products with normal powers.
- */
+/* Rounded once, even if subnormal: the scaling by 2^n is one instruction, or two products with normal powers. */
 static inline vec vexp(vec x) {
     const real rounder = ROUNDER + 2 * EXPONENT_BIAS;
     vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(EXP_MAX), x)), rounder, &shifted);

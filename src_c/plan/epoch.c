@@ -52,7 +52,7 @@ static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seco
 }
 
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
-    fbp_enter(); /* for all steps: between two of them, too, other threads leave this one its CPU */
+    fbp_enter(); /* once for all steps, so that this thread counts as busy between them, too */
     const int finite = advance(plan, fit, until_epoch, seconds);
     fbp_leave();
     return finite;

@@ -53,7 +53,7 @@ size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0
 
 /* ---- lanes ------------------------------------------------------------------------------------------------------- */
 
-/* Several lanes per thread, because a wave of blocks ends with its slowest thread. */
+/* Several lanes per thread, because all threads wait for the slowest one. */
 size_t fbp_most_lanes(size_t threads) { return 4 * threads; }
 
 /* How many blocks of rows to work on at the same time. Large lanes have large products: then threads share each product
@@ -110,7 +110,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     const int has_backward = fbp_has_backward(task);
     void *outputs[2] = {NULL, NULL};
-    size_t longest = 0, widest = 0; /* row of outputs, and layer: padding is not monotonic */
+    size_t longest = 0, widest = 0; /* row of outputs (padding is not monotonic), layer */
 
     if (plan->n_lanes > 1 && has_backward) lane->gradients = take(a, network->n_parameters, size);
     view_parameters(plan, lane, task);

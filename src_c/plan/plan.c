@@ -1,5 +1,6 @@
-/* The list of operations that a task on a network takes. An unused option adds no operation, so a step does not test
- * for it. */
+/* Plans: lists of the operations that a task takes on a network.
+ *
+ * An unused option adds no operation, so a step does not test for it. */
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* Learning rates, and the numbers that an optimizer needs once per step: the rows of schedules.def and of
- * optimizers.def that do not depend on the parameters. */
+/* Numbers computed once per step: the learning rate, by schedules.def, and the scalars of the optimizer, by
+ * optimizers.def. */
 
 #include <math.h>
 #include <string.h>

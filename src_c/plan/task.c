@@ -32,8 +32,7 @@ int fbp_has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_
 
 int fbp_trains(fbp_task task) { return fbp_has_backward(task) && task != FBP_NORMAL_EQUATIONS; }
 
-/* Whether the output activation is part of the loss. Then the last layer computes logits, and the loss the joint delta.
- */
+/* Whether the output activation is part of the loss. Then the last layer computes logits, and the loss its delta. */
 int fbp_is_joined(const fbp_network *network, fbp_task task) {
     const fbp_layer *output = &network->layers[network->n_layers - 1];
     return fbp_has_loss(task) &&
@@ -61,8 +60,7 @@ static int is_random(const fbp_network *network, fbp_task task) {
     return fbp_has_noise(network, task);
 }
 
-/* Whether arrays are transposed (kernels/narrow.h). Softmax, random numbers and the caller's arrays need rows of units.
- */
+/* Whether arrays are transposed (kernels/narrow.h). Softmax, random numbers and custom losses need rows of units. */
 int fbp_is_narrow(const fbp_network *network, fbp_task task) {
     return fbp_has_loss(task) && task != FBP_NORMAL_EQUATIONS && !is_random(network, task) &&
            network->loss != FBP_LOSS_cross_entropy &&

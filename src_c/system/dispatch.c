@@ -15,7 +15,7 @@ DECLARE(avx2)
 DECLARE(avx512)
 #endif
 
-/* sets that setup.py could compile, best first */
+/* Sets that setup.py has compiled, best first. */
 static const fbp_kernels *const built[][FBP_DTYPES] = {
 #ifdef FASTBP_HAVE_AVX512
     TABLE(avx512),

@@ -6,7 +6,7 @@
  *
  * A region may take 20 us, less than it takes to wake a sleeper up. So a thread that waits spins for SPIN_SECONDS
  * before it sleeps. With more threads than CPUs it sleeps at once, because spinning would keep another thread from
- * working. A sleeper registers itself, then checks again; a signaller publishes, then checks for sleepers. The atomics
+ * working. A sleeper registers itself, then checks again; a signaler publishes, then checks for sleepers. The atomics
  * are sequentially consistent, so one of the two always sees the other. */
 
 #define _POSIX_C_SOURCE 200809L /* for pthread_sigmask */

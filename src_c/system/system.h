@@ -1,4 +1,4 @@
-/* Services of the system inside the core: the thread pool and the clock. */
+/* System services for the core: the thread pool, the number of CPUs and the clock. */
 #ifndef FASTBP_SYSTEM_H
 #define FASTBP_SYSTEM_H
 
