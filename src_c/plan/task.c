@@ -60,7 +60,8 @@ static int is_random(const fbp_network *network, fbp_task task) {
     return fbp_has_noise(network, task);
 }
 
-/* Whether arrays are transposed (kernels/narrow.h). Softmax, random numbers and custom losses need rows of units. */
+/* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Softmax, random numbers and the
+ * caller's arrays need rows of units. */
 int fbp_is_narrow(const fbp_network *network, fbp_task task) {
     return fbp_has_loss(task) && task != FBP_NORMAL_EQUATIONS && !is_random(network, task) &&
            network->loss != FBP_LOSS_cross_entropy &&
