@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # what to install beside the test requirements, e.g. WITH=torch
 WITH ?=
 BIN := .venv/bin
-C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h bench/*.c bench/rivals/*.c)
-BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd fastbp/*.pxi)
+C_FILES := $(wildcard src_c/*.h src_c/*/*.c src_c/*/*.h tests/c/*.c tests/c/*.h bench/*.c bench/rivals/*.c)
+BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/*.h src_c/*/* fastbp/*.pyx fastbp/*.pxd fastbp/*.pxi)
 
 .PHONY: demo test promises fuzz bench bench-kernels lint docs wheel sanitize clean
 

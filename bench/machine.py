@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from time import thread_time
 
@@ -41,7 +42,7 @@ def build_flags() -> dict:
     """Return the constants of setup.py without running it, which would build the package."""
     tree = ast.parse((ROOT / "setup.py").read_text())
     tree.body = [node for node in tree.body if isinstance(node, (ast.Assign, ast.If))]
-    constants = {"os": os}
+    constants = {"os": os, "glob": glob}
     with contextlib.chdir(ROOT):
         exec(compile(tree, "setup.py", "exec"), constants)
     return constants
@@ -60,10 +61,16 @@ def library(source: str, isa: str, dtype: str) -> ctypes.CDLL:
     setup = build_flags()
     flags = [*setup["C_FLAGS"], *setup["WARNINGS"], *setup["ISA_FLAGS"][isa]]
     flags += shlex.split(os.environ.get("CFLAGS", ""))
-    flags += [f"-DFASTBP_ISA={isa}", f"-DREAL_BITS={DTYPES[dtype]}", "-shared", "-fPIC"]
+    flags += [
+        f"-I{ROOT / 'src_c'}",
+        f"-DFASTBP_ISA={isa}",
+        f"-DREAL_BITS={DTYPES[dtype]}",
+        "-shared",
+        "-fPIC",
+    ]
 
     state = hashlib.sha256(repr((COMPILER, compiler_version(), flags)).encode())
-    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").iterdir())):
+    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").rglob("*.*"))):
         state.update(path.read_bytes())
     built = CACHE / f"{Path(source).stem}-{isa}-{dtype}-{state.hexdigest()[:16]}.so"
     if not built.exists():

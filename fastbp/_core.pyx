@@ -89,15 +89,31 @@ if not fbp_survive_forks():
     raise MemoryError("no memory to prepare for forks")
 
 
-def available_cpus():
-    """Return how many CPUs this process may use."""
-    return fbp_available_cpus()
+cdef object _cpu_limit = None  # a function, until it has been called
 
 
-def cgroup_cpus(str root):
-    """Return the control groups' limit, read under another root than /, or None: for tests."""
-    cpus = fbp_cgroup_cpus(os.fsencode(root))
-    return None if cpus == <size_t> -1 else cpus
+def scheduled_cpus():
+    """Return how many CPUs the scheduler grants this process, at least 1."""
+    return fbp_scheduled_cpus()
+
+
+def set_cpu_limit(function not None):
+    """Set the function that returns how many CPUs a container's quota leaves, or None.
+
+    It is called once, when several threads may be used for the first time.
+    """
+    global _cpu_limit
+    _cpu_limit = function
+
+
+def apply_cpu_limit():
+    """Tell the pool the CPU limit, if it does not know it yet."""
+    global _cpu_limit
+    if _cpu_limit is not None:
+        limit = _cpu_limit()
+        if limit is not None:
+            fbp_limit_cpus(limit)
+        _cpu_limit = None
 
 
 def threads():
@@ -116,22 +132,22 @@ cdef class OwnThreads:
     Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
     """
 
-    cdef fbp_own_threads *own
+    cdef fbp_thread_limit *own
     cdef list entries  # lists of one number: each is none but itself
 
     def __cinit__(self):
         self.entries = []
-        self.own = fbp_hold_own_threads()
+        self.own = fbp_hold_thread_limit()
         if self.own is NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        fbp_release_own_threads(self.own)
+        fbp_release_thread_limit(self.own)
 
     def enter(self, list entry not None):
         """Add an entry, a list of one number."""
         self.entries.append(entry)
-        fbp_set_own_threads(self.own, entry[0])
+        fbp_set_thread_limit(self.own, entry[0])
 
     def leave(self, entry):
         """Take an entry away, wherever it stands, if it is there."""
@@ -139,7 +155,7 @@ cdef class OwnThreads:
             if self.entries[i] is entry:
                 del self.entries[i]
                 break
-        fbp_set_own_threads(self.own, self.entries[-1][0] if self.entries else 0)
+        fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
 
 
 # the rest of this module, which holds C state that no second one could share
@@ -260,6 +276,8 @@ cdef class Engine:
         if self.parameters is not None:
             raise Error("an engine is set up once: what it has made points to its parameters")
         check_sizes(layers, parameters)
+        if fbp_threads() > 1:
+            apply_cpu_limit()
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
@@ -402,7 +420,7 @@ cdef class Engine:
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
         cdef Plan plan = Plan()
-        stores = task in (FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS) and not fbp_is_fused(&self.network, task, rows)
+        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
         if stores and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
@@ -548,7 +566,7 @@ cdef class Engine:
 
     def forward(self, X):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, X.shape[0], 0)
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
         self.forward_rows = X.shape[0]  # at once: what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
@@ -559,14 +577,14 @@ cdef class Engine:
         """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
-        if self.plans[FBP_OWN_LOSS] is None:
+        if self.plans[FBP_CUSTOM_LOSS] is None:
             raise Error("backward without forward")
         self.check_rows("d_output", d_output, x.rows)
         if self.is_own(d_output):
             d_output = d_output.copy()
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
-        self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,
+        self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
                                 batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
             with np.errstate(all="ignore"):
@@ -576,7 +594,7 @@ cdef class Engine:
     def update(self):
         """One step of the optimizer along the stored gradients."""
         cdef fbp_source no_rows
-        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_OWN_LOSS]
+        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
         if plan is None:
             plan = self.plan_for(FBP_STORED, 1, 0)
         no_rows.rows = 0
@@ -589,7 +607,7 @@ cdef class Engine:
         """
         cdef fbp_source x = self.inputs_of(X)
         cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, 0)
+        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, x.rows, 0)
         size = self.parameters.size + 1
         if not is_plain(out, self.number) or out.shape != (size, size):
             raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")

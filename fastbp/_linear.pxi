@@ -71,7 +71,7 @@ def orthonormal_columns(matrix):
     cdef Workspace work = Workspace(n)
     cdef bint done
     with nogil:
-        done = fbp_orthonormalise(work.kernels, cnp.PyArray_DATA(q), rows, n, cnp.PyArray_DATA(gram), &work.space)
+        done = fbp_orthonormalize(work.kernels, cnp.PyArray_DATA(q), rows, n, cnp.PyArray_DATA(gram), &work.space)
     if not done:
         raise Error("the columns of the matrix are linearly dependent, expected independent ones")
     return q
