@@ -16,6 +16,7 @@ from fastbp._base.arrays import as_array, base_array, read_only
 from fastbp.datasets import stratified_split
 from helpers.errors import refuses
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
+from helpers.names import name_of
 
 MASKED = np.ma.masked_array(np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
 X = np.arange(12.0).reshape(4, 3) / 12
@@ -235,7 +236,7 @@ def test_masked_rows_in_every_call(network_class, call):
         losses.CustomLoss(lambda output, target: (0.0, output)),
         *(metrics.accuracy, metrics.f1, metrics.auc, metrics.TopK(2), metrics.r2, metrics.mae),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_masked_arrays_in_losses_and_metrics(function):
     for masked in (MASKED, list(MASKED)):

@@ -6,6 +6,7 @@ import pytest
 import fastbp
 from fastbp import Dense, optimizers
 from helpers.inside import engine_of
+from helpers.names import name_of
 from helpers.problems import problem
 from helpers.regularized import OPTIONS, SHAPES, SIZES, make
 from helpers.tables import DTYPES, ENGINES
@@ -56,7 +57,7 @@ CLIPPINGS = [
 ]
 
 
-@pytest.mark.parametrize(("clipping", "formula"), CLIPPINGS, ids=str)
+@pytest.mark.parametrize(("clipping", "formula"), CLIPPINGS, ids=name_of)
 @pytest.mark.parametrize("sizes", [SIZES, (40, 60, 3)])
 def test_the_optimizer_sees_the_clipped_gradient(network_class, sizes, clipping, formula):
     net = network_class(list(sizes), optimizer=fastbp.SGD(1.0, **clipping), dtype="float64", seed=0)

@@ -9,6 +9,7 @@ from fastbp import (
     ParameterError,
     reference,
 )
+from helpers.names import name_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_layers_in_any_iterable(kind, layers):
         [3],
         np.array(3),
     ],
-    ids=repr,
+    ids=name_of,
 )
 def test_what_is_no_list_of_layers(layers):
     with pytest.raises(
@@ -71,7 +72,7 @@ def test_sizes_beyond_the_largest_float(layers):
         {"layers": [3, 4, Dense(1, "softmax")], "loss": "cross_entropy"},
         {"loss": lambda h, t: (0.0, h), "output_activation": "softmax"},
     ],
-    ids=str,
+    ids=name_of,
 )
 @pytest.mark.parametrize("kind", [Network, reference.Network])
 def test_a_softmax_of_one_unit_is_refused_with_the_remedy(kind, arguments):

@@ -13,6 +13,7 @@ import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
 from helpers.inside import engine_of
+from helpers.names import name_of
 from helpers.pytorch import assert_same_parameters, model_of
 
 SCHEDULES = [
@@ -160,7 +161,7 @@ def test_every_step_takes_its_rate(schedule, dtype, network_class):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("schedule", [*SCHEDULES, falling], ids=repr)
+@pytest.mark.parametrize("schedule", [*SCHEDULES, falling], ids=name_of)
 def test_a_fit_goes_on_where_the_last_one_ended(schedule, optimizer, network_class, data, state_of):
     """Two epochs and two are four, in bits; also through a pickle, and over another network's head."""
     whole, halves = (make(network_class, replace(optimizer, learning_rate=schedule)) for _ in range(2))
@@ -265,7 +266,7 @@ def test_optimizers_with_functions_are_values():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("first", [0.05, Step(0.05, every=1000), falling], ids=repr)
+@pytest.mark.parametrize("first", [0.05, Step(0.05, every=1000), falling], ids=name_of)
 def test_the_rate_can_be_set_between_fits(first, optimizer, network_class, data, state_of):
     """The optimizer's state and the count of its steps go on."""
     stepwise = make(network_class, replace(optimizer, learning_rate=Step(0.05, every=4, factor=0.5)))
