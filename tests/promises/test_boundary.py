@@ -6,21 +6,22 @@ Every probe has a process of its own, for the wrong outcome is a crash.
 import gc
 
 import numpy as np
-import probes
 import pytest
-from arrays import shrink, table
 
 import fastbp
 from fastbp import _core
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
+from helpers import probes
+from helpers.inside import engine_of
+from helpers.odd_arrays import shrink, table
 
 X, Y = np.ones((20, 3), "f4"), np.ones((20, 1), "f4")
 RUN = {"shuffle": True, "seed": 0, "first_epoch": 0, "epochs": 3, "stored": False}
 
 
 def engine(width=4, **options):
-    return fastbp.Network([3, width, 1], seed=0, **options)._engine
+    return engine_of(fastbp.Network([3, width, 1], seed=0, **options))
 
 
 def advance_with(other):

@@ -8,6 +8,7 @@ import pytest
 
 import fastbp
 from fastbp import Dense, _state, optimizers, schedules
+from helpers.inside import engine_of
 
 EPOCHS, ROWS = 5, 90
 
@@ -54,8 +55,8 @@ def goes_on_alike(net, how, epochs=EPOCHS, **options):
         if done < epochs:
             twin.fit(X, y, epochs=epochs - done, **options)
         np.testing.assert_array_equal(twin.parameters, net.parameters, err_msg=f"copied after epoch {done}")
-        np.testing.assert_array_equal(twin._engine.state, net._engine.state)
-        assert twin._engine.t == net._engine.t
+        np.testing.assert_array_equal(engine_of(twin).state, engine_of(net).state)
+        assert engine_of(twin).t == engine_of(net).t
         for column in set(net.history) - {"seconds"}:
             np.testing.assert_array_equal(twin.history[column], net.history[column])
 

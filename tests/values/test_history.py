@@ -10,8 +10,9 @@ import pytest
 
 import fastbp.reference
 from fastbp import SGD, History
-from fastbp._training import fit, snapshot
+from fastbp._training import fit
 from fastbp.schedules import Exponential
+from helpers.inside import engine_of, take_snapshots
 
 
 def test_validation_is_evaluate_after_each_epoch(make, data, rng):
@@ -83,7 +84,7 @@ def test_seconds_are_the_time_of_the_fit(make, data, monkeypatch, validated):
 
 
 def test_a_slice_is_shared_among_its_epochs(make, data, monkeypatch):
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
+    take_snapshots(monkeypatch, interval=1e9)
     monkeypatch.setattr(fit, "SLICE", 1e9)
     seconds = make().fit(*data, epochs=10).seconds
     assert len(set(seconds)) == 1
@@ -110,7 +111,9 @@ def test_learning_rates_are_those_of_the_last_steps(make, data, learning_rate):
     for epochs in (2, 3):
         net.fit(*data, epochs=epochs, batch_size=8)
     expected = []
-    twin.fit(*data, epochs=5, batch_size=8, callbacks=lambda state: expected.append(state._engine.schedule))
+    twin.fit(
+        *data, epochs=5, batch_size=8, callbacks=lambda state: expected.append(engine_of(state).schedule)
+    )
     steps = range(3, 18, 3)
     assert net.history.learning_rate == [s(step - 1) for s, step in zip(expected, steps, strict=True)]
     assert (len(set(net.history.learning_rate)) == 1) == isinstance(learning_rate, float)
@@ -122,7 +125,7 @@ def test_learning_rates_of_slices_that_end_within_an_epoch(data, monkeypatch):
     clock = SimpleNamespace(perf_counter=lambda: next(steps))
     monkeypatch.setattr(fastbp._engine.stepwise, "time", clock)
     monkeypatch.setattr(fit, "SLICE", 5)
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
+    take_snapshots(monkeypatch, interval=1e9)
     rate = Exponential(learning_rate=0.1, decay=0.9)
     net = fastbp.reference.Network([4, 2], optimizer=SGD(learning_rate=rate), seed=0)
     assert net.fit(*data, epochs=9, batch_size=8).learning_rate == [rate(3 * n - 1) for n in range(1, 10)]

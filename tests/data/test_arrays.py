@@ -16,7 +16,7 @@ import fastbp
 from fastbp import DataError, DTypeError, ShapeError, losses, metrics
 from fastbp._base.arrays import as_array, base_array, read_only
 from fastbp.datasets import stratified_split
-from test_data import FLOATS, INTEGERS, LAYOUTS
+from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
 
 MASKED = np.ma.masked_array(np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
 X = np.arange(12.0).reshape(4, 3) / 12

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import DataError, DTypeError, ShapeError, reference
 from fastbp._data import scaling
-from test_data import FLOATS, INTEGERS, LAYOUTS
+from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
 
 DTYPES = ["float32", "float64"]
 NETS = {"narrow": [5, 7, 3], "wide": [5, 40, 3], "deep": [5, 17, 4, 3], "one layer": [5, 3]}

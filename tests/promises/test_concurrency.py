@@ -12,8 +12,7 @@ import pytest
 
 import fastbp
 from fastbp import BusyError
-from fastbp._training import snapshot
-from fastbp._training.fit import Fit
+from helpers.inside import after_each_slice, engine_of, take_snapshots
 
 
 @pytest.fixture
@@ -55,18 +54,9 @@ def between_slices(monkeypatch):
     """Let a function of yours run once, in the middle of the next fit, after its first epoch."""
 
     def between_slices(call):
-        advance, pending = Fit._advance, [call]
-
-        def advance_and_call(fit):
-            advance(fit)
-            if pending:
-                pending.pop()()
-
-        monkeypatch.setattr(Fit, "_advance", advance_and_call)
-        monkeypatch.setattr(
-            snapshot, "SNAPSHOT_INTERVAL", 0.0
-        )  # after each of which the fit is back in Python
-        monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", 1e9)
+        pending = [call]
+        after_each_slice(monkeypatch, lambda epoch, step: pending and pending.pop()())
+        take_snapshots(monkeypatch, interval=0.0, share=1e9)  # after each the fit is back in Python
 
     return between_slices
 
@@ -271,7 +261,7 @@ def test_ctrl_c_leaves_the_network_at_the_end_of_a_step(data):
     X, y = data
     net, twin = (fastbp.Network([4, 8, 2], seed=0) for _ in range(2))
     interrupt(lambda: net.fit(X, y, epochs=FOREVER, batch_size=25, shuffle=False), after=0.1)
-    epochs, steps = divmod(net._engine.t, 3)
+    epochs, steps = divmod(engine_of(net).t, 3)
     assert len(net.history) == epochs > 0
     assert net.history.stopped == "interrupted"
     losses = twin.fit(X, y, epochs=epochs, batch_size=25, shuffle=False).loss
@@ -279,7 +269,7 @@ def test_ctrl_c_leaves_the_network_at_the_end_of_a_step(data):
     for rows in (slice(0, 25), slice(25, 50))[:steps]:
         twin.train_on_batch(X[rows], y[rows])
     np.testing.assert_array_equal(net.parameters, twin.parameters)
-    np.testing.assert_array_equal(net._engine.state, twin._engine.state)
+    np.testing.assert_array_equal(engine_of(net).state, engine_of(twin).state)
     net.fit(X, y, epochs=2)
     assert len(net.history) == epochs + 2
 
@@ -322,7 +312,7 @@ def test_ctrl_c_at_any_moment_locks_nobody_out(data, rng, call):
             pass
         net.forward(X)  # BusyError, if a lock were left
         if call is SHORT_CALLS["fit"]:
-            assert net._engine.t == len(net.history)
+            assert engine_of(net).t == len(net.history)
 
 
 def test_ctrl_c_in_the_reference_leaves_a_usable_network(data):

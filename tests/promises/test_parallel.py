@@ -6,15 +6,14 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 import fastbp
 from fastbp import ParameterError, _core
 from fastbp._base import threads
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 CPUS = _core.available_cpus()
 
 

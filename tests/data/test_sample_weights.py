@@ -8,6 +8,7 @@ import pytest
 import fastbp
 from fastbp import _core, activations, losses, reference
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+from helpers.inside import engine_of, row_weights
 
 ENGINES = (fastbp.Network, reference.Network)
 DTYPES = ("float32", "float64")
@@ -190,10 +191,10 @@ def test_an_epoch_takes_the_rows_that_weigh_anything(network_class):
     """Every one once, in a batch of the size asked for."""
     X, weights = np.arange(12.0)[:, None], np.tile([1.0, 0, 2], 4)
     net = make(network_class, (1, 1), losses.mse)
-    run = net._engine.begin(
+    run = engine_of(net).begin(
         X,
         X,
-        weights=fastbp._data.sample_weights.resolve_weights(net._door, X, weights, None),
+        weights=row_weights(net, X, weights),
         batch_size=1,
         shuffle=True,
         seed=3,
@@ -206,7 +207,7 @@ def test_an_epoch_takes_the_rows_that_weigh_anything(network_class):
     for _ in range(2 * 8):
         net.parameters[:] = [0, -1]  # h = -1, and d_W / d_b = x
         run.advance(2, 0.0)
-        order.append(round(net._engine.gradients[0] / net._engine.gradients[1]))
+        order.append(round(engine_of(net).gradients[0] / engine_of(net).gradients[1]))
     kept = np.flatnonzero(weights)
     assert order == [*kept[_core.permutation(3, 0, 8)], *kept[_core.permutation(3, 1, 8)]]
 
@@ -329,7 +330,7 @@ def test_balanced_is_scikit_learns():
     y = np.array([0, 2, 2, 2, 3, 3])  # no class 1
     expected = sklearn.compute_sample_weight("balanced", y)
     net = fastbp.Network([1, 4], loss="cross_entropy")
-    weights = fastbp._data.sample_weights.resolve_weights(net._door, y, None, "balanced")
+    weights = row_weights(net, y, class_weight="balanced")
     np.testing.assert_array_equal(weights.values, expected)
 
 
@@ -539,6 +540,6 @@ def test_weights_in_memory_that_a_step_writes(network_class, call, memory, rng):
             fastbp.minimize(net, X, y, sample_weight=weights, max_iterations=3)
         else:
             getattr(net, call)(X, y, sample_weight=weights)
-        found.append((net.parameters.copy(), net._engine.gradients.copy()))
+        found.append((net.parameters.copy(), engine_of(net).gradients.copy()))
     np.testing.assert_array_equal(*(parameters for parameters, _ in found))
     np.testing.assert_array_equal(*(gradients for _, gradients in found))

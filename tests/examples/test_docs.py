@@ -5,13 +5,12 @@ import re
 import runpy
 from contextlib import redirect_stdout
 from itertools import zip_longest
-from pathlib import Path
 
 import pytest
 
 from fastbp import _core
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 if not (ROOT / "docs").is_dir():
     pytest.skip("the documentation is not beside these tests", allow_module_level=True)
 

@@ -4,14 +4,14 @@ import runpy
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastbp
 from fastbp import _core, activations
-from fastbp._training.fit import Fit
+from helpers.inside import after_each_slice, engine_of
+from helpers.paths import ROOT
 
 CALLS = {
     "fit": lambda net, X, y: net.fit(X, y, batch_size=8),
@@ -62,7 +62,7 @@ def test_a_workspace_that_overflows_is_a_memory_error():
     net = fastbp.Network([1, 1], seed=0)
     X = np.lib.stride_tricks.as_strided(np.zeros((1, 1), np.uint8), (2**62, 1), (0, 1))
     with pytest.raises(MemoryError):
-        net._engine.forward(X)
+        engine_of(net).forward(X)
 
 
 @pytest.mark.parametrize("name", _core.available_isas())
@@ -127,8 +127,7 @@ def test_subnormal_numbers_are_kept(dtype, isa):
 def test_one_crossing_runs_many_epochs(monkeypatch):
     """200 000 one-step epochs: the loop crosses the boundary once a slice, not once an epoch."""
     slices = []
-    plain = Fit._advance
-    monkeypatch.setattr(Fit, "_advance", lambda fit: (slices.append(1), plain(fit))[1])
+    after_each_slice(monkeypatch, lambda epoch, step: slices.append(1))
     rng = np.random.default_rng(0)
     X, y = rng.random((8, 3)), rng.random((8, 1))
     net = fastbp.Network([3, 2, 1], activation="sigmoid", optimizer=fastbp.SGD(1e-6), seed=0)
@@ -245,8 +244,6 @@ def test_max_norm_of_weights_of_any_size(network_class, size, isa):
 
 
 # ---- the build ---------------------------------------------------------------------------------------------
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 
 import fastbp
 from fastbp import _core, activations, losses
-from optimizer_rows import DECAYING, OPTIMIZERS
+from helpers.inside import engine_of, run_of
+from helpers.optimizers import DECAYING, OPTIMIZERS
 
 DTYPES = ("float32", "float64")
 SIZES = [33, 100, 17, 3]
@@ -25,21 +26,8 @@ def classifier(optimizer="adam", dtype="float32", seed=5):
     )
 
 
-def run(net, X, y, *, batch_size=32, stored=False, seconds=1.0, epochs=3):
-    """Train through the engine, in slices of so many seconds (at least a step)."""
-    options = {
-        "batch_size": batch_size,
-        "shuffle": True,
-        "seed": net.seed,
-        "first_epoch": 0,
-        "epochs": epochs,
-    }
-    run = net._engine.begin(X, y, stored=stored, **options)
-    slices = 0
-    while run.epoch < epochs:
-        assert run.advance(epochs, seconds)
-        slices += 1
-    return net.parameters.tobytes(), net._engine.state.tobytes(), run.losses.tobytes(), slices
+def run(net, X, y, *, batch_size=32, stored=False, **options):
+    return run_of(net, X, y, batch_size=batch_size, stored=stored, **options)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -129,7 +117,7 @@ def test_the_shuffle_is_that_of_the_seed_and_the_epoch(isa):
     X, y = np.zeros((n, 1)), np.arange(n, dtype=float)
     net = fastbp.Network([1, 1], loss="half_sse", optimizer=fastbp.SGD(1e-300), dtype="float64", seed=9)
     net.parameters[:] = 0
-    engine = net._engine
+    engine = engine_of(net)
     options = {"batch_size": 1, "shuffle": True, "seed": 9, "first_epoch": 4, "epochs": 1, "stored": True}
     run = engine.begin(X, y[:, None], **options)
     order = []
@@ -154,12 +142,12 @@ def test_training_leaves_the_floating_point_state_alone(loss, rng):
 def test_states_of_idle_weights_become_zero(optimizer, dtype, network_class):
     """A gradient of 0 lets a state decay: below the smallest normal number it is 0, in both engines."""
     net = network_class([1, 1], optimizer=optimizer, dtype=dtype, seed=0)
-    net._engine.state[:] = 4 * np.finfo(dtype).smallest_normal
+    engine_of(net).state[:] = 4 * np.finfo(dtype).smallest_normal
     seen = []
     for _ in range(2000):
         net.backward(0 * net.forward([[0.0]]))
         net.step()
-        seen.append(net._engine.state.copy())
+        seen.append(engine_of(net).state.copy())
     normal = np.finfo(dtype).smallest_normal
     assert all(((s == 0) | (s >= normal)).all() for s in seen)
     assert (seen[0] > 0).all()

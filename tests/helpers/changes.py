@@ -15,6 +15,7 @@ import numpy as np
 import fastbp
 from fastbp import Dense, schedules
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+from helpers.inside import engine_of
 
 SIZES = [3, 4, 2]
 
@@ -134,7 +135,7 @@ CHANGES = {
 
 def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     """Return what a step, a scaling or a setting changes, as a value."""
-    engine = net._engine
+    engine = engine_of(net)
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     # a rate that is a function of the epoch is asked for as the next one begins
     has_rate = net.optimizer.has_learning_rate and not net.optimizer.goes_by_epoch
@@ -183,7 +184,7 @@ class Course:
         return found
 
     def _checks(self, net: fastbp.Network, atomic: bool) -> Any:
-        data, engine = Data(), net._engine
+        data, engine = Data(), engine_of(net)
         yield "parameters finite", np.isfinite(engine.parameters).all()
         yield "optimizer state finite", np.isfinite(engine.state).all()
         yield "history columns of one length", len({len(net.history[name]) for name in net.history}) == 1

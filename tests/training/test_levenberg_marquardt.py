@@ -7,6 +7,7 @@ import fastbp
 import fastbp.reference
 from fastbp import ParameterError, _core, activations
 from fastbp.callbacks import ReduceLROnPlateau
+from helpers.inside import engine_of
 
 # layer sizes: no hidden layer, narrow and wide ones, several outputs, panels of more than 256 parameters
 SIZES = ([3, 1], [2, 5, 1], [4, 7, 3, 2], [3, 40, 17, 3], [1, 300, 1])
@@ -17,7 +18,7 @@ def normal_equations(net, X, y):
     """[J r]^T [J r], symmetric."""
     n = net.parameters.size + 1
     out = np.full((n, n), np.nan, net.dtype)
-    net._engine.normal_equations(X, y, out)
+    engine_of(net).normal_equations(X, y, out)
     lower = np.tril(out)
     return lower + np.tril(lower, -1).T
 

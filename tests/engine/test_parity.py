@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
-from optimizer_rows import OPTIMIZERS, batches
+from helpers.optimizers import OPTIMIZERS, batches
 
 ISAS = _core.available_isas()
 DTYPES = ("float32", "float64")

@@ -9,7 +9,7 @@ import pytest
 
 import fastbp
 from fastbp._training import fit, progress
-from fastbp._training.fit import Fit
+from helpers.inside import before_each_end_of_epoch
 
 
 class Terminal(io.StringIO):
@@ -240,7 +240,7 @@ def test_plain_bar_is_one_line_in_a_file(monkeypatch, capsys):
 
 
 def test_a_failing_fit_still_closes_the_bar(make, data, monkeypatch, capsys):
-    monkeypatch.setattr(Fit, "_end_epoch", lambda fit: 1 / 0)
+    before_each_end_of_epoch(monkeypatch, lambda epoch: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make().fit(*data, verbose=1)
     assert capsys.readouterr().err.endswith("\n")

@@ -2,15 +2,15 @@
 
 import importlib.util
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastbp
 import fastbp.reference
+from helpers.paths import ROOT
 
-PATH = Path(__file__).parents[1] / "examples" / "worked_example.py"
+PATH = ROOT / "examples" / "worked_example.py"
 
 
 @pytest.fixture(scope="module")

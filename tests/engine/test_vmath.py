@@ -3,13 +3,13 @@
 import math
 import runpy
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mpmath import mp, mpf
 
 from fastbp import _core, reference
+from helpers.paths import ROOT
 
 # The same function in float64, the truth for float32, and in mpmath, the truth for float64.
 TRUTH = {
@@ -271,7 +271,7 @@ def test_gelu_of_minus_six(dtype, isa):
 
 
 def test_header_holds_the_fitted_coefficients():
-    tool = Path(__file__).parents[1] / "tools" / "fit_vmath.py"
+    tool = ROOT / "tools" / "fit_vmath.py"
     if not tool.exists():
         pytest.skip("the tool is not beside these tests")
     fit = runpy.run_path(str(tool))

@@ -41,6 +41,7 @@ def test_works_without_the_optional_packages(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.delitem(sys.modules, "fastbp.plot", raising=False)
+    monkeypatch.delitem(sys.modules, "fastbp.plot.curves", raising=False)
     monkeypatch.delattr("fastbp.plot", raising=False)
     demo.run(epochs=1, seeds=2, output=Path("unused.png"))
     assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """Probes, each in a process of its own: what crashes or hangs is known by its name, and takes nothing along.
 
-``python probes.py FILE TABLE`` imports a file, forks for every entry of a dict in it, and prints what went
+``python probes.py FILE TABLE`` runs a test file, forks for every entry of a dict in it, and prints what went
 wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.
 """
 
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+
+from helpers.paths import TESTS
 
 SECONDS = 10  # until a probe counts as hanging
 
@@ -22,7 +23,7 @@ def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
     """Run all probes of a table; return what went wrong with each, "" for nothing."""
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(Path(file).parent)]),
+        "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(TESTS)]),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
         "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
         "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more

@@ -12,6 +12,7 @@ import pytest
 import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
+from helpers.inside import engine_of
 
 SCHEDULES = [
     Constant(0.1),
@@ -58,7 +59,7 @@ def test_there_is_a_value_for_every_native_row():
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_the_native_rows_are_the_twins(schedule):
-    engine = make(fastbp.Network, fastbp.SGD(schedule))._engine
+    engine = engine_of(make(fastbp.Network, fastbp.SGD(schedule)))
     for step in (*range(300), 10**6, 2**53):
         engine.t = step
         assert engine.learning_rate == pytest.approx(schedule(step), rel=1e-14, abs=0)
@@ -385,7 +386,7 @@ def test_training_is_pytorchs(name, kind, network_class):
     for loss, rate in zip(losses, rates, strict=True):
         history = net.fit(*data, batch_size=None)  # an epoch is a step
         assert history.loss[0] == pytest.approx(loss, rel=1e-9)
-        assert net._engine.schedule(net._engine.t - 1) == pytest.approx(rate, rel=1e-9)
+        assert engine_of(net).schedule(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
     for W, b, (their_W, their_b) in zip(net.weights, net.biases, end, strict=True):
         np.testing.assert_allclose(W, their_W, rtol=1e-9)
         np.testing.assert_allclose(b, their_b, rtol=1e-9)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import fastbp
-import optimizer_rows
+from helpers import optimizers as optimizer_rows
+from helpers.inside import engine_of
 
 DTYPES = ("float32", "float64")
 OPTIMIZERS = {row: replace(value, learning_rate=1e-3) for row, value in optimizer_rows.OPTIMIZERS.items()}
@@ -55,7 +56,7 @@ def results(net, X, y, batch_size):
     found = {}
 
     def keep(name, *values):
-        found[name] = [np.asarray(v).tobytes() for v in (*values, net.parameters, net._engine.state)]
+        found[name] = [np.asarray(v).tobytes() for v in (*values, net.parameters, engine_of(net).state)]
 
     keep("fit", net.fit(X, y, batch_size=batch_size).loss)
     keep("fit, gradients stored", net.fit(X, y, batch_size=None, gradient_tol=1e-30).loss)
@@ -122,7 +123,7 @@ def test_several_fits_at_once(case):
         net = make(sizes, activation, loss, optimizer, "float32")
         with fastbp.threads(threads):
             history = net.fit(X, y, epochs=2, batch_size=batch_size)
-        return net.parameters.tobytes(), net._engine.state.tobytes(), history.loss
+        return net.parameters.tobytes(), engine_of(net).state.tobytes(), history.loss
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(fit, [3, 3, 3, 2])) == [fit(1)] * 4

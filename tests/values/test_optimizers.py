@@ -21,7 +21,8 @@ from fastbp import (
     optimizers,
 )
 from fastbp.reference import OPTIMIZERS as RULES
-from optimizer_rows import DECAYING, OPTIMIZERS
+from helpers.inside import engine_of
+from helpers.optimizers import DECAYING, OPTIMIZERS
 
 DTYPES = ("float32", "float64")
 ENGINES = (fastbp.Network, fastbp.reference.Network)
@@ -181,7 +182,7 @@ def test_float32_stays_float32(optimizer):
     rng = np.random.default_rng(0)
     net = fastbp.reference.Network([3, 4, 2], activation="tanh", loss="huber", optimizer=optimizer, seed=0)
     assert net.train_on_batch(rng.normal(size=(5, 3)), rng.normal(size=(5, 2))) > 0
-    engine = net._engine
+    engine = engine_of(net)
     assert engine.gradients.dtype == engine.state.dtype == engine.parameters.dtype == np.float32
 
 
@@ -202,7 +203,7 @@ def test_one_step_of_both_engines(row, dtype, isa, rng):
     gradient = rng.normal(size=n) * 10.0 ** rng.integers(-12, 4, n)
     gradient[:100] = 0
     nets = [each([1, n], optimizer=optimizer, dtype=dtype, seed=0) for each in ENGINES]
-    state = rng.normal(size=nets[0]._engine.state.shape) * 10.0 ** rng.integers(-6, 2, 2 * n)
+    state = rng.normal(size=engine_of(nets[0]).state.shape) * 10.0 ** rng.integers(-6, 2, 2 * n)
     for i in POSITIVE.get(row, ()):
         state[i] = np.abs(state[i])
     if row == "irprop":
@@ -211,12 +212,12 @@ def test_one_step_of_both_engines(row, dtype, isa, rng):
         state[1] = -np.copysign(state[1], state[0])  # where the last change went
         state[:, ::7] = 0
     for net in nets:
-        net._engine.state[:] = state
-        net._engine.t = 2
+        engine_of(net).state[:] = state
+        engine_of(net).t = 2
         net.forward(np.ones((1, 1)))
         net.backward(gradient[None])
         net.step()
-    native, numpy = (np.vstack([net._engine.state, net.parameters]) for net in nets)
+    native, numpy = (np.vstack([engine_of(net).state, net.parameters]) for net in nets)
     tolerance = {"float32": 3e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance)
 
@@ -250,7 +251,7 @@ def test_no_state_is_ever_subnormal(row, dtype, network_class):
             net.forward([[1.0]])
             net.backward(factor * gradients[None])
             net.step()
-            state = np.abs(net._engine.state)
+            state = np.abs(engine_of(net).state)
             assert ((state == 0) | (state >= normal)).all()
     assert np.isfinite(net.parameters).all()
 
@@ -275,11 +276,11 @@ def test_nan_is_not_swallowed(row, network_class, isa):
     """A gradient of NaN makes its parameter NaN, in this step and the next."""
     net = network_class([1, 20], optimizer=OPTIMIZERS[row], seed=0)
     for nan_first in (True, False):
-        net._engine.parameters[:] = 1
+        engine_of(net).parameters[:] = 1
         for i in range(3):
             net.forward([[1.0]])
             net.backward(np.ones((1, 20)))
-            net._engine.gradients[5] = np.nan if i == 0 or not nan_first else 1
+            engine_of(net).gradients[5] = np.nan if i == 0 or not nan_first else 1
             net.step()
             assert np.isnan(net.parameters[5])
             assert np.isfinite(np.delete(net.parameters, 5)).all()

@@ -9,38 +9,10 @@ from hypothesis import strategies as st
 
 import fastbp
 from fastbp import _core
+from helpers.inside import engine_of
+from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
 
-FLOATS = ["f2", "f4", "f8"]
-INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
 N_IN, N_OUT = 5, 3
-
-
-def misaligned(a):
-    """The same values at an address that is a multiple of nothing."""
-    raw = np.empty(a.nbytes + 1, np.uint8)[1:]
-    view = raw.view(a.dtype).reshape(a.shape)
-    view[...] = a
-    return view
-
-
-def read_only(a):
-    a = a.copy()
-    a.flags.writeable = False
-    return a
-
-
-LAYOUTS = {
-    "contiguous": np.ascontiguousarray,
-    "Fortran": np.asfortranarray,
-    "every second row": lambda a: np.repeat(a, 2, axis=0)[::2],
-    "every third element": lambda a: np.repeat(a, 3, axis=-1)[..., ::3],
-    "backwards": lambda a: a[::-1].copy()[::-1],
-    "columns backwards": lambda a: a[..., ::-1].copy()[..., ::-1],
-    "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
-    "misaligned": misaligned,
-    "misaligned, other byte order": lambda a: misaligned(a.astype(a.dtype.newbyteorder())),
-    "read-only": read_only,
-}
 
 
 def train(X, y, loss="mse", dtype="float32"):
@@ -190,6 +162,6 @@ def test_labels_that_change_during_a_fit_cannot_write_elsewhere(rng):
     net = fastbp.Network([N_IN, N_OUT], loss="cross_entropy", seed=0)
     options = {"batch_size": 8, "shuffle": False, "seed": 0, "first_epoch": 0, "epochs": 1, "stored": True}
     for wrong in (N_OUT, -1, 2**62):
-        run = net._engine.begin(X, np.full_like(y, wrong), **options)
+        run = engine_of(net).begin(X, np.full_like(y, wrong), **options)
         assert not run.advance(1, 1.0)
         assert np.isnan(run.losses[0])

@@ -3,6 +3,7 @@
 import math
 import tracemalloc
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import fastbp
 from fastbp import SGD, DivergenceError
 from fastbp._base.philox import permutation
 from fastbp._training import fit, snapshot
-from fastbp._training.fit import Fit
+from helpers.inside import after_each_slice, before_each_end_of_epoch, engine_of, take_snapshots
 
 # ---- what an epoch is --------------------------------------------------------------------------------------
 
@@ -62,13 +63,8 @@ def test_fit_goes_on_where_it_stopped(make, data, state_of):
 @pytest.fixture
 def advances(monkeypatch):
     """The (epoch, step) that each crossing to the engine has reached."""
-    reached, advance = [], Fit._advance
-
-    def advance_and_note(fit):
-        advance(fit)
-        reached.append((fit._run.epoch, fit._run.step))
-
-    monkeypatch.setattr(Fit, "_advance", advance_and_note)
+    reached = []
+    after_each_slice(monkeypatch, lambda epoch, step: reached.append((epoch, step)))
     return reached
 
 
@@ -76,7 +72,7 @@ def test_slices_make_no_difference(make, rng, state_of, advances, monkeypatch):
     X, y = rng.normal(size=(4000, 4)), rng.normal(size=(4000, 2))  # so many steps that the clock is looked at
     whole, sliced = make(), make()
     monkeypatch.setattr(fit, "SLICE", 100.0)
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 100.0)
+    take_snapshots(monkeypatch, interval=100.0)
     whole.fit(X, y, epochs=4, batch_size=8)
     assert advances == [(4, 0)]
     monkeypatch.setattr(fit, "SLICE", 0.0)
@@ -141,8 +137,7 @@ def test_all_epochs(make, data):
 
 @pytest.fixture
 def snapshot_every_epoch(monkeypatch):
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.0)
-    monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", math.inf)
+    take_snapshots(monkeypatch, interval=0.0, share=math.inf)
 
 
 @pytest.mark.usefixtures("snapshot_every_epoch")
@@ -166,7 +161,7 @@ def test_a_loss_that_explodes_goes_back_to_the_last_epoch(network_class, data, s
 def test_divergence_without_a_snapshot_in_between_goes_back_to_the_start(
     network_class, data, state_of, monkeypatch
 ):
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 1e9)
+    take_snapshots(monkeypatch, interval=1e9)
     net = network_class([4, 2], seed=0)
     net.fit(*data, epochs=2)
     net.optimizer = SGD(learning_rate=3)
@@ -193,7 +188,7 @@ def test_optimizer_state_that_explodes_is_noticed(network_class, data):
     X, y = data[0] * 1e25, data[1]
     with pytest.raises(DivergenceError, match="network's state"):
         net.fit(X, y, batch_size=None)
-    assert not net._engine.state.any()
+    assert not engine_of(net).state.any()
 
 
 @pytest.mark.usefixtures("snapshot_every_epoch")
@@ -226,7 +221,7 @@ def test_train_on_batch_says_so_when_the_loss_is_not_finite(network_class, data)
 
 def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of, monkeypatch):
     net, twin = make(), make()
-    evaluate = fastbp._engine.inference.evaluate
+    evaluate = fastbp._training.validation.evaluate
     calls = []
 
     def fail_in_the_third_epoch(*args):
@@ -235,7 +230,7 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
             raise KeyboardInterrupt
         return evaluate(*args)
 
-    monkeypatch.setattr(fastbp._engine.inference, "evaluate", fail_in_the_third_epoch)
+    monkeypatch.setattr(fastbp._training.validation, "evaluate", fail_in_the_third_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=5, validation_data=data)
     twin.fit(*data, epochs=3)
@@ -251,15 +246,13 @@ def test_an_error_between_slices_keeps_the_complete_epochs(make, data, state_of,
 @pytest.mark.usefixtures("snapshot_every_epoch")
 def test_an_error_while_the_network_is_not_finite_goes_back(network_class, data, monkeypatch):
     net, twin = (network_class([4, 2], seed=0) for _ in range(2))
-    end_epoch = Fit._end_epoch
 
-    def spoil_the_fourth_epoch(fit):
-        if fit._run.epoch == 4:
+    def spoil_the_fourth_epoch(epoch):
+        if epoch == 4:
             net.parameters[0] = np.inf
             raise KeyboardInterrupt
-        end_epoch(fit)
 
-    monkeypatch.setattr(Fit, "_end_epoch", spoil_the_fourth_epoch)
+    before_each_end_of_epoch(monkeypatch, spoil_the_fourth_epoch)
     with pytest.raises(KeyboardInterrupt):
         net.fit(*data, epochs=9)
     monkeypatch.undo()
@@ -308,7 +301,7 @@ def test_snapshots_take_a_small_share_of_the_time(monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr(snapshot, "perf_counter", lambda: next(clock))
     net = fastbp.Network([4, 2])
-    kept = snapshot.Snapshot(net._engine)
+    kept = snapshot.Snapshot(engine_of(net))
     kept.take(epoch=0)
     waits = []
     for epoch in range(3):
@@ -324,12 +317,12 @@ def test_snapshots_are_an_interval_apart(rng, monkeypatch):
     times = []
     take = snapshot.Snapshot.take
 
-    def timed(snapshot, epoch):
-        times.append(snapshot.perf_counter())
-        return take(snapshot, epoch)
+    def timed(kept, epoch):
+        times.append(perf_counter())
+        return take(kept, epoch)
 
     monkeypatch.setattr(snapshot.Snapshot, "take", timed)
-    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.002)
+    take_snapshots(monkeypatch, interval=0.002)
     fastbp.Network([4, 8, 2]).fit(rng.normal(size=(50, 4)), rng.normal(size=(50, 2)), epochs=50_000)
     assert len(times) >= 3
     assert all(later - sooner >= 0.002 for sooner, later in pairwise(times))
