@@ -10,12 +10,11 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import initializers
+from fastbp import _core, initializers
 from fastbp._architecture import Architecture
 from fastbp._base.arguments import integer, number
 from fastbp._base.arrays import as_array
 from fastbp._base.value import Value
-from fastbp._core import Guard, aligned_zeros, to_the_end
 from fastbp._data import scaling
 from fastbp._data.checks import InputChecks
 from fastbp._engine.custom_loss import CustomLossTrainer
@@ -84,7 +83,7 @@ class Model:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
         self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
-        self.checks, self.guard = InputChecks(architecture), Guard()
+        self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: scaling.Scaling | None = None
         self.history = History()
         self.engine = self._new_engine(architecture)
@@ -99,7 +98,7 @@ class Model:
         return self.engine_class(
             architecture.layers,
             mse if isinstance(loss, CustomLoss) else loss,  # in place of a custom one; never computed
-            aligned_zeros(architecture.n_parameters, architecture.dtype),
+            _core.aligned_zeros(architecture.n_parameters, architecture.dtype),
             seed=self.seed,
             input_noise=architecture.input_noise,
         )
@@ -154,12 +153,14 @@ class Model:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        to_the_end(self.put_in_force, self.with_learning_rate(rate))
+        _core.to_the_end(self.put_in_force, self.with_learning_rate(rate))
 
     def begin_epoch(self, epoch: int) -> None:
         """Ask for the learning rate of this epoch, if it is a function of the epoch."""
         if self.optimizer.goes_by_epoch:
-            to_the_end(self.put_in_force, (self.optimizer, self.checked_schedule(self.optimizer, epoch)))
+            _core.to_the_end(
+                self.put_in_force, (self.optimizer, self.checked_schedule(self.optimizer, epoch))
+            )
 
     # ---- parameters and scaling ----------------------------------------------------------------------------
 

@@ -40,6 +40,14 @@ class FittedNetwork(Protocol):
         """All weights and biases (P,), to read; a write changes the fit."""
 
     @property
+    def weights(self) -> tuple[NDArray[Any], ...]:
+        """Matrix W (n_in, n_out) per layer, views into `parameters`."""
+
+    @property
+    def biases(self) -> tuple[NDArray[Any], ...]:
+        """Vector b (n_out,) per layer, views into `parameters`."""
+
+    @property
     def learning_rate(self) -> float:
         """Learning rate of the next step, to read; `EpochState.learning_rate` can be set."""
 

@@ -14,6 +14,7 @@ from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
 from fastbp.reference import ACTIVATIONS, Engine, chain
+from helpers.inside import set_optimizer
 
 ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]
 ALL_LOSSES = [
@@ -236,7 +237,7 @@ def start(engine, X, y, **options):
 def small_problem(loss=losses.mse):
     rng = np.random.default_rng(0)
     engine = make_engine((3, 4, 2), activations.get("tanh"), activations.get("identity"), loss, rng)
-    engine.set_optimizer(Adam(0.01))
+    set_optimizer(engine, Adam(0.01))
     return engine, *make_data(loss, 10, 3, 2, rng)
 
 
@@ -285,7 +286,7 @@ def test_run_stops_at_the_epoch_asked_for():
 
 def test_run_stops_right_after_a_loss_that_is_not_finite():
     engine, X, y = small_problem()
-    engine.set_optimizer(SGD(1e200))
+    set_optimizer(engine, SGD(1e200))
     run = start(engine, X, y)
     assert not run.advance(5, 60.0)
     assert (run.epoch, run.step, engine.t) == (0, 2, 2)
