@@ -16,6 +16,7 @@ from fastbp.reference import ACTIVATIONS, Engine, chain
 from helpers import tables
 from helpers.differences import central_differences
 from helpers.engines import make_data, make_engine
+from helpers.inside import set_optimizer
 
 ALL_LOSSES = [
     *losses.LOSSES.values(),
@@ -207,7 +208,7 @@ def start(engine, X, y, **options):
 def small_problem(loss=losses.mse):
     rng = np.random.default_rng(0)
     engine = make_engine((3, 4, 2), activations.get("tanh"), activations.get("identity"), loss, rng)
-    engine.set_optimizer(Adam(0.01))
+    set_optimizer(engine, Adam(0.01))
     return engine, *make_data(loss, 10, 3, 2, rng)
 
 
@@ -256,7 +257,7 @@ def test_run_stops_at_the_epoch_asked_for():
 
 def test_run_stops_right_after_a_loss_that_is_not_finite():
     engine, X, y = small_problem()
-    engine.set_optimizer(SGD(1e200))
+    set_optimizer(engine, SGD(1e200))
     run = start(engine, X, y)
     assert not run.advance(5, 60.0)
     assert (run.epoch, run.step, engine.t) == (0, 2, 2)

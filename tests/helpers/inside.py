@@ -3,18 +3,37 @@
 import numpy as np
 
 from fastbp._data.sample_weights import resolve_weights
+from fastbp._model import optimizer_numbers
 from fastbp._training import snapshot
 from fastbp._training.fit import Fit
 
+#: Attributes that `Network` sets itself, which copies build again rather than share.
+NETWORKS_OWN = {"_model"}
 
-def engine_of(owner):
-    """Return the engine of a network, or of the state that a callback gets."""
-    return owner._engine
+
+def engine_of(net):
+    """Return the engine of a network."""
+    return net._model.engine
 
 
 def checks_of(net):
     """Return the checks that a network applies to the arrays it is given."""
-    return net._door
+    return net._model.checks
+
+
+def schedule_of(net):
+    """Return the learning-rate schedule that is in force."""
+    return net._model.schedule
+
+
+def prepared(engine, optimizer):
+    """Return an optimizer as the engine takes it, in its first epoch."""
+    return engine.prepare_optimizer(*optimizer_numbers(optimizer, optimizer.schedule(0)))
+
+
+def set_optimizer(engine, optimizer):
+    """Let an engine use an optimizer from now on."""
+    engine.install_optimizer(prepared(engine, optimizer))
 
 
 def row_weights(net, X, sample_weight=None, class_weight=None):
@@ -33,7 +52,7 @@ def run_of(net, X, y, *, seconds=1.0, epochs=3, **options):
     Return parameters, optimizer state and losses as bytes, and the number of slices.
     """
     options = {"shuffle": True, "seed": net.seed, "first_epoch": 0, "epochs": epochs} | options
-    run = engine_of(net).begin(X, y, **options)
+    run = net._model.trainer.begin(X, y, **options)
     slices = 0
     while run.epoch < epochs:
         assert run.advance(epochs, seconds)

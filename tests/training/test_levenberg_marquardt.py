@@ -194,7 +194,9 @@ def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
     dead.biases[-1][:] = -100
     before = dead.parameters.copy()
     monkeypatch.setattr(
-        fastbp._training.levenberg_marquardt.Run, "_step", lambda self: pytest.fail("a search")
+        fastbp._training.levenberg_marquardt.LevenbergMarquardtRun,
+        "_step",
+        lambda self: pytest.fail("a search"),
     )
     history = dead.fit(*waves, epochs=9, batch_size=None)
     assert (history.stopped, len(history)) == ("converged", 1)
@@ -222,7 +224,7 @@ def test_bayesian_from_zeros(network_class, start, rng):
 def test_nan_is_no_convergence(network_class, waves, monkeypatch):
     net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = net.parameters.copy()
-    Run = fastbp._training.levenberg_marquardt.Run
+    Run = fastbp._training.levenberg_marquardt.LevenbergMarquardtRun
     monkeypatch.setattr(Run, "_objective", lambda self, w, loss: np.nan)
     with pytest.raises(fastbp.DivergenceError):
         net.fit(*waves, epochs=9, batch_size=None)
@@ -241,21 +243,21 @@ def test_numbers_that_overflow(network_class, waves):
 
 
 def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
-    """Also one in the middle of a step, here in the factorisation."""
+    """Also one in the middle of a step, here in the factorization."""
     net, _ = trained(network_class, *waves, epochs=4)
     complete = net.parameters.copy()
     other = network_class([2, 8, 2], activation="tanh", dtype="float64", seed=1, optimizer=net.optimizer)
     calls = []
-    Run = fastbp._training.levenberg_marquardt.Run
-    factorise = Run._factorise
+    Run = fastbp._training.levenberg_marquardt.LevenbergMarquardtRun
+    factorize = Run._factorize
 
     def interrupted(self, shift):
         calls.append(shift)
         if self.epoch == 4:
             raise KeyboardInterrupt
-        return factorise(self, shift)
+        return factorize(self, shift)
 
-    monkeypatch.setattr(Run, "_factorise", interrupted)
+    monkeypatch.setattr(Run, "_factorize", interrupted)
     with pytest.raises(KeyboardInterrupt):
         other.fit(*waves, epochs=20, batch_size=None)
     np.testing.assert_array_equal(other.parameters, complete)

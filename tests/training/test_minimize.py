@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_finite(network_class, value, data):
         return (1 / len(calls) if len(calls) < 4 else value), output
 
     net = make(network_class, loss=loss)
-    with pytest.raises(DivergenceError, match="lowest loss that was met"):
+    with pytest.raises(DivergenceError, match="parameters with the lowest loss"):
         fastbp.minimize(net, *data)
     assert np.isfinite(net.parameters).all()
     assert net.history.stopped == "diverged"

@@ -12,7 +12,7 @@ import fastbp.reference
 from fastbp import SGD, History
 from fastbp._training import fit
 from fastbp.schedules import Exponential
-from helpers.inside import engine_of, take_snapshots
+from helpers.inside import schedule_of, take_snapshots
 
 
 def test_validation_is_evaluate_after_each_epoch(make, data, rng):
@@ -112,7 +112,7 @@ def test_learning_rates_are_those_of_the_last_steps(make, data, learning_rate):
         net.fit(*data, epochs=epochs, batch_size=8)
     expected = []
     twin.fit(
-        *data, epochs=5, batch_size=8, callbacks=lambda state: expected.append(engine_of(state).schedule)
+        *data, epochs=5, batch_size=8, callbacks=lambda state: expected.append(schedule_of(state.network))
     )
     steps = range(3, 18, 3)
     assert net.history.learning_rate == [s(step - 1) for s, step in zip(expected, steps, strict=True)]

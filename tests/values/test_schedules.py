@@ -12,7 +12,7 @@ import pytest
 import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
-from helpers.inside import engine_of
+from helpers.inside import engine_of, schedule_of
 from helpers.names import name_of
 from helpers.pytorch import assert_same_parameters, model_of
 
@@ -382,5 +382,5 @@ def test_training_is_pytorchs(name, kind, network_class):
     for loss, rate in zip(losses, rates, strict=True):
         history = net.fit(*data, batch_size=None)  # an epoch is a step
         assert history.loss[0] == pytest.approx(loss, rel=1e-9)
-        assert engine_of(net).schedule(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
+        assert schedule_of(net)(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
     assert_same_parameters(net, model)
