@@ -1,17 +1,20 @@
-"""The extension module: the C core, its kernels compiled once for every instruction set and element type."""
+"""The extension modules: the C core, its kernels compiled once for every instruction set and element type."""
 
 import os
 import tempfile
 from glob import glob
 
 import numpy as np
+from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
 
+# The C core has state, so all modules are linked into one shared object; fastbp/_core/__init__.py loads them.
+MODULES = [f"fastbp/_core/{name}.pyx" for name in ("library", "arrays", "guard", "run", "engine")]
+DECLARATIONS = glob("fastbp/_core/*.pxd")
 KERNELS = ["src_c/kernels/kernels.c"]
 CORE = sorted(set(glob("src_c/*/*.c")).difference(KERNELS))
-PARTS = [f"fastbp/_{name}.pxi" for name in ("functions", "linear", "memory", "data", "guard")]
 SOURCES = sorted(glob("src_c/*.h") + glob("src_c/*/*.*"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
@@ -89,6 +92,8 @@ class BuildCore(build_ext):
                 ext.extra_objects += self.objects(f"{isa}_{bits}", KERNELS, macros, flags)
         built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
         ext.extra_objects += self.objects("core", CORE, built, [])
+        modules = cythonize(ext.sources, build_dir=self.build_temp, force=self.force, quiet=True)
+        ext.sources = [source for module in modules for source in module.sources]
         super().build_extension(ext)
 
     def objects(
@@ -124,9 +129,9 @@ setup(
     cmdclass={"build_ext": BuildCore},
     ext_modules=[
         Extension(
-            "fastbp._core",
-            ["fastbp/_core.pyx"],
-            depends=SOURCES + PARTS,
+            "fastbp._core.library",
+            MODULES,
+            depends=SOURCES + DECLARATIONS,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=C_FLAGS,

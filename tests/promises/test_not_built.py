@@ -13,9 +13,9 @@ import fastbp
 
 @pytest.fixture
 def unbuilt(tmp_path):
-    """The package's source without the extension module; a function that runs code there."""
+    """The package's source without the extension modules; a function that runs code there."""
     package = Path(fastbp.__file__).parent
-    built = shutil.ignore_patterns("_core.*.so", "_core.*.pyd", "__pycache__")
+    built = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
     shutil.copytree(package, tmp_path / "fastbp", ignore=built)
 
     def run(code):
@@ -48,5 +48,5 @@ def test_importing_what_is_not_built(unbuilt, code):
 
 
 def test_a_module_that_lacks_something_else_says_what(unbuilt, tmp_path):
-    (tmp_path / "fastbp" / "_core.py").write_text("import a_library")
+    (tmp_path / "fastbp" / "_core" / "library.py").write_text("import a_library")
     assert unbuilt("import fastbp").stderr.splitlines()[-1].endswith("No module named 'a_library'")

@@ -5,168 +5,28 @@ Arrays become pointers here, the GIL is released around the work, and a lack of 
 an error of the user's has been refused before: by Network, whose policy both engines share.
 """
 
-import os
-
 import numpy as np
 
-from fastbp.exceptions import BusyError, DataError, DTypeError, Error, ParameterError, ShapeError
+from fastbp._core.arrays import aligned_zeros, first_bad_label
+from fastbp._core.library import OPTIMIZERS, apply_cpu_limit, isa
+from fastbp.exceptions import Error, ParameterError, ShapeError
 
-cimport cython
 cimport numpy as cnp
-from cpython.memoryview cimport PyMemoryView_Check
-from cpython.ref cimport Py_INCREF, Py_REFCNT
-from cpython.pythread cimport PyThread_get_thread_ident
+from libc.stdint cimport int64_t, uint64_t
+
+from fastbp._core.arrays cimport check_memory, is_plain, overlap, source_of
+from fastbp._core.c_core cimport *
+from fastbp._core.guard cimport Guard
+from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
+from fastbp._core.run cimport Plan, Run
 
 cnp.import_array()
 
-COMPILER = fbp_compiler.decode()
-MAX_THREADS = FBP_MAX_THREADS
-ACTIVATIONS = tuple(
-    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
-    for i in range(FBP_ACTIVATIONS)
-)
-LOSSES = tuple(
-    (fbp_loss_rows[i].name.decode(), fbp_loss_rows[i].link.decode(), fbp_loss_rows[i].formula.decode())
-    for i in range(FBP_LOSSES)
-)
-OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
+cdef enum:
+    SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
+    SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
 
-SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
-
-cdef dict ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
-cdef dict LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
-cdef dict OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
-cdef dict SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}
 cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
-
-
-# ---- the instruction set ---------------------------------------------------------------------------------------------
-
-
-def available_isas():
-    """Return the names of the paths that this build has and this processor runs, best first."""
-    names = []
-    while (name := fbp_isa(len(names))) is not NULL:
-        names.append(name.decode())
-    return tuple(names)
-
-
-def set_isa(name):
-    """Let networks that are made from now on, and functions called from now on, use the path `name`."""
-    global _isa
-    if name not in available_isas():
-        raise ParameterError(f"FASTBP_ISA is {name!r:.60}, expected one of {', '.join(available_isas())}")
-    _isa = name
-
-
-def isa():
-    """Return the name of the path in use."""
-    return _isa
-
-
-_isa = available_isas()[0]
-if os.environ.get("FASTBP_ISA"):
-    set_isa(os.environ["FASTBP_ISA"])
-
-
-cdef fbp_dtype dtype_id(object dtype) except *:
-    resolved = np.dtype(dtype)
-    if resolved == np.float32:
-        return FBP_FLOAT32
-    if resolved == np.float64:
-        return FBP_FLOAT64
-    raise DTypeError(f"dtype is {dtype}, expected float32 or float64")
-
-
-cdef const fbp_kernels *kernels_for(object dtype) except NULL:
-    return fbp_find_kernels(_isa.encode(), dtype_id(dtype))
-
-
-# ---- threads ---------------------------------------------------------------------------------------------------------
-
-
-if not fbp_survive_forks():
-    raise MemoryError("no memory to prepare for forks")
-
-
-cdef object _cpu_limit = None  # a function, until it has been called
-
-
-def scheduled_cpus():
-    """Return how many CPUs the scheduler grants this process, at least 1."""
-    return fbp_scheduled_cpus()
-
-
-def set_cpu_limit(function not None):
-    """Set the function that returns how many CPUs a container's quota leaves, or None.
-
-    It is called once, when several threads may be used for the first time.
-    """
-    global _cpu_limit
-    _cpu_limit = function
-
-
-def apply_cpu_limit():
-    """Tell the pool the CPU limit, if it does not know it yet."""
-    global _cpu_limit
-    if _cpu_limit is not None:
-        limit = _cpu_limit()
-        if limit is not None:
-            fbp_limit_cpus(limit)
-        _cpu_limit = None
-
-
-def threads():
-    """Return how many threads a call by this thread may use."""
-    return fbp_threads()
-
-
-def set_threads(size_t n):
-    """Set it for the process."""
-    fbp_set_threads(n)
-
-
-cdef class OwnThreads:
-    """Numbers of threads that the creating thread has asked for, in place of the process's; the last one is in force.
-
-    Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
-    """
-
-    cdef fbp_thread_limit *own
-    cdef list entries  # lists of one number: each is none but itself
-
-    def __cinit__(self):
-        self.entries = []
-        self.own = fbp_hold_thread_limit()
-        if self.own is NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        fbp_release_thread_limit(self.own)
-
-    def enter(self, list entry not None):
-        """Add an entry, a list of one number."""
-        self.entries.append(entry)
-        fbp_set_thread_limit(self.own, entry[0])
-
-    def leave(self, entry):
-        """Take an entry away, wherever it stands, if it is there."""
-        for i in range(len(self.entries)):
-            if self.entries[i] is entry:
-                del self.entries[i]
-                break
-        fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
-
-
-# the rest of this module, which holds C state that no second one could share
-include "_functions.pxi"
-include "_linear.pxi"
-include "_memory.pxi"
-include "_data.pxi"
-include "_guard.pxi"
-
-
-# ---- the engine ------------------------------------------------------------------------------------------------------
 
 
 cdef void *data_of(object array) except? NULL:
@@ -201,11 +61,6 @@ cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
     return network
 
 
-cdef enum:
-    SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
-    SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
-
-
 cdef check_sizes(layers, cnp.ndarray parameters):
     """Refuse layers that do not follow each other, or parameters that are not theirs."""
     count, n_in = 0, layers[0].n_in
@@ -215,20 +70,6 @@ cdef check_sizes(layers, cnp.ndarray parameters):
         count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
     if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
         raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
-
-
-@cython.no_gc  # to make one collects no garbage, so no finalizer of the user's changes an array meanwhile
-cdef class Plan:
-    """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
-
-    cdef fbp_plan *plan
-    cdef size_t rows, threads
-    cdef unsigned int data
-    cdef object state  # of the optimizer, which the plan has pointers to
-    cdef Plan next  # of the engine's spares
-
-    def __dealloc__(self):
-        fbp_plan_free(self.plan)
 
 
 cdef class Setup:
@@ -291,7 +132,7 @@ cdef class Engine:
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
-        self.isa = _isa
+        self.isa = isa()
         self.number = cnp.PyArray_TYPE(parameters)
         self.block_rows = fbp_block_rows(c_layer, len(layers))
         self.short_rows = SHORT_WORK // parameters.size
@@ -626,51 +467,3 @@ cdef class Engine:
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
         run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
         return run
-
-
-cdef class Run:
-    """A fit under way: its data, its plan, and the cursor from which it goes on."""
-
-    cdef fbp_fit fit
-    cdef fbp_source x_source, y_source
-    cdef Engine engine
-    cdef object X, y, weights, scaling, order, epoch_losses
-    cdef Plan plan
-
-    converged, columns = False, {}  # of runs that can tell
-
-    def advance(self, size_t until_epoch, double seconds):
-        """Train until `until_epoch` epochs are complete or `seconds` have passed, at least one step.
-
-        Returns False right after a step whose loss was not finite.
-        """
-        cdef bint finite
-        if until_epoch > <size_t> self.epoch_losses.size:
-            raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
-        if self.plan.state is not self.engine.state:
-            raise Error("the optimizer was set during a run of the one before")
-        check_memory(self.X)
-        check_memory(self.y)
-        with nogil:
-            finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
-        return finite
-
-    @property
-    def epoch(self):
-        """Complete epochs."""
-        return self.fit.epoch
-
-    @property
-    def step(self):
-        """Steps done in the epoch under way."""
-        return self.fit.step
-
-    @property
-    def steps_per_epoch(self):
-        """Steps of an epoch, the short last one included."""
-        return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
-
-    @property
-    def losses(self):
-        """(epochs,) float64, valid up to `epoch`."""
-        return self.epoch_losses

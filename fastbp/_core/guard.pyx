@@ -1,4 +1,14 @@
-# Who may use a network now, part of _core.pyx.
+# cython: language_level=3, embedsignature=True
+"""Who may use a network now, and how a change of it is completed or undone."""
+
+import numpy as np
+
+from fastbp.exceptions import BusyError, Error
+
+cimport numpy as cnp
+from cpython.pythread cimport PyThread_get_thread_ident
+
+cnp.import_array()
 
 cdef enum:
     MOST_INTERRUPTIONS = 100  # beyond these, the work itself fails
@@ -10,11 +20,6 @@ cdef class Guard:
     A call that may not enter raises BusyError at once. The GIL makes the counting atomic, and Ctrl-C can only come inside
     `work`, so no network stays locked.
     """
-
-    cdef int readers
-    cdef unsigned long writer   # its thread
-    cdef object writing_what    # None without a writer
-    cdef readonly object left   # what the last change left that goes with the present parameters, or None
 
     def reading(self, work, *args):
         """Return work(*args), while changes are kept out."""
