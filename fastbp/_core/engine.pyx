@@ -1,4 +1,3 @@
-# cython: language_level=3, embedsignature=True
 """The native engine: the boundary between NumPy's arrays and the C core.
 
 Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
