@@ -1,4 +1,3 @@
-# cython: language_level=3, embedsignature=True
 """Arrays as the C core sees them: whose memory they stand in, and how rows of them are described."""
 
 import numpy as np
@@ -18,7 +17,6 @@ cnp.import_array()
 
 cdef enum:
     CACHE_LINE = 64  # bytes
-    TYPE_NUMBERS = 24  # of NumPy's own types
 
 
 cdef extern from "numpy/arrayobject.h":
@@ -199,36 +197,43 @@ cpdef int check_memory(cnp.ndarray array) except -1:
 
 # ---- rows -------------------------------------------------------------------------------------------------------------
 
-cdef dict SOURCE_TYPES = {
-    "f2": FBP_SOURCE_F16, "f4": FBP_SOURCE_F32, "f8": FBP_SOURCE_F64,
-    "i1": FBP_SOURCE_I8, "i2": FBP_SOURCE_I16, "i4": FBP_SOURCE_I32, "i8": FBP_SOURCE_I64,
-    "u1": FBP_SOURCE_U8, "u2": FBP_SOURCE_U16, "u4": FBP_SOURCE_U32, "u8": FBP_SOURCE_U64, "b1": FBP_SOURCE_U8,
-}
-cdef int[TYPE_NUMBERS] SOURCE_TYPE_OF  # by NumPy's number, of which an integer of 64 bits has two; -1: none
-
-
-def _number_source_types():
-    cdef int number
-    for number in range(TYPE_NUMBERS):
-        SOURCE_TYPE_OF[number] = -1
-    for character in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?":
-        number = np.dtype(character).num
-        SOURCE_TYPE_OF[number] = SOURCE_TYPES.get(np.dtype(character).str[1:], -1)
-
-
-_number_source_types()
+cdef int source_type(int number) noexcept:
+    """The C core's name for NumPy's type of this number, or -1 if it has none. A long has 64 bits on Linux."""
+    if number == cnp.NPY_FLOAT:
+        return FBP_SOURCE_F32
+    if number == cnp.NPY_DOUBLE:
+        return FBP_SOURCE_F64
+    if number == cnp.NPY_FLOAT16:
+        return FBP_SOURCE_F16
+    if number == cnp.NPY_LONG or number == cnp.NPY_LONGLONG:
+        return FBP_SOURCE_I64
+    if number == cnp.NPY_INT:
+        return FBP_SOURCE_I32
+    if number == cnp.NPY_SHORT:
+        return FBP_SOURCE_I16
+    if number == cnp.NPY_BYTE:
+        return FBP_SOURCE_I8
+    if number == cnp.NPY_ULONG or number == cnp.NPY_ULONGLONG:
+        return FBP_SOURCE_U64
+    if number == cnp.NPY_UINT:
+        return FBP_SOURCE_U32
+    if number == cnp.NPY_USHORT:
+        return FBP_SOURCE_U16
+    if number == cnp.NPY_UBYTE or number == cnp.NPY_BOOL:
+        return FBP_SOURCE_U8
+    return -1
 
 
 cdef fbp_source source_of(cnp.ndarray array) except *:
     """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
     cdef fbp_source source
-    cdef int number = cnp.PyArray_TYPE(array)
+    cdef int type = source_type(cnp.PyArray_TYPE(array))
     if array.ndim not in (1, 2):
         raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
-    if not 0 <= number < TYPE_NUMBERS or SOURCE_TYPE_OF[number] < 0:
+    if type < 0:
         raise DTypeError(f"the data have dtype {array.dtype}, expected real numbers of at most 64 bits")
     check_memory(array)
-    source.type = <fbp_source_type> SOURCE_TYPE_OF[number]
+    source.type = <fbp_source_type> type
     source.swapped = cnp.PyArray_ISBYTESWAPPED(array)
     source.data = <const char *> cnp.PyArray_DATA(array)
     source.rows = array.shape[0]

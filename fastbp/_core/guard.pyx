@@ -1,4 +1,3 @@
-# cython: language_level=3, embedsignature=True
 """Who may use a network now, and how a change of it is completed or undone."""
 
 import numpy as np

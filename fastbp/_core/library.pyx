@@ -1,4 +1,3 @@
-# cython: language_level=3, embedsignature=True
 """The C core without a network: tables, instruction sets, threads, functions of arrays, linear algebra."""
 
 import os
@@ -16,17 +15,19 @@ cnp.import_array()
 
 COMPILER = fbp_compiler.decode()
 MAX_THREADS = FBP_MAX_THREADS
-ACTIVATIONS = tuple(
+# from lists: generators would cost the import a type each
+ACTIVATIONS = tuple([
     (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
     for i in range(FBP_ACTIVATIONS)
-)
-LOSSES = tuple(
+])
+LOSSES = tuple([
     (fbp_loss_rows[i].name.decode(), fbp_loss_rows[i].link.decode(), fbp_loss_rows[i].formula.decode())
     for i in range(FBP_LOSSES)
-)
-OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
-
-SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
+])
+OPTIMIZERS = tuple([
+    (fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS)
+])
+SCHEDULES = tuple([fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES)])
 
 ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
 LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}

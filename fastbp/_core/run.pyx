@@ -1,4 +1,3 @@
-# cython: language_level=3, embedsignature=True
 """Plans of the C core, and the runs that train with them."""
 
 from fastbp.exceptions import Error, ParameterError
