@@ -1,3 +1,4 @@
+# cython: language_level=3, embedsignature=True
 """The native engine: the boundary between NumPy's arrays and the C core.
 
 Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
@@ -296,8 +297,7 @@ cdef class Engine:
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Refuse an array that is not (rows, n_out) as the kernels write and read it."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        if not is_plain(array, self.number) or array.ndim != 2 or <size_t> array.shape[0] != rows
-                or <size_t> array.shape[1] != n_out:
+        if not is_plain(array, self.number) or array.ndim != 2 or array.shape[0] != rows or array.shape[1] != n_out:
             raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
         check_memory(array)
 
