@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # what to install beside the test requirements, e.g. WITH=torch
 WITH ?=
 BIN := .venv/bin
-C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h bench/*.c bench/rivals/*.c)
-BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/_core/*.pyx fastbp/_core/*.pxd)
+C_FILES := $(wildcard src_c/*.h src_c/*/*.c src_c/*/*.h tests/c/*.c tests/c/*.h bench/*.c bench/rivals/*.c)
+BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/*.h src_c/*/* fastbp/_core/*.pyx fastbp/_core/*.pxd)
 
 .PHONY: demo test promises fuzz bench bench-kernels lint docs wheel sanitize clean
 
@@ -22,7 +22,7 @@ promises: .venv/test  ## run the long tests of what is promised, too: every line
 SECONDS ?= 60
 SEED ?= 0
 fuzz: .venv/test  ## call every public entry with random arguments, `make fuzz SECONDS=600 SEED=1`
-	$(BIN)/python tests/fuzz/campaign.py --seconds $(SECONDS) --seed $(SEED)
+	PYTHONPATH=tests $(BIN)/python -P -m fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
 # `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
 TIMED := $(addprefix bench/test_,training.py inference.py threads.py)

@@ -18,10 +18,14 @@ except ImportError as error:
         "`pip install -e .` in the source folder; where it is installed elsewhere, leave that folder"
     ) from None
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from fastbp import _moved as _moved
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from fastbp._base.config import show_config
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
-from fastbp._scipy import minimize
 from fastbp._version import __version__
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import (
@@ -113,3 +117,24 @@ __all__ = [
     "show_config",
     "threads",
 ]
+
+_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use, as `minimize` is
+
+if _TYPE_CHECKING:
+    from fastbp import datasets as datasets
+    from fastbp import plot as plot
+    from fastbp import reference as reference
+    from fastbp._scipy import minimize
+else:
+
+    def __getattr__(name: str) -> _Any:
+        """Import what is loaded on first use."""
+        if name == "minimize":
+            return _import_module(f"{__name__}._scipy").minimize
+        if name in _ROOMS or f"{__name__}.{name}" in _moved.MOVED:
+            return _import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

@@ -30,7 +30,7 @@ from fastbp._core.arrays import (  # noqa: E402
     watch,
 )
 from fastbp._core.engine import Engine  # noqa: E402
-from fastbp._core.guard import Guard, Snapshot  # noqa: E402
+from fastbp._core.guard import Guard, Snapshot, to_the_end  # noqa: E402
 from fastbp._core.library import (  # noqa: E402
     ACTIVATIONS,
     COMPILER,
@@ -41,9 +41,8 @@ from fastbp._core.library import (  # noqa: E402
     VECTOR_MATH,
     OwnThreads,
     activate,
-    available_cpus,
+    apply_cpu_limit,
     available_isas,
-    cgroup_cpus,
     cholesky,
     cholesky_solve,
     derivative,
@@ -53,6 +52,8 @@ from fastbp._core.library import (  # noqa: E402
     orthonormal_columns,
     permutation,
     random_raw,
+    scheduled_cpus,
+    set_cpu_limit,
     set_isa,
     set_threads,
     threads,
@@ -75,9 +76,8 @@ __all__ = [
     "Snapshot",
     "activate",
     "aligned_zeros",
-    "available_cpus",
+    "apply_cpu_limit",
     "available_isas",
-    "cgroup_cpus",
     "check_memory",
     "cholesky",
     "cholesky_solve",
@@ -95,9 +95,12 @@ __all__ = [
     "plain_and_finite",
     "plain_rows",
     "random_raw",
+    "scheduled_cpus",
+    "set_cpu_limit",
     "set_isa",
     "set_threads",
     "threads",
+    "to_the_end",
     "vector_math",
     "watch",
 ]

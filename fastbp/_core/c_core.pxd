@@ -35,8 +35,6 @@ cdef extern from "fastbp.h" nogil:
     const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype)
     void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
                       void *slope, size_t rows, size_t columns)
-    const char *fbp_vector_math_name(size_t i)
-    void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
 
     ctypedef struct fbp_workspace:
         void *memory
@@ -46,7 +44,7 @@ cdef extern from "fastbp.h" nogil:
     void fbp_cholesky_solve(const fbp_kernels *kernels, const void *factor, size_t n, void *x,
                             const fbp_workspace *space)
     double fbp_inverse_trace(const fbp_kernels *kernels, const void *factor, size_t n, const fbp_workspace *space)
-    int fbp_orthonormalise(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
+    int fbp_orthonormalize(const fbp_kernels *kernels, void *z, size_t rows, size_t n, void *gram,
                            const fbp_workspace *space)
 
     ctypedef enum fbp_source_type:
@@ -70,16 +68,16 @@ cdef extern from "fastbp.h" nogil:
     void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)
 
     enum: FBP_MAX_THREADS
-    size_t fbp_available_cpus()
-    size_t fbp_cgroup_cpus(const char *root)
+    size_t fbp_scheduled_cpus()
+    void fbp_limit_cpus(size_t cpus)
     int fbp_survive_forks()
     size_t fbp_threads()
     void fbp_set_threads(size_t threads)
-    ctypedef struct fbp_own_threads:
+    ctypedef struct fbp_thread_limit:
         pass
-    fbp_own_threads *fbp_hold_own_threads()
-    void fbp_set_own_threads(fbp_own_threads *own, size_t threads)
-    void fbp_release_own_threads(fbp_own_threads *own)
+    fbp_thread_limit *fbp_hold_thread_limit()
+    void fbp_set_thread_limit(fbp_thread_limit *held, size_t threads)
+    void fbp_release_thread_limit(fbp_thread_limit *held)
 
     ctypedef struct fbp_layer:
         size_t n_in, n_out
@@ -106,7 +104,7 @@ cdef extern from "fastbp.h" nogil:
         void *gradients
         void *state
     ctypedef enum fbp_task:
-        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS, FBP_NORMAL, FBP_TASKS
+        FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:
         FBP_FORWARD_PART, FBP_BACKWARD_PART, FBP_UPDATE_PART
     ctypedef struct fbp_batch:
@@ -142,4 +140,9 @@ cdef extern from "fastbp.h" nogil:
         double sum, weight
         double *losses
     int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
+
+
+cdef extern from "fastbp_test.h" nogil:
+    const char *fbp_vector_math_name(size_t i)
+    void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
     void fbp_fail_allocation(size_t n)

@@ -1,43 +1,86 @@
 """The native engine: the boundary between NumPy's arrays and the C core."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core.guard import Guard
 from fastbp._core.run import Run
-from fastbp._data.sample_weights import Weights
-from fastbp.layers import Layer
-from fastbp.losses import SumLoss
-from fastbp.optimizers import Optimizer
-from fastbp.schedules import Schedule
 
-class Engine:
-    parameters: NDArray[Any]  # (P,)
-    gradients: NDArray[Any]  # (P,), once a call has stored them
-    state: NDArray[Any]  # (states, P)
-    optimizer: Optimizer  # in force
-    schedule: Schedule  # of its learning rate: schedule(t - 1) was that of the last step
-    learning_rate: float  # of the next step
-    penalty: float  # of the layers, whose derivatives the last backward() added to the gradients
-    isa: str
+# What the engine reads of the values that it is given: this module imports none of theirs.
+
+class _Activation(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def alpha(self) -> float: ...
+
+class _Layer(Protocol):
+    @property
+    def n_in(self) -> int: ...
+    @property
+    def n_out(self) -> int: ...
+    @property
+    def activation(self) -> _Activation: ...
+    @property
+    def l1(self) -> float: ...
+    @property
+    def l2(self) -> float: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def max_norm(self) -> float | None: ...
+
+class _Loss(Protocol):  # a row of `LOSSES`
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameter(self) -> float: ...
+    @property
+    def divisor(self) -> str: ...
+
+class _Weights(Protocol):
+    @property
+    def values(self) -> NDArray[np.float64]: ...  # (n,), one per row
+    @property
+    def rows(self) -> NDArray[np.int64] | None: ...  # those with a nonzero weight; None: all
+
+class Engine:  # fastbp._engine.protocol documents it
     t: int
-    memory: NDArray[np.float64] | None  # of Levenberg-Marquardt: mu, alpha / beta, unrounded parameters
+    memory: NDArray[np.float64] | None
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+    @property
+    def gradients(self) -> NDArray[Any]: ...
+    @property
+    def state(self) -> NDArray[Any]: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def penalty(self) -> float: ...
+    @property
+    def isa(self) -> str: ...
     def __init__(
         self,
-        layers: Sequence[Layer],
-        loss: SumLoss,
+        layers: Sequence[_Layer],
+        loss: _Loss,
         parameters: NDArray[Any],
         *,
         seed: int = 0,
         input_noise: float = 0.0,
     ) -> None: ...
-    def prepare_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> Any: ...
+    def prepare_optimizer(
+        self,
+        row: str,
+        hyperparameters: tuple[float, ...],
+        schedule: tuple[str, float, tuple[float, ...]],
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+    ) -> Any: ...
     def install_optimizer(self, setup: Any) -> None: ...
-    def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None: ...
-    def set_schedule(self, schedule: Schedule) -> None: ...
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None: ...
     def shares_memory(self, array: NDArray[Any]) -> bool: ...
     def apart(self, array: NDArray[Any]) -> NDArray[Any]: ...
     def set_scaling(
@@ -47,9 +90,9 @@ class Engine:
     def predict_plain(self, X: object, out: object, guard: Guard) -> NDArray[Any] | None: ...
     def loss(self, X: NDArray[Any], y: NDArray[Any]) -> float: ...
     def loss_and_gradients(
-        self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None = None
+        self, X: NDArray[Any], y: NDArray[Any], weights: _Weights | None = None
     ) -> float: ...
-    def train_on_batch(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None = None) -> float: ...
+    def train_on_batch(self, X: NDArray[Any], y: NDArray[Any], weights: _Weights | None = None) -> float: ...
     def forward(self, X: NDArray[Any]) -> NDArray[Any]: ...
     def backward(self, d_output: NDArray[Any]) -> NDArray[Any]: ...
     def update(self) -> None: ...
@@ -59,7 +102,7 @@ class Engine:
         X: NDArray[Any],
         y: NDArray[Any],
         *,
-        weights: Weights | None = None,
+        weights: _Weights | None = None,
         batch_size: int,
         shuffle: bool,
         seed: int,

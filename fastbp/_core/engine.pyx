@@ -7,7 +7,7 @@ an error of the user's has been refused before: by Network, whose policy both en
 import numpy as np
 
 from fastbp._core.arrays import aligned_zeros, first_bad_label
-from fastbp._core.library import OPTIMIZERS, isa
+from fastbp._core.library import OPTIMIZERS, apply_cpu_limit, isa
 from fastbp.exceptions import Error, ParameterError, ShapeError
 
 cimport numpy as cnp
@@ -51,11 +51,12 @@ cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
         numbers[i] = value
 
 
-cdef fbp_network with_schedule(fbp_network network, schedule) except *:
-    """The network with the learning rates of this schedule."""
-    network.schedule = SCHEDULE_IDS[schedule.row]
-    network.hyperparameters[0] = schedule.learning_rate
-    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, schedule.parameters, "schedule parameters")
+cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
+    row, rate, parameters = schedule
+    network.schedule = SCHEDULE_IDS[row]
+    network.hyperparameters[0] = rate
+    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
     return network
 
 
@@ -71,10 +72,10 @@ cdef check_sizes(layers, cnp.ndarray parameters):
 
 
 cdef class Setup:
-    """An optimizer as the core takes it, with its first state."""
+    """An optimizer as the core takes it, with its initial state."""
 
-    cdef fbp_network numbers  # of which only those of the optimizer are set
-    cdef object engine, optimizer, schedule
+    cdef fbp_network numbers  # only the fields of the optimizer and its schedule are set
+    cdef object engine
     cdef cnp.ndarray state
 
 
@@ -98,8 +99,6 @@ cdef class Engine:
     cdef readonly object state       # (states, P)
     cdef public object memory        # of the optimizer, beside these vectors
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
-    cdef readonly object optimizer   # in force
-    cdef readonly object schedule    # of its learning rate
     cdef readonly str isa
     cdef int number                  # NumPy's, of the type of the parameters
     cdef size_t block_rows           # of the largest row block
@@ -116,6 +115,8 @@ cdef class Engine:
         if self.parameters is not None:
             raise Error("an engine is set up once: what it has made points to its parameters")
         check_sizes(layers, parameters)
+        if fbp_threads() > 1:
+            apply_cpu_limit()
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
@@ -152,30 +153,24 @@ cdef class Engine:
 
     @property
     def learning_rate(self):
-        """Of the next step; setting it ends the schedule, and leaves the optimizer's state as it is."""
+        """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
 
-    @learning_rate.setter
-    def learning_rate(self, rate):
-        optimizer = self.optimizer.with_learning_rate(rate)
-        self.set_schedule(optimizer.schedule(0))
-        self.optimizer = optimizer
+    def set_schedule(self, row, rate, parameters):
+        """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
+        self.network = with_schedule(self.network, (row, rate, parameters))
 
-    def set_schedule(self, schedule):
-        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
-        schedule.check_dtype(self.parameters.dtype)
-        self.network = with_schedule(self.network, schedule)
-        self.schedule = schedule
+    def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
+        """Return what `install_optimizer` takes: an optimizer with a state of zeros.
 
-    def prepare_optimizer(self, optimizer, epoch=0):
-        """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
+        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        """
         cdef Setup setup = Setup()
-        setup.engine, setup.optimizer, setup.schedule = self, optimizer, optimizer.schedule(epoch)
-        setup.schedule.check_dtype(self.parameters.dtype)
-        setup.numbers.optimizer = OPTIMIZER_IDS[optimizer.row]
-        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
-        setup.numbers = with_schedule(setup.numbers, setup.schedule)
-        setup.numbers.clip_value, setup.numbers.clip_norm = optimizer.clip_value or 0, optimizer.clip_norm or 0
+        setup.engine = self
+        setup.numbers.optimizer = OPTIMIZER_IDS[row]
+        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, hyperparameters, "hyperparameters")
+        setup.numbers = with_schedule(setup.numbers, schedule)
+        setup.numbers.clip_value, setup.numbers.clip_norm = clip_value or 0, clip_norm or 0
         setup.state = aligned_zeros((OPTIMIZERS[setup.numbers.optimizer][1], self.parameters.size),
                                     self.parameters.dtype)
         return setup
@@ -191,12 +186,8 @@ cdef class Engine:
         self.network.schedule_parameters = setup.numbers.schedule_parameters
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
-        self.state, self.optimizer, self.schedule = setup.state, setup.optimizer, setup.schedule
+        self.state = setup.state
         self.network.t, self.memory = 0, None
-
-    def set_optimizer(self, optimizer, epoch=0):
-        """Use this optimizer from now on, in this epoch, from a state of zeros."""
-        self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
 
     def set_scaling(self, mean, inverse_scale):
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
@@ -258,7 +249,7 @@ cdef class Engine:
 
     cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
         cdef Plan plan = Plan()
-        stores = task in (FBP_TRAIN, FBP_STORED, FBP_OWN_LOSS) and not fbp_is_fused(&self.network, task, rows)
+        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
         if stores and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
@@ -404,7 +395,7 @@ cdef class Engine:
 
     def forward(self, X):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef Plan plan = self.plan_for(FBP_OWN_LOSS, X.shape[0], 0)
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
         self.forward_rows = X.shape[0]  # at once: what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
@@ -415,14 +406,14 @@ cdef class Engine:
         """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
-        if self.plans[FBP_OWN_LOSS] is None:
+        if self.plans[FBP_CUSTOM_LOSS] is None:
             raise Error("backward without forward")
         self.check_rows("d_output", d_output, x.rows)
         if self.is_own(d_output):
             d_output = d_output.copy()
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
         # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
-        self.penalty = self.run(self.plans[FBP_OWN_LOSS], FBP_BACKWARD_PART,
+        self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
                                 batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
             with np.errstate(all="ignore"):
@@ -432,7 +423,7 @@ cdef class Engine:
     def update(self):
         """One step of the optimizer along the stored gradients."""
         cdef fbp_source no_rows
-        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_OWN_LOSS]
+        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
         if plan is None:
             plan = self.plan_for(FBP_STORED, 1, 0)
         no_rows.rows = 0
@@ -445,7 +436,7 @@ cdef class Engine:
         """
         cdef fbp_source x = self.inputs_of(X)
         cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef Plan plan = self.plan_for(FBP_NORMAL, x.rows, 0)
+        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, x.rows, 0)
         size = self.parameters.size + 1
         if not is_plain(out, self.number) or out.shape != (size, size):
             raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")

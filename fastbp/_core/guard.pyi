@@ -1,9 +1,10 @@
 """Who may use a network now, and how a change of it is completed or undone."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from fastbp._core.engine import Engine
+import numpy as np
+from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -24,11 +25,19 @@ class Guard:
 
 def to_the_end(work: Callable[..., object], args: tuple[Any, ...]) -> None: ...
 
+class _Numbers(Protocol):  # what `Snapshot` copies of an engine
+    t: int
+    memory: NDArray[np.float64] | None
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+    @property
+    def state(self) -> NDArray[Any]: ...
+
 class Snapshot:
     @property
-    def engine(self) -> Engine: ...
+    def engine(self) -> Any: ...
     @property
     def epoch(self) -> int | None: ...
-    def __init__(self, engine: Engine) -> None: ...
+    def __init__(self, engine: _Numbers) -> None: ...
     def take(self, epoch: int) -> object: ...
     def restore(self) -> None: ...

@@ -84,15 +84,31 @@ if not fbp_survive_forks():
     raise MemoryError("no memory to prepare for forks")
 
 
-def available_cpus():
-    """Return how many CPUs this process may use."""
-    return fbp_available_cpus()
+cdef object _cpu_limit = None  # a function, until it has been called
 
 
-def cgroup_cpus(str root):
-    """Return the control groups' limit, read under another root than /, or None: for tests."""
-    cpus = fbp_cgroup_cpus(os.fsencode(root))
-    return None if cpus == <size_t> -1 else cpus
+def scheduled_cpus():
+    """Return how many CPUs the scheduler grants this process, at least 1."""
+    return fbp_scheduled_cpus()
+
+
+def set_cpu_limit(function not None):
+    """Set the function that returns how many CPUs a container's quota leaves, or None.
+
+    It is called once, when several threads may be used for the first time.
+    """
+    global _cpu_limit
+    _cpu_limit = function
+
+
+def apply_cpu_limit():
+    """Tell the pool the CPU limit, if it does not know it yet."""
+    global _cpu_limit
+    if _cpu_limit is not None:
+        limit = _cpu_limit()
+        if limit is not None:
+            fbp_limit_cpus(limit)
+        _cpu_limit = None
 
 
 def threads():
@@ -111,22 +127,22 @@ cdef class OwnThreads:
     Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
     """
 
-    cdef fbp_own_threads *own
+    cdef fbp_thread_limit *own
     cdef list entries  # lists of one number: each is none but itself
 
     def __cinit__(self):
         self.entries = []
-        self.own = fbp_hold_own_threads()
+        self.own = fbp_hold_thread_limit()
         if self.own is NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        fbp_release_own_threads(self.own)
+        fbp_release_thread_limit(self.own)
 
     def enter(self, list entry not None):
         """Add an entry, a list of one number."""
         self.entries.append(entry)
-        fbp_set_own_threads(self.own, entry[0])
+        fbp_set_thread_limit(self.own, entry[0])
 
     def leave(self, entry):
         """Take an entry away, wherever it stands, if it is there."""
@@ -134,7 +150,7 @@ cdef class OwnThreads:
             if self.entries[i] is entry:
                 del self.entries[i]
                 break
-        fbp_set_own_threads(self.own, self.entries[-1][0] if self.entries else 0)
+        fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
 
 
 # ---- functions of arrays -----------------------------------------------------------------------------------------------
@@ -284,7 +300,7 @@ def orthonormal_columns(matrix):
     cdef Workspace work = Workspace(n)
     cdef bint done
     with nogil:
-        done = fbp_orthonormalise(work.kernels, cnp.PyArray_DATA(q), rows, n, cnp.PyArray_DATA(gram), &work.space)
+        done = fbp_orthonormalize(work.kernels, cnp.PyArray_DATA(q), rows, n, cnp.PyArray_DATA(gram), &work.space)
     if not done:
         raise Error("the columns of the matrix are linearly dependent, expected independent ones")
     return q

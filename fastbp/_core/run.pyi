@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 class Run:
-    converged: bool
-    columns: dict[str, NDArray[np.float64]]
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def columns(self) -> dict[str, NDArray[np.float64]]: ...
     @property
     def epoch(self) -> int: ...
     @property

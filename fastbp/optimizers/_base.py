@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -13,10 +12,6 @@ from fastbp._base.arguments import held, number
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError
 from fastbp.schedules import Constant, LearningRate, Schedule, checked, in_epoch
-
-if TYPE_CHECKING:
-    from fastbp._data.sample_weights import Weights
-    from fastbp.network import Network
 
 
 class Clipping(TypedDict, total=False):
@@ -97,8 +92,8 @@ class Optimizer(Value, ABC):
         own = (getattr(self, field.name) for field in fields(self) if field.name not in common)
         return (self.base_rate, *own)
 
-    def check_batches(self, batch_rows: int, rows: int) -> None:
-        """Refuse batches of `batch_rows` of the rows where the formula needs all of them."""
+    def check(self, architecture: Any, batch_rows: int, rows: int) -> None:
+        """Refuse to train such an `Architecture` in batches of `batch_rows` of the rows; ParameterError."""
         if self.full_batch and batch_rows < rows:
             raise ParameterError(
                 f"batch_size is {batch_rows} for {rows} rows, expected batch_size=None: "
@@ -115,10 +110,6 @@ class Optimizer(Value, ABC):
     def with_learning_rate(self, rate: float) -> Optimizer:
         """Return the same with another learning rate."""
         return replace(self, learning_rate=rate)
-
-    def begin(self, network: Network, weights: Weights | None) -> Callable[..., Any]:
-        """Return what begins a run, as the engine's `begin` does; ParameterError if it cannot train this."""
-        return network._engine.begin
 
 
 def fraction(argument: str, value: float) -> float:

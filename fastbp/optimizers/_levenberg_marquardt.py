@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import nan
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastbp._base.arguments import flag, number
 from fastbp.exceptions import ParameterError
 from fastbp.losses import MSE, HalfSSE
 from fastbp.optimizers._base import Optimizer
 from fastbp.schedules import Constant, Schedule
-
-if TYPE_CHECKING:
-    from fastbp._data.sample_weights import Weights
-    from fastbp.network import Network
 
 MOST_PARAMETERS = 5000
 
@@ -87,11 +81,9 @@ class LevenbergMarquardt(Optimizer):
     def with_learning_rate(self, rate: float) -> Optimizer:
         raise ParameterError(f"learning_rate is {rate} for the optimizer {self}, which has none")
 
-    def begin(self, network: Network, weights: Weights | None) -> Callable[..., Any]:
-        from fastbp._architecture import check_without
-        from fastbp._training.levenberg_marquardt import Run
-
-        loss, n = network.loss, network.parameters.size
+    def check(self, architecture: Any, batch_rows: int, rows: int) -> None:
+        super().check(architecture, batch_rows, rows)
+        loss, n = architecture.loss, architecture.n_parameters
         if not isinstance(loss, MSE | HalfSSE):
             raise ParameterError(
                 f"loss is {loss} with the optimizer {self}, expected mse or half_sse: its steps are for sums "
@@ -102,26 +94,7 @@ class LevenbergMarquardt(Optimizer):
                 f"the network has {n:,} parameters, expected at most {MOST_PARAMETERS:,} for the optimizer "
                 f"{self}: two matrices of so many rows and columns take {16 * n * n:.2g} bytes"
             )
-        if weights is not None:
-            raise ParameterError(f"sample_weight or class_weight is given, expected none with {self}")
-        check_without(network, ("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
-
-        def begin(
-            X: NDArray[Any],
-            y: NDArray[Any],
-            *,
-            epochs: int,
-            stored: bool,
-            weights: None,
-            batch_size: int,  # all rows, in their order: neither this nor what follows matters
-            shuffle: bool,
-            seed: int,
-            first_epoch: int,
-        ) -> Run:
-            squares = loss.divide_by(*y.shape) * (1 if isinstance(loss, MSE) else 2)
-            return Run(self, network._engine, network._twin("float64"), X, y, squares, epochs, stored)
-
-        return begin
+        architecture.check_without(("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
 
 
 class NoRate(Constant):
