@@ -12,9 +12,9 @@ from setuptools.errors import CompileError, PlatformError
 
 # The C core has state, so all modules are linked into one shared object; fastbp/_core/__init__.py loads them.
 MODULES = [f"fastbp/_core/{name}.pyx" for name in ("library", "arrays", "guard", "run", "engine")]
-DECLARATIONS = [f"fastbp/_core/{name}.pxd" for name in ("c_core", "library", "arrays", "guard", "run")]
-# Without `binding`, native functions are plain built-in ones, which saves 0.1 ms of the import; their docstrings
-# begin with the signature. No native object is pickled.
+DECLARATIONS = sorted(glob("fastbp/_core/*.pxd"))
+# Without `binding`, native functions are plain built-in ones, which saves 0.1 ms of the import. Their
+# docstrings begin with the signature. No native object is pickled.
 DIRECTIVES = {"language_level": 3, "binding": False, "embedsignature": True, "auto_pickle": False}
 KERNELS = ["src_c/kernels/kernels.c"]
 CORE = sorted(set(glob("src_c/*/*.c")).difference(KERNELS))

@@ -1,4 +1,4 @@
-"""Who may use a network now, and how a change of it is completed or undone."""
+"""Guard of a network against concurrent calls, and snapshots that undo a change."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar

@@ -1,4 +1,4 @@
-"""Plans and runs, which the engine fills in."""
+"""Declarations of `run`: the engine creates plans and runs, and fills in their fields."""
 
 from fastbp._core.c_core cimport *
 
@@ -7,8 +7,8 @@ cdef class Plan:
     cdef fbp_plan *plan
     cdef size_t rows, threads
     cdef unsigned int data
-    cdef object state  # of the optimizer, which the plan has pointers to
-    cdef Plan next  # of the engine's spares
+    cdef object state  # state of the optimizer; kept alive, because the plan points to it
+    cdef Plan next  # next one in the list of spare plans of the engine
 
 
 cdef class Run:

@@ -1,4 +1,4 @@
-"""Plans of the C core, and the runs that train with them."""
+"""Training runs, and the plans of the C core that carry them out."""
 
 from fastbp.exceptions import Error, ParameterError
 
@@ -8,23 +8,23 @@ from fastbp._core.arrays cimport check_memory
 from fastbp._core.c_core cimport *
 
 
-@cython.no_gc  # to make one collects no garbage, so no finalizer of the user's changes an array meanwhile
+@cython.no_gc  # creating one starts no garbage collection, so no finalizer of the user can change an array
 cdef class Plan:
-    """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
+    """Owner of a C plan, for batches of up to `rows` rows on up to `threads` threads."""
 
     def __dealloc__(self):
         fbp_plan_free(self.plan)
 
 
 cdef class Run:
-    """A fit under way: its data, its plan, and the cursor from which it goes on."""
+    """A training run: its data, its plan, and the epoch and step it has reached."""
 
-    converged, columns = False, {}  # of runs that can tell
+    converged, columns = False, {}  # other runs have values to report here
 
     def advance(self, size_t until_epoch, double seconds):
-        """Train until `until_epoch` epochs are complete or `seconds` have passed, at least one step.
+        """Train until `until_epoch` epochs are complete or `seconds` have passed, but at least one step.
 
-        Returns False right after a step whose loss was not finite.
+        Return False right after a step whose loss was not finite.
         """
         cdef bint finite
         if until_epoch > <size_t> self.epoch_losses.size:
@@ -39,20 +39,20 @@ cdef class Run:
 
     @property
     def epoch(self):
-        """Complete epochs."""
+        """Number of complete epochs."""
         return self.fit.epoch
 
     @property
     def step(self):
-        """Steps done in the epoch under way."""
+        """Number of steps done in the present epoch."""
         return self.fit.step
 
     @property
     def steps_per_epoch(self):
-        """Steps of an epoch, the short last one included."""
+        """Number of steps per epoch, a short last one included."""
         return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
 
     @property
     def losses(self):
-        """(epochs,) float64, valid up to `epoch`."""
+        """Loss per epoch, (epochs,) float64; valid up to `epoch`."""
         return self.epoch_losses
