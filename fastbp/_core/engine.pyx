@@ -17,13 +17,9 @@ from fastbp._core.arrays cimport check_memory, is_plain, overlap, source_of
 from fastbp._core.c_core cimport *
 from fastbp._core.guard cimport Guard
 from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
-from fastbp._core.run cimport Plan, Run
+from fastbp._core.run cimport Plan, Planner, Run
 
 cnp.import_array()
-
-cdef enum:
-    SHORT_WORK = 1 << 15       # multiply-adds; so few are not worth releasing the GIL
-    SPARE_BYTES = 16 << 20     # limit of all workspaces kept for predictions
 
 cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
 
@@ -79,7 +75,7 @@ cdef class Setup:
     cdef cnp.ndarray state
 
 
-cdef class Engine:
+cdef class Engine(Planner):
     """One network: its numbers, and all that is computed with them. `reference.Engine` is its NumPy twin.
 
     Parameters
@@ -94,20 +90,11 @@ cdef class Engine:
         Standard deviation of that noise.
     """
 
-    cdef fbp_network network
     cdef bytearray layers            # of fbp_layer
-    cdef readonly object parameters  # (P,)
-    cdef readonly object gradients   # (P,), or None until they are needed
-    cdef readonly object state       # (states, P)
     cdef public object memory        # of the optimizer, besides `state`
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters
-    cdef size_t block_rows           # rows of the largest row block
-    cdef size_t short_rows           # a pass over so few rows keeps the GIL: it takes a few microseconds
-    cdef list plans                  # by task: the plan of the last call, or None
-    cdef Plan spare                  # first of the list of unused plans for predictions, or None
-    cdef size_t spare_bytes          # of all spare plans
     cdef size_t forward_rows         # rows of the last forward()
     cdef readonly double penalty     # penalty of the layers at the last backward()
 
@@ -135,14 +122,9 @@ cdef class Engine:
         self.network.parameters = cnp.PyArray_DATA(parameters)
         self.isa = isa()
         self.number = cnp.PyArray_TYPE(parameters)
-        self.block_rows = fbp_block_rows(c_layer, len(layers))
-        self.short_rows = SHORT_WORK // parameters.size
         self.parameters = parameters
+        self.measure_blocks()
         self.forget_plans()
-
-    cdef void forget_plans(self):
-        self.plans = [None] * FBP_TASKS
-        self.spare, self.spare_bytes = None, 0
 
     @property
     def t(self):
@@ -248,52 +230,6 @@ cdef class Engine:
         if self.mean is not None:
             source.mean = <const double *> cnp.PyArray_DATA(self.mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
-
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
-        cdef Plan plan = Plan()
-        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
-        if stores and self.gradients is None:
-            self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
-            self.network.gradients = cnp.PyArray_DATA(self.gradients)
-        plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
-        plan.plan = fbp_plan_new(&self.network, task, rows, data)
-        if plan.plan is NULL:
-            raise MemoryError(f"no memory for the activations of {rows} rows")
-        return plan
-
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
-        """Return a plan for batches of this size; it is kept for the next call of the same task."""
-        cdef Plan plan = self.plans[task]
-        if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
-                or plan.threads < fbp_threads()):
-            plan = self.new_plan(task, rows, data)
-            self.plans[task] = plan
-        return plan
-
-    cdef Plan borrow_plan(self, size_t rows):
-        """Return a plan for predictions, for one thread at a time: the first spare one if it is large enough."""
-        cdef Plan plan = self.spare
-        if plan is not None:
-            self.spare, plan.next = plan.next, None
-            self.spare_bytes -= fbp_plan_bytes(plan.plan)
-            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
-                return plan
-        return self.new_plan(FBP_PREDICT, rows, 0)
-
-    cdef void give_back(self, Plan plan):
-        """Keep a borrowed plan as a spare one, unless the spare plans would take too much memory."""
-        if self.spare_bytes + fbp_plan_bytes(plan.plan) <= SPARE_BYTES:
-            self.spare, plan.next = plan, self.spare
-            self.spare_bytes += fbp_plan_bytes(plan.plan)
-
-    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
-        """Run parts of a plan on a batch; return the loss, if the plan computes one."""
-        cdef double loss
-        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as one row
-            return fbp_run(plan.plan, parts, &batch)
-        with nogil:
-            loss = fbp_run(plan.plan, parts, &batch)
-        return loss
 
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
