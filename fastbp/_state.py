@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +84,7 @@ def revalidate(value: Any) -> None:
     if isinstance(value, Value):
         for part in vars(value).values():
             revalidate(part)
-        replace(value)
+        value.__replace__()
 
 
 def expect(name: str, value: Any, kind: type) -> None:

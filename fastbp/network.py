@@ -20,6 +20,7 @@ from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._engine import custom_loss, inference
 from fastbp._training.fit import USUAL_CAUSES, Fit
 from fastbp._training.options import Options
+from fastbp._training.start import Described, starter
 from fastbp._training.validation import held_out
 from fastbp.activations import Activation
 from fastbp.callbacks import Callbacks
@@ -352,11 +353,11 @@ class Network(Named):
         n = len(X) if weights is None else weights.n_rows
         given = Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
         options = given.checked()
-        self._optimizer.check_batches(options.batch_rows, options.rows)
+        self._optimizer.check(Described(self), options.batch_rows, options.rows)
         validation = held_out(self._engine, self._door, validation_data, metrics)
         columns = {"loss": False} | (validation.columns if validation else {})
         functions = options.begin_callbacks(callbacks, columns, self._engine.optimizer)
-        begin = self._engine.optimizer.begin(self, weights)
+        begin = starter(self, weights)
         fit = Fit(self, self._engine, begin, options, validation, functions, self._seed, self._history)
         return self._guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
 
@@ -374,8 +375,7 @@ class Network(Named):
         what the step made of them.
         """
         self._door.check_trainable()
-        if self._optimizer.fits_only:
-            self._optimizer.check_step("train_on_batch")
+        self._optimizer.check_step("train_on_batch")
         X, y = self._door.examples(X, y)
         weights = resolve_weights(self._door, y, sample_weight, class_weight)
         loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y, weights)
@@ -448,8 +448,7 @@ class Network(Named):
 
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale then."""
-        if self._optimizer.fits_only:
-            self._optimizer.check_step("step")
+        self._optimizer.check_step("step")
         left = self._check_gradients()
         self._guard.following(left, "step", NOTHING, self._engine.update)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,7 +14,6 @@ from fastbp._base.shown import shown
 from fastbp._core import check_memory
 from fastbp._data.checks import Door, check_finite, check_values
 from fastbp.exceptions import DataError, ParameterError, ShapeError
-from fastbp.losses import CustomLoss
 
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
@@ -43,9 +42,11 @@ def resolve_weights(
     """
     if sample_weight is None and class_weight is None:
         return None
-    if isinstance(door.loss, CustomLoss):
+    if door.loss.targets.any_shape:  # a Python function reads them
         name = _name(sample_weight, class_weight)
-        raise ParameterError(f"{name} with a loss of your own, expected None: it weighs its rows itself")
+        raise ParameterError(
+            f"{name} with a custom loss, expected None: the loss function can weight its rows"
+        )
     values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
     check_memory(y)  # sample_weight may have been an object of the user's that knows y
     if class_weight is not None:
@@ -99,7 +100,7 @@ def _of_classes(
     if isinstance(class_weight, Mapping):
         for key, weight in class_weight.items():
             name = "a key of class_weight"
-            label = integer(name, _as_label(key), at_least=classes.start, below=classes.stop)
+            label = integer(name, _as_label(key), at_least=classes[0], below=classes[-1] + 1)
             if label not in classes:
                 raise ParameterError(f"{name} is {shown(key)}, expected one of {[*classes]}")
             table[classes.index(label)] = number(f"class_weight[{label}]", weight, at_least=0)
@@ -122,16 +123,17 @@ def _as_label(key: Any) -> Any:
     return int(key) if is_whole or isinstance(key, (bool, np.bool_)) else key
 
 
-def _classes(y: NDArray[Any], door: Door) -> tuple[range, NDArray[np.intp]]:
-    """Return the labels of the classes, and which of them each row has (n,)."""
-    name = door.loss.name
-    if name == "cross_entropy":
+def _classes(y: NDArray[Any], door: Door) -> tuple[Sequence[int], NDArray[np.intp]]:
+    """Return the class labels in ascending order, and the index of each row's class among them (n,)."""
+    name, targets = door.loss.name, door.loss.targets
+    if targets.takes_labels:
         if y.ndim == 1:
             return range(door.n_out), y.astype(np.intp, copy=False)
         expected = "0 or 1 with class_weight: rows of probabilities have a class where they are one-hot"
         check_values("y", y, lambda t: (t == 0) | (t == 1), expected)
         return range(door.n_out), y.argmax(axis=1)
-    if name not in ("binary_cross_entropy", "hinge"):
+    classes = targets.classes
+    if not classes:
         raise ParameterError(
             f"class_weight with the loss {name!r}, which has no classes, expected None: use sample_weight"
         )
@@ -140,7 +142,6 @@ def _classes(y: NDArray[Any], door: Door) -> tuple[range, NDArray[np.intp]]:
             f"class_weight with the loss {name!r} and {door.n_out} outputs, expected one output, for a row "
             "has a class in each: use sample_weight"
         )
-    if name == "hinge":
-        return range(-1, 2, 2), (y.reshape(-1) > 0).astype(np.intp)
-    check_values("y", y, lambda t: (t == 0) | (t == 1), "a label, 0 or 1, with class_weight")
-    return range(2), y.reshape(-1).astype(np.intp)
+    expected = f"a label, {' or '.join(map(str, classes))}, with class_weight"
+    check_values("y", y, lambda t: np.isin(t, classes), expected)
+    return classes, np.searchsorted(classes, y.reshape(-1))

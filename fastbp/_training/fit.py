@@ -18,6 +18,7 @@ from fastbp._training.validation import Validation
 from fastbp.callbacks import EpochState, Function
 from fastbp.exceptions import DataError, DivergenceError
 from fastbp.history import History
+from fastbp.optimizers import GradientOptimizer
 from fastbp.schedules import Constant
 
 if TYPE_CHECKING:
@@ -204,5 +205,9 @@ class Fit:
         return DivergenceError(
             f"the {what} became NaN or infinite in epoch {epoch + 1} of this fit, step {step + 1} of "
             f"{run.steps_per_epoch}; the network is back where it was after epoch {self._snapshot.epoch}. "
-            + (USUAL_CAUSES if self._engine.optimizer.has_learning_rate else f"Usual cause: {UNSCALED}")
+            + (
+                USUAL_CAUSES
+                if isinstance(self._engine.optimizer, GradientOptimizer)
+                else f"Usual cause: {UNSCALED}"
+            )
         )
