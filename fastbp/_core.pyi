@@ -32,7 +32,13 @@ class _Layer(Protocol):
     @property
     def max_norm(self) -> float | None: ...
 
+class _Targets(Protocol):
+    @property
+    def takes_labels(self) -> bool: ...
+
 class _Loss(Protocol):  # a row of `LOSSES`
+    @property
+    def targets(self) -> _Targets: ...
     @property
     def name(self) -> str: ...
     @property
@@ -56,7 +62,7 @@ class _Numbers(Protocol):  # what `Snapshot` copies of an engine
 
 COMPILER: str
 MAX_THREADS: int
-ACTIVATIONS: tuple[tuple[str, float, str], ...]  # name, default of alpha, formula
+ACTIVATIONS: tuple[tuple[str, float, str, str], ...]  # name, default of alpha, formula, initializer
 LOSSES: tuple[tuple[str, str, str], ...]  # name, joined output activation or "none", formula
 OPTIMIZERS: tuple[tuple[str, int], ...]  # name, vectors of state
 SCHEDULES: tuple[str, ...]

@@ -22,7 +22,8 @@ cnp.import_array()
 COMPILER = fbp_compiler.decode()
 MAX_THREADS = FBP_MAX_THREADS
 ACTIVATIONS = tuple(
-    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
+    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode(),
+     fbp_activation_rows[i].initializer.decode())
     for i in range(FBP_ACTIVATIONS)
 )
 LOSSES = tuple(
@@ -33,7 +34,7 @@ OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].s
 
 SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
 
-cdef dict ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
+cdef dict ACTIVATION_IDS = {row[0]: i for i, row in enumerate(ACTIVATIONS)}
 cdef dict LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
 cdef dict OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
 cdef dict SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}
@@ -245,6 +246,7 @@ cdef class Engine:
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
     cdef readonly str isa
     cdef int number                  # NumPy's, of the type of the parameters
+    cdef bint takes_labels           # whether targets may be class labels
     cdef size_t block_rows           # of the largest row block
     cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
     cdef list plans                  # by task: the last one's Plan, or None
@@ -269,6 +271,7 @@ cdef class Engine:
         self.network.layers = c_layer
         self.network.loss = LOSS_IDS[loss.name]
         self.network.loss_parameter = loss.parameter
+        self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
@@ -349,10 +352,10 @@ cdef class Engine:
         return source
 
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
-        """Describe the targets of so many rows: numbers, or labels for the loss that knows classes."""
+        """Describe the targets of so many rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.network.loss == LOSS_IDS["cross_entropy"]
+        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
         return source

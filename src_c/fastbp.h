@@ -55,7 +55,7 @@ typedef enum {
 } fbp_schedule_id;
 
 typedef struct {
-    const char *name, *formula;
+    const char *name, *initializer, *formula;
     double alpha;
 } fbp_activation_row;
 typedef struct { const char *name, *link, *formula; } fbp_loss_row;

@@ -190,16 +190,16 @@ def test_optimizers_have_the_numbers_of_their_row():
 
 
 def test_both_engines_have_the_same_tables():
-    assert tuple(reference.ACTIVATIONS) == tuple(name for name, _, _ in _core.ACTIVATIONS)
+    assert tuple(reference.ACTIVATIONS) == tuple(name for name, *_ in _core.ACTIVATIONS)
     assert {name: n_states for name, (n_states, _) in reference.OPTIMIZERS.items()} == dict(_core.OPTIMIZERS)
-    assert tuple(losses.LOSSES) == tuple(name for name, _, _ in _core.LOSSES)
+    assert tuple(losses.LOSSES) == tuple(name for name, *_ in _core.LOSSES)
     links = {name: link for name, link, _ in _core.LOSSES if link != "none"}
-    assert links == losses.JOINT
+    assert links == {name: loss.activation for name, loss in losses.LOSSES.items() if loss.activation}
     assert links.keys() == reference.JOINT.keys()
 
 
 def test_every_row_is_an_activation_of_the_module():
-    for name, alpha, formula in _core.ACTIVATIONS:
+    for name, alpha, formula, _ in _core.ACTIVATIONS:
         value = getattr(activations, name)
         assert (value.name, value.alpha, value.formula) == (name, alpha, formula)
     assert activations.leaky_relu == LeakyReLU() == LeakyReLU(0.01)
@@ -492,9 +492,7 @@ def test_pairs_that_make_no_sense_are_refused_by_name():
         default = activations.get(losses.output_activation(loss))
         losses.check_pair(loss, default)
         for activation in activations.ACTIVATIONS.values():
-            assert losses.allowed(loss, activation) == (
-                loss.name not in losses.JOINT or activation == default
-            )
+            assert losses.allowed(loss, activation) == (loss.activation is None or activation == default)
     with pytest.raises(
         ParameterError, match=r"output_activation is 'relu' with the loss 'cross_entropy', .*'softmax'"
     ):
