@@ -22,7 +22,7 @@ promises: .venv/test  ## run the long tests of what is promised, too: every line
 SECONDS ?= 60
 SEED ?= 0
 fuzz: .venv/test  ## call every public entry with random arguments, `make fuzz SECONDS=600 SEED=1`
-	$(BIN)/python tests/fuzz/campaign.py --seconds $(SECONDS) --seed $(SEED)
+	PYTHONPATH=tests $(BIN)/python -P -m fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
 # `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
 TIMED := $(addprefix bench/test_,training.py inference.py threads.py)

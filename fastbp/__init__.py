@@ -18,6 +18,11 @@ except ImportError as error:
         "`pip install -e .` in the source folder; where it is installed elsewhere, leave that folder"
     ) from None
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from fastbp import _moved as _moved
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from fastbp._base.config import show_config
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
@@ -113,3 +118,21 @@ __all__ = [
     "show_config",
     "threads",
 ]
+
+_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use
+
+if _TYPE_CHECKING:
+    from fastbp import datasets as datasets
+    from fastbp import plot as plot
+    from fastbp import reference as reference
+else:
+
+    def __getattr__(name: str) -> _Any:
+        """Import a package on first use."""
+        if name in _ROOMS or f"{__name__}.{name}" in _moved.MOVED:
+            return _import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])

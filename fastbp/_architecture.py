@@ -1,39 +1,155 @@
-"""The description of a network: layers, loss, data type, and what follows from them."""
+"""`Architecture`: the frozen description of a network, without its numbers."""
 
 from __future__ import annotations
 
 import math
-import os
 import sys
-from collections.abc import Iterable, Mapping, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from fastbp import activations, initializers, losses
-from fastbp._base.arguments import integer
+from fastbp._base.arguments import held, integer, number
 from fastbp._base.shown import shown
+from fastbp._base.value import Value
 from fastbp.activations import Activation
 from fastbp.exceptions import DTypeError, ParameterError
-from fastbp.layers import Dense, Layer
-from fastbp.losses import Loss
-
-if TYPE_CHECKING:
-    from fastbp.network import Network
-
+from fastbp.layers import Dense, Layer, split
+from fastbp.losses import Loss, LossFunction
 
 NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists of layers
 
 
-def resolve_layers(
-    layers: Iterable[int | Dense],
+class Architecture(Value):
+    """Layers, loss, data type and input noise of a network: all but its numbers, its optimizer and its seed.
+
+    Layers that normalize will have buffers, which are neither parameters nor optimizer state: their names and
+    sizes belong here, their numbers in `Model`.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    initializers : tuple of str
+        Name of each layer's initializer.
+    loss : Loss
+    dtype : "float32" or "float64"
+        Data type of the parameters and of all arithmetic.
+    input_noise : float, >= 0
+        Standard deviation of the noise that training adds to the inputs.
+
+    Raises
+    ------
+    ParameterError, DTypeError
+        An argument is not as above, the parts do not fit each other, or dtype cannot hold a number.
+    """
+
+    layers: tuple[Layer, ...]
+    initializers: tuple[str, ...]
+    loss: Loss
+    dtype: np.dtype[Any]
+    input_noise: float
+
+    def __init__(
+        self,
+        layers: tuple[Layer, ...],
+        initializers: tuple[str, ...],
+        loss: Loss,
+        dtype: DTypeLike,
+        input_noise: float,
+    ) -> None:
+        _check_layers(layers, initializers, loss)
+        dtype = _resolve_dtype(dtype)
+        self._set(
+            layers=layers,
+            initializers=initializers,
+            loss=loss,
+            dtype=dtype,
+            input_noise=number("input_noise", input_noise, at_least=0),
+        )
+        held("input_noise", self.input_noise, dtype)
+        for layer in layers:
+            layer.check_dtype(dtype)
+        loss.check_dtype(dtype)
+        size = self.n_parameters * dtype.itemsize
+        if size > sys.maxsize:
+            raise ParameterError(
+                f"layers have {_rounded(self.n_parameters)} parameters, {_rounded(size)} bytes in {dtype}, "
+                f"expected at most {sys.maxsize:.3g} bytes (the address space)"
+            )
+
+    @classmethod
+    def from_arguments(
+        cls,
+        layers: Iterable[int | Dense],
+        *,
+        activation: str | Activation,
+        output_activation: str | Activation | None,
+        loss: str | Loss | LossFunction,
+        dtype: DTypeLike,
+        input_noise: float,
+    ) -> Self:
+        """Return the architecture that these arguments of `Network` describe."""
+        loss = losses.get(loss)
+        resolved, names = _resolve_layers(layers, activation, output_activation, loss)
+        return cls(resolved, names, loss, dtype, input_noise)
+
+    @property
+    def n_in(self) -> int:
+        """Number of inputs."""
+        return self.layers[0].n_in
+
+    @property
+    def n_out(self) -> int:
+        """Number of outputs."""
+        return self.layers[-1].n_out
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum((layer.n_in + 1) * layer.n_out for layer in self.layers)
+
+    def split(self, vector: NDArray[Any]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """Return a parameter vector (P,) as views W (n_in, n_out) and b (n_out,) per layer."""
+        return split(vector, self.layers)
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Why no gradient can train such a network; "" if one can."""
+        for i, layer in enumerate(self.layers, 1):
+            if layer.activation.name == "step":
+                return (
+                    f"layers[{i}] has the activation step, whose derivative is 0 everywhere, and with it "
+                    "that of the loss by every weight before: no gradient can train the network; expected "
+                    "another activation, such as sigmoid, the smooth step"
+                )
+        return ""
+
+    def check_trainable(self) -> None:
+        """Raise ParameterError if no gradient can train such a network."""
+        if self.obstacle:
+            raise ParameterError(self.obstacle)
+
+    def check_without(self, options: Iterable[str], user: str) -> None:
+        """Raise ParameterError, on behalf of `user`, for input noise or a layer with one of these options."""
+        for i, layer in enumerate(self.layers, 1):
+            for option in options:
+                if value := getattr(layer, option):
+                    raise ParameterError(f"layers[{i}] has {option}={value}, expected none with {user}")
+        if self.input_noise:
+            raise ParameterError(f"input_noise is {self.input_noise}, expected none with {user}")
+
+
+def _resolve_layers(
+    given: Iterable[int | Dense],
     activation: str | Activation,
     output_activation: str | Activation | None,
     loss: Loss,
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
-    """Return the layers with everything decided, and the initializer of each."""
-    specs = _listed(layers)
+    """Return the layers with their defaults filled in, and the name of each layer's initializer."""
+    specs = _listed(given)
     hidden = activations.get(activation)
     output = activations.get(
         losses.output_activation(loss) if output_activation is None else output_activation,
@@ -44,99 +160,67 @@ def resolve_layers(
     for i, spec in enumerate(specs[1:], 1):
         dense = spec if isinstance(spec, Dense) else Dense(integer(f"layers[{i}]", spec, at_least=1))
         is_output = i == len(specs) - 1
-        f = output if is_output else hidden
-        if dense.activation is not None:
-            f = activations.get(dense.activation)
-            if is_output and output_activation is not None and f != output:
-                raise ParameterError(
-                    f"output_activation is {output}, expected {f} or None: layers[{i}] names its own"
-                )
-        if f.name == "softmax" and not is_output:
-            raise ParameterError(f"layers[{i}] has the activation softmax, expected only in the output layer")
-        if dense.dropout and is_output:
+        f = dense.activation or (output if is_output else hidden)
+        if is_output and output_activation is not None and f != output:
             raise ParameterError(
-                f"layers[{i}] has dropout={dense.dropout}, expected 0 in the output layer: its units answer"
-            )
-        if f.name == "softmax" and dense.units == 1:
-            raise ParameterError(
-                f"layers[{i}] has 1 unit with the activation softmax, which can only be 1, expected "
-                "2 units or more, or sigmoid and the loss binary_cross_entropy"
+                f"output_activation is {output}, expected {f} or None: layers[{i}] names its own"
             )
         resolved.append(Layer(n_in, dense.units, f, dense.l1, dense.l2, dense.dropout, dense.max_norm))
         names.append(dense.initializer or initializers.default(f))
         n_in = dense.units
-    losses.check_pair(loss, resolved[-1].activation)
     return tuple(resolved), tuple(names)
 
 
-def _listed(layers: Iterable[int | Dense]) -> list[int | Dense]:
-    """Return the entries of `layers`, at least two."""
+def _listed(given: Iterable[int | Dense]) -> list[int | Dense]:
+    """Return the entries of an iterable of layers, at least two."""
     try:
-        given = [] if isinstance(layers, NO_LISTS) else iter(layers)
+        entries = [] if isinstance(given, NO_LISTS) else iter(given)
     except TypeError:
-        given = []
-    specs = list(given)
+        entries = []
+    specs = list(entries)
     if len(specs) < 2:
         raise ParameterError(
-            f"layers is {shown(layers)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
+            f"layers is {shown(given)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
         )
     return specs
 
 
-def count_parameters(layers: tuple[Layer, ...], dtype: np.dtype[Any]) -> int:
-    """Return the length of the parameter vector, if memory could be asked for it."""
-    count = sum((layer.n_in + 1) * layer.n_out for layer in layers)
-    if count * dtype.itemsize > sys.maxsize:
-        raise ParameterError(
-            f"layers have {rounded(count)} parameters, {rounded(count * dtype.itemsize)} bytes in {dtype}, "
-            f"expected at most {sys.maxsize:.3g} bytes (the address space)"
-        )
-    return count
-
-
-def rounded(count: int) -> str:
-    """Return a count to three digits; it may exceed the largest float."""
-    try:
-        return f"{count:.3g}"
-    except OverflowError:
-        return f"1e+{math.floor(math.log10(count))}"
-
-
-def obstacle(layers: tuple[Layer, ...]) -> str:
-    """Return why no error signal passes through such a network, or "" where it does."""
-    for i, layer in enumerate(layers, 1):
-        if layer.activation.name == "step":
-            return (
-                f"layers[{i}] has the activation step, whose derivative is 0 everywhere: so is that of the "
-                "loss by every weight before it, and no gradient can train the network; expected another "
-                "activation, such as sigmoid, the smooth step"
+def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> None:
+    """Raise ParameterError unless the layers fit each other, their initializers and the loss."""
+    n_in = layers[0].n_in
+    for i, (layer, name) in enumerate(zip(layers, names, strict=True), 1):
+        is_output = i == len(layers)
+        if layer.n_in != n_in:
+            raise ParameterError(f"layers[{i}] has {layer.n_in} inputs, expected {n_in} as before it")
+        if layer.dropout and is_output:
+            raise ParameterError(f"layers[{i}] has dropout={layer.dropout}, expected 0 in the output layer")
+        if layer.activation.name == "softmax" and not is_output:
+            raise ParameterError(f"layers[{i}] has the activation softmax, expected only in the output layer")
+        if layer.activation.name == "softmax" and layer.n_out == 1:
+            raise ParameterError(
+                f"layers[{i}] has 1 unit with the activation softmax, which can only be 1, expected "
+                "2 units or more, or sigmoid and the loss binary_cross_entropy"
             )
-    return ""
+        if initializers.get(name) != name:
+            raise ParameterError(f"initializers[{i}] is {name!r}, expected {initializers.get(name)!r}")
+        n_in = layer.n_out
+    losses.check_pair(loss, layers[-1].activation)
 
 
-def check_without(network: Network, options: Iterable[str], user: str) -> None:
-    """Refuse networks whose layers have one of these options, or whose inputs get noise."""
-    for i, layer in enumerate(network.layers, 1):
-        for option in options:
-            if value := getattr(layer, option):
-                raise ParameterError(f"layers[{i}] has {option}={value}, expected none with {user}")
-    if network.input_noise:
-        raise ParameterError(f"input_noise is {network.input_noise}, expected none with {user}")
-
-
-def resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+def _resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype."""
     try:
         resolved = np.dtype(dtype) if dtype is not None else None
-    except (TypeError, ValueError, SyntaxError):  # the latter two of long numbers and of text that is parsed
+    except (TypeError, ValueError, SyntaxError):  # the last two for long numbers and text that is parsed
         resolved = None
     if resolved not in (np.float32, np.float64):  # dtypes of the other byte order are not equal to these
         raise DTypeError(f"dtype is {shown(dtype)}, expected 'float32' or 'float64'")
     return resolved
 
 
-def resolve_seed(seed: int | None) -> int:
-    """Return the seed, or a fresh one for None."""
-    if seed is None:
-        return int.from_bytes(os.urandom(8), "little")
-    return integer("seed", seed, at_least=0, below=2**64)
+def _rounded(count: int) -> str:
+    """Return a count to three digits; it may exceed the largest float."""
+    try:
+        return f"{count:.3g}"
+    except OverflowError:
+        return f"1e+{math.floor(math.log10(count))}"

@@ -177,11 +177,12 @@ cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
         numbers[i] = value
 
 
-cdef fbp_network with_schedule(fbp_network network, schedule) except *:
-    """The network with the learning rates of this schedule."""
-    network.schedule = SCHEDULE_IDS[schedule.row]
-    network.hyperparameters[0] = schedule.learning_rate
-    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, schedule.parameters, "schedule parameters")
+cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
+    row, rate, parameters = schedule
+    network.schedule = SCHEDULE_IDS[row]
+    network.hyperparameters[0] = rate
+    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
     return network
 
 
@@ -216,10 +217,10 @@ cdef class Plan:
 
 
 cdef class Setup:
-    """An optimizer as the core takes it, with its first state."""
+    """An optimizer as the core takes it, with its initial state."""
 
-    cdef fbp_network numbers  # of which only those of the optimizer are set
-    cdef object engine, optimizer, schedule
+    cdef fbp_network numbers  # only the fields of the optimizer and its schedule are set
+    cdef object engine
     cdef cnp.ndarray state
 
 
@@ -243,8 +244,6 @@ cdef class Engine:
     cdef readonly object state       # (states, P)
     cdef public object memory        # of the optimizer, beside these vectors
     cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
-    cdef readonly object optimizer   # in force
-    cdef readonly object schedule    # of its learning rate
     cdef readonly str isa
     cdef int number                  # NumPy's, of the type of the parameters
     cdef bint takes_labels           # whether targets may be class labels
@@ -299,30 +298,24 @@ cdef class Engine:
 
     @property
     def learning_rate(self):
-        """Of the next step; setting it ends the schedule, and leaves the optimizer's state as it is."""
+        """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
 
-    @learning_rate.setter
-    def learning_rate(self, rate):
-        optimizer = self.optimizer.with_learning_rate(rate)
-        self.set_schedule(optimizer.schedule(0))
-        self.optimizer = optimizer
+    def set_schedule(self, row, rate, parameters):
+        """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
+        self.network = with_schedule(self.network, (row, rate, parameters))
 
-    def set_schedule(self, schedule):
-        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
-        schedule.check_dtype(self.parameters.dtype)
-        self.network = with_schedule(self.network, schedule)
-        self.schedule = schedule
+    def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
+        """Return what `install_optimizer` takes: an optimizer with a state of zeros.
 
-    def prepare_optimizer(self, optimizer, epoch=0):
-        """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
+        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        """
         cdef Setup setup = Setup()
-        setup.engine, setup.optimizer, setup.schedule = self, optimizer, optimizer.schedule(epoch)
-        setup.schedule.check_dtype(self.parameters.dtype)
-        setup.numbers.optimizer = OPTIMIZER_IDS[optimizer.row]
-        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, optimizer.hyperparameters, "hyperparameters")
-        setup.numbers = with_schedule(setup.numbers, setup.schedule)
-        setup.numbers.clip_value, setup.numbers.clip_norm = optimizer.clip_value or 0, optimizer.clip_norm or 0
+        setup.engine = self
+        setup.numbers.optimizer = OPTIMIZER_IDS[row]
+        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, hyperparameters, "hyperparameters")
+        setup.numbers = with_schedule(setup.numbers, schedule)
+        setup.numbers.clip_value, setup.numbers.clip_norm = clip_value or 0, clip_norm or 0
         setup.state = aligned_zeros((OPTIMIZERS[setup.numbers.optimizer][1], self.parameters.size),
                                     self.parameters.dtype)
         return setup
@@ -338,12 +331,8 @@ cdef class Engine:
         self.network.schedule_parameters = setup.numbers.schedule_parameters
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
-        self.state, self.optimizer, self.schedule = setup.state, setup.optimizer, setup.schedule
+        self.state = setup.state
         self.network.t, self.memory = 0, None
-
-    def set_optimizer(self, optimizer, epoch=0):
-        """Use this optimizer from now on, in this epoch, from a state of zeros."""
-        self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
 
     def set_scaling(self, mean, inverse_scale):
         """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""

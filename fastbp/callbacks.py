@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
-from fastbp import _core
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from fastbp._base import arguments
 from fastbp._base.fields import flag, integer, number, text
 from fastbp._base.shown import shown
@@ -21,69 +23,117 @@ from fastbp.exceptions import BusyError, DivergenceError, Error, ParameterError
 from fastbp.history import History
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
-if TYPE_CHECKING:
-    from fastbp.network import Network
+
+class FittedNetwork(Protocol):
+    """What a callback may use of the network during a fit; `fastbp.Network` documents it.
+
+    All calls that change the network raise BusyError during the fit.
+    """
+
+    @property
+    def history(self) -> History:
+        """All epochs since the network was made or reset, those of this fit included."""
+
+    @property
+    def parameters(self) -> NDArray[Any]:
+        """All weights and biases (P,), to read; a write changes the fit."""
+
+    @property
+    def weights(self) -> tuple[NDArray[Any], ...]:
+        """Matrix W (n_in, n_out) per layer, views into `parameters`."""
+
+    @property
+    def biases(self) -> tuple[NDArray[Any], ...]:
+        """Vector b (n_out,) per layer, views into `parameters`."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step, to read; `EpochState.learning_rate` can be set."""
+
+    def predict(self, X: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the outputs for X."""
+
+    def predict_classes(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the most probable class per row of X."""
+
+    def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Any = None) -> dict[str, float]:
+        """Return the loss and metrics of (X, y) by name."""
+
+    def clone(self) -> Self:
+        """Return an independent copy, which may be trained on."""
+
+
+class HasLearningRate(Protocol):
+    """An object whose learning rate can be set."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None: ...
 
 
 class EpochState:
-    """A fit at the end of an epoch.
+    """The state of a fit at the end of an epoch, which callbacks get.
 
-    A callback may predict, evaluate and copy the network; calls that change it raise BusyError. `keep` and
-    setting `learning_rate` work in the fit's own thread, during the fit: they raise BusyError in another
-    thread, and Error after the fit.
+    A callback may use the network as `FittedNetwork` lists: predict, evaluate and copy it, and read its
+    history; calls that change the network raise BusyError. `keep` and setting `learning_rate` work in the
+    fit's own thread and during the fit: they raise BusyError in another thread, and Error after the fit.
 
     Attributes
     ----------
     network : Network
+        The network that is being trained.
     history : History
-        What this fit recorded so far, this epoch included; `network.history` has it, too.
+        What this fit has recorded, this epoch included; `network.history` contains it, too.
     epochs : int
-        What the fit was asked for.
+        Number of epochs that the fit was asked for.
     reason : str
-        Why the fit is to stop, "" while it is not.
+        Why the fit is going to stop; "" if it is not.
     """
 
     def __init__(
         self,
-        network: Network,
-        engine: _core.Engine,
+        network: FittedNetwork,
+        model: HasLearningRate,
         history: History,
         epochs: int,
         keep: Callable[[int], bool],
     ) -> None:
         self.network, self.history, self.epochs = network, history, epochs
         self.reason = ""
-        self._engine, self._keep = engine, keep
+        self._model, self._keep = model, keep
         self._thread, self._is_over = get_ident(), False
 
     @property
     def epoch(self) -> int:
-        """The index of the epoch, 0 for the first of the fit."""
+        """Index of the epoch, 0 for the first of the fit."""
         return len(self.history) - 1
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The epoch's entries in the history: "loss", "validation_loss" and so on."""
+        """Entries of the epoch in the history: "loss", "validation_loss" and so on."""
         return self.history.row(self.epoch)
 
     @property
     def learning_rate(self) -> float:
-        """Of the next step; setting it ends a schedule, and leaves the optimizer's state as it is."""
-        return self._engine.learning_rate
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state."""
+        return self._model.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         self._check("setting the learning rate")
-        self._engine.learning_rate = arguments.number("learning_rate", rate, above=0)
+        self._model.learning_rate = rate
 
     def stop(self, reason: str = "callback") -> None:
-        """Let this epoch be the last; the first `reason` becomes `history.stopped`."""
+        """Stop the fit after this epoch; the first `reason` given becomes `history.stopped`."""
         self.reason = self.reason or arguments.text("reason", reason) or "callback"
 
     def keep(self) -> None:
-        """Let the fit end with the parameters, optimizer state and step count of this epoch.
+        """Keep the parameters, optimizer state and step count of this epoch as those that the fit ends with.
 
-        The last call counts; if the fit raises, none does.
+        The last call counts. If the fit raises an error, none does.
 
         Raises
         ------
@@ -95,7 +145,7 @@ class EpochState:
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
 
     def close(self) -> None:
-        """Refuse changes from now on: the fit is over."""
+        """Refuse changes from now on, for the fit is over."""
         self._is_over = True
 
     def _check(self, what: str) -> None:
@@ -233,18 +283,6 @@ class Plateau:
             self._best, self.length = value, 0
         else:
             self.length += 1
-
-
-def at_minimum(gradient_tol: float) -> Function:
-    """Return the callback that stops when no element of the gradient exceeds `gradient_tol` in magnitude."""
-
-    def on_epoch_end(state: EpochState) -> None:
-        gradients = state._engine.gradients
-        largest = max(float(gradients.max()), -float(gradients.min()))  # without a temporary vector
-        if largest <= gradient_tol:  # NaN does not stop
-            state.stop("gradient_tol")
-
-    return on_epoch_end
 
 
 Callbacks: TypeAlias = Function | OnEpochEnd | Sequence[Function | OnEpochEnd]

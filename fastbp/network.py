@@ -1,9 +1,9 @@
-"""The public class `Network`: checks arguments, guards against concurrent use, drives an engine."""
+"""The public class `Network`: checks arguments, guards against concurrent use, and drives an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from copy import copy, deepcopy
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from inspect import signature
 from math import isfinite
 from typing import Any, ClassVar, Self, TypeAlias
@@ -11,33 +11,26 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastbp import _architecture, _core, _state, initializers, losses, optimizers
-from fastbp._base.arguments import held, integer, number
+from fastbp import _core, optimizers
+from fastbp._architecture import Architecture
 from fastbp._base.arrays import read_only
-from fastbp._base.value import Named, Value
-from fastbp._data import checks, scaling
+from fastbp._base.value import Named
+from fastbp._data import scaling
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
-from fastbp._engine import custom_loss, inference
-from fastbp._training.fit import USUAL_CAUSES, Fit
-from fastbp._training.options import Options
-from fastbp._training.start import Described, starter
-from fastbp._training.validation import held_out
+from fastbp._engine import inference
+from fastbp._engine.protocol import EngineClass
+from fastbp._model import NOTHING, Left, Model, resolve_seed
+from fastbp._training.fit import USUAL_CAUSES, train
 from fastbp.activations import Activation
 from fastbp.callbacks import Callbacks
 from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError
 from fastbp.history import History
-from fastbp.layers import Dense, Layer, split
-from fastbp.losses import CustomLoss, Loss, LossFunction
+from fastbp.layers import Dense, Layer
+from fastbp.losses import Loss, LossFunction
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
-from fastbp.schedules import Schedule
 
 Array: TypeAlias = NDArray[Any]
-
-# What a call leaves that goes with the present parameters: the shape of the X of a forward pass to go back
-# through, or None, and whether there are gradients.
-Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
-NOTHING: Left = (None, False)
 
 
 class Network(Named):
@@ -46,42 +39,43 @@ class Network(Named):
     Parameters
     ----------
     layers : iterable
-        The number of inputs, then the layers, the output last: each a number of units or a `Dense`.
+        Number of inputs, then the layers, the output layer last: each a number of units or a `Dense`.
     activation : str or Activation
-        Of the hidden layers that name none themselves.
+        Activation of hidden layers that do not set their own.
     output_activation : str or Activation, optional
-        By default softmax for the loss cross_entropy, sigmoid for binary_cross_entropy, exponential for
-        poisson, else identity.
+        Activation of the output layer. Default: softmax for the loss cross_entropy, sigmoid for
+        binary_cross_entropy, exponential for poisson, otherwise identity.
     loss : str, Loss or callable
-        What training minimises; `net.loss` is this value, callable on (output, target). A callable of yours
-        becomes an `CustomLoss`.
+        Loss that training minimizes. A callable becomes a `fastbp.losses.CustomLoss`. The attribute `loss`
+        is callable on (output, target).
     optimizer : str or Optimizer
-        Some need full batches, so `fit(batch_size=None)`.
+        Optimizer. Some need full batches: ``fit(batch_size=None)``.
     dtype : "float32" or "float64"
-        Of the parameters and of all arithmetic.
+        Data type of the parameters and of all arithmetic.
     seed : int, >= 0 and < 2**64, optional
-        Decides the first weights, the order of the rows in every epoch, dropout and noise; by default a fresh
-        one.
+        Seed of the initial weights, of the order of the rows in each epoch, of dropout and of noise. Default:
+        a fresh one.
     input_noise : float, >= 0
-        Training adds normal random numbers of this standard deviation to the inputs.
+        Standard deviation of the normal random numbers that training adds to the inputs.
 
     Raises
     ------
     ParameterError, DTypeError
-        An argument is not as above, or the dtype does not hold a number, or loss and output activation do
-        not go together.
+        An argument is not as above, the dtype cannot hold a number, or loss and output activation do not fit
+        each other.
 
     Notes
     -----
-    While a call changes the network, only the same thread may read it; everything else raises BusyError. Any
-    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. A copy that a
-    callback makes at the end of an epoch and trains on ends in the same bits as the fit itself.
+    While a call changes the network, only the same thread may read it; all other calls raise BusyError. Any
+    number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. If a callback
+    copies the network at the end of an epoch and trains the copy on, the copy ends in the same bits as the
+    fit itself.
 
-    Calls work on the arrays that they are given, without copying them. Do not resize or change these in
-    another thread meanwhile: that is not noticed.
+    Calls work on the arrays that they are given, without copying them. Do not resize or change an array in
+    another thread during a call: this is not noticed.
     """
 
-    _engine_class: ClassVar[Any] = _core.Engine
+    _engine_class: ClassVar[EngineClass] = _core.Engine
 
     def __init__(
         self,
@@ -95,152 +89,114 @@ class Network(Named):
         seed: int | None = None,
         input_noise: float = 0.0,
     ) -> None:
-        loss = losses.get(loss)
-        resolved, names = _architecture.resolve_layers(layers, activation, output_activation, loss)
-        self._build(resolved, names, loss, optimizer, dtype, seed, input_noise)
+        architecture = Architecture.from_arguments(
+            layers,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            dtype=dtype,
+            input_noise=input_noise,
+        )
+        self._model = Model(architecture, optimizers.get(optimizer), resolve_seed(seed), self._engine_class)
         self.reset()
 
     _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
-
-    def _build(
-        self,
-        layers: tuple[Layer, ...],
-        initializers: tuple[str, ...],
-        loss: Loss,
-        optimizer: str | Optimizer,
-        dtype: DTypeLike,
-        seed: int | None,
-        input_noise: float,
-    ) -> None:
-        """Check what the network is to be, and set it up with parameters of zeros."""
-        self._layers, self._initializers, self._loss = layers, initializers, loss
-        self._optimizer = optimizers.get(optimizer)
-        self._dtype = _architecture.resolve_dtype(dtype)
-        self._seed = _architecture.resolve_seed(seed)
-        self._input_noise = number("input_noise", input_noise, at_least=0)
-        self._check_dtype()
-        self._door = checks.Door(self._layers, self._loss, self._dtype)
-        self._scaling: scaling.Scaling | None = None
-        self._history = History()
-        self._guard = _core.Guard()
-        count = _architecture.count_parameters(self._layers, self._dtype)
-        parameters = _core.aligned_zeros(count, self._dtype)
-        engine_class = self._engine_class
-        if isinstance(self._loss, CustomLoss):
-            engine_class = custom_loss.engine_class(engine_class)
-        self._engine: _core.Engine = engine_class(
-            self._layers, self._loss, parameters, seed=self._seed, input_noise=self._input_noise
-        )
-        self._engine.set_optimizer(self._optimizer)
-
-    def _check_dtype(self) -> None:
-        """Refuse numbers that the dtype does not hold."""
-        held("input_noise", self._input_noise, self._dtype)
-        parts: tuple[Layer | Value, ...] = (*self._layers, self._loss, self._optimizer)
-        for part in parts:
-            part.check_dtype(self._dtype)
 
     # ---- what it is ----------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers: n_in, n_out, activation, and what their `Dense` asks for besides."""
-        return self._layers
+        """Layers with their defaults filled in: n_in, n_out, activation, l1, l2, dropout, max_norm."""
+        return self._model.architecture.layers
 
     @property
     def loss(self) -> Loss:
-        """The loss, callable: ``net.loss(net.predict(X), y)``."""
-        return self._loss
+        """Loss, callable: ``net.loss(net.predict(X), y)``."""
+        return self._model.architecture.loss
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
-        return self._dtype
+        """Data type of the parameters, float32 or float64."""
+        return self._model.architecture.dtype
 
     @property
     def seed(self) -> int:
-        """What decides the first weights, the order of the rows in every epoch, dropout and noise."""
-        return self._seed
+        """Seed of the initial weights, of the order of the rows in each epoch, of dropout and of noise."""
+        return self._model.seed
 
     @property
     def input_noise(self) -> float:
-        """The standard deviation of the noise that training adds to the inputs."""
-        return self._input_noise
+        """Standard deviation of the noise that training adds to the inputs."""
+        return self._model.architecture.input_noise
 
     @property
     def history(self) -> History:
         """All epochs since the network was made or reset."""
-        return self._history
+        return self._model.history
 
     @property
     def optimizer(self) -> Optimizer:
-        """How gradients change the parameters; setting it resets the optimizer's state."""
-        return self._engine.optimizer
+        """Optimizer in force; setting it resets the optimizer's state."""
+        return self._model.optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer) -> None:
-        optimizer = optimizers.get(optimizer)
-        optimizer.check_dtype(self._dtype)
-        setup = self._engine.prepare_optimizer(optimizer, len(self._history))
-        self._guard.changing("setting the optimizer", NOTHING, self._install, setup, optimizer)
-
-    def _install(self, setup: Any, optimizer: Optimizer) -> None:
-        self._engine.install_optimizer(setup)
-        self._optimizer = optimizer
+        self._model.set_optimizer(optimizers.get(optimizer))
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step.
+        """Learning rate of the next step.
 
-        Setting it ends a schedule: the rate stays, until `reset` or another optimizer. The optimizer's state
-        goes on, and `optimizer` tells the new rate.
+        Setting it ends a schedule: the rate stays until `reset` or until the optimizer is set. The optimizer
+        keeps its state, and the attribute `optimizer` shows the new rate.
         """
-        return self._engine.learning_rate
+        return self._model.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        rate = number("learning_rate", rate, above=0)
-        optimizer = self._engine.optimizer.with_learning_rate(rate)  # may refuse it, before anything is stale
-        optimizer.check_dtype(self._dtype)
-        self._guard.writing("setting the learning rate", None, setattr, self._engine, "learning_rate", rate)
+        model = self._model
+        changed = model.with_learning_rate(rate)
+        model.guard.changing("setting the learning rate", None, model.put_in_force, *changed)
 
     @property
     def parameters(self) -> Array:
-        """All weights and biases as one vector (P,), to read and to write: W then b of each layer."""
-        return _core.handed_out(self._engine.parameters)
+        """All weights and biases as one vector (P,), W then b of each layer; writable."""
+        return _core.handed_out(self._model.engine.parameters)
 
     @property
     def weights(self) -> tuple[Array, ...]:
-        """The W (n_in, n_out) of each layer, views into `parameters`: ``net.weights[0][:] = ...``."""
-        return tuple(W for W, _ in split(self.parameters, self._layers))
+        """Matrix W (n_in, n_out) per layer, views into `parameters`: ``net.weights[0][:] = ...``."""
+        return tuple(W for W, _ in self._model.architecture.split(self.parameters))
 
     @property
     def biases(self) -> tuple[Array, ...]:
-        """The b (n_out,) of each layer, views into `parameters`."""
-        return tuple(b for _, b in split(self.parameters, self._layers))
+        """Vector b (n_out,) per layer, views into `parameters`."""
+        return tuple(b for _, b in self._model.architecture.split(self.parameters))
 
     @property
     def input_mean(self) -> Array | None:
-        """What is subtracted from each input (n_in,), float64, read-only; None but after `adapt`."""
-        return None if self._scaling is None else read_only(self._scaling.mean)
+        """Mean that is subtracted from each input (n_in,), float64, read-only; None without `adapt`."""
+        found = self._model.scaling
+        return None if found is None else read_only(found.mean)
 
     @property
     def input_scale(self) -> Array | None:
-        """What each input is then divided by (n_in,), likewise."""
-        return None if self._scaling is None else read_only(self._scaling.scale)
+        """Scale that each input is then divided by (n_in,), float64, read-only; None without `adapt`."""
+        found = self._model.scaling
+        return None if found is None else read_only(found.scale)
 
     @property
     def gradients(self) -> Array:
-        """dJ/dparameters (P,), as `loss_and_gradients` or `backward` left them; Error once they are stale.
+        """dJ/dparameters (P,) from `loss_and_gradients` or `backward`; raises Error once they are stale.
 
-        `step` reads this view: you may write to it, and the next of these calls overwrites it. Changes of the
-        parameters by calls make it stale; writes to `parameters` do not.
+        A writable view, which `step` reads and the next of these calls overwrites. Calls that change the
+        parameters make the gradients stale; writing to `parameters` does not.
         """
         self._check_gradients()
-        return _core.handed_out(self._engine.gradients)
+        return _core.handed_out(self._model.engine.gradients)
 
     def _check_gradients(self) -> Left:
-        left: Left = self._guard.left or NOTHING
+        left: Left = self._model.guard.left or NOTHING
         _, has_gradients = left
         if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
@@ -249,31 +205,28 @@ class Network(Named):
     # ---- training ------------------------------------------------------------------------------------------
 
     def adapt(self, X: ArrayLike | None) -> None:
-        """Let the network scale its inputs: from now on it works on (x - mean) / scale wherever it takes x.
+        """Scale inputs from now on: the network works on (x - mean) / scale.
 
-        mean and scale are those of each column of X, the scale its standard deviation (that of n values, not
-        n - 1), or 1 where a column is constant. All calls take raw inputs then, differences are formed in
-        float64, and `backward` returns the derivative by the raw inputs. Training leaves them alone, and so
-        does `reset`; copies and pickles keep them.
+        mean and scale are measured per column of X. The scale is the standard deviation (divided by n, not
+        n - 1), or 1 if a column is constant. Afterwards all calls take raw inputs; the difference is computed
+        in float64, and `backward` returns the derivative by the raw inputs. Neither training nor `reset`
+        changes the scaling; copies and pickles keep it.
 
         Parameters
         ----------
         X : array_like, shape (n, n_in), or None
-            As for `fit`; a new call replaces what an earlier one found. None: inputs are taken as they are.
+            Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
             X is not as for `fit`, or so large that squares overflow. Nothing has changed.
         BusyError
-            The network is in the middle of another call.
+            Another call is using the network.
         """
-        found = None if X is None else scaling.measure(self._door.inputs("X", X))
-        self._guard.changing("adapt", NOTHING, self._scale_inputs, found)
-
-    def _scale_inputs(self, found: scaling.Scaling | None) -> None:
-        self._engine.set_scaling(*((None, None) if found is None else (found.mean, 1 / found.scale)))
-        self._scaling = found
+        model = self._model
+        found = None if X is None else scaling.measure(model.checks.inputs("X", X))
+        model.guard.changing("adapt", NOTHING, model.scale_inputs, found)
 
     def fit(
         self,
@@ -293,73 +246,80 @@ class Network(Named):
         gradient_tol: float | None = None,
         verbose: int = 0,
     ) -> History:
-        """Train on (X, y), from the present parameters and optimizer state on.
+        """Train on (X, y), starting from the present parameters and optimizer state.
 
         Parameters
         ----------
         X : array_like, shape (n, n_in)
-            Finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
-        y : array_like, shape (n, n_out)
-            Likewise; (n,) for one output. For cross_entropy integer labels (n,), 0 to n_out - 1, or rows of
-            probabilities; for binary_cross_entropy probabilities, one column a label; for poisson numbers
-            >= 0; for hinge -1 and 1. For a loss of your own (n,) or (n, k), any k >= 1; integers and bool
-            come to it as they are.
+            Inputs: finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
+        y : array_like, shape (n, n_out), or (n,) for one output
+            Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
+            probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
+            hinge -1 and 1. A custom loss takes (n,) or (n, k) for any k >= 1, and gets integers and bool
+            unconverted.
         epochs : int, >= 1
-            How often to go through all rows.
+            Number of passes through all rows.
         batch_size : int, >= 1, or None
-            Rows a step; the last batch of an epoch may be shorter. None takes all rows at once, as they come.
+            Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
         shuffle : bool
-            Go through the rows in a new random order every epoch.
+            Whether to visit the rows in a new random order in every epoch.
         sample_weight : array_like, shape (n,), optional
-            Numbers >= 0: what each row's error counts for. A batch divides by the sum of its weights where it
-            would by its rows; a row of weight 0 is as if it were absent.
+            Weight >= 0 of each row's error. A batch divides by the sum of its weights instead of the number
+            of its rows; rows of weight 0 are left out.
         class_weight : dict from labels to numbers >= 0, or "balanced", optional
-            The same by class (1 for those that are not named), for cross_entropy with integer labels or
-            one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1); "balanced"
-            is n / (classes * rows of the class), of what there is in y. Times sample_weight where both are
-            given.
+            Weight per class (1 for classes that are not named), for cross_entropy with integer labels or
+            one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1). "balanced"
+            is n / (number of classes * rows of the class), counting the classes and rows in y. Multiplied by
+            sample_weight if both are given.
         validation_data : (X, y), optional
-            Measured after every epoch, unweighted.
+            Data on which loss and metrics are measured after every epoch, unweighted.
         metrics : str, callable, or sequence of these, optional
-            What to measure on them beside the loss, as for `evaluate`.
+            Metrics to measure on the validation data, as for `evaluate`.
         callbacks : callable, object with on_epoch_end, or sequence of these
             Called after every epoch with its `fastbp.callbacks.EpochState`.
         tol : float, >= 0, optional
             Stop when the loss has not improved by more than tol |best loss| over `patience` epochs: short for
-            ``EarlyStopping("loss", patience, min_delta=tol, relative=True)`` among the callbacks.
+            the callback ``EarlyStopping("loss", patience, min_delta=tol, relative=True)``.
         patience : int, >= 1
+            Number of epochs for `tol`.
         gradient_tol : float, > 0, optional
             Stop when no element of the gradient is larger in magnitude; full batches only.
         verbose : int
-            0 is silent, 1 shows a progress bar (tqdm's where installed), 2 prints a line an epoch, too.
+            0 is silent, 1 shows a progress bar (tqdm's if installed), 2 also prints a line per epoch.
 
         Returns
         -------
         History
-            Of this call; `net.history` goes on.
+            The epochs of this call; they are also appended to the attribute `history`.
 
         Raises
         ------
         ShapeError, DTypeError, DataError, ParameterError
             An argument is not as above, or an activation is step. Nothing has changed.
         DivergenceError
-            NaN or infinity came up. The network is where it was at the end of an epoch some 50 ms before.
+            The loss, the parameters or the optimizer state became NaN or infinite. The network is as it was
+            at the end of an epoch some 50 ms before.
         BusyError
-            The network is in the middle of another call.
+            Another call is using the network.
         """
-        self._door.check_trainable()
-        X, y = self._door.examples(X, y)
-        weights = resolve_weights(self._door, y, sample_weight, class_weight)
-        n = len(X) if weights is None else weights.n_rows
-        given = Options(n, epochs, batch_size, shuffle, tol, patience, gradient_tol, verbose)
-        options = given.checked()
-        self._optimizer.check(Described(self), options.batch_rows, options.rows)
-        validation = held_out(self._engine, self._door, validation_data, metrics)
-        columns = {"loss": False} | (validation.columns if validation else {})
-        functions = options.begin_callbacks(callbacks, columns, self._engine.optimizer)
-        begin = starter(self, weights)
-        fit = Fit(self, self._engine, begin, options, validation, functions, self._seed, self._history)
-        return self._guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
+        return train(
+            self._model,
+            self,
+            X,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            metrics=metrics,
+            callbacks=callbacks,
+            tol=tol,
+            patience=patience,
+            gradient_tol=gradient_tol,
+            verbose=verbose,
+        )
 
     def train_on_batch(
         self,
@@ -369,16 +329,17 @@ class Network(Named):
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> float:
-        """Do one optimizer step on all rows of (X, y) together; return the loss before it.
+        """Do one optimizer step on all rows of (X, y) as one batch; return the loss before the step.
 
         Arguments and errors as for `fit`, but no snapshot is kept: after a DivergenceError the parameters are
-        what the step made of them.
+        those after the step.
         """
-        self._door.check_trainable()
-        self._optimizer.check_step("train_on_batch")
-        X, y = self._door.examples(X, y)
-        weights = resolve_weights(self._door, y, sample_weight, class_weight)
-        loss = self._guard.writing("train_on_batch", NOTHING, self._engine.train_on_batch, X, y, weights)
+        model = self._model
+        model.architecture.check_trainable()
+        model.optimizer.check_step("train_on_batch")
+        X, y = model.checks.examples(X, y)
+        weights = resolve_weights(model.checks, y, sample_weight, class_weight)
+        loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {USUAL_CAUSES}")
         return loss
@@ -391,79 +352,75 @@ class Network(Named):
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> tuple[float, Array]:
-        """Return the loss of all rows together and a copy of `gradients`; `fit` has arguments and errors."""
-        self._door.check_trainable()
-        X, y = self._door.examples(X, y)
-        weights = resolve_weights(self._door, y, sample_weight, class_weight)
-        found: tuple[float, Array] = self._guard.writing(
+        """Return the loss of all rows as one batch and a copy of `gradients`; arguments as for `fit`."""
+        model = self._model
+        model.architecture.check_trainable()
+        X, y = model.checks.examples(X, y)
+        weights = resolve_weights(model.checks, y, sample_weight, class_weight)
+        found: tuple[float, Array] = model.guard.writing(
             "loss_and_gradients", (None, True), self._loss_and_gradients, X, y, weights
         )
         return found
 
     def _loss_and_gradients(self, X: Array, y: Array, weights: Weights | None) -> tuple[float, Array]:
-        loss = self._engine.loss_and_gradients(X, y, weights)
-        return loss, self._engine.gradients.copy()
+        loss = self._model.trainer.loss_and_gradients(X, y, weights)
+        return loss, self._model.engine.gradients.copy()
 
     def forward(self, X: ArrayLike) -> Array:
-        """Return the outputs for X, at least one row; keep what `backward` needs.
+        """Return the outputs of a training pass over X, at least one row; keep what `backward` needs.
 
-        They are `predict`'s, but for dropout and noise: this is the forward pass of training.
+        The outputs are those of `predict`, except for dropout and noise.
         """
-        X = self._door.query(X)
+        model = self._model
+        X = model.checks.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
-        output: Array = self._guard.writing("forward", (X.shape, False), self._engine.forward, rows(X))
-        _core.watch(self._engine.parameters)
+        output: Array = model.guard.writing("forward", (X.shape, False), model.engine.forward, rows(X))
+        _core.watch(model.engine.parameters)
         return output if X.ndim == 2 else output[0]
 
     def backward(self, d_output: ArrayLike) -> Array:
-        """Carry the derivative of a loss of your own back through the network, after `forward`.
+        """Carry the derivative of a loss J that you compute back through the network, after `forward`.
 
         Parameters
         ----------
-        d_output : array_like, in the shape of what `forward` returned
+        d_output : array_like, shape of the outputs of `forward`
             dJ/doutput.
 
         Returns
         -------
-        array, in the shape of forward's X
-            dJ/dX. `gradients` then holds dJ/dparameters, for `step`: J is your loss and the l1, l2 of layers.
+        array, shape of the X of `forward`
+            dJ/dX. Afterwards `gradients` contains dJ/dparameters, including the derivatives of the layers' l1
+            and l2, for `step`.
 
         Raises
         ------
         Error
             There was no `forward`, or the parameters have changed since, by a call or in place.
         """
-        self._door.check_trainable()
-        left: Left = self._guard.left or NOTHING
+        model = self._model
+        model.architecture.check_trainable()
+        left: Left = model.guard.left or NOTHING
         shape, _ = left
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
-        d_output = rows(self._door.d_output(d_output, shape))
-        if not _core.is_untouched(self._engine.parameters):
+        d_output = rows(model.checks.d_output(d_output, shape))
+        if not _core.is_untouched(model.engine.parameters):
             raise Error("backward after a write to the parameters, expected those of forward: call it again")
-        work = self._engine.backward
-        d_input: Array = self._guard.following(left, "backward", (shape, True), work, d_output)
+        work = model.engine.backward
+        d_input: Array = model.guard.following(left, "backward", (shape, True), work, d_output)
         return d_input if len(shape) == 2 else d_input[0]
 
     def step(self) -> None:
-        """Do one optimizer step along `gradients`, which are stale then."""
-        self._optimizer.check_step("step")
+        """Do one optimizer step along `gradients`, which are stale afterwards."""
+        model = self._model
+        model.optimizer.check_step("step")
         left = self._check_gradients()
-        self._guard.following(left, "step", NOTHING, self._engine.update)
+        model.guard.following(left, "step", NOTHING, model.engine.update)
 
     def reset(self) -> None:
-        """Draw the first weights again, from the seed; biases, optimizer state and history start afresh."""
-        setup = self._engine.prepare_optimizer(self._optimizer)
-        parameters = np.zeros_like(self._engine.parameters)
-        for i, (W, _) in enumerate(split(parameters, self._layers)):
-            W[:] = initializers.draw(self._initializers[i], self._seed, i, *W.shape)
-        self._guard.changing("reset", NOTHING, self._begin, setup, parameters, History())
-
-    def _begin(self, setup: Any, parameters: Array, history: History) -> None:
-        self._engine.install_optimizer(setup)
-        self._engine.parameters[:] = parameters
-        self._history = history
+        """Draw the initial weights again, from the seed; start biases, optimizer state and history afresh."""
+        self._model.reset()
 
     # ---- using it ------------------------------------------------------------------------------------------
 
@@ -473,9 +430,9 @@ class Network(Named):
         Parameters
         ----------
         X : array_like, shape (n, n_in), or (n_in,) for one row
-            As for `fit`, or empty; NaN and infinity go through to the outputs.
+            Inputs as for `fit`, or no rows; NaN and infinity go through to the outputs.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
-            Where to put them: C-contiguous, of the network's dtype.
+            Array to write the outputs to: C-contiguous, of the network's dtype.
 
         Returns
         -------
@@ -488,138 +445,117 @@ class Network(Named):
         BusyError
             Another thread is changing the network.
         """
-        output = self._engine.predict_plain(X, out, self._guard)
+        model = self._model
+        output = model.engine.predict_plain(X, out, model.guard)
         if output is None:
-            X = self._door.query(X)
+            X = model.checks.query(X)
             if out is None:
-                output = out = self._door.new_output(X)
+                output = out = model.checks.new_output(X)
             else:
-                output = self._door.out(out, X, self._engine.shares_memory)
-            self._guard.reading(inference.predict, self._engine, rows(X), rows(output))
+                output = model.checks.out(out, X, model.engine.shares_memory)
+            model.guard.reading(inference.predict, model.engine, rows(X), rows(output))
             return out
         return output
 
     def predict_classes(self, X: ArrayLike) -> Any:
-        """Return the most probable class of each row, int64 (n,), or of the one row (n_in,).
+        """Return the most probable class per row, int64 (n,), or for one row (n_in,) its class.
 
-        Sigmoid outputs answer a question each: 1 where at least 1/2, else 0, in the shape of the outputs, but
-        (n,) for one output; likewise with the loss hinge, 1 where above 0, else -1. ParameterError without
-        softmax, sigmoid or hinge, DataError where an output is NaN.
+        Sigmoid outputs and the loss hinge decide a question per output: 1 for sigmoid outputs of at least
+        1/2, otherwise 0; for hinge 1 above 0, otherwise -1. The shape is that of the outputs, but (n,) for
+        one output.
+
+        Raises
+        ------
+        ParameterError
+            The network has neither softmax nor sigmoid outputs nor the loss hinge. Other errors as `predict`.
+        DataError
+            An output is NaN.
         """
-        return inference.classes(self.predict(X), self._loss, self._layers[-1].activation)
+        architecture = self._model.architecture
+        return inference.classes(self.predict(X), architecture.loss, architecture.layers[-1].activation)
 
     def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Metrics | None = None) -> dict[str, float]:
-        """Return the "loss" of all rows of (X, y) together, and metrics by name.
+        """Return the "loss" of all rows of (X, y) as one batch, and metrics by name.
 
         Parameters
         ----------
         X, y : array_like
-            As for `fit`.
+            Inputs and targets as for `fit`.
         metrics : str, callable, or sequence of these, optional
-            "accuracy" (the default), "f1", "auc" and "top_k" or `TopK(k)` for cross_entropy, the first three
-            for binary_cross_entropy and hinge; for all other losses, and binary_cross_entropy, "r2" (the
-            default) and "mae". `fastbp.metrics` defines them. Or callables of your own, (output, target) ->
-            float, called `__name__`. NaN in an output makes all of them NaN.
+            Metrics to measure, defined in `fastbp.metrics`. For cross_entropy "accuracy" (the default), "f1",
+            "auc" and "top_k" or `TopK(k)`; for binary_cross_entropy and hinge the first three; for
+            binary_cross_entropy and all other losses "r2" and "mae", of which "r2" is the default of the
+            others. A callable takes (output, target), returns a float and is called by its `__name__`. If an
+            output is NaN, so are all metrics.
 
         Raises
         ------
         ParameterError
             A metric does not go with the loss. Other errors as for `fit`.
         """
-        X, y = self._door.examples(X, y)
-        measured = resolve(metrics, self._loss, self._door.n_out)
-        return self._guard.reading(inference.evaluate, self._engine, self._door, X, y, measured)
+        model = self._model
+        X, y = model.checks.examples(X, y)
+        measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
+        found: dict[str, float] = model.guard.reading(
+            inference.evaluate, model.engine, model.trainer, model.checks, X, y, measured
+        )
+        return found
 
     # ---- copies --------------------------------------------------------------------------------------------
 
     def clone(self) -> Self:
-        """Return an independent copy, with the optimizer's state, the history and a subclass's attributes."""
+        """Return an independent copy, with optimizer state, history and the attributes of a subclass."""
         twin = object.__new__(type(self))
         twin.__setstate__(self.__getstate__())
-        _state.set_attributes(twin, deepcopy(_state.attributes(twin), {id(self): twin}))
+        _set_attributes(twin, deepcopy(_attributes(twin), {id(self): twin}))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._guard.reading(self._state)
+        return self._model.guard.reading(self._state)
 
     def _state(self) -> dict[str, Any]:
-        """Return what makes a copy, which shares no numbers with the network."""
-        engine = self._engine
-        return {
-            "arguments": self._arguments(),
-            "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
-            "in_force": (engine.optimizer, engine.schedule),
-            "scaling": self._scaling,
-            "history": copy(self._history),
-            "attributes": _state.attributes(self),
-        }
+        return self._model.state() | {"attributes": _attributes(self)}
 
-    def _arguments(self) -> dict[str, Any]:
-        """Return the arguments of `_build` for such a network."""
-        return {
-            "layers": self._layers,
-            "initializers": self._initializers,
-            "loss": self._loss,
-            "optimizer": self._optimizer,
-            "dtype": self._dtype.name,
-            "seed": self._seed,
-            "input_noise": self._input_noise,
-        }
-
-    def _twin(self, dtype: str) -> _core.Engine:
-        """Return an engine of the same network in another dtype, with parameters of its own."""
-        twin = object.__new__(type(self))
-        twin._build(**self._arguments() | {"dtype": dtype})
-        twin._engine.parameters[:] = self._engine.parameters
-        twin._scale_inputs(self._scaling)
-        return twin._engine
-
-    def __setstate__(self, parts: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
+        model = Model.from_state(state, self._engine_class)
         try:
-            _state.set_attributes(twin, parts["attributes"])
-            twin._build(**_state.checked_arguments(**parts["arguments"]))
-            twin._restore(parts)
-        except (Error, MemoryError):
-            raise
-        except Exception as error:  # whatever parts of other kinds give rise to
+            _set_attributes(twin, state["attributes"])
+        except Exception as error:  # from attributes of other types
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
-        guard: _core.Guard = vars(self).get("_guard", twin._guard)
-        guard.changing("setting the state", NOTHING, self._become, twin)
+        twin._model = model
+        present: Model = vars(self).get("_model", model)
+        present.guard.changing("setting the state", NOTHING, self._become, twin)
 
     def _become(self, twin: Self) -> None:
-        _state.set_attributes(self, _state.attributes(twin))
+        _set_attributes(self, _attributes(twin))
         self.__dict__ = vars(twin)
 
-    def _restore(self, parts: dict[str, Any]) -> None:
-        """Take the numbers of a network that was built with the same arguments."""
-        optimizer, schedule = parts["in_force"]
-        parameters, optimizer_state, t, memory = parts["numbers"]
-        _state.expect("optimizer", optimizer, type(self._optimizer))
-        _state.expect("schedule", schedule, Schedule)
-        _state.expect("history", parts["history"], History)
-        self._engine.set_optimizer(optimizer)
-        self._engine.set_schedule(schedule)
-        _state.fill("parameters", self._engine.parameters, parameters)
-        _state.fill("optimizer state", self._engine.state, optimizer_state)
-        self._engine.t = integer("t", t, at_least=0, below=2**64)
-        if memory is not None:
-            self._engine.memory = _state.vector("memory", memory, self._engine.parameters.size + 2)
-        if parts["scaling"] is not None:
-            self._scale_inputs(scaling.checked(parts["scaling"], self._door.n_in))
-        self._history = parts["history"]
-
     def __repr__(self) -> str:
+        model, architecture = self._model, self._model.architecture
         sizes = " -> ".join(
-            [str(self._door.n_in), *(f"{layer.n_out} {layer.activation}" for layer in self._layers)]
+            [str(architecture.n_in), *(f"{layer.n_out} {layer.activation}" for layer in architecture.layers)]
         )
         return (
-            f"Network({sizes}; {self.parameters.size:,} parameters, {self._dtype} on {self._engine.isa}; "
-            f"{self._loss}, {self.optimizer}, seed={self._seed})"
+            f"Network({sizes}; {architecture.n_parameters:,} parameters, {architecture.dtype} on "
+            f"{model.engine.isa}; {architecture.loss}, {model.optimizer}, seed={model.seed})"
         )
 
 
 def rows(array: Array) -> Array:
-    """Return the array, or for one row (n,) its view (1, n)."""
+    """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
     return array if array.ndim == 2 else array[None]
+
+
+def _attributes(net: object) -> dict[str, Any]:
+    """Return the attributes, also those in slots, that `Network` itself does not set."""
+    found = object.__getstate__(net)  # a dict, with slots a pair of dicts, or None if there are none
+    named, slots = found if isinstance(found, tuple) else (found, {})
+    return {name: value for name, value in ((named or {}) | slots).items() if name != "_model"}
+
+
+def _set_attributes(net: object, attributes: Mapping[str, Any]) -> None:
+    """Give a network these attributes, running no code of a subclass: they were set once before."""
+    for name, value in attributes.items():
+        object.__setattr__(net, name, value)

@@ -33,6 +33,7 @@ class Schedule(Value, ABC):
     """
 
     row: ClassVar[str]
+    formula: ClassVar[Callable[..., float]]  # (step, learning_rate, *parameters) -> rate, as in the row
     learning_rate: float = number(above=0)
 
     @property
@@ -50,9 +51,9 @@ class Schedule(Value, ABC):
         for name, rate in self.reached.items():
             held(name, rate, dtype, self, positive=True)
 
-    @abstractmethod
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
+        return self.formula(step, self.learning_rate, *self.parameters)
 
 
 #: What an optimizer takes: a number, a schedule, or a function of the number of epochs done so far.
@@ -79,8 +80,9 @@ class Constant(Schedule):
     def parameters(self) -> tuple[float, ...]:
         return ()
 
-    def __call__(self, step: int) -> float:
-        return self.learning_rate
+    @staticmethod
+    def formula(step: int, learning_rate: float) -> float:
+        return learning_rate
 
 
 class Step(Schedule):
@@ -108,8 +110,9 @@ class Step(Schedule):
     def parameters(self) -> tuple[float, ...]:
         return self.every, self.factor
 
-    def __call__(self, step: int) -> float:
-        return self.learning_rate * power(self.factor, step // self.every)
+    @staticmethod
+    def formula(step: int, learning_rate: float, every: int, factor: float) -> float:
+        return learning_rate * power(factor, step // every)
 
 
 class Exponential(Schedule):
@@ -137,8 +140,9 @@ class Exponential(Schedule):
     def parameters(self) -> tuple[float, ...]:
         return self.decay, self.every
 
-    def __call__(self, step: int) -> float:
-        return self.learning_rate * power(self.decay, step / self.every)
+    @staticmethod
+    def formula(step: int, learning_rate: float, decay: float, every: int) -> float:
+        return learning_rate * power(decay, step / every)
 
 
 class InverseScaling(Schedule):
@@ -164,8 +168,9 @@ class InverseScaling(Schedule):
     def parameters(self) -> tuple[float, ...]:
         return (self.power,)
 
-    def __call__(self, step: int) -> float:
-        return self.learning_rate / power(step + 1, self.power)
+    @staticmethod
+    def formula(step: int, learning_rate: float, exponent: float) -> float:
+        return learning_rate / power(step + 1, exponent)
 
 
 class Cosine(Schedule):
@@ -212,15 +217,16 @@ class Cosine(Schedule):
     def parameters(self) -> tuple[float, ...]:
         return self.steps, self.final, self.warmup, self.growth or 0
 
-    def __call__(self, step: int) -> float:
-        if step < self.warmup:
-            return self.learning_rate * (step + 1) / (self.warmup + 1)
-        done, fall, growth = step - self.warmup, self.steps, self.growth or 0
+    @staticmethod
+    def formula(step: int, learning_rate: float, steps: int, final: float, warmup: int, growth: int) -> float:
+        if step < warmup:
+            return learning_rate * (step + 1) / (warmup + 1)
+        done, fall = step - warmup, steps
         if growth == 1:
             done %= fall
-        while growth > 1 and done >= fall > 0:  # which ends, whatever the numbers are
+        while growth > 1 and done >= fall > 0:  # ends, whatever the numbers are
             done, fall = done - fall, fall * growth
-        return cosine(self.learning_rate, self.final, min(done / fall, 1))
+        return cosine(learning_rate, final, min(done / fall, 1))
 
 
 class OneCycle(Schedule):
@@ -265,11 +271,13 @@ class OneCycle(Schedule):
         start = self.learning_rate / self.start_divisor
         return self.warmup_share * self.steps - 1, self.steps - 1, start, start / self.final_divisor
 
-    def __call__(self, step: int) -> float:
-        peak, last, start, final = self.parameters
+    @staticmethod
+    def formula(
+        step: int, learning_rate: float, peak: float, last: float, start: float, final: float
+    ) -> float:
         if step < peak:
-            return cosine(start, self.learning_rate, step / peak)
-        return cosine(self.learning_rate, final, min((step - peak) / (last - peak), 1))
+            return cosine(start, learning_rate, step / peak)
+        return cosine(learning_rate, final, min((step - peak) / (last - peak), 1))
 
 
 def cosine(start: float, end: float, share: float) -> float:

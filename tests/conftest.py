@@ -12,6 +12,7 @@ import pytest
 import fastbp
 import fastbp.reference
 from fastbp import _core
+from helpers.inside import numbers_of
 
 hypothesis.settings.register_profile("fastbp", deadline=None)
 hypothesis.settings.load_profile("fastbp")
@@ -73,8 +74,7 @@ def state_of():
     """All that training changes in a network, as a value."""
 
     def state_of(net):
-        state = net.__getstate__()
-        parameters, optimizer_state, t, memory = state["numbers"]
+        parameters, optimizer_state, t, memory = numbers_of(net)
         history = {name: column for name, column in net.history.to_dict().items() if name != "seconds"}
         memory = None if memory is None else memory.tobytes()
         return parameters.tobytes(), optimizer_state.tobytes(), t, memory, repr(net), history

@@ -1,8 +1,9 @@
-"""Checks of the user's arguments and arrays, done before any state changes.
+"""Checks of user arrays, done before any state changes.
 
-Each function returns what the engines take, or raises an error that names the argument, what came and what
-was expected. Arrays become base-class views that belong to the call, so nobody else can reshape them; data
-are not copied. Large arrays are checked block by block, so that Ctrl-C is heard.
+Each function returns what the engines take, or raises an error that names the argument, what was received
+and what was expected. Arrays become base-class views that belong to the call, so nobody else can reshape
+them; data are not copied. Large arrays are checked in blocks, and signals such as Ctrl-C are handled between
+two blocks.
 """
 
 from __future__ import annotations
@@ -14,33 +15,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._architecture import obstacle
+from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
-from fastbp.layers import Layer
-from fastbp.losses import Loss
 from fastbp.losses._targets import PROBABILITY_TOLERANCE
 
 Array: TypeAlias = NDArray[Any]
 
-BLOCK = 1 << 20  # elements looked at between two chances for Ctrl-C
+BLOCK = 1 << 20  # elements per block
 
 
 # ---- arrays ------------------------------------------------------------------------------------------------
 
 
-class Door:
-    """What a network lets in: arrays that fit its sizes, its loss and its dtype."""
+class InputChecks:
+    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture."""
 
-    def __init__(self, layers: tuple[Layer, ...], loss: Loss, dtype: np.dtype[Any]) -> None:
-        self.n_in, self.n_out = layers[0].n_in, layers[-1].n_out
-        self.loss, self.dtype = loss, dtype
-        self._obstacle = obstacle(layers)
-
-    def check_trainable(self) -> None:
-        """Refuse to train a network through which no error signal passes."""
-        if self._obstacle:
-            raise ParameterError(self._obstacle)
+    def __init__(self, architecture: Architecture) -> None:
+        self.n_in, self.n_out = architecture.n_in, architecture.n_out
+        self.loss, self.dtype = architecture.loss, architecture.dtype
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
@@ -49,7 +42,7 @@ class Door:
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
-        """Return X (n, n_in), n >= 1, finite in dtype, and y, (n, n_out) likewise or class labels (n,)."""
+        """Return X (n, n_in) and y, (n, n_out) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
@@ -125,7 +118,7 @@ class Door:
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 
     def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
-        """Return a view of `out`, checked; `is_taken` tells whether the network uses an array's memory."""
+        """Return a checked view of `out`; `is_taken` tells whether an array shares the network's memory."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
         array = base_array("out", out)
@@ -137,12 +130,12 @@ class Door:
         if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
             raise ParameterError(
                 "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
-                "gradients, expected a C-contiguous array of its own to write to"
+                "gradients, expected a C-contiguous, writable array with memory of its own"
             )
         return array
 
     def d_output(self, d_output: ArrayLike, X_shape: tuple[int, ...]) -> Array:
-        """Return the derivative by the output for X of this shape, finite, C-contiguous and of dtype."""
+        """Return d_output for X of this shape: finite, C-contiguous and of dtype."""
         plain = self._plain(d_output, self.n_out) if len(X_shape) == 2 else None
         if plain is not None and len(plain) == X_shape[0]:
             return plain
@@ -151,7 +144,7 @@ class Door:
         if array.shape != shape:
             raise ShapeError(f"d_output has shape {array.shape}, expected {shape} (that of forward's result)")
         check_finite("d_output", array, self.dtype)
-        with np.errstate(all="ignore"):  # what underflows is 0
+        with np.errstate(all="ignore"):  # underflow gives 0
             return np.require(array, self.dtype, ["C", "A"])
 
 
@@ -159,7 +152,7 @@ class Door:
 
 
 def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
-    """Refuse NaN, infinity, and what becomes infinite in dtype."""
+    """Refuse NaN, infinity, and numbers that become infinite in dtype."""
     if array.dtype.kind != "f":
         return
     for first, block in blocks(array):
@@ -181,7 +174,7 @@ def check_values(argument: str, array: Array, fits: Callable[[Array], Array], ex
 
 
 def check_labels(argument: str, labels: Array, n_out: int) -> None:
-    """Refuse what is no class label."""
+    """Refuse numbers that are not class labels."""
     if labels.dtype.kind == "f":
         raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
     for first, block in blocks(labels):
@@ -202,14 +195,14 @@ def check_distributions(argument: str, array: Array) -> None:
 
 
 def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
-    """Return the error about element `index` of the block that starts at row `first`."""
+    """Return the error for element `index` of the block that starts at row `first`."""
     row, *column = (int(i) for i in index)
     position = ", ".join(map(str, (first + row, *column)))
     return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
 
 
 def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:
-    """Yield the array in views of rows, of so many elements, each with the number of its first row."""
+    """Yield blocks of rows with about `elements` elements, as views, each with the index of its first row."""
     rows = max(1, elements * len(array) // array.size)
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]

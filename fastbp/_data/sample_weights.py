@@ -12,7 +12,7 @@ from fastbp._base.arguments import NORMAL, integer, number
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._core import check_memory
-from fastbp._data.checks import Door, check_finite, check_values
+from fastbp._data.checks import InputChecks, check_finite, check_values
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
@@ -31,7 +31,7 @@ class Weights(NamedTuple):
 
 
 def resolve_weights(
-    door: Door, y: NDArray[Any], sample_weight: ArrayLike | None, class_weight: ClassWeight | None
+    door: InputChecks, y: NDArray[Any], sample_weight: ArrayLike | None, class_weight: ClassWeight | None
 ) -> Weights | None:
     """Return the weights of the rows of y, targets that the door let in, or None where all weigh 1.
 
@@ -64,14 +64,14 @@ def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> 
     return " * ".join(argument for argument, weight in given.items() if weight is not None)
 
 
-def _bounds(door: Door) -> tuple[float, float, int]:
+def _bounds(door: InputChecks) -> tuple[float, float, int]:
     """Return the least weight above 0, and below what their sum times which number must stay."""
     least, _ = NORMAL[door.dtype]
     return least, 1 / least, door.n_out if door.loss.divisor == "elements" else 1
 
 
 @np.errstate(all="ignore")
-def _checked(name: str, values: NDArray[np.float64], door: Door) -> Weights:
+def _checked(name: str, values: NDArray[np.float64], door: InputChecks) -> Weights:
     """Return the weights, unless a batch's gradient over its divisor would overflow, or lose its digits."""
     least, most, times = _bounds(door)
     check_finite(name, values, door.dtype)
@@ -92,7 +92,7 @@ def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
 
 
 def _of_classes(
-    class_weight: ClassWeight, y: NDArray[Any], present: NDArray[np.bool_], door: Door
+    class_weight: ClassWeight, y: NDArray[Any], present: NDArray[np.bool_], door: InputChecks
 ) -> NDArray[np.float64]:
     """Return the weight of each row's class (n,); "balanced" counts the rows that are present."""
     classes, which = _classes(y, door)
@@ -123,7 +123,7 @@ def _as_label(key: Any) -> Any:
     return int(key) if is_whole or isinstance(key, (bool, np.bool_)) else key
 
 
-def _classes(y: NDArray[Any], door: Door) -> tuple[Sequence[int], NDArray[np.intp]]:
+def _classes(y: NDArray[Any], door: InputChecks) -> tuple[Sequence[int], NDArray[np.intp]]:
     """Return the class labels in ascending order, and the index of each row's class among them (n,)."""
     name, targets = door.loss.name, door.loss.targets
     if targets.takes_labels:

@@ -1,1 +1,1 @@
-"""What both engines share: their protocol, inference, custom losses, the step-by-step run."""
+"""What both engines share: their interface, prediction in slices, custom losses, runs step by step."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
-from fastbp._data.checks import Door
+from fastbp._data.checks import InputChecks
+from fastbp._engine.protocol import Engine, Trainer
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.losses import LOSSES, CustomLoss, Loss
@@ -18,12 +19,13 @@ from fastbp.metrics import Metric, slices
 
 Array: TypeAlias = NDArray[Any]
 
-SLICE_WORK = 1 << 29  # multiply-adds between two chances for Ctrl-C: well below 0.1 s;
-SLICE_ROWS = 1 << 20  # and rows, whose conversion takes time as well
+# Signals such as Ctrl-C are handled between two slices.
+SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
+SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: _core.Engine, X: Array, out: Array) -> None:
-    """Put the outputs for X (n, n_in) into out (n, n_out), in slices of rows."""
+def predict(engine: Engine, X: Array, out: Array) -> None:
+    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
         engine.predict(X, out)
@@ -33,26 +35,27 @@ def predict(engine: _core.Engine, X: Array, out: Array) -> None:
 
 
 def evaluate(
-    engine: _core.Engine, door: Door, X: Array, y: Array, measured: tuple[Metric, ...]
+    engine: Engine, trainer: Trainer, checks: InputChecks, X: Array, y: Array, measured: tuple[Metric, ...]
 ) -> dict[str, float]:
-    """Return the loss and the metrics by name, NaN where an output is, for data that the door let in."""
-    found = {"loss": _loss(engine, door.loss, X, y)}
+    """Return the loss and the metrics by name, for checked data; metrics are NaN if an output is."""
+    found = {"loss": _loss(engine, trainer, checks.loss, X, y)}
     if measured:
-        output = door.new_output(X)
+        output = checks.new_output(X)
         predict(engine, X, output)
         is_nan = isnan(output.min())
         for metric in measured:
-            _core.check_memory(y)  # the metric before may be a function of the user's
+            _core.check_memory(y)  # the previous metric may be user code
             found[metric.name] = nan if is_nan else metric.measure(output, y)
     return found
 
 
-def _loss(engine: _core.Engine, loss: Loss, X: Array, y: Array) -> float:
-    if isinstance(loss, CustomLoss):  # perhaps no mean over rows
-        return engine.loss(X, y)
+def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array) -> float:
+    """Return the loss of all rows, in slices where the losses of slices can be added up."""
+    if isinstance(loss, CustomLoss):  # which need not be a mean over rows
+        return trainer.loss(X, y)
     total = 0.0
     for rows in _short_slices(engine, len(X)):
-        part = engine.loss(X[rows], y[rows])
+        part = trainer.loss(X[rows], y[rows])
         total += part if loss.divisor == "one" else part * (len(X[rows]) / len(X))
     return total
 
@@ -75,5 +78,5 @@ def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     return labels[..., 0] if is_column else labels
 
 
-def _short_slices(engine: _core.Engine, n: int) -> list[slice]:
+def _short_slices(engine: Engine, n: int) -> list[slice]:
     return slices(n, max(1, min(SLICE_ROWS, SLICE_WORK // engine.parameters.size)))

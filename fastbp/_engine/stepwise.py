@@ -1,11 +1,10 @@
-"""A training run in Python, one step after the other, over any engine."""
+"""A training run in Python that calls an engine once per step."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,41 +12,59 @@ from numpy.typing import NDArray
 from fastbp._base.philox import permutation
 from fastbp._core import check_memory
 from fastbp._data.sample_weights import Weights
+from fastbp.losses import Loss
 
 Array: TypeAlias = NDArray[Any]
 
 
-@dataclass
-class Run:
-    """Training under way: `epoch` epochs are complete, `step` steps of the next one done.
+class BatchTrainer(Protocol):
+    """What can train on a batch of some rows of the data."""
 
-    `losses` (epochs,) has each epoch's mean of batch losses by the weight of their rows, or the sum of sums.
+    @property
+    def loss_function(self) -> Loss:
+        """The loss that is trained on."""
+
+    def train_on_batch(
+        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+    ) -> float:
+        """Do one step on these rows (None: all with a nonzero weight); return the loss before it."""
+
+
+class StepwiseRun:
+    """A training run, see `fastbp._engine.protocol.Run`, whose steps are calls of `train_on_batch`.
+
+    The loss of an epoch is the mean of its batch losses, weighted by the total weight of their rows, or their
+    sum if the loss is a sum. X and y share no memory with the network.
     """
 
-    engine: Any
-    X: Array
-    y: Array
-    _: KW_ONLY
-    weights: Weights | None = None
-    batch_size: int
-    shuffle: bool
-    seed: int
-    first_epoch: int
-    epochs: int
-    stored: bool  # steps leave their gradient in engine.gradients; here they always do
-    converged: ClassVar[bool] = False  # of runs that can tell, like the next
-    columns: ClassVar[dict[str, Array]] = {}
+    converged: ClassVar[bool] = False
+    columns: ClassVar[dict[str, NDArray[np.float64]]] = {}
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        trainer: BatchTrainer,
+        X: Array,
+        y: Array,
+        *,
+        weights: Weights | None = None,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        first_epoch: int,
+        epochs: int,
+        stored: bool,  # steps store their gradient anyway
+    ) -> None:
+        self.trainer, self.X, self.y, self.weights = trainer, X, y, weights
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.first_epoch, self.epochs = first_epoch, epochs
         self.epoch = self.step = 0
-        self.X, self.y = self.engine.apart(self.X), self.engine.apart(self.y)
-        self._rows = None if self.weights is None else self.weights.rows  # to train on, None: all
+        self._rows = None if self.weights is None else self.weights.rows  # to train on; None: all
         self._n = len(self.X if self._rows is None else self._rows)
         self.steps_per_epoch = -(-self._n // self.batch_size)
         self.losses = np.zeros(self.epochs)
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
-        """Train until so many epochs are done or time is up, one step at least; False: a loss not finite."""
+        """Train until `until_epoch` epochs are complete or the time is up; False after a loss not finite."""
         deadline = time.perf_counter() + seconds
         while self.epoch < until_epoch:
             if not math.isfinite(self._train()):
@@ -70,10 +87,10 @@ class Run:
         batch = slice(self.step * self.batch_size, (self.step + 1) * self.batch_size)
         if self._order is not None:
             rows = self._order[batch]
-        else:  # without a copy
+        else:  # views, not copies
             X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
-        loss: float = self.engine.train_on_batch(X, y, weights, rows)
-        is_sum = self.engine.loss_function.divisor == "one"
+        loss = self.trainer.train_on_batch(X, y, weights, rows)
+        is_sum = self.trainer.loss_function.divisor == "one"
         weight = 1.0 if is_sum else weight_of(X, weights, rows)
         self._sum += weight * loss
         self._weight += weight
@@ -85,7 +102,7 @@ class Run:
 
 
 def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
-    """Return what these rows of X, or all of them, weigh together: each 1 where there are no weights."""
+    """Return the total weight of these rows of X (None: all); without weights each row counts 1."""
     if weights is None:
         return float(len(X if rows is None else rows))
     return float((weights.values if rows is None else weights.values[rows]).sum())

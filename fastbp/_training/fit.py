@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fastbp import _core
-from fastbp._data.sample_weights import Weights
+from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
+from fastbp._engine.protocol import Run
+from fastbp._model import NOTHING, Model
+from fastbp._training import levenberg_marquardt
 from fastbp._training.options import Options
 from fastbp._training.progress import Progress
 from fastbp._training.snapshot import Snapshot, is_finite
-from fastbp._training.validation import Validation
-from fastbp.callbacks import EpochState, Function
+from fastbp._training.validation import Validation, held_out
+from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Function
 from fastbp.exceptions import DataError, DivergenceError
 from fastbp.history import History
-from fastbp.optimizers import GradientOptimizer
+from fastbp.metrics import Metrics
+from fastbp.optimizers import LevenbergMarquardt
 from fastbp.schedules import Constant
-
-if TYPE_CHECKING:
-    from fastbp.network import Network
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -32,37 +33,86 @@ USUAL_CAUSES = (
 )
 
 
+def train(
+    model: Model,
+    network: FittedNetwork,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight | None,
+    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    metrics: Metrics | None,
+    callbacks: Callbacks,
+    **options: Any,
+) -> History:
+    """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
+
+    Parameters
+    ----------
+    options
+        The arguments of `Options` but for `rows`.
+    """
+    model.architecture.check_trainable()
+    X, y = model.checks.examples(X, y)
+    weights = resolve_weights(model.checks, y, sample_weight, class_weight)
+    checked = Options(rows=len(X) if weights is None else weights.n_rows, **options).checked()
+    model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
+    begin = begin_of(model, weights)
+    validation = held_out(model, validation_data, metrics)
+    columns = {"loss": False} | (validation.columns if validation else {})
+    functions = checked.begin_callbacks(callbacks, columns, model)
+    fit = Fit(
+        model,
+        network=network,
+        begin=begin,
+        options=checked,
+        validation=validation,
+        functions=functions,
+    )
+    trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
+    return trained
+
+
+def begin_of(model: Model, weights: Weights | None) -> Callable[..., Run]:
+    """Return what begins a run: the trainer's `begin`, or that of Levenberg-Marquardt."""
+    if isinstance(model.optimizer, LevenbergMarquardt):
+        levenberg_marquardt.check_weights(model.optimizer, weights)
+        return partial(levenberg_marquardt.LevenbergMarquardtRun, model)
+    return model.trainer.begin
+
+
 class Fit:
     """One fit: `run` trains, and `recover` puts the network in order after an error.
 
     Parameters
     ----------
+    model : Model
+        The model, to whose history this fit appends its epochs.
+    network : Network
+        The network that callbacks get.
     begin : callable
-        Takes the data and returns the `Run`; from `Optimizer.begin`.
+        `Trainer.begin`, or another function with its arguments that returns a `Run`.
+    options : Options
     validation : Validation, optional
         What is measured after each epoch.
     functions : list of callables
-        Called after that with the `EpochState`.
-    seed : int
-        Decides the order of the rows, with the number of the epoch counted over all fits.
-    past : History
-        The network's history, to which this fit appends its epochs.
+        Functions that are then called with the `EpochState`.
     """
 
     def __init__(
         self,
-        network: Network,
-        engine: _core.Engine,
-        begin: Callable[..., _core.Run],
+        model: Model,
+        *,
+        network: FittedNetwork,
+        begin: Callable[..., Run],
         options: Options,
         validation: Validation | None,
         functions: list[Function],
-        seed: int,
-        past: History,
     ) -> None:
-        self._network, self._engine, self._begin, self._options = network, engine, begin, options
-        self._validation, self._functions, self._seed, self._past = validation, functions, seed, past
-        self._snapshot, self._kept = Snapshot(engine), Snapshot(engine)
+        self._model, self._network, self._begin, self._options = model, network, begin, options
+        self._validation, self._functions, self._past = validation, functions, model.history
+        self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._is_begun = self._is_done = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
@@ -71,7 +121,7 @@ class Fit:
         Raises
         ------
         DivergenceError
-            NaN or infinity came up in loss, parameters or optimizer state.
+            The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
         progress = (
@@ -80,7 +130,7 @@ class Fit:
         try:
             while not self._history.stopped:
                 if self._run.step == 0:
-                    self._begin_epoch()
+                    self._model.begin_epoch(self._first_epoch + self._run.epoch)
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
@@ -97,18 +147,18 @@ class Fit:
         return self._history
 
     def recover(self, error: BaseException) -> None:
-        """Leave finite numbers, those of the end of a step, and the history of the epochs up to there.
+        """Leave finite numbers, those after some step, and the history of the epochs up to there.
 
-        It may be interrupted and called again.
+        May be interrupted and called again.
         """
         if not self._is_begun:
             return
         diverged = isinstance(error, DivergenceError)
         epochs = self._run.epoch
-        if self._is_done:  # perhaps broken off before the best epoch was put back
+        if self._is_done:  # perhaps interrupted before the best epoch was put back
             if self._kept.epoch is not None:
                 self._kept.restore()
-        elif diverged or not is_finite(self._engine):
+        elif diverged or not is_finite(self._model.engine):
             self._snapshot.restore()
             epochs = self._snapshot.epoch or 0
         else:
@@ -133,8 +183,8 @@ class Fit:
             y,
             weights=weights,
             batch_size=options.batch_rows,
-            shuffle=options.shuffle and options.batch_size is not None,  # the order of one sum tells nothing
-            seed=self._seed,
+            shuffle=options.shuffle and options.batch_size is not None,  # one batch needs no random order
+            seed=self._model.seed,
             first_epoch=self._first_epoch,
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
@@ -142,22 +192,16 @@ class Fit:
         measured = self._validation.columns if self._validation else ()
         columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
         self._history = History({name: [] for name in columns})
-        self._state = EpochState(self._network, self._engine, self._history, options.epochs, self._kept.take)
+        self._state = EpochState(self._network, self._model, self._history, options.epochs, self._kept.take)
         self._is_begun = True
 
-    def _begin_epoch(self) -> None:
-        """Ask for the learning rate, where that is a function of the epoch."""
-        optimizer = self._engine.optimizer
-        if optimizer.goes_by_epoch:
-            self._engine.set_schedule(optimizer.schedule(self._first_epoch + self._run.epoch))
-
     def _advance(self) -> None:
-        """Do a slice of work: through many epochs, unless there is something to do at the end of the next."""
+        """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
         run = self._run
         watched = (
             self._validation
             or self._functions
-            or self._engine.optimizer.goes_by_epoch
+            or self._model.optimizer.goes_by_epoch
             or self._snapshot.is_due
         )
         if not run.advance(run.epoch + 1 if watched else self._options.epochs, SLICE):
@@ -165,7 +209,7 @@ class Fit:
         self._note(self._validation.measure() if self._validation and run.step == 0 else {})
 
     def _note(self, measured: dict[str, array[float]]) -> None:
-        """Put the epochs done since into the history, with what was measured; they share the time since."""
+        """Append the epochs done since the last call to the history; they share the time equally."""
         new = slice(len(self._history), self._run.epoch)
         done = self._run.losses[new]
         n = len(done)
@@ -179,11 +223,11 @@ class Fit:
 
     def _rates(self, n: int) -> array[float]:
         """Return the learning rates of the last steps of the last n complete epochs."""
-        engine, run = self._engine, self._run
-        if isinstance(engine.schedule, Constant):
-            return array("d", [engine.schedule.learning_rate]) * n
-        last = engine.t - run.step - 1
-        return array("d", [engine.schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))])
+        schedule, run = self._model.schedule, self._run
+        if isinstance(schedule, Constant):
+            return array("d", [schedule.learning_rate]) * n
+        last = self._model.engine.t - run.step - 1
+        return array("d", [schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))])
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
@@ -192,7 +236,7 @@ class Fit:
         if self._run.converged:
             self._state.stop("converged")
         reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
-        if reason and not is_finite(self._engine):
+        if reason and not is_finite(self._model.engine):
             raise self._divergence("network's state")
         if not reason and self._snapshot.is_due and not self._snapshot.take(self._run.epoch):
             raise self._divergence("network's state")
@@ -206,8 +250,8 @@ class Fit:
             f"the {what} became NaN or infinite in epoch {epoch + 1} of this fit, step {step + 1} of "
             f"{run.steps_per_epoch}; the network is back where it was after epoch {self._snapshot.epoch}. "
             + (
-                USUAL_CAUSES
-                if isinstance(self._engine.optimizer, GradientOptimizer)
-                else f"Usual cause: {UNSCALED}"
+                f"Usual cause: {UNSCALED}"
+                if isinstance(self._model.optimizer, LevenbergMarquardt)
+                else USUAL_CAUSES
             )
         )

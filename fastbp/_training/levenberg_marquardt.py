@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._data.sample_weights import Weights
+from fastbp._model import Model
+from fastbp.exceptions import ParameterError
+from fastbp.losses import SumLoss
 from fastbp.optimizers import LevenbergMarquardt
 
 Array: TypeAlias = NDArray[np.float64]
@@ -16,46 +20,52 @@ Array: TypeAlias = NDArray[np.float64]
 ROUNDING, TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
 
 
-class Run:
-    """Training under way, like the engines' `Run`: an epoch is one step.
+def check_weights(optimizer: LevenbergMarquardt, weights: Weights | None) -> None:
+    """Refuse sample and class weights."""
+    if weights is not None:
+        raise ParameterError(f"sample_weight or class_weight is given, expected none with {optimizer}")
 
-    It works on a twin of the engine, in float64, and copies every step that it makes.
+
+class LevenbergMarquardtRun:
+    """A training run, see `fastbp._engine.protocol.Run`, whose epochs are one step each.
+
+    It works on a twin of the model's engine in float64, and copies each step to the engine itself.
 
     Parameters
     ----------
-    squares : float
-        r^T r over the loss.
-    stored : bool
-        Leave the gradient of the loss where a step begins in engine.gradients.
-
-    Attributes
-    ----------
-    converged : bool
-        Whether nothing is left to gain.
-    columns : dict of arrays (epochs,)
-        What the history shall have besides `losses`.
+    model : Model
+        Model whose optimizer is a `LevenbergMarquardt`.
+    X, y : arrays (n, n_in), (n, n_out)
+    epochs, stored
+        As in `fastbp._engine.protocol.RunOptions`.
+    ignored
+        The other options, which concern batches of rows: each step takes all rows.
     """
 
     steps_per_epoch, step = 1, 0
 
     def __init__(
         self,
-        optimizer: LevenbergMarquardt,
-        engine: _core.Engine,
-        twin: _core.Engine,
+        model: Model,
         X: NDArray[Any],
         y: NDArray[Any],
-        squares: float,
+        *,
         epochs: int,
         stored: bool,
+        **ignored: Any,
     ) -> None:
+        optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
+        loss = model.architecture.loss
+        assert isinstance(optimizer, LevenbergMarquardt)  # `begin_of` chose by that,
+        assert isinstance(loss, SumLoss)  # and `optimizer.check` refuses losses without squares
         self._engine, self._twin, self._X, self._y = engine, twin, X, y
-        self._squares, self._stored, self._bayesian = squares, stored, optimizer.bayesian
+        self._squares = loss.divide_by(*y.shape) * loss.squares  # r^T r / loss
+        self._stored, self._bayesian = stored, optimizer.bayesian
         self._w = twin.parameters.copy()
         if engine.memory is not None and np.array_equal(
             engine.memory[2:].astype(engine.parameters.dtype), self._w
         ):
-            self._w = engine.memory[2:]  # before they were rounded
+            self._w = engine.memory[2:]  # as they were before they were rounded
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle
@@ -66,7 +76,7 @@ class Run:
         self._growth = 2.0  # nu
         if engine.memory is not None:  # mu and alpha / beta
             self._damping, self._ridge = engine.memory[:2].tolist()
-        else:  # the latter as if all parameters were determined and the errors were nothing but noise
+        else:  # alpha / beta as if the data determined all parameters and the errors were only noise
             self._damping = optimizer.damping
             self._ridge = self._alpha(P) * self._errors / self._n if self._bayesian else 0.0
         self.epoch, self.converged = 0, False
@@ -75,7 +85,10 @@ class Run:
         self.columns = {name: np.zeros(epochs) for name in names}
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
-        """Step until so many epochs are done, time is up or nothing is left to gain; False: not finite."""
+        """Train until `until_epoch` epochs are complete, the time is up or the run has converged.
+
+        Return False right after a step whose loss or derivatives were not finite.
+        """
         deadline = perf_counter() + seconds
         while self.epoch < until_epoch and not self.converged:
             if not self._train():
@@ -84,9 +97,9 @@ class Run:
                 break
         return True
 
-    @np.errstate(all="ignore")  # what overflows is refused, or no gain
+    @np.errstate(all="ignore")  # overflow is refused, or counts as no gain
     def _train(self) -> bool:
-        """Make a step; return False, having made none, where loss or derivatives are not finite."""
+        """Make a step; if loss or derivatives are not finite, make none and return False."""
         if self._stored:
             self._engine.loss_and_gradients(self._X, self._y)
         np.copyto(self._twin.parameters, self._w)
@@ -114,16 +127,16 @@ class Run:
         return True
 
     def _alpha(self, gamma: float) -> float:
-        """Return gamma / w^T w, finite; 0 where w is, which tells nothing about its variance."""
+        """Return gamma / w^T w, finite; 0 if w is 0, which says nothing about its variance."""
         squares = dot(self._w, self._w)
         return gamma / (squares + TINY * gamma) if squares > 0 else 0.0
 
     def _estimate(self, largest: float) -> None:
-        """Estimate gamma, alpha and beta, and with them the ridge, where the step begins."""
-        most = largest / ROUNDING  # beside which J^T J is nothing
+        """Estimate gamma, alpha and beta at the start of the step, and the ridge from them."""
+        most = largest / ROUNDING  # J^T J is negligible beside more
         self._ridge = min(self._ridge, most)
         gamma = float(self._w.size) if largest > 0 else 0.0
-        if self._factorise(self._ridge):
+        if self._factorize(self._ridge):
             gamma -= self._ridge * _core.inverse_trace(self._matrix)
         gamma = min(max(gamma, TINY), self._n * (1 - ROUNDING))
         alpha, beta = self._alpha(gamma), (self._n - gamma) / (self._errors + TINY * self._n)
@@ -132,11 +145,11 @@ class Run:
             self.columns[name][self.epoch] = value
 
     def _step(self) -> bool:
-        """Go where the objective is lower, or find that there is no such place; False: not finite."""
+        """Make a step to a lower objective, or set `converged`; return False if numbers are not finite."""
         before = self._objective(self._w, self._loss)
         gradient = self._sums[-1, :-1] + self._ridge * self._w
         while np.isfinite(before + self._damping):
-            if self._factorise(self._ridge + self._damping):
+            if self._factorize(self._ridge + self._damping):
                 d = _core.cholesky_solve(self._matrix, -gradient)
                 promised = 0.5 * dot(d, self._damping * d - gradient)
                 if promised <= ROUNDING * before:
@@ -156,8 +169,8 @@ class Run:
             self._growth *= 2
         return False
 
-    def _factorise(self, shift: float) -> bool:
-        """Leave the Cholesky factor of J^T J + shift I in the matrix; False: it is not positive definite."""
+    def _factorize(self, shift: float) -> bool:
+        """Write the Cholesky factor of J^T J + shift I to the matrix; False if not positive definite."""
         np.copyto(self._matrix, self._sums[:-1, :-1])
         self._diagonal += shift
         return _core.cholesky(self._matrix)
@@ -168,7 +181,7 @@ class Run:
 
     @property
     def _errors(self) -> float:
-        """r^T r where the step begins."""
+        """r^T r at the start of the step."""
         return self._squares * self._loss
 
     def _objective(self, w: Array, loss: float) -> float:
@@ -177,5 +190,5 @@ class Run:
 
 
 def dot(a: Array, b: Array) -> float:
-    """Return a^T b, summed by NumPy in a fixed order; `@` would follow the BLAS library."""
+    """Return a^T b, summed by NumPy in a fixed order; that of `@` depends on the BLAS library."""
     return float((a * b).sum())

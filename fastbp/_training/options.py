@@ -6,13 +6,13 @@ from typing import NamedTuple, Self
 
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
-from fastbp.callbacks import Callbacks, Columns, EarlyStopping, Function
+from fastbp._model import Model
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
 from fastbp.exceptions import ParameterError
-from fastbp.optimizers import Optimizer
 
 
 class Options(NamedTuple):
-    """The arguments of `Network.fit`, for so many rows to train on."""
+    """The arguments of `Network.fit` that control the fit, and the number of rows to train on."""
 
     rows: int
     epochs: int
@@ -24,7 +24,7 @@ class Options(NamedTuple):
     verbose: int
 
     def checked(self) -> Self:
-        """Return the options as Python's own numbers; refuse what makes no sense."""
+        """Return the options as Python's own numbers; ParameterError if one is out of range."""
         checked = self._replace(
             epochs=integer("epochs", self.epochs, at_least=1, below=2**32),
             batch_size=None
@@ -46,16 +46,29 @@ class Options(NamedTuple):
             )
         return checked
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, optimizer: Optimizer) -> list[Function]:
-        """Return what is called after each epoch: for these options, then for the callbacks of the user's."""
-        own = []
+    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:
+        """Return the functions to call after each epoch: for these options, then the user's callbacks."""
+        functions = []
         if self.gradient_tol is not None:
-            own.append(callbacks.at_minimum(self.gradient_tol))
+            functions.append(at_minimum(model, self.gradient_tol))
         if self.tol is not None:
-            own.append(EarlyStopping("loss", self.patience, self.tol, relative=True).begin(columns, "tol"))
-        return own + callbacks.begin(given, columns, optimizer)
+            stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
+            functions.append(stopping.begin(columns, "tol"))
+        return functions + callbacks.begin(given, columns, model.optimizer)
 
     @property
     def batch_rows(self) -> int:
-        """The rows of a full batch."""
+        """Number of rows per batch, but for a short last one."""
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
+
+
+def at_minimum(model: Model, gradient_tol: float) -> Function:
+    """Return the callback that stops when no element of the gradient is larger in magnitude."""
+
+    def on_epoch_end(state: EpochState) -> None:
+        gradients = model.engine.gradients
+        largest = max(float(gradients.max()), -float(gradients.min()))  # without a temporary vector
+        if largest <= gradient_tol:  # False for NaN
+            state.stop("gradient_tol")
+
+    return on_epoch_end

@@ -9,37 +9,50 @@ import sys
 from contextlib import suppress
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fastbp.history import History
 
-if TYPE_CHECKING:
-    from fastbp import _core
-
-REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal,
-RELINE = 30.0  # and between two lines where stderr is no terminal
+REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal
+RELINE = 30.0  # seconds between two lines if stderr is no terminal
 WIDTH = 30  # characters of the plain bar
-LONG_EPOCH = 1.0  # seconds from which parts of an epoch are shown
+LONG_EPOCH = 1.0  # seconds; tenths are shown of epochs that take longer
 WHOLE = 1e-6  # epochs by which the sum of many steps may be off
 
 
+class Position(Protocol):
+    """How far a run has come."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of complete epochs."""
+
+    @property
+    def step(self) -> int:
+        """Number of steps done in the present epoch."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps in an epoch."""
+
+
 class Progress:
-    """Shows a fit; `update` between slices of work, `close` at its end.
+    """Shows a fit: call `update` between slices of work and `close` at its end.
 
     Parameters
     ----------
     epochs : int
-        What the fit was asked for.
+        Number of epochs that the fit was asked for.
     lines : bool
-        Print a line per epoch, too.
+        Whether to print a line per epoch.
     """
 
     def __init__(self, epochs: int, lines: bool) -> None:
         self._epochs, self._lines, self._shown = epochs, lines, 0
         self._bar = _make_bar(epochs)
 
-    def update(self, run: _core.Run, history: History) -> None:
-        """Show where the run stands; `history` has its complete epochs."""
+    def update(self, run: Position, history: History) -> None:
+        """Show how far the run has come; `history` has its complete epochs."""
         if self._lines:
             for epoch in range(self._shown, len(history)):
                 number = f"{epoch + 1:{len(str(self._epochs))}}"
@@ -50,11 +63,11 @@ class Progress:
         self._show("update", run.epoch + run.step / run.steps_per_epoch - self._bar.n)
 
     def close(self) -> None:
-        """Draw the bar a last time."""
+        """Draw the bar for the last time."""
         self._show("close")
 
     def _show(self, method: str, *args: Any, **options: Any) -> None:
-        """Call a method of the bar; if its stream is gone, go on with the plain bar, which tolerates that."""
+        """Call a method of the bar; if its stream is gone, change to the plain bar, which tolerates that."""
         try:
             getattr(self._bar, method)(*args, **options)
         except Exception:
@@ -62,17 +75,17 @@ class Progress:
 
 
 def _make_bar(epochs: int) -> Any:
-    """Return tqdm's bar, which knows terminals and notebooks; the plain one in files and without tqdm."""
+    """Return tqdm's bar on terminals and in notebooks; the plain bar elsewhere and without tqdm."""
     if not _is_live():
         return PlainBar(epochs)
     layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
     try:
         return _tqdm_bar()(total=epochs, bar_format=layout)
-    except Exception:  # there is no tqdm, or this stderr is none for it
+    except Exception:  # tqdm is missing, or cannot use this stderr
         return PlainBar(epochs)
 
 
-@cache  # tqdm keeps every subclass that has made a bar: one per fit would be a leak
+@cache  # tqdm keeps every subclass that has made a bar: a class per fit would be a leak
 def _tqdm_bar() -> Any:
     """Return the class of tqdm's bars, with `counted` epochs; ImportError without tqdm."""
     from tqdm.auto import tqdm
@@ -87,7 +100,7 @@ def _tqdm_bar() -> Any:
 
 
 def counted(epochs: float, seconds: float) -> str:
-    """Return how many epochs are done as text: whole ones, and tenths where each takes long."""
+    """Return the number of epochs as text: whole ones, and tenths if epochs take long."""
     whole = int(epochs + WHOLE)
     if seconds > LONG_EPOCH * epochs and epochs - whole > WHOLE:
         return f"{int(10 * epochs) / 10:.1f}"
@@ -95,9 +108,9 @@ def counted(epochs: float, seconds: float) -> str:
 
 
 class PlainBar:
-    """As much of tqdm's bar as `Progress` uses: a line on stderr that a carriage return redraws.
+    """The part of tqdm's interface that `Progress` uses: a line on stderr, redrawn after a carriage return.
 
-    Where stderr is no terminal, the bar is a line of its own now and then, and at the end.
+    If stderr is no terminal, a whole line is printed now and then, and at the end.
     """
 
     def __init__(self, total: int) -> None:
@@ -123,7 +136,7 @@ class PlainBar:
         _put(sys.stdout, line + "\n", flush=self._live)
 
     def close(self) -> None:
-        """Draw the bar a last time and leave it."""
+        """Draw the bar for the last time and leave it on the screen."""
         self._draw("\n")
 
     def _draw(self, end: str) -> None:
@@ -142,10 +155,10 @@ class PlainBar:
 
 
 def _is_live() -> bool:
-    """Tell whether stderr redraws a line after a carriage return: a terminal or a notebook."""
+    """Tell whether stderr redraws a line after a carriage return, as terminals and notebooks do."""
     try:
         return type(sys.stderr).__module__.startswith("ipykernel") or bool(sys.stderr.isatty())
-    except Exception:  # there is none, or it is closed
+    except Exception:  # stderr is missing or closed
         return False
 
 

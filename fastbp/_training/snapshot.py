@@ -5,16 +5,17 @@ from __future__ import annotations
 from time import perf_counter
 
 from fastbp import _core
+from fastbp._engine.protocol import Engine
 
-SNAPSHOT_INTERVAL = 0.05  # seconds between two snapshots, at least
-SNAPSHOT_SHARE = 0.02  # of a fit's time that goes into snapshots, at most
+SNAPSHOT_INTERVAL = 0.05  # least time between two snapshots, in seconds
+SNAPSHOT_SHARE = 0.02  # largest share of a fit's time that snapshots take
 
 
 class Snapshot(_core.Snapshot):
-    """The last state known to be finite, at the end of an epoch: where a fit that diverges goes back to."""
+    """A finite state of a network at the end of an epoch, to which a fit that diverges returns."""
 
     def take(self, epoch: int) -> bool:
-        """Copy the state after so many epochs of the fit; return False, and do not, unless it is finite."""
+        """Copy the state after `epoch` epochs of the fit; if it is not finite, only return False."""
         start = perf_counter()
         if not is_finite(self.engine):
             return False
@@ -29,6 +30,6 @@ class Snapshot(_core.Snapshot):
         return perf_counter() >= self._due
 
 
-def is_finite(engine: _core.Engine) -> bool:
+def is_finite(engine: Engine) -> bool:
     """Tell whether parameters and optimizer state are all finite."""
     return all(_core.first_nonfinite(a, a.dtype) < 0 for a in (engine.parameters, engine.state))

@@ -1,4 +1,4 @@
-"""The same network in plain NumPy: `engine` has the steps, the other modules one table of formulas each."""
+"""The same network in plain NumPy: `engine` has the steps of training, the other modules the formulas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ __all__ = ["ACTIVATIONS", "JOINT", "OPTIMIZERS", "Engine", "Network", "chain"]
 
 
 class Network(_Network):
-    """`fastbp.Network` over the NumPy engine: what the native core is tested against, as a whole."""
+    """`fastbp.Network` over the NumPy engine; tests compare the native engine with it."""
 
     _engine_class = Engine

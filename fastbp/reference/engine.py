@@ -1,12 +1,12 @@
-"""The NumPy engine: what correctness means, and the page to read back-propagation on.
+"""The NumPy engine, which defines what is correct: read back-propagation here.
 
 A layer computes z = x W + b and y = f(z). One step of training is five functions, in this order::
 
     gather    take a batch's rows, in the dtype of the parameters
-    forward   x -> (z, y) of every layer, kept for the way back
-    loss      one observed error J, and how it changes with the last z
-    backward  the share of every unit, delta = dJ/dz, and from it that of every weight, dJ/dW = x^T delta
-    update    the optimizer's step down that slope
+    forward   x -> (z, y) of every layer, kept for the backward pass
+    loss      the error J, and its derivative by the last z
+    backward  the derivative by each unit, delta = dJ/dz, and from it by each weight, dJ/dW = x^T delta
+    update    the optimizer's step along the gradient
 
 Shapes: m rows in a batch, a layer has n_in inputs and n_out outputs, P parameters in all.
 """
@@ -14,43 +14,46 @@ Shapes: m rows in a batch, a layer has n_in inputs and n_out outputs, P paramete
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
-from fastbp._engine.stepwise import Run, weight_of
+from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
+from fastbp._engine.stepwise import StepwiseRun, weight_of
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss, one_hot
-from fastbp.optimizers import Optimizer
 from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
-from fastbp.schedules import Schedule
+from fastbp.reference.schedules import SCHEDULES
 
 Array: TypeAlias = NDArray[Any]
-Tape: TypeAlias = list[Array]  # what forward leaves for backward: x, then z and y of every layer
+Tape: TypeAlias = list[Array]  # what forward keeps for backward: x, then z and y of every layer
 
-_quietly = np.errstate(all="ignore")  # the loss tells
+_quietly = np.errstate(all="ignore")  # overflow shows in the loss
 
 
 class Setup(NamedTuple):
-    """An optimizer with its first state (states, P)."""
+    """An optimizer with its initial state (states, P)."""
 
-    optimizer: Optimizer
-    schedule: Schedule
     rule: Callable[..., None]
+    hyperparameters: tuple[float, ...]  # after the learning rate
+    rates: Rates
+    clip_value: float | None
+    clip_norm: float | None
     state: Array
 
 
 class Engine:
-    """Layers, a loss and the parameters (P,) of float32 or float64, which it reads and writes in place.
+    """The engine in NumPy; `fastbp._engine.protocol.Engine` documents its interface.
 
-    Per layer they are W (n_in, n_out) in C order, then b (n_out,). All arithmetic has their dtype.
+    The parameters (P,) of float32 or float64 are read and written in place: per layer W (n_in, n_out) in C
+    order, then b (n_out,). All arithmetic has their dtype.
     """
 
     isa = "numpy"
@@ -68,53 +71,48 @@ class Engine:
         self._seed, self._input_noise = seed, input_noise
         self.loss_function = loss
         self.parameters = parameters
-        self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db, in this order
+        self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db per layer
         self._weights = split(self.parameters, self.layers)
         self._d_weights = split(self.gradients, self.layers)
         self.state = np.empty((0, parameters.size), parameters.dtype)  # (states, P), of the optimizer
+        self.t = 0
+        self.memory: NDArray[np.float64] | None = None
+        self.penalty = 0.0
         self._tape: Tape = []
         self.set_scaling(None, None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
 
-    def prepare_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> Setup:
-        """Return what `install_optimizer` takes: an optimizer in this epoch, with a state of zeros."""
-        n_states, rule = OPTIMIZERS[optimizer.row]
-        schedule = optimizer.schedule(epoch)
-        schedule.check_dtype(self.parameters.dtype)
+    def prepare_optimizer(
+        self,
+        row: str,
+        hyperparameters: tuple[float, ...],
+        schedule: Rates,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+    ) -> Setup:
+        """Return what `install_optimizer` takes: a row of the optimizer table with a state of zeros."""
+        n_states, rule = OPTIMIZERS[row]
         state = np.zeros((n_states, self.parameters.size), self.parameters.dtype)
-        return Setup(optimizer, schedule, rule, state)
+        return Setup(rule, hyperparameters[1:], schedule, clip_value, clip_norm, state)
 
     def install_optimizer(self, setup: Setup) -> None:
         """Use a prepared optimizer from now on."""
-        self.optimizer, self.schedule, self._rule, self.state = setup
-        _, *self._hyperparameters = self.optimizer.hyperparameters
-        self.t = 0
-        self.memory: Array | None = None
+        self._optimizer, self._rates, self.state = setup, setup.rates, setup.state
+        self.t, self.memory = 0, None
 
-    def set_optimizer(self, optimizer: Optimizer, epoch: int = 0) -> None:
-        """Use this optimizer from now on, in this epoch, with a fresh state."""
-        self.install_optimizer(self.prepare_optimizer(optimizer, epoch))
-
-    def set_schedule(self, schedule: Schedule) -> None:
-        """Take the learning rates of the steps to come from this schedule; refuse those beyond the dtype."""
-        schedule.check_dtype(self.parameters.dtype)
-        self.schedule = schedule
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+        """Take the learning rates of all later steps from a row of the schedule table."""
+        self._rates = row, rate, parameters
 
     @property
     def learning_rate(self) -> float:
-        """Of the next step; setting it ends the schedule, and leaves the optimizer's state as it is."""
-        return self.schedule(self.t)
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        optimizer = self.optimizer.with_learning_rate(rate)
-        schedule = optimizer.schedule(0)
-        schedule.check_dtype(self.parameters.dtype)
-        self.optimizer, self.schedule = optimizer, schedule  # together: no line between to be interrupted
+        """Learning rate of the next step."""
+        row, rate, parameters = self._rates
+        return SCHEDULES[row](self.t, rate, *parameters)
 
     def shares_memory(self, array: Array) -> bool:
-        """Whether an array lies in the memory that steps write to."""
+        """Tell whether an array overlaps what a step writes."""
         return any(np.may_share_memory(array, own) for own in (self.parameters, self.gradients, self.state))
 
     def apart(self, array: Array) -> Array:
@@ -122,7 +120,7 @@ class Engine:
         return array.copy() if self.shares_memory(array) else array
 
     def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
-        """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        """Work on (X - mean) inverse_scale from now on, both (n_in,) float64; on X itself for None, None."""
         self._mean, self._inverse_scale = mean, inverse_scale
 
     # ---- a step of training: gather, forward, loss, backward, update
@@ -131,7 +129,7 @@ class Engine:
     def train_on_batch(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
-        """Do one step on a batch, `rows` as below; return its loss before the update."""
+        """Do one step on a batch, `rows` as below; return the loss before the step."""
         loss = self.loss_and_gradients(X, y, weights, rows)
         self.update()
         return loss
@@ -140,9 +138,9 @@ class Engine:
     def loss_and_gradients(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
-        """Return a batch's loss and leave its `gradients`; blocks of rows add up in their order.
+        """Return the loss of a batch, and leave its `gradients`; blocks of rows are added up in order.
 
-        The batch has the rows of an index, by default all, or all that weigh anything.
+        `rows` are the indices of the rows in the batch. None: all, or all with a nonzero weight.
         """
         if rows is None and weights is not None:
             rows = weights.rows
@@ -175,9 +173,9 @@ class Engine:
         return np.asarray(scaled, self.parameters.dtype)
 
     def _forward(self, x: Array, first: int | None = None) -> Tape:
-        """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: a y is the x of the next layer.
+        """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: each y is the x of the next layer.
 
-        Training says which row of its batch is the first of x, and gets noise and dropout.
+        `first` is the index in its batch of the first row of x, in training, with noise and dropout.
         """
         if first is not None and self._input_noise:
             x = x + self._input_noise * regularization.noise(self._seed, self.t, first, x.shape, x.dtype)
@@ -190,7 +188,7 @@ class Engine:
         return tape
 
     def _drop(self, i: int, x: Array, first: int) -> Array:
-        """Return x (m, n_in) of layer i, or a derivative by it, with those elements 0 that training drops."""
+        """Apply dropout to x (m, n_in) of layer i, or to a derivative by it."""
         rate = self.layers[i - 1].dropout if i else 0.0
         if not rate:
             return x
@@ -201,7 +199,7 @@ class Engine:
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
         """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
 
-        The errors of a row count as often as its weight (m, 1) says.
+        The errors of a row are multiplied by its weight (m, 1).
         """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
@@ -215,9 +213,9 @@ class Engine:
         return float((w * terms).sum(dtype=np.float64)), delta
 
     def _backward(self, tape: Tape, delta: Array, first: int = 0) -> Array:
-        """Carry delta = dJ/dz (m, n_out) from the last layer back to the first, leaving dJ/dW and dJ/db.
+        """Carry delta = dJ/dz (m, n_out) from the last layer back to the first; write dJ/dW and dJ/db.
 
-        The first rows of a batch set these, those that follow add to them.
+        The first rows of a batch set these, later rows add to them.
         """
         for i in reversed(range(len(self.layers))):
             y, (W, _), (d_W, d_b) = tape[2 * i], self._weights[i], self._d_weights[i]
@@ -234,7 +232,7 @@ class Engine:
         return delta
 
     def _penalty(self) -> float:
-        """Return what the weights add to a batch's loss, and add its derivatives to dJ/dW."""
+        """Return the l1 and l2 penalties, and add their derivatives to dJ/dW."""
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
             if layer.l1 or layer.l2:
@@ -245,15 +243,16 @@ class Engine:
     @_quietly
     def update(self) -> None:
         """Do one step of the optimizer along the gradients."""
-        numbers = self.learning_rate, *self._hyperparameters
+        optimizer = self._optimizer
+        numbers = self.learning_rate, *optimizer.hyperparameters
         self.t += 1
-        g = regularization.clip(self.gradients, self.optimizer)
-        self._rule(self.parameters, g, self.state, self.t, *numbers)
+        g = regularization.clip(self.gradients, optimizer.clip_value, optimizer.clip_norm)
+        optimizer.rule(self.parameters, g, self.state, self.t, *numbers)
         for (W, _), layer in zip(self._weights, self.layers, strict=True):
             if layer.max_norm is not None:
                 regularization.limit_norms(W, layer.max_norm)
 
-    # ---- the parts of it, for predictions and for a loss of the user's own
+    # ---- its parts, for predictions and for losses that the user computes
 
     @_quietly
     def predict(self, X: Array, out: Array) -> None:
@@ -263,8 +262,8 @@ class Engine:
         for block in self._blocks(X):
             out[block] = self._forward(self._inputs(X[block]))[-1]
 
-    def predict_plain(self, X: Any, out: Any, guard: Any) -> None:
-        """Leave it to `predict`: the native engine has a short cut for few rows in plain arrays here."""
+    def predict_plain(self, X: object, out: object, guard: object) -> None:
+        """Return None: this engine has no faster way for few rows in plain arrays."""
 
     @_quietly
     def loss(self, X: Array, y: Array) -> float:
@@ -274,20 +273,20 @@ class Engine:
 
     @_quietly
     def forward(self, X: Array) -> Array:
-        """Return the outputs (n, n_out) of X (n, n_in), and keep what backward needs."""
+        """Return the outputs (n, n_out) of X (n, n_in); keep what backward needs."""
         check_memory(X)
         self._tape = self._forward(self._inputs(X).copy(), 0)
         return self._tape[-1].copy()
 
     @_quietly
     def backward(self, d_output: Array) -> Array:
-        """Go back from dJ/doutput (n, n_out) to `gradients`, and to dJ/dX (n, n_in), which it returns."""
+        """From dJ/doutput (n, n_out) of the last forward, fill `gradients` and return dJ/dX (n, n_in)."""
         if not self._tape or len(self._tape[0]) != len(d_output):
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
         check_memory(d_output)
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
-        self.penalty = self._penalty()  # which `gradients` has the derivatives of, too
+        self.penalty = self._penalty()
         d_input: Array = delta @ self._weights[0][0].T
         if self._inverse_scale is not None:
             d_input *= self._inverse_scale
@@ -320,9 +319,13 @@ class Engine:
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
         return np.hstack(parts)
 
-    def begin(self, X: Array, y: Array, **options: Any) -> Run:
-        """Return a `Run` over X and y with these options, not a step done yet."""
-        return Run(self, X, y, **options)
+    def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
+        """Return a training run over X and y; nothing is computed yet."""
+        return StepwiseRun(self, self.apart(X), self.apart(y), **options)
 
     def _blocks(self, rows: Array) -> list[slice]:
         return [slice(i, i + self._block_rows) for i in range(0, len(rows), self._block_rows)]
+
+
+if TYPE_CHECKING:
+    _conforms: EngineClass = Engine

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fastbp._base import philox
 from fastbp.layers import Layer
-from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -76,12 +75,12 @@ def limit_norms(W: Array, largest: float) -> None:
     W *= np.where(shares < 1, shares, 1).astype(W.dtype)
 
 
-def clip(gradients: Array, optimizer: Optimizer) -> Array:
+def clip(gradients: Array, clip_value: float | None, clip_norm: float | None) -> Array:
     """Return the gradient (P,) that the optimizer sees: its elements limited, then its norm."""
-    if optimizer.clip_value is not None:
-        gradients = np.clip(gradients, -optimizer.clip_value, optimizer.clip_value)
-    if optimizer.clip_norm is not None:
+    if clip_value is not None:
+        gradients = np.clip(gradients, -clip_value, clip_value)
+    if clip_norm is not None:
         scale, norm = scaled_norms(gradients)
-        share = optimizer.clip_norm / scale / (norm + 1e-6 / scale)
+        share = clip_norm / scale / (norm + 1e-6 / scale)
         gradients = gradients * np.minimum(1, share).astype(gradients.dtype)  # NaN stays
     return gradients

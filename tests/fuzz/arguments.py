@@ -11,6 +11,7 @@ import numpy as np
 import fastbp
 from fastbp import activations, initializers, losses, optimizers, schedules
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+from helpers.layouts import misaligned, read_only
 
 Random = np.random.Generator
 
@@ -123,21 +124,6 @@ def dressed(random: Random, array: Any, subject: Subject) -> Any:
         else:
             array = array.astype(pick(random, ["i1", "u1", ">i2", "i8", ">u4"]))
     return LAYOUTS[random.integers(len(LAYOUTS))](array)
-
-
-def misaligned(array: Any) -> Any:
-    """Return a copy that begins at an odd address."""
-    buffer = np.empty(array.nbytes + 1, np.uint8)
-    moved = buffer[1:].view(array.dtype).reshape(array.shape)
-    moved[...] = array
-    return moved
-
-
-def read_only(array: Any) -> Any:
-    """Return a copy that cannot be written to."""
-    array = array.copy()
-    array.flags.writeable = False
-    return array
 
 
 LAYOUTS: list[Callable[[Any], Any]] = [

@@ -1,7 +1,7 @@
 """Random calls of every public entry.
 
-    python tests/fuzz/campaign.py --seconds 60 --seed 0
-    python tests/fuzz/campaign.py --replay SEED:INDEX
+    PYTHONPATH=tests python -m fuzz.campaign --seconds 60 --seed 0
+    PYTHONPATH=tests python -m fuzz.campaign --replay SEED:INDEX
 
 A probe is a function of a seed and an index. A worker, which is a fork, runs one probe after another and says
 which one is in flight. So a crash or a hang is known by its probe, and another worker takes over. The exit
@@ -23,11 +23,11 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-import one_thread  # noqa: F401
 import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is limited
-from probe import Probe
 
 import fastbp
+import fuzz.one_thread  # noqa: F401, before NumPy
+from fuzz.probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError

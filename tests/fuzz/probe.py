@@ -15,11 +15,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from arguments import SHARES, Subject, value
-from entries import FUNCTIONS, METHODS, parameters
 
 import fastbp
 from fastbp import reference
+from fuzz.arguments import SHARES, Subject, value
+from fuzz.entries import FUNCTIONS, METHODS, parameters
+from helpers.inside import engine_of
 
 WRONG = 0.15  # of the arguments: anything
 GIVEN = 0.35  # of the optional arguments
@@ -247,7 +248,7 @@ def contents(thing: Any) -> Any:
 
 def state(net: fastbp.Network) -> Any:
     """Return what a call may change of a network, as a value."""
-    engine = net._engine
+    engine = engine_of(net)
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     numbers = engine.parameters.tobytes(), engine.state.tobytes(), engine.t
     return (

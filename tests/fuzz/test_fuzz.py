@@ -3,20 +3,19 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from entries import FUNCTIONS, METHODS, parameters
 
 import fastbp
+from fuzz.entries import FUNCTIONS, METHODS, parameters
+from helpers.paths import TESTS
 
-FOLDER = Path(__file__).parent
-BEGIN = "import campaign, os, signal, time\n"
+BEGIN = "import os, signal, time\nfrom fuzz import campaign\n"
 
 
 def run(code):
-    """Run code in a process of its own, beside the modules of this folder; return what it prints."""
-    folders = [*filter(None, [os.environ.get("PYTHONPATH")]), str(FOLDER)]
+    """Run code in a process of its own, beside the package `fuzz`; return what it prints."""
+    folders = [*filter(None, [os.environ.get("PYTHONPATH")]), str(TESTS)]
     command = [sys.executable, "-P", "-W", "ignore", "-c", BEGIN + code]
     asan = "detect_leaks=0:allocator_may_return_null=1"  # no memory is MemoryError, as without the sanitizer
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "ASAN_OPTIONS": asan}

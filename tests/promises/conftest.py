@@ -1,7 +1,8 @@
 """Outcomes of the probes of a test module, which are all run at once."""
 
-import probes
 import pytest
+
+from helpers import probes
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import pickle
 from functools import partial
 
 import numpy as np
-import probes
 import pytest
-from changes import CHANGES, Course, Data
 
 import fastbp
 from fastbp import _core
+from helpers import probes
+from helpers.changes import CHANGES, Course, Data
 
 # NumPy returns without setting an error here and there, and pickle cannot import
 OF_MEMORY = (MemoryError, SystemError, pickle.PicklingError)

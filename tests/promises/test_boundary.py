@@ -6,28 +6,29 @@ Every probe has a process of its own, for the wrong outcome is a crash.
 import gc
 
 import numpy as np
-import probes
 import pytest
-from arrays import shrink, table
 
 import fastbp
 from fastbp import _core
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
+from helpers import probes
+from helpers.inside import engine_of, prepared, set_optimizer
+from helpers.odd_arrays import shrink, table
 
 X, Y = np.ones((20, 3), "f4"), np.ones((20, 1), "f4")
 RUN = {"shuffle": True, "seed": 0, "first_epoch": 0, "epochs": 3, "stored": False}
 
 
 def engine(width=4, **options):
-    return fastbp.Network([3, width, 1], seed=0, **options)._engine
+    return engine_of(fastbp.Network([3, width, 1], seed=0, **options))
 
 
 def advance_with(other):
     """Go on with a run whose optimizer is no longer that of the engine: its state may be gone."""
     own = engine(4000)
     run = own.begin(X, Y, batch_size=5, **RUN)
-    own.set_optimizer(other)
+    set_optimizer(own, other)
     run.advance(3, 1.0)
 
 
@@ -42,7 +43,7 @@ REFUSED = {
     "put back what was never taken": lambda: Snapshot(engine()).restore(),
     "set up an engine again": lambda: (e := engine()).__init__([], None, e.parameters),
     "an optimizer for another engine": lambda: engine(999).install_optimizer(
-        engine().prepare_optimizer(fastbp.Adam())
+        prepared(engine(), fastbp.Adam())
     ),
     "advance with more state": lambda: advance_with(fastbp.Adam(amsgrad=True)),
     "advance with less state": lambda: advance_with(fastbp.SGD()),

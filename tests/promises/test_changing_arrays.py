@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from arrays import ATTACKS, Arrays, custom_loss, network, outcome, table
 
 import fastbp
+from helpers.odd_arrays import ATTACKS, Arrays, custom_loss, network, outcome, table
 
 
 class ReadLate:

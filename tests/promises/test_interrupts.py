@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from changes import CHANGES, Course, Data
 
 import fastbp
+from helpers.changes import CHANGES, Course, Data
 
 FOLDER = str(Path(fastbp.__file__).parent)
 

@@ -5,9 +5,9 @@ import weakref
 from contextlib import suppress
 
 import pytest
-from changes import CHANGES, Data
 
 import fastbp
+from helpers.changes import CHANGES, Data
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ probe has a process of its own, for the wrong outcome is a crash.
 
 import numpy as np
 import pytest
-from arrays import Arrays, network, outcome, table
-from changes import numbers
 
 import fastbp
+from helpers.changes import numbers
+from helpers.odd_arrays import Arrays, network, outcome, table
 
 
 def read(name, answer):

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from arrays import ATTACKS, network, outcome, table, value
-from changes import numbers
 
 import fastbp
+from helpers.changes import numbers
+from helpers.odd_arrays import ATTACKS, network, outcome, table, value
 
 OWN = {
     "parameters": lambda net: net.parameters,

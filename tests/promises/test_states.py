@@ -9,11 +9,11 @@ from copy import copy
 from functools import partial
 
 import numpy as np
-import probes
 import pytest
 
 import fastbp
 from fastbp import Dense, LeakyReLU, schedules
+from helpers import probes
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3)
 

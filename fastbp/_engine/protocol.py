@@ -1,0 +1,189 @@
+"""The interfaces of the two engines and of a training run, each method documented once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import _core
+from fastbp._data.sample_weights import Weights
+from fastbp.layers import Layer
+from fastbp.losses import SumLoss
+
+Array: TypeAlias = NDArray[Any]
+Rates: TypeAlias = tuple[str, float, tuple[float, ...]]  # row of the schedule table, its rate, its parameters
+
+
+class RunOptions(TypedDict):
+    """The options of `Trainer.begin`."""
+
+    weights: Weights | None
+    batch_size: int
+    shuffle: bool
+    seed: int  # with the number of the epoch, it decides the order of the rows
+    first_epoch: int  # epochs that the network has done before
+    epochs: int
+    stored: bool  # whether each step leaves its gradient in `Engine.gradients`
+
+
+class Run(Protocol):
+    """A training run that is under way."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of complete epochs."""
+
+    @property
+    def step(self) -> int:
+        """Number of steps done in the present epoch."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps in an epoch, a short last batch included."""
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Loss per epoch (epochs,), valid up to `epoch`: the mean over its rows, or the sum of sums."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether further steps would gain nothing; always False for runs that cannot tell."""
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Further columns for the history, (epochs,) each, valid up to `epoch`."""
+
+    def advance(self, until_epoch: int, seconds: float) -> bool:
+        """Train until `until_epoch` epochs are complete or the time is up, for at least one step.
+
+        Return False right after a step whose loss was not finite.
+        """
+
+
+class Trainer(Protocol):
+    """Computes a loss and trains on it: an engine, or the Python code around one for a custom loss."""
+
+    def loss(self, X: Array, y: Array) -> float:
+        """Return the loss over all rows."""
+
+    def loss_and_gradients(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+        """Return the loss of all rows as one batch; leave its derivatives in `Engine.gradients`."""
+
+    def train_on_batch(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+        """Do one optimizer step on all rows as one batch; return the loss before the step."""
+
+    def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
+        """Return a training run over X (n, n_in) and y; nothing is computed yet."""
+
+
+class Engine(Trainer, Protocol):
+    """The arithmetic of one network: its parameters and optimizer state, and the passes over them.
+
+    There are two, `fastbp._core.Engine` in C and `fastbp.reference.Engine` in NumPy. An engine knows rows of
+    the tables and numbers; `fastbp._model.Model` keeps the optimizer and the schedule that they come from.
+    Arrays are checked before they get here: X is (n, n_in), and y (n, n_out) or class labels (n,).
+    """
+
+    t: int  #: Number of optimizer steps done.
+    memory: NDArray[np.float64] | None  #: What Levenberg-Marquardt keeps between two fits.
+
+    @property
+    def isa(self) -> str:
+        """Name of the instruction set in use."""
+
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases (P,), as given to the constructor; read and written in place."""
+
+    @property
+    def gradients(self) -> Array:
+        """Derivatives of the last loss by the parameters (P,), once a call has stored them."""
+
+    @property
+    def state(self) -> Array:
+        """State of the optimizer, (vectors, P)."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+
+    @property
+    def penalty(self) -> float:
+        """What l1 and l2 add to the loss, as of the last `backward`; `gradients` include it."""
+
+    def prepare_optimizer(
+        self,
+        row: str,
+        hyperparameters: tuple[float, ...],
+        schedule: Rates,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+    ) -> Any:
+        """Return what `install_optimizer` takes: a row of the optimizer table with a state of zeros.
+
+        The rate of the schedule replaces the first hyperparameter.
+        """
+
+    def install_optimizer(self, setup: Any) -> None:
+        """Use a prepared optimizer from now on, with `t` 0; this cannot fail half way."""
+
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+        """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
+
+    def set_scaling(
+        self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None
+    ) -> None:
+        """Work on (X - mean) inverse_scale from now on, both (n_in,); on X itself for None, None."""
+
+    def shares_memory(self, array: Array) -> bool:
+        """Tell whether an array overlaps the parameters, the gradients or the optimizer's state."""
+
+    def apart(self, array: Array) -> Array:
+        """Return the array, or a copy if it shares memory with what a step writes."""
+
+    def predict(self, X: Array, out: Array) -> None:
+        """Write the outputs for X to out (n, n_out). Several threads may call it at once."""
+
+    def predict_plain(self, X: object, out: object, guard: _core.Guard) -> Array | None:
+        """Return the outputs for X, in `out` if given, if the call is so plain that no check is needed.
+
+        That is: X (n, n_in) or (n_in,) and out are contiguous arrays of the network's dtype, the work is
+        short, and no other thread changes the network. Otherwise return None, having done nothing.
+        """
+
+    def forward(self, X: Array) -> Array:
+        """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs."""
+
+    def backward(self, d_output: Array) -> Array:
+        """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in)."""
+
+    def update(self) -> None:
+        """Do one step of the optimizer along `gradients`."""
+
+    def normal_equations(self, X: Array, y: Array, out: Array) -> None:
+        """Write [J r]^T [J r] over all rows, its lower triangle, to out (P + 1, P + 1), for squared errors.
+
+        J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
+        """
+
+
+class EngineClass(Protocol):
+    """The constructor of an engine."""
+
+    def __call__(
+        self,
+        layers: Sequence[Layer],
+        loss: SumLoss,
+        parameters: Array,
+        *,
+        seed: int = 0,
+        input_noise: float = 0.0,
+    ) -> Engine:
+        """Return an engine over `parameters`, contiguous and of float32 or float64; `seed` is for noise."""
+
+
+if TYPE_CHECKING:
+    _native: EngineClass = _core.Engine

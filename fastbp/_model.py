@@ -1,0 +1,311 @@
+"""`Model`: one network's architecture and everything that training changes."""
+
+from __future__ import annotations
+
+import os
+from copy import copy
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import _core, initializers
+from fastbp._architecture import Architecture
+from fastbp._base.arguments import integer, number
+from fastbp._base.arrays import as_array
+from fastbp._base.value import Value
+from fastbp._data import scaling
+from fastbp._data.checks import InputChecks
+from fastbp._engine.custom_loss import CustomLossTrainer
+from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
+from fastbp.exceptions import DataError, Error
+from fastbp.history import History
+from fastbp.losses import CustomLoss, mse
+from fastbp.optimizers import Optimizer
+from fastbp.schedules import Schedule
+
+Array: TypeAlias = NDArray[Any]
+
+FORMAT = 2  # of the states: version 1 had no number
+
+# What the last call left that goes with the present parameters: the shape of the X of a forward pass that
+# `backward` may follow, or None, and whether there are gradients.
+Left: TypeAlias = tuple[tuple[int, ...] | None, bool]
+NOTHING: Left = (None, False)
+
+
+class Model:
+    """What is behind a `Network`: architecture, engine, the optimizer in force, scaling, seed and history.
+
+    It checks no arrays and lets every call in; `Network` calls its methods through `guard`.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    engine : Engine
+        Parameters, gradients, optimizer state, and the passes over them.
+    trainer : Trainer
+        The engine, or with a custom loss the Python code around it.
+    checks : InputChecks
+    guard : Guard
+    chosen : Optimizer
+        The optimizer that the user set, to which `reset` returns.
+    optimizer : Optimizer
+        The optimizer in force: `chosen`, but for a learning rate that was set since.
+    schedule : Schedule
+        The schedule in force.
+    scaling : Scaling or None
+        Mean and scale of the inputs, after `adapt`.
+    seed : int
+    history : History
+        All epochs since the model was made or reset.
+    """
+
+    __slots__ = (
+        "architecture",
+        "checks",
+        "chosen",
+        "engine",
+        "engine_class",
+        "guard",
+        "history",
+        "optimizer",
+        "scaling",
+        "schedule",
+        "seed",
+        "trainer",
+    )
+
+    def __init__(
+        self, architecture: Architecture, optimizer: Optimizer, seed: int, engine_class: EngineClass
+    ) -> None:
+        """Set the model up with parameters of zeros."""
+        optimizer.check_dtype(architecture.dtype)
+        self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
+        self.checks, self.guard = InputChecks(architecture), _core.Guard()
+        self.scaling: scaling.Scaling | None = None
+        self.history = History()
+        self.engine = self._new_engine(architecture)
+        self.trainer: Trainer = self.engine
+        if isinstance(architecture.loss, CustomLoss):
+            self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
+        self._install(*self._prepared(optimizer, epoch=0))
+
+    def _new_engine(self, architecture: Architecture) -> Engine:
+        """Return an engine with parameters of zeros."""
+        loss: Any = architecture.loss
+        return self.engine_class(
+            architecture.layers,
+            mse if isinstance(loss, CustomLoss) else loss,  # in place of a custom one; never computed
+            _core.aligned_zeros(architecture.n_parameters, architecture.dtype),
+            seed=self.seed,
+            input_noise=architecture.input_noise,
+        )
+
+    def twin(self, dtype: np.dtype[Any]) -> Engine:
+        """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
+        engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
+        engine.parameters[:] = self.engine.parameters
+        engine.set_scaling(*_numbers_of_scaling(self.scaling))
+        return engine
+
+    # ---- optimizer and learning rate -----------------------------------------------------------------------
+
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """Use another optimizer from now on, with a state of zeros."""
+        optimizer.check_dtype(self.architecture.dtype)
+        prepared = self._prepared(optimizer, len(self.history))
+        self.guard.changing("setting the optimizer", NOTHING, self._install, *prepared)
+
+    def _prepared(self, optimizer: Optimizer, epoch: int) -> tuple[Any, Optimizer, Schedule]:
+        """Return the arguments of `_install`, for an optimizer that starts in this epoch."""
+        schedule = self.checked_schedule(optimizer, epoch)
+        setup = self.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))
+        return setup, optimizer, schedule
+
+    def _install(self, setup: Any, optimizer: Optimizer, schedule: Schedule) -> None:
+        self.engine.install_optimizer(setup)
+        self.chosen = self.optimizer = optimizer
+        self.schedule = schedule
+
+    def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
+        """Return the optimizer's schedule in this epoch; refuse rates that the dtype cannot hold."""
+        schedule = optimizer.schedule(epoch)
+        schedule.check_dtype(self.architecture.dtype)
+        return schedule
+
+    def put_in_force(self, optimizer: Optimizer, schedule: Schedule) -> None:
+        """Change to an optimizer that differs only in its learning rate; may be repeated if interrupted."""
+        self.engine.set_schedule(*rates(schedule))
+        self.optimizer, self.schedule = optimizer, schedule
+
+    def with_learning_rate(self, rate: float) -> tuple[Optimizer, Schedule]:
+        """Return the arguments of `put_in_force` for a constant learning rate, which ends a schedule."""
+        optimizer = self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
+        optimizer.check_dtype(self.architecture.dtype)
+        return optimizer, self.checked_schedule(optimizer, epoch=0)
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state."""
+        return self.engine.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        _core.to_the_end(self.put_in_force, self.with_learning_rate(rate))
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Ask for the learning rate of this epoch, if it is a function of the epoch."""
+        if self.optimizer.goes_by_epoch:
+            _core.to_the_end(
+                self.put_in_force, (self.optimizer, self.checked_schedule(self.optimizer, epoch))
+            )
+
+    # ---- parameters and scaling ----------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Draw the initial weights from the seed, and start optimizer, step count and history afresh."""
+        prepared = self._prepared(self.chosen, epoch=0)
+        parameters = np.zeros_like(self.engine.parameters)
+        for i, (W, _) in enumerate(self.architecture.split(parameters)):
+            W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
+        self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
+
+    def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:
+        self._install(*prepared)
+        self.engine.parameters[:] = parameters
+        self.history = history
+
+    def scale_inputs(self, found: scaling.Scaling | None) -> None:
+        """Scale all inputs from now on; None: take them as they are."""
+        self.engine.set_scaling(*_numbers_of_scaling(found))
+        self.scaling = found
+
+    # ---- copies --------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return all that makes a copy, which shares no numbers with the model."""
+        engine = self.engine
+        return {
+            "format": FORMAT,
+            "architecture": self.architecture,
+            "seed": self.seed,
+            "optimizers": (self.chosen, self.optimizer),
+            "schedule": self.schedule,
+            "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
+            "scaling": self.scaling,
+            "history": copy(self.history),
+        }
+
+    @classmethod
+    def from_state(cls, state: Any, engine_class: EngineClass) -> Self:
+        """Return the model with this state, whose parts may be anything.
+
+        Raises
+        ------
+        DataError, ParameterError
+            The state comes from another version of fastbp, or its parts do not fit each other.
+        """
+        found = state.get("format") if isinstance(state, dict) else None
+        if found != FORMAT:
+            raise DataError(
+                f"the state of a network has the format {found}, expected {FORMAT}: it comes from "
+                f"{'an older' if found is None else 'another'} version of fastbp, and pickles are only for "
+                "the version that wrote them"
+            )
+        try:
+            return cls._restored(state, engine_class)
+        except (Error, MemoryError):
+            raise
+        except Exception as error:  # from parts of other types
+            raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _restored(cls, parts: dict[str, Any], engine_class: EngineClass) -> Self:
+        architecture = _expect("architecture", parts["architecture"], Architecture)
+        chosen, optimizer = parts["optimizers"]
+        chosen = _expect("optimizer", chosen, Optimizer)
+        optimizer = _expect("optimizer", optimizer, type(chosen))
+        schedule = _expect("schedule", parts["schedule"], Schedule)
+        schedule.check_dtype(architecture.dtype)
+        model = cls(architecture, chosen, resolve_seed(parts["seed"]), engine_class)
+        setup = model.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))
+        model._install(setup, optimizer, schedule)
+        model.chosen = chosen
+        model._fill(*parts["numbers"])
+        if parts["scaling"] is not None:
+            model.scale_inputs(scaling.checked(parts["scaling"], architecture.n_in))
+        model.history = _expect("history", parts["history"], History)
+        return model
+
+    def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
+        """Take the numbers of a state."""
+        engine = self.engine
+        _copy_into(engine.parameters, "parameters", parameters)
+        _copy_into(engine.state, "optimizer state", state)
+        engine.t = integer("t", t, at_least=0, below=2**64)
+        if memory is not None:
+            engine.memory = _vector("memory", memory, engine.parameters.size + 2)
+
+
+def resolve_seed(seed: int | None) -> int:
+    """Return the seed as an int, or a fresh one for None."""
+    if seed is None:
+        return int.from_bytes(os.urandom(8), "little")
+    return integer("seed", seed, at_least=0, below=2**64)
+
+
+def rates(schedule: Schedule) -> Rates:
+    """Return the learning rates of a schedule as the engines take them."""
+    return schedule.row, schedule.learning_rate, tuple(schedule.parameters)
+
+
+def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ...]:
+    """Return the arguments of `Engine.prepare_optimizer`."""
+    hyperparameters = tuple(optimizer.hyperparameters)
+    return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
+
+
+def _numbers_of_scaling(found: scaling.Scaling | None) -> tuple[Array | None, Array | None]:
+    """Return the arguments of `Engine.set_scaling`."""
+    return (None, None) if found is None else (found.mean, 1 / found.scale)
+
+
+# ---- parts of a state, which may be anything ---------------------------------------------------------------
+
+
+def _expect(name: str, value: Any, kind: type) -> Any:
+    """Return a part of a state; refuse another class, and values that their constructors would refuse."""
+    if not isinstance(value, kind):
+        raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
+    return _rebuilt(value)
+
+
+def _rebuilt(value: Any) -> Any:
+    """Return a value as its constructor makes it, which may refuse it, or the values in its fields."""
+    if isinstance(value, Value):
+        for part in vars(value).values():
+            _rebuilt(part)
+        return value.__replace__()
+    if isinstance(value, tuple):
+        parts = map(_rebuilt, value)
+        return value._make(parts) if hasattr(value, "_make") else tuple(parts)
+    return value
+
+
+def _copy_into(own: Array, name: str, value: Any) -> None:
+    """Copy an array of a state into `own`; refuse another shape or dtype."""
+    array = as_array(name, value)
+    if array.shape != own.shape or array.dtype != own.dtype:
+        raise DataError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
+        )
+    own[:] = array
+
+
+def _vector(name: str, value: Any, n: int) -> NDArray[np.float64]:
+    """Return a copy of a vector of a state; refuse all but n finite numbers."""
+    array = as_array(name, value)
+    if array.shape != (n,) or not np.isfinite(array).all():
+        raise DataError(f"{name} has shape {array.shape}, or not only finite numbers, expected ({n},)")
+    return array.astype(np.float64)

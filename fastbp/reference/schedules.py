@@ -1,0 +1,12 @@
+"""The learning-rate schedules by row of the engines' table, in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
+
+#: The formula of each row: (step, learning_rate, *parameters) -> learning rate of that step.
+SCHEDULES: dict[str, Callable[..., float]] = {
+    kind.row: kind.formula for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
+}

@@ -1,0 +1,378 @@
+"""The native engine against the NumPy reference, driven by the tables of both."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+import fastbp
+from fastbp import _core, activations, losses, reference, schedules
+from fastbp._base import philox
+from helpers.optimizers import OPTIMIZERS, batches
+
+ISAS = _core.available_isas()
+DTYPES = ("float32", "float64")
+STEPS, BATCH, EPOCHS = 50, 7, 10
+
+# layer sizes between which the activation under test stands: narrow ones, odd ones, and widths of one unit
+NETS = ((3, 16, 5, 2), (7, 17, 4, 3), (1, 33, 1))
+
+ENGINES = (fastbp.Network, reference.Network)
+
+SCHEDULES = {
+    "constant": schedules.Constant(0.01),
+    "step": schedules.Step(0.05, every=9),
+    "exponential": schedules.Exponential(0.05, decay=0.9),
+    "inverse_scaling": schedules.InverseScaling(0.05),
+    "cosine": schedules.Cosine(0.05, steps=10, final=0.001, warmup=5, growth=2),
+    "one_cycle": schedules.OneCycle(0.05, STEPS),
+}
+
+HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
+CASES = [(activation, loss) for activation in HIDDEN for loss in losses.LOSSES] + [
+    ("softmax", loss) for loss in losses.LOSSES if losses.get(loss).activation in (None, "softmax")
+]
+
+
+def test_both_engines_have_the_same_rows():
+    assert [name for name, *_ in _core.ACTIVATIONS] == list(reference.ACTIVATIONS)
+    assert {name for name, *_ in _core.LOSSES} == set(losses.LOSSES)
+    assert {name: joined for name, joined, _ in _core.LOSSES if joined != "none"} == {
+        name: loss.activation for name, loss in losses.LOSSES.items() if loss.activation
+    }
+    assert dict(_core.OPTIMIZERS) == {name: states for name, (states, _) in reference.OPTIMIZERS.items()}
+    assert set(OPTIMIZERS) == set(reference.OPTIMIZERS)
+    assert list(SCHEDULES) == list(_core.SCHEDULES)
+
+
+def for_output(sizes, activation, loss):
+    """The sizes, with two units for a softmax that would have one."""
+    is_softmax = "softmax" in (activation, losses.get(loss).activation)
+    return (*sizes[:-1], 2) if is_softmax and sizes[-1] == 1 else tuple(sizes)
+
+
+def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
+    """A network with the activation in its hidden layers, and at the output where the loss allows it."""
+    output = activation if losses.allowed(losses.get(loss), activations.get(activation)) else None
+    hidden = "tanh" if activation in ("softmax", "exponential") else activation  # which are for outputs
+    return network_class(
+        list(sizes),
+        activation=hidden,
+        output_activation=output,
+        loss=loss,
+        optimizer=optimizer,
+        dtype=dtype,
+        seed=seed,
+    )
+
+
+def data_for(sizes, loss, rows=STEPS // EPOCHS * BATCH, seed=0):
+    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
+    if loss == "cross_entropy":
+        return X, rng.integers(0, sizes[-1], rows)
+    if loss == "hinge":
+        return X, rng.choice([-1, 1], (rows, sizes[-1]))
+    return X, rng.random((rows, sizes[-1])).astype(np.float32)
+
+
+def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None):
+    net = make(network_class, sizes, activation, loss, optimizer, dtype)
+    if start is not None:
+        net.parameters[:] = start
+    size = batches(optimizer, BATCH)
+    history = net.fit(*data_for(sizes, loss), epochs=EPOCHS if size else STEPS, batch_size=size)
+    return net.parameters.astype(np.float64), np.array(history.loss)
+
+
+@cache
+def reference_result(sizes, activation, loss, optimizer, dtype):
+    """What NumPy gets, from the float32 initial weights whatever the dtype."""
+    start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
+    return trained(reference.Network, sizes, activation, loss, optimizer, dtype, start)
+
+
+def assert_parity(sizes, activation, loss, optimizer, dtype):
+    """Weights and losses: float64 within 1e-9, float32 as near to float64 as 4 times NumPy's float32."""
+    start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
+    native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
+    truth = reference_result(sizes, activation, loss, optimizer, "float64")
+    numpy = reference_result(sizes, activation, loss, optimizer, "float32")
+    for got, exact, numpy_float32 in zip(native, truth, numpy, strict=True):
+        scale = np.abs(exact).max()
+        if dtype == "float64":
+            bound = 1e-9 * scale
+        else:  # below one rounding of the largest number NumPy's error is luck
+            bound = 4 * max(np.abs(numpy_float32 - exact).max(), np.finfo(np.float32).eps * scale)
+        assert np.abs(got - exact).max() <= bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("activation", "loss"), CASES)
+def test_every_activation_and_loss(activation, loss, dtype, isa):
+    for sizes in NETS:
+        assert_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", NETS)
+def test_exponential_in_hidden_layers(sizes, dtype, isa):
+    """One step of it: most others would be the last."""
+    nets = [each(list(sizes), activation="exponential", dtype=dtype, seed=3) for each in ENGINES]
+    results = [net.loss_and_gradients(*data_for(sizes, "mse")) for net in nets]
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputs", [2, 3, 33])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_label_smoothing(kind, outputs, dtype, isa, rng):
+    """Loss, gradients and evaluation, which the loss by itself agrees with."""
+    X, y = rng.standard_normal((19, 3)), rng.integers(0, outputs, 19)
+    if kind == "probabilities":
+        y = rng.dirichlet(np.ones(outputs), 19)
+    loss = fastbp.CrossEntropy(label_smoothing=0.1)
+    results = []
+    for network_class in ENGINES:
+        net = network_class([3, 5, outputs], loss=loss, dtype=dtype, seed=2)
+        value, gradients = net.loss_and_gradients(X, y)
+        results.append((value, gradients, net.evaluate(X, y)["loss"]))
+        assert net.loss(net.predict(X), y) == pytest.approx(value, rel=1e-6, abs=1e-6)
+    tolerance = 1e-12 if dtype == "float64" else 2e-6
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", OPTIMIZERS)
+def test_every_optimizer(row, dtype, isa):
+    assert OPTIMIZERS[row].row == row
+    for sizes in NETS[:2]:
+        assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("schedule", "row"),
+    [(s, row) for s in SCHEDULES for row in OPTIMIZERS if s == "cosine" or row in ("sgd", "adam")],
+)
+def test_every_schedule(schedule, row, dtype):
+    assert SCHEDULES[schedule].row == schedule
+    optimizer = replace(OPTIMIZERS[row], learning_rate=SCHEDULES[schedule])
+    assert_parity(NETS[0], "tanh", "mse", optimizer, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", OPTIMIZERS)
+def test_gradients_whose_squares_overflow(row, dtype, isa):
+    """Adam then divides by infinity, and leaves the weight where it is."""
+    huge = {"float32": 1e30, "float64": 1e200}[dtype]
+    nets = [each([1, 40], optimizer=OPTIMIZERS[row], dtype=dtype, seed=0) for each in ENGINES]
+    for net in nets:
+        for _ in range(2):
+            net.forward(np.ones((1, 1)))
+            net.backward(np.full((1, 40), huge))
+            with np.errstate(over="ignore"):
+                net.step()
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, rtol=1e-6)
+
+
+SIZES = st.sampled_from((1, 2, 3, 7, 16, 17, 33, 100))
+
+
+def away_from_kinks(network_class, *arguments):
+    """A network whose biases are not 0.
+
+    Where a unit's inputs are 0, z = b would be nothing but rounding soon, and the derivative of a rectifier
+    0 in one engine and 1 in the other.
+    """
+    net = make(network_class, *arguments)
+    for bias in net.biases:
+        bias[:] = 0.1
+    return net
+
+
+def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
+    """Whether a gradient comes up whose terms cancel, so that its sign is a matter of rounding.
+
+    Those of hinge do, +1/m and -1/m for the bias of an output. The step of an optimizer that goes by the
+    sign is discontinuous there: the engines may both be right and a whole step apart.
+    """
+    size = batch_size or len(X)
+    for epoch in range(epochs):
+        order = (
+            philox.permutation(nets[0].seed, epoch, len(X)) if shuffle and batch_size else np.arange(len(X))
+        )
+        for rows in (order[i : i + size] for i in range(0, len(X), size)):
+            g, h = (net.loss_and_gradients(X[rows], y[rows])[1].copy() for net in nets)
+            rounding = len(rows) * np.finfo(np.float64).eps * max(1, np.abs(g).max())  # terms are about 1
+            if ((np.sign(g) != np.sign(h)) & (np.abs(g - h) <= rounding)).any():
+                return True
+            for net in nets:
+                net.step()
+    return False
+
+
+@settings(max_examples=150)
+@given(
+    sizes=st.lists(SIZES, min_size=2, max_size=5),
+    case=st.sampled_from(CASES),
+    row=st.sampled_from(sorted(OPTIMIZERS)),
+    batch_size=st.integers(1, 70),
+    rows=st.integers(1, 140),
+    shuffle=st.booleans(),
+    isa=st.sampled_from(ISAS),
+)
+@example([1, 1, 16, 1], ("relu6", "hinge"), "adadelta", 33, 20, False, "avx2")
+def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
+    assume(isa in ISAS)
+    sizes = for_output(sizes, *case)
+    before = _core.isa()
+    _core.set_isa(isa)
+    gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
+    X, y = data_for(sizes, case[1], rows)
+    batch_size = batches(gentle, batch_size)
+    try:
+        nets = [away_from_kinks(c, sizes, *case, gentle, "float64") for c in ENGINES]
+        if row in ("lion", "irprop"):
+            assume(not signs_are_rounding([net.clone() for net in nets], X, y, batch_size, shuffle, epochs=2))
+    finally:
+        _core.set_isa(before)
+    losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
+    native, numpy = nets
+    np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        native.parameters, numpy.parameters, rtol=0, atol=1e-9 * np.abs(numpy.parameters).max()
+    )
+    np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", losses.LOSSES)
+@pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
+def test_every_number_of_rows(rows, loss, dtype, isa):
+    """Few rows, a vector or so, and row blocks, whose losses and gradients add up; in training and beside."""
+    sizes = (5, 7, 3)
+    X, y = data_for(sizes, loss, rows)
+    nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
+    tolerance = 1e-10 if dtype == "float64" else 1e-4
+    native, numpy = nets
+    for net in nets:
+        net.fit(X, y, epochs=3, batch_size=None)
+    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=tolerance, atol=tolerance)
+    for net in nets:
+        net.loss_and_gradients(X, y)
+    scale = np.abs(numpy.gradients).max()
+    np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=tolerance, atol=tolerance * scale)
+    assert native.evaluate(X, y)["loss"] == pytest.approx(numpy.evaluate(X, y)["loss"], rel=tolerance)
+    np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputs", [2, 17, 33])
+def test_probabilities_of_classes(outputs, dtype, isa, rng):
+    """cross_entropy of probability rows: loss and gradients."""
+    X = rng.standard_normal((19, 3))
+    y = rng.random((19, outputs))
+    y /= y.sum(axis=1, keepdims=True)
+    results = []
+    for network_class in ENGINES:
+        net = network_class([3, 5, outputs], loss="cross_entropy", dtype=dtype, seed=2)
+        loss, gradients = net.loss_and_gradients(X, y)
+        results.append((loss, gradients, net.evaluate(X, y)["loss"]))
+    tolerance = 1e-12 if dtype == "float64" else 2e-6
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("output", ["identity", "gelu", "softmax"])
+@pytest.mark.parametrize("rows", [1, 13, 5000])
+def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
+    """forward, backward from any dJ/dy, step: the same as NumPy, dJ/dX included."""
+    X = rng.standard_normal((rows, 7))
+    d_output = rng.standard_normal((rows, 4)) / rows
+    results = []
+    for network_class in ENGINES:
+        net = network_class([7, 16, 17, 4], activation="silu", output_activation=output, dtype=dtype, seed=1)
+        h = net.forward(X)
+        d_input = net.backward(d_output)
+        gradients = net.gradients.copy()
+        net.step()
+        results.append((h, d_input, gradients, net.parameters))
+    tolerance = 1e-10 if dtype == "float64" else 2e-4
+    for native, numpy in zip(*results, strict=True):
+        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("joined", ["binary_cross_entropy", "cross_entropy"])  # exp(1e4) is no finite loss
+def test_extreme_logits(joined, dtype, isa):
+    """With logits of +-1e4 the loss is exact and the gradient finite: no logarithm of a rounded 0."""
+    targets = {"cross_entropy": np.array([0, 1]), "binary_cross_entropy": np.array([[1.0, 0.0], [0.0, 0.0]])}
+    exact = {"cross_entropy": (0 + 2e4) / 2, "binary_cross_entropy": (0 + 0 + 1e4 + 0) / 4}
+    net = fastbp.Network([1, 2], loss=joined, dtype=dtype, seed=0)
+    net.parameters[:] = [1e4, -1e4, 0, 0]
+    loss, gradients = net.loss_and_gradients([[1.0], [1.0]], targets[joined])
+    assert loss == exact[joined]
+    assert np.isfinite(gradients).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("network_class", ENGINES)
+def test_poisson_that_overflows(network_class, dtype, isa):
+    """exp(-1e4) is 0 and the loss exact; exp(1e4) is infinite, which training tells and undoes."""
+    net = network_class([1, 2], loss="poisson", dtype=dtype, seed=0)
+    net.parameters[:] = [-1e4, -1e4, 0, 0]
+    loss, gradients = net.loss_and_gradients([[1.0]], [[3.0, 0.0]])
+    assert loss == 3e4 / 2
+    np.testing.assert_array_equal(gradients, [-1.5, 0, -1.5, 0])
+    net.parameters[0] = 1e4
+    before = net.parameters.copy()
+    assert net.evaluate([[1.0]], [[3.0, 0.0]])["loss"] == np.inf
+    with pytest.raises(fastbp.DivergenceError, match="loss became NaN or infinite in epoch 1"):
+        net.fit([[1.0]], [[3.0, 0.0]])
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("network_class", ENGINES)
+@pytest.mark.parametrize("error", [0.0, 1e-6, 1e-3, 0.999, 1.001, 1e4, -1e4])
+def test_log_cosh_near_and_far(error, network_class, dtype, isa):
+    """Its value keeps its digits where it is far smaller than the error, and where cosh overflows."""
+    net = network_class([1, 1], loss="log_cosh", dtype=dtype, seed=0)
+    net.parameters[:] = [error, 0]
+    loss, gradients = net.loss_and_gradients([[1.0]], [[0.0]])
+    error = float(net.parameters[0])  # in dtype
+    far, tolerance = abs(error) > 20, 8 * float(np.finfo(dtype).eps)
+    exact = abs(error) - np.log(2) if far else np.log1p(2 * np.sinh(error / 2) ** 2)
+    assert loss == pytest.approx(exact, rel=tolerance, abs=0)
+    assert gradients[0] == pytest.approx(np.tanh(error), rel=tolerance, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "widths"), [("float32", (*range(127, 138), *range(254, 274))), ("float64", range(126, 138))]
+)
+def test_widths_about_a_padded_row(dtype, widths, rng):
+    """Rows of a multiple of 1 KB are padded, their wider neighbours are not: both fit into the workspace."""
+    X = rng.standard_normal((40, 4))
+    for first in widths:
+        for second in (widths[0], first + 4):
+            net = fastbp.Network([4, first, second, 1], dtype=dtype, seed=0)
+            assert net.predict(X).tobytes() == net.forward(X).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("targets", [[0, 0, 1], np.eye(2)[[0, 0, 1]]], ids=["labels", "probabilities"])
+def test_large_equal_logits(targets, dtype, isa):
+    """The loss of a row of equal logits is log 2, however large they are and whatever stands beside it."""
+    net = fastbp.Network([2, 2], loss="cross_entropy", dtype=dtype, seed=0)
+    net.parameters[:] = [1, 0, 0, 1, 0, 0]
+    X = np.array([[0, 0], [1e30, 0], [1e30, 1e30]])
+    assert net.loss_and_gradients(X, np.array(targets))[0] == pytest.approx(2 * np.log(2) / 3, rel=1e-6)

@@ -1,0 +1,1 @@
+"""Random calls of every public entry: the campaign and its short test."""

@@ -1,0 +1,87 @@
+"""Access to private parts of fastbp: the only test module that names the private attributes of a network."""
+
+from fastbp._data.sample_weights import resolve_weights
+from fastbp._model import optimizer_numbers
+from fastbp._training import snapshot
+from fastbp._training.fit import Fit
+
+#: Attributes that `Network` sets itself, which copies build again rather than share.
+NETWORKS_OWN = {"_model"}
+
+
+def engine_of(net):
+    """Return the engine of a network."""
+    return net._model.engine
+
+
+def checks_of(net):
+    """Return the checks that a network applies to the arrays it is given."""
+    return net._model.checks
+
+
+def schedule_of(net):
+    """Return the learning-rate schedule that is in force."""
+    return net._model.schedule
+
+
+def prepared(engine, optimizer):
+    """Return an optimizer as the engine takes it, in its first epoch."""
+    return engine.prepare_optimizer(*optimizer_numbers(optimizer, optimizer.schedule(0)))
+
+
+def set_optimizer(engine, optimizer):
+    """Let an engine use an optimizer from now on."""
+    engine.install_optimizer(prepared(engine, optimizer))
+
+
+def row_weights(net, X, sample_weight=None, class_weight=None):
+    """Return sample and class weights combined into one weight per row, as the engine takes them."""
+    return resolve_weights(checks_of(net), X, sample_weight, class_weight)
+
+
+def numbers_of(net):
+    """Return parameters, optimizer state, number of steps and what else the optimizer remembers."""
+    return net.__getstate__()["numbers"]
+
+
+def run_of(net, X, y, *, seconds=1.0, epochs=3, **options):
+    """Train through the engine, in slices of so many seconds (at least a step).
+
+    Return parameters, optimizer state and losses as bytes, and the number of slices.
+    """
+    options = {"shuffle": True, "seed": net.seed, "first_epoch": 0, "epochs": epochs} | options
+    run = net._model.trainer.begin(X, y, **options)
+    slices = 0
+    while run.epoch < epochs:
+        assert run.advance(epochs, seconds)
+        slices += 1
+    return net.parameters.tobytes(), engine_of(net).state.tobytes(), run.losses.tobytes(), slices
+
+
+def after_each_slice(monkeypatch, call):
+    """Let `call(epoch, step)` run whenever a fit comes back from the engine."""
+    advance = Fit._advance
+
+    def advance_and_call(fit):
+        advance(fit)
+        call(fit._run.epoch, fit._run.step)
+
+    monkeypatch.setattr(Fit, "_advance", advance_and_call)
+
+
+def before_each_end_of_epoch(monkeypatch, call):
+    """Let `call(epoch)` run before a fit ends an epoch, with the number of epochs done."""
+    end_epoch = Fit._end_epoch
+
+    def call_and_end(fit):
+        call(fit._run.epoch)
+        end_epoch(fit)
+
+    monkeypatch.setattr(Fit, "_end_epoch", call_and_end)
+
+
+def take_snapshots(monkeypatch, interval, share=None):
+    """Let fits take snapshots at this interval in seconds, whatever share of the time they cost."""
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", interval)
+    if share is not None:
+        monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", share)

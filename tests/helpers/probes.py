@@ -1,0 +1,70 @@
+"""Probes, each in a process of its own: what crashes or hangs is known by its name, and takes nothing along.
+
+``python probes.py FILE TABLE`` runs a test file, forks for every entry of a dict in it, and prints what went
+wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.
+"""
+
+import json
+import os
+import resource
+import runpy
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+
+from helpers.paths import TESTS
+
+SECONDS = 10  # until a probe counts as hanging
+
+
+def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
+    """Run all probes of a table; return what went wrong with each, "" for nothing."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(TESTS)]),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
+        "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
+        "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more
+    }
+    command = [sys.executable, "-P", "-W", "ignore", __file__, file, table]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    found: dict[str, str] = json.loads(result.stdout)
+    return found
+
+
+def outcome(probe: Callable[[], object]) -> str:
+    """Run one probe in a fork; it is right if it returns, and wrong if it raises or dies."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(write, 1)
+        os.dup2(write, 2)
+        signal.alarm(SECONDS)
+        status = 1
+        try:
+            probe()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(write)
+    with os.fdopen(read, errors="replace") as pipe:
+        said = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status == 0:
+        return ""
+    end = signal.Signals(-status).name if status < 0 else "wrong"
+    return f"{'hangs' if end == 'SIGALRM' else end}: {said[-1500:].strip()}"
+
+
+if __name__ == "__main__":
+    file, table = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # nobody wants to read what crashes leave
+    probes = runpy.run_path(file)[table]
+    print(json.dumps({name: outcome(probe) for name, probe in probes.items()}))

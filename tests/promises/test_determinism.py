@@ -1,0 +1,154 @@
+"""The same bits: run after run, fused or stored, in slices or at once, alone or in a batch."""
+
+from dataclasses import replace
+from itertools import cycle, product
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core, activations, losses
+from helpers.inside import engine_of, run_of
+from helpers.optimizers import DECAYING, OPTIMIZERS
+
+DTYPES = ("float32", "float64")
+SIZES = [33, 100, 17, 3]
+
+
+@pytest.fixture
+def examples(rng):
+    return rng.standard_normal((150, SIZES[0])), rng.integers(0, SIZES[-1], 150)
+
+
+def classifier(optimizer="adam", dtype="float32", seed=5):
+    return fastbp.Network(
+        SIZES, activation="gelu", loss="cross_entropy", optimizer=optimizer, dtype=dtype, seed=seed
+    )
+
+
+def run(net, X, y, *, batch_size=32, stored=False, **options):
+    return run_of(net, X, y, batch_size=batch_size, stored=stored, **options)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_run_after_run(examples, dtype, isa):
+    first, second = (classifier(dtype=dtype) for _ in range(2))
+    for net in (first, second):
+        net.fit(*examples, epochs=3)
+    assert first.parameters.tobytes() == second.parameters.tobytes()
+    assert first.history.loss == second.history.loss
+    third = classifier(dtype=dtype, seed=6)
+    third.fit(*examples, epochs=3)
+    assert third.parameters.tobytes() != first.parameters.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("batch_size", [1, 32])
+def test_fused_and_stored(examples, batch_size, optimizer, dtype, isa):
+    fused, stored = (
+        run(classifier(optimizer, dtype), *examples, stored=mode, batch_size=batch_size)
+        for mode in (False, True)
+    )
+    assert fused[:3] == stored[:3]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
+    """With the batch in the lanes: every activation and loss, and batches about a vector long."""
+    X, y = rng.standard_normal((150, 3)), rng.random((150, 2))
+    hidden = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
+    elementwise = [name for name in losses.LOSSES if name != "cross_entropy"]
+    gentle = replace(optimizer, learning_rate=1e-4)  # no activation diverges
+    cases = zip(product(hidden, elementwise), cycle((1, 2, 15, 16, 17, 100)), strict=False)
+    for (activation, loss), rows in cases:
+        n = rows + rows // 2  # the last batch is smaller
+        targets = np.sign(y - 0.5) if loss == "hinge" else y
+        options = {"activation": activation, "loss": loss, "optimizer": gentle, "dtype": dtype, "seed": 1}
+        fused, stored = (
+            run(fastbp.Network([3, 16, 5, 2], **options), X[:n], targets[:n], stored=mode, batch_size=rows)
+            for mode in (False, True)
+        )
+        assert fused[:3] == stored[:3], (activation, loss, rows)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_train_on_batch_is_gradients_and_step(examples, optimizer, isa):
+    at_once, by_hand = (classifier(optimizer) for _ in range(2))
+    for _ in range(3):
+        loss = at_once.train_on_batch(*examples)
+        assert by_hand.loss_and_gradients(*examples)[0] == loss
+        by_hand.step()
+    assert at_once.parameters.tobytes() == by_hand.parameters.tobytes()
+
+
+def test_slices(examples, isa):
+    at_once, step_by_step = (run(classifier(), *examples, seconds=s) for s in (10.0, 0.0))
+    assert at_once[:3] == step_by_step[:3]
+    assert at_once[3] < step_by_step[3]
+
+
+def test_two_fits_are_one(examples, isa):
+    """A second fit goes on where the first stopped: weights, optimizer state and the order of the epochs."""
+    once, twice = (classifier() for _ in range(2))
+    once.fit(*examples, epochs=4)
+    twice.fit(*examples, epochs=1)
+    twice.fit(*examples, epochs=3)
+    assert once.parameters.tobytes() == twice.parameters.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_does_not_depend_on_its_batch(dtype, isa, rng):
+    """No tile, tail or neighbour changes an element: rows give the same bits alone and in any batch."""
+    net = fastbp.Network([33, 512, 100, 7], activation="tanh", dtype=dtype, seed=0)
+    X = rng.standard_normal((71, 33)).astype(dtype)
+    whole = net.predict(X)
+    for rows in (1, 2, 3, 5, 6, 13, 14, 15, 31, 32, 70):
+        parts = [net.predict(X[i : i + rows]) for i in range(0, len(X), rows)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert np.stack([net.predict(x) for x in X]).tobytes() == whole.tobytes()
+    assert net.predict(np.asfortranarray(X)).tobytes() == whole.tobytes()
+
+
+def test_the_shuffle_is_that_of_the_seed_and_the_epoch(isa):
+    """Batches of one row with a loss that names the row: the losses spell the permutation."""
+    n = 20
+    X, y = np.zeros((n, 1)), np.arange(n, dtype=float)
+    net = fastbp.Network([1, 1], loss="half_sse", optimizer=fastbp.SGD(1e-300), dtype="float64", seed=9)
+    net.parameters[:] = 0
+    engine = engine_of(net)
+    options = {"batch_size": 1, "shuffle": True, "seed": 9, "first_epoch": 4, "epochs": 1, "stored": True}
+    run = engine.begin(X, y[:, None], **options)
+    order = []
+    for _ in range(n):
+        run.advance(1, 0.0)
+        order.append(round(-engine.gradients[-1]))
+    assert order == _core.permutation(9, 4, n).tolist()
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES)
+def test_training_leaves_the_floating_point_state_alone(loss, rng):
+    """Subnormal numbers are still numbers after import and training: no flag of the process has changed."""
+    net = fastbp.Network([2, 3, 2], loss=loss, seed=0)
+    y = rng.integers(0, 2, 8) if loss == "cross_entropy" else np.ones((8, 2))
+    net.fit(rng.standard_normal((8, 2)), y, epochs=2)
+    tiny = np.array([np.finfo(np.float32).smallest_subnormal] * 64, np.float32)
+    assert (tiny * np.float32(2) > 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", DECAYING.values(), ids=DECAYING)
+def test_states_of_idle_weights_become_zero(optimizer, dtype, network_class):
+    """A gradient of 0 lets a state decay: below the smallest normal number it is 0, in both engines."""
+    net = network_class([1, 1], optimizer=optimizer, dtype=dtype, seed=0)
+    engine_of(net).state[:] = 4 * np.finfo(dtype).smallest_normal
+    seen = []
+    for _ in range(2000):
+        net.backward(0 * net.forward([[0.0]]))
+        net.step()
+        seen.append(engine_of(net).state.copy())
+    normal = np.finfo(dtype).smallest_normal
+    assert all(((s == 0) | (s >= normal)).all() for s in seen)
+    assert (seen[0] > 0).all()
+    assert (seen[-1][0] == 0).all()
