@@ -26,7 +26,6 @@ from fastbp import _moved as _moved
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
 from fastbp._base.config import show_config
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
-from fastbp._scipy import minimize
 from fastbp._version import __version__
 from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import (
@@ -46,6 +45,7 @@ from fastbp.losses import (
     MSE,
     BinaryCrossEntropy,
     CrossEntropy,
+    CustomLoss,
     HalfSSE,
     Hinge,
     Huber,
@@ -81,6 +81,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BusyError",
     "CrossEntropy",
+    "CustomLoss",
     "DTypeError",
     "DataError",
     "Dense",
@@ -119,16 +120,19 @@ __all__ = [
     "threads",
 ]
 
-_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use
+_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use, as `minimize` is
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
     from fastbp import plot as plot
     from fastbp import reference as reference
+    from fastbp._scipy import minimize
 else:
 
     def __getattr__(name: str) -> _Any:
-        """Import a package on first use."""
+        """Import what is loaded on first use."""
+        if name == "minimize":
+            return _import_module(f"{__name__}._scipy").minimize
         if name in _ROOMS or f"{__name__}.{name}" in _moved.MOVED:
             return _import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,14 @@ from fastbp._base.arrays import as_array
 from fastbp._base.value import Value
 from fastbp._data import scaling
 from fastbp._data.checks import InputChecks
-from fastbp._engine.custom_loss import CustomLossTrainer
-from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
 from fastbp.exceptions import DataError, Error
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import Optimizer
 from fastbp.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -88,6 +89,8 @@ class Model:
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
+            from fastbp._engine.custom_loss import CustomLossTrainer  # few need it
+
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
 

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from math import nan
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -181,12 +181,4 @@ class Minimization:
         self._past._follow(self._history, self._first_epoch)
         self._before = self._best
         if self._progress is not None:
-            self._progress.update(Iterations(len(self._history)), self._history)
-
-
-class Iterations(NamedTuple):
-    """How far a minimization has come, with an iteration as an epoch of one step."""
-
-    epoch: int
-    step: int = 0
-    steps_per_epoch: int = 1
+            self._progress.update(len(self._history), self._history)

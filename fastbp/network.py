@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from inspect import signature
 from math import isfinite
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -18,7 +18,6 @@ from fastbp._base.value import Named
 from fastbp._data import scaling
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._engine import inference
-from fastbp._engine.protocol import EngineClass
 from fastbp._model import NOTHING, Left, Model, resolve_seed
 from fastbp._training.fit import USUAL_CAUSES, train
 from fastbp.activations import Activation
@@ -29,6 +28,9 @@ from fastbp.layers import Dense, Layer
 from fastbp.losses import Loss, LossFunction
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import EngineClass
 
 Array: TypeAlias = NDArray[Any]
 

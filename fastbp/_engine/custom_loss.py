@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from fastbp import _core
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.inference import predict
-from fastbp._engine.protocol import Engine, Run, RunOptions
 from fastbp._engine.stepwise import StepwiseRun
 from fastbp.exceptions import DataError
 from fastbp.losses import CustomLoss
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Engine, Run, RunOptions
 
 Array: TypeAlias = NDArray[Any]
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from math import isnan, nan
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
 from fastbp._data.checks import InputChecks
-from fastbp._engine.protocol import Engine, Trainer
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.losses import LOSSES, CustomLoss, Loss
 from fastbp.losses._answers import OF_ACTIVATION
 from fastbp.metrics import Metric, slices
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Engine, Trainer
 
 Array: TypeAlias = NDArray[Any]
 

@@ -37,7 +37,7 @@ class StepwiseRun:
     sum if the loss is a sum. X and y share no memory with the network.
     """
 
-    converged: ClassVar[bool] = False
+    converged = False
     columns: ClassVar[dict[str, NDArray[np.float64]]] = {}
 
     def __init__(
@@ -52,16 +52,16 @@ class StepwiseRun:
         seed: int,
         first_epoch: int,
         epochs: int,
-        stored: bool,  # steps store their gradient anyway
+        stored: bool,  # each step stores its gradient anyway
     ) -> None:
-        self.trainer, self.X, self.y, self.weights = trainer, X, y, weights
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.first_epoch, self.epochs = first_epoch, epochs
+        self._trainer, self._X, self._y, self._weights = trainer, X, y, weights
+        self._batch_size, self._shuffle = batch_size, shuffle
+        self._seed, self._first_epoch = seed, first_epoch
         self.epoch = self.step = 0
-        self._rows = None if self.weights is None else self.weights.rows  # to train on; None: all
-        self._n = len(self.X if self._rows is None else self._rows)
-        self.steps_per_epoch = -(-self._n // self.batch_size)
-        self.losses = np.zeros(self.epochs)
+        self._rows = None if weights is None else weights.rows  # to train on; None: all
+        self._n = len(X if self._rows is None else self._rows)
+        self.steps_per_epoch = -(-self._n // batch_size)
+        self.losses = np.zeros(epochs)
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete or the time is up; False after a loss not finite."""
@@ -78,19 +78,19 @@ class StepwiseRun:
         if self.step == 0:
             self._sum = self._weight = 0.0
             self._order = self._rows
-            if self.shuffle:
-                order = permutation(self.seed, self.first_epoch + self.epoch, self._n)
+            if self._shuffle:
+                order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
                 self._order = order if self._rows is None else self._rows[order]
-        X, y, weights, rows = self.X, self.y, self.weights, None
+        X, y, weights, rows = self._X, self._y, self._weights, None
         for array in (X, y) if weights is None else (X, y, weights.values):
             check_memory(array)
-        batch = slice(self.step * self.batch_size, (self.step + 1) * self.batch_size)
+        batch = slice(self.step * self._batch_size, (self.step + 1) * self._batch_size)
         if self._order is not None:
             rows = self._order[batch]
         else:  # views, not copies
             X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
-        loss = self.trainer.train_on_batch(X, y, weights, rows)
-        is_sum = self.trainer.loss_function.divisor == "one"
+        loss = self._trainer.train_on_batch(X, y, weights, rows)
+        is_sum = self._trainer.loss_function.divisor == "one"
         weight = 1.0 if is_sum else weight_of(X, weights, rows)
         self._sum += weight * loss
         self._weight += weight

@@ -6,14 +6,12 @@ from array import array
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
-from fastbp._engine.protocol import Run
 from fastbp._model import NOTHING, Model
-from fastbp._training import levenberg_marquardt
 from fastbp._training.options import Options
 from fastbp._training.progress import Progress
 from fastbp._training.snapshot import Snapshot, is_finite
@@ -24,6 +22,9 @@ from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
 from fastbp.schedules import Constant
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Run
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -51,12 +52,12 @@ def train(
     Parameters
     ----------
     options
-        The arguments of `Options` but for `rows`.
+        The arguments of `Options` except `rows`.
     """
     model.architecture.check_trainable()
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
-    checked = Options(rows=len(X) if weights is None else weights.n_rows, **options).checked()
+    checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
     begin = begin_of(model, weights)
     validation = held_out(model, validation_data, metrics)
@@ -77,6 +78,8 @@ def train(
 def begin_of(model: Model, weights: Weights | None) -> Callable[..., Run]:
     """Return what begins a run: the trainer's `begin`, or that of Levenberg-Marquardt."""
     if isinstance(model.optimizer, LevenbergMarquardt):
+        from fastbp._training import levenberg_marquardt  # few need it
+
         levenberg_marquardt.check_weights(model.optimizer, weights)
         return partial(levenberg_marquardt.LevenbergMarquardtRun, model)
     return model.trainer.begin
@@ -135,7 +138,8 @@ class Fit:
                 if self._run.step == 0:
                     self._end_epoch()
                 if progress is not None:
-                    progress.update(self._run, self._history)
+                    run = self._run
+                    progress.update(run.epoch + run.step / run.steps_per_epoch, self._history)
         finally:
             self._state.close()
             if progress is not None:

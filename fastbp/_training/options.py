@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
-
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
@@ -11,40 +9,35 @@ from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Func
 from fastbp.exceptions import ParameterError
 
 
-class Options(NamedTuple):
-    """The arguments of `Network.fit` that control the fit, and the number of rows to train on."""
+class Options:
+    """The arguments of `Network.fit` that control the fit, checked, and the number of rows to train on."""
 
-    rows: int
-    epochs: int
-    batch_size: int | None
-    shuffle: bool
-    tol: float | None
-    patience: int
-    gradient_tol: float | None
-    verbose: int
-
-    def checked(self) -> Self:
-        """Return the options as Python's own numbers; ParameterError if one is out of range."""
-        checked = self._replace(
-            epochs=integer("epochs", self.epochs, at_least=1, below=2**32),
-            batch_size=None
-            if self.batch_size is None
-            else integer("batch_size", self.batch_size, at_least=1),
-            shuffle=flag("shuffle", self.shuffle),
-            tol=None if self.tol is None else number("tol", self.tol, at_least=0),
-            patience=integer("patience", self.patience, at_least=1),
-            gradient_tol=None
-            if self.gradient_tol is None
-            else number("gradient_tol", self.gradient_tol, above=0),
-            verbose=verbosity(self.verbose),
-        )
-        if checked.gradient_tol is not None and checked.batch_rows < checked.rows:
+    def __init__(
+        self,
+        *,
+        rows: int,
+        epochs: int,
+        batch_size: int | None,
+        shuffle: bool,
+        tol: float | None,
+        patience: int,
+        gradient_tol: float | None,
+        verbose: int,
+    ) -> None:
+        """Set the options as Python's own numbers; ParameterError if one is out of range."""
+        self.rows = rows
+        self.epochs = integer("epochs", epochs, at_least=1, below=2**32)
+        self.batch_size = None if batch_size is None else integer("batch_size", batch_size, at_least=1)
+        self.shuffle = flag("shuffle", shuffle)
+        self.tol = None if tol is None else number("tol", tol, at_least=0)
+        self.patience = integer("patience", patience, at_least=1)
+        self.gradient_tol = None if gradient_tol is None else number("gradient_tol", gradient_tol, above=0)
+        self.verbose = verbosity(verbose)
+        if self.gradient_tol is not None and self.batch_rows < rows:
             raise ParameterError(
-                f"gradient_tol is {checked.gradient_tol} with batch_size={checked.batch_size} for "
-                f"{checked.rows} rows, expected batch_size=None: at the minimum only the gradient of all "
-                "rows vanishes"
+                f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {rows} rows, "
+                "expected batch_size=None: at the minimum only the gradient of all rows vanishes"
             )
-        return checked
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:
         """Return the functions to call after each epoch: for these options, then the user's callbacks."""

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from fastbp.history import History
 
@@ -18,22 +18,6 @@ RELINE = 30.0  # seconds between two lines if stderr is no terminal
 WIDTH = 30  # characters of the plain bar
 LONG_EPOCH = 1.0  # seconds; tenths are shown of epochs that take longer
 WHOLE = 1e-6  # epochs by which the sum of many steps may be off
-
-
-class Position(Protocol):
-    """How far a run has come."""
-
-    @property
-    def epoch(self) -> int:
-        """Number of complete epochs."""
-
-    @property
-    def step(self) -> int:
-        """Number of steps done in the present epoch."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of steps in an epoch."""
 
 
 class Progress:
@@ -51,8 +35,8 @@ class Progress:
         self._epochs, self._lines, self._shown = epochs, lines, 0
         self._bar = _make_bar(epochs)
 
-    def update(self, run: Position, history: History) -> None:
-        """Show how far the run has come; `history` has its complete epochs."""
+    def update(self, epochs: float, history: History) -> None:
+        """Show how many epochs are done, complete ones and a share of the next; `history` has the former."""
         if self._lines:
             for epoch in range(self._shown, len(history)):
                 number = f"{epoch + 1:{len(str(self._epochs))}}"
@@ -60,7 +44,7 @@ class Progress:
             self._shown = len(history)
         elif len(history):
             self._show("set_postfix_str", history.describe(-1), refresh=False)
-        self._show("update", run.epoch + run.step / run.steps_per_epoch - self._bar.n)
+        self._show("update", epochs - self._bar.n)
 
     def close(self) -> None:
         """Draw the bar for the last time."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from fastbp import _core
-from fastbp._engine.protocol import Engine
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Engine
 
 SNAPSHOT_INTERVAL = 0.05  # least time between two snapshots, in seconds
 SNAPSHOT_SHARE = 0.02  # largest share of a fit's time that snapshots take

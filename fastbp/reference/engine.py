@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
-from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
 from fastbp._engine.stepwise import StepwiseRun, weight_of
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split
@@ -31,6 +30,9 @@ from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
 from fastbp.reference.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward keeps for backward: x, then z and y of every layer
