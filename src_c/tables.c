@@ -1,4 +1,4 @@
-/* The names in the tables, for whoever looks things up by name. */
+/* The names in the tables, for lookup by name. */
 
 #include "fastbp.h"
 

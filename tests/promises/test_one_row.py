@@ -1,4 +1,4 @@
-"""A new loss is one row and one value, a new activation one row and one entry: shown in a copy of the tree."""
+"""A new loss is one row and one value, a new activation one row and one entry, in a copy of the tree."""
 
 import os
 import shutil
