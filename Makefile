@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # what to install beside the test requirements, e.g. WITH=torch
 WITH ?=
 BIN := .venv/bin
-C_FILES := $(wildcard src_c/*.c src_c/*.h src_c/*.inc tests/*.c tests/*.h bench/*.c bench/rivals/*.c)
-BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/* fastbp/*.pyx fastbp/*.pxd fastbp/*.pxi)
+C_FILES := $(wildcard src_c/*.h src_c/*/*.c src_c/*/*.h tests/c/*.c tests/c/*.h bench/*.c bench/rivals/*.c)
+BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/*.h src_c/*/* fastbp/_core/*.pyx fastbp/_core/*.pxd)
 
 .PHONY: demo test promises fuzz bench bench-kernels lint docs wheel sanitize clean
 
@@ -45,7 +45,7 @@ wheel: .venv/build  ## sdist, and a wheel built from it, in dist/
 	$(BIN)/python -m build
 
 # the C code again, with AddressSanitizer and UndefinedBehaviorSanitizer, in a directory of its own; then once more on
-# the baseline path, for masked loads and stores escape the sanitizers. Ctrl-C is heard too late in code this slow.
+# the baseline path, for masked loads and stores escape the sanitizers. code this slow reacts to Ctrl-C too late.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	CFLAGS="$(SANITIZERS) -g -O1" LDFLAGS="$(SANITIZERS)" \
@@ -56,7 +56,7 @@ sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	-k 'not take_seconds' || exit; done
 
 clean:
-	rm -rf .venv build dist fastbp.egg-info fastbp/_core.c fastbp/_core.*.so
+	rm -rf .venv build dist fastbp.egg-info fastbp/_core.c fastbp/_core.*.so fastbp/_core/*.so
 
 # .venv/NAME is made once the dependency group NAME of pyproject.toml is installed
 .venv/%: .venv/package

@@ -1,23 +1,24 @@
-"""The extension module: the C core, its kernels compiled once for every instruction set and element type."""
+"""The extension modules: the C core, its kernels compiled once for every instruction set and element type."""
 
 import os
 import tempfile
+from glob import glob
 
 import numpy as np
+from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
 
-KERNELS = ["src_c/kernels.c"]
-CORE = [
-    f"src_c/{name}.c"
-    for name in ("tables", "dispatch", "random", "data", "cpus", "own_threads", "pool", "plan", "train")
-]
-PARTS = [f"fastbp/_{name}.pxi" for name in ("functions", "linear", "memory", "data", "guard")]
-SOURCES = sorted(os.path.join("src_c", name) for name in os.listdir("src_c"))
+# The C core has state, so all modules are linked into one shared object; fastbp/_core/__init__.py loads them.
+MODULES = [f"fastbp/_core/{name}.pyx" for name in ("library", "arrays", "guard", "run", "engine")]
+DECLARATIONS = glob("fastbp/_core/*.pxd")
+KERNELS = ["src_c/kernels/kernels.c"]
+CORE = sorted(set(glob("src_c/*/*.c")).difference(KERNELS))
+SOURCES = sorted(glob("src_c/*.h") + glob("src_c/*/*.*"))
 
 # No -ffast-math: an object linked with it changes the floating-point state of the whole process. No
-# contraction: a product is fused with a sum where the source says so, hence in every tile alike.
+# contraction: products and sums are fused only where the source says so, which is the same in every tile.
 C_FLAGS = [
     "-std=c11",
     "-pthread",
@@ -27,8 +28,8 @@ C_FLAGS = [
     "-fvisibility=hidden",
 ]
 if "CFLAGS" not in os.environ:
-    # Whoever sets CFLAGS decides on optimisation and debug information; else we do, for Python's own flags
-    # ask for the latter, four fifths of the wheel.
+    # CFLAGS of the user decide on optimization and debug information. Without them the latter, which Python's
+    # own flags ask for, is left out: it would be four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
 # Flags that let the compiler take NaN for a number, reorder sums or shorten constants, or that link
 # crtfastmath.o, which turns off subnormal numbers in the whole process: refused, wherever they come from.
@@ -51,8 +52,8 @@ FAST_MATH = {
 }
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
 
-# Flags of each instruction set; what the compiler does not know is left out. The build machine's processor
-# plays no part: dispatch.c asks the processor at run time.
+# Flags of each instruction set; sets that the compiler does not know are left out. The processor of the build
+# machine does not matter: dispatch.c asks the processor at run time.
 ISA_FLAGS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -91,6 +92,8 @@ class BuildCore(build_ext):
                 ext.extra_objects += self.objects(f"{isa}_{bits}", KERNELS, macros, flags)
         built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
         ext.extra_objects += self.objects("core", CORE, built, [])
+        modules = cythonize(ext.sources, build_dir=self.build_temp, force=self.force, quiet=True)
+        ext.sources = [source for module in modules for source in module.sources]
         super().build_extension(ext)
 
     def objects(
@@ -126,9 +129,9 @@ setup(
     cmdclass={"build_ext": BuildCore},
     ext_modules=[
         Extension(
-            "fastbp._core",
-            ["fastbp/_core.pyx"],
-            depends=SOURCES + PARTS,
+            "fastbp._core.library",
+            MODULES,
+            depends=SOURCES + DECLARATIONS,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=C_FLAGS,

@@ -1,21 +1,21 @@
-"""Two builds of fastbp in alternation: is the new one slower?
+"""Compares the speed of two builds of fastbp in alternation, and fails if the new one is slower.
 
     python bench/compare.py OLD NEW [--tasks rl tab ...] [--alternations 25] [--threads 1] [--dtype float32]
 
-OLD and NEW are folders that hold an importable fastbp. To make one of a commit::
+OLD and NEW are folders with an importable fastbp. To make one from a commit::
 
     git worktree add /tmp/old HEAD~1
     .venv/bin/pip install --no-deps --target /tmp/old-build /tmp/old
 
-or name a source tree that is built in place.
+A source tree that is built in place works, too.
 
-In every alternation both builds get a fresh process, for the place of its memory may make a process faster or
-slower than the next one by a percent. The two are pinned to one CPU and take turns of 20 ms, of the same work
-from the same weights. The best turn of each counts, and the alternation gives one ratio, new over old. Time
-is that of the thread, which others on the machine disturb least, or with several threads that of the clock.
+In every alternation both builds get a new process, because the addresses of its memory can make a process
+one percent faster or slower than the next. Both are pinned to one CPU and take turns of 20 ms, with the same
+work from the same weights. The best turn of each counts, and the alternation gives one ratio, new over old.
+Times are the thread's CPU time, which other programs disturb least; with several threads, the wall clock.
 
-Printed is the median of the ratios with its 95 % interval, from one order statistic to another, which needs
-no assumption on their distribution. The exit status is 1 where an interval lies wholly above 1.01.
+The output is the median of the ratios with its 95 % interval, from one order statistic to another, which
+needs no assumption about their distribution. The exit status is 1 if an interval lies above 1.01.
 """
 
 import argparse
@@ -37,14 +37,14 @@ from typing import Any, Self
 from fastbp.cli.bench import THREADS
 
 ALTERNATIONS = 25
-TURNS = 8  # of each build in an alternation
-SECONDS = 0.02  # of a turn
+TURNS = 8  # per build and alternation
+SECONDS = 0.02  # per turn
 MOST = 1.01
 WORKLOADS = ("seed", "rl", "tab", "mnist", "wide")
 CALLS = {
     "predict": "predict one row",
     "train_on_batch": "train_on_batch",
-    "step": "forward, own loss, backward, step",
+    "step": "forward, custom loss, backward, step",
 }
 TASKS = (*WORKLOADS, *CALLS)
 
@@ -53,7 +53,7 @@ TASKS = (*WORKLOADS, *CALLS)
 
 
 def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
-    """Return what makes the work of a turn ready: so many epochs, or rounds of calls."""
+    """Return a function that prepares the work of one turn: a number of epochs, or of rounds of calls."""
     from fastbp.cli.bench import Training
     from test_calls import CALLS as FUNCTIONS
     from workloads import RL, WORKLOADS
@@ -80,7 +80,7 @@ def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
 
 
 def serve(connection: Connection, threads: int, dtype: str) -> None:
-    """Say which fastbp this is; then time what is asked for, until nobody asks."""
+    """Send the folder of this fastbp, then time every task that is asked for until the pipe closes."""
     import fastbp
 
     connection.send(str(Path(fastbp.__file__).parent))
@@ -93,7 +93,7 @@ def serve(connection: Connection, threads: int, dtype: str) -> None:
             return
         if name not in tasks:
             tasks[name] = task(name, dtype)
-            tasks[name](1)()  # what is made once
+            tasks[name](1)()  # one-time work is not timed
         work = tasks[name](count)
         start = clock()
         work()
@@ -101,7 +101,7 @@ def serve(connection: Connection, threads: int, dtype: str) -> None:
 
 
 class Build:
-    """The near end of such a process."""
+    """A process that runs one build, seen from the parent."""
 
     def __init__(self, folder: Path, threads: int, dtype: str) -> None:
         self._folder, self._threads, self._dtype = folder, threads, dtype
@@ -118,7 +118,9 @@ class Build:
         far.close()
         found = Path(self._connection.recv())
         if found.parent != self._folder:
-            raise SystemExit(f"{self._folder} holds no fastbp that can be imported: {found} came instead")
+            raise SystemExit(
+                f"{self._folder} has no fastbp that can be imported: {found} was imported instead"
+            )
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -130,13 +132,13 @@ class Build:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-self._threads :])
 
     def seconds(self, name: str, count: int) -> float:
-        """Return what the task takes."""
+        """Return the time of `count` units of the task."""
         self._connection.send((name, count))
         seconds: float = self._connection.recv()
         return seconds
 
     def count(self, name: str) -> int:
-        """Return how many epochs or rounds of calls make a turn."""
+        """Return how many epochs or rounds of calls fill a turn."""
         count = 1
         while (took := self.seconds(name, count)) < SECONDS / 4:
             count *= 2
@@ -147,7 +149,7 @@ class Build:
 
 
 def ratio(old: Build, new: Build, name: str, count: int) -> tuple[float, float]:
-    """Return the best time of the new build over that of the old one, and the latter by the count."""
+    """Return the ratio of the best times, new over old, and the old build's time per unit."""
     best = {old: float("inf"), new: float("inf")}
     for turn in range(TURNS):
         for build in (old, new) if turn % 2 else (new, old):
@@ -156,9 +158,9 @@ def ratio(old: Build, new: Build, name: str, count: int) -> tuple[float, float]:
 
 
 def interval(values: list[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the median with the order statistics between which the true one lies, as surely as that."""
+    """Return the order statistics of the confidence interval of the median, with the median between them."""
     n, values = len(values), sorted(values)
-    outside, k = 0.0, 0  # how likely fewer than k + 1 of the values are below the true median
+    outside, k = 0.0, 0  # probability that fewer than k + 1 values are below the true median
     while k < n // 2 and 2 * (outside + comb(n, k) / 2**n) <= 1 - confidence:
         outside += comb(n, k) / 2**n
         k += 1
@@ -166,7 +168,7 @@ def interval(values: list[float], confidence: float = 0.95) -> tuple[float, floa
 
 
 def compare(options: argparse.Namespace) -> bool:
-    """Print a table; tell whether a task became slower."""
+    """Print a table; return whether a task became slower."""
     counts: dict[str, int] = {}
     ratios: dict[str, list[float]] = {name: [] for name in options.tasks}
     times: dict[str, list[float]] = {name: [] for name in options.tasks}

@@ -1,4 +1,4 @@
-"""The processes of the contestants, kept for the whole session, and a summary of what was measured."""
+"""Fixtures of the benchmarks: one process per contestant for the whole session, and a summary at the end."""
 
 import sys
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ RECORDS = pytest.StashKey[list]()
 
 @pytest.fixture(scope="session")
 def process():
-    """Return the process of a contestant, started when it is first needed."""
+    """Return a function that gives the process of a contestant and starts it on first use."""
     running = {}
     with ExitStack() as stack:
 
@@ -33,7 +33,7 @@ def process():
 
 @pytest.fixture
 def compare(process, benchmark, request):
-    """Return a function that times fastbp, and a rival by its name, on a workload; it keeps a record."""
+    """Return a function that times fastbp, and optionally a rival, on a workload and keeps a record."""
 
     def compare(
         workload: Workload, name="", *, task="Training", limit="peak", threads=1, isa=None, rounds=race.ROUNDS
@@ -46,7 +46,7 @@ def compare(process, benchmark, request):
                 rival = process(RIVALS[name], threads)
                 same = RIVALS[name].variant_of
                 if same and process(RIVALS[same], threads).version == rival.version:
-                    pytest.skip(f"no other than {same} here: {rival.version}")
+                    pytest.skip(f"the same as {same} on this machine: {rival.version}")
             contest = race.Race(ours, rival, task, workload, limit)
         except UnsupportedError as reason:
             pytest.skip(str(reason))

@@ -1,7 +1,8 @@
-"""The training of examples/fashion_mnist.py by fastbp, PyTorch and scikit-learn, each at its best.
+"""The training of examples/fashion_mnist.py by fastbp, PyTorch and scikit-learn, each tuned for speed.
 
-A process for each: ``python fashion_rivals.py torch`` loads the data, warms up and says so in a line, then
-trains once for every seed it reads and answers with a line of JSON. `test_fashion.py` starts and asks them.
+Each library runs in its own process: ``python fashion_rivals.py torch`` loads the data, warms up and prints
+"ready". Then it trains once per seed that it reads and prints the result as a line of JSON. `test_fashion.py`
+starts these processes and asks them.
 """
 
 import json
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 import fashion_mnist
 from fashion_mnist import BATCH_SIZE, EPOCHS, LEARNING_RATE
 
-WARM_UP = 10 * BATCH_SIZE + BATCH_SIZE // 2  # rows: full batches and a shorter one, as in an epoch
+WARM_UP = 10 * BATCH_SIZE + BATCH_SIZE // 2  # rows: full batches and a shorter one, like an epoch
 
 Array = NDArray[Any]
 Classify = Callable[[Array], Array]
@@ -31,10 +32,10 @@ def fastbp(X: Array, y: Array, seed: int, epochs: int) -> Classify:
 
 
 def torch(X: Array, y: Array, seed: int, epochs: int) -> Classify:
-    """The fastest of several loops.
+    """Train with the fastest of several loops.
 
-    index_select takes a batch faster than X[rows], and both are faster than a shuffled copy of X every epoch
-    (0.44, 0.48 and 0.53 s an epoch). torch.compile needs 5 to 25 s, and its code then takes 0.51 s an epoch.
+    index_select takes a batch faster than X[rows], and both are faster than one shuffled copy of X per epoch
+    (0.44, 0.48 and 0.53 s per epoch). torch.compile takes 5 to 25 s, and 0.51 s per epoch then.
     """
     import torch
     from torch.nn import functional
@@ -54,7 +55,7 @@ def torch(X: Array, y: Array, seed: int, epochs: int) -> Classify:
 
 
 def scikit_learn(X: Array, y: Array, seed: int, epochs: int) -> Classify:
-    """In float32, as X is: 1.5 times as fast as in float64."""
+    """Train in float32, the dtype of X, which is 1.5 times as fast as float64."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
@@ -69,7 +70,7 @@ def scikit_learn(X: Array, y: Array, seed: int, epochs: int) -> Classify:
         n_iter_no_change=epochs + 1,
         random_state=seed,
     )
-    with warnings.catch_warnings():  # that so few epochs might not be enough
+    with warnings.catch_warnings():  # a warning that so few epochs may not be enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         net.fit(X, y)
     return net.predict
@@ -79,7 +80,7 @@ TRAIN = {"fastbp": fastbp, "torch": torch, "scikit-learn": scikit_learn}
 
 
 def main(name: str) -> None:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the same processor for all
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # all use the same processor
     X, X_test, y, y_test = fashion_mnist.load(fashion_mnist.find(*fashion_mnist.FOLDERS))
     train = TRAIN[name]
     train(X[:WARM_UP], y[:WARM_UP], 0, epochs=1)

@@ -1,12 +1,12 @@
-/* The kernels of one instruction set and element type, each to be run alone on operands that test_kernels.py makes.
- * Every function does its work `repeats` times, lest the call be what is timed.
+/* The kernels of one instruction set and element type, as functions that run each alone on operands of test_kernels.py.
+ * Each function does its work `repeats` times, so that the call takes no measurable share of the time.
  *
- * data.c, which is no kernel, comes along for gather: its figures count on the baseline path, whose flags it has in
- * the package; random.c, because dropout and noise call it. pool.c stays away: one thread works. */
+ * rows.c is no kernel but has gather: its figures are valid on the baseline path only, whose flags it has in the
+ * package. random.c is needed by dropout and noise. pool.c is replaced, because one thread does all of the work. */
 
-#include "../src_c/kernels.c"
-#include "../src_c/data.c"
-#include "../src_c/random.c"
+#include "kernels/kernels.c"
+#include "rows/random.c"
+#include "rows/rows.c"
 
 #define EXPORT __attribute__((visibility("default")))
 #define KERNELS TABLE_NAME(FASTBP_ISA, REAL_BITS)

@@ -1,9 +1,9 @@
-"""Levenberg-Marquardt against the best of Adam on two small regression sets, as a table in Markdown.
+"""Compares Levenberg-Marquardt with Adam on two small regression data sets, as a table in Markdown.
 
     OPENBLAS_NUM_THREADS=1 python bench/levenberg_marquardt.py
 
-Adam gets the time that the Bayesian fit takes, and 20 times as much. Its learning rate falls along a cosine
-over all of its steps; of three first rates all are shown. Needs scikit-learn, for the data.
+Adam gets the time of the Bayesian fit, and 20 times that time. Its learning rate falls along a cosine over
+all of its steps; three initial rates are shown. The data come from scikit-learn.
 """
 
 import argparse
@@ -23,8 +23,8 @@ RATES = (1e-2, 3e-3, 1e-3)
 TRIALS, TRIAL_EPOCHS = 3, 100
 
 
-def standardised(X, y, seed=0):
-    """Two thirds of the rows for training, the others held out; means and deviations of the former."""
+def standardized(X, y, seed=0):
+    """Return two thirds of the rows for training and the rest held out, scaled by the training rows."""
     order = np.random.default_rng(seed).permutation(len(X))
     train, test = np.split(order, [2 * len(X) // 3])
     X = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
@@ -39,7 +39,7 @@ SETS = {
 
 
 def fitted(train, seed, optimizer, **options):
-    """The network, and the seconds of its fit."""
+    """Return the trained network and the seconds of its fit."""
     net = fastbp.Network(
         [train[0].shape[1], HIDDEN, 1], activation="tanh", dtype="float64", seed=seed, optimizer=optimizer
     )
@@ -54,7 +54,7 @@ def levenberg_marquardt(train, seed, bayesian, seconds):
 
 
 def adam(train, seed, rate, seconds):
-    """As many epochs as take so long."""
+    """Train with Adam for about `seconds`."""
     trial = {"epochs": TRIAL_EPOCHS, "batch_size": BATCH}
     took = min(fitted(train, seed, fastbp.Adam(rate), **trial)[1] for _ in range(TRIALS))
     epochs = max(1, round(seconds / took * TRIAL_EPOCHS))
@@ -63,7 +63,7 @@ def adam(train, seed, rate, seconds):
 
 
 def row(name, fit, train, test, seeds, seconds=0.0):
-    """Print a line of the table; return the median of the times."""
+    """Print a row of the table; return the median of the times."""
     results = [fit(train, seed, seconds=seconds) for seed in range(seeds)]
     took = median(time for _, time in results)
     cells = [f"{1e3 * took:.0f}"]
@@ -81,9 +81,9 @@ def main():
     machine = describe()
     print(f"{machine['cpu']}, {machine['isa']}, one thread")
     for name, (X, y) in SETS.items():
-        train, test = standardised(X, y)
+        train, test = standardized(X, y)
         n, n_in = train[0].shape
-        print(f"\n{name}: {n} rows to learn from, {len(test[0])} held out, network {n_in}-{HIDDEN}-1 tanh\n")
+        print(f"\n{name}: {n} training rows, {len(test[0])} held out, network {n_in}-{HIDDEN}-1 tanh\n")
         print("| fit | ms | training mse: median (range) | held-out mse: median (range) |")
         print("|---|---|---|---|")
         plain = partial(levenberg_marquardt, bayesian=False)

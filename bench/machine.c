@@ -1,7 +1,7 @@
 /* What this processor can do: arithmetic from registers, and loads from a cache. Compiled once for each instruction
  * set and element type, with the package's own vector. */
 
-#include "../src_c/simd.h"
+#include "kernels/simd.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

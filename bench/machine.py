@@ -1,14 +1,14 @@
-"""What this machine can do: the limits that every time is measured against.
+"""Measures the limits of this machine, to which all times are compared.
 
-    peak(isa, dtype)    arithmetic of one core, GFLOP/s: fused multiply-adds, or on the baseline path,
-                        which has none, multiplications and additions
+    peak(isa, dtype)    arithmetic of one core, GFLOP/s: fused multiply-adds, or multiplications and additions
+                        on the baseline path, which has no fused ones
     peaks()             the same for all paths that this processor runs
-    l2_bandwidth()      what one core reads from its second-level cache, GB/s
+    l2_bandwidth()      what one core reads from its L2 cache, GB/s
     describe()          the processor and the compiler, for a report
 
-A figure takes about 15 ms, so that it can be taken anew in every round of a timing: clocks move. It is the
-best of several short runs, in processor time, so that others who use the core disturb it little. The thread
-runs wherever the process may.
+One measurement takes about 15 ms. It is repeated in every round of a timing, because clock speeds change. It
+is the best of several short runs in CPU time, so other programs on the core disturb it little. The thread may
+run on any CPU of the process.
 """
 
 import ast
@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from time import thread_time
 
@@ -32,16 +33,16 @@ ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "build" / "bench"
 DTYPES = {"float32": 32, "float64": 64}
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-SECONDS = 0.015  # that a figure takes
-ROUNDS = 1 << 17  # of multiply-adds in one run: half a millisecond
+SECONDS = 0.015  # per measurement
+ROUNDS = 1 << 17  # of multiply-adds per run: half a millisecond
 
 
 @functools.cache
 def build_flags() -> dict:
-    """Return the constants of setup.py, which is not run: it would build the package."""
+    """Return the constants of setup.py without running it, which would build the package."""
     tree = ast.parse((ROOT / "setup.py").read_text())
     tree.body = [node for node in tree.body if isinstance(node, (ast.Assign, ast.If))]
-    constants = {"os": os}
+    constants = {"os": os, "glob": glob}
     with contextlib.chdir(ROOT):
         exec(compile(tree, "setup.py", "exec"), constants)
     return constants
@@ -49,21 +50,27 @@ def build_flags() -> dict:
 
 @functools.cache
 def compiler_version() -> str:
-    """Return the first line of what the compiler says about itself."""
+    """Return the first line of the compiler's version."""
     run = subprocess.run([*COMPILER, "--version"], capture_output=True, text=True, check=True)
     return run.stdout.splitlines()[0]
 
 
 @functools.cache
 def library(source: str, isa: str, dtype: str) -> ctypes.CDLL:
-    """Return a C file of this folder, compiled as setup.py compiles the kernels of that path."""
+    """Return a C file of this folder, compiled with the flags of setup.py for the kernels of this path."""
     setup = build_flags()
     flags = [*setup["C_FLAGS"], *setup["WARNINGS"], *setup["ISA_FLAGS"][isa]]
     flags += shlex.split(os.environ.get("CFLAGS", ""))
-    flags += [f"-DFASTBP_ISA={isa}", f"-DREAL_BITS={DTYPES[dtype]}", "-shared", "-fPIC"]
+    flags += [
+        f"-I{ROOT / 'src_c'}",
+        f"-DFASTBP_ISA={isa}",
+        f"-DREAL_BITS={DTYPES[dtype]}",
+        "-shared",
+        "-fPIC",
+    ]
 
     state = hashlib.sha256(repr((COMPILER, compiler_version(), flags)).encode())
-    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").iterdir())):
+    for path in (ROOT / "bench" / source, *sorted((ROOT / "src_c").rglob("*.*"))):
         state.update(path.read_bytes())
     built = CACHE / f"{Path(source).stem}-{isa}-{dtype}-{state.hexdigest()[:16]}.so"
     if not built.exists():
@@ -75,7 +82,7 @@ def library(source: str, isa: str, dtype: str) -> ctypes.CDLL:
 
 
 def best_seconds(run: Callable[[], object]) -> float:
-    """Return the shortest time of a run, of all that fit into SECONDS."""
+    """Return the shortest time of a run, among the runs that fit into SECONDS."""
     best, end = float("inf"), thread_time() + SECONDS
     while (start := thread_time()) < end:
         run()
@@ -84,7 +91,7 @@ def best_seconds(run: Callable[[], object]) -> float:
 
 
 def isas() -> tuple[str, ...]:
-    """Return the paths that fastbp has and this processor runs, best first."""
+    """Return the instruction sets that fastbp has and this processor runs, best first."""
     return _core.available_isas()
 
 
@@ -101,7 +108,7 @@ def peaks() -> dict[str, dict[str, float]]:
 
 
 def l2_size() -> int:
-    """Return the bytes of the second-level cache of a core that this process may use, or a cautious guess."""
+    """Return the size in bytes of the L2 cache of a core of this process, or a cautious guess."""
     core = min(os.sched_getaffinity(0))
     path = Path(f"/sys/devices/system/cpu/cpu{core}/cache/index2/size")
     return int(path.read_text().strip().removesuffix("K")) << 10 if path.exists() else 256 << 10
@@ -109,16 +116,16 @@ def l2_size() -> int:
 
 @functools.cache
 def l2_memory() -> tuple[mmap.mmap, ctypes.c_void_p, int]:
-    """Return memory that fits into the second-level cache with room to spare, its address and size."""
+    """Return memory that easily fits into the L2 cache, with its address and size."""
     size = min(l2_size() // 2, 512 << 10)
     memory = mmap.mmap(-1, size)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    ctypes.memset(address, 0, size)  # pages that were never written are all the same page, in L1
+    ctypes.memset(address, 0, size)  # untouched pages are all the same page, in L1
     return memory, ctypes.c_void_p(address), size
 
 
 def l2_bandwidth() -> float:
-    """Return what one core reads from its second-level cache with its widest loads, GB/s."""
+    """Return what one core reads from its L2 cache with its widest loads, GB/s."""
     machine = library("machine.c", isas()[0], "float32")
     _, address, size = l2_memory()
     rounds = 32
@@ -128,7 +135,7 @@ def l2_bandwidth() -> float:
 
 
 def describe() -> dict:
-    """Return what a reader of figures has to know about the machine."""
+    """Return the facts about the machine that belong beside every figure."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

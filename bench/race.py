@@ -1,7 +1,7 @@
-"""fastbp against a rival: each in a process of its own, pinned, in alternating rounds of the same work.
+"""Times fastbp and a rival in alternating rounds of the same work, each in its own pinned process.
 
-No time is taken before both have come to the same result. A round also measures the machine's limit for
-that work, because clocks move.
+No time is taken before both have the same result. Each round also measures the machine's limit for the work,
+because clock speeds change.
 """
 
 import os
@@ -20,15 +20,15 @@ from fastbp.cli.bench import THREADS, Workload, timed
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.15  # that one timing takes, if its steps do not take longer
-LEAST_STEPS = 8  # of a timing: the subject is not what a call of fit costs beside them
+SECONDS = 0.15  # per timing, or longer if one step takes longer
+LEAST_STEPS = 8  # per timing, so that the cost of the call of fit does not count
 LEAST_ROUNDS, ROUNDS = 5, 15
-ROUNDS_SECONDS = 9  # of all rounds, unless the least take longer
+ROUNDS_SECONDS = 9  # for all rounds, unless LEAST_ROUNDS take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
 
 class Process:
-    """The near end of worker.py."""
+    """A process that runs worker.py, seen from the parent."""
 
     def __init__(self, rival: Rival, threads: int = 1, isa: str | None = None) -> None:
         if threads > len(CPUS):
@@ -36,7 +36,7 @@ class Process:
         environment = dict.fromkeys(THREADS, str(threads)) | dict(rival.environment)
         if isa is not None:
             environment["FASTBP_ISA"] = isa
-        if threads == 1:  # XLA has no variable for it; its threads stay within the affinity mask, too
+        if threads == 1:  # XLA has no such variable; its threads also stay within the affinity mask
             environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         self.environment = environment
         self.threads, self._rival, self._connection = threads, rival, None
@@ -63,10 +63,10 @@ class Process:
 
     def _pin(self) -> None:
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, CPUS[-self.threads :])  # the first one serves most interrupts
+            os.sched_setaffinity(0, CPUS[-self.threads :])  # the first CPU serves most interrupts
 
     def ask(self, request: str, *arguments: Any) -> Any:
-        """Return what the method `request` of the worker's `Contestant` returns."""
+        """Call the method `request` of the worker's `Contestant` and return its result."""
         self._connection.send((request, *arguments))
         return self._answer()
 
@@ -75,7 +75,7 @@ class Process:
             outcome, value = self._connection.recv()
         except EOFError:
             raise RuntimeError(
-                f"the process of {self._rival.module} ended; its last words are above"
+                f"the process of {self._rival.module} ended; its error output is above"
             ) from None
         if outcome == "unsupported":
             raise UnsupportedError(value)
@@ -85,7 +85,7 @@ class Process:
 
 
 class Race:
-    """One workload, done by fastbp and, where one is given, by a rival."""
+    """One workload, done by fastbp and optionally by a rival."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Race:
         self._results = [each.ask("result") for each in self._contestants]
         rtol = max(workload.rtol, self._loaded[-1]["rtol"])
         np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
-        self._units = workload.batches if task == "Training" else 1  # steps of an epoch
+        self._units = workload.batches if task == "Training" else 1  # steps per epoch
         least = ceil(LEAST_STEPS / self._units) if task == "Training" else 1
         self._counts = [max(least, each.ask("count_for", SECONDS)) for each in self._contestants]
         self._seconds: list[list[float]] = [[] for _ in self._contestants]
@@ -109,12 +109,12 @@ class Race:
         self._limits: list[float] = []
 
     def rounds(self, most: int) -> int:
-        """Do a round to warm up; return how many to do, at most `most` unless that is too few."""
+        """Do one round to warm up; return how many more to do, from LEAST_ROUNDS to `most`."""
         seconds = timed(lambda _: self.round(), 1)
         return max(LEAST_ROUNDS, min(most, int(ROUNDS_SECONDS / seconds)))
 
     def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
-        """Return the limit's unit, how much of it a step takes, and how to measure it."""
+        """Return the limit's unit, the work of a step in it, and the arguments that measure it."""
         workload = self._workload
         if limit == "L2":
             return "GB/s of L2", one_sample_bytes(workload), ("l2_bandwidth",)
@@ -123,13 +123,13 @@ class Race:
         return "GFLOP/s", flops, ("peak", isa, workload.dtype)
 
     def round(self) -> None:
-        """Time each once."""
+        """Time each contestant once, and the machine."""
         for each, count, seconds in zip(self._contestants, self._counts, self._seconds, strict=True):
             seconds.append(each.ask("seconds", count) / (count * self._units))
         self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
 
     def record(self) -> dict[str, Any]:
-        """Return all there is to know of the rounds but the first, times and rates as `middle_half`."""
+        """Return the record of all rounds except the first; times and rates are given by `middle_half`."""
         unit, work, _ = self._limit
         microseconds = 1e6 * np.array(self._seconds)[:, 1:]
         limits = np.array(self._limits[1:]) * self._contestants[0].threads
@@ -138,7 +138,7 @@ class Race:
             "fastbp_us": middle_half(microseconds[0]),
             "limit": middle_half(limits),
             "limit_unit": unit,
-            "work": work,  # of a step, in flop or bytes
+            "work": work,  # per step, in floating-point operations or bytes
             "share_of_limit": middle_half(work / microseconds[0] / (1e3 * limits)),
         }
         if len(self._contestants) == 2:
@@ -154,5 +154,5 @@ class Race:
 
 
 def middle_half(values: NDArray[np.float64]) -> list[float]:
-    """Return [where the middle half of the values begins, their median, where it ends]."""
+    """Return [lower quartile, median, upper quartile] of the values."""
     return [float(f"{x:.4g}") for x in np.quantile(values, (0.25, 0.5, 0.75))]

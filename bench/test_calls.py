@@ -1,7 +1,7 @@
-"""What a call costs beside its work, as loops of control and reinforcement learning meet it.
+"""Measures the overhead of single calls, as in control loops and reinforcement learning.
 
-Training calls are compared with a step inside `fit` on the same batches, in rounds of both. The time is that
-of the thread, so that others on the machine count for little.
+Training calls are compared with a step inside `fit` on the same batches, in alternating rounds. The clock is
+the thread's CPU time, so other programs on the machine count for little.
 """
 
 from time import thread_time
@@ -13,7 +13,7 @@ from race import middle_half
 from workloads import RL
 
 ROUNDS = 151
-EPOCHS = 32  # of 16 steps: some milliseconds a round
+EPOCHS = 32  # of 16 steps: some milliseconds per round
 
 
 def train_on_batch(net, batches):
@@ -21,7 +21,7 @@ def train_on_batch(net, batches):
         net.train_on_batch(x, t)
 
 
-def train_with_own_loss(net, batches):
+def train_with_custom_loss(net, batches):
     factor = 2 / batches[0][1].size  # of the mean squared error
     for x, t in batches:
         net.backward((net.forward(x) - t) * factor)
@@ -33,21 +33,21 @@ def predict_one_row(net, batches):
         net.predict(x[:1])
 
 
-# what is timed, and how many microseconds it may take beyond a step of fit, where it has one
+# the function to time, and how many microseconds it may take beyond a step of fit; None for no such limit
 CALLS = {
     "train_on_batch": (train_on_batch, 1.5),
-    "forward, own loss, backward, step": (train_with_own_loss, 4.0),
+    "forward, custom loss, backward, step": (train_with_custom_loss, 4.0),
     "predict one row": (predict_one_row, None),
 }
 
 
 @pytest.fixture(scope="module")
 def report(request):
-    """Collect lines, and print them in the end."""
+    """Collect lines and print them at the end."""
     lines = []
     yield lines
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nmicroseconds of a call, {RL}; medians, and where the middle half lies")
+        print(f"\n\nmicroseconds per call, {RL}; medians and quartiles")
         print(*lines, sep="\n")
 
 
@@ -57,7 +57,7 @@ def test_call(name, benchmark, report):
     (X, y), size = RL.data(), RL.batch_size
     batches = [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)] * EPOCHS
     fitted, net = RL.network(), RL.network()
-    steps, calls = [], []  # microseconds of each
+    steps, calls = [], []  # microseconds
 
     def once():
         start = thread_time()

@@ -1,4 +1,4 @@
-"""examples/fashion_mnist.py and the same training by a rival, in alternating rounds of a seed each."""
+"""Times examples/fashion_mnist.py and the same training by a rival, in alternating rounds."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 import fashion_mnist
 
 SEEDS = 3
-TOLERANCE = 0.005  # what the mean accuracy may be below the rival's
+TOLERANCE = 0.005  # by which the mean accuracy may be below the rival's
 
 ENVIRONMENT = os.environ | {
     **dict.fromkeys(
@@ -22,19 +22,19 @@ ENVIRONMENT = os.environ | {
     ),
     "PYTHONPATH": os.pathsep.join(sys.path),
 }
-# scikit-learn calculates with NumPy, whose wheels leave AVX-512 unused on some processors that have it
+# scikit-learn computes with NumPy, whose wheels do not use AVX-512 on some processors that have it
 cpu_info = Path("/proc/cpuinfo")
 if cpu_info.exists() and "avx512f" in cpu_info.read_text():
     ENVIRONMENT.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
 class Contestant:
-    """A process that trains when it is told to; see `fashion_rivals.py`."""
+    """A process that trains on request; see `fashion_rivals.py`."""
 
     def __init__(self, name, cleanup):
         command = [sys.executable, Path(__file__).with_name("fashion_rivals.py"), name]
         process = Popen(command, env=ENVIRONMENT, stdin=PIPE, stdout=PIPE, text=True)
-        self.process = cleanup.enter_context(process)  # leaving it closes the pipes, and the process ends
+        self.process = cleanup.enter_context(process)  # on exit the pipes close, and the process ends
         assert process.stdout.readline() == "ready\n"
         self.seconds, self.accuracies = [], []
 
@@ -56,7 +56,7 @@ def test_fashion_mnist(rival, benchmark):
 
     with ExitStack() as cleanup:
         theirs, ours = Contestant(rival, cleanup), Contestant("fastbp", cleanup)
-        # the setup of a round is not part of its time: rival, fastbp, rival, fastbp, ...
+        # the rival runs as the setup of each round, which is not timed: rival, fastbp, rival, fastbp, ...
         benchmark.pedantic(ours.train, setup=theirs.train, rounds=SEEDS)
     ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
     benchmark.extra_info.update(

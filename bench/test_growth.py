@@ -1,4 +1,4 @@
-"""How the cost of a step grows with the width of the layers, and with the rows of a batch."""
+"""Times training steps for growing layer widths and growing batches."""
 
 import pytest
 

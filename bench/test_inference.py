@@ -1,4 +1,4 @@
-"""Predictions: one row, and batches."""
+"""Times predictions of one row and of batches."""
 
 from operator import attrgetter
 

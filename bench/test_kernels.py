@@ -1,13 +1,13 @@
-"""Each kernel alone, on every path, as a share of its own limit: an address for a regression.
+"""Times each kernel alone, on every instruction set, as a share of its limit. It shows where a slowdown is.
 
-The limit of a product is the arithmetic peak of the path. That of everything else is a loop over the same
-streams of memory, as long and in the same cache, which computes nothing but a sum: 100 % is a function whose
-arithmetic hides behind its loads and stores, and one with an exp or a division stays far below.
+The limit of a product is the arithmetic peak of the instruction set. The limit of every other kernel is a
+loop over the same amount of memory in the same cache that only computes a sum. A kernel reaches 100 % if its
+arithmetic is hidden behind loads and stores; one with an exp or a division stays far below.
 
-The limit is taken before and after the kernel, both in processor time, and the best of each counts: what
-disturbs a run only makes it longer.
+The limit is measured before and after the kernel, all in CPU time, and the best of each counts, because
+disturbances only make a run longer.
 
-`make bench-kernels` also keeps the figures: as JSON, in the file that KERNELS_JSON names.
+`make bench-kernels` also writes the figures as JSON to the file that KERNELS_JSON names.
 """
 
 import ctypes
@@ -25,14 +25,14 @@ from fastbp import _core
 from workloads import WORKLOADS
 
 ROUNDS, ROUND_SECONDS = 15, 0.001
-LEAST_ROUNDS = 3  # where a single run takes longer
+LEAST_ROUNDS = 3  # if a single run takes longer
 PAGE = 4096
 IN_L1 = 768  # elements: four vectors of doubles are 24 KB
 IN_MEMORY = 16 << 20  # bytes of one vector
 
 
 class Path:
-    """The kernels of one instruction set and element type, arrays for them, and their limits."""
+    """The kernels of one instruction set and dtype, with arrays and limits for them."""
 
     def __init__(self, isa, dtype):
         self.isa, self.dtype = isa, np.dtype(dtype)
@@ -44,7 +44,7 @@ class Path:
         return ctypes.c_size_t.in_dll(self.library, name).value
 
     def array(self, rows, columns):
-        """Positive noise. It begins on a page, so that kernel and limit find their arrays placed alike."""
+        """Return positive noise that starts on a memory page, so kernel and limit see the same alignment."""
         memory = np.empty(rows * columns * self.dtype.itemsize + PAGE, np.uint8)
         start = -memory.ctypes.data % PAGE
         array = memory[start:][: memory.size - PAGE].view(self.dtype).reshape(rows, columns)
@@ -52,36 +52,36 @@ class Path:
         return array
 
     def padded(self, rows, columns):
-        """As plan.c lays out hidden layers: rows are not a multiple of 1 KB apart."""
+        """Return an array laid out like hidden layers in a plan: rows are not a multiple of 1 KB apart."""
         size = self.dtype.itemsize
         return self.array(rows, columns + (64 // size if columns * size % 1024 == 0 else 0))[:, :columns]
 
     def call(self, name, *arguments):
-        """Return a function of `repeats` that calls a function of kernels.c."""
+        """Return a function that calls a function of kernels.c `repeats` times."""
         as_c = {int: ctypes.c_size_t, float: ctypes.c_double, type(None): ctypes.c_void_p}
         values = [
             ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else as_c.get(type(a), lambda a: a)(a)
             for a in arguments
         ]
         function = getattr(self.library, name)
-        # `arguments` in it keeps the arrays alive
+        # the default argument keeps the arrays alive
         return lambda repeats, _=arguments: function(*values, ctypes.c_size_t(repeats))
 
     def vectors(self, rows, columns):
         return rows * -(-columns // self.constant("vector_lanes"))
 
     def scratch(self, K, N):
-        """Room for the copies that a product with this K and N makes."""
+        """Return memory for the copies that a product with this K and N makes."""
         self.library.product_scratch_bytes.restype = ctypes.c_size_t
         size = self.library.product_scratch_bytes(ctypes.c_size_t(K), ctypes.c_size_t(N))
         return self.array(1, -(-size // self.dtype.itemsize))
 
     def peak_seconds(self, flops):
-        """Return what takes the seconds that `flops` take at peak."""
+        """Return a function that measures the seconds that `flops` take at peak speed."""
         return lambda: flops / machine.peak(self.isa, self.dtype.name) / 1e9
 
     def move_seconds(self, reads, writes, n, in_place=False):
-        """Return what takes the seconds of reading `reads` arrays of n elements and writing `writes`."""
+        """Return a function that measures the seconds of reading and writing so many arrays of n elements."""
         n = self.vectors(1, n) * self.constant("vector_lanes")
         arrays = [self.array(1, n) for _ in range(reads if in_place else reads + writes)]
         for array in arrays:
@@ -93,8 +93,8 @@ class Path:
         return lambda _=arrays: machine.best_seconds(lambda: run(repeats)) / repeats
 
 
-# A kernel on given operands: what runs it, what takes the seconds of its limit, and how much it does: flops
-# for GFLOP/s, vectors for ns.
+# Each function prepares a kernel with operands. It returns what runs the kernel, what measures its limit in
+# seconds, the amount of work, and the unit: GFLOP/s for work in flops, ns for work in vectors.
 
 
 def product(direction, m, n_in, n_out, path):
@@ -189,7 +189,7 @@ def gather(source_type, source_dtype, rows, columns, path):
 
 
 def table():
-    """Yield the name of every line and what prepares it."""
+    """Yield the name of every kernel and the function that prepares it."""
     for workload in WORKLOADS:
         m = workload.batch_size
         for i, (n_in, n_out) in enumerate(zip(workload.layers, workload.layers[1:], strict=False)):
@@ -221,13 +221,13 @@ LINES = [
     pytest.param(name, prepare, isa, dtype, id=f"{name}-{isa}-{dtype}")
     for name, prepare in table()
     for isa, dtype in COLUMNS
-    if isa == "baseline" or not name.startswith("gather")  # it has no other path
+    if isa == "baseline" or not name.startswith("gather")  # gather has one path only
 ]
 
 
 def print_table(figures):
     cells = {(f["kernel"], f["isa"], f["dtype"]): f for f in figures}
-    print("\n\nGFLOP/s of products, ns for one vector of the others; share of the limit")
+    print("\n\nGFLOP/s of products, ns per vector of other kernels; share of the limit")
     print(f"{'':26}" + "".join(f"{f'{isa} {machine.DTYPES[dtype]}':>14}" for isa, dtype in COLUMNS))
     for name in dict.fromkeys(f["kernel"] for f in figures):
         line = [cells.get((name, *column)) for column in COLUMNS]
@@ -237,7 +237,7 @@ def print_table(figures):
 
 @pytest.fixture(scope="module")
 def figures(request):
-    """Collect what was measured; print it in the end, and keep it where KERNELS_JSON says so."""
+    """Collect the figures; print them at the end, and write them to the file that KERNELS_JSON names."""
     found = []
     yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():

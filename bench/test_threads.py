@@ -1,4 +1,4 @@
-"""One network in several threads, and two networks in two, each against one alone."""
+"""Times one network on several threads, and two networks on two threads, against one network on one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
@@ -15,7 +15,7 @@ EPOCHS = 20  # a quarter of a second
 
 
 def thread_counts():
-    """2, 4, 8 ... up to all processors."""
+    """Return 2, 4, 8 ... up to the number of CPUs."""
     return [2**i for i in range(1, len(race.CPUS).bit_length())] or [2]
 
 
@@ -26,7 +26,7 @@ def test_scaling(compare, workload, threads):
 
 
 def test_two_networks(benchmark):
-    """Two networks, each trained by a thread of its own, do how many times the work of one alone."""
+    """Measure how much more work two networks do, each trained by its own thread, than one alone."""
     if len(race.CPUS) < 2:
         pytest.skip("one processor to run on")
     X, y = MNIST.data()

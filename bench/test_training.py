@@ -1,4 +1,4 @@
-"""Training steps: the six workloads, one and several threads, single samples, other paths and precisions."""
+"""Times training steps: six workloads, single samples, two threads, other instruction sets and precisions."""
 
 from dataclasses import replace
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""A contestant in a process of its own, which answers requests over a pipe. See race.py for the other end.
+"""The process of one contestant, which answers requests over a pipe. race.py is the other end.
 
 python worker.py MODULE FD
 """
@@ -14,16 +14,16 @@ from fastbp.cli.bench import Workload, count_for, timed
 
 
 class Contestant:
-    """What can be asked of a rival's module."""
+    """The requests that a worker answers."""
 
     def __init__(self, module) -> None:
         self._module, self.version = module, module.VERSION
         self._loaded = None
 
     def load(self, task: str, workload: Workload) -> dict:
-        """Make the work ready; return what is special about it, where there is something."""
+        """Prepare the work; return its compile time and tolerance, 0 if it has none."""
         if (task, workload) != self._loaded:
-            self._job = self._loaded = self._result = None  # free the last one first
+            self._job = self._loaded = self._result = None  # free the previous one first
             kind = getattr(self._module, task, None)
             if kind is None:
                 raise rivals.UnsupportedError(f"{self.version}: no {task.lower()}")
@@ -31,7 +31,7 @@ class Contestant:
         return {name: getattr(self._job, name, 0.0) for name in ("compile_seconds", "rtol")}
 
     def result(self):
-        """Return what has to be the same for all: the loss after some epochs, or the outputs."""
+        """Return what all contestants must agree on: the loss after some epochs, or the outputs."""
         task, workload = self._loaded
         if self._result is None:
             if task == "Training":
@@ -42,11 +42,11 @@ class Contestant:
         return self._result
 
     def count_for(self, seconds: float) -> int:
-        """Return how many epochs or predictions take that long."""
+        """Return how many epochs or predictions take about `seconds`."""
         return count_for(seconds, self._run)
 
     def seconds(self, count: int) -> float:
-        """Return what so many take, from the first weights on."""
+        """Return the time of `count` epochs from the first weights, or of `count` predictions."""
         if self._loaded[0] == "Training":
             self._job.reset()
         return timed(self._run, count)
@@ -60,7 +60,7 @@ class Contestant:
                 predict()
 
     def machine(self, figure: str, *arguments: str) -> float:
-        """Return a figure of bench/machine.py, taken here and now."""
+        """Measure a limit of bench/machine.py in this process."""
         return getattr(machine(), figure)(*arguments)
 
 

@@ -1,4 +1,4 @@
-"""All that is timed: the six trainings, one sample at a time, predictions, and how cost grows with size."""
+"""The workloads to time: six trainings, training with single samples, predictions, and growing sizes."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +18,7 @@ ONE_SAMPLE = (
     replace(MNIST, batch_size=1, batches=512, epochs=2, shuffle=False),
 )
 
-# trainings that are only predicted with: what counts is the layers and the rows of a batch
+# for predictions only the layers and the rows per batch matter
 ONE_ROW = replace(RL, batch_size=1, batches=1)
 INFERENCE = (
     ONE_ROW,
@@ -32,7 +32,7 @@ GROWTH_BATCH, GROWTH_WIDTH = 128, 256
 
 def growing(width: int, batch_size: int) -> Workload:
     """Return the training of two square layers."""
-    batches = max(1, min(64, 2048 // max(width, batch_size)))  # an epoch of the largest is one step
+    batches = max(1, min(64, 2048 // max(width, batch_size)))  # one step per epoch for the largest
     optimizer = fastbp.SGD(learning_rate=0.1)
     return Workload(f"{width}x{batch_size}", (width,) * 3, "relu", "mse", optimizer, batch_size, batches, 2)
 
@@ -44,29 +44,29 @@ GROWTH = {
 
 
 def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
-    """Return the rows of every batch (epochs, batches, batch_size); fastbp draws this itself as it trains.
+    """Return the rows of every batch (epochs, batches, batch_size), in the order that fastbp draws.
 
-    Whoever trains for longer begins again: what an order costs does not depend on the order.
+    Longer trainings repeat these epochs: the time does not depend on the order.
     """
-    assert workload.epochs <= epochs, "the losses to compare are those of the same orders"
+    assert workload.epochs <= epochs, "losses can be compared only for the same orders"
     rows = workload.batches * workload.batch_size
     drawn = [permutation(0, epoch, rows) for epoch in range(epochs)]
     return np.array(drawn, np.int64).reshape(epochs, workload.batches, workload.batch_size)
 
 
 def training_flops(workload: Workload) -> int:
-    """Return the arithmetic of the products of a step: three of each layer, but no dX of the first."""
+    """Return the floating-point operations of a step: three products per layer, but no dX for the first."""
     sizes = workload.layers
     products = [n_in * n_out for n_in, n_out in pairwise(sizes)]
     return workload.batch_size * (6 * sum(products) - 2 * products[0])
 
 
 def inference_flops(workload: Workload) -> int:
-    """Return the arithmetic of the products of a prediction of a batch."""
+    """Return the floating-point operations of the prediction of a batch."""
     sizes = workload.layers
     return 2 * workload.batch_size * sum(a * b for a, b in pairwise(sizes))
 
 
 def one_sample_bytes(workload: Workload) -> int:
-    """Return what a step on one row moves: forward reads the weights, the update reads and writes them."""
+    """Return the bytes that a step on one row moves: a read forward, a read and a write in the update."""
     return 3 * workload.network().parameters.nbytes

@@ -1,7 +1,7 @@
-"""Real data: tell ten kinds of clothes apart, in 60 000 photographs of 28x28 pixels and 10 000 to test with.
+"""Classifies ten kinds of clothes in the 70,000 photographs of Fashion-MNIST, 10,000 of them for testing.
 
-Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747, MIT licence) is read from its
-four files, a small network learns from it, and the curve of its training becomes a picture.
+It reads the four files of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747, MIT
+license), trains a small network, and draws its losses and accuracies.
 Run it: ``python examples/fashion_mnist.py``
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import fastbp
 
 CACHE = Path("~/.cache/fashion-mnist").expanduser()
-FOLDERS = (Path("/usr/share/datasets/fashion-mnist"), CACHE)  # the first is where Debian puts them
+FOLDERS = (Path("/usr/share/datasets/fashion-mnist"), CACHE)  # the first is Debian's
 FILES = (
     "train-images-idx3-ubyte.gz",
     "t10k-images-idx3-ubyte.gz",
@@ -61,7 +61,7 @@ Labels = NDArray[np.uint8]
 
 
 def find(*folders: Path) -> Path:
-    """The first of the folders that has the four files."""
+    """Return the first of the folders that has the four files."""
     for folder in folders:
         if all((folder / name).is_file() for name in FILES):
             return folder
@@ -69,7 +69,7 @@ def find(*folders: Path) -> Path:
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """An IDX file of bytes: 0, 0, 8, the number of dimensions, big-endian sizes, then the values."""
+    """Read an IDX file of bytes: 0, 0, 8, the number of dimensions, big-endian sizes, then the values."""
     try:
         content = gzip.decompress(path.read_bytes())
         zeros, kind, dimensions = struct.unpack_from(">HBB", content)
@@ -82,7 +82,7 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 
 def load(folder: Path) -> tuple[Pixels, Pixels, Labels, Labels]:
-    """X, X_test, y, y_test: a row of 784 pixels an image, from 0 (background) to 1, and its class."""
+    """Return X, X_test, y, y_test: per image a row of 784 pixels, from 0 (background) to 1, and its class."""
     images, images_test, y, y_test = (read(folder / name) for name in FILES)
     X, X_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (images, images_test))
     return X, X_test, y, y_test
@@ -99,8 +99,8 @@ def make_network(seed: int) -> fastbp.Network:
 
 
 def describe_mistakes(y: Labels, predictions: list[NDArray[np.int64]]) -> str:
-    """Which class is the easiest, which the hardest, and what the hardest is taken for."""
-    confusion = np.zeros((10, 10))  # [class, what it was taken for]
+    """Describe the easiest class, the hardest class, and the most common mistake for the hardest."""
+    confusion = np.zeros((10, 10))  # [class, predicted class]
     for predicted in predictions:
         np.add.at(confusion, (y, predicted), 1)
     confusion /= confusion.sum(axis=1, keepdims=True)
@@ -109,19 +109,19 @@ def describe_mistakes(y: Labels, predictions: list[NDArray[np.int64]]) -> str:
     np.fill_diagonal(confusion, 0)
     mistake = confusion[hardest].argmax()
     return (
-        f"easiest: {CLASSES[easiest]}, {right[easiest]:.1%} of them recognised; "
+        f"easiest: {CLASSES[easiest]}, {right[easiest]:.1%} of them recognized; "
         f"hardest: {CLASSES[hardest]}, {right[hardest]:.1%}, "
-        f"and {confusion[hardest, mistake]:.1%} taken for {CLASSES[mistake]}"
+        f"and {confusion[hardest, mistake]:.1%} mistaken for {CLASSES[mistake]}"
     )
 
 
 def draw(nets: list[fastbp.Network], training_accuracies: list[float], path: Path) -> None:
-    """Losses and accuracies over the epochs, a line a seed; or a word about what is missing for it."""
+    """Draw losses and accuracies over the epochs, one line per seed, if Matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator, PercentFormatter
     except ImportError:
-        print('no picture, for want of matplotlib: pip install "fastbp[plot]"')
+        print('no picture without Matplotlib: pip install "fastbp[plot]"')
         return
     histories = [net.history for net in nets]
     epochs = np.arange(1, len(histories[0]) + 1)
@@ -130,12 +130,12 @@ def draw(nets: list[fastbp.Network], training_accuracies: list[float], path: Pat
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
 
-    # one call draws all columns, the seeds; the first of them goes into the legend
+    # one call draws one line per column, which is a seed; the first one goes into the legend
     lines = left.plot(epochs, np.transpose([history.loss for history in histories]), **training)
     lines[0].set_label("training, mean over the epoch")
     lines = left.plot(epochs, np.transpose([history.validation_loss for history in histories]), **test)
     lines[0].set_label("test, after the epoch")
-    left.set(ylabel="cross entropy (nats an image)")
+    left.set(ylabel="cross entropy (nats per image)")
 
     at_the_end = np.full(len(nets), epochs[-1])
     right.plot(at_the_end, training_accuracies, "o", **training, label="training, after the last epoch")
@@ -155,7 +155,7 @@ def draw(nets: list[fastbp.Network], training_accuracies: list[float], path: Pat
 
 def run(folders: tuple[Path, ...], epochs: int, seeds: int, output: Path) -> None:
     X, X_test, y, y_test = load(find(*folders))
-    print(f"{epochs} epochs of {len(X):,} images, each followed by a test on {len(X_test):,} others")
+    print(f"{epochs} epochs of {len(X):,} images, each followed by a test on {len(X_test):,} other images")
     nets = [make_network(seed) for seed in range(seeds)]
     for net in nets:
         history = net.fit(
@@ -169,23 +169,33 @@ def run(folders: tuple[Path, ...], epochs: int, seeds: int, output: Path) -> Non
     training_accuracies = [net.evaluate(X, y)["accuracy"] for net in nets]
     test_accuracy = median(net.history.validation_accuracy[-1] for net in nets)
     gap = median(training_accuracies) - test_accuracy
-    print(f"on the training images, accuracy is {100 * gap:.1f} points higher")
+    print(f"the accuracy on the training images is {100 * gap:.1f} percentage points higher")
     print(describe_mistakes(y_test, [net.predict_classes(X_test) for net in nets]))
     draw(nets, training_accuracies, output)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Train a 784-128-10 relu network with Adam on Fashion-MNIST, and draw its curve.",
+        description="Train a 784-128-10 relu network with Adam on Fashion-MNIST, and draw its losses.",
         epilog=f"{EXAMPLES}\n\n{HOW_TO_GET_IT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     where = " or ".join(map(str, FOLDERS))
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help=f"of the four files; default: {where}")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help="default: %(default)s")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings; default: %(default)s")
     parser.add_argument(
-        "--output", type=Path, default="fashion-mnist.png", metavar="PATH", help="default: %(default)s"
+        "--data", type=Path, metavar="FOLDER", help=f"folder with the four files; default: {where}"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, metavar="N", help="epochs per training; default: %(default)s"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="number of trainings; default: %(default)s"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default="fashion-mnist.png",
+        metavar="PATH",
+        help="file for the picture; default: %(default)s",
     )
     options = parser.parse_args(arguments)
     if min(options.epochs, options.seeds) < 1:

@@ -1,9 +1,9 @@
-"""Reinforcement learning: swing pendulums up that are too heavy for their motors, and hold them there.
+"""Teaches a network by reinforcement learning to swing up pendulums that are too heavy for their motors.
 
-The torque alone lifts a pendulum by some 24 degrees, so it has to gather momentum first. Nobody tells the
-network how: it tries, is paid for height, and what paid off becomes more probable (proximal policy
-optimisation, Schulman et al. 2017, https://arxiv.org/abs/1707.06347). The task is a dozen lines of NumPy, and
-so is the loss; `forward`, `backward` and `step` do the rest.
+The torque alone lifts a pendulum by about 24 degrees, so the pendulum must gather momentum first. The network
+is not told how. It tries actions, is rewarded for height, and makes actions with a high reward more probable
+(proximal policy optimization, Schulman et al. 2017, https://arxiv.org/abs/1707.06347). The simulation and the
+loss are about a dozen lines of NumPy each; `forward`, `backward` and `step` do the rest.
 Run it: ``python examples/policy_gradient.py``
 """
 
@@ -21,20 +21,20 @@ import fastbp
 
 Array: TypeAlias = NDArray[Any]
 
-GRAVITY = 10.0  # of a rod 1 m long of 1 kg, which turns about its end
-SECONDS = 0.05  # of a step of the simulation
-TORQUES = np.array([-2.0, 0.0, 2.0])  # N m: what the network chooses from
+GRAVITY = 10.0  # m/s^2; each pendulum is a rod of 1 m and 1 kg that turns about its end
+SECONDS = 0.05  # per step of the simulation
+TORQUES = np.array([-2.0, 0.0, 2.0])  # N m: the actions
 FASTEST = 8.0  # rad/s
-SPEED_COST, TORQUE_COST = 0.01, 0.01  # of (rad/s)^2 and of (N m)^2, where a metre of height is worth 1
+SPEED_COST, TORQUE_COST = 0.01, 0.01  # per (rad/s)^2 and per (N m)^2; one meter of height is worth 1
 
-PENDULUMS = 64  # at the same time
+PENDULUMS = 64  # simulated together
 EPISODE = 200  # steps: ten seconds
 EPISODES = 40
 
-DISCOUNT = 0.98  # what the reward of the next step counts now
-TRACE = 0.95  # the weight of later steps in an advantage: lambda of Schulman et al. 2015
-CLIP = 0.2  # how far the probability of an action may move before it moves no further, in one episode
-CURIOSITY = 0.01  # what a nat of entropy counts
+DISCOUNT = 0.98  # the present value of a reward of 1 in the next step
+TRACE = 0.95  # the weight of later steps in an advantage: lambda in Schulman et al. 2015
+CLIP = 0.2  # the largest relative change of an action's probability that an episode rewards
+CURIOSITY = 0.01  # the reward per nat of entropy
 PASSES, BATCH_SIZE = 4, 256
 LEARNING_RATE = 1e-3
 
@@ -46,17 +46,17 @@ examples:
 
 
 class Pendulums:
-    """Some of them at once: angles (n,) from upright, in rad, and speeds (n,)."""
+    """n pendulums: their angles (n,) from upright, in rad, and their speeds (n,), in rad/s."""
 
     def __init__(self, angle: Array, speed: Array) -> None:
         self.angle, self.speed = angle, speed
 
     def observe(self) -> Array:
-        """What the network sees (n, 3): the height of the tip, how far it is to the side, and the speed."""
+        """Return the observations (n, 3): height of the tip, its distance to the side, and speed."""
         return np.column_stack([np.cos(self.angle), np.sin(self.angle), self.speed])
 
     def step(self, torque: Array) -> Array:
-        """Apply torques (n,) for the time of a step; return the rewards (n,): 1 is upright and at rest."""
+        """Apply torques (n,) for one step; return the rewards (n,), which are 1 if upright and at rest."""
         acceleration = 1.5 * GRAVITY * np.sin(self.angle) + 3 * torque
         self.speed = np.clip(self.speed + SECONDS * acceleration, -FASTEST, FASTEST)
         self.angle = self.angle + SECONDS * self.speed
@@ -65,13 +65,13 @@ class Pendulums:
 
 @dataclass
 class Experience:
-    """What happened, steps first: observations (steps, n, 3), and (steps, n) of everything else."""
+    """One episode: observations (steps, n, 3), and arrays (steps, n) of everything else."""
 
     observations: Array
     actions: Array
-    log_probabilities: Array  # of the actions, when they were chosen
+    log_probabilities: Array  # of the actions when they were chosen
     rewards: Array
-    last: Array  # (n, 3), the observations after the last step
+    last: Array  # (n, 3): the observations after the last step
 
 
 def log_softmax(logits: Array) -> Array:
@@ -80,7 +80,7 @@ def log_softmax(logits: Array) -> Array:
 
 
 def choose(logits: Array, rng: np.random.Generator) -> Array:
-    """An action (n,) for each row of logits (n, 3), at random: the largest after Gumbel noise."""
+    """Draw one action per row of logits (n, 3): the largest after adding Gumbel noise."""
     return (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
 
 
@@ -98,9 +98,10 @@ def play(policy: fastbp.Network, pendulums: Pendulums, steps: int, rng: np.rando
 
 
 def advantages_of(experience: Experience, critic: fastbp.Network) -> tuple[Array, Array]:
-    """How much better each step turned out than the critic thought, and what it should have thought.
+    """Return how much better each step was than the critic predicted, and the critic's targets.
 
-    Both (steps, n): generalised advantage estimation (Schulman et al. 2015, https://arxiv.org/abs/1506.02438).
+    Both have shape (steps, n). This is generalized advantage estimation (Schulman et al. 2015,
+    https://arxiv.org/abs/1506.02438).
     """
     seen = np.concatenate([experience.observations, experience.last[None]])
     values = critic.predict(seen.reshape(-1, 3)).reshape(seen.shape[:2])  # (steps + 1, n)
@@ -112,10 +113,10 @@ def advantages_of(experience: Experience, critic: fastbp.Network) -> tuple[Array
 
 
 def policy_loss(logits: Array, actions: Array, old: Array, advantages: Array) -> tuple[float, Array]:
-    """The loss of a batch and its derivative by the logits (n, 3).
+    """Return the loss of a batch and its derivative with respect to the logits (n, 3).
 
-    J = -mean(min(r A, clip(r) A) + CURIOSITY H), where r is how much more probable an action is than it was
-    (log probability `old`), A its advantage and H the entropy.
+    J = -mean(min(r A, clip(r) A) + CURIOSITY H), where r is the probability of the action divided by its old
+    probability (log probability `old`), A its advantage and H the entropy.
     """
     n, rows = len(logits), np.arange(len(logits))
     logs = log_softmax(logits)
@@ -124,7 +125,7 @@ def policy_loss(logits: Array, actions: Array, old: Array, advantages: Array) ->
     clipped = np.clip(ratio, 1 - CLIP, 1 + CLIP)
     gain = np.minimum(ratio * advantages, clipped * advantages)
     entropy = -(probabilities * logs).sum(axis=1)
-    # r' = r (1 - p) for the action's logit, -r p for the others, unless it is the constant that is smaller
+    # dr/dlogit = r (1 - p) for the action and -r p for the others; 0 where the clipped constant is smaller
     weight = np.where(gain == ratio * advantages, ratio * advantages, 0)
     d_gain = -weight[:, None] * probabilities
     d_gain[rows, actions] += weight
@@ -135,7 +136,7 @@ def policy_loss(logits: Array, actions: Array, old: Array, advantages: Array) ->
 def learn(
     policy: fastbp.Network, critic: fastbp.Network, experience: Experience, rng: np.random.Generator
 ) -> None:
-    """Make actions that turned out well more probable, and the critic's judgement better."""
+    """Make actions with a positive advantage more probable, and improve the critic."""
     advantages, targets = advantages_of(experience, critic)
     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
     observations = experience.observations.reshape(-1, 3).astype(policy.dtype)
@@ -152,17 +153,17 @@ def learn(
 
 
 def train(seed: int, episodes: int) -> tuple[fastbp.Network, list[float]]:
-    """A policy, and the mean return of all pendulums in each episode while it learnt."""
+    """Train a policy; return it with the mean return of all pendulums in each episode."""
     rng = np.random.default_rng(seed)
     adam = fastbp.Adam(learning_rate=LEARNING_RATE)
     policy = fastbp.Network([3, 64, 64, len(TORQUES)], activation="tanh", optimizer=adam, seed=seed)
     critic = fastbp.Network([3, 64, 64, 1], activation="tanh", optimizer=adam, seed=seed)
-    policy.weights[-1][:] *= 0.01  # at first all actions are about as probable
+    policy.weights[-1][:] *= 0.01  # so that all actions start about equally probable
     returns: list[float] = []
     for episode in range(1, episodes + 1):
         start = Pendulums(rng.uniform(-np.pi, np.pi, PENDULUMS), rng.uniform(-1, 1, PENDULUMS))
         experience = play(policy, start, EPISODE, rng)
-        if episode == 1:  # from now on both scale what they see
+        if episode == 1:  # from now on both networks scale their inputs
             for net in (policy, critic):
                 net.adapt(experience.observations.reshape(-1, 3))
         learn(policy, critic, experience, rng)
@@ -173,7 +174,7 @@ def train(seed: int, episodes: int) -> tuple[fastbp.Network, list[float]]:
 
 
 def swing_up(policy: fastbp.Network) -> Array:
-    """The height of the tip over an episode that begins hanging at rest, without dice."""
+    """Return the height of the tip when the pendulum starts at rest and takes the most probable actions."""
     pendulum, heights = Pendulums(np.array([np.pi]), np.array([0.0])), []
     for _ in range(EPISODE):
         logits = policy.predict(pendulum.observe())
@@ -183,18 +184,18 @@ def swing_up(policy: fastbp.Network) -> Array:
 
 
 def describe(heights: Array) -> str:
-    """When the pendulum got upright for good."""
+    """Describe when the pendulum reached its upright position and stayed there."""
     low = np.flatnonzero(heights < 0.95)
     steps = low[-1] + 1 if len(low) else 0
     return f"stands after {steps * SECONDS:.1f} s" if steps < len(heights) else "does not stay upright"
 
 
 def draw(returns: list[list[float]], heights: list[Array], path: Path) -> None:
-    """Returns over the practice, and what was learnt; or a word about what is missing for it."""
+    """Draw the returns during training and the final swing-ups, if Matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print('no picture, for want of matplotlib: pip install "fastbp[plot]"')
+        print('no picture without Matplotlib: pip install "fastbp[plot]"')
         return
     colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -227,22 +228,34 @@ def run(episodes: int, seeds: int, output: Path) -> None:
         returns.append(earned)
         heights.append(swing_up(policy))
         print(
-            f"seed {seed}: {seconds:.1f} s, return {earned[-1]:.1f} of less than {EPISODE}; "
-            f"from hanging at rest it {describe(heights[-1])}"
+            f"seed {seed}: {seconds:.1f} s, return {earned[-1]:.1f} of at most {EPISODE}; "
+            f"started at rest, the pendulum {describe(heights[-1])}"
         )
     draw(returns, heights, output)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Let networks learn by a policy gradient to swing pendulums up; draw how they improve.",
+        description="Train networks with a policy gradient to swing up pendulums; draw how they improve.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--episodes", type=int, default=EPISODES, metavar="N", help="default: %(default)s")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings; default: %(default)s")
     parser.add_argument(
-        "--output", type=Path, default="policy-gradient.png", metavar="PATH", help="default: %(default)s"
+        "--episodes",
+        type=int,
+        default=EPISODES,
+        metavar="N",
+        help="episodes per training; default: %(default)s",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="number of trainings; default: %(default)s"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default="policy-gradient.png",
+        metavar="PATH",
+        help="file for the picture; default: %(default)s",
     )
     options = parser.parse_args(arguments)
     if min(options.episodes, options.seeds) < 1:

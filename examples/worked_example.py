@@ -1,14 +1,14 @@
-"""Back-propagation by hand: why does the derivative of the activation matter, and not the function itself?
+"""Back-propagation by hand: why the derivative of the activation matters, and not the function itself.
 
-Three inputs (units 1, 2, 3), two sigmoid units in the middle (4, 5) and a sigmoid output (6)::
+The network has three inputs (units 1, 2, 3), two hidden sigmoid units (4, 5) and a sigmoid output (6)::
 
     z4 = w14 x1 + w24 x2 + w34 x3 + b4     y4 = f(z4)
     z5 = w15 x1 + w25 x2 + w35 x3 + b5     y5 = f(z5)
     z6 = w46 y4 + w56 y5 + b6              h  = f(z6)      J = 1/2 sum (y - h)^2
 
-The eleven numbers theta = {w14, ..., b6} learn whether x1 and x2 differ; x3 is there to be ignored. Every
-derivative is written out with the chain rule, compared with finite differences and with fastbp's two
-engines, and then followed downhill. Run it: ``python examples/worked_example.py``.
+The eleven parameters theta = {w14, ..., b6} learn whether x1 and x2 differ; x3 is irrelevant. The program
+writes out every derivative with the chain rule, compares it with finite differences and with fastbp's two
+engines, and uses it for gradient descent. Run it: ``python examples/worked_example.py``.
 """
 
 from collections.abc import Callable
@@ -28,24 +28,25 @@ THETA: Theta = {
     "w15": -0.5, "w25": 0.9, "w35": -0.2, "b5": -0.1,
     "w46": 0.7, "w56": 0.4, "b6": -0.3,
 }  # fmt: skip
-# fastbp's order: for each layer its weights, a row for each input, then its biases
+# fastbp's order: for each layer its weights, one row per input, then its biases
 LAYOUT = ("w14", "w15", "w24", "w25", "w34", "w35", "b4", "b5", "w46", "w56", "b6")
 
 X = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], np.float64)  # (8, 3)
 Y = np.where(X[:, 0] != X[:, 1], 0.9, 0.1)  # (8,): a sigmoid never reaches 1
 ETA = 1.0
-TOLERANCE = 1e-5  # of every derivative: the walk has arrived
+TOLERANCE = 1e-5  # gradient descent stops when every derivative is smaller
 
 CONCLUSION = """
-f(z) is what a unit says; f'(z) is how much it would change its mind if z moved and, multiplied
-along the chain, how much J would. So the derivative tells which way is down, and how the one error
-that is seen divides among all units and weights: hardly a share for a unit that is saturated, a
-large one for a unit in doubt. A constant derivative carries no such signal, and a stack of linear
-layers is one linear layer; that of a step is zero, and no unit before it would learn anything."""
+f(z) is the output of a unit. f'(z) is how much this output changes if z changes, and the product
+of such factors along the chain is how much J changes. So the derivative gives the direction in
+which J falls, and it distributes the error at the output over all units and weights: a small share
+for a saturated unit, a large share for an undecided one. A constant derivative carries no such
+signal: a stack of linear layers is one linear layer. The derivative of a step function is zero, so
+no unit before it would learn."""
 
 
 class Units(NamedTuple):
-    """What units 4, 5 and 6 put out, each for all samples (8,)."""
+    """The outputs of units 4, 5 and 6, each for all samples (8,)."""
 
     y4: Array
     y5: Array
@@ -57,7 +58,7 @@ def sigmoid(z: Array) -> Array:
 
 
 def slope(y: Array) -> Array:
-    """The sigmoid's derivative, which its value y tells."""
+    """Return the derivative of the sigmoid, computed from its value y."""
     return y * (1 - y)
 
 
@@ -73,7 +74,7 @@ def error(theta: Theta) -> float:
 
 
 def factors_of_w14(theta: Theta) -> dict[str, Array]:
-    """The links of the chain from J to w14, each for all samples; dJ/dw14 sums their product."""
+    """Return the factors of the chain from J to w14 for all samples; dJ/dw14 sums their products."""
     y4, _, h = forward(theta)
     return {
         "dJ/dh": h - Y,
@@ -85,7 +86,7 @@ def factors_of_w14(theta: Theta) -> dict[str, Array]:
 
 
 def gradient(theta: Theta, slope: Callable[[Array], Array] = slope) -> Theta:
-    """dJ/dtheta by the chain rule: delta is a unit's share of the error, dJ/dz."""
+    """Return dJ/dtheta by the chain rule; the delta of a unit is its share of the error, dJ/dz."""
     x1, x2, x3 = X.T
     y4, y5, h = forward(theta)
     delta6 = (h - Y) * slope(h)
@@ -100,7 +101,7 @@ def gradient(theta: Theta, slope: Callable[[Array], Array] = slope) -> Theta:
 
 
 def finite_differences(theta: Theta, step: float = 1e-5) -> Theta:
-    """dJ/dtheta by moving each number a little both ways."""
+    """Return dJ/dtheta by moving each parameter a little in both directions."""
 
     def moved(name: str, distance: float) -> float:
         return error(theta | {name: theta[name] + distance})
@@ -118,7 +119,7 @@ def as_theta(vector: Array) -> Theta:
 
 
 def make_network(network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
-    """The same net as a `fastbp.Network`, over the native engine or over NumPy."""
+    """Return the same network as a `fastbp.Network`, with the native engine or the NumPy engine."""
     net = network_class(
         [3, 2, 1],
         activation="sigmoid",
@@ -132,13 +133,13 @@ def make_network(network_class: type[fastbp.Network] = fastbp.Network) -> fastbp
 
 
 def downhill(theta: Theta, slope: Callable[[Array], Array] = slope) -> Theta:
-    """theta := theta - eta dJ/dtheta."""
+    """Make one step of gradient descent: theta := theta - eta dJ/dtheta."""
     d_theta = gradient(theta, slope)
     return {name: value - ETA * d_theta[name] for name, value in theta.items()}
 
 
 def converge(theta: Theta) -> list[Theta]:
-    """The way downhill from theta, until every derivative is below the tolerance."""
+    """Return the path of gradient descent from theta until every derivative is below the tolerance."""
     path = [theta]
     while max(map(abs, gradient(path[-1]).values())) >= TOLERANCE:
         path.append(downhill(path[-1]))
@@ -146,14 +147,14 @@ def converge(theta: Theta) -> list[Theta]:
 
 
 def astray(theta: Theta, steps: int) -> Theta:
-    """Where so many steps lead when the function stands in the place of its derivative."""
+    """Return the result of so many steps that use the function in place of its derivative."""
     for _ in range(steps):
         theta = downhill(theta, slope=lambda y: y)
     return theta
 
 
 def train(net: fastbp.Network, steps: int) -> list[Theta]:
-    """The way of a network's own training from its present parameters."""
+    """Return the path of a network's own training from its present parameters."""
     path = [as_theta(net.parameters)]
     for _ in range(steps):
         net.train_on_batch(X, Y)
@@ -167,7 +168,7 @@ def difference(path: list[Theta], other: list[Theta]) -> float:
 
 def main() -> None:
     native, numpy = make_network(), make_network(fastbp.reference.Network)
-    print(f"J = {error(THETA):.6f}. What is w14's share of it? One factor for every link between the two:\n")
+    print(f"J = {error(THETA):.6f}. How much does w14 change it? One factor for each link between the two:\n")
     links = factors_of_w14(THETA)
     print("  x1 x2 x3 " + "".join(f"{name:>10}" for name in links) + "   product")
     for x, values in zip(X.astype(int), np.transpose(list(links.values())), strict=True):
@@ -175,7 +176,7 @@ def main() -> None:
             "  {:2} {:2} {:2} ".format(*x) + "".join(f"{v:10.5f}" for v in values) + f"{values.prod():10.5f}"
         )
 
-    print("\nSummed over the samples, dJ/dw14 is, by")
+    print("\nSummed over the samples, dJ/dw14 is, according to")
     for name, value in {
         "the chain rule": gradient(THETA)["w14"],
         "finite differences": finite_differences(THETA)["w14"],
@@ -186,7 +187,7 @@ def main() -> None:
 
     path = converge(THETA)
     steps = len(path) - 1
-    print(f"\nDownhill, theta := theta - {ETA:g} dJ/dtheta:")
+    print(f"\nGradient descent, theta := theta - {ETA:g} dJ/dtheta:")
     for step in sorted({0, 1, 10, 100, 1000, steps}):
         print(f"  step {step:5}   J = {error(path[step]):.2e}   w14 = {path[step]['w14']:8.5f}")
     print(f"  h = {forward(path[-1]).h.round(3)}")
@@ -195,7 +196,7 @@ def main() -> None:
         print(f"  the {name} engine went the same way, within {difference(path, train(net, steps)):.0e}")
 
     lost = error(astray(THETA, steps))
-    print(f"\nWith the function f in the place of its derivative, {steps} steps only lead to J = {lost:.2f}.")
+    print(f"\nWith f in place of its derivative, {steps} steps only reach J = {lost:.2f}.")
     print(CONCLUSION)
 
 

@@ -11,7 +11,7 @@
 try:
     from fastbp import _core as _core
 except ImportError as error:
-    if error.name != __name__:  # NumPy is missing, say, or a library
+    if error.name != f"{__name__}._core":  # NumPy is missing, say, or a library
         raise
     raise ImportError(
         f"fastbp is not built for this Python in {__path__[0]}: build it first, with `make .venv/package` or "
@@ -45,6 +45,7 @@ from fastbp.losses import (
     MSE,
     BinaryCrossEntropy,
     CrossEntropy,
+    CustomLoss,
     HalfSSE,
     Hinge,
     Huber,
@@ -80,6 +81,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BusyError",
     "CrossEntropy",
+    "CustomLoss",
     "DTypeError",
     "DataError",
     "Dense",

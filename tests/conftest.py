@@ -70,6 +70,14 @@ def python():
 
 
 @pytest.fixture
+def torch():
+    """PyTorch, on one thread: more would spend their time on waiting for one another."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.set_num_threads(1)
+    return torch
+
+
+@pytest.fixture
 def state_of():
     """All that training changes in a network, as a value."""
 

@@ -1,4 +1,4 @@
-"""Fit the coefficients of src_c/vmath.h and print its tables, or check that the header holds them.
+"""Fit the coefficients of src_c/kernels/vmath.h and print its tables, or check that the header holds them.
 
 Every polynomial is minimax in the relative error of the function that it serves: the exchange algorithm of
 Remez (E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), run in 60 decimal digits on a
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mpmath import mp, mpf
 
-HEADER = Path(__file__).resolve().parents[1] / "src_c" / "vmath.h"
+HEADER = Path(__file__).resolve().parents[1] / "src_c" / "kernels" / "vmath.h"
 BEGIN, END = "/* tables: printed by tools/fit_vmath.py */\n", "/* end of tables */\n"
 
 mp.dps = 60
@@ -195,7 +195,7 @@ def tables() -> str:
 
 def main() -> int:
     """Print the tables, or compare them."""
-    parser = argparse.ArgumentParser(description="Fit the coefficients of src_c/vmath.h.")
+    parser = argparse.ArgumentParser(description="Fit the coefficients of src_c/kernels/vmath.h.")
     parser.add_argument("--check", action="store_true", help="compare with the header instead of printing")
     if not parser.parse_args().check:
         print(tables(), end="")

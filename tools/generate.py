@@ -1,6 +1,6 @@
-"""Renew what is generated in the docs: blocks between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures.
+"""Writes the generated parts of the pages: blocks between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures.
 
-`tests/test_docs.py` holds the pages to what this program writes.
+`tests/test_docs.py` fails if a page differs from what this program would write.
 """
 
 import json
@@ -19,8 +19,8 @@ from fastbp.cli.bench import number
 from fastbp.plot import BLUE, GREY, VERMILION
 
 ROOT = Path(__file__).parents[1]
-# Okabe and Ito's palette; the bars of the rivals, in the order of the table
-COLOURS = {
+# the colors of the rivals, from the palette of Okabe and Ito, in the order of the table
+COLORS = {
     "NumPy": GREY,
     "NumPy as installed": "#cccccc",
     "JAX": "#009E73",
@@ -36,7 +36,7 @@ SHOWN_SLOPES = (-4.0, -1.0, 0.0, 1.0, 4.0)
 
 
 def activation_table() -> str:
-    """Every activation of the native table: its definition, its parameter, and some slopes."""
+    """Return the table of activations: definition, parameter, and the derivative at some points."""
     columns = ["name", "definition", "parameter", *(f"f'({z:g})" for z in SHOWN_SLOPES)]
     lines = [columns, ["---"] * len(columns)]
     for name, activation in activations.ACTIVATIONS.items():
@@ -49,12 +49,12 @@ def activation_table() -> str:
 
 
 def results(name: str) -> dict[str, Any]:
-    """The last results of `make bench`."""
+    """Return the results of the last `make bench`."""
     return json.loads((ROOT / f"bench/results/{name}.json").read_text())
 
 
 def groups(records: list[dict[str, Any]], *tests: str) -> list[list[dict[str, Any]]]:
-    """The records of these tests, those of the same work together, in the order in which they were taken."""
+    """Return the records of these tests, grouped by the work they timed, in the order of measurement."""
     together: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for test in tests:
         for record in records:
@@ -64,26 +64,34 @@ def groups(records: list[dict[str, Any]], *tests: str) -> list[list[dict[str, An
     return list(together.values())
 
 
+def network(record: dict[str, Any]) -> str:
+    """Return layers and activation of the network that was timed."""
+    return record["description"].split(",")[0]
+
+
 def typical(records: list[dict[str, Any]], figure: str) -> float:
-    """The median of a figure that was taken beside every rival."""
+    """Return the median of a figure that was measured once per rival."""
     return median(record[figure][1] for record in records)
 
 
 def work(record: dict[str, Any]) -> str:
-    """What was done, in a few words."""
+    """Return a short description of the work that was timed."""
     if record["task"] == "Inference":
         rows = "one row" if record["batch_size"] == 1 else f"{record['batch_size']} rows"
-        return f"prediction of {rows}, {record['description'].split(',')[0]}"
+        return f"prediction of {rows}, {network(record)}"
     threads = f", {record['threads']} threads" if record["threads"] > 1 else ""
     return f"{record['description']}{threads}"
 
 
 def benchmark_table() -> str:
-    """The results beside the rivals, and what they were measured with."""
+    """Return the table of results, followed by the versions and the machine they were measured with."""
     measured = results("rivals")
     machine, records = measured["machine_info"], measured["benchmarks"]
     columns = ["NumPy", "JAX", "PyTorch", "scikit-learn"]
-    lines = [["", "fastbp, µs", "of the limit", *columns, "others"], ["---"] * (4 + len(columns))]
+    lines = [
+        ["workload", "fastbp, µs", "share of the limit", *columns, "others"],
+        ["---"] * (4 + len(columns)),
+    ]
     for group in groups(records, *RIVAL_TESTS):
         unit = group[0]["limit_unit"].partition(" of ")[2] or "peak"
         times = {record["rival"]: in_words(record["times_faster"]) for record in group}
@@ -101,9 +109,10 @@ def benchmark_table() -> str:
     rounds = records[0]["rounds"]
     versions = sorted({record["version"] for record in records if record.get("version")})
     return (
-        f"{table}\nA rival's figure is how many times faster fastbp is: the median of {rounds} alternating "
-        "rounds (fewer where they take long), and where their middle half lies; below 1, the rival is "
-        "faster. The peak is that of the processor's multiply-adds, measured in the same rounds. "
+        f"{table}\nThe columns of the other libraries show how many times faster fastbp is: the median of "
+        f"{rounds} alternating rounds (fewer for the slowest workloads), with the middle half of them in "
+        "parentheses. Below 1, the other library is faster. The limit is the processor's peak rate of "
+        "multiply-adds, or the bandwidth of its L2 cache, measured in the same rounds. Measured with: "
         f"{machine['cpu']}, {machine['isa']} path; "
         f"{machine['built_with']}, Python {machine['python']}; {'; '.join(versions)}. "
         f"{measured['datetime'][:10]}.\n{other_figures(records)}"
@@ -111,39 +120,39 @@ def benchmark_table() -> str:
 
 
 def other_figures(records: list[dict[str, Any]]) -> str:
-    """What was measured without a rival, a sentence each."""
+    """Return the figures that were measured without a rival, one sentence per paragraph."""
     sentences = []
     scaling: dict[int, list[str]] = {}
     for (record,) in groups(records, "scaling"):
-        times = f"{record['workload']} {in_words(record['times_faster'])}"
+        times = f"{network(record)} {in_words(record['times_faster'])}"
         scaling.setdefault(record["threads"], []).append(times)
     for threads, times in scaling.items():
-        sentences.append(f"{threads} threads do so many times the work of one: {', '.join(times)}.")
+        sentences.append(f"Speedup of {threads} threads over one: {', '.join(times)}.")
     for record in records:
         if record["test"] == "two_networks":
             low, middle, high = quantiles(record["times_the_work_of_one"], n=4)
             sentences.append(
-                "Two networks (mnist) trained by two threads at once do "
-                f"{in_words([low, middle, high])} times the work of one alone: the GIL is released."
+                "Two networks (784-128-10 relu), each trained by its own Python thread, do "
+                f"{in_words([low, middle, high])} times the work of one: fastbp releases the GIL."
             )
     shares = [
-        f"{record['workload']} in {record['description'].split()[-1]} on the {record['isa']} path "
+        f"{network(record)} in {record['description'].split()[-1]} on the {record['isa']} path "
         f"{record['share_of_limit'][1]:.0%}"
         for (record,) in groups(records, "float64", "paths")
     ]
     if shares:
-        sentences.append(f"Of the peak of their path and precision reach: {', '.join(shares)}.")
+        sentences.append(f"Share of the peak for other precisions and instruction sets: {', '.join(shares)}.")
     return "".join(f"\n{sentence}\n" for sentence in sentences)
 
 
 def in_words(figure: list[float]) -> str:
-    """A median, and where the middle half lies."""
+    """Return a median, with the middle half in parentheses."""
     low, middle, high = map(number, figure)
     return f"{middle} ({low} to {high})"
 
 
 def ratio_picture() -> Figure:
-    """How many times faster fastbp is, a bar for each rival, from a line at 1."""
+    """Draw how many times faster fastbp is: one bar per rival, starting at 1."""
     shown = groups(results("rivals")["benchmarks"], *RIVAL_TESTS)
     bars = sum(map(len, shown)) + len(shown)
     figure = Figure(figsize=(9, 0.18 * bars + 1), layout="constrained")
@@ -154,7 +163,7 @@ def ratio_picture() -> Figure:
         ticks.append((position - (len(group) - 1) / 2, work(group[0]).replace(", ", "\n", 1)))
         for record in group:
             low, times, high = record["times_faster"]
-            axes.barh(position, times - 1, left=1, height=0.8, color=COLOURS[record["rival"]])
+            axes.barh(position, times - 1, left=1, height=0.8, color=COLORS[record["rival"]])
             axes.plot([low, high], [position] * 2, color="black", linewidth=0.8)
             x, side = (1.05 * max(high, 1), "left") if times >= 1 else (min(low, 1) / 1.05, "right")
             axes.text(x, position, number(times), ha=side, va="center", fontsize=7)
@@ -173,13 +182,13 @@ def ratio_picture() -> Figure:
     axes.set_ylim(position + 1, 2)
     axes.spines[["top", "right", "left"]].set_visible(False)
     names = {record["rival"] for group in shown for record in group}
-    keys = [Patch(color=colour, label=name) for name, colour in COLOURS.items() if name in names]
+    keys = [Patch(color=color, label=name) for name, color in COLORS.items() if name in names]
     axes.legend(handles=keys, loc="lower right")
     return figure
 
 
 def growth_picture() -> Figure:
-    """What a step costs, and how fast its arithmetic runs, against the width of the layers and the batch."""
+    """Draw the time of a step and the speed of its arithmetic against the layer width and the batch size."""
     records = results("growth")["benchmarks"]
     width, batch = mode(r["layers"][0] for r in records), mode(r["batch_size"] for r in records)
     figure = Figure(figsize=(10, 7.5), layout="constrained")
@@ -191,7 +200,7 @@ def growth_picture() -> Figure:
     for cost, speed, sized in sides:
         sizes = sorted({size for size, _ in sized})
         flops = np.array([next(r["work"] for size, r in sized if size == x) for x in sizes])
-        for name in COLOURS:
+        for name in COLORS:
             times = [
                 (size, r["fastbp_us" if name == "fastbp" else "rival_us"][1])
                 for size, r in sized
@@ -199,7 +208,7 @@ def growth_picture() -> Figure:
             ]
             if times:
                 us = np.array([median(us for size, us in times if size == x) for x in sizes])
-                style = {"color": COLOURS[name], "marker": ".", "linewidth": 2 if name == "fastbp" else 1}
+                style = {"color": COLORS[name], "marker": ".", "linewidth": 2 if name == "fastbp" else 1}
                 cost.plot(sizes, us, label=name, **style)
                 speed.plot(sizes, 1e-3 * flops / us, **style)
         peak = median(r["limit"][1] for _, r in sized)
@@ -211,16 +220,16 @@ def growth_picture() -> Figure:
         for axes in (cost, speed):
             axes.grid(color=GREY, alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
-    left.set(title=f"two square layers, batch {batch}", ylabel="µs a training step")
+    left.set(title=f"two square layers, batch {batch}", ylabel="µs per training step")
     right.set_title(f"two layers of {width} units")
     below[0].set(xlabel="width of the layers", ylabel="GFLOP/s", ylim=(0, 1.1 * peak))
-    below[1].set_xlabel("rows of a batch")
+    below[1].set_xlabel("rows per batch")
     left.legend(frameon=False)
     return figure
 
 
 def activation_picture() -> Figure:
-    """Every activation of a single number, and its derivative."""
+    """Draw every activation that acts on single numbers, with its derivative."""
     shown = [activation for name, activation in activations.ACTIVATIONS.items() if name != "softmax"]
     figure = Figure(figsize=(10, 7), layout="constrained")
     grid = figure.subplots(4, 6, sharex=True, sharey=True).flat
@@ -239,7 +248,7 @@ def activation_picture() -> Figure:
 
 
 def schedule_picture() -> Figure:
-    """Every schedule over 100 steps; the highest rate of each is 1."""
+    """Draw every schedule over 100 steps, with a highest rate of 1."""
     shown = {
         "constant": schedules.Constant(1),
         "Step(1, every=20, factor=0.5)": schedules.Step(1, every=20, factor=0.5),
@@ -263,13 +272,13 @@ def schedule_picture() -> Figure:
 
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
-    "docs/activations.md": ("activations", activation_table),
+    "docs/guide/activations.md": ("activations", activation_table),
     "README.md": ("benchmark", benchmark_table),
 }
 
 
 def renewed(page: str) -> str:
-    """Return the text of the page with its block made anew."""
+    """Return the text of the page with a new version of its generated block."""
     name, make = BLOCKS[page]
     block = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
     text, count = block.subn(lambda m: m[1] + make() + m[2], (ROOT / page).read_text())
@@ -288,5 +297,5 @@ if __name__ == "__main__":
     for page in BLOCKS:
         (ROOT / page).write_text(renewed(page))
     for name, draw in PICTURES.items():
-        draw().savefig(ROOT / f"docs/{name}.png", dpi=100)
+        draw().savefig(ROOT / f"docs/images/{name}.png", dpi=100)
     print(benchmark_table())

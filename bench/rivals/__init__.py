@@ -1,12 +1,12 @@
-"""fastbp and its rivals, each at its best on the same work: a module each, with one or both of
+"""fastbp and its rivals on the same work. Each has a module tuned for speed, with one or both of
 
     Training(workload)     reset() to the first weights; train(epochs) -> loss of the last epoch
     Inference(workload)    predict() -> the outputs (rows, n_out) for the rows of the workload
 
-and `VERSION`, which tells apart what may differ in speed. What is done once (compilation, first weights, data
-in the rival's own arrays) is done in __init__ or reset. All start from fastbp's first weights, go through the
-rows in its order and compute its formulas, the loss of every step included. A module raises
-`UnsupportedError` where the rival has no words for the workload.
+and `VERSION`, which distinguishes builds of different speed. One-time work (compilation, first weights,
+conversion of the data) is done in __init__ or reset. All start from fastbp's first weights, use the rows in
+its order and compute its formulas, including the loss of every step. A module raises `UnsupportedError` if
+the rival cannot express the workload.
 """
 
 import ctypes
@@ -25,22 +25,22 @@ class UnsupportedError(Exception):
 
 
 def has_avx512() -> bool:
-    """Tell whether this processor has AVX-512."""
+    """Return whether this processor has AVX-512."""
     info = Path("/proc/cpuinfo")
     return info.exists() and "avx512f" in info.read_text()
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A module of this package, and what has to be in the environment of its process."""
+    """A module of this package, with the environment variables of its process."""
 
     module: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    variant_of: str = ""  # a rival from whom it may turn out not to differ here
+    variant_of: str = ""  # another rival, which may be the same on this machine
 
 
-# Some NumPy wheels leave AVX-512 unused on some processors that have it; told to use it they are nearly twice
-# as fast, and that is the NumPy to compare with.
+# Some NumPy wheels do not use AVX-512 on some processors that have it. With this variable they do, and are
+# nearly twice as fast. That is the NumPy to compare with.
 BEST_BLAS = {"OPENBLAS_CORETYPE": "SkylakeX"} if has_avx512() else {}
 
 FASTBP = Rival("fastbp_native")
@@ -68,7 +68,7 @@ def activations(workload: Workload) -> list[str]:
 
 
 def blas_kernels() -> str:
-    """Return for which processor NumPy's OpenBLAS has chosen its kernels, where it is that of the wheels."""
+    """Return the processor for which NumPy's OpenBLAS has chosen its kernels, if NumPy is from a wheel."""
     numpy_core = ctypes.CDLL(_multiarray_umath.__file__)
     if not hasattr(numpy_core, "scipy_openblas_get_corename64_"):
         return "a BLAS that does not name its kernels"

@@ -1,4 +1,4 @@
-"""FANN 2.2 through ctypes (Debian: libfann2): plain gradient descent, a sample at a time or all at once."""
+"""FANN 2.2 through ctypes (Debian: libfann2): plain gradient descent, with single samples or full batches."""
 
 from ctypes import CDLL, CFUNCTYPE, POINTER, Structure, byref, c_double, c_float, c_int, c_uint, c_void_p
 
@@ -11,12 +11,12 @@ from rivals import UnsupportedError, activations, first_parameters
 VERSION = "FANN 2.2"
 INCREMENTAL, BATCH = 0, 1
 LINEAR_ERROR = 0
-# its numbers, and the steepness at which its formula is the usual one
+# FANN's number of the function, and the steepness that gives the usual formula
 ACTIVATIONS = {"identity": (0, 1.0), "sigmoid": (3, 0.5), "tanh": (5, 1.0)}
 
 
 def library(name: str) -> CDLL:
-    """Return a build of FANN with the types of the functions that are used."""
+    """Return a build of FANN, with the types of the functions used here."""
     try:
         fann = CDLL(name)
     except OSError as error:
@@ -34,7 +34,7 @@ LIBRARIES = {
 
 
 class Training:
-    rtol = 1e-6  # of its loss, which it adds up in single precision
+    rtol = 1e-6  # FANN sums its loss in single precision
 
     def __init__(self, workload: Workload) -> None:
         plain = isinstance(workload.optimizer, fastbp.SGD)
@@ -43,12 +43,12 @@ class Training:
         if not set(activations(workload)) <= set(ACTIVATIONS):
             raise UnsupportedError(f"{VERSION} has none of these: {', '.join(activations(workload))}")
         self._fann, self._real = LIBRARIES[workload.dtype]
-        self._elements = workload.layers[-1]  # that its error is a mean of
+        self._elements = workload.layers[-1]  # its error is a mean over these
         rows = workload.batch_size * workload.batches
         self._create(workload)
         self._set_data(*workload.data())
 
-        # it descends along h - t: of a half_sse the slope, of mse times elements / 2
+        # its gradient is h - t: the slope of half_sse, or that of mse times elements / 2
         rate = workload.optimizer.learning_rate
         self._factor = 1.0
         if workload.loss == "half_sse":
@@ -57,7 +57,7 @@ class Training:
             rate *= 2 / self._elements
         is_incremental = workload.batch_size == 1
         if not is_incremental:
-            rate *= rows  # it divides by them
+            rate *= rows  # FANN divides by them
         self._call("set_training_algorithm", c_int(INCREMENTAL if is_incremental else BATCH))
         self._call("set_train_error_function", c_int(LINEAR_ERROR))
         self._call("set_learning_rate", c_float(rate))
@@ -77,7 +77,7 @@ class Training:
         class Connection(Structure):
             _fields_ = (("source", c_uint), ("target", c_uint), ("weight", self._real))
 
-        # neurons are numbered layer by layer, the last of a layer is its bias
+        # neurons are numbered layer by layer; the last of a layer is its bias
         first = np.cumsum([0, *(n + 1 for n in sizes)])
         weights = {}
         for i, (W, b) in enumerate(first_parameters(workload)):

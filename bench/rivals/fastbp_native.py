@@ -1,4 +1,4 @@
-"""fastbp itself: `fit`, and `predict` into an array that is there already."""
+"""fastbp itself: `fit`, and `predict` into an existing array."""
 
 import numpy as np
 

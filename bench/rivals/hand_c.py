@@ -1,4 +1,4 @@
-"""The seed's step written by hand in C for its sizes alone, compiled for this very processor."""
+"""The step of the workload seed, written by hand in C for its sizes and compiled for this processor."""
 
 import ctypes
 import subprocess
@@ -17,7 +17,7 @@ VERSION = f"{machine.compiler_version()}, {' '.join(FLAGS)}"
 
 
 def compiled() -> ctypes.CDLL:
-    """Return the program, compiled anew."""
+    """Compile the program and return it."""
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "seed_step.so"
         subprocess.run([*machine.COMPILER, *FLAGS, SOURCE, "-o", library], check=True)

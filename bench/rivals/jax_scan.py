@@ -1,4 +1,4 @@
-"""JAX: all epochs in one dispatch of compiled code, the arrays that change donated to it."""
+"""JAX: all epochs in one dispatch of compiled code, with donated buffers for the arrays that change."""
 
 from functools import partial
 from time import perf_counter
@@ -23,7 +23,7 @@ LOSSES = {
 
 
 def forward(names, parameters, x):
-    """Return the outputs, of softmax its logits."""
+    """Return the outputs, or the logits if the output activation is softmax."""
     for (W, b), name in zip(parameters, names, strict=True):
         z = x @ W + b
         x = z if name == "softmax" else ACTIVATIONS[name](z)

@@ -1,4 +1,4 @@
-"""NumPy with every array allocated beforehand: all products and functions write where their result stays."""
+"""NumPy with all arrays allocated in advance: every product and function writes into its final place."""
 
 import math
 
@@ -11,7 +11,7 @@ from rivals import activations, blas_kernels
 from workloads import orders
 
 VERSION = f"NumPy {np.__version__}, {blas_kernels()}"
-CHUNK = 1 << 15  # elements of the parameters that an optimizer's passes keep in the cache
+CHUNK = 1 << 15  # parameters per chunk, so that all passes of an optimizer stay in cache
 
 
 class Layer:
@@ -34,7 +34,7 @@ class Layer:
         self.activate(self.y)
 
     def backward(self):
-        """From dJ/dz, which is in d_y."""
+        """Compute the gradients and the d_y below from dJ/dz, which is in d_y."""
         np.dot(self.x_T, self.d_y, out=self.d_W)
         np.dot(self.ones, self.d_y, out=self.d_b)
         if self.d_x is not None:
@@ -78,7 +78,7 @@ class Layer:
         np.divide(y, y.sum(axis=1, keepdims=True), out=y)
 
     def times_slope_softmax(self):
-        pass  # the joint delta of softmax and cross entropy is h - t
+        pass  # d_y already holds h - t, the delta of softmax and cross entropy together
 
 
 def chain(workload, parameters, gradients, x):
@@ -106,7 +106,7 @@ class Training:
         if workload.shuffle:
             self._batches = [(self._x, self._t, chain(workload, self._parameters, self._gradients, self._x))]
             self._batches *= len(starts)
-        else:  # the layers read the rows where they lie; all batches share what is above the first
+        else:  # the first layer reads the rows in place; all batches share the layers above it
             self._batches = []
             layers = chain(workload, self._parameters, self._gradients, X[:m])
             for i in starts:
@@ -117,7 +117,7 @@ class Training:
         self._loss = getattr(self, f"_{workload.loss}")
         optimizer = workload.optimizer
         self._rate = optimizer.learning_rate
-        # plain gradient descent multiplies the small delta by its rate and not the large gradient
+        # SGD applies its rate to the small delta instead of the large gradient
         self._is_sgd = isinstance(optimizer, fastbp.SGD)
         self._scale = -self._rate if self._is_sgd else 1.0
         self.reset()
@@ -153,7 +153,7 @@ class Training:
             self._adam()
         return loss
 
-    # each leaves dJ/dy, for cross_entropy dJ/dz, times `scale`
+    # each loss leaves dJ/dy (cross_entropy: dJ/dz) times `scale` in d_y
 
     def _mse(self, last, t):
         np.subtract(last.y, t, out=last.d_y)
@@ -176,7 +176,7 @@ class Training:
         return loss
 
     def _adam(self):
-        """Means without their factors 1 - beta, which the last three lines make up for: fewer passes."""
+        """Update with means that leave out the factors 1 - beta, corrected in the rate: fewer passes."""
         optimizer = self._workload.optimizer
         self._step += 1
         beta1, beta2 = optimizer.beta1, optimizer.beta2

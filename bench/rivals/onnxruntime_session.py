@@ -1,4 +1,4 @@
-"""onnxruntime: a session over a model built in memory. It does not train."""
+"""onnxruntime: predictions by a session over a model built in memory."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier and MLPRegressor, which know no sigmoid output under a squared error."""
+"""scikit-learn's MLPClassifier and MLPRegressor, which have no sigmoid output with a squared error."""
 
 import math
 import warnings
@@ -15,11 +15,11 @@ from rivals import UnsupportedError, blas_kernels, first_parameters
 from workloads import orders
 
 VERSION = f"scikit-learn {sklearn.__version__}, {blas_kernels()}"
-warnings.simplefilter("ignore", ConvergenceWarning)  # it is told when to stop
+warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
 
 
 class AdamOptimizer(_multilayer_perceptron.AdamOptimizer):
-    """With epsilon beside the corrected root of v, as published, and not beside the uncorrected one."""
+    """Adam with epsilon added to the corrected root of v, as published, instead of the uncorrected one."""
 
     @property
     def epsilon(self):
@@ -38,7 +38,7 @@ class Training:
         if workload.loss == "half_sse":
             raise UnsupportedError(f"{VERSION} has no sigmoid output under a squared error")
         is_regression = workload.loss == "mse"
-        # its squared error has the slope (h - t) / rows, ours 2 (h - t) / elements
+        # the slope of its squared error is (h - t) / rows, that of mse 2 (h - t) / elements
         self._slope, self._loss = (2 / workload.layers[-1], 2) if is_regression else (1, 1)
         self._first = first_parameters(workload)
         self._orders = orders(workload) if workload.shuffle else None
@@ -64,7 +64,7 @@ class Training:
                 "learning_rate_init": optimizer.learning_rate * self._slope,
                 "momentum": 0,
             }
-        # Adam divides the factor out again, but for epsilon
+        # Adam cancels the factor, except in epsilon
         return {
             "solver": "adam",
             "learning_rate_init": optimizer.learning_rate,
@@ -82,7 +82,7 @@ class Training:
         return self._network.loss_curve_[-1] * self._loss
 
     def _fit(self, epochs):
-        if self._orders is not None:  # the only way to tell it the order
+        if self._orders is not None:  # the only way to set the order of the rows
             drawn = cycle(self._orders.reshape(len(self._orders), -1))
             _multilayer_perceptron.shuffle = lambda *_, **__: next(drawn)
         self._network.set_params(max_iter=epochs).fit(self._X, self._y)

@@ -1,4 +1,4 @@
-"""PyTorch, eager: tensors loaded beforehand, the optimizer fused into one call, losses read once an epoch."""
+"""PyTorch in eager mode, with preloaded tensors, a fused optimizer, and losses read once per epoch."""
 
 import os
 
@@ -23,7 +23,7 @@ LOSSES = {
 
 
 def network(workload: Workload) -> nn.Sequential:
-    """Return the layers, without a last softmax."""
+    """Return the layers, without a softmax at the end."""
     modules = []
     for (W, b), name in zip(first_parameters(workload), activations(workload), strict=True):
         layer = nn.Linear(*W.shape, dtype=getattr(torch, workload.dtype))

@@ -5,6 +5,7 @@ import platform
 import numpy as np
 
 from fastbp import _core
+from fastbp._base.cpus import available_cpus
 from fastbp._version import __version__
 
 
@@ -14,7 +15,7 @@ def show_config() -> None:
         "fastbp": __version__,
         "ISA": f"{_core.isa()} (this machine runs {', '.join(_core.available_isas())})",
         "compiler": _core.COMPILER,
-        "threads": f"{_core.threads()} (this process may use {_core.available_cpus()} CPUs)",
+        "threads": f"{_core.threads()} (this process may use {available_cpus()} CPUs)",
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),

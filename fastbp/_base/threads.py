@@ -9,6 +9,7 @@ from threading import local
 
 from fastbp import _core
 from fastbp._base.arguments import integer
+from fastbp._base.cpus import available_cpus, cgroup_cpus
 from fastbp.exceptions import ParameterError
 
 
@@ -45,7 +46,10 @@ def set_num_threads(n: int) -> None:
     ParameterError
         n is something else.
     """
-    _core.set_threads(_number("n", n))
+    n = _number("n", n)
+    if n > 1:
+        _core.apply_cpu_limit()
+    _core.set_threads(n)
 
 
 def get_num_threads() -> int:
@@ -63,6 +67,8 @@ def threads(n: int) -> Iterator[None]:
     Arguments and errors as for `set_num_threads`.
     """
     n = _number("n", n)
+    if n > 1:
+        _core.apply_cpu_limit()
     numbers = _thread.numbers
     entry = [n]  # made before: an interruption right after `enter` takes it away, too
     try:
@@ -80,7 +86,10 @@ def default(environment: Mapping[str, str]) -> int:
     try:
         return _number("OMP_NUM_THREADS", int(environment.get("OMP_NUM_THREADS", "").split(",")[0]))
     except (ValueError, ParameterError):  # it is not ours to complain about
-        return min(_core.available_cpus(), _core.MAX_THREADS)
+        return min(available_cpus(), _core.MAX_THREADS)
 
 
 _core.set_threads(default(os.environ))
+_core.set_cpu_limit(
+    cgroup_cpus
+)  # which the core calls later: with a number in the environment, importing reads no file

@@ -53,6 +53,6 @@ def training(path: Path, history: History, images: Array, labels: Array, predict
     parts = figure.add_gridspec(1, 2, width_ratios=(2, 3))
     curves = figure.add_subfigure(parts[0]).subplots()
     loss_curves(curves, history)
-    curves.set_ylabel("cross entropy (nats a digit)")
+    curves.set_ylabel("cross entropy (nats per digit)")
     digits(figure.add_subfigure(parts[1]), images, labels, predictions)
     figure.savefig(path, dpi=120)

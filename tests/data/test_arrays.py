@@ -1,4 +1,4 @@
-"""What the user brings becomes a plain array: subclasses, tables, sequences and what speaks a protocol."""
+"""Inputs become plain arrays: subclasses, sequences and objects with an array protocol; what is refused."""
 
 import array
 import collections
@@ -7,16 +7,16 @@ import decimal
 import fractions
 import re
 import sys
-import warnings
 
 import numpy as np
 import pytest
 
-import fastbp
-from fastbp import DataError, DTypeError, ShapeError, losses, metrics
+from fastbp import DTypeError, ShapeError, losses, metrics
 from fastbp._base.arrays import as_array, base_array, read_only
 from fastbp.datasets import stratified_split
+from helpers.errors import refuses
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
+from helpers.names import name_of
 
 MASKED = np.ma.masked_array(np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
 X = np.arange(12.0).reshape(4, 3) / 12
@@ -236,7 +236,7 @@ def test_masked_rows_in_every_call(network_class, call):
         losses.CustomLoss(lambda output, target: (0.0, output)),
         *(metrics.accuracy, metrics.f1, metrics.auc, metrics.TopK(2), metrics.r2, metrics.mae),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_masked_arrays_in_losses_and_metrics(function):
     for masked in (MASKED, list(MASKED)):
@@ -300,11 +300,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("given", "error", "parts"), REFUSED, ids=[parts[0] for _, _, parts in REFUSED])
 def test_refused(given, error, parts):
-    with pytest.raises(error) as caught:
-        as_array("X", given)
-    for part in parts:
-        assert part in str(caught.value)
-    assert len(str(caught.value)) < 400
+    assert len(refuses(lambda: as_array("X", given), error, *parts)) < 400
 
 
 def test_no_memory_is_no_fault_of_the_value():
@@ -319,95 +315,3 @@ def test_generators_of_rows_and_of_batches(network_class, state_of):
         with pytest.raises(DTypeError, match=r"^X is a generator, .* train_on_batch in a loop"):
             net.fit(*given)
     assert state_of(net) == before
-
-
-# ---- other libraries ---------------------------------------------------------------------------------------
-
-
-def test_only_libraries_that_the_user_has_imported_are_asked(python):
-    run = python("""
-        import sys, numpy, fastbp
-        fastbp.Network([1, 1]).fit([[1.0]], [[2.0]])
-        print({"numpy.ma", "pandas", "torch", "tqdm"} & set(sys.modules))
-    """)
-    assert run.stdout == "set()\n", run.stderr
-
-
-@pytest.fixture
-def pandas():
-    return pytest.importorskip("pandas", reason="pandas is not installed")
-
-
-@pytest.fixture
-def frame(pandas):
-    return pandas.DataFrame({"age": [30.0, 40.0, 50.0], "member": [True, False, True], "n": [1, 2, 3]})
-
-
-def test_frames_of_numbers_and_bool(network_class, frame):
-    expected = [[30, 1, 1], [40, 0, 2], [50, 1, 3]]
-    for given in (frame, frame.astype({"age": "Float64", "member": "boolean", "n": "Int64"})):
-        found = as_array("X", given)
-        assert found.dtype == np.float64
-        np.testing.assert_array_equal(found, expected)
-        net = network_class([3, 1], seed=0)
-        assert net.fit(given, given["n"]).loss == network_class([3, 1], seed=0).fit(expected, [1, 2, 3]).loss
-    assert as_array("X", frame[["member"]].astype("boolean")).dtype == bool
-    assert as_array("X", frame["n"].astype("UInt8")).dtype == np.uint8
-    assert as_array("X", frame.index).dtype == np.int64
-
-
-def test_one_block_of_a_frame_is_not_copied(pandas):
-    given = pandas.DataFrame(X)
-    assert np.shares_memory(as_array("X", given), given.to_numpy())
-
-
-def test_missing_values_are_named(network_class, frame):
-    frame["n"] = frame["n"].astype("Int64")
-    frame.loc[1, "n"] = None
-    for call in ("fit", "evaluate"):
-        with pytest.raises(DataError, match=r"^column 'n' of X has no value in row 1, expected .*fillna"):
-            getattr(network_class([3, 1]), call)(frame, [1, 2, 3])
-    with pytest.raises(DataError, match=r"^column 'n' of X has no value in row 1"):
-        network_class([3, 1]).predict(frame)
-    with pytest.raises(DataError, match=r"^y has no value in row 1"):
-        network_class([2, 1]).fit(frame[["age", "member"]], frame["n"])
-
-
-def test_columns_without_numbers_are_named(pandas, frame):
-    text = pandas.Series(["a", "b", "a"])
-    for column in (
-        text,
-        text.astype("category"),
-        text.astype(object),
-        pandas.Series([1, None, 2.5], dtype=object),
-        pandas.to_datetime(pandas.Series(["2020-01-01"] * 3)),
-        pandas.Series(pandas.interval_range(0, 3)),
-    ):
-        with pytest.raises(DTypeError, match=r"^column 'town' of X has dtype .*encode classes"):
-            as_array("X", frame.assign(town=column))
-        with pytest.raises(DTypeError, match=r"^y has dtype .*encode classes"):
-            as_array("y", column)
-
-
-def test_sparse_columns_and_empty_frames(pandas):
-    sparse = pandas.get_dummies(pandas.Series(["a", "b"]), sparse=True)
-    np.testing.assert_array_equal(as_array("X", sparse), np.eye(2))
-    with pytest.raises(ShapeError, match="X has 0 columns"):
-        fastbp.Network([2, 1]).fit(pandas.DataFrame(index=range(3)), [1, 2, 3])
-
-
-def test_tensors(network_class):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    tensor = torch.ones(4, 3)
-    assert np.shares_memory(as_array("X", tensor), tensor.numpy())
-    net = network_class([3, 1])
-    for given, word in (
-        (torch.ones(4, 3, requires_grad=True), "detach"),
-        (torch.ones(4, 3, dtype=torch.bfloat16), "BFloat16"),
-        (torch.ones(4, 3).to_sparse(), "sparse|Sparse"),
-    ):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for call in (net.predict, lambda given: net.fit(given, np.ones(4))):
-                with pytest.raises(DTypeError, match=rf"^X is a Tensor that NumPy cannot read.*({word})"):
-                    call(given)

@@ -1,7 +1,5 @@
 """Data of any dtype, strides, order, alignment and byte order train as their contiguous copy does."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ import fastbp
 from fastbp import _core
 from helpers.inside import engine_of
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
+from helpers.memory import traced_peak
 
 N_IN, N_OUT = 5, 3
 
@@ -146,14 +145,12 @@ def test_user_data_are_not_copied(rng):
     X = rng.random((100_000, 40))[:, ::2]
     y = rng.integers(0, 3, len(X))
     net = fastbp.Network([20, 8, 3], loss="cross_entropy", seed=0)
-    tracemalloc.start()
-    try:
+
+    def fit_and_evaluate():
         net.fit(X, y, shuffle=False, batch_size=256)
         net.evaluate(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2_000_000
+
+    assert traced_peak(fit_and_evaluate) < 2_000_000
 
 
 def test_labels_that_change_during_a_fit_cannot_write_elsewhere(rng):

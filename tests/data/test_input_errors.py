@@ -1,15 +1,11 @@
-"""Wrong arguments: each error names the argument, what came and what was expected, and nothing changes."""
-
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""Wrong data and options: errors name the argument, the value and what was expected; nothing changes."""
 
 import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, Adam, DataError, Dense, DTypeError, ParameterError, ShapeError
+from fastbp import Adam, DataError, Dense, DTypeError, ParameterError, ShapeError
+from helpers.errors import refuses
 
 NAN, INF = float("nan"), float("inf")
 RAGGED = [[1.0, 2.0, 3.0], [1.0]]
@@ -30,102 +26,9 @@ def with_value(value, at=(2, 1), shape=(4, 3), dtype="float64"):
     return array
 
 
-def refuses(call, error, *parts):
-    """Check the error's class and that its message has all the parts."""
-    with pytest.raises(error) as caught:
-        call()
-    assert type(caught.value) is error
-    assert isinstance(caught.value, TypeError if error is DTypeError else ValueError)
-    for part in parts:
-        assert part in str(caught.value)
-
-
-# ---- making a network --------------------------------------------------------------------------------------
-
-NETWORKS = [
-    ({"layers": [3]}, ParameterError, ["layers is [3]", "[4, 8, 1]"]),
-    ({"layers": 3}, ParameterError, ["layers is 3"]),
-    ({"layers": "345"}, ParameterError, ["layers is '345'"]),
-    ({"layers": [0, 2]}, ParameterError, ["layers[0] is 0", ">= 1"]),
-    ({"layers": [3, -2, 2]}, ParameterError, ["layers[1] is -2", ">= 1"]),
-    ({"layers": [3, 4, 2.0]}, ParameterError, ["layers[2] is 2.0", "integer"]),
-    ({"layers": [3, True]}, ParameterError, ["layers[1] is True", "integer"]),
-    ({"layers": [3, "relu", 2]}, ParameterError, ["layers[1] is 'relu'"]),
-    ({"layers": [Dense(3), 2]}, ParameterError, ["layers[0] is Dense(", "integer"]),
-    ({"layers": [2**40, 2**40]}, ParameterError, ["layers", "1.21e+24 parameters", "address space"]),
-    ({"layers": [2**62, 1]}, ParameterError, ["layers", "address space"]),
-    ({"layers": [sys.maxsize, 1]}, ParameterError, ["layers", "address space"]),
-    ({"layers": [3, Dense(2, "softmax"), 2]}, ParameterError, ["layers[1]", "softmax", "output"]),
-    ({"activation": "softmax", "layers": [3, 4, 2]}, ParameterError, ["layers[1]", "softmax"]),
-    ({"activation": "rleu"}, ParameterError, ["activation is 'rleu'", "relu"]),
-    ({"activation": None}, ParameterError, ["activation is None"]),
-    ({"output_activation": "none"}, ParameterError, ["output_activation is 'none'", "identity"]),
-    ({"output_activation": ""}, ParameterError, ["output_activation is ''"]),
-    (
-        {"layers": [3, Dense(2, "tanh")], "output_activation": "relu"},
-        ParameterError,
-        ["relu", "tanh", "layers[1]"],
-    ),
-    (
-        {"loss": "cross_entropy", "output_activation": "sigmoid"},
-        ParameterError,
-        ["cross_entropy", "sigmoid", "softmax"],
-    ),
-    (
-        {"loss": "binary_cross_entropy", "layers": [3, Dense(2, "tanh")]},
-        ParameterError,
-        ["tanh", "'sigmoid'"],
-    ),
-    ({"loss": "rmse"}, ParameterError, ["loss is 'rmse'", "mse", "huber"]),
-    ({"loss": fastbp.Huber}, ParameterError, ["loss is the class Huber", "Huber(...)"]),
-    ({"optimizer": "lbfgs"}, ParameterError, ["optimizer is 'lbfgs'", "adam"]),
-    ({"optimizer": Adam}, ParameterError, ["optimizer is <class"]),
-    ({"dtype": "float16"}, DTypeError, ["dtype is 'float16'", "float32"]),
-    ({"dtype": ">f4"}, DTypeError, ["dtype is '>f4'", "float32"]),
-    ({"dtype": None}, DTypeError, ["dtype is None"]),
-    ({"dtype": "real"}, DTypeError, ["dtype is 'real'"]),
-    ({"seed": -1}, ParameterError, ["seed is -1", ">= 0"]),
-    ({"seed": 2**64}, ParameterError, [f"seed is {2**64}", f"< {2**64}"]),
-    ({"seed": 1.0}, ParameterError, ["seed is 1.0", "integer"]),
-    ({"seed": True}, ParameterError, ["seed is True"]),
-]
-
-
-@pytest.mark.parametrize(("arguments", "error", "parts"), NETWORKS, ids=str)
-def test_networks(network_class, arguments, error, parts):
-    refuses(lambda: network_class(**{"layers": [3, 2]} | arguments), error, *parts)
-
-
-def test_nothing_is_allocated_for_a_size_that_overflows(network_class, monkeypatch):
-    monkeypatch.setattr(fastbp._core, "aligned_zeros", lambda *_: pytest.fail("allocated"))
-    refuses(
-        lambda: network_class([2**31, 2**31, 2**31]),
-        ParameterError,
-        "9.22e+18 parameters",
-        "bytes in float32",
-    )
-
-
-VALUES = [
-    (lambda: SGD(learning_rate=NAN), ["learning_rate is nan"]),
-    (lambda: Adam(learning_rate=-1), ["learning_rate is -1", "> 0"]),
-    (lambda: Adam(beta1=1), ["beta1 is 1"]),
-    (lambda: SGD(momentum="0.9"), ["momentum is '0.9'"]),
-    (lambda: Dense(0), ["units is 0"]),
-    (lambda: Dense(3, initializer="zeros"), ["initializer is 'zeros'", "he_uniform"]),
-    (lambda: fastbp.LeakyReLU(alpha=INF), ["alpha is inf"]),
-    (lambda: fastbp.Huber(delta=0), ["delta is 0"]),
-]
-
-
-@pytest.mark.parametrize(("make", "parts"), VALUES, ids=[parts[0] for _, parts in VALUES])
-def test_values(make, parts):
-    refuses(make, ParameterError, *parts)
-
-
 # ---- calling one -------------------------------------------------------------------------------------------
-# Calls of a 3-2 network with good data X (4, 3), y (4, 2), labels (4,); which one is in the name of the loss.
 
+# Calls of a 3-2 network with good data X (4, 3), y (4, 2), labels (4,); which one is in the name of the loss.
 X = np.arange(12.0).reshape(4, 3) / 12
 Y = np.arange(8.0).reshape(4, 2) / 8
 LABELS = np.array([0, 1, 1, 0])
@@ -147,6 +50,7 @@ INPUTS = [
     (Sparse(), DTypeError, ["X is a sparse Sparse", "toarray"]),
     (np.ma.masked_array(X, X > 1), DTypeError, ["X is a masked array", "filled"]),
 ]
+
 BAD_X_VALUES = [
     (with_value(NAN), DataError, ["X[2, 1] is nan", "finite"]),
     (with_value(-INF), DataError, ["X[2, 1] is -inf"]),
@@ -155,6 +59,7 @@ BAD_X_VALUES = [
     (with_value(NAN)[::-1], DataError, ["X[1, 1] is nan"]),
     (with_value(1e39), DataError, ["X[2, 1] is 1e+39", "finite number in float32", "dtype='float64'"]),
 ]
+
 TARGETS = [
     ("mse", np.ones((4, 3)), ShapeError, ["y has shape (4, 3)", "(4, 2)"]),
     ("mse", np.ones((3, 2)), ShapeError, ["y has shape (3, 2)", "(4, 2)", "4 rows of X"]),
@@ -196,6 +101,7 @@ TARGETS = [
     ("hinge", np.eye(4, 2, dtype=bool), DataError, ["y[0, 1] is False", "-1 or 1"]),
     ("binary_cross_entropy", LABELS, ShapeError, ["y has shape (4,)", "(4, 2)"]),
 ]
+
 OPTIONS = [
     ({"epochs": 0}, ["epochs is 0", ">= 1"]),
     ({"epochs": 1.5}, ["epochs is 1.5", "integer"]),
@@ -449,47 +355,3 @@ def test_float32_rounds_to_nearest_before_it_decides(network_class):
     net = network_class([3, 2])
     net.evaluate(with_value(np.nextafter(limit, 0)), Y)
     refuses(lambda: net.evaluate(with_value(limit), Y), DataError, "X[2, 1]")
-
-
-# ---- a source folder that is not built ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def unbuilt(tmp_path):
-    """The package's source without the extension module; a function that runs code there."""
-    package = Path(fastbp.__file__).parent
-    built = shutil.ignore_patterns("_core.*.so", "_core.*.pyd", "__pycache__")
-    shutil.copytree(package, tmp_path / "fastbp", ignore=built)
-
-    def run(code):
-        # -S: no finder of an editable install; NumPy's folder comes after this one
-        paths = f"import sys; sys.path[:0] = {[str(tmp_path), str(Path(np.__file__).parents[1])]!r}; "
-        command = [sys.executable, "-I", "-S", "-c", paths + code]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    return run
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import fastbp",
-        "import fastbp.network",
-        "from fastbp.exceptions import Error",
-        "from fastbp import _core",
-        "import fastbp.reference",
-        "import runpy; runpy.run_module('fastbp')",
-    ],
-)
-def test_importing_what_is_not_built(unbuilt, code):
-    run = unbuilt(code)
-    assert run.returncode == 1
-    last = run.stderr.splitlines()[-1]
-    assert last.startswith("ImportError: fastbp is not built for this Python in ")
-    assert "build it first" in last
-    assert "circular" not in run.stderr
-
-
-def test_a_module_that_lacks_something_else_says_what(unbuilt, tmp_path):
-    (tmp_path / "fastbp" / "_core.py").write_text("import a_library")
-    assert unbuilt("import fastbp").stderr.splitlines()[-1].endswith("No module named 'a_library'")

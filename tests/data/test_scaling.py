@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -14,8 +13,9 @@ import fastbp
 from fastbp import DataError, DTypeError, ShapeError, reference
 from fastbp._data import scaling
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
+from helpers.memory import traced_peak
+from helpers.tables import DTYPES
 
-DTYPES = ["float32", "float64"]
 NETS = {"narrow": [5, 7, 3], "wide": [5, 40, 3], "deep": [5, 17, 4, 3], "one layer": [5, 3]}
 
 
@@ -117,7 +117,7 @@ def test_equals_scaling_beforehand(network_class, rng, isa, sizes, dtype, rows):
     np.testing.assert_array_equal(d_input, (d_scaled * (1 / adapted.input_scale)).astype(dtype))
 
 
-def test_with_a_loss_of_the_users_own(network_class, rng):
+def test_with_a_custom_loss(network_class, rng):
     def squares(output, target):
         error = output - target
         return np.square(error).mean(), 2 * error / error.size
@@ -290,16 +290,10 @@ def test_refuses_what_fit_refuses(net, rng, wrong, state_of):
 def test_data_are_not_copied(rng):
     X = rng.random((200_000, 40), dtype=np.float32)[:, ::2]
     net = fastbp.Network([20, 8, 3], seed=0)
-    tracemalloc.start()
-    try:
-        net.adapt(X)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2_000_000
+    assert traced_peak(lambda: net.adapt(X)) < 2_000_000
 
 
-def test_ctrl_c_is_heard_between_blocks(net, rng, monkeypatch):
+def test_ctrl_c_stops_between_blocks(net, rng, monkeypatch):
     def blocks(array, elements):
         yield 0, array[:10]
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import pytest
 
 import fastbp
 from fastbp import _core, activations
+from fastbp._base.cpus import available_cpus
 from helpers.inside import after_each_slice, engine_of
 from helpers.paths import ROOT
 
@@ -138,7 +139,7 @@ def test_one_crossing_runs_many_epochs(monkeypatch):
     assert len(slices) < 10 + elapsed / 0.005
 
 
-@pytest.mark.skipif(_core.available_cpus() < 2, reason="needs two CPUs")
+@pytest.mark.skipif(available_cpus() < 2, reason="needs two CPUs")
 def test_a_fork_beside_a_fit(python):
     """The child does not count the thread that trains in the parent, also where that has no workers yet."""
     code = """
@@ -288,7 +289,7 @@ def test_the_code_itself_refuses_them(flags, accepted):
     header = ROOT / "src_c/fastbp.h"
     if not shutil.which("gcc") or not header.exists():
         pytest.skip("needs gcc and the C sources")
-    command = ["gcc", "-fsyntax-only", "-Werror", *flags, "-x", "c", header]
+    command = ["gcc", "-fsyntax-only", "-Werror", *flags, f"-I{ROOT / 'src_c'}", "-x", "c", header]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode == 0) == accepted, result.stderr
     assert ("fastbp needs IEEE arithmetic" in result.stderr) != accepted

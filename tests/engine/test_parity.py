@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 import fastbp
 from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
+from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.optimizers import OPTIMIZERS, batches
+from helpers.problems import problem
+from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
 ISAS = _core.available_isas()
-DTYPES = ("float32", "float64")
 STEPS, BATCH, EPOCHS = 50, 7, 10
 
 # layer sizes between which the activation under test stands: narrow ones, odd ones, and widths of one unit
 NETS = ((3, 16, 5, 2), (7, 17, 4, 3), (1, 33, 1))
-
-ENGINES = (fastbp.Network, reference.Network)
 
 SCHEDULES = {
     "constant": schedules.Constant(0.01),
@@ -31,8 +31,7 @@ SCHEDULES = {
     "one_cycle": schedules.OneCycle(0.05, STEPS),
 }
 
-HIDDEN = [name for name in activations.ACTIVATIONS if name not in ("softmax", "step")]
-CASES = [(activation, loss) for activation in HIDDEN for loss in losses.LOSSES] + [
+CASES = [(activation, loss) for activation in DIFFERENTIABLE for loss in losses.LOSSES] + [
     ("softmax", loss) for loss in losses.LOSSES if losses.get(loss).activation in (None, "softmax")
 ]
 
@@ -69,23 +68,14 @@ def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
     )
 
 
-def data_for(sizes, loss, rows=STEPS // EPOCHS * BATCH, seed=0):
-    """Inputs and targets, in float32 values so that both dtypes learn from the same."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((rows, sizes[0])).astype(np.float32)
-    if loss == "cross_entropy":
-        return X, rng.integers(0, sizes[-1], rows)
-    if loss == "hinge":
-        return X, rng.choice([-1, 1], (rows, sizes[-1]))
-    return X, rng.random((rows, sizes[-1])).astype(np.float32)
-
-
 def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None):
     net = make(network_class, sizes, activation, loss, optimizer, dtype)
     if start is not None:
         net.parameters[:] = start
     size = batches(optimizer, BATCH)
-    history = net.fit(*data_for(sizes, loss), epochs=EPOCHS if size else STEPS, batch_size=size)
+    history = net.fit(
+        *problem(sizes, STEPS // EPOCHS * BATCH, loss), epochs=EPOCHS if size else STEPS, batch_size=size
+    )
     return net.parameters.astype(np.float64), np.array(history.loss)
 
 
@@ -96,26 +86,20 @@ def reference_result(sizes, activation, loss, optimizer, dtype):
     return trained(reference.Network, sizes, activation, loss, optimizer, dtype, start)
 
 
-def assert_parity(sizes, activation, loss, optimizer, dtype):
+def check_parity(sizes, activation, loss, optimizer, dtype):
     """Weights and losses: float64 within 1e-9, float32 as near to float64 as 4 times NumPy's float32."""
     start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
     native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
     truth = reference_result(sizes, activation, loss, optimizer, "float64")
     numpy = reference_result(sizes, activation, loss, optimizer, "float32")
-    for got, exact, numpy_float32 in zip(native, truth, numpy, strict=True):
-        scale = np.abs(exact).max()
-        if dtype == "float64":
-            bound = 1e-9 * scale
-        else:  # below one rounding of the largest number NumPy's error is luck
-            bound = 4 * max(np.abs(numpy_float32 - exact).max(), np.finfo(np.float32).eps * scale)
-        assert np.abs(got - exact).max() <= bound
+    assert_parity(native, truth, numpy, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("activation", "loss"), CASES)
 def test_every_activation_and_loss(activation, loss, dtype, isa):
     for sizes in NETS:
-        assert_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
+        check_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -123,10 +107,8 @@ def test_every_activation_and_loss(activation, loss, dtype, isa):
 def test_exponential_in_hidden_layers(sizes, dtype, isa):
     """One step of it: most others would be the last."""
     nets = [each(list(sizes), activation="exponential", dtype=dtype, seed=3) for each in ENGINES]
-    results = [net.loss_and_gradients(*data_for(sizes, "mse")) for net in nets]
-    tolerance = 1e-12 if dtype == "float64" else 1e-5
-    for native, numpy in zip(*results, strict=True):
-        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    results = [net.loss_and_gradients(*problem(sizes, STEPS // EPOCHS * BATCH)) for net in nets]
+    assert_all_close(*results, 1e-12 if dtype == "float64" else 1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -154,7 +136,7 @@ def test_label_smoothing(kind, outputs, dtype, isa, rng):
 def test_every_optimizer(row, dtype, isa):
     assert OPTIMIZERS[row].row == row
     for sizes in NETS[:2]:
-        assert_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
+        check_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -165,7 +147,7 @@ def test_every_optimizer(row, dtype, isa):
 def test_every_schedule(schedule, row, dtype):
     assert SCHEDULES[schedule].row == schedule
     optimizer = replace(OPTIMIZERS[row], learning_rate=SCHEDULES[schedule])
-    assert_parity(NETS[0], "tanh", "mse", optimizer, dtype)
+    check_parity(NETS[0], "tanh", "mse", optimizer, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -236,7 +218,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
     before = _core.isa()
     _core.set_isa(isa)
     gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
-    X, y = data_for(sizes, case[1], rows)
+    X, y = problem(sizes, rows, case[1])
     batch_size = batches(gentle, batch_size)
     try:
         nets = [away_from_kinks(c, sizes, *case, gentle, "float64") for c in ENGINES]
@@ -259,7 +241,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 def test_every_number_of_rows(rows, loss, dtype, isa):
     """Few rows, a vector or so, and row blocks, whose losses and gradients add up; in training and beside."""
     sizes = (5, 7, 3)
-    X, y = data_for(sizes, loss, rows)
+    X, y = problem(sizes, rows, loss)
     nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
     tolerance = 1e-10 if dtype == "float64" else 1e-4
     native, numpy = nets
@@ -294,7 +276,7 @@ def test_probabilities_of_classes(outputs, dtype, isa, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("output", ["identity", "gelu", "softmax"])
 @pytest.mark.parametrize("rows", [1, 13, 5000])
-def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
+def test_a_custom_loss(output, rows, dtype, isa, rng):
     """forward, backward from any dJ/dy, step: the same as NumPy, dJ/dX included."""
     X = rng.standard_normal((rows, 7))
     d_output = rng.standard_normal((rows, 4)) / rows
@@ -306,9 +288,7 @@ def test_a_loss_of_the_users_own(output, rows, dtype, isa, rng):
         gradients = net.gradients.copy()
         net.step()
         results.append((h, d_input, gradients, net.parameters))
-    tolerance = 1e-10 if dtype == "float64" else 2e-4
-    for native, numpy in zip(*results, strict=True):
-        np.testing.assert_allclose(native, numpy, rtol=tolerance, atol=tolerance * np.abs(numpy).max())
+    assert_all_close(*results, 1e-10 if dtype == "float64" else 2e-4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

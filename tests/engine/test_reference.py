@@ -1,4 +1,4 @@
-"""The NumPy engine against numerical derivatives and, where it is installed, PyTorch."""
+"""The reference engine: its gradients, and its batches."""
 
 import itertools
 import math
@@ -8,15 +8,16 @@ import pytest
 
 from fastbp import activations, losses
 from fastbp._base.philox import permutation
-from fastbp.activations import CELU, ELU, LeakyReLU
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer
 from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
 from fastbp.optimizers import SGD, Adam
 from fastbp.reference import ACTIVATIONS, Engine, chain
+from helpers import tables
+from helpers.differences import central_differences
+from helpers.engines import make_data, make_engine
 from helpers.inside import set_optimizer
 
-ALL_ACTIVATIONS = [*activations.ACTIVATIONS.values(), LeakyReLU(0.2), ELU(0.7), CELU(1.7)]
 ALL_LOSSES = [
     *losses.LOSSES.values(),
     HalfSSE(reduction="mean"),
@@ -31,45 +32,15 @@ KINKS = {
     "softsign": (0,), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3), "hard_tanh": (-1, 1),
     "mae": (0,), "huber": (-1, -0.3, 0.3, 1), "quantile": (0,), "hinge": (0,),
 }  # fmt: skip
+
 H = 1e-5  # half the step of a difference
 MARGIN = 1e-3  # between every kink and every argument, far more than H moves anything
-
 quietly = np.errstate(over="ignore")
 
 
 def distance(name, values):
     """The least distance of any value from a kink."""
     return min((np.abs(values - kink).min() for kink in KINKS.get(name, ())), default=math.inf)
-
-
-def numerical_gradient(f, vector):
-    """df/dvector by central differences; `f` reads the vector, which is changed in place and restored."""
-    gradient = np.empty_like(vector)
-    for i, value in enumerate(vector):
-        vector[i] = value + H
-        above = f()
-        vector[i] = value - H
-        below = f()
-        vector[i] = value
-        gradient[i] = (above - below) / (2 * H)
-    return gradient
-
-
-def make_engine(sizes, hidden, output, loss, rng, dtype=np.float64):
-    functions = [hidden] * (len(sizes) - 2) + [output]
-    layers = tuple(map(Layer, sizes[:-1], sizes[1:], functions))
-    n_parameters = sum((layer.n_in + 1) * layer.n_out for layer in layers)
-    return Engine(layers, loss, rng.normal(0, 0.8, n_parameters).astype(dtype))
-
-
-def make_data(loss, rows, n_in, n_out, rng):
-    X = rng.normal(size=(rows, n_in))
-    if loss.name == "cross_entropy":
-        return X, rng.dirichlet(np.ones(n_out), rows)
-    if loss.name == "hinge":
-        return X, rng.choice([-1.0, 1.0], (rows, n_out))
-    draw = rng.uniform if loss.activation else rng.normal  # probabilities; counts need not be whole
-    return X, draw(size=(rows, n_out))
 
 
 def smooth_problem(hidden, output, loss):
@@ -90,7 +61,7 @@ def smooth_problem(hidden, output, loss):
 
 
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=repr)
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 def test_gradient_is_the_numerical_one(activation, loss):
     for_outputs = activation.name in ("softmax", "exponential")  # an exponential of one is too steep for H
     hidden = activations.get("tanh") if for_outputs else activation
@@ -101,13 +72,13 @@ def test_gradient_is_the_numerical_one(activation, loss):
 
     value = engine.loss_and_gradients(X, y)
     gradients = engine.gradients.copy()
-    numerical = numerical_gradient(lambda: engine.loss(X, y), engine.parameters)
+    numerical = central_differences(lambda: engine.loss(X, y), engine.parameters, H)
     assert value == pytest.approx(engine.loss(X, y), rel=1e-15)
     np.testing.assert_allclose(gradients, numerical, rtol=1e-7, atol=1e-9)
 
     h = engine.forward(X)
     d_X = engine.backward(loss.gradient(h, y))
-    numerical = numerical_gradient(lambda: engine.loss(X, y), X.reshape(-1)).reshape(X.shape)
+    numerical = central_differences(lambda: engine.loss(X, y), X, H)
     assert value == pytest.approx(loss(h, y), rel=1e-12)
     np.testing.assert_allclose(engine.gradients, gradients, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(d_X, numerical, rtol=1e-7, atol=1e-9)
@@ -125,7 +96,7 @@ def test_labels_are_rows_of_zeros_with_a_single_one():
     np.testing.assert_array_equal(by_label[1], by_row[1])
 
 
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 @quietly
 def test_derivative_is_the_numerical_one(activation):
     f, derivative = ACTIVATIONS[activation.name]
@@ -162,7 +133,7 @@ def test_derivative_at_kinks(name, z, slope):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 def test_nan_comes_out_as_nan_and_the_dtype_stays(activation, dtype):
     row, z = ACTIVATIONS[activation.name], np.full((2, 3), np.nan, dtype)
     y = row.function(z, activation.alpha)
@@ -322,96 +293,3 @@ def test_errors_add_up_in_double():
     term = float(np.float32(0.5) * t * t)
     X, y = np.zeros((2000, 1)), np.full((2000, 1), t)
     assert engine.loss(X, y) == engine.loss_and_gradients(X, y) == pytest.approx(2000 * term, rel=1e-12)
-
-
-# ---- PyTorch -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch", reason="PyTorch is not installed")
-
-
-TORCH_ACTIVATIONS = {
-    "sigmoid": "sigmoid", "log_sigmoid": "logsigmoid", "tanh": "tanh", "relu": "relu", "relu6": "relu6",
-    "leaky_relu": "leaky_relu", "elu": "elu", "selu": "selu", "celu": "celu", "gelu": "gelu", "silu": "silu",
-    "mish": "mish", "softplus": "softplus", "softsign": "softsign", "hard_sigmoid": "hardsigmoid",
-    "hard_swish": "hardswish", "hard_tanh": "hardtanh", "gelu_tanh": "gelu", "softmax": "softmax",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TORCH_ACTIVATIONS)
-def test_activation_is_pytorchs(name, torch):
-    alpha = activations.get(name).alpha
-    z = np.random.default_rng(0).normal(0, 4, (50, 7))
-    d_y = np.random.default_rng(1).normal(size=z.shape)
-    keywords = {"gelu_tanh": {"approximate": "tanh"}, "softmax": {"dim": 1}}.get(name, {})
-    their_z = torch.tensor(z, requires_grad=True)
-    their_y = getattr(torch.nn.functional, TORCH_ACTIVATIONS[name])(their_z, **keywords)
-    their_y.backward(torch.tensor(d_y))
-    y = ACTIVATIONS[name].function(z, alpha)
-    np.testing.assert_allclose(y, their_y.detach().numpy(), rtol=1e-9, atol=1e-13)
-    d_z = chain(activations.get(name), z, y, d_y)
-    rounded = name == "hard_sigmoid"  # PyTorch rounds its slope of 1/6 to float32
-    np.testing.assert_allclose(d_z, their_z.grad.numpy(), rtol=1e-7 if rounded else 1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("loss", "theirs"),
-    [
-        (losses.mse, "mse_loss"),
-        (losses.mae, "l1_loss"),
-        (losses.huber, "huber_loss"),
-        (losses.binary_cross_entropy, "binary_cross_entropy"),
-    ],
-    ids=repr,
-)
-def test_loss_is_pytorchs(loss, theirs, torch):
-    rng = np.random.default_rng(0)
-    h, t = rng.uniform(size=(20, 3)), rng.uniform(size=(20, 3))
-    if loss.name != "binary_cross_entropy":
-        h, t = 3 * h, 3 * t
-    their_h = torch.tensor(h, requires_grad=True)
-    their_loss = getattr(torch.nn.functional, theirs)(their_h, torch.tensor(t))
-    their_loss.backward()
-    assert loss(h, t) == pytest.approx(their_loss.item(), rel=1e-12)
-    np.testing.assert_allclose(loss.gradient(h, t), their_h.grad.numpy(), rtol=1e-12)
-
-
-@pytest.mark.parametrize("label_smoothing", [0, 0.1])
-@pytest.mark.parametrize("kind", ["labels", "probabilities"])
-def test_cross_entropy_is_pytorchs(kind, label_smoothing, torch):
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 5, (20, 4))
-    y = rng.integers(0, 4, 20) if kind == "labels" else rng.dirichlet(np.ones(4), 20)
-    theirs = torch.nn.functional.cross_entropy(
-        torch.tensor(logits), torch.tensor(y), label_smoothing=label_smoothing
-    )
-    h = ACTIVATIONS["softmax"].function(logits, 0.0)
-    assert CrossEntropy(label_smoothing)(h, y) == pytest.approx(theirs.item(), rel=1e-12)
-
-
-TORCH_ON_LOGITS = {
-    "poisson": ("poisson_nll_loss", {"log_input": True, "full": False}),
-    "binary_cross_entropy": ("binary_cross_entropy_with_logits", {}),
-    "cross_entropy": ("cross_entropy", {}),
-    "smoothed": ("cross_entropy", {"label_smoothing": 0.1}),
-}
-
-
-@pytest.mark.parametrize("name", TORCH_ON_LOGITS)
-def test_joined_loss_is_pytorchs(name, torch):
-    """As training computes it, and its gradient."""
-    rng = np.random.default_rng(0)
-    loss = CrossEntropy(0.1) if name == "smoothed" else losses.get(name)
-    output = activations.get(losses.output_activation(loss))
-    engine = make_engine((3, 4), None, output, loss, rng)
-    X, y = make_data(loss, 20, 3, 4, rng)
-    W, b = (torch.tensor(array, requires_grad=True) for array in engine._weights[0])
-    function, keywords = TORCH_ON_LOGITS[name]
-    theirs = getattr(torch.nn.functional, function)(torch.tensor(X) @ W + b, torch.tensor(y), **keywords)
-    theirs.backward()
-    assert engine.loss_and_gradients(X, y) == pytest.approx(theirs.item(), rel=1e-12)
-    d_W, d_b = engine._d_weights[0]
-    np.testing.assert_allclose(d_W, W.grad.numpy(), rtol=1e-10, atol=1e-14)
-    np.testing.assert_allclose(d_b, b.grad.numpy(), rtol=1e-10, atol=1e-14)

@@ -1,4 +1,4 @@
-"""The documentation is true: its programs run and print what it shows, its tables are complete and fresh."""
+"""The documentation is true: programs print what pages show, tables are complete, links lead somewhere."""
 
 import io
 import re
@@ -14,7 +14,8 @@ from helpers.paths import ROOT
 if not (ROOT / "docs").is_dir():
     pytest.skip("the documentation is not beside these tests", allow_module_level=True)
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 OPTIONAL = ("scipy",)  # packages that some of the programs need
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
@@ -32,7 +33,11 @@ def same_words(printed, shown):
     return True
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_programs_run_and_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}  # the programs of a page are one session
@@ -41,7 +46,7 @@ def test_programs_run_and_print_what_the_page_shows(page, tmp_path, monkeypatch)
         printed = io.StringIO()
         with redirect_stdout(printed):
             try:
-                exec(compile(program, page.name, "exec"), names)
+                exec(compile(program, name_of(page), "exec"), names)
             except ImportError as error:
                 if error.name not in OPTIONAL:
                     raise
@@ -59,7 +64,7 @@ def test_same_words_can_tell_texts_apart():
     assert not same_words("loss", "loss 1.0")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/activations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/activations.md"])
 def test_generated_blocks_are_fresh(page):
     pytest.importorskip("matplotlib")
     generate = runpy.run_path(str(ROOT / "tools/generate.py"))
@@ -70,18 +75,96 @@ def test_generated_blocks_are_fresh(page):
     ("page", "table"),
     [
         ("activations.md", _core.ACTIVATIONS),
-        ("losses_optimizers.md", _core.LOSSES),
-        ("losses_optimizers.md", _core.OPTIMIZERS),
+        ("losses.md", _core.LOSSES),
+        ("optimizers.md", _core.OPTIMIZERS),
         ("schedules.md", [(name,) for name in _core.SCHEDULES]),
     ],
     ids=["activations", "losses", "optimizers", "schedules"],
 )
 def test_every_row_of_the_native_tables_is_documented(page, table):
-    text = (ROOT / "docs" / page).read_text()
+    text = (ROOT / "docs/guide" / page).read_text()
     assert [row[0] for row in table if f"| `{row[0]}` |" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def without_code(text):
+    """Return a page without its fenced programs, whose brackets and number signs mean something else."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page):
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", without_code(page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(page):
+    """Return the links of a page to files, or to headings of pages, that do not exist."""
+    dead = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)", without_code(page.read_text())):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    return dead
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
 def test_links_between_files_lead_somewhere(page):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert dead_links(page) == []
+
+
+def test_dead_links_are_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# What it's for\n[a](page.md#what-its-for) [b](#nothing) [c](nobody.md)\n"
+        "```\n# code\n```\n[d](#code)"
+    )
+    assert dead_links(page) == ["#nothing", "nobody.md", "#code"]
+
+
+def test_every_page_and_picture_can_be_reached():
+    linked = {
+        (page.parent / link).resolve()
+        for page in TEXTS
+        for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text())
+    }
+    files = [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".png")]
+    assert [name_of(path) for path in files if path.resolve() not in linked] == []
+
+
+# what a page calls a file or a folder of this repository, as `src_c/plan/task.c`
+PATH = re.compile(r"`((?:fastbp|src_c|tests|docs|bench|tools|examples)/[\w./*-]*)`")
+
+
+def tree():
+    """Return the files and folders that the tree in CONTRIBUTING.md names."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().split("## Where things are")[1].split("```")[1]
+    paths, top = set(), ""
+    for indent, names in re.findall(r"^( {0,4})((?:[^ \n]+ )*[^ \n]+)(?: {2,}.*)?$", text, re.MULTILINE):
+        if indent:
+            paths.update(top + name.rstrip("/") for name in names.split())
+        else:
+            top = names
+            paths.add(top.rstrip("/"))
+    return paths
+
+
+def test_the_tree_has_a_line_for_every_folder():
+    named = tree()
+    folders = {path.parent for top in ("fastbp", "src_c", "tests", "docs", "bench") for path in files_in(top)}
+    assert len(named) > 40
+    assert sorted(name_of(folder) for folder in folders if name_of(folder) not in named) == []
+
+
+def files_in(top):
+    """Return the files of a folder but those that are generated or only data of a test."""
+    made = ("__pycache__", ".hypothesis", "old_pickles")
+    return [path for path in (ROOT / top).rglob("*.*") if path.is_file() and not set(path.parts) & set(made)]
+
+
+@pytest.mark.xfail(reason="the pages describe the layout that the code moves to: remove this mark at the end")
+def test_paths_in_the_text_exist():
+    named = {(name_of(page), path) for page in TEXTS[:-1] for path in PATH.findall(page.read_text())}
+    named |= {("CONTRIBUTING.md", path) for path in tree()}
+    assert len(named) > 100
+    assert sorted((page, path) for page, path in named if not any(ROOT.glob(path.rstrip("/")))) == []

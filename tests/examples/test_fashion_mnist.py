@@ -3,7 +3,6 @@
 import gzip
 import re
 import struct
-import sys
 
 import numpy as np
 import pytest
@@ -80,13 +79,11 @@ def test_trains_and_draws(folder, tmp_path, capsys):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_works_without_matplotlib(folder, tmp_path, capsys, monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+@pytest.mark.usefixtures("no_matplotlib")
+def test_works_without_matplotlib(folder, tmp_path, capsys):
     picture = tmp_path / "curve.png"
     assert fashion_mnist.main(["--data", str(folder), "--epochs", "1", "--output", str(picture)]) == 0
-    assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
+    assert 'no picture without Matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
     assert not picture.exists()
 
 
@@ -97,7 +94,8 @@ def test_describes_the_mistakes_of_all_seeds():
     second[60:64] = 2
     told = fashion_mnist.describe_mistakes(y, [first, second])
     assert told == (
-        "easiest: T-shirt/top, 100.0% of them recognised; hardest: Shirt, 75.0%, and 20.0% taken for Pullover"
+        "easiest: T-shirt/top, 100.0% of them recognized; "
+        "hardest: Shirt, 75.0%, and 20.0% mistaken for Pullover"
     )
 
 

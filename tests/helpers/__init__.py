@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("helpers.inside", "helpers.errors", "helpers.probes")
+pytest.register_assert_rewrite("helpers.engines_agree", "helpers.errors", "helpers.inside", "helpers.probes")

@@ -1,5 +1,7 @@
 """Access to private parts of fastbp: the only test module that names the private attributes of a network."""
 
+import numpy as np
+
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._training import snapshot
@@ -56,6 +58,15 @@ def run_of(net, X, y, *, seconds=1.0, epochs=3, **options):
         assert run.advance(epochs, seconds)
         slices += 1
     return net.parameters.tobytes(), engine_of(net).state.tobytes(), run.losses.tobytes(), slices
+
+
+def normal_equations(net, X, y):
+    """Return [J r]^T [J r] in full, (P + 1, P + 1), of which the engine computes the lower triangle."""
+    n = net.parameters.size + 1
+    out = np.full((n, n), np.nan, net.dtype)
+    engine_of(net).normal_equations(X, y, out)
+    lower = np.tril(out)
+    return lower + np.tril(lower, -1).T
 
 
 def after_each_slice(monkeypatch, call):

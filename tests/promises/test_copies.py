@@ -9,6 +9,7 @@ import pytest
 import fastbp
 from fastbp import Dense, optimizers, schedules
 from helpers.inside import NETWORKS_OWN, engine_of
+from helpers.names import name_of
 
 EPOCHS, ROWS = 5, 90
 
@@ -68,7 +69,7 @@ def test_with_every_optimizer(network_class, optimizer, dtype):
     goes_on_alike(net, COPIES["clone"], batch_size=16)
 
 
-@pytest.mark.parametrize("rate", RATES, ids=str)
+@pytest.mark.parametrize("rate", RATES, ids=name_of)
 def test_with_every_schedule(network_class, rate):
     copies = COPIES["deepcopy"]  # a lambda cannot be pickled
     net = network_class([3, 6, 1], optimizer=fastbp.SGD(rate, momentum=0.9), seed=1)

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import fastbp
-from fastbp import ParameterError, _core
+from fastbp import ParameterError
 from fastbp._base import threads
+from fastbp._base.cpus import available_cpus, cgroup_cpus
 from helpers.paths import ROOT
 
-CPUS = _core.available_cpus()
+CPUS = available_cpus()
 
 
 @pytest.fixture(autouse=True)
@@ -231,7 +232,52 @@ def test_control_groups(tmp_path, groups, files, cpus):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert _core.cgroup_cpus(str(tmp_path)) == cpus
+    assert cgroup_cpus(str(tmp_path)) == cpus
+
+
+WATCH_FILES = """
+import sys
+files = []
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and "cgroup" in arguments[0]:
+        files.append(arguments[0])
+sys.addaudithook(watch)
+import fastbp
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "reads"), [("FASTBP_NUM_THREADS", False), ("OMP_NUM_THREADS", False), (None, True)]
+)
+def test_the_import_reads_control_groups_only_if_no_variable_decides(python, variable, reads):
+    environment = {"FASTBP_NUM_THREADS": None, "OMP_NUM_THREADS": None} | (
+        {variable: "2"} if variable else {}
+    )
+    result = python(WATCH_FILES + "print(bool(files))", **environment)
+    assert result.stdout == f"{reads}\n", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "calls"),
+    [
+        ("1", "net()", 0),
+        ("2", "", 0),
+        ("2", "net(); net()", 1),
+        ("1", "net(); fastbp.set_num_threads(2)", 1),
+        ("1", "net()\nwith fastbp.threads(2): pass", 1),
+    ],
+)
+def test_the_pool_learns_the_limit_before_several_threads_work(python, number, code, calls):
+    start = """
+import fastbp
+from fastbp import _core
+calls = []
+_core.set_cpu_limit(lambda: calls.append(1))
+def net():
+    return fastbp.Network([2, 1])
+"""
+    result = python(f"{start}{code}\nprint(len(calls))", FASTBP_NUM_THREADS=number)
+    assert result.stdout == f"{calls}\n", result.stderr
 
 
 # ---- processes ---------------------------------------------------------------------------------------------
@@ -350,7 +396,10 @@ def assert_runs(program, *arguments):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-POOL = [ROOT / "tests/pool_stress.c", *(ROOT / f"src_c/{name}.c" for name in ("pool", "own_threads", "cpus"))]
+POOL = [
+    ROOT / "tests/c/pool_stress.c",
+    *(ROOT / f"src_c/system/{name}.c" for name in ("pool", "thread_limits", "cpus", "clock")),
+]
 
 
 def test_the_pool_under_load(compile_c):
@@ -366,10 +415,10 @@ def test_plans_under_thread_sanitizer(compile_for_tsan):
 
     def kernels(bits):
         macros = [f"-DREAL_BITS={bits}", "-DFASTBP_ISA=baseline"]
-        return compile_for_tsan(f"kernels_{bits}.o", *macros, "-c", ROOT / "src_c/kernels.c")
+        return compile_for_tsan(f"kernels_{bits}.o", *macros, "-c", ROOT / "src_c/kernels/kernels.c")
 
     with ThreadPoolExecutor(2) as both:
         objects = list(both.map(kernels, (32, 64)))
     assert None not in objects
-    core = [path for path in sorted((ROOT / "src_c").glob("*.c")) if path.name != "kernels.c"]
-    assert_runs(compile_for_tsan("train", ROOT / "tests/train_stress.c", *core, *objects, "-lm"))
+    core = [path for path in sorted((ROOT / "src_c").glob("*/*.c")) if path.name != "kernels.c"]
+    assert_runs(compile_for_tsan("train", ROOT / "tests/c/train_stress.c", *core, *objects, "-lm"))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import fastbp
-from helpers import optimizers as optimizer_rows
+from helpers import optimizers
 from helpers.inside import engine_of
+from helpers.tables import DTYPES
 
-DTYPES = ("float32", "float64")
-OPTIMIZERS = {row: replace(value, learning_rate=1e-3) for row, value in optimizer_rows.OPTIMIZERS.items()}
+OPTIMIZERS = {row: replace(value, learning_rate=1e-3) for row, value in optimizers.OPTIMIZERS.items()}
 SGD, MOMENTUM, NESTEROV, ADAM = (OPTIMIZERS[row] for row in ("sgd", "momentum", "nesterov", "adam"))
 
 # What gemm.inc and plan.c do for these sizes: layers, activation, loss, optimizer, rows, rows of a batch.

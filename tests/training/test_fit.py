@@ -1,7 +1,6 @@
 """fit: what an epoch is, when training stops, and where it goes back to when it diverges."""
 
 import math
-import tracemalloc
 from itertools import pairwise
 from time import perf_counter
 
@@ -13,6 +12,7 @@ from fastbp import SGD, DivergenceError
 from fastbp._base.philox import permutation
 from fastbp._training import fit, snapshot
 from helpers.inside import after_each_slice, before_each_end_of_epoch, engine_of, take_snapshots
+from helpers.memory import traced_peak
 
 # ---- what an epoch is --------------------------------------------------------------------------------------
 
@@ -284,13 +284,8 @@ def test_data_are_never_copied(rng, dtype):
         rng.integers(0, 2, size=(20_000, 10)).astype(dtype),
     )
     net = fastbp.Network([100, 2, 10], loss="binary_cross_entropy")
-    tracemalloc.start()
-    try:
-        net.fit(X, y, validation_data=(X, y))
-        outputs = 20_000 * 10 * 4
-        assert tracemalloc.get_traced_memory()[1] < outputs + 0.4 * X.nbytes
-    finally:
-        tracemalloc.stop()
+    outputs = 20_000 * 10 * 4
+    assert traced_peak(lambda: net.fit(X, y, validation_data=(X, y))) < outputs + 0.4 * X.nbytes
 
 
 # ---- cost --------------------------------------------------------------------------------------------------

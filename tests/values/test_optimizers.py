@@ -23,9 +23,9 @@ from fastbp import (
 from fastbp.reference import OPTIMIZERS as RULES
 from helpers.inside import engine_of
 from helpers.optimizers import DECAYING, OPTIMIZERS
+from helpers.pytorch import assert_same_parameters, model_of
+from helpers.tables import DTYPES, ENGINES
 
-DTYPES = ("float32", "float64")
-ENGINES = (fastbp.Network, fastbp.reference.Network)
 SEVERAL = (
     *OPTIMIZERS.values(),
     *optimizers.OPTIMIZERS.values(),
@@ -345,10 +345,8 @@ def test_full_batches_pay(optimizer, rng, network_class):
 
 
 @pytest.fixture
-def torch():
+def torch(torch):
     """PyTorch in double: the dtype in which it keeps NAdam's product, too, is its default."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    torch.set_num_threads(1)  # more would spend their time on waiting for one another
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield torch
@@ -384,11 +382,7 @@ def test_training_is_pytorchs(optimizer, network_class, torch):
     net = network_class(
         [3, 5, 4], activation="tanh", loss="cross_entropy", optimizer=optimizer, dtype="float64", seed=0
     )
-    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
-    with torch.no_grad():
-        for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
-            layer.weight.copy_(torch.tensor(W.T.copy()))
-            layer.bias.copy_(torch.tensor(b.copy()))
+    model = model_of(torch, net)
     name, arguments = TORCH[type(optimizer)]
     theirs = getattr(torch.optim, name)(model.parameters(), **arguments(optimizer))
     for _ in range(100):
@@ -397,9 +391,7 @@ def test_training_is_pytorchs(optimizer, network_class, torch):
         their_loss.backward()
         theirs.step()
         assert net.train_on_batch(X, y) == pytest.approx(their_loss.item(), rel=1e-9)
-    for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
-        np.testing.assert_allclose(W, layer.weight.detach().numpy().T, rtol=1e-9)
-        np.testing.assert_allclose(b, layer.bias.detach().numpy(), rtol=1e-9)
+    assert_same_parameters(net, model)
 
 
 @pytest.mark.parametrize("kind", TORCH, ids=lambda kind: kind.__name__)

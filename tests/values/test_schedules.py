@@ -13,6 +13,8 @@ import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
 from helpers.inside import engine_of, schedule_of
+from helpers.names import name_of
+from helpers.pytorch import assert_same_parameters, model_of
 
 SCHEDULES = [
     Constant(0.1),
@@ -159,7 +161,7 @@ def test_every_step_takes_its_rate(schedule, dtype, network_class):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("schedule", [*SCHEDULES, falling], ids=repr)
+@pytest.mark.parametrize("schedule", [*SCHEDULES, falling], ids=name_of)
 def test_a_fit_goes_on_where_the_last_one_ended(schedule, optimizer, network_class, data, state_of):
     """Two epochs and two are four, in bits; also through a pickle, and over another network's head."""
     whole, halves = (make(network_class, replace(optimizer, learning_rate=schedule)) for _ in range(2))
@@ -264,7 +266,7 @@ def test_optimizers_with_functions_are_values():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("first", [0.05, Step(0.05, every=1000), falling], ids=repr)
+@pytest.mark.parametrize("first", [0.05, Step(0.05, every=1000), falling], ids=name_of)
 def test_the_rate_can_be_set_between_fits(first, optimizer, network_class, data, state_of):
     """The optimizer's state and the count of its steps go on."""
     stepwise = make(network_class, replace(optimizer, learning_rate=Step(0.05, every=4, factor=0.5)))
@@ -345,16 +347,11 @@ def course_in_torch(name, kind):
     """The losses and rates of 100 steps, and where they lead, for any number of engines to compare with."""
     import torch
 
-    torch.set_num_threads(1)  # more would spend their time on waiting for one another
     rng = np.random.default_rng(0)
     data, start = (rng.normal(size=(20, 3)), rng.normal(size=(20, 2))), rng.normal(size=3 * 8 + 8 + 8 * 2 + 2)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).double()
     net = make(fastbp.Network, "sgd", dtype="float64")
     net.parameters[:] = start
-    with torch.no_grad():
-        for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
-            layer.weight.copy_(torch.tensor(W.T.copy()))
-            layer.bias.copy_(torch.tensor(b.copy()))
+    model = model_of(torch, net)
     if kind == "adam":
         optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     else:
@@ -370,15 +367,14 @@ def course_in_torch(name, kind):
         optimizer.step()
         scheduler.step()
         losses.append(loss.item())
-    end = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in model[::2]]
-    return data, start, losses, rates, end
+    return data, start, losses, rates, model
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("name", TORCH)
+@pytest.mark.usefixtures("torch")
 def test_training_is_pytorchs(name, kind, network_class):
-    pytest.importorskip("torch", reason="PyTorch is not installed")
-    data, start, losses, rates, end = course_in_torch(name, kind)
+    data, start, losses, rates, model = course_in_torch(name, kind)
     ours, _ = TORCH[name]
     optimizer = Adam(ours) if kind == "adam" else fastbp.SGD(ours, momentum=0.9)
     net = make(network_class, optimizer, loss="mse", dtype="float64")
@@ -387,6 +383,4 @@ def test_training_is_pytorchs(name, kind, network_class):
         history = net.fit(*data, batch_size=None)  # an epoch is a step
         assert history.loss[0] == pytest.approx(loss, rel=1e-9)
         assert schedule_of(net)(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
-    for W, b, (their_W, their_b) in zip(net.weights, net.biases, end, strict=True):
-        np.testing.assert_allclose(W, their_W, rtol=1e-9)
-        np.testing.assert_allclose(b, their_b, rtol=1e-9)
+    assert_same_parameters(net, model)

@@ -1,0 +1,106 @@
+"""The native code: the one boundary between Python and the C core.
+
+All modules here are linked into one shared object, that of `library`, because the C core has state, such as
+its threads, that must exist only once. It is also quicker: the import opens one file instead of five. Python
+finds `library` by itself. The others are loaded from the same file, each one after those it imports.
+"""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+
+from fastbp._core import library
+
+for _name in ("arrays", "guard", "run", "engine"):
+    _spec = spec_from_file_location(f"{__name__}.{_name}", library.__file__)
+    if _spec is None or _spec.loader is None:
+        raise ImportError(f"{library.__file__} is no extension module")
+    sys.modules[_spec.name] = globals()[_name] = module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_spec.name])
+
+from fastbp._core.arrays import (  # noqa: E402
+    aligned_zeros,
+    check_memory,
+    first_bad_label,
+    first_nonfinite,
+    handed_out,
+    hold,
+    is_untouched,
+    plain_and_finite,
+    plain_rows,
+    watch,
+)
+from fastbp._core.engine import Engine  # noqa: E402
+from fastbp._core.guard import Guard, Snapshot, to_the_end  # noqa: E402
+from fastbp._core.library import (  # noqa: E402
+    ACTIVATIONS,
+    COMPILER,
+    LOSSES,
+    MAX_THREADS,
+    OPTIMIZERS,
+    SCHEDULES,
+    VECTOR_MATH,
+    OwnThreads,
+    activate,
+    apply_cpu_limit,
+    available_isas,
+    cholesky,
+    cholesky_solve,
+    derivative,
+    fail_allocation,
+    inverse_trace,
+    isa,
+    orthonormal_columns,
+    permutation,
+    random_raw,
+    scheduled_cpus,
+    set_cpu_limit,
+    set_isa,
+    set_threads,
+    threads,
+    vector_math,
+)
+from fastbp._core.run import Run  # noqa: E402
+
+__all__ = [
+    "ACTIVATIONS",
+    "COMPILER",
+    "LOSSES",
+    "MAX_THREADS",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "VECTOR_MATH",
+    "Engine",
+    "Guard",
+    "OwnThreads",
+    "Run",
+    "Snapshot",
+    "activate",
+    "aligned_zeros",
+    "apply_cpu_limit",
+    "available_isas",
+    "check_memory",
+    "cholesky",
+    "cholesky_solve",
+    "derivative",
+    "fail_allocation",
+    "first_bad_label",
+    "first_nonfinite",
+    "handed_out",
+    "hold",
+    "inverse_trace",
+    "is_untouched",
+    "isa",
+    "orthonormal_columns",
+    "permutation",
+    "plain_and_finite",
+    "plain_rows",
+    "random_raw",
+    "scheduled_cpus",
+    "set_cpu_limit",
+    "set_isa",
+    "set_threads",
+    "threads",
+    "to_the_end",
+    "vector_math",
+    "watch",
+]

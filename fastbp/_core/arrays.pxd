@@ -1,0 +1,16 @@
+"""What the engine asks about arrays."""
+
+cimport numpy as cnp
+
+from fastbp._core.c_core cimport fbp_source
+
+
+cdef inline bint is_plain(object array, int number) noexcept:
+    """Whether this is an ndarray, no subclass, of that type, C-contiguous, aligned and in native byte order."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(array) == number
+            and cnp.PyArray_ISCARRAY_RO(array))
+
+
+cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept
+cdef fbp_source source_of(cnp.ndarray array) except *
+cpdef int check_memory(cnp.ndarray array) except -1

@@ -1,0 +1,471 @@
+# cython: language_level=3, embedsignature=True
+"""The native engine: the boundary between NumPy's arrays and the C core.
+
+Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
+an error of the user's has been refused before: by Network, whose policy both engines share.
+"""
+
+import numpy as np
+
+from fastbp._core.arrays import aligned_zeros, first_bad_label
+from fastbp._core.library import OPTIMIZERS, apply_cpu_limit, isa
+from fastbp.exceptions import Error, ParameterError, ShapeError
+
+cimport numpy as cnp
+from libc.stdint cimport int64_t, uint64_t
+
+from fastbp._core.arrays cimport check_memory, is_plain, overlap, source_of
+from fastbp._core.c_core cimport *
+from fastbp._core.guard cimport Guard
+from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
+from fastbp._core.run cimport Plan, Run
+
+cnp.import_array()
+
+cdef enum:
+    SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
+    SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
+
+cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
+
+
+cdef void *data_of(object array) except? NULL:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
+    """All rows of x and y as one batch."""
+    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, is_loaded=False,
+                     output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input))
+
+
+cdef unsigned int data_kind(y, weights):
+    """What a plan for such targets and weights has to know of them."""
+    return (FBP_LABELS if y.ndim == 1 else 0) | (FBP_WEIGHTS if weights is not None else 0)
+
+
+cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
+    """Copy values to a C array with room for `most` of them."""
+    if len(values) > most:
+        raise ParameterError(f"{len(values)} {what}, expected at most {most}")
+    for i, value in enumerate(values):
+        numbers[i] = value
+
+
+cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
+    row, rate, parameters = schedule
+    network.schedule = SCHEDULE_IDS[row]
+    network.hyperparameters[0] = rate
+    fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
+    return network
+
+
+cdef check_sizes(layers, cnp.ndarray parameters):
+    """Refuse layers that do not follow each other, or parameters that are not theirs."""
+    count, n_in = 0, layers[0].n_in
+    for layer in layers:
+        if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
+            raise ShapeError(f"a layer of {layer.n_in} inputs and {layer.n_out} units, expected {n_in} inputs")
+        count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
+    if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
+        raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
+
+
+cdef class Setup:
+    """An optimizer as the core takes it, with its initial state."""
+
+    cdef fbp_network numbers  # only the fields of the optimizer and its schedule are set
+    cdef object engine
+    cdef cnp.ndarray state
+
+
+cdef class Engine:
+    """The numbers of one network and what is done with them; reference.Engine is its NumPy twin.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    loss : Loss
+    parameters : ndarray (P,), float32 or float64, C-contiguous and writable
+        Read and written in place.
+    seed : int
+        Of dropout and of the noise that training adds to the inputs, whose standard deviation is `input_noise`.
+    """
+
+    cdef fbp_network network
+    cdef bytearray layers            # of fbp_layer
+    cdef readonly object parameters  # (P,)
+    cdef readonly object gradients   # (P,), or None before they were needed
+    cdef readonly object state       # (states, P)
+    cdef public object memory        # of the optimizer, beside these vectors
+    cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
+    cdef readonly str isa
+    cdef int number                  # NumPy's, of the type of the parameters
+    cdef bint takes_labels           # whether targets may be class labels
+    cdef size_t block_rows           # of the largest row block
+    cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
+    cdef list plans                  # by task: the last one's Plan, or None
+    cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
+    cdef size_t spare_bytes          # of all of them
+    cdef size_t forward_rows         # of the last forward()
+    cdef readonly double penalty     # of the layers, at the last backward()
+
+    def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
+        cdef fbp_layer *c_layer
+        cdef const fbp_kernels *kernels = kernels_for(parameters.dtype)
+        if self.parameters is not None:
+            raise Error("an engine is set up once: what it has made points to its parameters")
+        check_sizes(layers, parameters)
+        if fbp_threads() > 1:
+            apply_cpu_limit()
+        self.layers = bytearray(len(layers) * sizeof(fbp_layer))
+        c_layer = <fbp_layer *> <char *> self.layers
+        for i, layer in enumerate(layers):
+            c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
+                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
+        self.network.kernels = kernels
+        self.network.n_layers = len(layers)
+        self.network.layers = c_layer
+        self.network.loss = LOSS_IDS[loss.name]
+        self.network.loss_parameter = loss.parameter
+        self.takes_labels = loss.targets.takes_labels
+        self.network.divisor = DIVISORS[loss.divisor]
+        self.network.seed, self.network.input_noise = seed, input_noise
+        self.network.n_parameters = parameters.size
+        self.network.parameters = cnp.PyArray_DATA(parameters)
+        self.isa = isa()
+        self.number = cnp.PyArray_TYPE(parameters)
+        self.block_rows = fbp_block_rows(c_layer, len(layers))
+        self.short_rows = SHORT_WORK // parameters.size
+        self.parameters = parameters
+        self.forget_plans()
+
+    cdef void forget_plans(self):
+        self.plans = [None] * FBP_TASKS
+        self.spare, self.spare_bytes = None, 0
+
+    @property
+    def t(self):
+        """Optimizer steps done."""
+        return self.network.t
+
+    @t.setter
+    def t(self, uint64_t steps):
+        self.network.t = steps
+
+    @property
+    def learning_rate(self):
+        """Learning rate of the next step."""
+        return fbp_learning_rate(&self.network)
+
+    def set_schedule(self, row, rate, parameters):
+        """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
+        self.network = with_schedule(self.network, (row, rate, parameters))
+
+    def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
+        """Return what `install_optimizer` takes: an optimizer with a state of zeros.
+
+        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        """
+        cdef Setup setup = Setup()
+        setup.engine = self
+        setup.numbers.optimizer = OPTIMIZER_IDS[row]
+        fill(setup.numbers.hyperparameters, FBP_MAX_HYPERPARAMETERS, hyperparameters, "hyperparameters")
+        setup.numbers = with_schedule(setup.numbers, schedule)
+        setup.numbers.clip_value, setup.numbers.clip_norm = clip_value or 0, clip_norm or 0
+        setup.state = aligned_zeros((OPTIMIZERS[setup.numbers.optimizer][1], self.parameters.size),
+                                    self.parameters.dtype)
+        return setup
+
+    def install_optimizer(self, Setup setup not None):
+        """Use a prepared optimizer from now on. Nothing here can fail half way."""
+        if setup.engine is not self:
+            raise Error("the optimizer was prepared for another engine")
+        self.forget_plans()  # they hold pointers to the old state
+        self.network.optimizer = setup.numbers.optimizer
+        self.network.hyperparameters = setup.numbers.hyperparameters
+        self.network.schedule = setup.numbers.schedule
+        self.network.schedule_parameters = setup.numbers.schedule_parameters
+        self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
+        self.network.state = cnp.PyArray_DATA(setup.state)
+        self.state = setup.state
+        self.network.t, self.memory = 0, None
+
+    def set_scaling(self, mean, inverse_scale):
+        """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        if mean is not None:
+            mean, inverse_scale = np.array(mean, np.float64), np.array(inverse_scale, np.float64)
+            for vector in (mean, inverse_scale):
+                if vector.shape != (self.network.layers[0].n_in,):
+                    raise ShapeError(f"a scaling of shape {vector.shape}, expected {(self.network.layers[0].n_in,)}")
+        self.mean, self.inverse_scale = mean, inverse_scale
+
+    cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
+        """Describe rows of inputs, scaled as gather will have them."""
+        cdef fbp_source source = source_of(X)
+        if X.ndim != 2 or source.columns != self.network.layers[0].n_in:
+            raise ShapeError(f"the inputs have shape {np.shape(X)}, expected (rows, {self.network.layers[0].n_in})")
+        self.scale_inputs(&source)
+        return source
+
+    cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
+        """Describe the targets of so many rows: numbers, or labels if the loss takes them."""
+        cdef fbp_source source = source_of(y)
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
+        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
+            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        return source
+
+    cdef size_t take_rows(self, weights, size_t rows, const double **values, const int64_t **index) except? 0:
+        """Point to the weights of so many rows, and to the rows that weigh anything; return how many do."""
+        if weights is None:
+            return rows
+        if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):
+            raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},)")
+        values[0] = <const double *> data_of(weights.values)
+        if weights.rows is None:
+            return rows
+        if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
+            raise ShapeError(f"the rows that weigh anything are not all among {rows} rows")
+        index[0] = <const int64_t *> data_of(weights.rows)
+        return len(weights.rows)
+
+    cdef bint is_own(self, cnp.ndarray array) noexcept:
+        """Whether an array lies in the memory that steps write to."""
+        return (overlap(array, self.parameters) or (self.state is not None and overlap(array, self.state))
+                or (self.gradients is not None and overlap(array, self.gradients)))
+
+    def shares_memory(self, cnp.ndarray array not None):
+        """Tell whether an array lies in the memory that steps write to."""
+        return self.is_own(array)
+
+    def apart(self, cnp.ndarray array not None):
+        """Return the array, or a copy of one that shares memory with what a step writes."""
+        return array.copy() if self.is_own(array) else array
+
+    cdef void scale_inputs(self, fbp_source *source) noexcept:
+        if self.mean is not None:
+            source.mean = <const double *> cnp.PyArray_DATA(self.mean)
+            source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
+
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
+        cdef Plan plan = Plan()
+        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
+        if stores and self.gradients is None:
+            self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
+            self.network.gradients = cnp.PyArray_DATA(self.gradients)
+        plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
+        plan.plan = fbp_plan_new(&self.network, task, rows, data)
+        if plan.plan is NULL:
+            raise MemoryError(f"no memory for the activations of {rows} rows")
+        return plan
+
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
+        """A plan for batches of this size, kept for the next call of the kind."""
+        cdef Plan plan = self.plans[task]
+        if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
+                or plan.threads < fbp_threads()):
+            plan = self.new_plan(task, rows, data)
+            self.plans[task] = plan
+        return plan
+
+    cdef Plan borrow_plan(self, size_t rows):
+        """A plan for predictions, which one thread uses at a time: the spare one if it is large enough."""
+        cdef Plan plan = self.spare
+        if plan is not None:
+            self.spare, plan.next = plan.next, None
+            self.spare_bytes -= fbp_plan_bytes(plan.plan)
+            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
+                return plan
+        return self.new_plan(FBP_PREDICT, rows, 0)
+
+    cdef void give_back(self, Plan plan):
+        """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
+        if self.spare_bytes + fbp_plan_bytes(plan.plan) <= SPARE_BYTES:
+            self.spare, plan.next = plan, self.spare
+            self.spare_bytes += fbp_plan_bytes(plan.plan)
+
+    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
+        """Run parts of a plan on a batch; returns its loss, where the plan has one."""
+        cdef double loss
+        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as a row
+            return fbp_run(plan.plan, parts, &batch)
+        with nogil:
+            loss = fbp_run(plan.plan, parts, &batch)
+        return loss
+
+    cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
+        """Refuse an array that is not (rows, n_out) as the kernels write and read it."""
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        if not is_plain(array, self.number) or array.ndim != 2 or array.shape[0] != rows or array.shape[1] != n_out:
+            raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
+        check_memory(array)
+
+    def predict(self, X, out):
+        """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
+        cdef fbp_source x = self.inputs_of(X)
+        cdef Plan plan
+        self.check_rows("out", out, x.rows)
+        if x.rows:
+            plan = self.borrow_plan(x.rows)
+            self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+            self.give_back(plan)
+
+    def predict_plain(self, X, out, Guard guard not None):
+        """Return the network's output for X, in `out` unless that is None, if there is nothing to look into.
+
+        That is: X (n, n_in) or (n_in,) and `out` are plain arrays of the parameters' dtype in the shapes that fit,
+        apart in memory; the work is short; and nobody is changing the network, nor can while the GIL is kept. Else
+        returns None, having done nothing, and the call takes the way on which everything is looked into.
+        """
+        cdef cnp.ndarray x, y
+        cdef cnp.npy_intp[2] shape
+        cdef fbp_source source
+        cdef fbp_batch batch
+        cdef Plan plan
+        cdef int last
+        if not is_plain(X, self.number):
+            return None
+        x = X
+        last = x.ndim - 1
+        if last not in (0, 1) or <size_t> x.shape[last] != self.network.layers[0].n_in:
+            return None
+        source = source_of(x)
+        if last == 0:  # one row, not one column
+            source.rows, source.columns, source.column_stride = 1, source.rows, source.row_stride
+        if not 0 < source.rows <= self.short_rows:
+            return None
+        shape[0] = source.rows
+        shape[last] = self.network.layers[self.network.n_layers - 1].n_out
+        if out is None:
+            y = cnp.PyArray_SimpleNew(last + 1, shape, self.number)
+        else:
+            if not is_plain(out, self.number):
+                return None
+            y = out
+            if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
+                    or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.is_own(y)):
+                return None
+        plan = self.borrow_plan(source.rows)
+        batch = batch_of(&source, NULL, y, None, None)
+        if guard.writing_what is not None:  # looked at last: nothing below can let another thread in
+            self.give_back(plan)
+            return None
+        self.scale_inputs(&source)
+        fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
+        self.give_back(plan)
+        return y
+
+    def loss(self, X, y):
+        """Return the loss over all rows."""
+        cdef fbp_source x = self.inputs_of(X)
+        cdef fbp_source t = self.targets_of(y, x.rows)
+        plan = self.new_plan(FBP_EVALUATE, x.rows, data_kind(y, None))
+        return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
+
+    cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
+        """Run parts of a training step on all rows as one batch, or on those that weigh anything."""
+        if self.is_own(X):
+            X = X.copy()
+        if self.is_own(y):
+            y = y.copy()
+        cdef const double *values = NULL
+        cdef const int64_t *index = NULL
+        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &index)
+        cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
+        cdef fbp_source x = self.inputs_of(X)  # after the plan: to make one may collect garbage, and run finalizers
+        cdef fbp_source t = self.targets_of(y, x.rows)
+        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
+        batch.weights, batch.index = values, index
+        batch.rows = batch.n = n
+        return self.run(plan, parts, batch)
+
+    def loss_and_gradients(self, X, y, weights=None):
+        """Fill the gradients with those of all rows as one batch; return the loss."""
+        return self.learn(FBP_STORED, FBP_FORWARD_PART | FBP_BACKWARD_PART, X, y, weights)
+
+    def train_on_batch(self, X, y, weights=None):
+        """One training step on all rows as one batch; returns the loss before it."""
+        return self.learn(FBP_TRAIN, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, X, y, weights)
+
+    cdef new_rows(self, size_t rows, size_t columns):
+        """An array (rows, columns) to write to."""
+        cdef cnp.npy_intp[2] shape
+        shape[0], shape[1] = rows, columns
+        return cnp.PyArray_SimpleNew(2, shape, self.number)
+
+    def forward(self, X):
+        """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
+        self.forward_rows = X.shape[0]  # at once: what the plan has room for
+        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
+        out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
+        self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+        return out
+
+    def backward(self, d_output):
+        """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
+        cdef fbp_source x
+        x.rows = self.forward_rows
+        if self.plans[FBP_CUSTOM_LOSS] is None:
+            raise Error("backward without forward")
+        self.check_rows("d_output", d_output, x.rows)
+        if self.is_own(d_output):
+            d_output = d_output.copy()
+        d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
+        # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
+        self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
+                                batch_of(&x, NULL, None, d_output, d_input))
+        if self.inverse_scale is not None:
+            with np.errstate(all="ignore"):
+                np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
+        return d_input
+
+    def update(self):
+        """One step of the optimizer along the stored gradients."""
+        cdef fbp_source no_rows
+        cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
+        if plan is None:
+            plan = self.plan_for(FBP_STORED, 1, 0)
+        no_rows.rows = 0
+        self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
+
+    def normal_equations(self, X, y, out):
+        """out (P + 1, P + 1) = [J r]^T [J r], its lower triangle, over all rows, for a loss of squares.
+
+        J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
+        """
+        cdef fbp_source x = self.inputs_of(X)
+        cdef fbp_source t = self.targets_of(y, x.rows)
+        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, x.rows, 0)
+        size = self.parameters.size + 1
+        if not is_plain(out, self.number) or out.shape != (size, size):
+            raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")
+        cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
+        with nogil:
+            fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
+
+    def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
+              size_t epochs, bint stored):
+        """Return a Run over `epochs` epochs; nothing is computed yet."""
+        cdef Run run = Run()
+        if batch_size < 1:
+            raise ParameterError(f"batch_size is {batch_size}, expected at least 1")
+        X, y = self.apart(X), self.apart(y)
+        run.engine, run.X, run.y, run.weights, run.scaling = self, X, y, weights, (self.mean, self.inverse_scale)
+        run.x_source = self.inputs_of(X)
+        run.y_source = self.targets_of(y, run.x_source.rows)
+        cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.rows)
+        run.fit.n = n
+        run.epoch_losses = np.empty(epochs)
+        run.fit.batch_size = min(batch_size, n)
+        run.fit.x, run.fit.y = &run.x_source, &run.y_source
+        run.fit.seed, run.fit.first_epoch = seed, first_epoch
+        run.fit.losses = <double *> cnp.PyArray_DATA(run.epoch_losses)
+        if shuffle:
+            run.order = np.empty(n, np.int64)
+            run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
+        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
+        return run

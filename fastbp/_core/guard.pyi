@@ -1,0 +1,43 @@
+"""Who may use a network now, and how a change of it is completed or undone."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+class _Numbers(Protocol):  # what `Snapshot` copies of an engine
+    t: int
+    memory: NDArray[np.float64] | None
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+    @property
+    def state(self) -> NDArray[Any]: ...
+
+class Guard:
+    def reading(self, work: Callable[..., T], *args: Any) -> T: ...
+    @property
+    def left(self) -> Any: ...
+    def writing(
+        self,
+        what: str,
+        leaves: Any,
+        work: Callable[..., T],
+        *args: Any,
+        undo: Callable[[BaseException], object] | None = None,
+    ) -> T: ...
+    def following(self, after: Any, what: str, leaves: Any, work: Callable[..., T], *args: Any) -> T: ...
+    def changing(self, what: str, leaves: Any, work: Callable[..., object], *args: Any) -> None: ...
+
+def to_the_end(work: Callable[..., object], args: tuple[Any, ...]) -> None: ...
+
+class Snapshot:
+    @property
+    def engine(self) -> Any: ...
+    @property
+    def epoch(self) -> int | None: ...
+    def __init__(self, engine: _Numbers) -> None: ...
+    def take(self, epoch: int) -> object: ...
+    def restore(self) -> None: ...

@@ -1,0 +1,328 @@
+# cython: language_level=3, embedsignature=True
+"""The C core without a network: tables, instruction sets, threads, functions of arrays, linear algebra."""
+
+import os
+
+import numpy as np
+
+from fastbp.exceptions import DTypeError, Error, ParameterError, ShapeError
+
+cimport numpy as cnp
+from libc.stdint cimport int64_t, uint64_t
+
+from fastbp._core.c_core cimport *
+
+cnp.import_array()
+
+COMPILER = fbp_compiler.decode()
+MAX_THREADS = FBP_MAX_THREADS
+ACTIVATIONS = tuple(
+    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode(),
+     fbp_activation_rows[i].initializer.decode())
+    for i in range(FBP_ACTIVATIONS)
+)
+LOSSES = tuple(
+    (fbp_loss_rows[i].name.decode(), fbp_loss_rows[i].link.decode(), fbp_loss_rows[i].formula.decode())
+    for i in range(FBP_LOSSES)
+)
+OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
+
+SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
+
+ACTIVATION_IDS = {name: i for i, (name, *_) in enumerate(ACTIVATIONS)}
+LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
+OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
+SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}
+
+
+# ---- the instruction set ---------------------------------------------------------------------------------------------
+
+
+def available_isas():
+    """Return the names of the paths that this build has and this processor runs, best first."""
+    names = []
+    while (name := fbp_isa(len(names))) is not NULL:
+        names.append(name.decode())
+    return tuple(names)
+
+
+def set_isa(name):
+    """Let networks that are made from now on, and functions called from now on, use the path `name`."""
+    global _isa
+    if name not in available_isas():
+        raise ParameterError(f"FASTBP_ISA is {name!r:.60}, expected one of {', '.join(available_isas())}")
+    _isa = name
+
+
+def isa():
+    """Return the name of the path in use."""
+    return _isa
+
+
+_isa = available_isas()[0]
+if os.environ.get("FASTBP_ISA"):
+    set_isa(os.environ["FASTBP_ISA"])
+
+
+cdef fbp_dtype dtype_id(object dtype) except *:
+    resolved = np.dtype(dtype)
+    if resolved == np.float32:
+        return FBP_FLOAT32
+    if resolved == np.float64:
+        return FBP_FLOAT64
+    raise DTypeError(f"dtype is {dtype}, expected float32 or float64")
+
+
+cdef const fbp_kernels *kernels_for(object dtype) except NULL:
+    return fbp_find_kernels(_isa.encode(), dtype_id(dtype))
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+
+if not fbp_survive_forks():
+    raise MemoryError("no memory to prepare for forks")
+
+
+cdef object _cpu_limit = None  # a function, until it has been called
+
+
+def scheduled_cpus():
+    """Return how many CPUs the scheduler grants this process, at least 1."""
+    return fbp_scheduled_cpus()
+
+
+def set_cpu_limit(function not None):
+    """Set the function that returns how many CPUs a container's quota leaves, or None.
+
+    It is called once, when several threads may be used for the first time.
+    """
+    global _cpu_limit
+    _cpu_limit = function
+
+
+def apply_cpu_limit():
+    """Tell the pool the CPU limit, if it does not know it yet."""
+    global _cpu_limit
+    if _cpu_limit is not None:
+        limit = _cpu_limit()
+        if limit is not None:
+            fbp_limit_cpus(limit)
+        _cpu_limit = None
+
+
+def threads():
+    """Return how many threads a call by this thread may use."""
+    return fbp_threads()
+
+
+def set_threads(size_t n):
+    """Set it for the process."""
+    fbp_set_threads(n)
+
+
+cdef class OwnThreads:
+    """Numbers of threads that the creating thread has asked for, in place of the process's; the last one is in force.
+
+    Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
+    """
+
+    cdef fbp_thread_limit *own
+    cdef list entries  # lists of one number: each is none but itself
+
+    def __cinit__(self):
+        self.entries = []
+        self.own = fbp_hold_thread_limit()
+        if self.own is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        fbp_release_thread_limit(self.own)
+
+    def enter(self, list entry not None):
+        """Add an entry, a list of one number."""
+        self.entries.append(entry)
+        fbp_set_thread_limit(self.own, entry[0])
+
+    def leave(self, entry):
+        """Take an entry away, wherever it stands, if it is there."""
+        for i in range(len(self.entries)):
+            if self.entries[i] is entry:
+                del self.entries[i]
+                break
+        fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
+
+
+# ---- functions of arrays -----------------------------------------------------------------------------------------------
+
+
+cdef cnp.ndarray real_array(object x):
+    """x as a C-contiguous array of float32 or float64; integers become float64."""
+    array = np.asarray(x)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+        raise DTypeError(f"x has dtype {array.dtype}, expected float32 or float64")
+    return np.require(array, array.dtype.newbyteorder("="), "CA").reshape(array.shape)
+
+
+cdef object deliver(object result, object out):
+    """The result, or `out` filled with it."""
+    if out is None:
+        return result if result.ndim else result[()]
+    if out.shape != result.shape:
+        raise ShapeError(f"out has shape {out.shape}, expected {result.shape}")
+    if out.dtype != result.dtype:
+        raise DTypeError(f"out has dtype {out.dtype}, expected {result.dtype}")
+    out[...] = result
+    return out
+
+
+def activate(str name, double alpha, x, out=None):
+    """Return the activation `name` of x, in x's shape; softmax over the last axis."""
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
+    cdef size_t rows = array.size // columns if columns else 0
+    cdef const fbp_kernels *kernels = kernels_for(array.dtype)
+    cdef int activation = ACTIVATION_IDS[name]
+    with nogil:
+        fbp_activate(kernels, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(y), NULL, rows, columns)
+    return deliver(y, out)
+
+
+def derivative(str name, double alpha, x):
+    """Return f'(x) of the activation `name`, in x's shape; softmax: the diagonal of its Jacobian."""
+    if name == "softmax":
+        probabilities = activate(name, alpha, x)
+        return probabilities * (1 - probabilities)
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    cdef cnp.ndarray slope = np.empty_like(array)
+    cdef size_t n = array.size
+    cdef const fbp_kernels *kernels = kernels_for(array.dtype)
+    cdef int activation = ACTIVATION_IDS[name]
+    with nogil:
+        fbp_activate(kernels, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
+                     cnp.PyArray_DATA(slope), 1, n)
+    return deliver(slope, None)
+
+
+def _vector_math_names():
+    names = []
+    while (name := fbp_vector_math_name(len(names))) is not NULL:
+        names.append(name.decode())
+    return tuple(names)
+
+
+VECTOR_MATH = _vector_math_names()
+
+
+def vector_math(str name, x):
+    """Return exp, tanh, ... of x as the kernels compute it."""
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray y = np.empty_like(array)
+    fbp_vector_math(kernels_for(array.dtype), VECTOR_MATH.index(name), cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
+                    array.size)
+    return y
+
+
+# ---- linear algebra in float64; the bits depend on the path, not on threads, processor or NumPy ------------------------
+
+
+cdef class Workspace:
+    """Memory that the functions below work in, for matrices of n columns and the calling thread's number of threads."""
+
+    cdef object memory
+    cdef fbp_workspace space
+    cdef const fbp_kernels *kernels
+
+    def __cinit__(self, size_t n):
+        self.kernels = kernels_for(np.float64)
+        self.space.threads = fbp_threads()
+        self.memory = np.empty(fbp_workspace_bytes(self.kernels, n, self.space.threads), np.uint8)
+        self.space.memory = cnp.PyArray_DATA(self.memory)
+
+
+cdef check_square(cnp.ndarray matrix):
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"the matrix has {matrix.shape[0]} rows and {matrix.shape[1]} columns, expected a square one")
+
+
+def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
+    """Turn the lower triangle of a matrix A (n, n) into L, A = L L^T; return False unless A is positive definite.
+
+    What is above the diagonal is not looked at, and overwritten.
+    """
+    check_square(matrix)
+    cdef Workspace work = Workspace(matrix.shape[0])
+    cdef bint done
+    with nogil:
+        done = fbp_cholesky(work.kernels, cnp.PyArray_DATA(matrix), matrix.shape[0], &work.space)
+    return done
+
+
+def cholesky_solve(cnp.ndarray[double, ndim=2, mode="c"] factor not None, b):
+    """Return x (n,) with L L^T x = b (n,), where `cholesky` has left L in `factor`."""
+    check_square(factor)
+    cdef cnp.ndarray[double, ndim=1, mode="c"] x = np.array(b, np.float64)
+    if x.shape[0] != factor.shape[0]:
+        raise ShapeError(f"b has {x.shape[0]} elements, expected {factor.shape[0]}, one for each row of the matrix")
+    cdef Workspace work = Workspace(x.shape[0])
+    with nogil:
+        fbp_cholesky_solve(work.kernels, cnp.PyArray_DATA(factor), x.shape[0], cnp.PyArray_DATA(x), &work.space)
+    return x
+
+
+def inverse_trace(cnp.ndarray[double, ndim=2, mode="c"] factor not None):
+    """Return the trace of (L L^T)^-1, where `cholesky` has left L in `factor`."""
+    check_square(factor)
+    cdef Workspace work = Workspace(factor.shape[0])
+    cdef double trace
+    with nogil:
+        trace = fbp_inverse_trace(work.kernels, cnp.PyArray_DATA(factor), factor.shape[0], &work.space)
+    return trace
+
+
+def orthonormal_columns(matrix):
+    """Return Q (n, m) of the matrix (n, m) = Q R, n >= m: Q^T Q = I, R upper triangular with a positive diagonal.
+
+    Raises
+    ------
+    Error
+        The columns turn out to be linearly dependent. Rounding may hide that: Q is orthonormal then, too.
+    """
+    cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
+    cdef size_t rows = q.shape[0], n = q.shape[1]
+    if rows < n:
+        raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows")
+    cdef cnp.ndarray gram = np.empty((n, n))
+    cdef Workspace work = Workspace(n)
+    cdef bint done
+    with nogil:
+        done = fbp_orthonormalize(work.kernels, cnp.PyArray_DATA(q), rows, n, cnp.PyArray_DATA(gram), &work.space)
+    if not done:
+        raise Error("the columns of the matrix are linearly dependent, expected independent ones")
+    return q
+
+
+# ---- for tests --------------------------------------------------------------------------------------------------------
+
+
+def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n, uint64_t block=0):
+    """Return n numbers of the raw Philox stream, (n,) uint64: the twin of fastbp.random.raw, for tests."""
+    out = np.empty(n, np.uint64)
+    fbp_random(seed, purpose, epoch, step, block, <uint64_t *> cnp.PyArray_DATA(out), n)
+    return out
+
+
+def permutation(uint64_t seed, uint64_t epoch, size_t n):
+    """Return the order of an epoch, (n,) int64: the twin of fastbp.random.permutation, for tests."""
+    out = np.empty(n, np.int64)
+    fbp_permutation(seed, epoch, <int64_t *> cnp.PyArray_DATA(out), n)
+    return out
+
+
+def fail_allocation(size_t n):
+    """Let the n-th allocation of the core from now on fail, for tests; 0: let all succeed."""
+    fbp_fail_allocation(n)

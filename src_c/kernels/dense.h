@@ -1,0 +1,217 @@
+/* Dense layers: forward and backward pass, side by side. Every product is a call of multiply(). */
+#ifndef FASTBP_DENSE_H
+#define FASTBP_DENSE_H
+
+#include <string.h>
+
+#include "kernels/activation.h"
+#include "kernels/gemm.h"
+#include "kernels/optimizer.h"
+#include "kernels/regularization.h"
+
+/* Turns a tile into a single row, without gaps, if it is as wide as the array it goes to: there its rows are one run of
+ * elements. Otherwise narrow layers would spend a vector on each row, and wait for each masked store. */
+static void join_rows(tile *c, size_t stride) {
+    if (c->columns != stride) return;
+    for (size_t r = 1; r < c->rows && c->columns < c->ld; r++) {
+        for (size_t j = 0; j < c->columns; j += LANES)
+            store(c->data + r * c->columns + j, load(c->data + r * c->ld + j));
+    }
+    c->columns *= c->rows;
+    c->ld = c->columns;
+    c->rows = 1;
+}
+
+/* ---- y (m, n_out) = f(x (m, n_in) W (n_in, n_out) + b (n_out,)) ------------------------------------------------- */
+
+static void finish_forward(const product *p, tile *c, size_t i, size_t j) {
+    const fbp_dense *layer = p->layer;
+    const size_t at = (p->step->offset + i) * layer->y_stride + j;
+    join_rows(c, layer->y_stride);
+    layer->activation.apply(&(fbp_map){.rows = c->rows,
+                                       .columns = c->columns,
+                                       .in = c->data,
+                                       .in_stride = c->ld,
+                                       .out = (real *)layer->y + at,
+                                       .slope = layer->slope ? (real *)layer->slope + at : NULL,
+                                       .out_stride = layer->y_stride,
+                                       .alpha = layer->alpha});
+}
+
+static void forward(const fbp_dense *layer, fbp_step *step) {
+    multiply(&(product){.M = step->rows,
+                        .N = layer->n_out,
+                        .K = layer->n_in,
+                        .a = (const real *)layer->x + step->offset * layer->x_stride,
+                        .lda = layer->x_stride,
+                        .b = layer->W,
+                        .ldb = layer->n_out,
+                        .scratch = layer->scratch,
+                        .start = layer->b,
+                        .finish = finish_forward,
+                        .layer = layer,
+                        .step = step});
+}
+
+/* ---- delta (m, n_out) = dJ/dz = dJ/dy f'(z): in place, at an output that is not joined with the loss ------------- */
+
+static void output_chain(const fbp_dense *layer, fbp_step *step) {
+    const size_t at = step->offset * layer->n_out;
+    const int narrow = layer->plan->narrow; /* else rows have no gaps between them */
+    real *delta = (real *)layer->delta + at;
+    layer->activation.chain(&(fbp_map){.rows = narrow ? layer->n_out : 1,
+                                       .columns = narrow ? step->rows : step->rows * layer->n_out,
+                                       .in = delta,
+                                       .in_stride = layer->y_stride,
+                                       .out = delta,
+                                       .out_stride = layer->y_stride,
+                                       .saved = (const real *)layer->saved + at,
+                                       .alpha = layer->alpha});
+}
+
+/* ---- delta of the previous layer, (m, n_in) = (delta (m, n_out) W^T (n_out, n_in)) f'(z) of that layer ----------- */
+
+static void finish_backward_input(const product *p, tile *c, size_t i, size_t j) {
+    const fbp_dense *previous = p->layer->previous;
+    const size_t at = (p->step->offset + i) * previous->y_stride + j;
+    join_rows(c, previous->y_stride);
+    previous->activation.chain(&(fbp_map){.rows = c->rows,
+                                          .columns = c->columns,
+                                          .in = c->data,
+                                          .in_stride = c->ld,
+                                          .out = (real *)previous->delta + at,
+                                          .saved = (const real *)previous->saved + at,
+                                          .out_stride = previous->y_stride,
+                                          .alpha = previous->alpha});
+}
+
+/* In the first layer: dJ/dx (m, n_in), for the caller. */
+static void finish_d_input(const product *p, tile *c, size_t i, size_t j) {
+    const size_t n = p->layer->n_in;
+    real *d_input = (real *)p->step->batch->d_input + (p->step->first + i) * n + j;
+    for (size_t r = 0; r < c->rows; r++) memcpy(d_input + r * n, c->data + r * c->ld, c->columns * sizeof(real));
+}
+
+static void backward_input(const fbp_dense *layer, fbp_step *step) {
+    multiply(&(product){.M = step->rows,
+                        .N = layer->n_in,
+                        .K = layer->n_out,
+                        .a = (const real *)layer->delta + step->offset * layer->y_stride,
+                        .lda = layer->y_stride,
+                        .b = layer->W,
+                        .ldb = layer->n_out,
+                        .b_transposed = 1,
+                        .scratch = layer->scratch,
+                        .finish = layer->previous ? finish_backward_input : finish_d_input,
+                        .layer = layer,
+                        .step = step});
+}
+
+/* ---- dW (n_in, n_out) = x^T (n_in, m) delta (m, n_out), db (n_out,) = 1^T (1, m) delta (m, n_out) ---------------- */
+
+/* Fused: the optimizer takes the tile, and no gradient is stored. */
+static void finish_update(const product *p, tile *c, size_t i, size_t j) {
+    const size_t n = p->layer->n_out, offset = p->layer->offset + (p->first_row + i) * n + j;
+    join_rows(c, n);
+    update_rectangle(p->layer->plan, (fbp_update){.gradients = c->data,
+                                                  .gradients_stride = c->ld,
+                                                  .offset = offset,
+                                                  .stride = n,
+                                                  .rows = c->rows,
+                                                  .columns = c->columns});
+}
+
+/* The same, after adding the gradients of the penalties. The tile may end with b, which has no penalty. */
+static void finish_penalized(const product *p, tile *c, size_t i, size_t j) {
+    const size_t row = p->first_row + i;
+    add_penalty_gradient(p->layer, row, j, c->data, c->ld, smaller(c->rows, p->layer->n_in - row), c->columns);
+    finish_update(p, c, i, j);
+}
+
+/* Stored: the first row block writes, and later ones add to it in order; or each lane has its own gradients. */
+static void finish_store(const product *p, tile *c, size_t i, size_t j) {
+    const size_t n = p->layer->n_out;
+    real *dW = (real *)p->layer->dW + (p->first_row + i) * n + j;
+    join_rows(c, n);
+    for (size_t r = 0; r < c->rows; r++, dW += n) {
+        const real *from = c->data + r * c->ld;
+        for (size_t e = 0; e < c->columns; e++) dW[e] = p->step->adds ? dW[e] + from[e] : from[e];
+    }
+}
+
+static finish_tile *finish_weights(const fbp_dense *layer) {
+    return layer->dW ? finish_store : fbp_is_penalized(layer->options) ? finish_penalized : finish_update;
+}
+
+/* Prefetches rows of the next batch during the update of the first layer, which is the last to be updated. */
+static const char *next_batch(const product *p, size_t q, size_t *step) {
+    const fbp_batch *batch = p->step->batch;
+    const size_t next = batch->first + batch->rows + q;
+    *step = 64;
+    if (q >= batch->rows || next >= batch->n) return NULL;
+    return batch->x->data + batch->x->row_stride * (ptrdiff_t)(batch->index ? batch->index[next] : (int64_t)next);
+}
+
+/* Fused, with one row in the batch: the optimizer computes dW = x^T delta itself, and reads W in the order of memory.
+ * Layers narrower than a vector are faster as tiles, whose rows are joined. */
+static void update_from_row(const fbp_dense *layer) {
+    static const real one = 1;
+    const size_t n = layer->n_out;
+    fbp_update rows = {.gradients = layer->delta,
+                       .factors = layer->x,
+                       .offset = layer->offset,
+                       .stride = n,
+                       .rows = layer->n_in,
+                       .columns = n};
+    update_rectangle(layer->plan, rows);
+    rows.factors = &one; /* b, whose input is 1 */
+    rows.offset += layer->n_in * n;
+    rows.rows = 1;
+    update_rectangle(layer->plan, rows);
+}
+
+static void backward_weights(const fbp_dense *layer, fbp_step *step) {
+    static const real one = 1;
+    if (step->rows == 1 && !layer->dW && !fbp_is_penalized(layer->options) && layer->n_out >= (size_t)LANES) {
+        update_from_row(layer);
+        return;
+    }
+    product p = {.M = layer->n_in,
+                 .N = layer->n_out,
+                 .K = step->rows,
+                 .a = (const real *)layer->x + step->offset * layer->x_stride,
+                 .lda = layer->x_stride,
+                 .a_transposed = 1,
+                 .b = (const real *)layer->delta + step->offset * layer->y_stride,
+                 .ldb = layer->y_stride,
+                 .scratch = layer->scratch,
+                 .finish = finish_weights(layer),
+                 .ahead = layer->previous ? NULL : next_batch,
+                 .layer = layer,
+                 .step = step};
+    multiply(&p);
+    p.M = 1; /* b is one more row below W, whose input is 1 */
+    p.first_row = layer->n_in;
+    p.a = &one;
+    p.lda = 0;
+    multiply(&p);
+}
+
+/* ---- stored gradients -------------------------------------------------------------------------------------------- */
+
+/* Updates the whole parameter vector. */
+static void update_all(const fbp_dense *layer, fbp_step *step) {
+    const fbp_network *network = layer->plan->network;
+    (void)step;
+    update_rectangle(layer->plan,
+                     (fbp_update){.gradients = network->gradients, .rows = 1, .columns = network->n_parameters});
+}
+
+/* sum += share, the gradients of the next block of rows */
+static void add_gradients(void *sum, const void *share, size_t n, int is_first) {
+    real *to = sum;
+    const real *from = share;
+    for (size_t i = 0; i < n; i++) to[i] = is_first ? from[i] : to[i] + from[i];
+}
+
+#endif

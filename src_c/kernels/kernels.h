@@ -1,0 +1,75 @@
+/* The table of kernels of one instruction set and element type, with the operands of its functions. */
+#ifndef FASTBP_KERNELS_H
+#define FASTBP_KERNELS_H
+
+#include "fastbp.h"
+
+/* A function over rows of elements. Arrays are (rows, columns), each row contiguous, with row strides of their own. */
+typedef struct {
+    size_t rows, columns;
+    const void *in;
+    size_t in_stride;
+    const void *saved; /* chain: array saved by apply, rows out_stride apart */
+    void *out;
+    void *slope; /* apply: receives f'(z), rows out_stride apart, unless NULL */
+    size_t out_stride;
+    double alpha;
+} fbp_map;
+
+typedef struct {
+    void (*apply)(const fbp_map *map); /* out = f(in) */
+    void (*chain)(const fbp_map *map); /* out = in f': one factor of the chain rule */
+    int saves_slope;                   /* whether `saved` is f' itself; else it is y */
+} fbp_activation;
+
+/* An update of a rectangle of the parameter vector (fused), or of all of it (stored). */
+typedef struct {
+    const double *scalars;
+    void *parameters, *const *state; /* whole vectors */
+    const void *gradients;           /* of the rectangle, rows gradients_stride apart */
+    const void *factors;             /* (rows,) factor per row of gradients, unless NULL */
+    size_t gradients_stride;
+    size_t offset, stride; /* of the rectangle's first element in the vectors, and from row to row there */
+    size_t rows, columns;
+} fbp_update;
+
+/* One operation of a plan, on one layer and the current block of rows (plan/plan.h). */
+struct fbp_dense;
+struct fbp_step;
+typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step);
+
+/* The operations, except losses, which are a table of their own. plan/plan.c lists them in the order that they run. */
+/* clang-format off */
+#define OPERATIONS(O)                                                      \
+    O(forward) O(softmax)                                                  \
+    O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
+    O(forward_narrow) O(backward_input_narrow) O(backward_weights_narrow)  \
+    O(normal_equations)                                                    \
+    O(add_noise) O(dropout) O(penalty) O(penalty_gradient) O(max_norm)     \
+    O(update_all) O(update_clipped)
+/* clang-format on */
+
+#define DECLARE_OPERATION(name) fbp_operation *name;
+
+struct fbp_kernels {
+    const char *isa;
+    size_t real_size;
+    OPERATIONS(DECLARE_OPERATION)
+    fbp_operation *losses[FBP_LOSSES][2]; /* without and with weights of rows */
+    fbp_activation activations[FBP_ACTIVATIONS];
+    void (*updates[FBP_OPTIMIZERS])(const fbp_update *update);
+    void (*chain_slope)(const fbp_map *map); /* chain of any activation that has saved its slope */
+    void (*softmax_rows)(const void *x, void *y, size_t rows, size_t columns);
+    void (*add_gradients)(void *sum, const void *share, size_t n, int is_first);
+    size_t (*scratch_bytes)(size_t depth, size_t columns); /* for products with K <= depth and N <= columns */
+    void (*const *vector_math)(const void *x, void *y, size_t n);
+
+    /* linear_algebra.h */
+    size_t (*workspace_bytes)(size_t n, size_t threads);
+    int (*cholesky)(void *a, size_t n, const fbp_workspace *space);
+    void (*cholesky_solve)(const void *factor, size_t n, void *x, const fbp_workspace *space);
+    double (*inverse_trace)(const void *factor, size_t n, const fbp_workspace *space);
+    int (*orthonormalize)(void *z, size_t rows, size_t n, void *gram, const fbp_workspace *space);
+};
+
+#endif

@@ -1,0 +1,59 @@
+/* Epochs of training: one step after the other, until enough epochs are complete or enough time has passed. */
+
+#include <math.h>
+
+#include "plan/plan.h"
+#include "system/system.h"
+
+#define CLOCK_INTERVAL 1e-3 /* seconds between two readings of the clock, roughly */
+
+/* Trains one step on the next rows of the epoch; returns its loss. */
+static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
+    const size_t first = fit->step * fit->batch_size, n = fit->n;
+    const fbp_batch batch = {.x = fit->x,
+                             .y = fit->y,
+                             .weights = fit->weights,
+                             .index = fit->order ? fit->order : fit->rows,
+                             .first = first,
+                             .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
+                             .n = n,
+                             .is_loaded = !is_first && !fit->order && n <= fit->batch_size && n <= plan->block_rows};
+    if (fit->step == 0) {
+        fit->sum = fit->weight = 0;
+        if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
+        for (size_t i = 0; fit->order && fit->rows && i < n; i++) fit->order[i] = fit->rows[fit->order[i]];
+    }
+    const double loss = fbp_run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, &batch);
+    const int summed = plan->network->divisor == FBP_DIVIDE_BY_ONE;
+    fit->sum += summed ? loss : loss * plan->weight;
+    fit->weight += plan->weight;
+    fit->step++;
+    if (first + batch.rows == n) {
+        fit->losses[fit->epoch++] = summed ? fit->sum : fit->sum / fit->weight;
+        fit->step = 0;
+    }
+    return loss;
+}
+
+static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
+    const double start = fbp_seconds();
+    double looked = start; /* when the clock was last read */
+    int is_first = 1;
+    for (size_t steps = 0, between = 1; fit->epoch < until_epoch; is_first = 0) {
+        if (!isfinite(train_next(plan, fit, is_first))) return 0;
+        if (++steps < between) continue;
+        const double now = fbp_seconds();
+        if (now - start >= seconds) break;
+        if (now - looked < CLOCK_INTERVAL) between *= 2;
+        looked = now;
+        steps = 0;
+    }
+    return 1;
+}
+
+int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
+    fbp_enter(); /* once for all steps, so that this thread counts as busy between them, too */
+    const int finite = advance(plan, fit, until_epoch, seconds);
+    fbp_leave();
+    return finite;
+}

@@ -1,0 +1,84 @@
+/* Operations that copy a block of rows between the caller's arrays and the workspace. */
+
+#include <string.h>
+
+#include "plan/plan.h"
+#include "rows/rows.h"
+
+static size_t output_bytes(const fbp_dense *layer, size_t rows) {
+    return rows * layer->n_out * layer->plan->network->kernels->real_size;
+}
+
+static int overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+    return (uintptr_t)a < (uintptr_t)b + b_bytes && (uintptr_t)b < (uintptr_t)a + a_bytes;
+}
+
+/* Whether a step may write to these bytes before it has read all of its rows. */
+static int is_written(const fbp_network *network, const void *data, size_t bytes) {
+    const size_t all = network->n_parameters * network->kernels->real_size;
+    return overlap(data, bytes, network->parameters, all) ||
+           (network->gradients && overlap(data, bytes, network->gradients, all));
+}
+
+/* Reads rows in place if their type and layout fit. Copies them if `backward` may run after the caller has freed them,
+ * if their stride makes them share sets of the cache, or if they overlap the network's parameters or gradients. */
+void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
+    const fbp_plan *plan = layer->plan;
+    const fbp_batch *batch = step->batch;
+    const fbp_dtype dtype = fbp_dtype_of(plan);
+    const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
+    fbp_dense *own = step->lane->layers;
+    if (batch->is_loaded && !plan->noisy) return;
+    if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
+        own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
+        if (own->x && fbp_padded(own->x_stride, size) == own->x_stride &&
+            !is_written(plan->network, own->x, step->rows * own->x_stride * size))
+            return;
+        own->x = step->lane->inputs;
+        own->x_stride = fbp_padded(own->n_in, size);
+    }
+    char *to = (char *)step->lane->inputs + step->offset * own->x_stride * size;
+    (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
+                                                     own->x_stride);
+}
+
+/* out := the block's rows of a source of n_out columns, laid out like the last layer's y */
+static void gather_outputs(const fbp_dense *layer, const fbp_step *step, const fbp_source *source, void *out) {
+    const fbp_batch *batch = step->batch;
+    if (batch->is_loaded) return;
+    (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(
+        source, batch->index, batch->first + step->first, step->rows, fbp_dtype_of(layer->plan), out, layer->y_stride);
+}
+
+void fbp_gather_targets(const fbp_dense *layer, fbp_step *step) {
+    gather_outputs(layer, step, step->batch->y, step->lane->targets);
+}
+
+void fbp_gather_block_labels(const fbp_dense *layer, fbp_step *step) {
+    const fbp_batch *batch = step->batch;
+    (void)layer;
+    if (!batch->is_loaded)
+        fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->lane->labels);
+}
+
+/* Repeats each row's weight for each of its targets. */
+void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
+    const fbp_source weights = {.data = (const char *)step->batch->weights,
+                                .row_stride = sizeof(double),
+                                .rows = step->batch->x->rows,
+                                .columns = layer->n_out,
+                                .type = FBP_SOURCE_F64};
+    gather_outputs(layer, step, &weights, step->lane->weights);
+}
+
+/* Copies y to the caller's array. */
+void fbp_emit(const fbp_dense *layer, fbp_step *step) {
+    memcpy((char *)step->batch->output + output_bytes(layer, step->first),
+           (const char *)layer->y + output_bytes(layer, step->offset), output_bytes(layer, step->rows));
+}
+
+/* Copies dJ/dy from the caller's array. */
+void fbp_take_d_output(const fbp_dense *layer, fbp_step *step) {
+    memcpy((char *)layer->delta + output_bytes(layer, step->offset),
+           (const char *)step->batch->d_output + output_bytes(layer, step->first), output_bytes(layer, step->rows));
+}

@@ -1,0 +1,189 @@
+/* The workspace of a plan: one block of memory for the arrays of all lanes.
+ *
+ * The layout is walked twice: the first walk measures it, the second one hands out the memory. */
+
+#include <stdlib.h>
+
+#include "fastbp_test.h"
+#include "plan/plan.h"
+
+/* Gap between two arrays. Under AddressSanitizer it is poisoned, so that an overrun of an array is noticed. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { ALIGNMENT = 64, GAP = 64 };
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+enum { ALIGNMENT = 64, GAP = 0 };
+#endif
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static size_t allocations_to_failure;
+
+void fbp_fail_allocation(size_t n) { allocations_to_failure = n; }
+
+void *fbp_allocate(size_t bytes) {
+    if (allocations_to_failure && --allocations_to_failure == 0) return NULL;
+    return calloc(1, bytes);
+}
+
+typedef struct {
+    char *base; /* NULL on the first walk */
+    size_t used;
+    int overflow;
+} arena;
+
+static void *take(arena *a, size_t count, size_t size) {
+    enum { ROOM = 2 * ALIGNMENT + GAP - 1 }; /* to align the next array, and the whole */
+    size_t bytes, end;
+    if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(a->used, bytes, &end) ||
+        end > SIZE_MAX - ROOM) {
+        a->overflow = 1;
+        return NULL;
+    }
+    const size_t next = (end + GAP + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    char *taken = a->base ? a->base + a->used : NULL;
+    if (taken) ASAN_POISON_MEMORY_REGION(taken + bytes, next - end);
+    a->used = next;
+    return taken;
+}
+
+/* Rows a multiple of 1 KB apart would share sets of the cache. */
+size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0 ? n + ALIGNMENT / real_size : n; }
+
+/* ---- lanes ------------------------------------------------------------------------------------------------------- */
+
+/* Several lanes per thread, because all threads wait for the slowest one. */
+size_t fbp_most_lanes(size_t threads) { return 4 * threads; }
+
+/* How many blocks of rows to work on at the same time. Large lanes have large products: then threads share each product
+ * instead. */
+static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) {
+    enum { LANES_BYTES = 16 << 20 };
+    const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = LANES_BYTES / lane_bytes;
+    if (plan->keeps_rows || plan->fused || room == 0 || plan->threads == 1) return 1;
+    const size_t lanes = blocks < room ? blocks : room;
+    const size_t most = fbp_most_lanes(plan->threads);
+    return lanes < most ? lanes : most;
+}
+
+/* Points the lane's layers to their parameters and gradients. */
+static void view_parameters(fbp_plan *plan, fbp_lane *lane, fbp_task task) {
+    const fbp_network *network = plan->network;
+    const size_t size = network->kernels->real_size;
+    char *const gradients = plan->fused ? NULL : lane->gradients ? lane->gradients : network->gradients;
+    size_t offset = 0;
+    for (size_t l = 0; l < network->n_layers; l++) {
+        const fbp_layer *from = &network->layers[l];
+        fbp_dense *layer = &lane->layers[l];
+        layer->n_in = from->n_in;
+        layer->n_out = from->n_out;
+        layer->offset = offset;
+        layer->options = from;
+        layer->activation =
+            network->kernels
+                ->activations[plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation];
+        if (fbp_has_dropout(from, task)) { /* f' no longer follows from y */
+            layer->activation.saves_slope = 1;
+            layer->activation.chain = network->kernels->chain_slope;
+        }
+        layer->alpha = from->alpha;
+        layer->W = (char *)network->parameters + offset * size;
+        layer->b = (char *)layer->W + from->n_in * from->n_out * size;
+        layer->dW = gradients ? gradients + offset * size : NULL;
+        layer->previous = l > 0 ? layer - 1 : NULL;
+        layer->plan = plan;
+        offset += (from->n_in + 1) * from->n_out;
+    }
+}
+
+/* Takes an array of n units for `rows` rows, `stride` elements apart; transposed in narrow networks. */
+static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
+    const size_t size = plan->network->kernels->real_size;
+    return plan->narrow ? take(a, n, stride * size) : take(a, rows, stride * size);
+}
+
+/* Takes the arrays of a lane, for `rows` rows. If there are several lanes, each has its own gradients. A pass without a
+ * backward pass keeps the outputs of two layers only. */
+static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, unsigned data, arena *a) {
+    const fbp_network *network = plan->network;
+    const size_t size = network->kernels->real_size, last = network->n_layers - 1;
+    const int has_backward = fbp_has_backward(task);
+    void *outputs[2] = {NULL, NULL};
+    size_t longest = 0, widest = 0; /* row of outputs (padding is not monotonic), layer */
+
+    if (plan->n_lanes > 1 && has_backward) lane->gradients = take(a, network->n_parameters, size);
+    view_parameters(plan, lane, task);
+    for (size_t l = 0; l <= last; l++) {
+        fbp_dense *layer = &lane->layers[l];
+        const size_t n_out = layer->n_out;
+        layer->y_stride = plan->narrow ? fbp_padded(rows, size) : l == last ? n_out : fbp_padded(n_out, size);
+        layer->x_stride =
+            layer->previous ? layer->previous->y_stride : fbp_padded(plan->narrow ? rows : layer->n_in, size);
+        if (layer->y_stride > longest) longest = layer->y_stride;
+        if (n_out > widest) widest = n_out;
+    }
+    lane->inputs = take_units(plan, a, network->layers[0].n_in, rows, lane->layers[0].x_stride);
+    if (task == FBP_NORMAL_EQUATIONS) lane->jacobian = take(a, rows, (network->n_parameters + 1) * size);
+    if (plan->narrow) lane->ones = take(a, rows, size);
+    const fbp_dense *output = &lane->layers[last];
+    if (data & FBP_LABELS) lane->labels = take(a, rows, sizeof *lane->labels);
+    else if (fbp_has_loss(task)) lane->targets = take_units(plan, a, output->n_out, rows, output->y_stride);
+    if (data & FBP_WEIGHTS) lane->weights = take_units(plan, a, output->n_out, rows, output->y_stride);
+    for (size_t i = 0; i < 2 && !has_backward; i++) outputs[i] = take_units(plan, a, widest, rows, longest);
+
+    for (size_t l = 0; l <= last; l++) {
+        fbp_dense *layer = &lane->layers[l];
+        const size_t n_out = layer->n_out, stride = layer->y_stride;
+        layer->x = layer->previous ? layer->previous->y : lane->inputs;
+        layer->y = has_backward ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
+        if (has_backward && layer->activation.saves_slope) layer->slope = take_units(plan, a, n_out, rows, stride);
+        layer->saved = layer->slope ? layer->slope : layer->y;
+        if (has_backward || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
+    }
+}
+
+/* ---- the whole workspace ----------------------------------------------------------------------------------------- */
+
+/* Takes scratch per thread, then the arrays of all lanes. */
+static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, arena *a) {
+    const fbp_network *network = plan->network;
+    const size_t widest = fbp_widest_layer(network->layers, network->n_layers);
+    const size_t depth = fbp_has_backward(task) && plan->block_rows > widest ? plan->block_rows : widest;
+    const size_t columns = task == FBP_NORMAL_EQUATIONS ? network->n_parameters + 1 : widest;
+    const size_t bytes = network->kernels->scratch_bytes(depth, columns);
+    plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
+    for (size_t i = 0; i < plan->n_lanes; i++) {
+        fbp_lane *lane = &plan->lanes[i];
+        lay_out_lane(plan, lane, task, rows, data, a);
+        for (size_t l = 0; l < network->n_layers; l++)
+            lane->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
+    }
+}
+
+static void set_ones(const fbp_plan *plan, void *ones, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (fbp_dtype_of(plan) == FBP_FLOAT32) ((float *)ones)[i] = 1;
+        else ((double *)ones)[i] = 1;
+    }
+}
+
+int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data) {
+    const fbp_network *network = plan->network;
+    const size_t rows = plan->keeps_rows ? batch_rows : plan->block_rows;
+    const size_t gradients = fbp_has_backward(task) ? network->n_parameters * network->kernels->real_size : 0;
+    arena lane = {0}, a = {0};
+    lay_out_lane(plan, &plan->lanes[0], task, rows, data, &lane);
+    if (lane.overflow) return 0;
+    plan->n_lanes = task == FBP_NORMAL_EQUATIONS ? 1 : count_lanes(plan, batch_rows, lane.used + gradients);
+    lay_out_all(plan, task, rows, data, &a);
+    plan->bytes = a.used + ALIGNMENT;
+    plan->memory = a.overflow ? NULL : fbp_allocate(plan->bytes);
+    if (!plan->memory) return 0;
+    a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
+    a.used = 0;
+    lay_out_all(plan, task, rows, data, &a);
+    for (size_t i = 0; i < plan->n_lanes && plan->narrow; i++) set_ones(plan, plan->lanes[i].ones, rows);
+    return 1;
+}

@@ -1,0 +1,102 @@
+/* Plans: lists of the operations that a task takes on a network.
+ *
+ * An unused option adds no operation, so a step does not test for it. */
+
+#include <stdlib.h>
+
+#include "plan/plan.h"
+
+static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) {
+    plan->operations[(*n)++] = (fbp_planned){run, layer};
+}
+
+static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
+    const fbp_network *network = plan->network;
+    const fbp_kernels *kernels = network->kernels;
+    const size_t output = network->n_layers - 1;
+    const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
+    fbp_operation *const loss = kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
+    size_t n = 0;
+
+    for (size_t l = 0; l <= output; l++) {
+        if (fbp_has_penalty(&network->layers[l], task)) append(plan, &n, kernels->penalty, l);
+    }
+    plan->start_end = n;
+
+    append(plan, &n, fbp_gather_inputs, 0);
+    if (plan->noisy) append(plan, &n, kernels->add_noise, 0);
+    for (size_t l = 0; l <= output; l++) {
+        append(plan, &n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+        if (fbp_has_dropout(&network->layers[l], task)) append(plan, &n, kernels->dropout, l);
+    }
+    if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax, output);
+    if (fbp_has_output(task)) {
+        append(plan, &n, fbp_emit, output);
+    } else {
+        append(plan, &n, data & FBP_LABELS ? fbp_gather_block_labels : fbp_gather_targets, output);
+        if (data & FBP_WEIGHTS) append(plan, &n, fbp_gather_weights, output);
+        append(plan, &n, task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations : loss, output);
+    }
+    plan->forward_end = n;
+
+    if (fbp_trains(task)) {
+        if (task == FBP_CUSTOM_LOSS) append(plan, &n, fbp_take_d_output, output);
+        if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
+        else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
+        for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
+            if (l > 0 || task == FBP_CUSTOM_LOSS)
+                append(plan, &n, plan->narrow ? kernels->backward_input_narrow : kernels->backward_input, l);
+            append(plan, &n, plan->narrow ? kernels->backward_weights_narrow : kernels->backward_weights, l);
+        }
+    }
+    plan->backward_end = n;
+
+    for (size_t l = 0; l <= output && !plan->fused; l++) {
+        if (fbp_has_penalty(&network->layers[l], task)) append(plan, &n, kernels->penalty_gradient, l);
+    }
+    plan->gradient_end = n;
+
+    if (fbp_trains(task) && !plan->fused)
+        append(plan, &n, fbp_clips(network) ? kernels->update_clipped : kernels->update_all, 0);
+    for (size_t l = 0; l <= output; l++) {
+        if (fbp_trains(task) && network->layers[l].max_norm > 0) append(plan, &n, kernels->max_norm, l);
+    }
+    plan->update_end = n;
+}
+
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
+    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 9 };
+    const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
+    const size_t threads = fbp_threads(), most_lanes = fbp_most_lanes(threads);
+    fbp_plan *plan = fbp_allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
+                                  (LAYER_OPERATIONS * n + OTHER_OPERATIONS) * sizeof(fbp_planned));
+    if (!plan) return NULL;
+    plan->network = network;
+    plan->threads = threads;
+    plan->lanes = (fbp_lane *)(plan + 1);
+    fbp_dense *layers = (fbp_dense *)(plan->lanes + most_lanes);
+    for (size_t i = 0; i < most_lanes; i++) plan->lanes[i].layers = layers + i * n;
+    plan->operations = (fbp_planned *)(layers + most_lanes * n);
+    plan->block_rows = rows == 0 ? 1 : rows < block ? rows : block;
+    plan->keeps_rows = task == FBP_CUSTOM_LOSS;
+    plan->fused = fbp_is_fused(network, task, rows);
+    plan->noisy = fbp_has_noise(network, task);
+    plan->joined = fbp_is_joined(network, task);
+    plan->narrow = fbp_is_narrow(network, task);
+    for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
+        plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
+    }
+    list_operations(plan, task, data);
+    if (!fbp_lay_out(plan, task, rows, data)) {
+        fbp_plan_free(plan);
+        return NULL;
+    }
+    return plan;
+}
+
+size_t fbp_plan_bytes(const fbp_plan *plan) { return plan->bytes; }
+
+void fbp_plan_free(fbp_plan *plan) {
+    if (plan) free(plan->memory);
+    free(plan);
+}

@@ -1,0 +1,110 @@
+/* A plan: the operations of a task on a network, and the layers, lanes and rows that they work on. */
+#ifndef FASTBP_PLAN_H
+#define FASTBP_PLAN_H
+
+#include "fastbp.h"
+#include "kernels/kernels.h"
+
+/* A layer with its operands: views of the parameter vector and of the plan's workspace. */
+typedef struct fbp_dense {
+    size_t n_in, n_out;
+    size_t offset; /* of W in the parameter vector */
+    const fbp_layer *options;
+    fbp_activation activation;
+    double alpha;
+    void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL if updates are fused */
+    const void *x;    /* (block, n_in), rows x_stride apart */
+    size_t x_stride, y_stride;
+    void *y;                          /* (block, n_out); logits if the loss is joined with the activation */
+    void *slope;                      /* (block, n_out) f'(z), or NULL if it follows from y */
+    const void *saved;                /* what the derivative is computed from: slope, else y */
+    void *delta;                      /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
+    const struct fbp_dense *previous; /* the layer that computes x, NULL for the first */
+    void *scratch;                    /* of the products: plan->scratch_bytes per thread */
+    fbp_plan *plan;
+} fbp_dense;
+
+/* A workspace for one block of rows. Several lanes let threads work on several blocks at the same time. */
+typedef struct {
+    fbp_dense *layers;
+    void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
+    void *targets;   /* (block, n_out) */
+    int64_t *labels; /* (block,) or NULL */
+    void *weights;   /* (block, n_out) weights of the rows, laid out like the targets, or NULL */
+    void *ones;      /* (block,) in narrow networks */
+    void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
+    void *gradients; /* (n_parameters,) gradients of the block if there are several lanes, else NULL */
+    double loss;     /* of the block, not yet divided */
+} fbp_lane;
+
+/* The current block of rows. */
+typedef struct fbp_step {
+    const fbp_batch *batch;
+    fbp_lane *lane;
+    size_t first, rows; /* of the batch */
+    size_t offset;      /* of the block in the workspace: 0, or `first` if the plan keeps all rows */
+    uint64_t t;         /* optimizer steps done before the batch; random numbers depend on it and on `first` */
+    double penalty;     /* penalties of the weights, part of the batch's loss */
+    size_t threads;     /* that a product may use */
+    int adds;           /* whether gradients are added to those of earlier blocks */
+    double scale;       /* 1 / divisor of the loss for this batch */
+} fbp_step;
+
+typedef struct {
+    fbp_operation *run;
+    size_t layer;
+} fbp_planned;
+
+struct fbp_plan {
+    fbp_network *network;
+    size_t block_rows;               /* capacity of a row block */
+    int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
+    int fused, joined;               /* the update is fused with dW; the loss is joined with the output activation */
+    int narrow;                      /* arrays are (n, block), not (block, n) */
+    int noisy;                       /* inputs get noise */
+    double weight;                   /* sum of the weights of the last batch's rows */
+    double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
+    void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
+    size_t threads, scratch_bytes;   /* that products may use; size of the scratch per thread */
+    size_t n_lanes;
+    fbp_lane *lanes;
+    fbp_planned *operations;
+    size_t start_end, forward_end, backward_end, gradient_end, update_end; /* where each part of the list ends */
+    void *memory;                                                          /* the workspace */
+    size_t bytes;                                                          /* of it */
+};
+
+static inline int fbp_is_penalized(const fbp_layer *layer) { return layer->l1 > 0 || layer->l2 > 0; }
+
+static inline fbp_dtype fbp_dtype_of(const fbp_plan *plan) {
+    return plan->network->kernels->real_size == sizeof(float) ? FBP_FLOAT32 : FBP_FLOAT64;
+}
+
+/* task.c: what a task needs */
+size_t fbp_widest_layer(const fbp_layer *layers, size_t n_layers);
+size_t fbp_task_block_rows(const fbp_network *network, fbp_task task);
+int fbp_has_loss(fbp_task task);
+int fbp_has_output(fbp_task task); /* emits y */
+int fbp_has_backward(fbp_task task);
+int fbp_trains(fbp_task task); /* has a backward pass for an update */
+int fbp_is_joined(const fbp_network *network, fbp_task task);
+int fbp_clips(const fbp_network *network);
+int fbp_has_noise(const fbp_network *network, fbp_task task);
+int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
+int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
+int fbp_is_narrow(const fbp_network *network, fbp_task task);
+
+/* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
+int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
+void *fbp_allocate(size_t bytes);              /* zeros, or NULL */
+size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */
+size_t fbp_most_lanes(size_t threads);
+
+/* gather.c: operations that copy between the caller's arrays and the workspace */
+fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,
+    fbp_take_d_output;
+
+/* rates.c: counts a step, and computes the optimizer's scalars for it */
+void fbp_begin_update(fbp_plan *plan);
+
+#endif

@@ -1,0 +1,93 @@
+/* A run of a plan on one batch: gather, forward, loss, backward, update; plan.c lists the operations.
+ *
+ * Work on the weights alone is done once per batch, before and after its blocks of rows. */
+
+#include "plan/plan.h"
+#include "system/system.h"
+
+/* Sum of the weights of all rows, in their order; 1 per row without weights. */
+static double weight_of(const fbp_batch *batch) {
+    double sum = 0;
+    if (!batch->weights) return (double)batch->rows;
+    for (size_t i = batch->first; i < batch->first + batch->rows; i++)
+        sum += batch->weights[batch->index ? batch->index[i] : (int64_t)i];
+    return sum;
+}
+
+static double divisor_of(const fbp_network *network, double weight) {
+    switch (network->divisor) {
+        case FBP_DIVIDE_BY_ROWS: return weight;
+        case FBP_DIVIDE_BY_ELEMENTS: return weight * (double)network->layers[network->n_layers - 1].n_out;
+        default: return 1.0;
+    }
+}
+
+static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_step *step) {
+    for (size_t i = begin; i < end; i++) {
+        plan->operations[i].run(&step->lane->layers[plan->operations[i].layer], step);
+    }
+}
+
+/* Blocks of rows, one per lane, that threads work on at the same time. */
+typedef struct {
+    fbp_plan *plan;
+    unsigned parts;
+    fbp_step step; /* for the first block; each block takes a copy */
+} wave;
+
+static void run_block(void *context, size_t i, size_t worker) {
+    const wave *w = context;
+    const fbp_plan *plan = w->plan;
+    fbp_step step = w->step;
+    (void)worker;
+    step.lane = &plan->lanes[i];
+    step.first += i * plan->block_rows;
+    const size_t left = step.batch->rows - step.first;
+    step.rows = left < plan->block_rows ? left : plan->block_rows;
+    step.offset = plan->keeps_rows ? step.first : 0;
+    if (w->parts & FBP_FORWARD_PART) run_operations(plan, plan->start_end, plan->forward_end, &step);
+    if (w->parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, &step);
+}
+
+/* Runs forward and backward, block by block; returns the loss, not yet divided. Adds losses and gradients of blocks in
+ * the order of the rows, no matter how many blocks run at the same time. */
+static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
+    const fbp_network *network = plan->network;
+    const size_t threads = step.threads, lanes = threads > 1 ? plan->n_lanes : 1;
+    const size_t n_blocks = (step.batch->rows + plan->block_rows - 1) / plan->block_rows;
+    double loss = 0;
+    for (size_t block = 0, n; block < n_blocks; block += n) {
+        n = n_blocks - block < lanes ? n_blocks - block : lanes;
+        step.first = block * plan->block_rows;
+        step.adds = plan->n_lanes == 1 && block > 0;
+        step.threads = n == 1 ? threads : 1;
+        fbp_parallel(threads, n, run_block, &(wave){plan, parts, step});
+        for (size_t i = 0; i < n; i++) {
+            const fbp_lane *lane = &plan->lanes[i];
+            loss += lane->loss;
+            if (lane->gradients && parts & FBP_BACKWARD_PART)
+                network->kernels->add_gradients(network->gradients, lane->gradients, network->n_parameters,
+                                                block + i == 0);
+        }
+    }
+    return loss;
+}
+
+double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
+    plan->weight = weight_of(batch);
+    const double divisor = divisor_of(plan->network, plan->weight);
+    const size_t threads = fbp_threads();
+    fbp_step step = {.batch = batch,
+                     .lane = plan->lanes,
+                     .t = plan->network->t,
+                     .threads = threads < plan->threads ? threads : plan->threads,
+                     .scale = 1.0 / divisor};
+    if (threads > 1) fbp_enter();
+    if (parts & FBP_UPDATE_PART) fbp_begin_update(plan);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, &step);
+    const double loss = run_blocks(plan, parts, step);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, &step);
+    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, &step);
+    if (threads > 1) fbp_leave();
+    return loss / divisor + step.penalty;
+}

@@ -1,0 +1,70 @@
+/* What a task needs of a network: loss, backward pass, noise, penalties, and the size of its row blocks. */
+
+#include <string.h>
+
+#include "plan/plan.h"
+#include "rows/rows.h"
+
+size_t fbp_widest_layer(const fbp_layer *layers, size_t n_layers) {
+    size_t widest = layers[0].n_in;
+    for (size_t l = 0; l < n_layers; l++) widest = layers[l].n_out > widest ? layers[l].n_out : widest;
+    return widest;
+}
+
+size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
+    const size_t rows = 65536 / fbp_widest_layer(layers, n_layers) / 64 * 64;
+    return rows < 512 ? 512 : rows > 4096 ? 4096 : rows;
+}
+
+/* The same, but normal equations also limit the memory of a block of J. */
+size_t fbp_task_block_rows(const fbp_network *network, fbp_task task) {
+    enum { JACOBIAN_BYTES = 16 << 20, LEAST = 64 };
+    const size_t block = fbp_block_rows(network->layers, network->n_layers);
+    const size_t rows = JACOBIAN_BYTES / network->kernels->real_size / (network->n_parameters + 1);
+    return task != FBP_NORMAL_EQUATIONS || rows > block ? block : rows > LEAST ? rows : LEAST;
+}
+
+int fbp_has_output(fbp_task task) { return task == FBP_PREDICT || task == FBP_CUSTOM_LOSS; }
+
+int fbp_has_loss(fbp_task task) { return !fbp_has_output(task); }
+
+int fbp_has_backward(fbp_task task) { return task != FBP_PREDICT && task != FBP_EVALUATE; }
+
+int fbp_trains(fbp_task task) { return fbp_has_backward(task) && task != FBP_NORMAL_EQUATIONS; }
+
+/* Whether the output activation is part of the loss. Then the last layer computes logits, and the loss its delta. */
+int fbp_is_joined(const fbp_network *network, fbp_task task) {
+    const fbp_layer *output = &network->layers[network->n_layers - 1];
+    return fbp_has_loss(task) &&
+           !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
+}
+
+int fbp_clips(const fbp_network *network) { return network->clip_value > 0 || network->clip_norm > 0; }
+
+/* Clipping needs the whole gradient. */
+int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows) {
+    return task == FBP_TRAIN && rows <= fbp_block_rows(network->layers, network->n_layers) && !fbp_clips(network);
+}
+
+int fbp_has_noise(const fbp_network *network, fbp_task task) { return fbp_trains(task) && network->input_noise > 0; }
+
+int fbp_has_dropout(const fbp_layer *layer, fbp_task task) { return fbp_trains(task) && layer->dropout > 0; }
+
+int fbp_has_penalty(const fbp_layer *layer, fbp_task task) { return fbp_trains(task) && fbp_is_penalized(layer); }
+
+/* Whether the task draws random numbers, which it does row by row. */
+static int is_random(const fbp_network *network, fbp_task task) {
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (fbp_has_dropout(&network->layers[l], task)) return 1;
+    }
+    return fbp_has_noise(network, task);
+}
+
+/* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Softmax, random numbers and the
+ * caller's arrays need rows of units. */
+int fbp_is_narrow(const fbp_network *network, fbp_task task) {
+    return fbp_has_loss(task) && task != FBP_NORMAL_EQUATIONS && !is_random(network, task) &&
+           network->loss != FBP_LOSS_cross_entropy &&
+           network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax &&
+           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+}

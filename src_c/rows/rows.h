@@ -1,0 +1,25 @@
+/* Conversion of the caller's rows, for plans. */
+#ifndef FASTBP_ROWS_H
+#define FASTBP_ROWS_H
+
+#include "fastbp.h"
+
+/* Most columns that fbp_gather_columns() takes: the widest layer of a narrow network (kernels/narrow.h). */
+enum { FBP_NARROW = 16 };
+
+/* out (rows, columns), rows `stride` elements apart := rows first .. first + rows of the source, or its rows
+ * index[first]
+ * .. index[first + rows], converted to dtype */
+void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
+                size_t stride);
+/* out (columns, rows), rows `stride` elements apart := the same, transposed */
+void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
+                        void *out, size_t stride);
+/* out (rows,) := class labels */
+void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t first, size_t rows, int64_t *out);
+/* Address of row `first` and the stride from row to row, in elements, if the kernels can read the rows where they are;
+ * else NULL. */
+const void *fbp_rows_in_place(const fbp_source *source, const int64_t *index, size_t first, fbp_dtype dtype,
+                              size_t *stride);
+
+#endif

@@ -1,0 +1,13 @@
+/* The clock: seconds since some moment, never adjusted. */
+
+#define _POSIX_C_SOURCE 200809L /* for clock_gettime */
+
+#include <time.h>
+
+#include "system/system.h"
+
+double fbp_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

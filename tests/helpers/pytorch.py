@@ -1,0 +1,21 @@
+"""Networks of PyTorch that begin with the parameters of ours, and the comparison of the two."""
+
+import numpy as np
+
+
+def model_of(torch, net):
+    """Return a float64 model of PyTorch with one hidden layer of tanh, a copy of the network."""
+    (n_in, n_hidden), (_, n_out) = (W.shape for W in net.weights)
+    linear = torch.nn.Linear
+    model = torch.nn.Sequential(linear(n_in, n_hidden), torch.nn.Tanh(), linear(n_hidden, n_out)).double()
+    with torch.no_grad():
+        for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
+            layer.weight.copy_(torch.tensor(W.T.copy()))
+            layer.bias.copy_(torch.tensor(b.copy()))
+    return model
+
+
+def assert_same_parameters(net, model):
+    for W, b, layer in zip(net.weights, net.biases, model[::2], strict=True):
+        np.testing.assert_allclose(W, layer.weight.detach().numpy().T, rtol=1e-9)
+        np.testing.assert_allclose(b, layer.bias.detach().numpy(), rtol=1e-9)
