@@ -1,4 +1,4 @@
-"""The documentation is true: its programs run and print what it shows, its tables are complete and fresh."""
+"""The documentation: programs run and print what the page shows, tables are complete and up to date."""
 
 import io
 import re
