@@ -12,6 +12,7 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_activation_row:
         const char *name
+        const char *initializer
         const char *formula
         double alpha
     ctypedef struct fbp_loss_row:

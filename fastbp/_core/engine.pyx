@@ -95,6 +95,7 @@ cdef class Engine(Planner):
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters
+    cdef bint takes_labels           # whether targets may be class labels
     cdef size_t forward_rows         # rows of the last forward()
     cdef readonly double penalty     # penalty of the layers at the last backward()
 
@@ -116,6 +117,7 @@ cdef class Engine(Planner):
         self.network.layers = c_layer
         self.network.loss = LOSS_IDS[loss.name]
         self.network.loss_parameter = loss.parameter
+        self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
@@ -191,10 +193,10 @@ cdef class Engine(Planner):
         return source
 
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
-        """Describe the targets of `rows` rows: numbers, or labels if the loss is the cross-entropy."""
+        """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.network.loss == LOSS_IDS["cross_entropy"]
+        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
         return source

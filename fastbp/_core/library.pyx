@@ -18,7 +18,8 @@ MAX_THREADS = FBP_MAX_THREADS
 
 # Tuples are made from lists: each generator would add a type to the import.
 ACTIVATIONS = tuple([
-    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
+    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode(),
+     fbp_activation_rows[i].initializer.decode())
     for i in range(FBP_ACTIVATIONS)
 ])
 LOSSES = tuple([
@@ -30,7 +31,7 @@ OPTIMIZERS = tuple([
 ])
 SCHEDULES = tuple([fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES)])
 
-ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
+ACTIVATION_IDS = {name: i for i, (name, *_) in enumerate(ACTIVATIONS)}
 LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
 OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
 SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}

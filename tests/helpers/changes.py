@@ -1,4 +1,4 @@
-"""The calls that change a network, or may, and what must hold after each, however it ended.
+"""Calls that change a network, and what must hold after each, however it ended.
 
 `CHANGES` is a table of them. A `Change` makes its network anew for each try, so that one table serves every
 kind of trouble: an interruption, an allocation that fails, a reference that is kept.
@@ -102,9 +102,9 @@ CHANGES = {
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),
     "fit, rate of the epoch": Change(fit, BY_EPOCH),
     "fit, schedule": Change(fit, {"optimizer": fastbp.SGD(schedules.Step(0.1, 2, 0.5), momentum=0.9)}),
-    "fit, own loss": Change(fit, {"loss": custom_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
+    "fit, custom loss": Change(fit, {"loss": custom_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
     "fit, diverging": Change(lambda net, data: fit(net, data, epochs=9), DIVERGING),
-    "fit, regularised": Change(fit, {"input_noise": 0.1}, REGULAR),
+    "fit, regularized": Change(fit, {"input_noise": 0.1}, REGULAR),
     "fit, Levenberg-Marquardt": Change(
         lambda net, data: fit(net, data, epochs=2),
         {"optimizer": fastbp.LevenbergMarquardt(bayesian=True)},
@@ -138,9 +138,12 @@ def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     engine = engine_of(net)
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     # a rate that is a function of the epoch is asked for as the next one begins
-    has_rate = net.optimizer.has_learning_rate and not net.optimizer.goes_by_epoch
+    has_rate = (
+        isinstance(net.optimizer, fastbp.optimizers.GradientOptimizer) and not net.optimizer.goes_by_epoch
+    )
     rate = net.learning_rate if has_rate else None
-    t = None if net.optimizer.fits_only else engine.t  # which only formulas of single steps read
+    fits_only = isinstance(net.optimizer, fastbp.LevenbergMarquardt)
+    t = None if fits_only else engine.t  # which only formulas of single steps read
     return engine.parameters.tobytes(), engine.state.tobytes(), t, repr(net.optimizer), rate, *scaling
 
 
@@ -210,7 +213,7 @@ class Course:
     def _works(self, net: fastbp.Network, data: Data) -> bool:
         """Tell whether the network trains and resets as ever: nothing holds it busy, nothing is stale."""
         before = len(net.history)
-        if not net.optimizer.fits_only:
+        if not isinstance(net.optimizer, fastbp.LevenbergMarquardt):
             net.forward(data.X)
             net.backward(np.zeros_like(data.y))
             net.step()
