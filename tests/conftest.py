@@ -1,4 +1,4 @@
-"""What tests share: both engines, every instruction set, and a network as a value that can be compared."""
+"""Fixtures of all tests: both engines, every instruction set, data, a network's state as a value."""
 
 import os
 import subprocess

@@ -1,3 +1,5 @@
+"""The command line: its commands, their options, output and errors."""
+
 import re
 import shlex
 import subprocess

@@ -1,3 +1,5 @@
+"""The demo: its accuracy, its output and its picture."""
+
 import re
 import sys
 from pathlib import Path

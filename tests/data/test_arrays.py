@@ -84,7 +84,7 @@ def test_a_class_that_only_claims_to_be_one():
 
 @pytest.mark.parametrize("convert", [as_array, base_array])
 def test_a_view_of_its_own(convert):
-    """Neither its shape nor its memory follows what the user does to theirs."""
+    """Its shape and memory are independent of later changes to the user's array."""
     given = np.zeros((4, 3))
     found = convert("X", given)
     assert found is not given
@@ -116,7 +116,7 @@ def test_read_only(kind, layout):
 
 
 class Interface:
-    """As much as NumPy needs, and no base class."""
+    """The attributes that NumPy needs, without a base class."""
 
     memory = np.arange(3.0)
     __array_interface__ = memory.__array_interface__

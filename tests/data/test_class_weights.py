@@ -72,7 +72,7 @@ def test_class_weights_are_pytorchs(network_class, rng, torch):
 
 
 def test_several_labels_a_row(network_class, rng):
-    """binary_cross_entropy with one column a label learns each of them, which a row may have together."""
+    """binary_cross_entropy with one column per label learns rows with several labels."""
     X = rng.uniform(-1, 1, (500, 2))
     y = np.column_stack([X[:, 0] > 0, X[:, 1] > 0, X.sum(axis=1) > 0])
     net = network_class([2, 16, 3], loss="binary_cross_entropy", optimizer=fastbp.Adam(0.02), seed=0)

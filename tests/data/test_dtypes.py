@@ -154,7 +154,7 @@ def test_user_data_are_not_copied(rng):
 
 
 def test_labels_that_change_during_a_fit_cannot_write_elsewhere(rng):
-    """Should labels be overwritten behind the door, the loss is NaN and memory stays whole."""
+    """If labels are overwritten after the checks, the loss is NaN and no other memory is written."""
     X, y = rng.random((8, N_IN)), rng.integers(0, N_OUT, 8)
     net = fastbp.Network([N_IN, N_OUT], loss="cross_entropy", seed=0)
     options = {"batch_size": 8, "shuffle": False, "seed": 0, "first_epoch": 0, "epochs": 1, "stored": True}

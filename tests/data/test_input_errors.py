@@ -12,7 +12,7 @@ RAGGED = [[1.0, 2.0, 3.0], [1.0]]
 
 
 class Sparse:
-    """As much of a SciPy matrix as counts."""
+    """The part of a SciPy matrix that matters here."""
 
     shape = (4, 3)
 
@@ -227,7 +227,7 @@ def test_out(trained, out, error, parts):
 
 @pytest.mark.parametrize(("out", "error", "parts"), OUTS)
 def test_out_for_plain_arrays(trained, out, error, parts):
-    """For which predict has a short cut."""
+    """predict has a short cut for them."""
     refuses(lambda: trained().predict(X.astype(np.float32), out=out), error, *parts)
 
 

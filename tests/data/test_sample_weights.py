@@ -45,7 +45,7 @@ every_loss_and_shape = in_every_shape(LOSSES)
 
 
 def some_weights(rows, rng):
-    """A third of them 0, but the last."""
+    """Random weights, a third of them 0; the last one is not."""
     weights = rng.uniform(0.1, 3, rows)
     weights[:-1][rng.random(rows - 1) < 1 / 3] = 0
     return weights
@@ -110,7 +110,7 @@ def test_gradient_is_the_numerical_one(sizes, loss, network_class, rng):
 
 @every_loss
 def test_loss_is_the_weighted_mean(loss, network_class, rng):
-    """By the loss of each row alone."""
+    """The expected loss is computed from the loss of each row alone."""
     X, y = weighted_problem((3, 5, 2), loss, 11, rng)
     weights = some_weights(11, rng)
     net = make(network_class, (3, 5, 2), loss)
@@ -160,7 +160,7 @@ def test_rows_of_weight_zero_are_absent(sizes, loss, dtype, network_class, isa, 
 
 
 def test_with_regularization(isa, rng):
-    """Dropout and noise fall on the rows that are there; a penalty counts once a batch."""
+    """Dropout and noise act on the rows with a nonzero weight; a penalty counts once per batch."""
     X, y = weighted_problem((3, 2), losses.mse, 40, rng)
     weights = some_weights(40, rng)
     here = weights > 0
@@ -175,7 +175,7 @@ def test_with_regularization(isa, rng):
 
 
 def test_an_epoch_takes_the_rows_with_a_nonzero_weight(network_class):
-    """Every one once, in a batch of the size asked for."""
+    """Each is taken once, in batches of the given size."""
     X, weights = np.arange(12.0)[:, None], np.tile([1.0, 0, 2], 4)
     net = make(network_class, (1, 1), losses.mse)
     run = engine_of(net).begin(

@@ -1,4 +1,4 @@
-"""A network that scales its inputs works as one that gets them scaled, and finds mean and scale exactly."""
+"""Input scaling: exact mean and scale, and the same results as data scaled beforehand."""
 
 import copy
 import pickle
@@ -28,7 +28,7 @@ def exact(X):
 
 
 def scaled(X, net):
-    """What the network makes of X before its first layer."""
+    """X as the first layer of the network gets it."""
     return ((X.astype(np.float64) - net.input_mean) * (1 / net.input_scale)).astype(net.dtype)
 
 
@@ -85,7 +85,7 @@ def test_spreads_at_the_ends_of_float64(network_class):
 
 
 def everything(net, X, y):
-    """All that calls return which take X."""
+    """Results of all calls that take X."""
     history = net.fit(X, y, epochs=2, batch_size=16, validation_data=(X, y))
     results = [history.loss, history.validation_loss]
     results += [
@@ -105,7 +105,7 @@ def everything(net, X, y):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", NETS.values(), ids=NETS.keys())
 def test_equals_scaling_beforehand(network_class, rng, isa, sizes, dtype, rows):
-    """To the bit, in every call; but dJ/dX is by the raw inputs."""
+    """All calls give the same bits; only dJ/dX differs, for it is by the raw inputs."""
     X, y = raw(rng, rows), rng.random((rows, 3))
     adapted = network_class(sizes, dtype=dtype, seed=0)
     plain = adapted.clone()
@@ -171,7 +171,7 @@ def test_any_dtype_and_layout(kind, layout, rows, dtype, sizes, seed):
 
 
 def test_rows_longer_than_a_piece(network_class, rng):
-    """Of which a row is converted at a time."""
+    """Longer rows are converted piece by piece."""
     X = (9 * rng.random((7, 1031)) + 5).astype("f4")[:, ::-1]
     net = network_class([1031, 20], dtype="float64", seed=0)
     plain = net.clone()
@@ -180,7 +180,7 @@ def test_rows_longer_than_a_piece(network_class, rng):
 
 
 def test_float32_networks_tell_seconds_of_this_century_apart(network_class, rng):
-    """Where float32 itself has steps of 128 seconds."""
+    """float32 itself has steps of 128 seconds there."""
     seconds = 1.6e9 + np.arange(200.0)[:, None]
     y = np.sin(seconds / 40)
     net = network_class([1, 32, 1], activation="tanh", optimizer=fastbp.Adam(0.02), seed=0)

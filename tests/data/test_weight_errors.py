@@ -178,7 +178,7 @@ def test_weights_far_from_1(dtype, network_class, isa, rng):
 @pytest.mark.parametrize("call", ["fit", "loss_and_gradients", "minimize"])
 @pytest.mark.parametrize("memory", ["parameters", "gradients"])
 def test_weights_in_memory_that_a_step_writes(network_class, call, memory, rng):
-    """They are what they were when the call came: also in later blocks of rows, steps and iterations."""
+    """The weights of the call's start are used in all later row blocks, steps and iterations."""
     X = rng.standard_normal((2000, 3))
     y = np.sin(X[:, :1])
     found = []

@@ -15,7 +15,7 @@ from helpers.tables import DTYPES, ENGINES
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_norms_stay_below_max_norm(network_class, shape, dtype, isa):
-    """After every step, and only what is above is changed."""
+    """The norms are bounded after every step, and only larger ones are changed."""
     sizes, largest = SHAPES[shape], 0.6
     X, y = problem(sizes, 20)
     net, free = (
@@ -102,7 +102,7 @@ def test_gradient_tol_is_about_the_gradient_of_the_loss(network_class):
 
 @pytest.mark.parametrize("optimizer", optimizers.OPTIMIZERS.values(), ids=repr)
 def test_every_optimizer_clips(optimizer, rng):
-    """By keyword, natively as in NumPy."""
+    """Clipping is given by keyword and gives the same results in both engines."""
     clipping = OPTIONS["all"].clipping
     optimizer = type(optimizer)(**clipping)
     assert {name: getattr(optimizer, name) for name in clipping} == clipping

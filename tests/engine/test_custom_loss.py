@@ -1,4 +1,4 @@
-"""A loss of the user's own as a callable: the same as a built-in one where it computes the same."""
+"""Custom losses: the same results as a built-in loss that computes the same."""
 
 import functools
 import pickle
@@ -156,7 +156,7 @@ WRONG = [
 
 @pytest.mark.parametrize("returned", WRONG, ids=lambda returned: type(returned).__name__)
 def test_errors_show_types_and_shapes(network_class, returned):
-    """Whatever came back, the message is a line or two."""
+    """The message is a line or two for any return value."""
     net = make(network_class, functools.partial(lambda arrays, output, target: returned, np.zeros(2000)))
     with pytest.raises((DTypeError, ShapeError)) as caught:
         net.fit(np.ones((200, 3)), np.ones(200), batch_size=None)
@@ -230,7 +230,7 @@ def test_a_derivative_beyond_float32(network_class, call, data, state_of):
 
 
 def test_an_exception_passes_through(network_class, data):
-    """And leaves the network at the end of a step, in the same epoch as the callable was called in."""
+    """The network is left at the end of a step, in the epoch of the failing call."""
     calls = []
 
     def loss(output, target):
@@ -279,7 +279,7 @@ def test_the_value():
 
 
 def test_copies(network_class, data):
-    """As far as the function itself can be pickled."""
+    """A custom loss can be pickled if its function can."""
     net = make(network_class)
     net.fit(*data)
     for twin in (net.clone(), pickle.loads(pickle.dumps(net))):

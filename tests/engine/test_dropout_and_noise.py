@@ -12,7 +12,7 @@ from helpers.tables import DTYPES, ENGINES
 
 
 def words(seed, purpose, step, rows, n):
-    """n words of NumPy's Philox for each row, which begins with a new block of four."""
+    """n words of NumPy's Philox per row; each row begins with a new block of four."""
     found = []
     for row in range(rows):
         counter = np.array([row * -(-n // 4), 0, step, 0], np.uint64)
@@ -32,7 +32,7 @@ def mirror(network_class, n, dropout=0.0, **arguments):
 @pytest.mark.parametrize("rate", [1e-9, 0.1, 0.5, 0.999999])
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 300])
 def test_dropout_is_as_it_is_said(network_class, n, rate, isa):
-    """16 bits a unit of words by (seed, layer, step, row): the kept share is exact, and so is its inverse."""
+    """16 bits per unit from words by (seed, layer, step, row); the kept share and its inverse are exact."""
     net = mirror(network_class, n, rate, seed=2**63 + 1)
     engine_of(net).t = 5
     rows = 600  # more than a row block
@@ -53,7 +53,7 @@ def test_layers_drop_units_of_their_own(network_class):
 
 
 def test_dropout_keeps_the_mean(network_class):
-    """And forgets no unit: each is kept as often as the others."""
+    """Every unit is kept equally often."""
     net = mirror(network_class, 33, 0.3, seed=0)
     h = net.forward(np.ones((20_000, 33)))
     deviation = np.sqrt(0.3 / 0.7 / 20_000)
@@ -90,7 +90,7 @@ def test_noise_is_normal(network_class):
 @pytest.mark.parametrize("batch_size", [1, 8, None])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_noise_leaves_the_callers_rows_alone(shape, batch_size):
-    """Also where a plain network would read them in place, and does not fetch them again."""
+    """The rows stay unchanged also where a plain network would read them in place."""
     nets = [make(c, SHAPES[shape], "noise", optimizer=fastbp.SGD(1e-3)) for c in ENGINES]
     X, y = (a.astype(np.float64) for a in problem(SHAPES[shape], 24))
     before = X.copy()

@@ -1,4 +1,4 @@
-"""The native engine's own promises: memory, instruction sets, NaN, subnormal numbers, a native loop."""
+"""Promises of the native engine alone: memory, instruction sets, NaN, subnormal numbers, few crossings."""
 
 import runpy
 import shutil
@@ -263,7 +263,7 @@ def setup_py():
     "flag", ["-ffast-math", "-Ofast", "-funsafe-math-optimizations", "-ffinite-math-only", "-mdaz-ftz"]
 )
 def test_flags_that_break_ieee_arithmetic_are_refused(setup_py, flag):
-    """Of the compiler or of the linker; what the package's own flags are is none."""
+    """Flags of the compiler or of the linker are refused; the package's own flags are not."""
     refuse = setup_py["refuse_fast_math"]
     refuse(["gcc", "-O3", "-fno-fast-math", *setup_py["C_FLAGS"]], ["gcc", "-shared"])
     for commands in ((["gcc", "-O1", flag], ["gcc"]), (["gcc"], ["gcc", "-shared", flag])):
@@ -285,7 +285,7 @@ def test_flags_that_break_ieee_arithmetic_are_refused(setup_py, flag):
     ],
 )
 def test_the_code_itself_refuses_them(flags, accepted):
-    """Where the flags come from a place that setup.py does not see."""
+    """The flags come from a place that setup.py does not see."""
     header = ROOT / "src_c/fastbp.h"
     if not shutil.which("gcc") or not header.exists():
         pytest.skip("needs gcc and the C sources")

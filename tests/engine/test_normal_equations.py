@@ -16,7 +16,7 @@ SIZES = ([3, 1], [2, 5, 1], [4, 7, 3, 2], [3, 40, 17, 3], [1, 300, 1])
 
 
 def by_differences(net, X, y):
-    """The same from central differences of the outputs."""
+    """Return the same matrix from central differences of the outputs."""
     J = central_differences(lambda: net.predict(X).ravel(), net.parameters, 1e-5)
     rows = np.vstack([J, (net.predict(X) - y).ravel()])
     return rows @ rows.T
@@ -69,7 +69,7 @@ def test_derivatives_of_every_shape(network_class, output, sizes):
 @pytest.mark.parametrize("rows", [1, 17, 600, 2400, 5000])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_both_engines_agree(sizes, rows, dtype, isa):
-    """In row blocks, too: of 512 to 4096 rows, or fewer, where there are many parameters."""
+    """The engines agree also with row blocks: 512 to 4096 rows, or fewer with many parameters."""
     nets = [make(each, sizes, dtype=dtype) for each in (fastbp.Network, fastbp.reference.Network)]
     most = (1 << 31) // (sizes[-1] * nets[0].parameters.size ** 2)  # more would take seconds
     X, y = data_for(sizes, min(rows, most))
@@ -78,7 +78,7 @@ def test_both_engines_agree(sizes, rows, dtype, isa):
 
 
 def test_scaled_inputs_and_strided_rows(network_class, rng):
-    """What gather does for training it does here."""
+    """Rows are gathered and scaled as for training."""
     X, y = rng.integers(0, 9, (80, 6))[::2, ::2], rng.standard_normal((2, 40)).T
     net, raw = make(network_class, [3, 5, 2]), make(network_class, [3, 5, 2])
     net.adapt(X)

@@ -79,7 +79,7 @@ def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None
 
 @cache
 def reference_result(sizes, activation, loss, optimizer, dtype):
-    """What NumPy gets, from the float32 initial weights whatever the dtype."""
+    """Result of the reference, from the float32 initial weights in either dtype."""
     start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
     return trained(reference.Network, sizes, activation, loss, optimizer, dtype, start)
 
@@ -103,7 +103,7 @@ def test_every_activation_and_loss(activation, loss, dtype, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", NETS)
 def test_exponential_in_hidden_layers(sizes, dtype, isa):
-    """One step of it: most others would be the last."""
+    """A single step is compared: most networks would diverge in a second one."""
     nets = [each(list(sizes), activation="exponential", dtype=dtype, seed=3) for each in ENGINES]
     results = [net.loss_and_gradients(*problem(sizes, STEPS // EPOCHS * BATCH)) for net in nets]
     assert_all_close(*results, 1e-12 if dtype == "float64" else 1e-5)
@@ -113,7 +113,7 @@ def test_exponential_in_hidden_layers(sizes, dtype, isa):
 @pytest.mark.parametrize("outputs", [2, 3, 33])
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
 def test_label_smoothing(kind, outputs, dtype, isa, rng):
-    """Loss, gradients and evaluation, which the loss by itself agrees with."""
+    """Loss, gradients and evaluation agree with the loss as a function."""
     X, y = rng.standard_normal((19, 3)), rng.integers(0, outputs, 19)
     if kind == "probabilities":
         y = rng.dirichlet(np.ones(outputs), 19)
@@ -237,7 +237,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 @pytest.mark.parametrize("loss", losses.LOSSES)
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
 def test_every_number_of_rows(rows, loss, dtype, isa):
-    """Few rows, a vector or so, and row blocks, whose losses and gradients add up; in training and beside."""
+    """Few rows, about a vector of rows, and several row blocks, in training and in evaluation."""
     sizes = (5, 7, 3)
     X, y = problem(sizes, rows, loss)
     nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
@@ -323,7 +323,7 @@ def test_poisson_that_overflows(network_class, dtype, isa):
 @pytest.mark.parametrize("network_class", ENGINES)
 @pytest.mark.parametrize("error", [0.0, 1e-6, 1e-3, 0.999, 1.001, 1e4, -1e4])
 def test_log_cosh_near_and_far(error, network_class, dtype, isa):
-    """Its value keeps its digits where it is far smaller than the error, and where cosh overflows."""
+    """log cosh is accurate where it is far smaller than the error, and where cosh overflows."""
     net = network_class([1, 1], loss="log_cosh", dtype=dtype, seed=0)
     net.parameters[:] = [error, 0]
     loss, gradients = net.loss_and_gradients([[1.0]], [[0.0]])

@@ -1,4 +1,4 @@
-"""The random streams against an independent Philox, and what is drawn from them: orders and weights."""
+"""Random streams against an independent Philox, and the row orders and weights drawn from them."""
 
 import math
 from itertools import pairwise

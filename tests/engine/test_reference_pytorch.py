@@ -77,7 +77,7 @@ TORCH_ON_LOGITS = {
 
 @pytest.mark.parametrize("name", TORCH_ON_LOGITS)
 def test_joined_loss_is_pytorchs(name, torch):
-    """As training computes it, and its gradient."""
+    """Loss and gradient are PyTorch's, computed as in training."""
     rng = np.random.default_rng(0)
     loss = CrossEntropy(0.1) if name == "smoothed" else losses.get(name)
     output = activations.get(losses.output_activation(loss))

@@ -78,7 +78,7 @@ def test_custom_loss_has_the_same_gradient(network_class, name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, 20, 9000])
 def test_penalties_are_the_formula(network_class, rows, dtype, isa):
-    """In the training loss, once a batch however many blocks of rows it has; weights only."""
+    """Penalties count once per batch in the training loss, for any number of row blocks; weights only."""
     sizes, l1, l2 = (7, 40, 3), 0.02, 0.3
     plain = make(network_class, sizes, "none", dtype=dtype)
     net = network_class([7, Dense(40, "tanh", l2=l2), Dense(3, l1=l1)], dtype=dtype, seed=3)
@@ -101,7 +101,7 @@ def test_penalties_are_the_formula(network_class, rows, dtype, isa):
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_a_loss_that_is_a_function_has_them_all(network_class, name):
-    """As the built-in one: in the loss that is reported, in the gradient, in training."""
+    """All options act as with the built-in loss: on the reported loss, the gradient and training."""
     X, y = problem(SIZES, 20)
     built_in, own = (
         make(network_class, SIZES, name, loss=loss)

@@ -254,7 +254,7 @@ def test_activations_keep_their_digits_far_out(name, dtype, isa):
 @every_dtype
 @pytest.mark.parametrize("name", EXACT)
 def test_those_of_the_reference_too(name, dtype):
-    """NumPy rounds the square that some take the exponential of."""
+    """NumPy rounds the squares in the exponents of some activations, which costs digits."""
     z, rows = far_out(name, dtype)
     function, derivative = reference.ACTIVATIONS[name]
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""The example on real data, with small generated files: noise, and a bright band where the class tells."""
+"""The Fashion-MNIST example on small generated files: noise, and a bright band that tells the class."""
 
 import gzip
 import re

@@ -35,7 +35,7 @@ def test_the_motor_alone_cannot_lift_it():
 
 
 def test_the_loss_has_this_derivative(rng):
-    """Where some actions have moved far enough, either way."""
+    """Some actions have moved far enough to be clipped, in either direction."""
     logits, actions = rng.normal(size=(40, 3)), rng.integers(3, size=40)
     now = example.log_softmax(logits)[np.arange(40), actions]
     old, advantages = now + rng.normal(scale=0.3, size=40), rng.normal(size=40)

@@ -1,4 +1,4 @@
-"""The worked example: a net small enough to differentiate by hand, and three ways that must be one."""
+"""The worked example: a network small enough to differentiate by hand; three methods agree."""
 
 import importlib.util
 from itertools import pairwise

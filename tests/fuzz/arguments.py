@@ -1,4 +1,4 @@
-"""Random arguments: what belongs to a parameter, by its name, in any dress; and what does not."""
+"""Random arguments: values that suit a parameter, by its name, in any form, and values that do not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

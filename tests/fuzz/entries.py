@@ -1,4 +1,4 @@
-"""The public entries: what `fastbp` and its public modules define, and all that is done with a network."""
+"""The public entries: all that `fastbp` and its public modules define, and every use of a network."""
 
 import inspect
 from collections.abc import Callable

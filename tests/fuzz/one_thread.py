@@ -1,4 +1,4 @@
-"""Keeps BLAS to one thread, if imported before NumPy: the other threads would not survive a fork."""
+"""Keeps BLAS to one thread if imported before NumPy: its other threads would not survive a fork."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One random call, and what must hold of it whatever comes.
+"""One random call, and what must hold of it.
 
 - It returns, or raises an error of fastbp's, TypeError for a call that Python itself refuses, or MemoryError.
 - An argument of an unknown name is refused.

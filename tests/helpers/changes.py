@@ -1,4 +1,4 @@
-"""The calls that change a network, or may, and what must hold after each, however it ended.
+"""Calls that change a network, and what must hold after each, however it ended.
 
 `CHANGES` is a table of them. A `Change` makes its network anew for each try, so that one table serves every
 kind of trouble: an interruption, an allocation that fails, a reference that is kept.
@@ -102,9 +102,9 @@ CHANGES = {
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),
     "fit, rate of the epoch": Change(fit, BY_EPOCH),
     "fit, schedule": Change(fit, {"optimizer": fastbp.SGD(schedules.Step(0.1, 2, 0.5), momentum=0.9)}),
-    "fit, own loss": Change(fit, {"loss": custom_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
+    "fit, custom loss": Change(fit, {"loss": custom_loss, "optimizer": fastbp.SGD(0.01)}, counts_later=True),
     "fit, diverging": Change(lambda net, data: fit(net, data, epochs=9), DIVERGING),
-    "fit, regularised": Change(fit, {"input_noise": 0.1}, REGULAR),
+    "fit, regularized": Change(fit, {"input_noise": 0.1}, REGULAR),
     "fit, Levenberg-Marquardt": Change(
         lambda net, data: fit(net, data, epochs=2),
         {"optimizer": fastbp.LevenbergMarquardt(bayesian=True)},

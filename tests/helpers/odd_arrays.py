@@ -1,4 +1,4 @@
-"""What the tests of odd arrays share: honest arguments, and what comes of a call as a value."""
+"""Arguments for tests of odd arrays, and the outcome of a call as a value."""
 
 from functools import partial
 from itertools import product

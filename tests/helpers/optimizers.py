@@ -1,4 +1,4 @@
-"""What the tests that go over all optimizers take: one for every row of the engines' tables."""
+"""An optimizer for every row of the engines' tables."""
 
 import fastbp
 

@@ -1,4 +1,4 @@
-"""Probes, each in a process of its own: what crashes or hangs is known by its name, and takes nothing along.
+"""Probes: checks that run in a process of their own each, so that a crash or a hang is known by name.
 
 ``python probes.py FILE TABLE`` runs a test file, forks for every entry of a dict in it, and prints what went
 wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.

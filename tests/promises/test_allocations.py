@@ -1,4 +1,4 @@
-"""The n-th allocation fails: MemoryError, or the call did without; the network is as before, or after."""
+"""Failing allocations: MemoryError or no harm, and the network is as before or after the call."""
 
 import pickle
 from functools import partial
@@ -106,7 +106,7 @@ PROBES = {name: partial(of_python, name) for name in CHANGES}
 
 
 def test_of_python():
-    """In processes of their own: what is asked for nothing may end one."""
+    """The calls run in processes of their own: a failing allocation may end a process."""
     pytest.importorskip("_testcapi")
     found = [f"{name}: {end}" for name, end in probes.outcomes(__file__).items() if end]
     assert not found, "\n".join(found)

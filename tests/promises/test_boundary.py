@@ -1,4 +1,4 @@
-"""The native engine's own boundary: what no public call asks of it, and memory that goes away under it.
+"""The boundary of the native engine: calls that no public call makes, and memory that is freed under it.
 
 Every probe has a process of its own, for the wrong outcome is a crash.
 """

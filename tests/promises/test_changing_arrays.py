@@ -1,4 +1,4 @@
-"""Arrays that code of the user's changes while a fit is under way.
+"""Arrays that user code changes while a fit is under way.
 
 The outcome is that of a fit which is let alone, or a refusal. Every probe has a process of its own, for the
 wrong outcome is a crash.
@@ -106,7 +106,7 @@ HOOKS = {
     "verbose": to_errors,
 }
 NETWORKS = {
-    "own loss": lambda attack: {"loss": lambda output, target: (attack(), custom_loss(output, target))[1]},
+    "custom loss": lambda attack: {"loss": lambda output, target: (attack(), custom_loss(output, target))[1]},
     "learning rate": lambda attack: {"optimizer": fastbp.SGD(lambda epoch: attack() or 0.01)},
 }
 
@@ -130,7 +130,7 @@ def change(hook, victim, attack):
         options = {
             "X": arrays.X,
             "y": arrays.y,
-            "sample_weight": None if hook == "own loss" else arrays.weights,
+            "sample_weight": None if hook == "custom loss" else arrays.weights,
             "validation_data": (arrays.held_out_X, arrays.held_out_y),
             "epochs": 2,
             "batch_size": 1024,

@@ -90,7 +90,7 @@ def test_other_threads_are_refused_during_a_fit(net, data, targets, between_slic
 
 
 def test_plain_rows_are_refused_and_let_in_like_others(net, data, targets, between_slices):
-    """For which predict has a short cut."""
+    """predict has a short cut for them."""
     X = data[0].astype(np.float32)
     net.predict(X)
 

@@ -1,4 +1,4 @@
-"""A copy of a network goes on as the network does, also one that a callback takes in the middle of a fit."""
+"""Copies of networks train on as the original does, also copies that a callback takes during a fit."""
 
 import copy
 import pickle
@@ -108,7 +108,7 @@ def test_after_the_learning_rate_was_set(network_class):
 
 
 def test_a_plain_network_has_no_attributes_but_its_own(network_class):
-    """All that `Network` sets is listed, so that copies build it again rather than share it."""
+    """All attributes that `Network` sets are listed, so that copies rebuild them and share none."""
     net = network_class([3, 4, 1], seed=0)
     net.fit(*data())
     net.adapt(data()[0])
@@ -157,7 +157,7 @@ def test_attributes_that_lead_back_to_the_network(how):
 
 
 class Tagged(Noted):
-    """Whose pickles have a format of their own."""
+    """A subclass whose pickles have their own format."""
 
     def __getstate__(self):
         return "tagged", super().__getstate__()

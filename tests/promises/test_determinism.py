@@ -1,4 +1,4 @@
-"""The same bits: run after run, fused or stored, in slices or at once, alone or in a batch."""
+"""Training gives the same bits: run after run, fused or stored, in slices or at once, alone or in a batch."""
 
 from dataclasses import replace
 from itertools import cycle, product

@@ -78,14 +78,14 @@ def test_every_line(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_line_of_the_reference(name):
-    """Whose steps are Python, and can be left in the middle; all else holds."""
+    """Its steps are Python code, which can be left in the middle; everything else holds."""
     course = Course(CHANGES[name], fastbp.reference.Network)
     found = faults(course, range(1, count_lines(course) + 1), atomic=False)
     assert not found, "\n".join(found)
 
 
 def test_every_line_before_a_context_of_threads():
-    """Who is interrupted on the way into it has the number of threads of before."""
+    """An interrupt while the context is entered leaves the number of threads as before."""
     before = fastbp.get_num_threads()
     entered, n = [], 0
     while not entered:

@@ -1,4 +1,4 @@
-"""No call leaves a reference cycle: what it was given dies with its last name, without a collector."""
+"""No call leaves a reference cycle: its arguments are freed with their last name, without a collector."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""What fits and predictions cost in memory: the peak, the workspaces that are kept, nothing in a step."""
+"""Memory use of fits and predictions: the peak, the workspaces that are kept, no allocation per step."""
 
 import os
 import platform
@@ -140,7 +140,7 @@ def test_smaller_batches_use_the_workspace_of_larger_ones(rng, no_memory):
 
 @pytest.mark.parametrize(("loss", "width"), [("mse", 16), ("mse", 40), ("cross_entropy", 40)])
 def test_a_workspace_used_before_makes_no_difference(rng, isa, state_of, loss, width):
-    """A clone has none: every call of it makes its own."""
+    """A clone has no workspace yet, so each of its calls makes one."""
     net = fastbp.Network([5, width, 3], activation="gelu", loss=loss, seed=0)
     X = rng.normal(size=(5000, 5))
     y = rng.integers(3, size=5000) if loss == "cross_entropy" else rng.normal(size=(5000, 3))
@@ -236,7 +236,7 @@ for loss, target in (("mse", rng.random((8000, 3))), ("cross_entropy", rng.integ
 @only_linux
 @not_preloaded
 def test_a_step_allocates_nothing(tmp_path):
-    """A hundred times the steps, or the calls, ask for memory not once more."""
+    """A hundred times as many steps or calls make no further allocation."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         pytest.skip("no C compiler to make the library that counts allocations")

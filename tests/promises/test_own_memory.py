@@ -1,4 +1,4 @@
-"""The network's own memory as data, as `out`, and pulled from under it.
+"""The network's own memory as data and as `out`, and resized while it is in use.
 
 Every probe has a process of its own, for the wrong outcome is a crash.
 """
@@ -118,7 +118,7 @@ OUTS = {
 
 
 def odd_out(name):
-    """Refused, or the prediction stands there."""
+    """Either the call is refused, or the prediction is in `out`."""
     net = network()
     out, rows = OUTS[name](X.copy())
     before, expected = rows.tolist(), value(net.predict(rows.copy()))

@@ -1,4 +1,4 @@
-"""Threads: how many, whose number holds, and a pool that survives forks, exits and heavy use."""
+"""The number of threads, and a pool that survives forks, exits and heavy use."""
 
 import os
 import shutil
@@ -65,7 +65,7 @@ def test_a_context_restores_after_an_exception():
 
 
 def test_a_context_belongs_to_the_thread_that_enters_it():
-    """Whichever thread leaves it: here it closes a generator."""
+    """Any thread may leave it; here a thread leaves it by closing a generator."""
 
     def within(n):
         with fastbp.threads(n):
@@ -325,7 +325,7 @@ assert train() == expected
 @only_linux
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_fits_in_several_processes(python, tmp_path, method):
-    """As joblib and multiprocessing do it, from a process that has used its own threads."""
+    """Processes start as in joblib and multiprocessing, from one that has used its own threads."""
     (tmp_path / "training.py").write_text(TRAINING)
     code = f"""
     import multiprocessing, sys

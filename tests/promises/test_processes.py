@@ -133,7 +133,7 @@ def test_a_child_goes_on_with_the_fit_of_its_parent(python):
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_networks_travel_between_processes(python, tmp_path, method):
-    """As arguments and as results, and go on with the same bits."""
+    """Networks are passed as arguments and returned as results, and train on with the same bits."""
     module = """
 def train(net, X, y):
     net.fit(X, y, epochs=2)
@@ -231,7 +231,7 @@ def test_the_number_of_threads_stays_with_its_thread(python, code):
 
 
 def test_predictions_beside_fits_of_other_networks(python):
-    """The same bits as alone, in both, from threads that share one pool."""
+    """Threads that share one pool give the same bits as each alone."""
     code = """
     from concurrent.futures import ThreadPoolExecutor
     fastbp.set_num_threads(2)

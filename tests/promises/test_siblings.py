@@ -1,4 +1,4 @@
-"""What one call, argument or type was mended for holds for its siblings: a table for each kind."""
+"""What holds for one call, argument or type holds for all of its kind: a table per kind."""
 
 import copy
 

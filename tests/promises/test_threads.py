@@ -1,4 +1,4 @@
-"""The same bits on any number of threads, which share a product, or work on blocks of rows side by side.
+"""Any number of threads gives the same bits, for shared products and for row blocks side by side.
 
 The pool starts as many threads as are asked for, also where there are fewer CPUs.
 """

@@ -1,4 +1,4 @@
-"""fit: what an epoch is, when training stops, and where it goes back to when it diverges."""
+"""fit: what an epoch is, when training stops, and which epoch it returns to when it diverges."""
 
 import math
 from itertools import pairwise
@@ -278,7 +278,7 @@ def test_no_memory_for_a_snapshot_changes_nothing(make, data, state_of, monkeypa
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, ">f4"])
 def test_data_are_never_copied(rng, dtype):
-    """Neither when they are checked nor when they are used; native memory, a block of rows, is not traced."""
+    """Checks and training read the data in place; native memory, a block of rows, is not traced."""
     X, y = (
         rng.integers(0, 9, size=(20_000, 100)).astype(dtype),
         rng.integers(0, 2, size=(20_000, 10)).astype(dtype),
@@ -292,7 +292,7 @@ def test_data_are_never_copied(rng, dtype):
 
 
 def test_snapshots_take_a_small_share_of_the_time(monkeypatch):
-    """Each takes a second of this clock, so the next is due after fifty."""
+    """A snapshot takes a second of this clock, so the next one is due after fifty seconds."""
     clock = iter(range(1000))
     monkeypatch.setattr(snapshot, "perf_counter", lambda: next(clock))
     net = fastbp.Network([4, 2])

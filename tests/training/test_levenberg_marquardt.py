@@ -34,7 +34,7 @@ def trained(network_class, X, y, sizes=(2, 8, 2), epochs=60, dtype="float64", lo
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_linear_least_squares(network_class, loss, rng):
-    """Where the model is exact, the first steps reach the minimum but for the damping, which vanishes."""
+    """On an exact model the first steps reach the minimum, except for the damping, which vanishes."""
     X = rng.standard_normal((40, 3))
     y = X @ rng.standard_normal((3, 2)) + 0.1 * rng.standard_normal((40, 2)) + [4, -1]
     net, history = trained(network_class, X, y, [3, 2], loss=loss)
@@ -148,7 +148,7 @@ def test_columns_of_the_history(network_class, waves):
 
 
 def test_the_learning_rate_is_nan(network_class, waves):
-    """In the history and the network; that of an optimizer which comes after it is a number again."""
+    """It is nan in the history and the network; the rate of the next optimizer is a number again."""
     net, history = trained(network_class, *waves, epochs=3)
     assert np.isnan([*history.learning_rate, net.learning_rate]).all()
     assert len(history.learning_rate) == 3
@@ -207,7 +207,7 @@ def test_a_dead_network(network_class, bayesian, waves, monkeypatch):
 
 @pytest.mark.parametrize("start", [0.0, 1e-300, 1e-160, 1e-150])
 def test_bayesian_from_zeros(network_class, start, rng):
-    """They tell nothing about the variance of parameters: all columns are finite, and from 0 it learns."""
+    """Zeros tell nothing about the variance of parameters: all columns are finite, and it learns from 0."""
     X = rng.standard_normal((40, 3))
     y = X @ [[1.0], [-2.0], [3.0]] + 0.1 * rng.standard_normal((40, 1))
     net = network_class([3, 1], dtype="float64", optimizer=fastbp.LevenbergMarquardt(bayesian=True))
@@ -232,7 +232,7 @@ def test_nan_is_no_convergence(network_class, waves, monkeypatch):
 
 
 def test_numbers_that_overflow(network_class, waves):
-    """Refused as for others, and the weights are as they were."""
+    """The fit raises the same error as with other optimizers, and the weights are as before."""
     X, y = waves
     net = network_class([2, 3, 2], dtype="float64", seed=0, optimizer=fastbp.LevenbergMarquardt())
     before = net.parameters.copy()
@@ -243,7 +243,7 @@ def test_numbers_that_overflow(network_class, waves):
 
 
 def test_an_exception_leaves_a_complete_step(network_class, waves, monkeypatch):
-    """Also one in the middle of a step, here in the factorization."""
+    """The exception may come in the middle of a step, here in the factorization."""
     net, _ = trained(network_class, *waves, epochs=4)
     complete = net.parameters.copy()
     other = network_class([2, 8, 2], activation="tanh", dtype="float64", seed=1, optimizer=net.optimizer)

@@ -90,7 +90,7 @@ def test_losses_of_all_kinds(network_class, rng):
 
 
 def test_what_is_raised_leaves_the_best(network_class, data):
-    """Here from the loss, which a user wrote; the network is where the loss was lowest until then."""
+    """The custom loss raises; the network has the parameters with the lowest loss until then."""
     seen = []
 
     def loss(output, target):

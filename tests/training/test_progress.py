@@ -1,4 +1,4 @@
-"""The progress of a fit: a bar on a terminal, lines in a file, silence, broken streams."""
+"""The progress display of a fit: a bar on a terminal, lines in a file, silence, broken streams."""
 
 import builtins
 import io

@@ -125,7 +125,7 @@ def test_rows_may_be_the_numbers_of_the_network_itself(network_class, rng, numbe
 
 
 def test_a_target_network_follows_softly(network_class, rng, state_of):
-    """In place: the target's optimizer and its views know nothing of it."""
+    """The parameters change in place; the target's optimizer state and views stay valid."""
     X, y = regression(rng)
     net = network_class([4, 20, 3], seed=0)
     target = net.clone()
@@ -158,7 +158,7 @@ def test_setting_the_optimizer_resets_its_state(network_class, rng):
 
 
 def test_nothing_comes_between_forward_and_backward(network_class, rng):
-    """What an array does while it is converted may change the network: the output to go back from is gone."""
+    """Code that runs while an array is converted may change the network; then backward is refused."""
     net = network_class([3, 4, 2], seed=0)
 
     class Meddler:
@@ -192,7 +192,7 @@ WRITES = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_writes_between_forward_and_backward(network_class, write, dtype, is_held, rng):
-    """Whoever wrote has had an array over the parameters, from before forward or since."""
+    """The writer holds an array over the parameters, taken before forward or after it."""
     net = network_class([7, 4], dtype=dtype, seed=0)  # as many parameters as cancel in sums of words
     held = net.parameters if is_held else None
     X, d_output = rng.normal(size=(3, 7)), rng.normal(size=(3, 4))

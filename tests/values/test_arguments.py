@@ -33,7 +33,6 @@ from fastbp.metrics import TopK
 from fastbp.optimizers import OPTIMIZERS
 from fastbp.schedules import Cosine, OneCycle, Step
 
-RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
 
 # ---- unknown names -----------------------------------------------------------------------------------------
@@ -134,7 +133,7 @@ def test_a_subclass_of_network_takes_its_own_arguments():
 
 
 def test_options_of_a_fit_in_numpys_small_integers(network_class):
-    """What is counted with them does not overflow where they would."""
+    """Sums and counts of them do not overflow."""
     rows = np.linspace(0, 1, 1000).reshape(-1, 1)
     numbers = {"epochs": 3, "batch_size": 100, "patience": 2, "verbose": 0}
     losses = []

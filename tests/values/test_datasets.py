@@ -1,3 +1,5 @@
+"""Data sets: the digits, and `stratified_split`."""
+
 import numpy as np
 import pytest
 

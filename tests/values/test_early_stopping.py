@@ -50,7 +50,7 @@ def test_when_it_stops(values, options, expected):
 
 
 def test_slow_but_steady_improvement_goes_on():
-    """Less than min_delta an epoch, but more than that over the patience."""
+    """It improves by less than min_delta per epoch, but by more over the patience."""
     values = [0.995**epoch for epoch in range(100)]
     assert epochs_until_stop(values, patience=3, min_delta=0.01, relative=True) is None
 
@@ -114,7 +114,7 @@ def test_custom_metrics_say_which_way_is_better(make, data, greater_is_better):
 
 @pytest.mark.parametrize("epochs", [6, 1000])
 def test_restore_best(make, data, state_of, epochs):
-    """However the fit ends: all epochs done, or stopped."""
+    """The best epoch is restored when all epochs are done and when the fit is stopped."""
     net = make(optimizer=fastbp.Adam(learning_rate=0.3))
     states = []
     callbacks = [

@@ -1,4 +1,4 @@
-"""Numbers that a network's dtype does not hold, or makes into others: refused, wherever they come from."""
+"""Numbers that a network's dtype cannot hold are refused, wherever they come from."""
 
 import dataclasses
 import re
@@ -40,7 +40,7 @@ BEYOND = 1e39, 1e-39, 1e-50  # float32: infinity, a subnormal number, 0
 
 
 def network(**arguments):
-    """A network with these, in a dtype."""
+    """Return a function that makes a network with these arguments in a dtype."""
     return lambda dtype: Network(**{"layers": [3, 2, 1], "dtype": dtype} | arguments)
 
 

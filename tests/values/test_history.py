@@ -1,4 +1,4 @@
-"""The history of a fit and of a network: one column a measurement, one entry an epoch."""
+"""The history of a fit and of a network: one column per measurement, one entry per epoch."""
 
 import math
 import pickle
@@ -106,7 +106,7 @@ RATES = {
 
 @pytest.mark.parametrize("learning_rate", RATES.values(), ids=RATES.keys())
 def test_learning_rates_are_those_of_the_last_steps(make, data, learning_rate):
-    """Three steps an epoch, several fits, slices that end within an epoch."""
+    """Three steps per epoch, several fits, slices that end within an epoch."""
     net, twin = (make(optimizer=SGD(learning_rate=learning_rate)) for _ in range(2))
     for epochs in (2, 3):
         net.fit(*data, epochs=epochs, batch_size=8)
@@ -220,7 +220,7 @@ def test_names_of_columns_are_strings():
 
 
 def test_who_reads_a_history_is_not_disturbed_by_new_columns():
-    """As another thread may, while a fit goes on."""
+    """Another thread may read while a fit is under way."""
     history = History({"loss": [1.0]})
     names = iter(history)
     history._append({"loss": np.zeros(1), "seconds": np.ones(1)}, 1)

@@ -43,7 +43,7 @@ def test_losses_by_hand():
 
 
 def test_slopes_at_kinks():
-    """As documented: 0 for all three."""
+    """The slope at a kink is 0 for all three, as documented."""
     for loss, h, t in (
         (losses.mae, 2.0, 2.0),
         (Quantile(0.9), 2.0, 2.0),
@@ -129,7 +129,7 @@ def test_labels_of_any_integer_dtype(dtype):
 @pytest.mark.parametrize("loss", [*losses.LOSSES.values(), losses.CrossEntropy(0.1)], ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_losses_where_numpy_raises(loss, dtype):
-    """What over- or underflows is the loss's own affair, whatever numpy.seterr says."""
+    """Over- and underflow in a loss raises nothing, whatever numpy.seterr says."""
     numbers = [
         0,
         1e-320,

@@ -12,8 +12,6 @@ from fastbp import DataError, ShapeError, losses, metrics
 from fastbp.metrics import TopK, at_least_half, positive
 from helpers.memory import traced_peak
 
-READERS = {"classes": metrics.most_probable, "yes/no": at_least_half, "signs": positive}
-
 
 @pytest.fixture
 def sklearn_metrics():
@@ -22,7 +20,7 @@ def sklearn_metrics():
 
 @pytest.fixture(params=["one block", "several"])
 def blocks(request, monkeypatch):
-    """Few rows a block, or all."""
+    """A few rows per block, or all rows in one block."""
     if request.param == "several":
         monkeypatch.setattr(metrics, "BLOCK_ROWS", 7)
 
@@ -129,7 +127,7 @@ def test_without_any_yes_there_is_no_f1():
 
 
 def test_of_equal_outputs_the_lower_class_counts_first():
-    """As for `predict_classes`: a network that always says the same is right by chance alone."""
+    """The rule is that of `predict_classes`: constant outputs are right by chance alone."""
     output, target = np.ones((6, 3)), np.array([0, 0, 0, 1, 1, 2])
     assert TopK(1)(output, target) == metrics.accuracy(output, target) == 3 / 6
     assert TopK(2)(output, target) == 5 / 6
@@ -265,7 +263,7 @@ def test_labels_that_are_none(metric):
 
 @pytest.mark.parametrize("metric", (OF_COLUMNS | OF_ROWS).values(), ids=OF_COLUMNS | OF_ROWS)
 def test_where_numpy_raises(metric):
-    """Over- and underflow are the metric's own affair, whatever numpy.seterr says."""
+    """Over- and underflow in a metric raises nothing, whatever numpy.seterr says."""
     target = np.array([[0, 1], [1, 0], [1, 0]])
     for number in (0, 1e-320, 1e-200, 1e-30, 1e200, -1e308, math.inf, math.nan):
         output = np.array([[number, 0.5], [1, 2], [0.1, number]])

@@ -8,13 +8,6 @@ import pytest
 from fastbp import ParameterError, losses, metrics
 from fastbp.metrics import TopK
 
-
-@pytest.fixture
-def labels(rng):
-    """Probabilities of four yes/no answers with ties, and these."""
-    return rng.integers(0, 9, size=(100, 4)) / np.float32(8), rng.integers(2, size=(100, 4))
-
-
 OF_CLASSES = {"accuracy", "f1", "auc"}
 OF_NUMBERS = {"r2", "mae"}
 
@@ -77,7 +70,7 @@ def test_a_custom_metric(make, data):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", ">f8"])
 def test_what_a_custom_metric_gets_is_read_only(network_class, rng, dtype):
-    """Neither y nor the training, nor what the next metric gets, can be changed by one."""
+    """A metric cannot change y, the training, or the arguments of the next metric."""
     X = rng.normal(size=(20, 3))
     y = X[:, 0].astype(dtype)
     before = y.copy()

@@ -13,7 +13,7 @@ from helpers.callbacks import stop_after
 @pytest.mark.parametrize("options", [{}, {"min_delta": 0.3}, {"min_delta": 0.1, "relative": True}])
 @pytest.mark.parametrize("patience", [1, 3])
 def test_rates_are_those_of_pytorch(make, data, rng, torch, greater_is_better, options, patience):
-    """Which waits one epoch longer."""
+    """PyTorch waits one epoch longer."""
     values = np.round(rng.exponential(size=60), 1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.01)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -140,7 +140,7 @@ def test_bad_learning_rates_are_named(value, network_class):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_every_step_takes_its_rate(schedule, dtype, network_class):
-    """Down a slope of 1: fused into the backward pass, from stored gradients, and for a loss of one's own."""
+    """On a slope of 1: fused into the backward pass, from stored gradients, and for a custom loss."""
     exact = np.array([schedule(step) for step in range(12)])
     for steps in ("fused", "stored", "own"):
         net = network_class([1, 1], loss="half_sse", optimizer=fastbp.SGD(schedule), dtype=dtype, seed=0)

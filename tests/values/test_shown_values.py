@@ -26,7 +26,7 @@ BIG = np.ones((300, 300))
 
 
 class Raising:
-    """Whose repr fails."""
+    """A value whose repr raises."""
 
     def __repr__(self):
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""Copies and pickles of values are made by their constructors, which no crafted state goes around."""
+"""Copies and pickles of values go through their constructors; no crafted state bypasses them."""
 
 import copy
 import copyreg
@@ -39,7 +39,7 @@ RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
 
 
-# ---- values of the user's own ------------------------------------------------------------------------------
+# ---- custom values -----------------------------------------------------------------------------------------
 
 
 class Doubled(SGD):
@@ -57,7 +57,7 @@ class Doubled(SGD):
 
 
 class Warm(SGD):
-    """Whose constructor takes no fields."""
+    """A value whose constructor takes no fields."""
 
     def __init__(self, rate):
         super().__init__(2 * rate)
@@ -126,7 +126,7 @@ STATES = [
 
 
 class Crafted:
-    """What pickles as a value with any state."""
+    """An object that pickles as a value with any state."""
 
     def __init__(self, kind, state):
         self.kind, self.state = kind, state
