@@ -236,7 +236,8 @@ cdef class Engine(Planner):
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        if not is_plain(array, self.number) or array.ndim != 2 or array.shape[0] != rows or array.shape[1] != n_out:
+        if (not is_plain(array, self.number) or array.ndim != 2 or <size_t> array.shape[0] != rows
+                or <size_t> array.shape[1] != n_out):
             raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
         check_memory(array)
 
