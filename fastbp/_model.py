@@ -13,10 +13,11 @@ from fastbp import _core, initializers
 from fastbp._architecture import Architecture
 from fastbp._base.arguments import integer, number
 from fastbp._base.arrays import as_array
+from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._data import scaling
 from fastbp._data.checks import InputChecks
-from fastbp.exceptions import DataError, Error
+from fastbp.exceptions import DataError
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
@@ -219,39 +220,32 @@ class Model:
 
         Raises
         ------
-        DataError, ParameterError
-            The state comes from another version of fastbp, or its parts do not fit each other.
+        DataError
+            The state comes from another version of fastbp.
+        Exception
+            Any other, if its parts do not fit each other.
         """
         found = state.get("format") if isinstance(state, dict) else None
         if found != FORMAT:
             raise DataError(
-                f"the state of a network has the format {found}, expected {FORMAT}: it comes from "
+                f"the state of a network has the format {shown(found)}, expected {FORMAT}: it comes from "
                 f"{'an older' if found is None else 'another'} version of fastbp, and pickles are only for "
                 "the version that wrote them"
             )
-        try:
-            return cls._restored(state, engine_class)
-        except (Error, MemoryError):
-            raise
-        except Exception as error:  # from parts of other types
-            raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
-
-    @classmethod
-    def _restored(cls, parts: dict[str, Any], engine_class: EngineClass) -> Self:
-        architecture = _expect("architecture", parts["architecture"], Architecture)
-        chosen, optimizer = parts["optimizers"]
+        architecture = _expect("architecture", state["architecture"], Architecture)
+        chosen, optimizer = state["optimizers"]
         chosen = _expect("optimizer", chosen, Optimizer)
         optimizer = _expect("optimizer", optimizer, type(chosen))
-        schedule = _expect("schedule", parts["schedule"], Schedule)
+        schedule = _expect("schedule", state["schedule"], Schedule)
         schedule.check_dtype(architecture.dtype)
-        model = cls(architecture, chosen, resolve_seed(parts["seed"]), engine_class)
+        model = cls(architecture, chosen, resolve_seed(state["seed"]), engine_class)
         setup = model.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))
         model._install(setup, optimizer, schedule)
         model.chosen = chosen
-        model._fill(*parts["numbers"])
-        if parts["scaling"] is not None:
-            model.scale_inputs(scaling.checked(parts["scaling"], architecture.n_in))
-        model.history = _expect("history", parts["history"], History)
+        model._fill(*state["numbers"])
+        if state["scaling"] is not None:
+            model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
+        model.history = _expect("history", state["history"], History)
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:

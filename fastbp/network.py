@@ -523,10 +523,12 @@ class Network(Named):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
-        model = Model.from_state(state, self._engine_class)
         try:
+            model = Model.from_state(state, self._engine_class)
             _set_attributes(twin, state["attributes"])
-        except Exception as error:  # from attributes of other types
+        except (Error, MemoryError):
+            raise
+        except Exception as error:  # from parts of other types
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
         twin._model = model
         present: Model = vars(self).get("_model", model)
