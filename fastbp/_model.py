@@ -15,7 +15,6 @@ from fastbp._base.arguments import integer, number
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
-from fastbp._data import scaling
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
@@ -24,6 +23,7 @@ from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
+    from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
 
 Array: TypeAlias = NDArray[Any]
@@ -91,7 +91,7 @@ class Model:
         optimizer.check_dtype(architecture.dtype)
         self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
-        self.scaling: scaling.Scaling | None = None
+        self.scaling: Scaling | None = None
         self.history = History()
         self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
@@ -193,7 +193,7 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale_inputs(self, found: scaling.Scaling | None) -> None:
+    def scale_inputs(self, found: Scaling | None) -> None:
         """Scale all inputs from now on; None: take them as they are."""
         self.engine.set_scaling(*_numbers_of_scaling(found))
         self.scaling = found
@@ -244,6 +244,8 @@ class Model:
         model.chosen = chosen
         model._fill(*state["numbers"])
         if state["scaling"] is not None:
+            from fastbp._data import scaling  # few need it
+
             model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
         model.history = _expect("history", state["history"], History)
         return model
@@ -276,7 +278,7 @@ def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ..
     return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
 
 
-def _numbers_of_scaling(found: scaling.Scaling | None) -> tuple[Array | None, Array | None]:
+def _numbers_of_scaling(found: Scaling | None) -> tuple[Array | None, Array | None]:
     """Return the arguments of `Engine.set_scaling`."""
     return (None, None) if found is None else (found.mean, 1 / found.scale)
 
