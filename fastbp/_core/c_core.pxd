@@ -1,4 +1,4 @@
-"""The C interface of the core, as src_c/fastbp.h documents it."""
+"""Declarations of the C core; src_c/fastbp.h documents them."""
 
 from libc.stdint cimport int64_t, uint64_t
 

@@ -1,4 +1,4 @@
-"""The native engine: the boundary between NumPy's arrays and the C core."""
+"""The native engine: computes and trains one network with the C core."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""The C core without a network: tables, instruction sets, threads, functions of arrays, linear algebra."""
+"""The C core without a network: its tables, instruction sets, threads, array functions and linear algebra."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The documentation is true: programs print what pages show, tables are complete, links lead somewhere."""
+"""The documentation: programs print what the pages show, tables are complete, links lead somewhere."""
 
 import io
 import re

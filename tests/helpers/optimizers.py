@@ -1,6 +1,7 @@
 """An optimizer for every row of the engines' tables."""
 
 import fastbp
+from fastbp import optimizers
 
 OPTIMIZERS = {
     "sgd": fastbp.SGD(0.01),
@@ -17,6 +18,20 @@ OPTIMIZERS = {
     "lion": fastbp.Lion(0.003, weight_decay=0.1),
     "irprop": fastbp.IRprop(),
     "quickprop": fastbp.Quickprop(mu=0.8),  # with mu > 1 rounding errors grow like the steps, over and over
+}
+
+# these, the ready ones and some with other parameters, by their repr
+VARIANTS = {
+    repr(optimizer): optimizer
+    for optimizer in (
+        *OPTIMIZERS.values(),
+        *optimizers.OPTIMIZERS.values(),
+        fastbp.Adam(0.02, beta1=0.7, beta2=0.9, epsilon=1e-3),
+        fastbp.Adam(0.05, beta2=0.6, amsgrad=True),
+        fastbp.NAdam(0.02, beta1=0.99, momentum_decay=0.5),
+        fastbp.NAdam(momentum_decay=0),
+        fastbp.IRprop(0.1, eta_minus=0.3, eta_plus=1.5, step_min=0.02, step_max=0.2),
+    )
 }
 
 # those whose state fades away where the gradient is 0

@@ -1,19 +1,13 @@
-"""The number of threads, and a pool that survives forks, exits and heavy use."""
+"""The number of threads, of the process and in contexts, and threads beside forks and exits."""
 
-import os
-import shutil
-import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import fastbp
 from fastbp import ParameterError
-from fastbp._base import threads
-from fastbp._base.cpus import available_cpus, cgroup_cpus
-from helpers.paths import ROOT
+from fastbp._base.cpus import available_cpus
 
 CPUS = available_cpus()
 
@@ -144,142 +138,6 @@ def test_the_smallest_and_the_largest_number(n):
         assert fastbp.get_num_threads() == n
 
 
-# ---- the number to begin with ------------------------------------------------------------------------------
-
-ENVIRONMENTS = [
-    ({}, CPUS),
-    ({"FASTBP_NUM_THREADS": "", "OMP_NUM_THREADS": ""}, CPUS),
-    ({"FASTBP_NUM_THREADS": "7"}, 7),
-    ({"FASTBP_NUM_THREADS": "7", "OMP_NUM_THREADS": "5"}, 7),
-    ({"OMP_NUM_THREADS": "5"}, 5),
-    ({"OMP_NUM_THREADS": "5,3,2"}, 5),
-    ({"OMP_NUM_THREADS": "many"}, CPUS),
-    ({"OMP_NUM_THREADS": "0"}, CPUS),
-    ({"OMP_NUM_THREADS": "1025"}, CPUS),
-]
-
-
-@pytest.mark.parametrize(("environment", "n"), ENVIRONMENTS)
-def test_the_default(environment, n):
-    assert threads.default(environment) == n
-
-
-@pytest.mark.parametrize("value", ["0", "1025", "-2", "two", "2.5", "4,2", " "])
-def test_a_wrong_variable_of_ours_is_an_error(value):
-    message = f"^FASTBP_NUM_THREADS is '?{value}'?, expected an integer >= 1 and < 1025$"
-    with pytest.raises(ParameterError, match=message):
-        threads.default({"FASTBP_NUM_THREADS": value, "OMP_NUM_THREADS": "2"})
-
-
-def test_it_is_raised_at_import(python):
-    result = python("import fastbp", FASTBP_NUM_THREADS="two")
-    assert result.returncode != 0
-    assert "ParameterError: FASTBP_NUM_THREADS is 'two'" in result.stderr
-
-
-@pytest.mark.parametrize(("environment", "n"), ENVIRONMENTS[2:6:2])
-def test_the_environment_counts_at_import(python, environment, n):
-    unset = {"FASTBP_NUM_THREADS": None, "OMP_NUM_THREADS": None}
-    result = python("import fastbp; fastbp.show_config()", **(unset | environment))
-    assert f"threads   {n} (this process may use {CPUS} CPUs)" in result.stdout, result.stderr
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity masks")
-def test_the_affinity_mask_counts(python):
-    code = """
-        import os
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        import fastbp
-        print(fastbp.get_num_threads())
-    """
-    result = python(code, FASTBP_NUM_THREADS=None, OMP_NUM_THREADS=None)
-    assert result.stdout == "1\n", result.stderr
-
-
-UNIFIED, DOCKER = "0::/user/session\n", "0::/docker/0123\n"
-VERSION_1 = "5:cpuset:/a\n4:cpuacct:/b\n3:memory,cpu:/batch\n1:name=systemd:/\n0::/\n"
-CGROUPS = {
-    "no control groups": (None, {}, None),
-    "no files": (UNIFIED, {}, None),
-    "no limit": (UNIFIED, {"user/session/cpu.max": "max 100000"}, None),
-    "limit": (UNIFIED, {"user/session/cpu.max": "400000 100000"}, 4),
-    "rounded up": (UNIFIED, {"user/session/cpu.max": "210000 100000"}, 3),
-    "a tenth of a CPU": (UNIFIED, {"user/session/cpu.max": "10000 100000"}, 1),
-    "limit above": (UNIFIED, {"user/session/cpu.max": "400000 100000", "user/cpu.max": "200000 100000"}, 2),
-    "limit below": (UNIFIED, {"user/session/cpu.max": "200000 100000", "user/cpu.max": "400000 100000"}, 2),
-    "a container's own view": (DOCKER, {"cpu.max": "150000 100000"}, 2),
-    "nonsense": (UNIFIED, {"user/session/cpu.max": "-5 0", "user/cpu.max": "", "cpu.max": "3"}, None),
-    "nonsense in /proc": ("0\n:\n\n7:cpu\n", {"cpu.max": "200000 100000"}, None),
-    "version 1": (
-        VERSION_1,
-        {"cpu/batch/cpu.cfs_quota_us": "550000", "cpu/batch/cpu.cfs_period_us": "100000"},
-        6,
-    ),
-    "version 1, none": (VERSION_1, {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
-    "version 1, other groups": (
-        VERSION_1,
-        {"cpu/b/cpu.cfs_quota_us": "1", "cpu/b/cpu.cfs_period_us": "1"},
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize(("groups", "files", "cpus"), CGROUPS.values(), ids=CGROUPS.keys())
-def test_control_groups(tmp_path, groups, files, cpus):
-    if groups is not None:
-        files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()} | {"proc/self/cgroup": groups}
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert cgroup_cpus(str(tmp_path)) == cpus
-
-
-WATCH_FILES = """
-import sys
-files = []
-def watch(event, arguments):
-    if event == "open" and isinstance(arguments[0], str) and "cgroup" in arguments[0]:
-        files.append(arguments[0])
-sys.addaudithook(watch)
-import fastbp
-"""
-
-
-@pytest.mark.parametrize(
-    ("variable", "reads"), [("FASTBP_NUM_THREADS", False), ("OMP_NUM_THREADS", False), (None, True)]
-)
-def test_the_import_reads_control_groups_only_if_no_variable_decides(python, variable, reads):
-    environment = {"FASTBP_NUM_THREADS": None, "OMP_NUM_THREADS": None} | (
-        {variable: "2"} if variable else {}
-    )
-    result = python(WATCH_FILES + "print(bool(files))", **environment)
-    assert result.stdout == f"{reads}\n", result.stderr
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "calls"),
-    [
-        ("1", "net()", 0),
-        ("2", "", 0),
-        ("2", "net(); net()", 1),
-        ("1", "net(); fastbp.set_num_threads(2)", 1),
-        ("1", "net()\nwith fastbp.threads(2): pass", 1),
-    ],
-)
-def test_the_pool_learns_the_limit_before_several_threads_work(python, number, code, calls):
-    start = """
-import fastbp
-from fastbp import _core
-calls = []
-_core.set_cpu_limit(lambda: calls.append(1))
-def net():
-    return fastbp.Network([2, 1])
-"""
-    result = python(f"{start}{code}\nprint(len(calls))", FASTBP_NUM_THREADS=number)
-    assert result.stdout == f"{calls}\n", result.stderr
-
-
 # ---- processes ---------------------------------------------------------------------------------------------
 
 TRAINING = """
@@ -348,77 +206,3 @@ train()
 """
     result = python(TRAINING + code)
     assert result.returncode == 0, result.stderr
-
-
-# ---- the pool by itself ------------------------------------------------------------------------------------
-
-
-def run(*command):
-    """Run a command outside the sanitizers that this process may run under."""
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def compile_c(tmp_path):
-    """Compile C to a program, or to an object with -c; return its path, or None if the compiler refuses."""
-    compiler = os.environ.get("CC", "cc").split()
-    if not shutil.which(compiler[0]):
-        pytest.skip(f"there is no C compiler called {compiler[0]}")
-
-    def compile_c(name, *arguments):
-        flags = ["-std=c11", "-g", "-O1", "-pthread", "-I", ROOT / "src_c"]
-        result = run(*compiler, *flags, *arguments, "-o", tmp_path / name)
-        print(result.stderr)
-        return tmp_path / name if result.returncode == 0 else None
-
-    return compile_c
-
-
-@pytest.fixture
-def compile_for_tsan(compile_c, tmp_path):
-    """The same, with ThreadSanitizer."""
-
-    def compile_for_tsan(name, *arguments):
-        return compile_c(name, "-fsanitize=thread", *arguments)
-
-    empty = tmp_path / "empty.c"
-    empty.write_text("int main(void) { return 0; }\n")
-    probe = compile_for_tsan("probe", empty)
-    if probe is None or run(probe).returncode:
-        pytest.skip("the C compiler, or this system, has no ThreadSanitizer")
-    return compile_for_tsan
-
-
-def assert_runs(program, *arguments):
-    assert program is not None, "it does not compile"
-    result = run(program, *arguments)
-    assert (result.returncode, result.stderr) == (0, "")
-
-
-POOL = [
-    ROOT / "tests/c/pool_stress.c",
-    *(ROOT / f"src_c/system/{name}.c" for name in ("pool", "thread_limits", "cpus", "clock")),
-]
-
-
-def test_the_pool_under_load(compile_c):
-    assert_runs(compile_c("pool", *POOL), "with processes")
-
-
-def test_the_pool_under_thread_sanitizer(compile_for_tsan):
-    assert_runs(compile_for_tsan("pool", *POOL))
-
-
-def test_plans_under_thread_sanitizer(compile_for_tsan):
-    """No two parts of a product, and no two lanes, touch the same memory; on the baseline path."""
-
-    def kernels(bits):
-        macros = [f"-DREAL_BITS={bits}", "-DFASTBP_ISA=baseline"]
-        return compile_for_tsan(f"kernels_{bits}.o", *macros, "-c", ROOT / "src_c/kernels/kernels.c")
-
-    with ThreadPoolExecutor(2) as both:
-        objects = list(both.map(kernels, (32, 64)))
-    assert None not in objects
-    core = [path for path in sorted((ROOT / "src_c").glob("*/*.c")) if path.name != "kernels.c"]
-    assert_runs(compile_for_tsan("train", ROOT / "tests/c/train_stress.c", *core, *objects, "-lm"))

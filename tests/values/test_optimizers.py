@@ -1,4 +1,4 @@
-"""The optimizers: the reference against the papers' formulas and PyTorch, and what holds for every row."""
+"""The optimizers: the reference against the papers' formulas, and what holds for every row."""
 
 import dataclasses
 import math
@@ -22,21 +22,8 @@ from fastbp import (
 )
 from fastbp.reference import OPTIMIZERS as RULES
 from helpers.inside import engine_of
-from helpers.optimizers import DECAYING, OPTIMIZERS
-from helpers.pytorch import assert_same_parameters, model_of
+from helpers.optimizers import DECAYING, OPTIMIZERS, VARIANTS
 from helpers.tables import DTYPES, ENGINES
-
-SEVERAL = (
-    *OPTIMIZERS.values(),
-    *optimizers.OPTIMIZERS.values(),
-    Adam(0.02, beta1=0.7, beta2=0.9, epsilon=1e-3),
-    Adam(0.05, beta2=0.6, amsgrad=True),
-    NAdam(0.02, beta1=0.99, momentum_decay=0.5),
-    NAdam(momentum_decay=0),
-    IRprop(0.1, eta_minus=0.3, eta_plus=1.5, step_min=0.02, step_max=0.2),
-)
-ALL = {repr(optimizer): optimizer for optimizer in SEVERAL}
-
 
 # ---- the formulas ------------------------------------------------------------------------------------------
 
@@ -164,7 +151,7 @@ def test_every_row_is_tested():
     assert all(getattr(fastbp, kind.__name__) is kind for kind in TEXTBOOK)
 
 
-@pytest.mark.parametrize("optimizer", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("optimizer", VARIANTS.values(), ids=VARIANTS)
 def test_optimizer_follows_the_textbook(optimizer):
     n_states, rule = RULES[optimizer.row]
     p, state = np.array([1.0, -2.0, 3.0]), np.zeros((n_states, 3))
@@ -177,7 +164,7 @@ def test_optimizer_follows_the_textbook(optimizer):
         np.testing.assert_allclose(p, after, rtol=1e-11)
 
 
-@pytest.mark.parametrize("optimizer", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("optimizer", VARIANTS.values(), ids=VARIANTS)
 def test_float32_stays_float32(optimizer):
     rng = np.random.default_rng(0)
     net = fastbp.reference.Network([3, 4, 2], activation="tanh", loss="huber", optimizer=optimizer, seed=0)
@@ -339,66 +326,3 @@ def test_full_batches_pay(optimizer, rng, network_class):
         return net.fit(X, y, epochs=epochs, batch_size=None).loss[-1]
 
     assert loss(optimizer, 100) < loss(fastbp.SGD(0.1), 1000)
-
-
-# ---- PyTorch -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def torch(torch):
-    """PyTorch in double: the dtype in which it keeps NAdam's product, too, is its default."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield torch
-    torch.set_default_dtype(before)
-
-
-def betas(o):
-    return {"lr": o.learning_rate, "betas": (o.beta1, o.beta2), "eps": o.epsilon}
-
-
-# the class in torch.optim, and its arguments
-TORCH = {
-    fastbp.SGD: ("SGD", lambda o: {"lr": o.learning_rate, "momentum": o.momentum, "nesterov": o.nesterov}),
-    Adam: ("Adam", lambda o: betas(o) | {"amsgrad": o.amsgrad}),
-    AdamW: ("AdamW", lambda o: betas(o) | {"weight_decay": o.weight_decay}),
-    NAdam: ("NAdam", lambda o: betas(o) | {"momentum_decay": o.momentum_decay}),
-    RMSprop: ("RMSprop", lambda o: {
-        "lr": o.learning_rate, "alpha": o.alpha, "eps": o.epsilon, "momentum": o.momentum
-    }),
-    Adagrad: ("Adagrad", lambda o: {"lr": o.learning_rate, "eps": o.epsilon}),
-    Adadelta: ("Adadelta", lambda o: {"lr": o.learning_rate, "rho": o.rho, "eps": o.epsilon}),
-    IRprop: ("Rprop", lambda o: {
-        "lr": o.learning_rate, "etas": (o.eta_minus, o.eta_plus), "step_sizes": (o.step_min, o.step_max)
-    }),
-}  # fmt: skip
-SHARED = [optimizer for optimizer in ALL.values() if type(optimizer) in TORCH]
-
-
-@pytest.mark.parametrize("optimizer", SHARED, ids=repr)
-def test_training_is_pytorchs(optimizer, network_class, torch):
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(20, 3)), rng.integers(0, 4, 20)
-    net = network_class(
-        [3, 5, 4], activation="tanh", loss="cross_entropy", optimizer=optimizer, dtype="float64", seed=0
-    )
-    model = model_of(torch, net)
-    name, arguments = TORCH[type(optimizer)]
-    theirs = getattr(torch.optim, name)(model.parameters(), **arguments(optimizer))
-    for _ in range(100):
-        theirs.zero_grad()
-        their_loss = torch.nn.functional.cross_entropy(model(torch.tensor(X)), torch.tensor(y))
-        their_loss.backward()
-        theirs.step()
-        assert net.train_on_batch(X, y) == pytest.approx(their_loss.item(), rel=1e-9)
-    assert_same_parameters(net, model)
-
-
-@pytest.mark.parametrize("kind", TORCH, ids=lambda kind: kind.__name__)
-def test_defaults_are_pytorchs(kind, torch):
-    name, arguments = TORCH[kind]
-    theirs = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))]).defaults
-    ours = arguments(kind())
-    if kind is fastbp.SGD:
-        ours.pop("lr")  # theirs is Adam's
-    assert ours == {argument: theirs[argument] for argument in ours}
