@@ -24,7 +24,6 @@ from typing import Any as _Any
 
 from fastbp import _moved as _moved
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
-from fastbp._base.config import show_config
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
 from fastbp._version import __version__
 from fastbp.activations import CELU, ELU, LeakyReLU
@@ -120,19 +119,22 @@ __all__ = [
     "threads",
 ]
 
-_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use, as `minimize` is
+_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use
+_FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}  # functions that are, and where from
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
     from fastbp import plot as plot
     from fastbp import reference as reference
+    from fastbp._base.config import show_config
     from fastbp._scipy import minimize
 else:
 
     def __getattr__(name: str) -> _Any:
         """Import what is loaded on first use."""
-        if name == "minimize":
-            return _import_module(f"{__name__}._scipy").minimize
+        if name in _FUNCTIONS:
+            found = getattr(_import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
+            return globals().setdefault(name, found)
         if name in _ROOMS or f"{__name__}.{name}" in _moved.MOVED:
             return _import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

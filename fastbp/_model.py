@@ -13,16 +13,17 @@ from fastbp import _core, initializers
 from fastbp._architecture import Architecture
 from fastbp._base.arguments import integer, number
 from fastbp._base.arrays import as_array
+from fastbp._base.shown import shown
 from fastbp._base.value import Value
-from fastbp._data import scaling
 from fastbp._data.checks import InputChecks
-from fastbp.exceptions import DataError, Error
+from fastbp.exceptions import DataError
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
+    from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
 
 Array: TypeAlias = NDArray[Any]
@@ -90,7 +91,7 @@ class Model:
         optimizer.check_dtype(architecture.dtype)
         self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
-        self.scaling: scaling.Scaling | None = None
+        self.scaling: Scaling | None = None
         self.history = History()
         self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
@@ -192,7 +193,7 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale_inputs(self, found: scaling.Scaling | None) -> None:
+    def scale_inputs(self, found: Scaling | None) -> None:
         """Scale all inputs from now on; None: take them as they are."""
         self.engine.set_scaling(*_numbers_of_scaling(found))
         self.scaling = found
@@ -219,39 +220,34 @@ class Model:
 
         Raises
         ------
-        DataError, ParameterError
-            The state comes from another version of fastbp, or its parts do not fit each other.
+        DataError
+            The state comes from another version of fastbp.
+        Exception
+            Any other, if its parts do not fit each other.
         """
         found = state.get("format") if isinstance(state, dict) else None
         if found != FORMAT:
             raise DataError(
-                f"the state of a network has the format {found}, expected {FORMAT}: it comes from "
+                f"the state of a network has the format {shown(found)}, expected {FORMAT}: it comes from "
                 f"{'an older' if found is None else 'another'} version of fastbp, and pickles are only for "
                 "the version that wrote them"
             )
-        try:
-            return cls._restored(state, engine_class)
-        except (Error, MemoryError):
-            raise
-        except Exception as error:  # from parts of other types
-            raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
-
-    @classmethod
-    def _restored(cls, parts: dict[str, Any], engine_class: EngineClass) -> Self:
-        architecture = _expect("architecture", parts["architecture"], Architecture)
-        chosen, optimizer = parts["optimizers"]
+        architecture = _expect("architecture", state["architecture"], Architecture)
+        chosen, optimizer = state["optimizers"]
         chosen = _expect("optimizer", chosen, Optimizer)
         optimizer = _expect("optimizer", optimizer, type(chosen))
-        schedule = _expect("schedule", parts["schedule"], Schedule)
+        schedule = _expect("schedule", state["schedule"], Schedule)
         schedule.check_dtype(architecture.dtype)
-        model = cls(architecture, chosen, resolve_seed(parts["seed"]), engine_class)
+        model = cls(architecture, chosen, resolve_seed(state["seed"]), engine_class)
         setup = model.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))
         model._install(setup, optimizer, schedule)
         model.chosen = chosen
-        model._fill(*parts["numbers"])
-        if parts["scaling"] is not None:
-            model.scale_inputs(scaling.checked(parts["scaling"], architecture.n_in))
-        model.history = _expect("history", parts["history"], History)
+        model._fill(*state["numbers"])
+        if state["scaling"] is not None:
+            from fastbp._data import scaling  # few need it
+
+            model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
+        model.history = _expect("history", state["history"], History)
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
@@ -282,7 +278,7 @@ def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ..
     return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
 
 
-def _numbers_of_scaling(found: scaling.Scaling | None) -> tuple[Array | None, Array | None]:
+def _numbers_of_scaling(found: Scaling | None) -> tuple[Array | None, Array | None]:
     """Return the arguments of `Engine.set_scaling`."""
     return (None, None) if found is None else (found.mean, 1 / found.scale)
 

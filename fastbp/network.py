@@ -15,11 +15,9 @@ from fastbp import _core, optimizers
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import read_only
 from fastbp._base.value import Named
-from fastbp._data import scaling
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._engine import inference
 from fastbp._model import NOTHING, Left, Model, resolve_seed
-from fastbp._training.fit import USUAL_CAUSES, train
 from fastbp.activations import Activation
 from fastbp.callbacks import Callbacks
 from fastbp.exceptions import DataError, DivergenceError, Error, ShapeError
@@ -226,6 +224,8 @@ class Network(Named):
         BusyError
             Another call is using the network.
         """
+        from fastbp._data import scaling  # few need it
+
         model = self._model
         found = None if X is None else scaling.measure(model.checks.inputs("X", X))
         model.guard.changing("adapt", NOTHING, model.scale_inputs, found)
@@ -304,6 +304,8 @@ class Network(Named):
         BusyError
             Another call is using the network.
         """
+        from fastbp._training.fit import train  # not before the first fit: it takes time to import
+
         return train(
             self._model,
             self,
@@ -344,6 +346,8 @@ class Network(Named):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
+            from fastbp._training.fit import USUAL_CAUSES
+
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {USUAL_CAUSES}")
         return loss
 
@@ -523,10 +527,12 @@ class Network(Named):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become what `__getstate__` described; if its parts do not fit, an error changes nothing."""
         twin = object.__new__(type(self))
-        model = Model.from_state(state, self._engine_class)
         try:
+            model = Model.from_state(state, self._engine_class)
             _set_attributes(twin, state["attributes"])
-        except Exception as error:  # from attributes of other types
+        except (Error, MemoryError):
+            raise
+        except Exception as error:  # from parts of other types
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error
         twin._model = model
         present: Model = vars(self).get("_model", model)

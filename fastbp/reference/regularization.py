@@ -1,7 +1,7 @@
-"""Regularisation in NumPy: dropout and noise, the penalties of weights, max-norm, clipping.
+"""Regularization in NumPy: dropout and noise, penalties of the weights, max-norm, clipping.
 
-Random numbers depend on the seed, the step t of the optimizer and a row's position in its batch, on nothing
-else: whoever asks again gets the same ones. Each row draws from a new block of four words.
+Random numbers depend only on the seed, the step t of the optimizer and a row's position in its batch, so they
+can be drawn again. Each row starts with a new block of four words.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Array: TypeAlias = NDArray[Any]
 
 
 def _words(seed: int, purpose: int, t: int, first: int, rows: int, n: int) -> NDArray[np.uint64]:
-    """Return n random words for each of `rows` rows, from row `first` of the batch on."""
+    """Return n random words per row, for `rows` rows of the batch, starting with row `first`."""
     blocks = -(-n // 4)
     return philox.raw(seed, purpose, 0, t, 4 * blocks * rows, first * blocks).reshape(rows, -1)[:, :n]
 
 
 def noise(seed: int, t: int, first: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
-    """Return normal random numbers, two of a word: cosines in a row's left half, sines in its right one.
+    """Return normal random numbers, two per word: cosines in a row's left half, sines in its right half.
 
     References
     ----------
@@ -39,7 +39,7 @@ def noise(seed: int, t: int, first: int, shape: tuple[int, int], dtype: np.dtype
 
 
 def dropout(rate: float, seed: int, layer: int, t: int, first: int, shape: tuple[int, int]) -> Array:
-    """Return a layer's mask, 0 for what is dropped and the inverse of the kept share for the rest."""
+    """Return the mask of a layer: 0 for dropped units, the inverse of the kept share for the others."""
     rows, n = shape
     kept = max(1, round((1 - rate) * 2**16))
     words = _words(seed, philox.DROPOUT + layer, t, first, rows, -(-n // 4))
@@ -54,14 +54,14 @@ def penalty(W: Array, layer: Layer) -> float:
 
 
 def penalty_gradient(W: Array, layer: Layer) -> Array:
-    """Return its derivatives."""
+    """Return the derivatives of `penalty` by the weights."""
     return layer.l1 * np.sign(W) + layer.l2 * W
 
 
 def scaled_norms(x: Array) -> tuple[Array, Array]:
     """Return each column's largest magnitude and its norm divided by that, so that no square overflows.
 
-    Magnitudes below the smallest normal number count as that, so that nothing is divided by 0.
+    Magnitudes below the smallest normal number are taken as that number, so that nothing is divided by 0.
     """
     x = x.astype(np.float64)
     scale = np.maximum(np.abs(x).max(axis=0), np.finfo(np.float64).tiny)
@@ -69,7 +69,7 @@ def scaled_norms(x: Array) -> tuple[Array, Array]:
 
 
 def limit_norms(W: Array, largest: float) -> None:
-    """Scale each column of W, the weights into a unit, down to the largest norm."""
+    """Scale the columns of W, the weights into each unit, down to the norm `largest`."""
     scale, norms = scaled_norms(W)
     shares = largest / scale / norms
     W *= np.where(shares < 1, shares, 1).astype(W.dtype)

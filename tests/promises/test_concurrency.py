@@ -12,6 +12,7 @@ import pytest
 
 import fastbp
 from fastbp import BusyError
+from fastbp._data import scaling
 from helpers.inside import after_each_slice, engine_of, take_snapshots
 
 
@@ -242,7 +243,7 @@ LONG_CALLS = {
     "looking for NaN": (10**9, lambda net, X: net.evaluate(X, X[:, :1])),
     "predicting": (10**7, lambda net, X: net.predict(X)),
     "adapting": (10**9, lambda net, X: net.adapt(X)),
-    "adapting, found finite": (10**9, lambda net, X: fastbp._data.scaling.measure(X)),
+    "adapting, found finite": (10**9, lambda net, X: scaling.measure(X)),
 }
 
 

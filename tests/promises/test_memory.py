@@ -195,6 +195,7 @@ COUNTED = """
 import ctypes, gc, os
 import numpy as np
 import fastbp
+from fastbp._training import fit, snapshot
 
 allocations = ctypes.CDLL(os.environ["LD_PRELOAD"]).allocations
 
@@ -215,7 +216,7 @@ def times(n, call):
     return repeat
 
 assert count(lambda: np.empty(10**6)) > 0  # it does count
-fastbp._training.fit.SLICE = fastbp._training.snapshot.SNAPSHOT_INTERVAL = 1e9  # a fit enters the core once
+fit.SLICE = snapshot.SNAPSHOT_INTERVAL = 1e9  # a fit enters the core once
 rng = np.random.default_rng(0)
 X, row = rng.random((8000, 4)), rng.random(4, np.float32)
 out = np.empty(3, np.float32)

@@ -57,6 +57,7 @@ def data(rng):
 def test_there_is_a_value_for_every_native_row():
     assert {kind.row for kind in Schedule.__subclasses__()} == set(_core.SCHEDULES)
     assert {schedule.row for schedule in SCHEDULES} == set(_core.SCHEDULES)
+    assert fastbp.reference.schedules.SCHEDULES.keys() == set(_core.SCHEDULES)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
