@@ -116,7 +116,7 @@ def product(direction, m, n_in, n_out, path):
 
 
 def forward_narrow(m, n_in, n_out, path):
-    number = [name for name, _, _ in _core.ACTIVATIONS].index("sigmoid")
+    number = [name for name, *_ in _core.ACTIVATIONS].index("sigmoid")
     x, W, y = path.array(n_in, m), path.array(n_in + 1, n_out), path.array(n_out, m)
     run = path.call("run_forward_narrow", number, m, n_in, n_out, m, x, W, y)
     run(1)
@@ -200,7 +200,7 @@ def table():
         yield f"narrow dW 64x{n_in}x{n_out}", partial(backward_weights_narrow, 64, n_in, n_out)
     yield "pack columns, 784 deep", partial(pack, 0, 784)
     yield "pack transposed, 512 deep", partial(pack, 1, 512)
-    for i, (name, alpha, _) in enumerate(_core.ACTIVATIONS):
+    for i, (name, alpha, *_) in enumerate(_core.ACTIVATIONS):
         if name != "softmax":
             yield f"apply {name}", partial(apply, i, float(alpha))
             yield f"chain {name}", partial(chain, i, float(alpha))

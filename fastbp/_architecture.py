@@ -201,8 +201,10 @@ def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> 
                 f"layers[{i}] has 1 unit with the activation softmax, which can only be 1, expected "
                 "2 units or more, or sigmoid and the loss binary_cross_entropy"
             )
-        if initializers.get(name) != name:
-            raise ParameterError(f"initializers[{i}] is {name!r}, expected {initializers.get(name)!r}")
+        if name not in initializers.INITIALIZERS:
+            raise ParameterError(
+                f"initializers[{i}] is {shown(name)}, expected one of: {', '.join(initializers.INITIALIZERS)}"
+            )
         n_in = layer.n_out
     losses.check_pair(loss, layers[-1].activation)
 

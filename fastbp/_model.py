@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -20,7 +19,7 @@ from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError, Error
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
-from fastbp.optimizers import Optimizer
+from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ class Model:
         The optimizer that the user set, to which `reset` returns.
     optimizer : Optimizer
         The optimizer in force: `chosen`, but for a learning rate that was set since.
+    makes_steps : bool
+        Whether the optimizer can make single steps.
     schedule : Schedule
         The schedule in force.
     scaling : Scaling or None
@@ -61,6 +62,8 @@ class Model:
     seed : int
     history : History
         All epochs since the model was made or reset.
+    is_trainable : bool
+        Whether the architecture is trainable: calls for one batch have no time to ask it.
     """
 
     __slots__ = (
@@ -71,6 +74,8 @@ class Model:
         "engine_class",
         "guard",
         "history",
+        "is_trainable",
+        "makes_steps",
         "optimizer",
         "scaling",
         "schedule",
@@ -87,6 +92,7 @@ class Model:
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: scaling.Scaling | None = None
         self.history = History()
+        self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -94,6 +100,11 @@ class Model:
 
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
+
+    def check_trainable(self) -> None:
+        """Raise ParameterError if no gradient can train the network."""
+        if not self.is_trainable:
+            self.architecture.check_trainable()
 
     def _new_engine(self, architecture: Architecture) -> Engine:
         """Return an engine with parameters of zeros."""
@@ -108,7 +119,7 @@ class Model:
 
     def twin(self, dtype: np.dtype[Any]) -> Engine:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
-        engine = self._new_engine(replace(self.architecture, dtype=dtype))
+        engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
         engine.set_scaling(*_numbers_of_scaling(self.scaling))
         return engine
@@ -131,6 +142,7 @@ class Model:
         self.engine.install_optimizer(setup)
         self.chosen = self.optimizer = optimizer
         self.schedule = schedule
+        self.makes_steps = isinstance(optimizer, GradientOptimizer)
 
     def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
         """Return the optimizer's schedule in this epoch; refuse rates that the dtype cannot hold."""
@@ -290,7 +302,7 @@ def _rebuilt(value: Any) -> Any:
     if isinstance(value, Value):
         for part in vars(value).values():
             _rebuilt(part)
-        return replace(value)
+        return value.__replace__()
     if isinstance(value, tuple):
         parts = map(_rebuilt, value)
         return value._make(parts) if hasattr(value, "_make") else tuple(parts)

@@ -96,7 +96,7 @@ def minimize(
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
     verbose = verbosity(verbose)
     model = net._model
-    model.architecture.check_trainable()
+    model.check_trainable()
     model.architecture.check_without(("dropout", "max_norm"), "minimize")
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)

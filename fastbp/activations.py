@@ -1,6 +1,6 @@
 """Activation functions: frozen values, callable on arrays, computed by the native core.
 
-Every row of the native table is here under its lower-case name; a class takes a parameter::
+Every row of the native table is here under its lower-case name. A function with a parameter is a class::
 
     fastbp.activations.tanh(x)
     fastbp.activations.LeakyReLU(alpha=0.2).derivative(x)
@@ -8,51 +8,61 @@ Every row of the native table is here under its lower-case name; a class takes a
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base.arguments import choice, number
+from fastbp._base.arguments import choice
 from fastbp._base.arrays import as_array, base_array
+from fastbp._base.fields import checked, fixed, number
 from fastbp._base.value import Value
 from fastbp.exceptions import DTypeError, ParameterError
 
 _FLOAT32 = np.dtype(np.float32)
-_ALPHAS = {name: alpha for name, alpha, _ in _core.ACTIVATIONS}
-_FORMULAS = {name: formula for name, _, formula in _core.ACTIVATIONS}
+_ROWS = {row[0]: row for row in _core.ACTIVATIONS}  # name, default of alpha, formula, initializer
+
+
+def _check_row(argument: str, name: Any) -> str:
+    choice("activation", name, _ROWS)
+    if name in _CLASSES:
+        raise ParameterError(f"activation is {name!r}, expected {_CLASSES[name].__name__}(alpha)")
+    row: str = name
+    return row
 
 
 class Activation(Value):
     """An activation function y = f(z) and its derivative.
 
-    Take one of this module's instances, or `get` one by name.
+    Use the instances of this module, or `get` one by name.
 
     Parameters
     ----------
     name : str
-        The row of the native table.
+        Name of the row in the native table.
     alpha : float
-        The row's parameter; 0 for a row without one.
+        Parameter of the row; 0 if it has none.
     """
 
-    alpha: float
-    name: str
+    name: str = checked(_check_row, "str")
+    alpha: float = number(default=0.0)
 
-    def __init__(self, name: str, alpha: float = 0.0) -> None:
-        choice("activation", name, _FORMULAS)
-        if name in _CLASSES:
-            raise ParameterError(f"activation is {name!r}, expected {_CLASSES[name].__name__}(alpha)")
-        if number("alpha", alpha) and not _ALPHAS[name]:
-            raise ParameterError(f"alpha is {alpha} with the activation {name!r}, expected 0: it has none")
-        self._set(name=name, alpha=float(alpha))
+    def __post_init__(self) -> None:
+        if self.alpha and not _ROWS[self.name][1]:
+            raise ParameterError(
+                f"alpha is {self.alpha} with the activation {self.name!r}, expected 0: it has none"
+            )
+
+    @property
+    def initializer(self) -> str:
+        """Name of the default initializer of layers with this activation."""
+        return _ROWS[self.name][3]
 
     @property
     def formula(self) -> str:
         """The definition of f in one line."""
-        return _FORMULAS[self.name]
+        return _ROWS[self.name][2]
 
     def __call__(self, x: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[np.floating[Any]]:
         """Return f(x), element by element (softmax: over the last axis).
@@ -60,14 +70,14 @@ class Activation(Value):
         Parameters
         ----------
         x : array_like
-            Any shape, float32 or float64; integers are computed in float64.
+            Array of any shape, float32 or float64; integers are converted to float64.
         out : ndarray, optional
-            Where the result goes, of its shape and dtype; it may be `x` itself.
+            Array for the result, of its shape and dtype; it may be `x` itself.
 
         Raises
         ------
         DTypeError, ShapeError, ParameterError
-            x holds no such numbers, `out` does not fit, or float32 does not hold alpha.
+            x is not numeric, `out` does not fit, or float32 does not hold alpha.
         """
         if out is None:
             return _core.activate(self.name, self.alpha, self._argument(x), None)
@@ -81,7 +91,7 @@ class Activation(Value):
         return _core.derivative(self.name, self.alpha, self._argument(x))
 
     def _argument(self, x: ArrayLike) -> NDArray[Any]:
-        """Return x as an array, which is float32 only if that holds alpha."""
+        """Return x as an array; ParameterError if it is float32, which does not hold alpha."""
         array = as_array("x", x)
         if self.alpha and array.dtype.newbyteorder("=") == _FLOAT32:
             self.check_dtype(_FLOAT32)
@@ -92,30 +102,44 @@ class Activation(Value):
 
 
 class LeakyReLU(Activation):
-    """z where z > 0, alpha z elsewhere (Maas, Hannun and Ng, 2013); alpha >= 0."""
+    """Leaky rectifier: z where z > 0, alpha z elsewhere (Maas, Hannun and Ng, 2013).
 
-    name: str = field(default="leaky_relu", init=False, repr=False)
+    Parameters
+    ----------
+    alpha : float, >= 0
+    """
 
-    def __init__(self, alpha: float = 0.01) -> None:
-        self._set(alpha=number("alpha", alpha, at_least=0))
+    name: str = fixed("leaky_relu")
+    alpha: float = number(default=0.01, at_least=0)
 
 
 class ELU(Activation):
-    """z where z > 0, alpha (exp(z) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016); alpha > 0."""
+    """Exponential linear unit: z where z > 0, alpha (exp(z) - 1) elsewhere.
 
-    name: str = field(default="elu", init=False, repr=False)
+    Parameters
+    ----------
+    alpha : float, > 0
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        self._set(alpha=number("alpha", alpha, above=0))
+    References
+    ----------
+    D.-A. Clevert, T. Unterthiner and S. Hochreiter, Fast and accurate deep network learning by exponential
+    linear units (ELUs), 2016.
+    """
+
+    name: str = fixed("elu")
+    alpha: float = number(default=1.0, above=0)
 
 
 class CELU(Activation):
-    """z where z > 0, alpha (exp(z / alpha) - 1) elsewhere (Barron, 2017); alpha > 0."""
+    """Continuously differentiable ELU: z where z > 0, alpha (exp(z / alpha) - 1) elsewhere (Barron, 2017).
 
-    name: str = field(default="celu", init=False, repr=False)
+    Parameters
+    ----------
+    alpha : float, > 0
+    """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        self._set(alpha=number("alpha", alpha, above=0))
+    name: str = fixed("celu")
+    alpha: float = number(default=1.0, above=0)
 
 
 _CLASSES: dict[str, type[LeakyReLU] | type[ELU] | type[CELU]] = {
@@ -127,7 +151,7 @@ _CLASSES: dict[str, type[LeakyReLU] | type[ELU] | type[CELU]] = {
 #: Every activation with its default parameter, by name.
 ACTIVATIONS: dict[str, Activation] = {
     name: _CLASSES[name](alpha) if name in _CLASSES else Activation(name, alpha)
-    for name, alpha, _ in _core.ACTIVATIONS
+    for name, alpha, *_ in _core.ACTIVATIONS
 }
 globals().update(ACTIVATIONS)
 
@@ -137,12 +161,12 @@ if TYPE_CHECKING:
 
 
 def get(activation: str | Activation, argument: str = "activation") -> Activation:
-    """Return the activation called `activation`, or `activation` itself if it is one already.
+    """Return the activation called `activation`, or `activation` itself if it is one.
 
     Raises
     ------
     ParameterError
-        If there is none of that name; the message starts with `argument` and lists the names.
+        There is none of that name; the message starts with `argument` and lists the names.
     """
     if isinstance(activation, Activation):
         return activation

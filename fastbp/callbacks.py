@@ -1,7 +1,7 @@
-"""Callbacks: what looks at a fit after each epoch, and may stop it.
+"""Callbacks: functions that see a fit after each epoch, and may stop it.
 
-A callback is a function of an `EpochState`, or an object with a method `on_epoch_end` of one. Those of this
-module are frozen values; what one of them remembers lives in the fit, so that it serves any number of fits.
+A callback is a function of an `EpochState`, or an object with a method `on_epoch_end` that takes one. Those
+of this module are frozen values. What they remember lives in the fit, so one value serves any number of fits.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arguments import choice, flag, integer, number, text
+from fastbp._base import arguments
+from fastbp._base.fields import flag, integer, number, text
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.exceptions import BusyError, DivergenceError, Error, ParameterError
 from fastbp.history import History
-
-if TYPE_CHECKING:
-    from fastbp.optimizers import Optimizer
+from fastbp.optimizers import GradientOptimizer, Optimizer
 
 
 class FittedNetwork(Protocol):
@@ -129,7 +128,7 @@ class EpochState:
 
     def stop(self, reason: str = "callback") -> None:
         """Stop the fit after this epoch; the first `reason` given becomes `history.stopped`."""
-        self.reason = self.reason or text("reason", reason) or "callback"
+        self.reason = self.reason or arguments.text("reason", reason) or "callback"
 
     def keep(self) -> None:
         """Keep the parameters, optimizer state and step count of this epoch as those that the fit ends with.
@@ -168,75 +167,44 @@ Columns: TypeAlias = Mapping[str, bool]  # what a fit measures, each with whethe
 
 
 class Callback(Value, ABC):
-    """A value that begins afresh in each fit."""
+    """Base class of the callbacks of this module: a value that starts afresh in each fit."""
 
     @abstractmethod
     def begin(self, columns: Columns) -> Function:
-        """Return what is called after each epoch; ParameterError where the fit lacks a column."""
+        """Return the function to call after each epoch; ParameterError if the fit lacks a column."""
 
     def check(self, argument: str, optimizer: Optimizer) -> None:
-        """Refuse an optimizer that it cannot work with."""
+        """Raise ParameterError for an optimizer that it cannot work with."""
 
 
-class Watching(Callback):
-    """A value that waits for a column of the history to improve."""
-
-    monitor: str
-    patience: int
-    min_delta: float
-    relative: bool
-
-    def __init__(
-        self, monitor: str, patience: int, min_delta: float, relative: bool, **own: float | bool
-    ) -> None:
-        """Check and set what is watched, and set the fields of one's `own`, which are checked."""
-        self._set(
-            monitor=text("monitor", monitor),
-            patience=integer("patience", patience, at_least=1),
-            min_delta=number("min_delta", min_delta, at_least=0),
-            relative=flag("relative", relative),
-            **own,
-        )
-
-    def plateau(self, columns: Columns) -> Plateau:
-        """Return the count of the epochs without improvement, at its beginning."""
-        return Plateau(self.monitor, columns, self.min_delta, self.relative)
-
-
-class EarlyStopping(Watching):
+class EarlyStopping(Callback):
     """Stop when a column of the history has not improved for `patience` epochs.
 
     Parameters
     ----------
     monitor : str
-        "loss", or with validation data "validation_loss" or "validation_" and the name of a metric. Which way
-        is better follows from it.
+        Name of the column: "loss" or, with validation data, "validation_loss" or "validation_" and the name
+        of a metric. It decides whether lower or higher is better.
     patience : int, >= 1
+        Number of epochs without improvement after which the fit stops.
     min_delta : float, >= 0
-        What the best value must be surpassed by, to count as an improvement.
+        An improvement is a value that is better than the best one by more than this.
     relative : bool
-        Whether min_delta is to be multiplied by |best value|.
+        Whether min_delta is multiplied by |best value|.
     restore_best : bool
-        Whether the fit is to end with the parameters, optimizer state and step count of the best epoch, for
-        whatever reason it ends, unless it raises. Its history keeps all epochs.
+        Whether the fit ends with the parameters, optimizer state and step count of the best epoch, whatever
+        ends it, unless it raises. The history keeps all epochs.
     """
 
-    restore_best: bool
-
-    def __init__(
-        self,
-        monitor: str = "validation_loss",
-        patience: int = 10,
-        min_delta: float = 0.0,
-        relative: bool = False,
-        restore_best: bool = False,
-    ) -> None:
-        kept = flag("restore_best", restore_best)
-        super().__init__(monitor, patience, min_delta, relative, restore_best=kept)
+    monitor: str = text(default="validation_loss")
+    patience: int = integer(default=10, at_least=1)
+    min_delta: float = number(default=0.0, at_least=0)
+    relative: bool = flag(default=False)
+    restore_best: bool = flag(default=False)
 
     def begin(self, columns: Columns, reason: str = "early_stopping") -> Function:
-        """Return what is called after each epoch, and stops for this reason."""
-        plateau = self.plateau(columns)
+        """Return the function to call after each epoch; `reason` becomes `history.stopped`."""
+        plateau = Plateau(self.monitor, columns, self.min_delta, self.relative)
 
         def on_epoch_end(state: EpochState) -> None:
             plateau.look(state.metrics)
@@ -248,50 +216,42 @@ class EarlyStopping(Watching):
         return on_epoch_end
 
 
-class ReduceLROnPlateau(Watching):
+class ReduceLROnPlateau(Callback):
     """Multiply the learning rate by `factor` whenever a column has not improved for `patience` epochs.
 
-    As Keras does, without a cooldown; PyTorch waits one epoch longer. A schedule ends with the first change.
-    `LevenbergMarquardt` has no learning rate, and is refused.
+    As in Keras without a cooldown; PyTorch waits one epoch longer. The first change ends a schedule.
+    `LevenbergMarquardt` has no learning rate: ParameterError.
 
     Parameters
     ----------
-    monitor, patience, min_delta, relative
-        As for `EarlyStopping`.
+    monitor : str
+        Name of the column, as for `EarlyStopping`.
     factor : float, > 0 and < 1
+    patience : int, >= 1
+        Number of epochs without improvement after which the rate is lowered.
+    min_delta : float, >= 0
+        An improvement is a value that is better than the best one by more than this.
+    relative : bool
+        Whether min_delta is multiplied by |best value|.
     min_learning_rate : float, >= 0
-        Where it ends.
+        The lowest rate.
     """
 
-    factor: float
-    min_learning_rate: float
-
-    def __init__(
-        self,
-        monitor: str = "validation_loss",
-        factor: float = 0.1,
-        patience: int = 10,
-        min_delta: float = 0.0,
-        relative: bool = False,
-        min_learning_rate: float = 0.0,
-    ) -> None:
-        super().__init__(
-            monitor,
-            patience,
-            min_delta,
-            relative,
-            factor=number("factor", factor, above=0, below=1),
-            min_learning_rate=number("min_learning_rate", min_learning_rate, at_least=0),
-        )
+    monitor: str = text(default="validation_loss")
+    factor: float = number(default=0.1, above=0, below=1)
+    patience: int = integer(default=10, at_least=1)
+    min_delta: float = number(default=0.0, at_least=0)
+    relative: bool = flag(default=False)
+    min_learning_rate: float = number(default=0.0, at_least=0)
 
     def check(self, argument: str, optimizer: Optimizer) -> None:
-        if not optimizer.has_learning_rate:
+        if not isinstance(optimizer, GradientOptimizer):
             raise ParameterError(
                 f"{argument} is {self} with the optimizer {optimizer}, expected one that has a learning rate"
             )
 
     def begin(self, columns: Columns) -> Function:
-        plateau = self.plateau(columns)
+        plateau = Plateau(self.monitor, columns, self.min_delta, self.relative)
 
         def on_epoch_end(state: EpochState) -> None:
             plateau.look(state.metrics)
@@ -305,17 +265,17 @@ class ReduceLROnPlateau(Watching):
 
 
 class Plateau:
-    """How many epochs a column of the history has not improved."""
+    """Counter of the epochs since a column of the history last improved."""
 
     def __init__(self, monitor: str, columns: Columns, min_delta: float, relative: bool) -> None:
         self._column = monitor
-        self._sign = -1 if choice("monitor", monitor, columns) else 1
+        self._sign = -1 if arguments.choice("monitor", monitor, columns) else 1
         self._min_delta, self._relative = min_delta, relative
         self._best: float | None = None
         self.length = 0
 
     def look(self, metrics: Mapping[str, float]) -> None:
-        """Take note of an epoch; NaN and infinity are no improvement."""
+        """Count an epoch; NaN and infinity are no improvement."""
         value = self._sign * metrics[self._column]
         best = self._best
         needed = self._min_delta * (abs(best) if self._relative and best is not None else 1)
@@ -329,7 +289,7 @@ Callbacks: TypeAlias = Function | OnEpochEnd | Sequence[Function | OnEpochEnd]
 
 
 def begin(callbacks: Any, columns: Columns, optimizer: Optimizer) -> list[Function]:
-    """Return the functions that one callback or a sequence of them stand for in a fit that measures these."""
+    """Return the functions to call after each epoch, for one callback or a sequence of them."""
     listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     return [_begin(f"callbacks[{i}]", callback, columns, optimizer) for i, callback in enumerate(listed)]
 

@@ -1,4 +1,4 @@
-"""What a fit did, epoch by epoch."""
+"""History: what a fit recorded, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from fastbp.exceptions import ParameterError
 
 
 class History:
-    """What one fit, or all fits of a network so far, recorded: columns with one entry per epoch.
+    """What a fit, or all fits of a network so far, recorded: columns with one entry per epoch.
 
-    A column is `history.loss` or `history["loss"]`, a new list of float each time; `row` gives one epoch
-    without going through the others. As with a DataFrame, iterating gives the names and `len` the epochs.
-    ``pandas.DataFrame(history.to_dict())`` is a table of all.
+    A column is `history.loss` or `history["loss"]`, a new list of floats at each access; `row` returns a
+    single epoch without copying whole columns. Iterating yields the names of the columns; `len` is the number
+    of epochs. ``pandas.DataFrame(history.to_dict())`` makes a table.
 
     Attributes
     ----------
     loss
-        The mean of the batch losses, each taken before its update and weighted by its rows, or by the sum of
-        their weights where they have some; for losses that are sums, their sum.
+        Mean of the batch losses, each computed before the update of its batch. Batches are weighted by their
+        number of rows, or by the sum of the sample weights. For losses that are sums: the sum of the batch
+        losses.
     validation_loss, validation_accuracy, ...
-        What `Network.evaluate` found on the validation data after the epoch, a column a metric. NaN in epochs
-        without; where there never were any, there is no column.
+        Results of `Network.evaluate` on the validation data after each epoch, one column per metric. NaN in
+        epochs without validation data; if there never were any, the column is missing.
     learning_rate
-        Of the last step of the epoch; NaN where `minimize` made it.
+        Learning rate of the last step of the epoch; NaN for epochs of `minimize`.
     seconds
-        Wall-clock time since the epoch before: its steps, its validation, and the callbacks in between. Where
-        nothing is done between epochs, those of one slice of work (about 20 ms) share its time equally.
+        Wall-clock time since the previous epoch: steps, validation, and the callbacks in between. If there is
+        nothing to do between epochs, the epochs of one slice of work (about 20 ms) share its time equally.
     stopped : str
-        Why the last fit ended: "epochs" (all are done), "tol" or "gradient_tol" (those of `fit`),
-        "early_stopping", the reason that a callback gave ("callback" by default), "converged"
-        (`LevenbergMarquardt` or `minimize` had nothing left to gain), "stalled" (`minimize` could not go on),
-        "interrupted" or "diverged" (it raised); "" before the first fit.
+        Reason why the last fit ended: "epochs" (all are done), "tol" or "gradient_tol" (the arguments of
+        `fit`), "early_stopping", the reason that a callback gave ("callback" by default), "converged" (no
+        further gain for `LevenbergMarquardt` or `minimize`), "stalled" (`minimize` could not continue),
+        "interrupted" or "diverged" (an error was raised); "" before the first fit.
 
     Parameters
     ----------
     columns : mapping of str to floats, optional
-        All of one length, "loss" among them.
+        Columns of equal length; one must be "loss".
 
     Raises
     ------
     ParameterError
-        The columns are of different lengths, without "loss", or hold something else than numbers.
+        The columns have different lengths, "loss" is missing, or a column does not hold numbers only.
     """
 
     def __init__(self, columns: Mapping[str, Iterable[float]] | None = None, stopped: str = "") -> None:
@@ -56,12 +57,12 @@ class History:
             raise ParameterError(
                 f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
             )
-        # arrays, for an epoch may take less time than it takes to write three floats into lists
+        # arrays, because an epoch may take less time than appending three floats to lists
         self._columns = {text("a column", name): _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
-        # Entries beyond this count do not exist yet: it is set last, so an interruption does no harm
+        # Entries beyond this count do not count yet: it is set last, so an interruption does no harm
         self._epochs = lengths["loss"]
         self.stopped = str(stopped)
 
@@ -99,7 +100,7 @@ class History:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns by name; all have one length."""
-        epochs = self._epochs  # once, for other threads may read while a fit goes on
+        epochs = self._epochs  # read once: another thread may be training
         return {name: column[:epochs].tolist() for name, column in self._columns.items()}
 
     def row(self, epoch: int) -> dict[str, float]:
@@ -115,14 +116,16 @@ class History:
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 
     def _append(self, entries: Mapping[str, Any], epochs: int) -> None:
-        """Append epochs, given as a buffer of float64 for each column, which costs no conversion.
+        """Append epochs, given as one buffer of float64 per column, which needs no conversion.
 
-        Columns that are not given get NaN, and so do the earlier epochs in columns that are new.
+        Columns that are not given get NaN, and so do the earlier epochs of new columns.
         """
         before = self._epochs
         if before == 0:
             self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
-        if new := entries.keys() - self._columns.keys():  # another dict: other threads may go over this one
+        if (
+            new := entries.keys() - self._columns.keys()
+        ):  # a new dict: other threads may iterate over this one
             self._columns = self._columns | {name: nans(before) for name in entries if name in new}
         for name, column in self._columns.items():
             del column[before:]
@@ -130,7 +133,7 @@ class History:
         self._epochs = before + epochs
 
     def _follow(self, fit: History, first: int) -> None:
-        """Append those epochs of a fit that are not here yet; it began after `first` epochs."""
+        """Append the epochs of a fit that are still missing here; the fit began after `first` epochs."""
         new = slice(self._epochs - first, len(fit))
         entries = {name: memoryview(column)[new] for name, column in fit._columns.items()}
         self._append(entries, new.stop - new.start)
@@ -149,7 +152,7 @@ class History:
 
 
 def nans(n: int) -> array[float]:
-    """Return so many NaN."""
+    """Return n times NaN."""
     return array("d", [nan]) * n
 
 

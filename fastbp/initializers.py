@@ -1,4 +1,6 @@
-"""How weights begin: the variance keeps the signal's size from layer to layer; biases begin at 0.
+"""Initializers: random initial weights whose variance keeps the size of signals from layer to layer.
+
+Biases start at 0.
 
 References
 ----------
@@ -28,7 +30,7 @@ Draw: TypeAlias = Callable[[int, int, int, int], NDArray[np.float64]]
 
 
 def _uniform(seed: int, index: int, n: int) -> NDArray[np.float64]:
-    """Return n numbers of (-sqrt(3), sqrt(3)): variance 1."""
+    """Return n numbers, uniform in (-sqrt(3), sqrt(3)): variance 1."""
     return math.sqrt(3) * (2 * philox.uniform(seed, philox.WEIGHTS, 0, index, n) - 1)
 
 
@@ -44,7 +46,7 @@ def _scaled(unit: Unit, variance: Callable[[int, int], float]) -> Draw:
 
 
 def _orthogonal(seed: int, index: int, n_in: int, n_out: int) -> NDArray[np.float64]:
-    """Return orthonormal columns, or rows where there are fewer of them, uniform over all such matrices."""
+    """Return a matrix with orthonormal columns (rows, if n_in < n_out), uniform over all such matrices."""
     z = _normal(seed, index, n_in * n_out).reshape(max(n_in, n_out), -1)
     q = _core.orthonormal_columns(z)  # R has a positive diagonal: else Q would not be uniform
     return q if n_in >= n_out else np.ascontiguousarray(q.T)
@@ -62,7 +64,7 @@ def _lecun(n_in: int, n_out: int) -> float:
     return 1 / n_in
 
 
-#: Each initialisation: (seed, index of the layer, n_in, n_out) -> W (n_in, n_out), float64.
+#: Each initializer: (seed, index of the layer, n_in, n_out) -> W (n_in, n_out), float64.
 INITIALIZERS: dict[str, Draw] = {
     "glorot_uniform": _scaled(_uniform, _glorot),
     "glorot_normal": _scaled(_normal, _glorot),
@@ -75,20 +77,6 @@ INITIALIZERS: dict[str, Draw] = {
 
 _SHORT = {short: f"{short}_uniform" for short in ("glorot", "he", "lecun")}
 
-_RECTIFIERS = {
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "elu",
-    "celu",
-    "gelu",
-    "gelu_tanh",
-    "silu",
-    "mish",
-    "softplus",
-    "hard_swish",
-}
-
 
 def get(initializer: str) -> str:
     """Return the full name ("he" is "he_uniform"); ParameterError lists the names."""
@@ -96,12 +84,10 @@ def get(initializer: str) -> str:
 
 
 def default(activation: Activation) -> str:
-    """Return the name of the initialisation that suits the activation."""
-    if activation.name == "selu":
-        return "lecun_normal"
-    return "he_uniform" if activation.name in _RECTIFIERS else "glorot_uniform"
+    """Return the name of the initializer that suits the activation, which its row of the table names."""
+    return activation.initializer
 
 
 def draw(initializer: str, seed: int, index: int, n_in: int, n_out: int) -> NDArray[np.float64]:
-    """Return fresh weights (n_in, n_out) for the layer `index` of a network with this seed."""
+    """Return initial weights (n_in, n_out) for the layer `index` of a network with this seed."""
     return INITIALIZERS[get(initializer)](seed, index, n_in, n_out)

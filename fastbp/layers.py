@@ -1,4 +1,4 @@
-"""Layers: `Dense` is what the user writes, `Layer` what the engines read."""
+"""Layers: `Dense` describes a layer to `Network`, `Layer` is what the engines read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations, initializers
-from fastbp._base.arguments import integer, number
+from fastbp._base import arguments
+from fastbp._base.fields import Converted, checked, integer, number
 from fastbp._base.value import Value, check_numbers
 from fastbp.activations import Activation
+
+
+def _activation(argument: str, value: Any) -> Activation:
+    return activations.get(value, argument)
+
+
+def _initializer(argument: str, value: Any) -> str:
+    return initializers.get(value)
 
 
 class Dense(Value):
@@ -20,59 +29,33 @@ class Dense(Value):
     Parameters
     ----------
     units : int, >= 1
-        The layer's outputs.
+        Number of outputs.
     activation : str or Activation, optional
-        f; by default the network's.
+        The function f. By default, that of the network.
     initializer : str, optional
-        How W is drawn, see `fastbp.initializers`; by default what suits the activation.
+        Name of the initializer of W, see `fastbp.initializers`. By default, that of the activation.
     l1, l2 : float, >= 0
-        The loss of a batch in training has l1 sum |W| + l2 / 2 sum W^2 added.
+        Penalties: in training, l1 sum |W| + l2 / 2 sum W^2 is added to the loss of each batch.
     dropout : float, >= 0 and < 1
-        Of the outputs, in training, this share is set to 0, at random, and the others are scaled up so that
-        the mean stays; a multiple of 1 / 65536, rounded. Not in the output layer.
+        Share of the outputs that is set to 0 in training, at random, rounded to a multiple of 1 / 65536. The
+        other outputs are scaled up so that the mean stays the same. Not allowed in the output layer.
     max_norm : float, > 0, optional
-        After every update the weights into a unit, W[:, j], are scaled down to this norm if theirs is larger.
+        Largest norm of the weights into a unit, W[:, j]. After each update, they are scaled down to it.
 
     References
     ----------
     N. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
     """
 
-    units: int
-    activation: Activation | None
-    initializer: str | None
-    l1: float
-    l2: float
-    dropout: float
-    max_norm: float | None
-
-    def __init__(
-        self,
-        units: int,
-        activation: str | Activation | None = None,
-        initializer: str | None = None,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        dropout: float = 0.0,
-        max_norm: float | None = None,
-    ) -> None:
-        self._set(
-            units=integer("units", units, at_least=1),
-            activation=None if activation is None else activations.get(activation),
-            initializer=None if initializer is None else initializers.get(initializer),
-            **_regularisation(l1, l2, dropout, max_norm),
-        )
-
-
-def _regularisation(l1: float, l2: float, dropout: float, max_norm: float | None) -> dict[str, Any]:
-    """Return the options that every layer has, checked."""
-    return {
-        "l1": number("l1", l1, at_least=0),
-        "l2": number("l2", l2, at_least=0),
-        "dropout": number("dropout", dropout, at_least=0, below=1),
-        "max_norm": None if max_norm is None else number("max_norm", max_norm, above=0),
-    }
+    units: int = integer(at_least=1)
+    activation: Converted[str | Activation | None, Activation | None] = checked(
+        _activation, "str or Activation", default=None
+    )
+    initializer: str | None = checked(_initializer, "str", default=None)
+    l1: float = number(default=0.0, at_least=0, kw_only=True)
+    l2: float = number(default=0.0, at_least=0, kw_only=True)
+    dropout: float = number(default=0.0, at_least=0, below=1, kw_only=True)
+    max_norm: float | None = number(default=None, above=0, kw_only=True)
 
 
 class Decided(NamedTuple):
@@ -88,7 +71,7 @@ class Decided(NamedTuple):
 
 
 class Layer(Decided):
-    """A layer with everything decided, and checked: W is (n_in, n_out), b is (n_out,)."""
+    """A layer with all sizes and options filled in and checked: W is (n_in, n_out), b is (n_out,)."""
 
     __slots__ = ()
 
@@ -104,10 +87,10 @@ class Layer(Decided):
     ) -> Self:
         return super().__new__(
             cls,
-            integer("n_in", n_in, at_least=1),
-            integer("n_out", n_out, at_least=1),
+            arguments.integer("n_in", n_in, at_least=1),
+            arguments.integer("n_out", n_out, at_least=1),
             activations.get(activation),
-            **_regularisation(l1, l2, dropout, max_norm),
+            **Dense._checked(l1=l1, l2=l2, dropout=dropout, max_norm=max_norm),
         )
 
     @classmethod
@@ -120,7 +103,7 @@ class Layer(Decided):
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return a network's vector (P,) as views W (n_in, n_out) and b (n_out,) of each layer."""
+    """Return views W (n_in, n_out) and b (n_out,) per layer into a vector of all parameters (P,)."""
     views, start = [], 0
     for layer in layers:
         middle, end = start + layer.n_in * layer.n_out, start + (layer.n_in + 1) * layer.n_out

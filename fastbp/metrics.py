@@ -1,8 +1,8 @@
-"""How good outputs are: metrics by name, and callables of your own.
+"""Metrics: how good outputs are.
 
-A metric takes the outputs (n, n_out) and the targets, class labels (n,) or rows (n, n_out), n >= 1; (n,) is a
-column where there is one output. Those about answers `read` both alike: the `most_probable` class of a row,
-or yes where a number is `at_least_half` or `positive`.
+A metric takes the outputs (n, n_out), n >= 1, and the targets: class labels (n,) or rows (n, n_out). For one
+output, (n,) is accepted as a column. Metrics of answers `read` outputs and targets in the same way: as the
+`most_probable` class per row, or as yes where a number is `at_least_half` or `positive`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,26 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arguments import integer
 from fastbp._base.arrays import as_array, read_only
+from fastbp._base.fields import integer
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError, ShapeError
-from fastbp.losses import CustomLoss, Loss, check_labels
+from fastbp.losses import Loss, check_labels
+from fastbp.losses._answers import at_least_half, most_probable, positive
+
+__all__ = [
+    "METRICS",
+    "TopK",
+    "accuracy",
+    "at_least_half",
+    "auc",
+    "f1",
+    "mae",
+    "most_probable",
+    "positive",
+    "r2",
+]
 
 Array: TypeAlias = NDArray[Any]
 Measure: TypeAlias = Callable[[Array, Array], float]
@@ -30,35 +44,20 @@ Metrics: TypeAlias = str | Measure | Sequence[str | Measure]
 BLOCK_ROWS = 4096  # rows compared at once, so that nothing as large as the data is allocated
 
 
-# ---- classes -----------------------------------------------------------------------------------------------
-
-
-def most_probable(rows: Array) -> Array:
-    """Return the classes (m,) that probabilities (m, n_out), or labels (m,), stand for."""
-    return rows if rows.ndim == 1 else rows.argmax(axis=1)
-
-
-def at_least_half(rows: Array) -> Array:
-    """Return whether each probability says yes."""
-    return rows >= 0.5
-
-
-def positive(rows: Array) -> Array:
-    """Return whether each number says yes."""
-    return rows > 0
+# ---- answers -----------------------------------------------------------------------------------------------
 
 
 def accuracy(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
-    """Return the share of answers that are right.
+    """Return the share of correct answers.
 
     Parameters
     ----------
     output : array_like (n, n_out)
         Or (n,) for one output.
     target : array_like of the same shape
-        Or (n,) for one output. Where `read` tells classes: integer labels (n,) or rows (n, n_out), n_out > 1.
+        Or (n,) for one output. If `read` returns classes: integer labels (n,) or rows (n, n_out), n_out > 1.
     read : callable
-        From rows to answers: classes (n,), or yes and no (n, n_out).
+        Takes rows and returns answers: classes (n,), or yes and no (n, n_out).
 
     Raises
     ------
@@ -77,9 +76,9 @@ def accuracy(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -
 def f1(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
     """Return F1 = 2 both / (answered + true), the mean over classes or, for yes/no answers, over outputs.
 
-    Answered and true count the rows whose answer is this class (is yes) and those whose target is. What is
-    neither answered nor true is left out of the mean; if there is nothing else, it is NaN. Parameters and
-    errors as for `accuracy`.
+    `answered` counts the rows whose answer is this class (is yes), `true` those whose target is, and `both`
+    those where both are. Classes (or outputs) that are neither answered nor true are left out of the mean; if
+    there are no others, it is NaN. Parameters and errors as for `accuracy`.
     """
     output, target = _answers(output, target, read)
     both, answered, true = np.zeros((3, output.shape[1]))
@@ -95,9 +94,9 @@ def f1(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> floa
 def auc(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> float:
     """Return the area under the ROC curve, the mean over the outputs: each class against the rest.
 
-    For one output it is the share of pairs of a row that is yes and one that is no in which the output of the
-    first is higher; a tie counts one half. Outputs whose targets are all yes or all no are left out of the
-    mean; if there are no others, it is NaN. Parameters and errors as for `accuracy`.
+    For one output: of all pairs of a row with target yes and a row with target no, the share in which the
+    first row has the higher output; a tie counts one half. Outputs whose targets are all yes or all no are
+    left out of the mean; if there are no others, it is NaN. Parameters and errors as for `accuracy`.
     """
     output, target = _answers(output, target, read)
     truth = read(target)  # (n,) labels, or (n, n_out) yes or no
@@ -112,18 +111,15 @@ def auc(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> flo
 
 
 class TopK(Value):
-    """The share of rows whose class is among the k most probable; of equals, the lower class counts first.
+    """Share of rows whose class is among the k most probable; among equal outputs, the lower class is first.
 
     Parameters
     ----------
     k : int, >= 1
-        Below the number of outputs.
+        Number of classes that count; less than the number of outputs.
     """
 
-    k: int
-
-    def __init__(self, k: int = 5) -> None:
-        self._set(k=integer("k", k, at_least=1))
+    k: int = integer(default=5, at_least=1)
 
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
         """Return the share. Parameters and errors as for `accuracy` of classes."""
@@ -144,8 +140,8 @@ class TopK(Value):
 def r2(output: ArrayLike, target: ArrayLike) -> float:
     """Return the coefficient of determination, averaged over the outputs.
 
-    For one output it is 1 - sum (t - h)^2 / sum (t - mean t)^2: 1 is perfect, 0 no better than the mean. A
-    constant target, one row among them, counts 1 where it is met exactly, else 0.
+    For one output it is 1 - sum (t - h)^2 / sum (t - mean t)^2: 1 is perfect, 0 is as good as the mean. For a
+    constant target (a single row, for example) it is 1 if every output is exact, else 0.
 
     Parameters
     ----------
@@ -184,38 +180,35 @@ def mae(output: ArrayLike, target: ArrayLike) -> float:
 
 
 class Metric(NamedTuple):
-    """A metric that goes with a network."""
+    """A metric: its name in the history, its function, and which way is better."""
 
     name: str
     measure: Measure
     greater_is_better: bool
 
 
-#: Losses whose outputs are answers, and how these are read; those of the others are numbers.
-ANSWERS: dict[str, Read] = {
-    "cross_entropy": most_probable,
-    "binary_cross_entropy": at_least_half,
-    "hinge": positive,
+ANSWERED = {f.__name__: f for f in (accuracy, f1, auc)}
+
+#: Every metric by name; how answers are read depends on the loss.
+METRICS: dict[str, Metric] = {
+    **{name: Metric(name, f, True) for name, f in ANSWERED.items()},
+    "top_k": Metric("top_k", TopK(), True),
+    "r2": Metric("r2", r2, True),
+    "mae": Metric("mae", mae, False),
 }
 
 
 def named(loss: Loss) -> dict[str, Metric]:
-    """Return the metrics that make sense of the loss, by name; the first is measured by default."""
-    if isinstance(loss, CustomLoss):  # its targets may be anything
-        return {}
-    read = ANSWERS.get(loss.name)
-    found = []
-    if read is not None:
-        found += [Metric(f.__name__, partial(f, read=read), True) for f in (accuracy, f1, auc)]
-    if read is most_probable:
-        found.append(Metric("top_k", TopK(), True))
-    if read in (None, at_least_half):  # a probability is a number, too
-        found += [Metric("r2", r2, True), Metric("mae", mae, False)]
-    return {metric.name: metric for metric in found}
+    """Return the metrics that go with the loss, by name; the first is measured by default."""
+    found = {name: METRICS[name] for name in loss.metrics}
+    if loss.answers is not None:
+        for name in found.keys() & ANSWERED.keys():
+            found[name] = found[name]._replace(measure=partial(ANSWERED[name], read=loss.answers.read))
+    return found
 
 
 def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:
-    """Return the metrics that `metrics` stands for, one or several; for None the default of the loss."""
+    """Return the metrics that the argument `metrics` names; for None, the default of the loss."""
     by_name = named(loss)
     if metrics is None:
         return tuple(by_name.values())[:1]
@@ -240,7 +233,7 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
 
 
 def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
-    """Return the metric that one entry of `metrics` stands for, if there is one."""
+    """Return the metric that one entry of `metrics` names, or None."""
     if isinstance(given, str):
         return by_name.get(given)
     if isinstance(given, TopK):
@@ -264,7 +257,7 @@ def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
 
 
 def _rows(output: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
-    """Return outputs and targets as rows (n, n_out), of which (n,) is one column."""
+    """Return outputs and targets as rows (n, n_out); (n,) is one column."""
     h, t = _outputs(output), as_array("target", target)
     if t.shape != h.shape and not (h.shape[1] == 1 and t.shape == h.shape[:1]):
         column = f" or {h.shape[:1]}" if h.shape[1] == 1 else ""
@@ -273,7 +266,7 @@ def _rows(output: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
 
 
 def _answers(output: ArrayLike, target: ArrayLike, read: Read) -> tuple[Array, Array]:
-    """Return outputs as rows (n, n_out); targets likewise or, if `read` tells classes, as labels (n,)."""
+    """Return outputs as rows (n, n_out), and targets as rows or, if `read` returns classes, labels (n,)."""
     h, t = _outputs(output), as_array("target", target)
     is_yes_or_no = np.ndim(read(h[:1])) > 1
     if is_yes_or_no or (t.ndim > 1 and h.shape[1] > 1):
@@ -293,7 +286,7 @@ def _answers(output: ArrayLike, target: ArrayLike, read: Read) -> tuple[Array, A
 
 
 def _outputs(output: ArrayLike) -> Array:
-    """Return outputs as rows (n, n_out), of which (n,) is one column."""
+    """Return outputs as rows (n, n_out); (n,) is one column."""
     array = as_array("output", output)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ShapeError(f"output has shape {array.shape}, expected (rows, outputs), both at least 1")
@@ -301,7 +294,7 @@ def _outputs(output: ArrayLike) -> Array:
 
 
 def slices(n: int, rows: int) -> list[slice]:
-    """Cut n rows into parts of so many."""
+    """Cut n rows into parts of at most `rows`."""
     return [slice(first, first + rows) for first in range(0, n, rows)]
 
 
@@ -312,5 +305,5 @@ def _blocks(output: Array, target: Array) -> Iterator[tuple[Array, Array]]:
 
 
 def _one_hot(answers: Array, n_out: int) -> Array:
-    """Return for each class or output (m, n_out) whether it is the answer, of labels (m,) or such rows."""
+    """Return whether each class or output is the answer, (m, n_out), from labels (m,) or from such rows."""
     return answers if answers.ndim == 2 else answers[:, None] == np.arange(n_out)

@@ -337,8 +337,9 @@ class Network(Named):
         those after the step.
         """
         model = self._model
-        model.architecture.check_trainable()
-        model.optimizer.check_step("train_on_batch")
+        model.check_trainable()
+        if not model.makes_steps:
+            model.optimizer.check_step("train_on_batch")
         X, y = model.checks.examples(X, y)
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
@@ -356,7 +357,7 @@ class Network(Named):
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch and a copy of `gradients`; arguments as for `fit`."""
         model = self._model
-        model.architecture.check_trainable()
+        model.check_trainable()
         X, y = model.checks.examples(X, y)
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         found: tuple[float, Array] = model.guard.writing(
@@ -401,7 +402,7 @@ class Network(Named):
             There was no `forward`, or the parameters have changed since, by a call or in place.
         """
         model = self._model
-        model.architecture.check_trainable()
+        model.check_trainable()
         left: Left = model.guard.left or NOTHING
         shape, _ = left
         if shape is None:
@@ -416,7 +417,8 @@ class Network(Named):
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale afterwards."""
         model = self._model
-        model.optimizer.check_step("step")
+        if not model.makes_steps:
+            model.optimizer.check_step("step")
         left = self._check_gradients()
         model.guard.following(left, "step", NOTHING, model.engine.update)
 

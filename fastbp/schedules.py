@@ -1,7 +1,7 @@
-"""Learning-rate schedules: frozen values, which give the rate of every optimizer step.
+"""Learning-rate schedules: frozen values that give the rate of each optimizer step.
 
-Steps k = 0, 1, ... are the optimizer's own: they count on over all fits, and from 0 again once the optimizer
-is set or the network reset. What comes to an end stays there.
+Steps are counted from 0 over all fits. The count starts again when the optimizer is set or the network is
+reset. A schedule that has an end keeps its last rate.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from fastbp._base.arguments import held, integer, number
+from fastbp._base import arguments
+from fastbp._base.arguments import held
+from fastbp._base.fields import integer, number
 from fastbp._base.value import Value
+
+STEPS = 2**53  # below which float64 counts them
 
 
 class Schedule(Value, ABC):
-    """A learning rate for every step: ``schedule(step)`` is that of the step before which `step` were done.
+    """A learning rate for each step: ``schedule(k)`` is the rate of step k, counted from 0.
 
     Attributes
     ----------
     learning_rate : float
-        The one that the schedule changes.
+        The rate that the schedule changes.
     row : str
-        Of the engine's table.
+        Name of its row in the engines' table.
     """
 
     row: ClassVar[str]
     formula: ClassVar[Callable[..., float]]  # (step, learning_rate, *parameters) -> rate, as in the row
-    learning_rate: float
-
-    def __init__(self, learning_rate: float, **own: float | None) -> None:
-        """Check and set the rate, and set the fields of one's `own`, which are checked."""
-        self._set(learning_rate=number("learning_rate", learning_rate, above=0), **own)
+    learning_rate: float = number(above=0)
 
     @property
     @abstractmethod
@@ -43,7 +43,7 @@ class Schedule(Value, ABC):
 
     @property
     def reached(self) -> dict[str, float]:
-        """The rates above 0 that it starts with, reaches soon or ends at, by formula."""
+        """The positive rates at the start, soon after it and at the end, by formula."""
         return {"learning_rate": self.learning_rate}
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
@@ -56,17 +56,20 @@ class Schedule(Value, ABC):
         return self.formula(step, self.learning_rate, *self.parameters)
 
 
-#: What an optimizer takes: a number, a schedule, or a function of the epochs that the network has done.
+#: What an optimizer takes: a number, a schedule, or a function of the number of epochs done so far.
 LearningRate: TypeAlias = float | Schedule | Callable[[int], float]
 
 
 class Constant(Schedule):
-    """The same rate for ever: what a number stands for, and a function of the epoch within one of these."""
+    """The same rate at every step: a number as a schedule, or a function of the epoch within one epoch.
+
+    Parameters
+    ----------
+    learning_rate : float, >= 0
+    """
 
     row = "constant"
-
-    def __init__(self, learning_rate: float) -> None:
-        self._set(learning_rate=number("learning_rate", learning_rate, at_least=0))
+    learning_rate: float = number(at_least=0)
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse a rate that is too large for dtype; functions and callbacks may let it fall to 0."""
@@ -83,24 +86,21 @@ class Constant(Schedule):
 
 
 class Step(Schedule):
-    """Multiply the rate by `factor` every so many steps: learning_rate factor^floor(k / every).
+    """Multiply the rate by `factor` after every `every` steps: learning_rate factor^floor(k / every).
 
     PyTorch's StepLR(step_size=every, gamma=factor).
 
     Parameters
     ----------
     learning_rate : float, > 0
-    every : int, >= 1
-        Steps.
+    every : int, >= 1 and < 2**53
+        Steps between two changes.
     factor : float, > 0
     """
 
     row = "step"
-    every: int
-    factor: float
-
-    def __init__(self, learning_rate: float, every: int, factor: float = 0.1) -> None:
-        super().__init__(learning_rate, every=count("every", every), factor=number("factor", factor, above=0))
+    every: int = integer(at_least=1, below=STEPS)
+    factor: float = number(default=0.1, above=0)
 
     @property
     def reached(self) -> dict[str, float]:
@@ -116,24 +116,21 @@ class Step(Schedule):
 
 
 class Exponential(Schedule):
-    """Multiply the rate by `decay` in so many steps, a little in each: learning_rate decay^(k / every).
+    """Multiply the rate by `decay` over every `every` steps, evenly: learning_rate decay^(k / every).
 
-    PyTorch's ExponentialLR(gamma=decay), where `every` is 1.
+    With every=1, PyTorch's ExponentialLR(gamma=decay).
 
     Parameters
     ----------
     learning_rate : float, > 0
     decay : float, > 0
-    every : int, >= 1
-        Steps.
+    every : int, >= 1 and < 2**53
+        Steps in which the rate is multiplied by `decay`.
     """
 
     row = "exponential"
-    decay: float
-    every: int
-
-    def __init__(self, learning_rate: float, decay: float, every: int = 1) -> None:
-        super().__init__(learning_rate, decay=number("decay", decay, above=0), every=count("every", every))
+    decay: float = number(above=0)
+    every: int = integer(default=1, at_least=1, below=STEPS)
 
     @property
     def reached(self) -> dict[str, float]:
@@ -149,10 +146,10 @@ class Exponential(Schedule):
 
 
 class InverseScaling(Schedule):
-    """Let the rate fall with a power of the steps: learning_rate / (k + 1)^power.
+    """Divide the rate by a power of the number of steps: learning_rate / (k + 1)^power.
 
-    scikit-learn's "invscaling" counts rows in place of steps, those of complete epochs:
-    ``lambda epoch: learning_rate / (1 + epoch * len(X)) ** power`` is that.
+    scikit-learn's "invscaling" counts the rows of complete epochs instead of steps:
+    ``lambda epoch: learning_rate / (1 + epoch * len(X)) ** power`` does that.
 
     Parameters
     ----------
@@ -161,10 +158,7 @@ class InverseScaling(Schedule):
     """
 
     row = "inverse_scaling"
-    power: float
-
-    def __init__(self, learning_rate: float, power: float = 0.5) -> None:
-        super().__init__(learning_rate, power=number("power", power, at_least=0))
+    power: float = number(default=0.5, at_least=0)
 
     @property
     def reached(self) -> dict[str, float]:
@@ -180,11 +174,11 @@ class InverseScaling(Schedule):
 
 
 class Cosine(Schedule):
-    """Let the rate fall along half a cosine, perhaps after a warm-up, perhaps again and again.
+    """Lower the rate along half a cosine, optionally after a warm-up and with restarts.
 
-    In the warm-up it is learning_rate (k + 1) / (warmup + 1). Then, as j = k - warmup counts to `steps`, it
-    is final + (learning_rate - final) (1 + cos(pi j / steps)) / 2. With `growth`, the next fall begins where
-    that one would arrive, and each takes `growth` times as many steps as the one before.
+    In the warm-up it is learning_rate (k + 1) / (warmup + 1). Then, while j = k - warmup counts to `steps`,
+    it is final + (learning_rate - final) (1 + cos(pi j / steps)) / 2. With `growth`, a new fall begins where
+    the last one ends, and takes `growth` times as many steps.
 
     PyTorch's CosineAnnealingLR(T_max=steps, eta_min=final), or CosineAnnealingWarmRestarts(T_0=steps,
     T_mult=growth, eta_min=final); the warm-up is LinearLR(1 / (warmup + 1), total_iters=warmup) before it.
@@ -192,14 +186,15 @@ class Cosine(Schedule):
     Parameters
     ----------
     learning_rate : float, > 0
-        The highest.
-    steps : int, >= 1
-        From there to `final`.
+        The highest rate.
+    steps : int, >= 1 and < 2**53
+        Steps of the (first) fall.
     final : float, >= 0
-    warmup : int, >= 0
+        The lowest rate.
+    warmup : int, >= 0 and < 2**53
         Steps before the rate is at its highest.
-    growth : int, >= 1, optional
-        By default there are no restarts.
+    growth : int, >= 1 and < 2**53, optional
+        Factor between the lengths of two falls. None: there is one fall, and no restart.
 
     References
     ----------
@@ -207,26 +202,10 @@ class Cosine(Schedule):
     """
 
     row = "cosine"
-    steps: int
-    final: float
-    warmup: int
-    growth: int | None
-
-    def __init__(
-        self,
-        learning_rate: float,
-        steps: int,
-        final: float = 0.0,
-        warmup: int = 0,
-        growth: int | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            steps=count("steps", steps),
-            final=number("final", final, at_least=0),
-            warmup=count("warmup", warmup, at_least=0),
-            growth=None if growth is None else count("growth", growth),
-        )
+    steps: int = integer(at_least=1, below=STEPS)
+    final: float = number(default=0.0, at_least=0)
+    warmup: int = integer(default=0, at_least=0, below=STEPS)
+    growth: int | None = integer(default=None, at_least=1, below=STEPS)
 
     @property
     def reached(self) -> dict[str, float]:
@@ -245,13 +224,13 @@ class Cosine(Schedule):
         done, fall = step - warmup, steps
         if growth == 1:
             done %= fall
-        while growth > 1 and done >= fall > 0:  # which ends, whatever they are
+        while growth > 1 and done >= fall > 0:  # ends, whatever the numbers are
             done, fall = done - fall, fall * growth
         return cosine(learning_rate, final, min(done / fall, 1))
 
 
 class OneCycle(Schedule):
-    """Up to `learning_rate` along half a cosine, then down along another one, far below where it began.
+    """Raise the rate to `learning_rate` along half a cosine, then lower it far below its start along another.
 
     From learning_rate / start_divisor it rises until k = warmup_share steps - 1, and falls until the last
     step, k = steps - 1, to learning_rate / (start_divisor final_divisor).
@@ -262,11 +241,11 @@ class OneCycle(Schedule):
     Parameters
     ----------
     learning_rate : float, > 0
-        The highest.
-    steps : int, >= 1
-        Of the whole cycle.
+        The highest rate.
+    steps : int, >= 1 and < 2**53
+        Steps of the whole cycle.
     warmup_share : float, >= 0 and < 1
-        Of these.
+        Share of the steps in which the rate rises.
     start_divisor, final_divisor : float, > 0
 
     References
@@ -276,26 +255,10 @@ class OneCycle(Schedule):
     """
 
     row = "one_cycle"
-    steps: int
-    warmup_share: float
-    start_divisor: float
-    final_divisor: float
-
-    def __init__(
-        self,
-        learning_rate: float,
-        steps: int,
-        warmup_share: float = 0.3,
-        start_divisor: float = 25.0,
-        final_divisor: float = 1e4,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            steps=count("steps", steps),
-            warmup_share=number("warmup_share", warmup_share, at_least=0, below=1),
-            start_divisor=number("start_divisor", start_divisor, above=0),
-            final_divisor=number("final_divisor", final_divisor, above=0),
-        )
+    steps: int = integer(at_least=1, below=STEPS)
+    warmup_share: float = number(default=0.3, at_least=0, below=1)
+    start_divisor: float = number(default=25.0, above=0)
+    final_divisor: float = number(default=1e4, above=0)
 
     @property
     def reached(self) -> dict[str, float]:
@@ -318,7 +281,7 @@ class OneCycle(Schedule):
 
 
 def cosine(start: float, end: float, share: float) -> float:
-    """Return where so large a share of the way from `start` to `end` leads, along half a cosine."""
+    """Return the point between `start` and `end` at this share of half a cosine."""
     return end + (start - end) * (1 + cos(pi * share)) / 2
 
 
@@ -330,22 +293,17 @@ def power(base: float, exponent: float) -> float:
         return inf
 
 
-def count(argument: str, value: Any, at_least: int = 1) -> int:
-    """Return a number of steps, which float64 can count; ParameterError names the argument."""
-    return integer(argument, value, at_least=at_least, below=2**53)
-
-
-def checked(learning_rate: Any) -> LearningRate:
-    """Return what an optimizer takes as learning rate; ParameterError unless it is one of those."""
+def check_rate(argument: str, learning_rate: Any) -> LearningRate:
+    """Return what an optimizer takes as learning rate; ParameterError if it is nothing of the kind."""
     function = callable(learning_rate) and not isinstance(learning_rate, type)
-    rate: LearningRate = learning_rate if function else number("learning_rate", learning_rate, above=0)
+    rate: LearningRate = learning_rate if function else arguments.number(argument, learning_rate, above=0)
     return rate
 
 
 def in_epoch(learning_rate: LearningRate, epoch: int) -> Schedule:
-    """Return the schedule of the steps of an epoch; ParameterError if a function gives no rate for it."""
+    """Return the schedule of an epoch's steps; ParameterError if a function returns no rate for it."""
     if isinstance(learning_rate, Schedule):
         return learning_rate
     if isinstance(learning_rate, float):
         return Constant(learning_rate)
-    return Constant(number(f"learning_rate({epoch})", learning_rate(epoch), at_least=0))
+    return Constant(arguments.number(f"learning_rate({epoch})", learning_rate(epoch), at_least=0))

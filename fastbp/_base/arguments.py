@@ -1,4 +1,4 @@
-"""Checks of single arguments: each returns the value, or raises ParameterError."""
+"""Checks of single arguments: each function returns the checked value or raises ParameterError."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastbp.exceptions import ParameterError
 T = TypeVar("T")
 
 
-#: The smallest normal number above 0 and the largest number, for each dtype of a network.
+#: Smallest positive normal number and largest number of each dtype that a network can have.
 NORMAL: dict[np.dtype[Any], tuple[float, float]] = {
     np.dtype(t): (float(np.finfo(t).smallest_normal), float(np.finfo(t).max))
     for t in (np.float32, np.float64)
@@ -31,7 +31,7 @@ def number(
     at_least: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return `value` as a float; ParameterError unless it is a finite real number within the bounds."""
+    """Return `value` as a float; it must be a finite real number within the bounds."""
     is_real = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
     try:
         x = float(value) if is_real else math.nan
@@ -55,9 +55,9 @@ def number(
 def held(
     argument: str, x: float, dtype: np.dtype[Any], owner: object = None, *, positive: bool = False
 ) -> float:
-    """Return `x` rounded to dtype; ParameterError unless that is a normal number or 0.
+    """Return `x` rounded to dtype; the result must be a normal number, or 0 unless `positive`.
 
-    `owner` is the value that has this argument, for the message; `positive` refuses 0.
+    `owner`, for the message, is the value that the argument belongs to.
     """
     least, most = NORMAL[dtype]
     if (x or positive) and not least <= abs(x) <= most:
@@ -68,7 +68,7 @@ def held(
 
 
 def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
-    """Return `value` as an int; ParameterError unless it is an integer within the bounds."""
+    """Return `value` as an int; it must be an integer within the bounds."""
     bounds = f">= {at_least}" if below is None else f">= {at_least} and < {below}"
     try:
         n = operator.index(value)
@@ -80,27 +80,27 @@ def integer(argument: str, value: Any, *, at_least: int, below: int | None = Non
 
 
 def flag(argument: str, value: Any) -> bool:
-    """Return `value` if it is True or False."""
+    """Return `value` as a bool; it must be True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ParameterError(f"{argument} is {shown(value)}, expected True or False")
     return bool(value)
 
 
 def verbosity(verbose: Any) -> int:
-    """Return the verbosity 0, 1 or 2; False is 0 and True is 1."""
+    """Return the verbosity, which must be 0, 1 or 2; False is 0 and True is 1."""
     is_flag = isinstance(verbose, (bool, np.bool_))
     return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
 
 
 def text(argument: str, value: Any) -> str:
-    """Return `value` if it is a string."""
+    """Return `value`, which must be a string."""
     if not isinstance(value, str):
         raise ParameterError(f"{argument} is {shown(value)}, expected a string")
     return value
 
 
 def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:
-    """Return the entry of `table` called `value`; ParameterError, which lists the names, if there is none."""
+    """Return the entry of `table` called `value`; the error lists the names in the table."""
     if isinstance(value, str) and value in table:
         return table[value]
     raise ParameterError(f"{argument} is {shown(value)}, expected one of: {', '.join(table)}")

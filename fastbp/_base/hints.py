@@ -1,4 +1,4 @@
-"""Errors for unknown keyword arguments, with the known names that may be meant."""
+"""Errors for unknown keyword arguments, with suggestions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from fastbp.exceptions import UnknownArgumentError
 
-#: Names of arguments in other libraries, and what they are called here.
+#: Names of arguments in other libraries, with their names in fastbp.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     # optimizers
     "lr": ("learning_rate",),
@@ -66,7 +66,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tol": ("min_delta",),
 }
 
-#: Arguments that only some classes or calls have, and which these are.
+#: Arguments that only some classes or calls have, with the names of these.
 OWNERS = {
     "lr": "optimizer=Adam(learning_rate=...)",
     "learning_rate": "optimizer=Adam(learning_rate=...)",
@@ -83,7 +83,7 @@ OWNERS = {
 
 
 def unknown(taker: str, name: str, known: Iterable[str]) -> UnknownArgumentError:
-    """Return the error for an unknown argument of `taker`; it names the known ones that may be meant."""
+    """Return the error for an unknown argument of `taker`; it suggests similar known names."""
     listed = list(known)
     meant = [other for other in ELSEWHERE.get(name, ()) if other in listed]
     if not meant and name in OWNERS:

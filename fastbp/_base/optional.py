@@ -1,4 +1,4 @@
-"""Packages that fastbp can do without: imported where they are used."""
+"""Optional packages, imported on use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def scipy(module: str, user: str) -> Any:
-    """Return a module of SciPy for `user`; ImportError, which says how to get it, where it is missing."""
+    """Return a module of SciPy; the ImportError without it says that `user` needs it, and how to get it."""
     try:
         return import_module(f"scipy.{module}")
     except ImportError as error:

@@ -21,7 +21,7 @@ class Short(Repr):
 
     def array(self, x: np.ndarray[Any, Any], level: int) -> str:
         """Show an array."""
-        array = np.asarray(x)  # no subclass, which may tell anything
+        array = np.asarray(x)  # the attributes of a subclass could be anything
         first = array.flat[: self.maxlist if level > 0 else 0].tolist()
         values = [self.repr1(value, level - 1) for value in first]
         if array.size > len(values):
@@ -30,7 +30,7 @@ class Short(Repr):
         return f"<{type(x).__name__} of shape {array.shape} and dtype {array.dtype}{listed}>"
 
     def repr_int(self, x: int, level: int) -> str:
-        """Show an integer; a long one by its number of digits, since Python refuses to print it."""
+        """Show an integer; of a very long one, which Python refuses to print, the number of digits."""
         if abs(x) < 10**self.maxlong:
             return repr(x)
         return f"<int of about {math.floor(math.log10(abs(x))) + 1} digits>"

@@ -1,41 +1,58 @@
-"""Frozen values: dataclasses whose methods are written once.
+"""Frozen values: like dataclasses, with one constructor for all, which checks every field.
 
-`dataclasses` compiles the methods of every class anew at each import, which took longer than all the rest.
+The module `dataclasses` would compile methods for each class at each import, which took longer than the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, FrozenInstanceError, dataclass, fields, replace
-from inspect import Parameter, signature
-from typing import Any, ClassVar, Self, dataclass_transform
+from inspect import Parameter, Signature, get_annotations, signature
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
 from fastbp._base.arguments import held
+from fastbp._base.arguments import number as check_number
+from fastbp._base.fields import (
+    MISSING,
+    Check,
+    Declared,
+    anything,
+    checked,
+    fixed,
+    flag,
+    integer,
+    number,
+    one_of,
+    text,
+)
 from fastbp.exceptions import ParameterError, UnknownArgumentError
+
+if TYPE_CHECKING:
+    from dataclasses import Field
 
 
 class Named:
-    """A class whose constructor refuses unknown keyword arguments and names those that may be meant.
+    """A class whose constructor refuses unknown keyword arguments and suggests known ones.
 
-    It is apart from `Value` so that `inspect.signature` finds the `__init__` of that before this `__new__`.
+    It is separate from `Value` so that `inspect.signature` finds the `__init__` of a subclass before this
+    `__new__`.
     """
 
-    _names: ClassVar[dict[str, None]] = {}  # in their order
+    _names: ClassVar[dict[str, None]] = {}  # of the arguments, in their order
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         """Check the names, and leave the values to `__init__`."""
-        if not named.keys() <= cls._names.keys():
+        if named and not named.keys() <= cls._names.keys():
             cls._refuse_unknown(named)
         return super().__new__(cls)
 
     @classmethod
-    def _refuse_unknown(cls, named: dict[str, Any]) -> None:
+    def _refuse_unknown(cls, named: Mapping[str, Any]) -> None:
         """Raise UnknownArgumentError unless `__init__` takes all of these names."""
         _, *parameters = signature(cls.__init__).parameters.values()
         if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters):
-            return  # to `_set`
+            return  # the constructor of `Value` sees them
         known = [parameter.name for parameter in parameters]
         for name in named:
             if name not in known:
@@ -48,24 +65,180 @@ class Named:
         return unknown(cls.__name__, name, known)
 
 
-@dataclass_transform(frozen_default=True)
+class FieldSignature:
+    """The `__signature__` of a class whose constructor is that of `Value`."""
+
+    def __get__(self, instance: object, owner: type[Value]) -> Signature:
+        """Return the signature; AttributeError for instances and where a class has its own `__init__`."""
+        if instance is not None or owner.__init__ is not Value.__init__:
+            raise AttributeError("__signature__")
+        return owner._signature()
+
+
+class DataclassFields:
+    """The `__dataclass_fields__` of a class of values, made when the module `dataclasses` asks for it."""
+
+    def __get__(self, instance: object, owner: type[Value]) -> dict[str, Field[Any]]:
+        """Return the fields, and keep them."""
+        import dataclasses
+
+        listed: list[tuple[str, Any, Any]] = [
+            (
+                name,
+                owner._types[name],
+                dataclasses.field(
+                    default=dataclasses.MISSING if field.default is MISSING else field.default,
+                    init=field.init,
+                    repr=field.repr,
+                    kw_only=field.kw_only,
+                ),
+            )
+            for name, field in owner._declared.items()
+        ]
+        listed.sort(
+            key=lambda entry: entry[2].default is not dataclasses.MISSING
+        )  # as make_dataclass asks for
+        made: Any = dataclasses.make_dataclass(owner.__name__, listed, init=False, repr=False, eq=False)
+        found: dict[str, Field[Any]] = {name: made.__dataclass_fields__[name] for name in owner._declared}
+        type.__setattr__(owner, "__dataclass_fields__", found)
+        return found
+
+
+@dataclass_transform(
+    frozen_default=True, field_specifiers=(checked, fixed, number, integer, flag, text, one_of)
+)
 class Value(Named):
     """A value: its fields cannot be changed, and two of a class are equal if their fields are.
 
-    A subclass names its fields as a dataclass does and, where it has any, `_set`s them in its `__init__`,
-    which takes and checks them by name: copies, pickles and `dataclasses.replace` call it. One whose
-    `__init__` takes something else can be used, but copied and pickled only if it has a `__reduce__` of its
-    own. A field that is None asks for nothing: repr leaves it out.
+    A subclass declares each field in one line, by a function of `fastbp._base.fields`; the constructor, its
+    checks and its signature follow. `__post_init__` checks what concerns several fields. For the module
+    `dataclasses`, the class is a dataclass.
+
+    A subclass may have its own `__init__`, which calls this one for the declared fields and `_set`s those
+    that are only annotated. Copies, pickles and `dataclasses.replace` call it with all fields by name, so an
+    `__init__` with other arguments works, but its values can be copied and pickled only with a `__reduce__`.
+
+    A field that is None asks for nothing: repr leaves it out.
     """
 
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    __signature__ = FieldSignature()
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    _types: ClassVar[dict[str, Any]] = {}  # annotations of all fields
+    _declared: ClassVar[dict[str, Declared]] = {}  # all fields, in their order
+    _positional: ClassVar[tuple[str, ...]] = ()  # names of the arguments that may be given by position
+    _checks: ClassVar[dict[str, Check]] = {}
+    _defaults: ClassVar[dict[str, Any]] = {}
+    _floors: ClassVar[tuple[tuple[str, str], ...]] = ()  # fields, each with the one that is its lower bound
+    _is_related: ClassVar[bool] = False  # whether fields have to go together
 
-    def __init__(self) -> None:
-        """Set nothing: there are no fields."""
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Check the arguments and set the fields; defaults need no check."""
+        checks = self._checks
+        values = self._defaults.copy()
+        if args:
+            names = self._positional
+            if len(args) > len(names) or (named and not named.keys().isdisjoint(names[: len(args)])):
+                self._refuse_call(args, named)
+            for name, value in zip(names, args, strict=False):
+                values[name] = checks[name](name, value)
+        for name, value in named.items():
+            if name not in checks:
+                raise self._unknown(name, self._names)
+            values[name] = checks[name](name, value)
+        if len(values) < len(checks):
+            self._refuse_call(args, named)
+        if self._is_related:
+            for name, floor in self._floors:
+                values[name] = check_number(name, values[name], at_least=values[floor])
+            self.__dict__.update(values)
+            self.__post_init__()
+        else:
+            self.__dict__.update(values)
+
+    def __post_init__(self) -> None:
+        """Refuse fields that do not go together."""
 
     def __init_subclass__(cls) -> None:
-        dataclass(init=False, repr=False, eq=False)(cls)
-        cls._names = dict.fromkeys(field.name for field in fields(cls) if field.init)
+        types: dict[str, Any] = {}
+        declared: dict[str, Declared] = {}
+        for base in cls.__mro__[:0:-1]:
+            if "_declared" in base.__dict__:
+                types |= base.__dict__["_types"]
+                declared |= base.__dict__["_declared"]
+        for name, annotation in get_annotations(cls).items():
+            if "ClassVar" in str(annotation).partition("[")[0]:
+                declared.pop(name, None)
+                continue
+            field = cls.__dict__.get(name, MISSING)
+            types[name] = annotation
+            declared[name] = field if isinstance(field, Declared) else Declared(anything, "object", field)
+            if not declared[name].init:
+                setattr(cls, name, declared[name].default)
+            elif field is not MISSING:
+                delattr(cls, name)  # what was never constructed has no number
+        cls._types, cls._declared = types, declared
+        cls._prepare(own_init=cls.__init__ is not Value.__init__)
+        if not TYPE_CHECKING:
+            cls.__match_args__ = cls._positional
+            cls.__dataclass_fields__ = DataclassFields()
+
+    @classmethod
+    def _prepare(cls, own_init: bool) -> None:
+        """Set what the constructor reads; one of the class's own sets the fields that have no check."""
+        positional: list[str] = []
+        named: list[str] = []
+        checks, defaults, floors = {}, {}, []
+        for name, field in cls._declared.items():
+            if field.init:
+                (named if field.kw_only else positional).append(name)
+                if own_init and field.check is anything:
+                    continue
+                checks[name] = field.check
+                if field.default is not MISSING:
+                    defaults[name] = field.default
+                if field.floor:
+                    floors.append((name, field.floor))
+        cls._names = dict.fromkeys(positional + named)
+        cls._positional = (
+            tuple(name for name in positional if name in checks) if own_init else tuple(positional)
+        )
+        cls._checks, cls._defaults, cls._floors = checks, defaults, tuple(floors)
+        cls._is_related = bool(floors) or cls.__post_init__ is not Value.__post_init__
+
+    @classmethod
+    def _refuse_unknown(cls, named: Mapping[str, Any]) -> None:
+        if cls.__init__ is not Value.__init__:
+            super()._refuse_unknown(named)
+
+    @classmethod
+    def _refuse_call(cls, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        """Raise Python's TypeError for too many, missing or repeated arguments."""
+        try:
+            cls._signature().bind(*args, **named)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+
+    @classmethod
+    def _signature(cls) -> Signature:
+        """Return the signature that the declared fields make."""
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
+                    default=Parameter.empty if field.default is MISSING else field.default,
+                    annotation=cls._types[name],
+                )
+                for name, field in ((name, cls._declared[name]) for name in cls._names)
+                if name in cls._checks
+            ]
+        )
+
+    @classmethod
+    def _checked(cls, **values: Any) -> dict[str, Any]:
+        """Return values of some fields, checked as the fields are declared."""
+        return {name: cls._checks[name](name, value) for name, value in values.items()}
 
     def _set(self, **values: Any) -> None:
         """Set fields, from `__init__`."""
@@ -74,33 +247,38 @@ class Value(Named):
         vars(self).update(values)
 
     def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return tuple(getattr(self, name) for name in self._declared)
+
+    def __replace__(self, **changes: Any) -> Self:
+        """Return a copy with other values of some fields, through the constructor."""
+        fields = {name: getattr(self, name) for name in self._names}
+        return type(self)(**fields | changes)
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that dtype cannot hold, or that are out of bounds once rounded to it."""
         ones = check_numbers(self, vars(self), dtype)
         try:
             if ones:
-                replace(self, **ones)
+                self.__replace__(**ones)
         except TypeError:  # `__init__` takes something else
             pass
         except ParameterError as error:
             raise ParameterError(f"{self} is refused in {dtype}, which rounds its numbers: {error}") from None
 
     def __getstate__(self) -> dict[str, Any]:
-        replace(self)  # fail now rather than when the state is read
+        self.__replace__()  # fail now rather than when the state is read
         return {name: getattr(self, name) for name in self._names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if vars(self):
-            raise FrozenInstanceError(f"cannot set the state of {self!r}")
+            raise frozen(f"cannot set the state of {self!r}")
         vars(self).update(vars(type(self)(**state)))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise FrozenInstanceError(f"cannot assign to {name!r} of {self!r}")
+        raise frozen(f"cannot assign to {name!r} of {self!r}")
 
     def __delattr__(self, name: str) -> None:
-        raise FrozenInstanceError(f"cannot delete {name!r} of {self!r}")
+        raise frozen(f"cannot delete {name!r} of {self!r}")
 
     def __eq__(self, other: object) -> bool:
         return self._fields() == other._fields() if type(other) is type(self) else NotImplemented
@@ -110,11 +288,18 @@ class Value(Named):
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{field.name}={value!r}"
-            for field, value in zip(fields(self), self._fields(), strict=True)
+            f"{name}={value!r}"
+            for (name, field), value in zip(self._declared.items(), self._fields(), strict=True)
             if field.repr and value is not None
         )
         return f"{type(self).__name__}({shown})"
+
+
+def frozen(message: str) -> AttributeError:
+    """Return the error of dataclasses for a change of a frozen one."""
+    from dataclasses import FrozenInstanceError  # which only the error needs
+
+    return FrozenInstanceError(message)
 
 
 def check_numbers(owner: object, values: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, float]:

@@ -6,16 +6,16 @@ finds `library` by itself. The others are loaded from the same file, each one af
 """
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.util import module_from_spec
 
 from fastbp._core import library
 
 for _name in ("arrays", "guard", "run", "engine"):
-    _spec = spec_from_file_location(f"{__name__}.{_name}", library.__file__)
-    if _spec is None or _spec.loader is None:
-        raise ImportError(f"{library.__file__} is no extension module")
-    sys.modules[_spec.name] = globals()[_name] = module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules[_spec.name])
+    _loader = ExtensionFileLoader(f"{__name__}.{_name}", library.__file__)
+    _spec = ModuleSpec(_loader.name, _loader, origin=library.__file__)
+    sys.modules[_loader.name] = globals()[_name] = module_from_spec(_spec)
+    _loader.exec_module(globals()[_name])
 
 from fastbp._core.arrays import (  # noqa: E402
     aligned_zeros,

@@ -1,4 +1,4 @@
-"""What the engine asks about arrays."""
+"""Declarations of `arrays` for the other native modules."""
 
 cimport numpy as cnp
 
@@ -6,7 +6,7 @@ from fastbp._core.c_core cimport fbp_source
 
 
 cdef inline bint is_plain(object array, int number) noexcept:
-    """Whether this is an ndarray, no subclass, of that type, C-contiguous, aligned and in native byte order."""
+    """Return whether this is an ndarray (no subclass) of type `number`, C-contiguous, aligned, in native byte order."""
     return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(array) == number
             and cnp.PyArray_ISCARRAY_RO(array))
 

@@ -1,4 +1,4 @@
-"""Arrays as the C core sees them: whose memory they stand in, and how rows of them are described."""
+"""NumPy arrays as the C core uses them: layout, ownership, overlap, and the description of rows."""
 
 from typing import Any
 

@@ -1,5 +1,4 @@
-# cython: language_level=3, embedsignature=True
-"""Arrays as the C core sees them: whose memory they stand in, and how rows of them are described."""
+"""NumPy arrays as the C core uses them: layout, ownership, overlap, and the description of rows."""
 
 import numpy as np
 
@@ -18,16 +17,15 @@ cnp.import_array()
 
 cdef enum:
     CACHE_LINE = 64  # bytes
-    TYPE_NUMBERS = 24  # of NumPy's own types
 
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_NewFromDescr(type subtype, cnp.dtype descr, int ndim, cnp.npy_intp *shape, cnp.npy_intp *strides,
-                                void *data, int flags, void *like)  # cimport numpy lacks it
+                                void *data, int flags, void *like)  # `cimport numpy` lacks it
 
 
 cdef cnp.ndarray owner_of(cnp.ndarray array):
-    """The array whose view this one is, also through the buffer protocol; itself where it is none."""
+    """Return the array that this one is a view of, also through the buffer protocol, or itself if it is no view."""
     cdef object base = cnp.get_array_base(array)
     while base is not None:
         if PyMemoryView_Check(base):
@@ -40,7 +38,7 @@ cdef cnp.ndarray owner_of(cnp.ndarray array):
 
 
 cdef void extent(cnp.ndarray array, const char **first, const char **end) noexcept:
-    """Find the first byte of an array's elements and the one past the last; the same if it has none."""
+    """Find the first byte of an array's elements and the byte past the last one; the two are equal if it is empty."""
     cdef cnp.npy_intp reach
     cdef int axis
     first[0] = end[0] = <const char *> cnp.PyArray_DATA(array)
@@ -56,7 +54,7 @@ cdef void extent(cnp.ndarray array, const char **first, const char **end) noexce
 
 
 cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
-    """Whether the memory of two arrays overlaps, from the first byte of each to the last."""
+    """Return whether two arrays overlap in memory; gaps between the elements of an array count as part of it."""
     cdef const char *start_a
     cdef const char *end_a
     cdef const char *start_b
@@ -66,52 +64,52 @@ cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return start_a < end_b and start_b < end_a
 
 
-# ---- the network's own -----------------------------------------------------------------------------------------------
+# ---- memory of the network -------------------------------------------------------------------------------------------
 
 
 cdef class Memory:
-    """Owner of numbers that the C core has pointers to. It is no array, so no view of them can be resized.
+    """Owner of numbers that the C core has pointers to. It is not an array, so views of the numbers cannot be resized.
 
-    It can tell whether user code has written to them since `watch`. To write takes an array over them. So `watch` takes
-    their fingerprint only if there is such an array, and `handed_out` before it makes one.
+    It knows whether user code has written to the numbers since `watch`. User code needs an array over them to do so.
+    Therefore `watch` takes a fingerprint only if such an array exists, and `handed_out` takes it before it makes one.
     """
 
     cdef object buffer
-    cdef uint64_t fingerprint  # of the watched numbers, once it was needed
+    cdef uint64_t fingerprint  # of the watched numbers, if `has_fingerprint`
     cdef bint is_watched, has_fingerprint
 
     def __init__(self, buffer):
         self.buffer = buffer
 
     cdef void look_at(self, cnp.ndarray numbers) noexcept:
-        """Take the fingerprint, if the numbers are watched and it is not known yet."""
+        """Take the fingerprint of watched numbers, unless it is known already."""
         if self.is_watched and not self.has_fingerprint:
             self.fingerprint = fbp_fingerprint(cnp.PyArray_DATA(numbers), cnp.PyArray_NBYTES(numbers))
             self.has_fingerprint = True
 
 
 cdef Memory memory_of(cnp.ndarray numbers):
-    """The owner of numbers of `aligned_zeros`; TypeError for others."""
+    """Return the owner of an array from `aligned_zeros`; raise TypeError for other arrays."""
     return <Memory?> cnp.get_array_base(numbers)
 
 
 def watch(cnp.ndarray numbers not None):
-    """Notice writes to these numbers from now on; the array is the one that `aligned_zeros` has returned."""
+    """Notice writes to these numbers from now on; they are an array from `aligned_zeros`."""
     cdef Memory memory = memory_of(numbers)
     memory.is_watched, memory.has_fingerprint = True, False
-    if Py_REFCNT(memory) > 2:  # this function's reference, that of `numbers`, and another array's
+    if Py_REFCNT(memory) > 2:  # more than the references of this function and of `numbers`: another array exists
         memory.look_at(numbers)
 
 
 def is_untouched(cnp.ndarray numbers not None):
-    """Tell whether nobody has written to the numbers since `watch`."""
+    """Return whether the numbers are the same as at the last `watch`."""
     cdef Memory memory = memory_of(numbers)
     return not memory.has_fingerprint or memory.fingerprint == fbp_fingerprint(cnp.PyArray_DATA(numbers),
                                                                               cnp.PyArray_NBYTES(numbers))
 
 
 cdef cnp.ndarray array_in(object memory, cnp.ndarray like):
-    """An array over the numbers of another, contiguous one, whose base is `memory`."""
+    """Return an array over the numbers of the contiguous array `like`, with `memory` as its base."""
     cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(like.ndim, like.shape, cnp.PyArray_TYPE(like),
                                                            cnp.PyArray_DATA(like))
     cnp.set_array_base(array, memory)
@@ -119,9 +117,9 @@ cdef cnp.ndarray array_in(object memory, cnp.ndarray like):
 
 
 def aligned_zeros(shape, dtype):
-    """Return zeros that begin on a cache line, where a vector never lies across two: a tenth faster in wide layers.
+    """Return an array of zeros that begins on a cache line; its base is a `Memory`.
 
-    Their base is a `Memory`.
+    So no vector of the kernels crosses a cache line, which makes wide layers a tenth faster.
     """
     dtype, size = np.dtype(dtype), int(np.prod(shape))
     buffer = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
@@ -130,23 +128,23 @@ def aligned_zeros(shape, dtype):
 
 
 def handed_out(cnp.ndarray zeros not None):
-    """Return a view of numbers of `aligned_zeros`. Its base is an array of its own, which may be reshaped."""
+    """Return a view of an array from `aligned_zeros`. Its base is a new array, which user code may reshape."""
     cdef Memory memory = memory_of(zeros)
     memory.look_at(zeros)
     return array_in(memory, zeros)[:]
 
 
-# ---- the caller's ----------------------------------------------------------------------------------------------------
+# ---- arrays of the caller --------------------------------------------------------------------------------------------
 
 
 @cython.final
 @cython.freelist(8)
 cdef class Held:
-    """The caller's array as it was when the call received it: the base of the views that the call works on.
+    """An array of the caller as it was when a call received it: the base of the views that the call works on.
 
-    User code may reshape or resize the array. The views have shapes of their own, but share its memory. So `check` is
-    called after each return from user code, before the memory is read. A resize by another thread meanwhile is not
-    noticed.
+    User code may reshape or resize the array during the call. The views keep their shapes, but share its memory. So
+    `check` runs after each return from user code, before the memory is read. A resize by another thread in between is
+    not noticed.
     """
 
     cdef cnp.ndarray array, owner
@@ -168,11 +166,11 @@ cdef class Held:
         if not same:
             raise DataError("an array was resized or reshaped during the call that works on it, "
                             "expected it to stay as it is")
-        return check_memory(self.owner)  # perhaps of a view that another call holds
+        return check_memory(self.owner)  # it may itself be a view that another call holds
 
 
 def hold(cnp.ndarray array not None):
-    """Return a view of an array, in the base class, for a call to work on; its base is a `Held`."""
+    """Return a view of an array for a call to work on: a plain ndarray, whose base is a `Held`."""
     cdef Held held = Held()
     cdef int axis
     cdef cnp.dtype descr = <cnp.dtype> <void *> cnp.PyArray_DESCR(array)
@@ -182,7 +180,7 @@ def hold(cnp.ndarray array not None):
     held.ndim, held.number = array.ndim, cnp.PyArray_TYPE(array)
     for axis in range(2 if array.ndim > 2 else array.ndim):
         held.shape[axis] = array.shape[axis]
-    Py_INCREF(descr)  # which the next call steals
+    Py_INCREF(descr)  # the next call takes over a reference
     view = PyArray_NewFromDescr(cnp.ndarray, descr, array.ndim, array.shape, array.strides, cnp.PyArray_DATA(array),
                                 cnp.PyArray_FLAGS(array) & cnp.NPY_ARRAY_WRITEABLE, NULL)
     cnp.set_array_base(view, held)
@@ -190,45 +188,52 @@ def hold(cnp.ndarray array not None):
 
 
 cpdef int check_memory(cnp.ndarray array) except -1:
-    """Raise DataError if this is a view of what the caller has resized or reshaped meanwhile."""
+    """Raise DataError if this is a view of an array that was resized or reshaped since `hold`."""
     cdef object base = cnp.get_array_base(owner_of(array))
     if type(base) is Held:
         (<Held> base).check()
     return 0
 
 
-# ---- rows -------------------------------------------------------------------------------------------------------------
+# ---- rows ------------------------------------------------------------------------------------------------------------
 
-cdef dict SOURCE_TYPES = {
-    "f2": FBP_SOURCE_F16, "f4": FBP_SOURCE_F32, "f8": FBP_SOURCE_F64,
-    "i1": FBP_SOURCE_I8, "i2": FBP_SOURCE_I16, "i4": FBP_SOURCE_I32, "i8": FBP_SOURCE_I64,
-    "u1": FBP_SOURCE_U8, "u2": FBP_SOURCE_U16, "u4": FBP_SOURCE_U32, "u8": FBP_SOURCE_U64, "b1": FBP_SOURCE_U8,
-}
-cdef int[TYPE_NUMBERS] SOURCE_TYPE_OF  # by NumPy's number, of which an integer of 64 bits has two; -1: none
-
-
-def _number_source_types():
-    cdef int number
-    for number in range(TYPE_NUMBERS):
-        SOURCE_TYPE_OF[number] = -1
-    for character in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?":
-        number = np.dtype(character).num
-        SOURCE_TYPE_OF[number] = SOURCE_TYPES.get(np.dtype(character).str[1:], -1)
-
-
-_number_source_types()
+cdef int source_type(int number) noexcept:
+    """Return the source type for NumPy's type `number`, or -1 if the core cannot read it. A long has 64 bits."""
+    if number == cnp.NPY_FLOAT:
+        return FBP_SOURCE_F32
+    if number == cnp.NPY_DOUBLE:
+        return FBP_SOURCE_F64
+    if number == cnp.NPY_FLOAT16:
+        return FBP_SOURCE_F16
+    if number == cnp.NPY_LONG or number == cnp.NPY_LONGLONG:
+        return FBP_SOURCE_I64
+    if number == cnp.NPY_INT:
+        return FBP_SOURCE_I32
+    if number == cnp.NPY_SHORT:
+        return FBP_SOURCE_I16
+    if number == cnp.NPY_BYTE:
+        return FBP_SOURCE_I8
+    if number == cnp.NPY_ULONG or number == cnp.NPY_ULONGLONG:
+        return FBP_SOURCE_U64
+    if number == cnp.NPY_UINT:
+        return FBP_SOURCE_U32
+    if number == cnp.NPY_USHORT:
+        return FBP_SOURCE_U16
+    if number == cnp.NPY_UBYTE or number == cnp.NPY_BOOL:
+        return FBP_SOURCE_U8
+    return -1
 
 
 cdef fbp_source source_of(cnp.ndarray array) except *:
-    """Describe an array of rows; a 1-D array is one column. The array must outlive the description."""
+    """Describe the rows of an array for the C core; a 1-D array is one column. The array must outlive the result."""
     cdef fbp_source source
-    cdef int number = cnp.PyArray_TYPE(array)
+    cdef int type = source_type(cnp.PyArray_TYPE(array))
     if array.ndim not in (1, 2):
         raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
-    if not 0 <= number < TYPE_NUMBERS or SOURCE_TYPE_OF[number] < 0:
+    if type < 0:
         raise DTypeError(f"the data have dtype {array.dtype}, expected real numbers of at most 64 bits")
     check_memory(array)
-    source.type = <fbp_source_type> SOURCE_TYPE_OF[number]
+    source.type = <fbp_source_type> type
     source.swapped = cnp.PyArray_ISBYTESWAPPED(array)
     source.data = <const char *> cnp.PyArray_DATA(array)
     source.rows = array.shape[0]
@@ -240,7 +245,7 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
 
 
 def first_nonfinite(cnp.ndarray array not None, dtype):
-    """Return the flat index (C order) of the first element that is not finite once converted to dtype, or -1."""
+    """Return the flat index, in C order, of the first element that is not finite as `dtype`, or -1."""
     cdef fbp_source source = source_of(array)
     cdef fbp_dtype target = dtype_id(dtype)
     cdef int64_t position
@@ -250,7 +255,7 @@ def first_nonfinite(cnp.ndarray array not None, dtype):
 
 
 def first_bad_label(cnp.ndarray array not None, size_t n_out):
-    """Return the index of the first of these integers (n,) that is not a class label, 0 to n_out - 1, or -1."""
+    """Return the index of the first integer of an array (n,) that is not a class label 0 ... n_out - 1, or -1."""
     cdef fbp_source source = source_of(array)
     cdef int64_t position
     with nogil:
@@ -259,20 +264,20 @@ def first_bad_label(cnp.ndarray array not None, size_t n_out):
 
 
 cdef bint has_plain_rows(array, Py_ssize_t columns, cnp.dtype dtype) noexcept:
-    """Whether this is an ndarray (rows, columns) of `dtype`, native and C-contiguous."""
+    """Return whether this is an ndarray (rows, columns) of `dtype`, native and C-contiguous."""
     return (is_plain(array, dtype.num) and (<cnp.ndarray> array).ndim == 2
             and (<cnp.ndarray> array).shape[1] == columns)
 
 
 def plain_rows(array, Py_ssize_t columns, cnp.dtype dtype not None):
-    """Return a view of `array` if that is an ndarray (rows, columns) of `dtype`, native and C-contiguous, else None."""
+    """Return a view of `array` if it is an ndarray (rows, columns) of `dtype`, native and C-contiguous, else None."""
     return hold(array) if has_plain_rows(array, columns, dtype) else None
 
 
 def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssize_t most):
-    """Return a view of `array` if that is what most calls bring, and nothing in it needs a closer look, else None.
+    """Return a view of `array` if it passes the quick check that suffices for most calls, else None.
 
-    That is what has plain rows, with 1 to `most` finite elements.
+    It passes if `plain_rows` accepts it and it has 1 to `most` elements, all of them finite.
     """
     cdef fbp_source source
     if not has_plain_rows(array, columns, dtype) or not 0 < (<cnp.ndarray> array).size <= most:

@@ -1,4 +1,4 @@
-"""The C interface of the core, as src_c/fastbp.h documents it."""
+"""Declarations of the C core; src_c/fastbp.h documents them."""
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -12,6 +12,7 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_activation_row:
         const char *name
+        const char *initializer
         const char *formula
         double alpha
     ctypedef struct fbp_loss_row:

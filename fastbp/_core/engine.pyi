@@ -1,4 +1,4 @@
-"""The native engine: the boundary between NumPy's arrays and the C core."""
+"""The native engine: computes and trains one network with the C core."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -33,7 +33,13 @@ class _Layer(Protocol):
     @property
     def max_norm(self) -> float | None: ...
 
+class _Targets(Protocol):
+    @property
+    def takes_labels(self) -> bool: ...
+
 class _Loss(Protocol):  # a row of `LOSSES`
+    @property
+    def targets(self) -> _Targets: ...
     @property
     def name(self) -> str: ...
     @property

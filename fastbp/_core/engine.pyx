@@ -1,8 +1,7 @@
-# cython: language_level=3, embedsignature=True
-"""The native engine: the boundary between NumPy's arrays and the C core.
+"""The native engine: computes and trains one network with the C core.
 
-Arrays become pointers here, the GIL is released around the work, and a lack of memory becomes a MemoryError. What is
-an error of the user's has been refused before: by Network, whose policy both engines share.
+It turns arrays into pointers, releases the GIL around the work, and turns a lack of memory into a MemoryError. Errors
+of the user have been refused before, in the code that both engines share.
 """
 
 import numpy as np
@@ -18,13 +17,9 @@ from fastbp._core.arrays cimport check_memory, is_plain, overlap, source_of
 from fastbp._core.c_core cimport *
 from fastbp._core.guard cimport Guard
 from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
-from fastbp._core.run cimport Plan, Run
+from fastbp._core.run cimport Plan, Planner, Run
 
 cnp.import_array()
-
-cdef enum:
-    SHORT_WORK = 1 << 15       # multiply-adds, too few to let go of the GIL for
-    SPARE_BYTES = 16 << 20     # of all workspaces that are kept for predictions
 
 cdef dict DIVISORS = {"one": FBP_DIVIDE_BY_ONE, "rows": FBP_DIVIDE_BY_ROWS, "elements": FBP_DIVIDE_BY_ELEMENTS}
 
@@ -34,13 +29,13 @@ cdef void *data_of(object array) except? NULL:
 
 
 cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
-    """All rows of x and y as one batch."""
+    """Return all rows of x and y as one batch."""
     return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, is_loaded=False,
                      output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input))
 
 
 cdef unsigned int data_kind(y, weights):
-    """What a plan for such targets and weights has to know of them."""
+    """Return what a plan has to know about the targets and weights."""
     return (FBP_LABELS if y.ndim == 1 else 0) | (FBP_WEIGHTS if weights is not None else 0)
 
 
@@ -62,7 +57,7 @@ cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
 
 
 cdef check_sizes(layers, cnp.ndarray parameters):
-    """Refuse layers that do not follow each other, or parameters that are not theirs."""
+    """Raise ShapeError if the layers do not fit each other, or the parameters do not fit the layers."""
     count, n_in = 0, layers[0].n_in
     for layer in layers:
         if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
@@ -80,8 +75,8 @@ cdef class Setup:
     cdef cnp.ndarray state
 
 
-cdef class Engine:
-    """The numbers of one network and what is done with them; reference.Engine is its NumPy twin.
+cdef class Engine(Planner):
+    """One network: its numbers, and all that is computed with them. `reference.Engine` is its NumPy twin.
 
     Parameters
     ----------
@@ -90,25 +85,19 @@ cdef class Engine:
     parameters : ndarray (P,), float32 or float64, C-contiguous and writable
         Read and written in place.
     seed : int
-        Of dropout and of the noise that training adds to the inputs, whose standard deviation is `input_noise`.
+        Seed of dropout and of the noise that training adds to the inputs.
+    input_noise : float
+        Standard deviation of that noise.
     """
 
-    cdef fbp_network network
     cdef bytearray layers            # of fbp_layer
-    cdef readonly object parameters  # (P,)
-    cdef readonly object gradients   # (P,), or None before they were needed
-    cdef readonly object state       # (states, P)
-    cdef public object memory        # of the optimizer, beside these vectors
-    cdef object mean, inverse_scale  # (n_in,) of the inputs, float64, or None
+    cdef public object memory        # of the optimizer, besides `state`
+    cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
     cdef readonly str isa
-    cdef int number                  # NumPy's, of the type of the parameters
-    cdef size_t block_rows           # of the largest row block
-    cdef size_t short_rows           # a pass over as many takes a few microseconds: the GIL is kept meanwhile
-    cdef list plans                  # by task: the last one's Plan, or None
-    cdef Plan spare                  # a Plan for predictions that nobody uses now, and its next ones, or None
-    cdef size_t spare_bytes          # of all of them
-    cdef size_t forward_rows         # of the last forward()
-    cdef readonly double penalty     # of the layers, at the last backward()
+    cdef int number                  # NumPy's number of the type of the parameters
+    cdef bint takes_labels           # whether targets may be class labels
+    cdef size_t forward_rows         # rows of the last forward()
+    cdef readonly double penalty     # penalty of the layers at the last backward()
 
     def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
@@ -128,24 +117,20 @@ cdef class Engine:
         self.network.layers = c_layer
         self.network.loss = LOSS_IDS[loss.name]
         self.network.loss_parameter = loss.parameter
+        self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
         self.isa = isa()
         self.number = cnp.PyArray_TYPE(parameters)
-        self.block_rows = fbp_block_rows(c_layer, len(layers))
-        self.short_rows = SHORT_WORK // parameters.size
         self.parameters = parameters
+        self.measure_blocks()
         self.forget_plans()
-
-    cdef void forget_plans(self):
-        self.plans = [None] * FBP_TASKS
-        self.spare, self.spare_bytes = None, 0
 
     @property
     def t(self):
-        """Optimizer steps done."""
+        """Number of optimizer steps done."""
         return self.network.t
 
     @t.setter
@@ -177,7 +162,7 @@ cdef class Engine:
         return setup
 
     def install_optimizer(self, Setup setup not None):
-        """Use a prepared optimizer from now on. Nothing here can fail half way."""
+        """Use a prepared optimizer from now on. Nothing here can fail halfway."""
         if setup.engine is not self:
             raise Error("the optimizer was prepared for another engine")
         self.forget_plans()  # they hold pointers to the old state
@@ -191,7 +176,7 @@ cdef class Engine:
         self.network.t, self.memory = 0, None
 
     def set_scaling(self, mean, inverse_scale):
-        """Take (X - mean) inverse_scale, both (n_in,) float64, for X from now on; X itself for None, None."""
+        """Use (X - mean) * inverse_scale in place of X from now on, both (n_in,); None, None: X itself."""
         if mean is not None:
             mean, inverse_scale = np.array(mean, np.float64), np.array(inverse_scale, np.float64)
             for vector in (mean, inverse_scale):
@@ -200,7 +185,7 @@ cdef class Engine:
         self.mean, self.inverse_scale = mean, inverse_scale
 
     cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
-        """Describe rows of inputs, scaled as gather will have them."""
+        """Describe rows of inputs, with their scaling."""
         cdef fbp_source source = source_of(X)
         if X.ndim != 2 or source.columns != self.network.layers[0].n_in:
             raise ShapeError(f"the inputs have shape {np.shape(X)}, expected (rows, {self.network.layers[0].n_in})")
@@ -208,16 +193,16 @@ cdef class Engine:
         return source
 
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
-        """Describe the targets of so many rows: numbers, or labels for the loss that knows classes."""
+        """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.network.loss == LOSS_IDS["cross_entropy"]
+        is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
         return source
 
     cdef size_t take_rows(self, weights, size_t rows, const double **values, const int64_t **index) except? 0:
-        """Point to the weights of so many rows, and to the rows that weigh anything; return how many do."""
+        """Point to the weights of `rows` rows and to the rows with a nonzero weight; return how many these are."""
         if weights is None:
             return rows
         if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):
@@ -231,16 +216,16 @@ cdef class Engine:
         return len(weights.rows)
 
     cdef bint is_own(self, cnp.ndarray array) noexcept:
-        """Whether an array lies in the memory that steps write to."""
+        """Return whether an array overlaps the memory that steps write to."""
         return (overlap(array, self.parameters) or (self.state is not None and overlap(array, self.state))
                 or (self.gradients is not None and overlap(array, self.gradients)))
 
     def shares_memory(self, cnp.ndarray array not None):
-        """Tell whether an array lies in the memory that steps write to."""
+        """Return whether an array overlaps the memory that steps write to."""
         return self.is_own(array)
 
     def apart(self, cnp.ndarray array not None):
-        """Return the array, or a copy of one that shares memory with what a step writes."""
+        """Return the array, or a copy of it if it overlaps the memory that steps write to."""
         return array.copy() if self.is_own(array) else array
 
     cdef void scale_inputs(self, fbp_source *source) noexcept:
@@ -248,61 +233,16 @@ cdef class Engine:
             source.mean = <const double *> cnp.PyArray_DATA(self.mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
 
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
-        cdef Plan plan = Plan()
-        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
-        if stores and self.gradients is None:
-            self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
-            self.network.gradients = cnp.PyArray_DATA(self.gradients)
-        plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
-        plan.plan = fbp_plan_new(&self.network, task, rows, data)
-        if plan.plan is NULL:
-            raise MemoryError(f"no memory for the activations of {rows} rows")
-        return plan
-
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
-        """A plan for batches of this size, kept for the next call of the kind."""
-        cdef Plan plan = self.plans[task]
-        if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
-                or plan.threads < fbp_threads()):
-            plan = self.new_plan(task, rows, data)
-            self.plans[task] = plan
-        return plan
-
-    cdef Plan borrow_plan(self, size_t rows):
-        """A plan for predictions, which one thread uses at a time: the spare one if it is large enough."""
-        cdef Plan plan = self.spare
-        if plan is not None:
-            self.spare, plan.next = plan.next, None
-            self.spare_bytes -= fbp_plan_bytes(plan.plan)
-            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
-                return plan
-        return self.new_plan(FBP_PREDICT, rows, 0)
-
-    cdef void give_back(self, Plan plan):
-        """Keep a plan that was borrowed, unless all that are kept would take too much memory."""
-        if self.spare_bytes + fbp_plan_bytes(plan.plan) <= SPARE_BYTES:
-            self.spare, plan.next = plan, self.spare
-            self.spare_bytes += fbp_plan_bytes(plan.plan)
-
-    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
-        """Run parts of a plan on a batch; returns its loss, where the plan has one."""
-        cdef double loss
-        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as a row
-            return fbp_run(plan.plan, parts, &batch)
-        with nogil:
-            loss = fbp_run(plan.plan, parts, &batch)
-        return loss
-
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
-        """Refuse an array that is not (rows, n_out) as the kernels write and read it."""
+        """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
-        if not is_plain(array, self.number) or array.ndim != 2 or array.shape[0] != rows or array.shape[1] != n_out:
+        if (not is_plain(array, self.number) or array.ndim != 2 or <size_t> array.shape[0] != rows
+                or <size_t> array.shape[1] != n_out):
             raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
         check_memory(array)
 
     def predict(self, X, out):
-        """out (n, n_out) = the network's output for X (n, n_in). Threads may call it at once."""
+        """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
         cdef fbp_source x = self.inputs_of(X)
         cdef Plan plan
         self.check_rows("out", out, x.rows)
@@ -312,11 +252,11 @@ cdef class Engine:
             self.give_back(plan)
 
     def predict_plain(self, X, out, Guard guard not None):
-        """Return the network's output for X, in `out` unless that is None, if there is nothing to look into.
+        """Return the output for X, in `out` unless that is None, if no further check is needed; else do nothing.
 
-        That is: X (n, n_in) or (n_in,) and `out` are plain arrays of the parameters' dtype in the shapes that fit,
-        apart in memory; the work is short; and nobody is changing the network, nor can while the GIL is kept. Else
-        returns None, having done nothing, and the call takes the way on which everything is looked into.
+        No check is needed if X (n, n_in) or (n_in,) and `out` are plain arrays of the parameters' dtype, have shapes
+        that fit and do not overlap, the work is short, and no call is changing the network (none can start while the
+        GIL is held). Otherwise return None, and the caller goes through all checks.
         """
         cdef cnp.ndarray x, y
         cdef cnp.npy_intp[2] shape
@@ -348,7 +288,7 @@ cdef class Engine:
                 return None
         plan = self.borrow_plan(source.rows)
         batch = batch_of(&source, NULL, y, None, None)
-        if guard.writing_what is not None:  # looked at last: nothing below can let another thread in
+        if guard.writing_what is not None:  # checked last: nothing below lets another thread run
             self.give_back(plan)
             return None
         self.scale_inputs(&source)
@@ -364,7 +304,7 @@ cdef class Engine:
         return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
-        """Run parts of a training step on all rows as one batch, or on those that weigh anything."""
+        """Run parts of a training step on one batch: all rows, or those with a nonzero weight."""
         if self.is_own(X):
             X = X.copy()
         if self.is_own(y):
@@ -373,7 +313,7 @@ cdef class Engine:
         cdef const int64_t *index = NULL
         cdef size_t n = self.take_rows(weights, X.shape[0], &values, &index)
         cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
-        cdef fbp_source x = self.inputs_of(X)  # after the plan: to make one may collect garbage, and run finalizers
+        cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
         batch.weights, batch.index = values, index
@@ -381,15 +321,15 @@ cdef class Engine:
         return self.run(plan, parts, batch)
 
     def loss_and_gradients(self, X, y, weights=None):
-        """Fill the gradients with those of all rows as one batch; return the loss."""
+        """Compute the gradients of all rows as one batch; return the loss."""
         return self.learn(FBP_STORED, FBP_FORWARD_PART | FBP_BACKWARD_PART, X, y, weights)
 
     def train_on_batch(self, X, y, weights=None):
-        """One training step on all rows as one batch; returns the loss before it."""
+        """Do one training step on all rows as one batch; return the loss before it."""
         return self.learn(FBP_TRAIN, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, X, y, weights)
 
     cdef new_rows(self, size_t rows, size_t columns):
-        """An array (rows, columns) to write to."""
+        """Return an uninitialized array (rows, columns)."""
         cdef cnp.npy_intp[2] shape
         shape[0], shape[1] = rows, columns
         return cnp.PyArray_SimpleNew(2, shape, self.number)
@@ -397,14 +337,14 @@ cdef class Engine:
     def forward(self, X):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
         cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
-        self.forward_rows = X.shape[0]  # at once: what the plan has room for
+        self.forward_rows = X.shape[0]  # set right away: it is what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         return out
 
     def backward(self, d_output):
-        """From dJ/dy (n, n_out) of the last forward(), fill the gradients and return dJ/dX (n, n_in)."""
+        """Compute the gradients from dJ/dy (n, n_out) of the last forward(); return dJ/dX (n, n_in)."""
         cdef fbp_source x
         x.rows = self.forward_rows
         if self.plans[FBP_CUSTOM_LOSS] is None:
@@ -413,7 +353,7 @@ cdef class Engine:
         if self.is_own(d_output):
             d_output = d_output.copy()
         d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
-        # not plan_for(): what a new plan, perhaps for more threads, would lack is in this one
+        # not plan_for(): only this plan has the activations of forward()
         self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
                                 batch_of(&x, NULL, None, d_output, d_input))
         if self.inverse_scale is not None:
@@ -422,7 +362,7 @@ cdef class Engine:
         return d_input
 
     def update(self):
-        """One step of the optimizer along the stored gradients."""
+        """Do one optimizer step along the stored gradients."""
         cdef fbp_source no_rows
         cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
         if plan is None:
@@ -431,9 +371,10 @@ cdef class Engine:
         self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
 
     def normal_equations(self, X, y, out):
-        """out (P + 1, P + 1) = [J r]^T [J r], its lower triangle, over all rows, for a loss of squares.
+        """Write the lower triangle of [J r]^T [J r] over all rows to out (P + 1, P + 1); the loss is one of squares.
 
-        J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
+        J (n n_out, P) holds the derivatives of the outputs with respect to the parameters, r = h - y (n n_out,) the
+        errors.
         """
         cdef fbp_source x = self.inputs_of(X)
         cdef fbp_source t = self.targets_of(y, x.rows)
@@ -447,7 +388,7 @@ cdef class Engine:
 
     def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
               size_t epochs, bint stored):
-        """Return a Run over `epochs` epochs; nothing is computed yet."""
+        """Return a training run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
         if batch_size < 1:
             raise ParameterError(f"batch_size is {batch_size}, expected at least 1")

@@ -1,4 +1,4 @@
-"""Who may use a network now, and how a change of it is completed or undone."""
+"""Guard of a network against concurrent calls, and snapshots that undo a change."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -7,14 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
-
-class _Numbers(Protocol):  # what `Snapshot` copies of an engine
-    t: int
-    memory: NDArray[np.float64] | None
-    @property
-    def parameters(self) -> NDArray[Any]: ...
-    @property
-    def state(self) -> NDArray[Any]: ...
 
 class Guard:
     def reading(self, work: Callable[..., T], *args: Any) -> T: ...
@@ -32,6 +24,14 @@ class Guard:
     def changing(self, what: str, leaves: Any, work: Callable[..., object], *args: Any) -> None: ...
 
 def to_the_end(work: Callable[..., object], args: tuple[Any, ...]) -> None: ...
+
+class _Numbers(Protocol):  # what `Snapshot` copies of an engine
+    t: int
+    memory: NDArray[np.float64] | None
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+    @property
+    def state(self) -> NDArray[Any]: ...
 
 class Snapshot:
     @property

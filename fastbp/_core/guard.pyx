@@ -1,5 +1,4 @@
-# cython: language_level=3, embedsignature=True
-"""Who may use a network now, and how a change of it is completed or undone."""
+"""Guard of a network against concurrent calls, and snapshots that undo a change."""
 
 import numpy as np
 
@@ -11,18 +10,18 @@ from cpython.pythread cimport PyThread_get_thread_ident
 cnp.import_array()
 
 cdef enum:
-    MOST_INTERRUPTIONS = 100  # beyond these, the work itself fails
+    MOST_INTERRUPTIONS = 100  # after so many, an error is taken to come from the work itself
 
 
 cdef class Guard:
-    """One writer, or any number of readers; the writer's own thread may read meanwhile.
+    """Lock of a network: one writer or any number of readers; the thread of the writer may read during its call.
 
-    A call that may not enter raises BusyError at once. The GIL makes the counting atomic, and Ctrl-C can only come inside
+    A call that may not enter raises BusyError at once. The GIL makes the counting atomic. Ctrl-C can interrupt only
     `work`, so no network stays locked.
     """
 
     def reading(self, work, *args):
-        """Return work(*args), while changes are kept out."""
+        """Return work(*args); calls that change the network raise BusyError during it."""
         if self.writing_what is not None and self.writer != <unsigned long> PyThread_get_thread_ident():
             raise BusyError(
                 f"another thread is in {self.writing_what} of this network: wait for it, or use a clone()"
@@ -34,24 +33,24 @@ cdef class Guard:
             self.readers -= 1
 
     def writing(self, str what, leaves, work, *args, undo=None):
-        """Return work(*args), the call `what` of the network, while all other calls are kept out.
+        """Return work(*args); other calls of the network raise BusyError during it, and name the call `what`.
 
-        While it runs, `left` is None. On success it becomes `leaves`; None keeps what it was. If work raises an error,
-        undo(error) puts the network in order; an interruption makes it start again.
+        While `work` runs, `left` is None. On success it becomes `leaves`; pass None to keep the old value. If `work`
+        raises an error, undo(error) restores the network; undo is repeated if it is interrupted.
         """
         return self.write(what, leaves, work, args, undo)
 
     def following(self, after, str what, leaves, work, *args):
-        """Like `writing`, but raises Error if another call has changed the network since `left` was `after`."""
+        """Like `writing`, but raise Error if the network was changed since `after` was recorded from `left`."""
         if self.writing_what is None and self.left is not after:
             raise Error(f"{what}, but the network was changed by another call meanwhile")
         return self.write(what, leaves, work, args, None)
 
     def changing(self, str what, leaves, work, *args):
-        """Like `writing`, for a change that is prepared and must not be left half made.
+        """Like `writing`, for a prepared change that must not stay half done.
 
-        work(*args) only puts what is ready in its place, so it can be repeated: an interruption makes it start again,
-        and is raised once all is in place.
+        `work` only assigns what is ready, so it can be repeated. If it is interrupted, it runs again, and the
+        interruption is raised when it is complete.
         """
         return self.write(what, leaves, to_the_end, (work, args), None)
 
@@ -79,9 +78,9 @@ cdef class Guard:
 
 
 cpdef to_the_end(work, tuple args):
-    """Run work(*args), again if it is broken off, until it completes; then raise what broke it off, such as Ctrl-C.
+    """Run work(*args) until it completes, again after each interruption such as Ctrl-C; then raise the last one.
 
-    Nothing can interrupt this function itself: Python looks at signals between its own instructions only.
+    Nothing can interrupt this function itself: Python handles signals only between its own instructions.
     """
     interruption = None
     for _ in range(MOST_INTERRUPTIONS):
@@ -96,9 +95,10 @@ cpdef to_the_end(work, tuple args):
 
 
 cdef class Snapshot:
-    """Parameters, optimizer state and step count of an engine, taken and put back as a whole.
+    """A copy of an engine's parameters, optimizer state and step count, to be restored as a whole.
 
-    No Python code runs meanwhile, so nothing can come between. `epoch` is what `take` was told, at first None.
+    No Python code runs while they are copied or restored, so nothing can interrupt this. `epoch` is the argument of the
+    last `take`, or None.
     """
 
     cdef readonly object engine, epoch
@@ -109,7 +109,7 @@ cdef class Snapshot:
         self.engine = engine
 
     def take(self, epoch):
-        """Copy what the engine has, after so many epochs."""
+        """Copy the state of the engine after `epoch` epochs."""
         engine = self.engine
         if self.parameters is None:
             self.parameters, self.state = np.empty_like(engine.parameters), np.empty_like(engine.state)
@@ -118,7 +118,7 @@ cdef class Snapshot:
         self.t, self.memory, self.epoch = engine.t, engine.memory, epoch
 
     def restore(self):
-        """Put it back."""
+        """Restore the copied state."""
         if self.epoch is None:
             raise Error("restore before take: there is nothing to put back")
         engine = self.engine

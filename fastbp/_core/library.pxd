@@ -1,8 +1,8 @@
-"""Tables and choices of the C core that the other modules need."""
+"""Declarations of `library` for the other native modules: table rows by name, element types, kernels."""
 
 from fastbp._core.c_core cimport fbp_dtype, fbp_kernels
 
-cdef dict ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS  # by name, as the C core numbers the rows
+cdef dict ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS  # row numbers in the tables of the C core, by name
 
 
 cdef fbp_dtype dtype_id(object dtype) except *

@@ -1,4 +1,4 @@
-"""The C core without a network: tables, instruction sets, threads, functions of arrays, linear algebra."""
+"""The C core without a network: its tables, instruction sets, threads, array functions and linear algebra."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 COMPILER: str
 MAX_THREADS: int
-ACTIVATIONS: tuple[tuple[str, float, str], ...]  # name, default of alpha, formula
+ACTIVATIONS: tuple[tuple[str, float, str, str], ...]  # name, default of alpha, formula, initializer
 LOSSES: tuple[tuple[str, str, str], ...]  # name, joined output activation or "none", formula
 OPTIMIZERS: tuple[tuple[str, int], ...]  # name, vectors of state
 SCHEDULES: tuple[str, ...]

@@ -1,5 +1,4 @@
-# cython: language_level=3, embedsignature=True
-"""The C core without a network: tables, instruction sets, threads, functions of arrays, linear algebra."""
+"""The C core without a network: its tables, instruction sets, threads, array functions and linear algebra."""
 
 import os
 
@@ -16,29 +15,33 @@ cnp.import_array()
 
 COMPILER = fbp_compiler.decode()
 MAX_THREADS = FBP_MAX_THREADS
-ACTIVATIONS = tuple(
-    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode())
+
+# Tuples are made from lists: each generator would add a type to the import.
+ACTIVATIONS = tuple([
+    (fbp_activation_rows[i].name.decode(), fbp_activation_rows[i].alpha, fbp_activation_rows[i].formula.decode(),
+     fbp_activation_rows[i].initializer.decode())
     for i in range(FBP_ACTIVATIONS)
-)
-LOSSES = tuple(
+])
+LOSSES = tuple([
     (fbp_loss_rows[i].name.decode(), fbp_loss_rows[i].link.decode(), fbp_loss_rows[i].formula.decode())
     for i in range(FBP_LOSSES)
-)
-OPTIMIZERS = tuple((fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS))
+])
+OPTIMIZERS = tuple([
+    (fbp_optimizer_rows[i].name.decode(), fbp_optimizer_rows[i].states) for i in range(FBP_OPTIMIZERS)
+])
+SCHEDULES = tuple([fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES)])
 
-SCHEDULES = tuple(fbp_schedule_names[i].decode() for i in range(FBP_SCHEDULES))
-
-ACTIVATION_IDS = {name: i for i, (name, _, _) in enumerate(ACTIVATIONS)}
+ACTIVATION_IDS = {name: i for i, (name, *_) in enumerate(ACTIVATIONS)}
 LOSS_IDS = {name: i for i, (name, _, _) in enumerate(LOSSES)}
 OPTIMIZER_IDS = {name: i for i, (name, _) in enumerate(OPTIMIZERS)}
 SCHEDULE_IDS = {name: i for i, name in enumerate(SCHEDULES)}
 
 
-# ---- the instruction set ---------------------------------------------------------------------------------------------
+# ---- instruction sets ------------------------------------------------------------------------------------------------
 
 
 def available_isas():
-    """Return the names of the paths that this build has and this processor runs, best first."""
+    """Return the names of the instruction sets that this build has and this processor runs, best first."""
     names = []
     while (name := fbp_isa(len(names))) is not NULL:
         names.append(name.decode())
@@ -46,7 +49,7 @@ def available_isas():
 
 
 def set_isa(name):
-    """Let networks that are made from now on, and functions called from now on, use the path `name`."""
+    """Use the instruction set `name` in all networks made and functions called from now on."""
     global _isa
     if name not in available_isas():
         raise ParameterError(f"FASTBP_ISA is {name!r:.60}, expected one of {', '.join(available_isas())}")
@@ -54,7 +57,7 @@ def set_isa(name):
 
 
 def isa():
-    """Return the name of the path in use."""
+    """Return the name of the instruction set in use."""
     return _isa
 
 
@@ -83,7 +86,7 @@ if not fbp_survive_forks():
     raise MemoryError("no memory to prepare for forks")
 
 
-cdef object _cpu_limit = None  # a function, until it has been called
+cdef object _cpu_limit = None  # the function of set_cpu_limit(), until it has been called
 
 
 def scheduled_cpus():
@@ -111,23 +114,24 @@ def apply_cpu_limit():
 
 
 def threads():
-    """Return how many threads a call by this thread may use."""
+    """Return how many threads a call from this thread may use."""
     return fbp_threads()
 
 
 def set_threads(size_t n):
-    """Set it for the process."""
+    """Set the number of threads for the whole process."""
     fbp_set_threads(n)
 
 
 cdef class OwnThreads:
-    """Numbers of threads that the creating thread has asked for, in place of the process's; the last one is in force.
+    """Numbers of threads that override the number of the process for the thread that creates this object.
 
-    Any thread may call `enter` and `leave`. Both are atomic: the GIL is held, and signals wait for Python code.
+    The entry added last is in force. Any thread may call `enter` and `leave`. Both are atomic: they hold the GIL, and
+    Python handles signals only between its own instructions.
     """
 
     cdef fbp_thread_limit *own
-    cdef list entries  # lists of one number: each is none but itself
+    cdef list entries  # lists of one number each, told apart by identity
 
     def __cinit__(self):
         self.entries = []
@@ -144,7 +148,7 @@ cdef class OwnThreads:
         fbp_set_thread_limit(self.own, entry[0])
 
     def leave(self, entry):
-        """Take an entry away, wherever it stands, if it is there."""
+        """Remove an entry, wherever it is in the list; do nothing if it is not there."""
         for i in range(len(self.entries)):
             if self.entries[i] is entry:
                 del self.entries[i]
@@ -152,11 +156,11 @@ cdef class OwnThreads:
         fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
 
 
-# ---- functions of arrays -----------------------------------------------------------------------------------------------
+# ---- functions of arrays ---------------------------------------------------------------------------------------------
 
 
 cdef cnp.ndarray real_array(object x):
-    """x as a C-contiguous array of float32 or float64; integers become float64."""
+    """Return x as a C-contiguous array of float32 or float64; integers become float64."""
     array = np.asarray(x)
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
@@ -166,7 +170,7 @@ cdef cnp.ndarray real_array(object x):
 
 
 cdef object deliver(object result, object out):
-    """The result, or `out` filled with it."""
+    """Return the result, in `out` unless that is None."""
     if out is None:
         return result if result.ndim else result[()]
     if out.shape != result.shape:
@@ -178,7 +182,7 @@ cdef object deliver(object result, object out):
 
 
 def activate(str name, double alpha, x, out=None):
-    """Return the activation `name` of x, in x's shape; softmax over the last axis."""
+    """Return f(x) for the activation `name`, in the shape of x; softmax works along the last axis."""
     cdef cnp.ndarray array = real_array(x)
     cdef cnp.ndarray y = np.empty_like(array)
     cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
@@ -191,7 +195,7 @@ def activate(str name, double alpha, x, out=None):
 
 
 def derivative(str name, double alpha, x):
-    """Return f'(x) of the activation `name`, in x's shape; softmax: the diagonal of its Jacobian."""
+    """Return f'(x) for the activation `name`, in the shape of x; for softmax, the diagonal of its Jacobian."""
     if name == "softmax":
         probabilities = activate(name, alpha, x)
         return probabilities * (1 - probabilities)
@@ -218,7 +222,7 @@ VECTOR_MATH = _vector_math_names()
 
 
 def vector_math(str name, x):
-    """Return exp, tanh, ... of x as the kernels compute it."""
+    """Return the function `name` of x, one of `VECTOR_MATH`, as the kernels compute it."""
     cdef cnp.ndarray array = real_array(x)
     cdef cnp.ndarray y = np.empty_like(array)
     fbp_vector_math(kernels_for(array.dtype), VECTOR_MATH.index(name), cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
@@ -226,11 +230,11 @@ def vector_math(str name, x):
     return y
 
 
-# ---- linear algebra in float64; the bits depend on the path, not on threads, processor or NumPy ------------------------
+# ---- linear algebra in float64; bits depend on the instruction set only, not on threads or NumPy ---------------------
 
 
 cdef class Workspace:
-    """Memory that the functions below work in, for matrices of n columns and the calling thread's number of threads."""
+    """Scratch memory of the functions below, for matrices of n columns and the threads of the calling thread."""
 
     cdef object memory
     cdef fbp_workspace space
@@ -251,7 +255,7 @@ cdef check_square(cnp.ndarray matrix):
 def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
     """Turn the lower triangle of a matrix A (n, n) into L, A = L L^T; return False unless A is positive definite.
 
-    What is above the diagonal is not looked at, and overwritten.
+    The part above the diagonal is not read, but overwritten.
     """
     check_square(matrix)
     cdef Workspace work = Workspace(matrix.shape[0])
@@ -262,7 +266,7 @@ def cholesky(cnp.ndarray[double, ndim=2, mode="c"] matrix not None):
 
 
 def cholesky_solve(cnp.ndarray[double, ndim=2, mode="c"] factor not None, b):
-    """Return x (n,) with L L^T x = b (n,), where `cholesky` has left L in `factor`."""
+    """Return the solution x (n,) of L L^T x = b (n,); `factor` (n, n) holds L, as `cholesky` leaves it."""
     check_square(factor)
     cdef cnp.ndarray[double, ndim=1, mode="c"] x = np.array(b, np.float64)
     if x.shape[0] != factor.shape[0]:
@@ -274,7 +278,7 @@ def cholesky_solve(cnp.ndarray[double, ndim=2, mode="c"] factor not None, b):
 
 
 def inverse_trace(cnp.ndarray[double, ndim=2, mode="c"] factor not None):
-    """Return the trace of (L L^T)^-1, where `cholesky` has left L in `factor`."""
+    """Return the trace of (L L^T)^-1; `factor` (n, n) holds L, as `cholesky` leaves it."""
     check_square(factor)
     cdef Workspace work = Workspace(factor.shape[0])
     cdef double trace
@@ -284,12 +288,14 @@ def inverse_trace(cnp.ndarray[double, ndim=2, mode="c"] factor not None):
 
 
 def orthonormal_columns(matrix):
-    """Return Q (n, m) of the matrix (n, m) = Q R, n >= m: Q^T Q = I, R upper triangular with a positive diagonal.
+    """Return Q (n, m) of the factorization Q R of a matrix (n, m), n >= m.
+
+    Q^T Q = I, and R is upper triangular with a positive diagonal.
 
     Raises
     ------
     Error
-        The columns turn out to be linearly dependent. Rounding may hide that: Q is orthonormal then, too.
+        If the columns are found to be linearly dependent. Rounding may hide this; Q is orthonormal even then.
     """
     cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]
@@ -305,23 +311,23 @@ def orthonormal_columns(matrix):
     return q
 
 
-# ---- for tests --------------------------------------------------------------------------------------------------------
+# ---- for tests -------------------------------------------------------------------------------------------------------
 
 
 def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, size_t n, uint64_t block=0):
-    """Return n numbers of the raw Philox stream, (n,) uint64: the twin of fastbp.random.raw, for tests."""
+    """Return n numbers of the raw Philox stream, (n,) uint64: the twin of fastbp._base.philox.raw, for tests."""
     out = np.empty(n, np.uint64)
     fbp_random(seed, purpose, epoch, step, block, <uint64_t *> cnp.PyArray_DATA(out), n)
     return out
 
 
 def permutation(uint64_t seed, uint64_t epoch, size_t n):
-    """Return the order of an epoch, (n,) int64: the twin of fastbp.random.permutation, for tests."""
+    """Return the order of an epoch, (n,) int64: the twin of fastbp._base.philox.permutation."""
     out = np.empty(n, np.int64)
     fbp_permutation(seed, epoch, <int64_t *> cnp.PyArray_DATA(out), n)
     return out
 
 
 def fail_allocation(size_t n):
-    """Let the n-th allocation of the core from now on fail, for tests; 0: let all succeed."""
+    """Make the n-th allocation of the core from now on fail, for tests; 0 lets all succeed."""
     fbp_fail_allocation(n)

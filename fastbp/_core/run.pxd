@@ -1,4 +1,4 @@
-"""Plans and runs, which the engine fills in."""
+"""Declarations of `run`: the engine creates plans and runs, and fills in their fields."""
 
 from fastbp._core.c_core cimport *
 
@@ -7,8 +7,28 @@ cdef class Plan:
     cdef fbp_plan *plan
     cdef size_t rows, threads
     cdef unsigned int data
-    cdef object state  # of the optimizer, which the plan has pointers to
-    cdef Plan next  # of the engine's spares
+    cdef object state  # state of the optimizer; kept alive, because the plan points to it
+    cdef Plan next  # next one in the list of spare plans of the engine
+
+
+cdef class Planner:
+    cdef fbp_network network
+    cdef readonly object parameters  # (P,)
+    cdef readonly object gradients   # (P,), or None until they are needed
+    cdef readonly object state       # (states, P)
+    cdef size_t block_rows           # rows of the largest row block
+    cdef size_t short_rows           # a pass over so few rows keeps the GIL: it takes a few microseconds
+    cdef list plans                  # by task: the plan of the last call, or None
+    cdef Plan spare                  # first of the list of unused plans for predictions, or None
+    cdef size_t spare_bytes          # of all spare plans
+
+    cdef void measure_blocks(self)
+    cdef void forget_plans(self)
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data)
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data)
+    cdef Plan borrow_plan(self, size_t rows)
+    cdef void give_back(self, Plan plan)
+    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept
 
 
 cdef class Run:

@@ -1,4 +1,4 @@
-"""Plans of the C core, and the runs that train with them."""
+"""Training runs, and the plans of the C core that carry them out."""
 
 import numpy as np
 from numpy.typing import NDArray

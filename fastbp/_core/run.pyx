@@ -1,31 +1,97 @@
-# cython: language_level=3, embedsignature=True
-"""Plans of the C core, and the runs that train with them."""
+"""Training runs, and the plans of the C core that carry them out."""
 
+from fastbp._core.arrays import aligned_zeros
 from fastbp.exceptions import Error, ParameterError
 
 cimport cython
+cimport numpy as cnp
 
 from fastbp._core.arrays cimport check_memory
 from fastbp._core.c_core cimport *
 
+cnp.import_array()
 
-@cython.no_gc  # to make one collects no garbage, so no finalizer of the user's changes an array meanwhile
+cdef enum:
+    SHORT_WORK = 1 << 15       # multiply-adds; so few are not worth releasing the GIL
+    SPARE_BYTES = 16 << 20     # limit of all workspaces kept for predictions
+
+
+@cython.no_gc  # creating one starts no garbage collection, so no finalizer of the user can change an array
 cdef class Plan:
-    """Owner of a C plan for batches of so many rows, or fewer, on so many threads, or fewer."""
+    """Owner of a C plan, for batches of up to `rows` rows on up to `threads` threads."""
 
     def __dealloc__(self):
         fbp_plan_free(self.plan)
 
 
-cdef class Run:
-    """A fit under way: its data, its plan, and the cursor from which it goes on."""
+cdef class Planner:
+    """A network of the C core with the plans made for it, which later calls of the same kind use again."""
 
-    converged, columns = False, {}  # of runs that can tell
+    cdef void measure_blocks(self):
+        """Set the sizes that the layers and the parameters determine."""
+        self.block_rows = fbp_block_rows(self.network.layers, self.network.n_layers)
+        self.short_rows = SHORT_WORK // self.network.n_parameters
+
+    cdef void forget_plans(self):
+        self.plans = [None] * FBP_TASKS
+        self.spare, self.spare_bytes = None, 0
+
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
+        cdef Plan plan = Plan()
+        stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
+        if stores and self.gradients is None:
+            self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
+            self.network.gradients = cnp.PyArray_DATA(self.gradients)
+        plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
+        plan.plan = fbp_plan_new(&self.network, task, rows, data)
+        if plan.plan is NULL:
+            raise MemoryError(f"no memory for the activations of {rows} rows")
+        return plan
+
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
+        """Return a plan for batches of this size; it is kept for the next call of the same task."""
+        cdef Plan plan = self.plans[task]
+        if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
+                or plan.threads < fbp_threads()):
+            plan = self.new_plan(task, rows, data)
+            self.plans[task] = plan
+        return plan
+
+    cdef Plan borrow_plan(self, size_t rows):
+        """Return a plan for predictions, for one thread at a time: the first spare one if it is large enough."""
+        cdef Plan plan = self.spare
+        if plan is not None:
+            self.spare, plan.next = plan.next, None
+            self.spare_bytes -= fbp_plan_bytes(plan.plan)
+            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
+                return plan
+        return self.new_plan(FBP_PREDICT, rows, 0)
+
+    cdef void give_back(self, Plan plan):
+        """Keep a borrowed plan as a spare one, unless the spare plans would take too much memory."""
+        if self.spare_bytes + fbp_plan_bytes(plan.plan) <= SPARE_BYTES:
+            self.spare, plan.next = plan, self.spare
+            self.spare_bytes += fbp_plan_bytes(plan.plan)
+
+    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
+        """Run parts of a plan on a batch; return the loss, if the plan computes one."""
+        cdef double loss
+        if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as one row
+            return fbp_run(plan.plan, parts, &batch)
+        with nogil:
+            loss = fbp_run(plan.plan, parts, &batch)
+        return loss
+
+
+cdef class Run:
+    """A training run: its data, its plan, and the epoch and step it has reached."""
+
+    converged, columns = False, {}  # other runs have values to report here
 
     def advance(self, size_t until_epoch, double seconds):
-        """Train until `until_epoch` epochs are complete or `seconds` have passed, at least one step.
+        """Train until `until_epoch` epochs are complete or `seconds` have passed, but at least one step.
 
-        Returns False right after a step whose loss was not finite.
+        Return False right after a step whose loss was not finite.
         """
         cdef bint finite
         if until_epoch > <size_t> self.epoch_losses.size:
@@ -40,20 +106,20 @@ cdef class Run:
 
     @property
     def epoch(self):
-        """Complete epochs."""
+        """Number of complete epochs."""
         return self.fit.epoch
 
     @property
     def step(self):
-        """Steps done in the epoch under way."""
+        """Number of steps done in the present epoch."""
         return self.fit.step
 
     @property
     def steps_per_epoch(self):
-        """Steps of an epoch, the short last one included."""
+        """Number of steps per epoch, a short last one included."""
         return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
 
     @property
     def losses(self):
-        """(epochs,) float64, valid up to `epoch`."""
+        """Loss per epoch, (epochs,) float64; valid up to `epoch`."""
         return self.epoch_losses

@@ -18,12 +18,11 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
-from fastbp.losses import CrossEntropy, CustomLoss
+from fastbp.losses._targets import PROBABILITY_TOLERANCE
 
 Array: TypeAlias = NDArray[Any]
 
 BLOCK = 1 << 20  # elements per block
-PROBABILITY_TOLERANCE = 1e-3  # by which a row's sum may differ from 1, as a thousand float16 numbers' does
 
 
 # ---- arrays ------------------------------------------------------------------------------------------------
@@ -35,8 +34,8 @@ class InputChecks:
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
         self.loss, self.dtype = architecture.loss, architecture.dtype
-        self._any_target = self.loss.name not in TARGETS
-        self._own_target = isinstance(self.loss, CustomLoss)  # whose function knows what it takes
+        self.targets = self.loss.targets
+        self._any_number = self.targets.any_number
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
@@ -77,33 +76,28 @@ class InputChecks:
         return array
 
     def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        plain = self._plain(y, self.n_out) if self._any_target else None
+        plain = self._plain(y, self.n_out) if self._any_number else None
         if plain is not None and len(plain) == n:
             return plain
-        array = as_array(argument, y)
-        if self._own_target:
-            expected = f"({n},) or ({n}, any number of columns)"
+        array, targets = as_array(argument, y), self.targets
+        if targets.any_shape:
             fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
-        elif isinstance(self.loss, CrossEntropy):
-            expected = f"class labels ({n},) or probabilities ({n}, {self.n_out})"
-            fits = array.shape in ((n,), (n, self.n_out))
         else:
-            expected = f"({n}, {self.n_out})" + (f" or ({n},)" if self.n_out == 1 else "")
-            fits = array.shape == (n, self.n_out) or (array.shape == (n,) and self.n_out == 1)
+            fits = array.shape in targets.shapes(n, self.n_out)
         if not fits:
             raise ShapeError(
-                f"{argument} has shape {array.shape}, expected {expected}, "
+                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_out)}, "
                 f"for {n} rows of X and {self.n_out} outputs of the network"
             )
-        if isinstance(self.loss, CrossEntropy) and array.ndim == 1:
+        if targets.takes_labels and array.ndim == 1:
             check_labels(argument, array, self.n_out)
             return array
         check_finite(argument, array, self.dtype)
-        if self._own_target:
+        if targets.any_shape:
             return array
-        if not self._any_target:
-            check_values(argument, array, *TARGETS[self.loss.name])
-        if isinstance(self.loss, CrossEntropy):
+        if not targets.any_number:
+            check_values(argument, array, targets.accepts, targets.expected)
+        if targets.sums_to_one:
             check_distributions(argument, array)
         return array.reshape(n, self.n_out)
 
@@ -178,15 +172,6 @@ def check_values(argument: str, array: Array, fits: Callable[[Array], Array], ex
         right = fits(block)
         if not right.all():
             raise refuse(argument, block, first, np.unravel_index(right.argmin(), block.shape), expected)
-
-
-#: Losses that make sense of some targets only: which, and in words.
-TARGETS: dict[str, tuple[Callable[[Array], Array], str]] = {
-    "hinge": (lambda t: abs(t) == 1, "-1 or 1, as the loss hinge has its classes"),
-    "poisson": (lambda t: t >= 0, "a count, >= 0"),
-    "binary_cross_entropy": (lambda t: (t >= 0) & (t <= 1), "a probability, 0 to 1"),
-    "cross_entropy": (lambda t: (t >= 0) & (t <= 1 + PROBABILITY_TOLERANCE), "a probability, 0 to 1"),
-}
 
 
 def check_labels(argument: str, labels: Array, n_out: int) -> None:

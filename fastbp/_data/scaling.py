@@ -1,4 +1,4 @@
-"""The mean and the scale of inputs, which a network keeps so that it takes them raw."""
+"""Mean and scale of the inputs, measured on data; a network that keeps them takes raw inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_SCALE = sqrt(np.finfo(np.float64).tiny)  # squares of smaller numbers are 
 
 
 class Scaling(NamedTuple):
-    """What is subtracted from each input, and what it is then divided by: (n_in,) float64, read-only."""
+    """Mean that is subtracted from each input, and scale that divides it: (n_in,) float64, read-only."""
 
     mean: Array
     scale: Array
@@ -28,17 +28,17 @@ class Scaling(NamedTuple):
 
 
 def fixed(mean: Array, scale: Array) -> Scaling:
-    """Return the pair, from now on read-only."""
+    """Return the pair as a `Scaling`, and make both vectors read-only."""
     mean.flags.writeable = scale.flags.writeable = False
     return Scaling(mean, scale)
 
 
 def checked(found: Any, n_in: int) -> Scaling:
-    """Return the scaling of a copied network; DataError unless it is that of so many inputs."""
+    """Return the scaling of a copied network; DataError unless it is one of `n_in` inputs."""
     mean, scale = (np.array(vector, np.float64) for vector in found)
     if not mean.shape == scale.shape == (n_in,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
         raise DataError(
-            f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that scale nothing, "
+            f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that cannot scale, "
             f"expected finite vectors ({n_in},), the second above 0"
         )
     return fixed(mean, scale)
@@ -47,9 +47,9 @@ def checked(found: Any, n_in: int) -> Scaling:
 def measure(X: Array) -> Scaling:
     """Return the mean and the standard deviation of each column of X (n, n_in), finite; n >= 1.
 
-    The sums are those of the differences from the first row, in float64, so that no offset costs digits, and
-    they are combined block by block (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A
-    column that is constant has the scale 1, and its mean is exactly its value.
+    Sums are taken of the differences from the first row, in float64, so that an offset costs no digits, and
+    combined block by block (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant
+    column has the scale 1, and its mean is exactly its value.
 
     Raises
     ------

@@ -12,7 +12,8 @@ from fastbp import _core
 from fastbp._data.checks import InputChecks
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
-from fastbp.losses import CustomLoss, Loss
+from fastbp.losses import LOSSES, CustomLoss, Loss
+from fastbp.losses._answers import OF_ACTIVATION
 from fastbp.metrics import Metric, slices
 
 if TYPE_CHECKING:
@@ -63,21 +64,20 @@ def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array) -> f
 
 def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
-    if loss.name != "hinge" and activation.name not in ("softmax", "sigmoid"):
+    answers = loss.answers or OF_ACTIVATION.get(activation.name)
+    if answers is None:
+        names = [known.name for known in LOSSES.values() if known.answers and known.activation is None]
         raise ParameterError(
-            f"output_activation is {activation}, expected softmax or sigmoid for classes, or the loss hinge"
+            f"output_activation is {activation}, expected {' or '.join(OF_ACTIVATION)} for classes, "
+            f"or the loss {' or '.join(names)}"
         )
     wrong = np.isnan(output)
     if wrong.any():
         row = np.argwhere(wrong)[0][:-1].tolist()
         raise DataError(f"the outputs for X{row or ''} are NaN, expected numbers to tell classes from")
-    if loss.name == "hinge":
-        sides = np.where(output > 0, 1, -1)
-    elif activation.name == "softmax":
-        return output.argmax(axis=-1)
-    else:
-        sides = (output >= 0.5).astype(np.int64)
-    return sides[..., 0] if output.shape[-1] == 1 else sides
+    labels = answers.classes(output)
+    is_column = labels.ndim == output.ndim and output.shape[-1] == 1
+    return labels[..., 0] if is_column else labels
 
 
 def _short_slices(engine: Engine, n: int) -> list[slice]:

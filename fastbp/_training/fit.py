@@ -54,7 +54,7 @@ def train(
     options
         The arguments of `Options` except `rows`.
     """
-    model.architecture.check_trainable()
+    model.check_trainable()
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)

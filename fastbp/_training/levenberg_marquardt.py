@@ -12,7 +12,7 @@ from fastbp import _core
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
-from fastbp.losses import MSE, HalfSSE
+from fastbp.losses import SumLoss
 from fastbp.optimizers import LevenbergMarquardt
 
 Array: TypeAlias = NDArray[np.float64]
@@ -57,9 +57,9 @@ class LevenbergMarquardtRun:
         optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
         loss = model.architecture.loss
         assert isinstance(optimizer, LevenbergMarquardt)  # `begin_of` chose by that,
-        assert isinstance(loss, MSE | HalfSSE)  # and `optimizer.check` refuses other losses
+        assert isinstance(loss, SumLoss)  # and `optimizer.check` refuses other losses
         self._engine, self._twin, self._X, self._y = engine, twin, X, y
-        self._squares = loss.divide_by(*y.shape) * (1 if isinstance(loss, MSE) else 2)  # r^T r / loss
+        self._squares = loss.divide_by(*y.shape) * loss.squares  # r^T r / loss
         self._stored, self._bayesian = stored, optimizer.bayesian
         self._w = twin.parameters.copy()
         if engine.memory is not None and np.array_equal(

@@ -1,21 +1,23 @@
 """Losses: frozen values, callable on (output, target), with their gradient.
 
-The output is what the network puts out, so the cross entropies take probabilities here. During training the
-engines compute the pairs of `JOINT` from the logits instead, and take no logarithm of a rounded output.
+`output` is the output of the network, so the cross entropies take probabilities. During training, the engines
+compute losses with an output activation of their own from the logits, without the logarithm of a rounded
+output.
 """
 
 from __future__ import annotations
 
+from fastbp import _core
 from fastbp._base.arguments import choice
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.losses._base import Loss, SumLoss
-from fastbp.losses._classification import BinaryCrossEntropy, CrossEntropy, Hinge, check_labels, one_hot
+from fastbp.losses._classification import BinaryCrossEntropy, CrossEntropy, Hinge
 from fastbp.losses._custom import CustomLoss, LossFunction
 from fastbp.losses._regression import MAE, MSE, HalfSSE, Huber, LogCosh, Poisson, Quantile
+from fastbp.losses._targets import check_labels, one_hot
 
 __all__ = [
-    "JOINT",
     "LOSSES",
     "MAE",
     "MSE",
@@ -50,7 +52,7 @@ __all__ = [
     "quantile",
 ]
 
-OwnLoss = CustomLoss  # its name before
+OwnLoss = CustomLoss  # the former name
 
 half_sse = HalfSSE()
 mse = MSE()
@@ -63,34 +65,15 @@ poisson = Poisson()
 binary_cross_entropy = BinaryCrossEntropy()
 cross_entropy = CrossEntropy()
 
-#: Every loss with its default parameter, by name.
-LOSSES: dict[str, SumLoss] = {
-    loss.name: loss
-    for loss in (
-        half_sse,
-        mse,
-        mae,
-        huber,
-        log_cosh,
-        quantile,
-        hinge,
-        poisson,
-        binary_cross_entropy,
-        cross_entropy,
-    )
-}
-
-#: The losses that take the logarithm of the output, each with the one output activation that makes it: the
-#: joint delta is (h - y) / divisor, and the loss comes from the logits. Other losses go with any activation.
-JOINT: dict[str, str] = {
-    "poisson": "exponential",
-    "binary_cross_entropy": "sigmoid",
-    "cross_entropy": "softmax",
-}
+#: Every loss of the engines' table, with its default parameter, by name.
+LOSSES: dict[str, SumLoss] = {name: globals()[name] for name, *_ in _core.LOSSES}
 
 
 def get(loss: str | Loss | LossFunction) -> Loss:
-    """Return the loss of that name, or of that function, or itself; ParameterError lists the names."""
+    """Return the loss of that name, a `CustomLoss` of that function, or `loss` itself.
+
+    ParameterError lists the names.
+    """
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, type):
@@ -99,13 +82,13 @@ def get(loss: str | Loss | LossFunction) -> Loss:
 
 
 def output_activation(loss: Loss) -> str:
-    """Return the name of the output activation that goes with the loss unless the user names one."""
-    return JOINT.get(loss.name, "identity")
+    """Return the name of the default output activation for the loss."""
+    return loss.activation or "identity"
 
 
 def allowed(loss: Loss, activation: Activation) -> bool:
-    """Tell whether the loss makes sense of what an output layer with this activation puts out."""
-    return JOINT.get(loss.name, activation.name) == activation.name
+    """Tell whether the loss goes with this output activation."""
+    return loss.activation in (None, activation.name)
 
 
 def check_pair(loss: Loss, activation: Activation) -> None:
@@ -113,5 +96,5 @@ def check_pair(loss: Loss, activation: Activation) -> None:
     if not allowed(loss, activation):
         raise ParameterError(
             f"output_activation is {activation.name!r} with the loss {loss.name!r}, "
-            f"expected {JOINT[loss.name]!r} (the loss takes the logarithm of the output)"
+            f"expected {loss.activation!r} (the loss takes the logarithm of the output)"
         )

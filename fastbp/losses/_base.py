@@ -11,25 +11,49 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arrays import as_array
 from fastbp._base.value import Value
 from fastbp.exceptions import ShapeError
+from fastbp.losses._answers import NUMBERS, Answers
+from fastbp.losses._targets import Numbers, Targets, one_hot
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Divisor: TypeAlias = Literal["one", "rows", "elements"]
 
 
-# As in PyTorch's BCELoss: logarithms are at least -100, denominators at least 1e-12; all stays finite.
+# As in PyTorch's BCELoss: logarithms are at least -100, denominators at least 1e-12, so all stays finite.
 LOWEST_LOG = -100.0
 LOWEST_DENOMINATOR = 1e-12
 
 
 class Loss(Value, ABC):
-    """One observed error J, a function of output and target."""
+    """An observed error J, a function of output and target.
+
+    What else is known about a loss, it declares.
+
+    Attributes
+    ----------
+    name : str
+        Name of its row in the engines' table.
+    activation : str or None
+        The only output activation that it goes with, which is also the default; None: it goes with any.
+    targets : Targets
+        The targets that it accepts.
+    answers : Answers or None
+        How outputs are read as classes or as yes and no; None: they are numbers.
+    """
 
     name: ClassVar[str]
+    activation: ClassVar[str | None] = None
+    targets: ClassVar[Targets] = Numbers()
+    answers: ClassVar[Answers | None] = None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that go with the loss; the first is the default."""
+        return NUMBERS if self.answers is None else self.answers.metrics
 
     @property
     @abstractmethod
     def divisor(self) -> Divisor:
-        """What J is a sum over: "one", or a mean over: "rows" or "elements"."""
+        """Divisor of the sum that J is: 1 ("one"), the number of "rows" or that of "elements"."""
 
     @abstractmethod
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
@@ -41,20 +65,21 @@ class Loss(Value, ABC):
 
 
 class SumLoss(Loss):
-    """What the engines know: the sum of `terms` over rows and outputs, over 1, the rows or the elements."""
+    """A loss with a row in the engines' table: the sum of `terms` over rows and outputs, over a divisor."""
+
+    squares: ClassVar[int] = 0  # (h - t)^2 over a term, for losses of squared errors
 
     @property
     def parameter(self) -> float:
-        """The loss's parameter, 0 where it has none."""
+        """The parameter of the loss, 0 if it has none."""
         return 0.0
 
     @property
     def divisor(self) -> Divisor:
-        """What the sum of the terms is divided by: "one", "rows" or "elements"."""
         return "elements"
 
     def divide_by(self, rows: float, outputs: int) -> float:
-        """Return the divisor of a batch of so many rows, or of rows that weigh so much together."""
+        """Return the divisor for a number of rows, or for the sum of their weights."""
         return {"one": 1, "rows": rows, "elements": rows * outputs}[self.divisor]
 
     @abstractmethod
@@ -69,7 +94,7 @@ class SumLoss(Loss):
         """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
         return t
 
-    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
+    @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
         """Return J(output, target).
 
@@ -78,24 +103,24 @@ class SumLoss(Loss):
         output : array_like (m, n_out), or (n_out,) for one row
             float32 is computed in float32, everything else in float64; the sum is float64.
         target : array_like of the same shape
-            Or (m,) for one output. `cross_entropy`: integer labels (m,) or probabilities (m, n_out).
-            Values are taken as they are: that probabilities are some, that a count is not negative, is for
-            `fit` and `evaluate` to check.
+            Or (m,) for one output; for `cross_entropy`, integer labels (m,) or probabilities (m, n_out).
+            Values are not checked, for example that probabilities are between 0 and 1; `fit` and `evaluate`
+            do that.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
             The shapes do not fit, an array is masked or not numeric, a label is out of range.
         ParameterError
-            float32 does not hold the loss's parameter.
+            float32 does not hold the parameter of the loss.
         """
         h, t = self._operands(as_array("output", output), as_array("target", target))
         self.check_dtype(h.dtype)
         return float(self.terms(h, self.expected(t)).sum(dtype=np.float64)) / self.divide_by(*h.shape)
 
-    @np.errstate(all="ignore")  # what overflows shows in the result, what underflows is 0
+    @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
     def gradient(self, output: ArrayLike, target: ArrayLike) -> Array:
-        """Return dJ/doutput, in the shape of `output`. Parameters and errors as for the call itself."""
+        """Return dJ/doutput, in the shape of `output`. Parameters and errors are those of the call."""
         given = as_array("output", output)
         h, t = self._operands(given, as_array("target", target))
         self.check_dtype(h.dtype)
@@ -106,6 +131,13 @@ class SumLoss(Loss):
     def _operands(self, output: NDArray[Any], target: NDArray[Any]) -> tuple[Array, Array]:
         """Check both; return them as (m, n_out) arrays of the dtype to compute in."""
         h = as_rows(output)
+        if self.targets.takes_labels and target.shape != output.shape:
+            if target.shape != output.shape[:-1] or target.dtype.kind not in "biu":
+                raise ShapeError(
+                    f"target has shape {target.shape} and dtype {target.dtype}, "
+                    f"expected integer labels {output.shape[:-1]} or probabilities {output.shape}"
+                )
+            return h, one_hot(target.reshape(-1), h.shape[1], h.dtype)
         is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
         if target.shape != output.shape and not is_column:
             raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")

@@ -10,36 +10,45 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastbp._base.arrays import as_array
+from fastbp._base.fields import checked
 from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._base import Array, Divisor, Loss
+from fastbp.losses._targets import AnyArray, Targets
 
 LossFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
 
 
-class CustomLoss(Loss):
-    """A loss of the user's own.
+def _check_function(argument: str, function: Any) -> LossFunction:
+    if isinstance(function, type) or not callable(function):
+        raise ParameterError(f"{argument} is {shown(function)}, expected a callable of (output, target)")
+    checked: LossFunction = function
+    return checked
 
-    `Network(..., loss=function)` makes one of any callable. Targets come as they are, in any number of
-    columns: floats in the network's dtype, integers and bool in their own.
+
+class CustomLoss(Loss):
+    """A loss computed by a Python function.
+
+    `Network(..., loss=function)` makes one of any callable. The function gets the targets as they were given
+    to `fit`, with any number of columns: floats in the network's dtype, integers and bool in their own.
 
     Parameters
     ----------
     function : callable
-        From the output (m, n_out) and the target (m,) or (m, k) of a batch to a pair: its loss, a number, and
-        the derivative of that by the output, (m, n_out).
+        Takes the output (m, n_out) and the target (m,) or (m, k) of a batch, and returns a pair: the loss, a
+        number, and its derivative by the output, (m, n_out).
     """
 
     name: ClassVar[str] = "own"
-    function: LossFunction
-
-    def __init__(self, function: LossFunction) -> None:
-        if isinstance(function, type) or not callable(function):
-            raise ParameterError(f"function is {shown(function)}, expected a callable of (output, target)")
-        self._set(function=function)
+    targets: ClassVar[Targets] = AnyArray()
+    function: LossFunction = checked(_check_function, "callable")
 
     def __str__(self) -> str:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ()  # its targets may be anything
 
     @property
     def divisor(self) -> Divisor:
@@ -52,7 +61,7 @@ class CustomLoss(Loss):
         return self._measured(output, target)[1]
 
     def _measured(self, output: ArrayLike, target: ArrayLike) -> tuple[float, Array]:
-        """Measure copies, which the function may write to."""
+        """Call the function with copies, which it may write to."""
         return self.measure(as_array("output", output).copy(), as_array("target", target).copy())
 
     def measure(self, output: Array, target: Array) -> tuple[float, Array]:
@@ -61,9 +70,9 @@ class CustomLoss(Loss):
         Raises
         ------
         DTypeError, ShapeError, DataError
-            The function returns something else. What it raises itself goes through.
+            The function returns something else. Exceptions that it raises itself are passed on.
         """
-        expected = output.shape  # before the function has it
+        expected = output.shape  # the function may change it
         returned = self.function(output, target)
         loss = real(returned[0]) if isinstance(returned, tuple) and len(returned) == 2 else None
         if loss is None:
@@ -89,7 +98,7 @@ class CustomLoss(Loss):
 
 
 def real(value: Any) -> float | None:
-    """Return the value as a float, None where it is no real number."""
+    """Return the value as a float, or None if it is not a real number."""
     try:
         return float(value) if np.ndim(value) == 0 and not isinstance(value, (str, bytes)) else None
     except (TypeError, ValueError, OverflowError):

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from fastbp._base.arguments import choice, number
+from fastbp._base.fields import number, one_of
 from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
+from fastbp.losses._targets import AtLeast, Targets
 
 
 class HalfSSE(SumLoss):
@@ -17,15 +18,12 @@ class HalfSSE(SumLoss):
     Parameters
     ----------
     reduction : "sum" or "mean"
-        "mean" divides by the number of samples.
+        "mean" divides the sum over the samples by their number.
     """
 
     name: ClassVar[str] = "half_sse"
-    reduction: Literal["sum", "mean"]
-
-    def __init__(self, reduction: Literal["sum", "mean"] = "sum") -> None:
-        choice("reduction", reduction, {"sum": None, "mean": None})
-        self._set(reduction=reduction)
+    squares: ClassVar[int] = 2
+    reduction: Literal["sum", "mean"] = one_of("sum", "mean", default="sum")
 
     @property
     def divisor(self) -> Divisor:
@@ -43,6 +41,7 @@ class MSE(SumLoss):
     """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
 
     name: ClassVar[str] = "mse"
+    squares: ClassVar[int] = 1
 
     def terms(self, h: Array, t: Array) -> Array:
         r = h - t
@@ -71,7 +70,7 @@ class Huber(SumLoss):
     Parameters
     ----------
     delta : float, > 0
-        The error from which the loss grows linearly, in the units of y.
+        Error beyond which the loss grows linearly, in the units of y.
 
     References
     ----------
@@ -79,10 +78,7 @@ class Huber(SumLoss):
     """
 
     name: ClassVar[str] = "huber"
-    delta: float
-
-    def __init__(self, delta: float = 1.0) -> None:
-        self._set(delta=number("delta", delta, above=0))
+    delta: float = number(default=1.0, above=0)
 
     @property
     def parameter(self) -> float:
@@ -98,7 +94,7 @@ class Huber(SumLoss):
 
 
 class LogCosh(SumLoss):
-    """The mean of log(cosh(h - y)) over samples and outputs: r^2 / 2 near 0, |r| - log(2) far from it."""
+    """Log-cosh loss of r = h - y: the mean of log(cosh r), about r^2 / 2, or |r| - log(2) for large r."""
 
     name: ClassVar[str] = "log_cosh"
 
@@ -113,14 +109,15 @@ class LogCosh(SumLoss):
 
 
 class Quantile(SumLoss):
-    """The pinball loss: the mean of q (y - h) where h <= y, else (1 - q) (h - y), over samples and outputs.
+    """Pinball loss: the mean of q (y - h) where h <= y, else (1 - q) (h - y), over samples and outputs.
 
-    The best constant is the q-quantile of y: q = 0.9 learns what 90 % of the targets lie below. The slope at
-    h = y counts as 0.
+    The best constant output is the q-quantile of y: with q = 0.9, 90 % of the targets lie below it. The slope
+    at h = y counts as 0.
 
     Parameters
     ----------
     q : float, > 0 and < 1
+        The quantile to learn.
 
     References
     ----------
@@ -128,10 +125,7 @@ class Quantile(SumLoss):
     """
 
     name: ClassVar[str] = "quantile"
-    q: float
-
-    def __init__(self, q: float = 0.5) -> None:
-        self._set(q=number("q", q, above=0, below=1))
+    q: float = number(default=0.5, above=0, below=1)
 
     @property
     def parameter(self) -> float:
@@ -147,13 +141,15 @@ class Quantile(SumLoss):
 
 
 class Poisson(SumLoss):
-    """Counts y >= 0 whose expected numbers are h: the mean of h - y log h over samples and outputs.
+    """Poisson loss of counts y >= 0 with the expected values h: the mean of h - y log h over all elements.
 
-    It is minus the logarithm of their probability, without what h cannot change. The output activation is
+    This is the negative log-likelihood without the terms that do not depend on h. The output activation is
     exponential, h = exp(z), and the loss is computed as exp(z) - y z.
     """
 
     name: ClassVar[str] = "poisson"
+    activation: ClassVar[str | None] = "exponential"
+    targets: ClassVar[Targets] = AtLeast(0, "a count")
 
     def terms(self, h: Array, t: Array) -> Array:
         logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)

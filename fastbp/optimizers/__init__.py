@@ -1,12 +1,12 @@
 """Optimizers: frozen values. Their state lives in the network, their formulas in the engines.
 
-Where PyTorch has an optimizer, formula and default parameters are PyTorch's.
+Where PyTorch has an optimizer, formula and defaults are PyTorch's.
 """
 
 from __future__ import annotations
 
 from fastbp._base.arguments import choice
-from fastbp.optimizers._base import Clipping, Optimizer
+from fastbp.optimizers._base import GradientOptimizer, Optimizer
 from fastbp.optimizers._full_batch import IRprop, Quickprop
 from fastbp.optimizers._gradient import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
 from fastbp.optimizers._levenberg_marquardt import LevenbergMarquardt, NoRate
@@ -18,7 +18,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "Clipping",
+    "GradientOptimizer",
     "IRprop",
     "LevenbergMarquardt",
     "Lion",
@@ -30,8 +30,8 @@ __all__ = [
     "get",
 ]
 
-#: Every optimizer with its default parameters, by name.
-OPTIMIZERS: dict[str, Optimizer] = {
+#: Every optimizer with a learning rate, with its default parameters, by name.
+OPTIMIZERS: dict[str, GradientOptimizer] = {
     kind.__name__.lower(): kind()
     for kind in (SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion, IRprop, Quickprop)
 }

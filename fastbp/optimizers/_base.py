@@ -1,78 +1,125 @@
-"""What an optimizer is: `fastbp.optimizers` lists those that there are."""
+"""Base classes of optimizers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import fields, replace
-from typing import Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from fastbp._base.arguments import held, number
+from fastbp._base.arguments import held
+from fastbp._base.fields import checked, number
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError
-from fastbp.schedules import Constant, LearningRate, Schedule, checked, in_epoch
+from fastbp.losses import Loss
+from fastbp.schedules import Constant, LearningRate, Schedule, check_rate, in_epoch
+
+#: Lower bound of `epsilon`: the smallest normal number of float32, so that idle weights do not lead to 0 / 0.
+TINY = 2.0**-126
 
 
-class Clipping(TypedDict, total=False):
-    """What every optimizer of `fastbp.optimizers` takes besides its own parameters, by keyword."""
+class Trainable(Protocol):
+    """What an optimizer looks at to tell whether it can train a network."""
 
-    clip_norm: float | None
-    clip_value: float | None
+    @property
+    def loss(self) -> Loss:
+        """The loss."""
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of weights and biases."""
+
+    def check_without(self, options: tuple[str, ...], user: str) -> None:
+        """Raise ParameterError if a layer has one of these options, or if inputs get noise."""
 
 
 class Optimizer(Value, ABC):
-    """How gradients change the parameters: a row of the engines' optimizer tables, and its numbers.
+    """How a fit changes the parameters; what the engines are given is a row of their tables, with numbers."""
+
+    full_batch: ClassVar[bool] = False  # whether every step needs all rows
+    why_full_batch: ClassVar[str] = "relates a step to the one before, which must be of the same rows"
+
+    if TYPE_CHECKING:  # fields in one subclass, None in the other
+
+        @property
+        def clip_norm(self) -> float | None: ...
+        @property
+        def clip_value(self) -> float | None: ...
+
+    @property
+    @abstractmethod
+    def row(self) -> str:
+        """Name of the row in the engines' optimizer tables."""
+
+    @property
+    @abstractmethod
+    def hyperparameters(self) -> tuple[float, ...]:
+        """The numbers of the row, in its order; the first is the learning rate."""
+
+    @property
+    def goes_by_epoch(self) -> bool:
+        """Whether the learning rate is a function of the epoch."""
+        return False
+
+    @abstractmethod
+    def schedule(self, epoch: int) -> Schedule:
+        """Return the rates of an epoch's steps; ParameterError if a function of the epoch returns none."""
+
+    @abstractmethod
+    def with_learning_rate(self, rate: float) -> Self:
+        """Return the same optimizer with another learning rate; ParameterError if it has none."""
+
+    def check(self, architecture: Trainable, batch_rows: int, rows: int) -> None:
+        """Raise ParameterError unless it can train such a network, in batches of `batch_rows` of the rows."""
+        if self.full_batch and batch_rows < rows:
+            raise ParameterError(
+                f"batch_size is {batch_rows} for {rows} rows, expected batch_size=None: "
+                f"{type(self).__name__} {self.why_full_batch}"
+            )
+
+    def check_step(self, call: str) -> None:
+        """Raise ParameterError if single steps, as by this call, are not possible."""
+
+
+def rate(default: float) -> Any:
+    """Declare the learning rate, with its default."""
+    return checked(check_rate, "float, > 0, or a schedule, or a function of the epoch", default=default)
+
+
+class GradientOptimizer(Optimizer):
+    """Optimizer whose step follows from the gradient of a batch and a learning rate.
+
+    Its formula is a row of the engines' optimizer tables; its fields are the numbers of that row.
 
     Parameters
     ----------
-    learning_rate : float, > 0
+    learning_rate : float, > 0, or a schedule, or a function of the epoch
     clip_norm : float, > 0, optional
-        Gradients of a larger norm |g|, over all parameters, are scaled by clip_norm / (|g| + 1e-6).
+        Largest norm |g| of the gradient, over all parameters. A gradient with a larger norm is multiplied by
+        clip_norm / (|g| + 1e-6).
     clip_value : float, > 0, optional
-        Elements of the gradient are cut to [-clip_value, clip_value]; before clip_norm, where both are given.
+        Largest magnitude of an element of the gradient. Larger elements are cut to [-clip_value, clip_value],
+        before clip_norm is applied.
 
     References
     ----------
     R. Pascanu et al., On the difficulty of training recurrent neural networks, 2013: clip_norm.
     """
 
-    full_batch: ClassVar[bool] = False  # whether every step needs the gradient of all rows
-    why_full_batch: ClassVar[str] = "relates a step to the one before, which must be of the same rows"
-    fits_only: ClassVar[bool] = False  # whether it has no steps by themselves
-    has_learning_rate: ClassVar[bool] = True
-    learning_rate: LearningRate
-    clip_norm: float | None
-    clip_value: float | None
-
-    def __init__(
-        self,
-        learning_rate: LearningRate,
-        *,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        **own: float | bool,
-    ) -> None:
-        """Check and set what all optimizers have, and set the fields of one's `own`, which are checked."""
-        self._set(
-            learning_rate=checked(learning_rate),
-            clip_norm=None if clip_norm is None else number("clip_norm", clip_norm, above=0),
-            clip_value=None if clip_value is None else number("clip_value", clip_value, above=0),
-            **own,
-        )
+    learning_rate: LearningRate = rate(0.01)
+    clip_norm: float | None = number(default=None, above=0, kw_only=True)
+    clip_value: float | None = number(default=None, above=0, kw_only=True)
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         super().check_dtype(dtype)
-        if isinstance(self.learning_rate, Constant):  # as the number it stands for
+        if isinstance(self.learning_rate, Constant):  # is checked like the number that it stands for
             held("learning_rate", self.base_rate, dtype, self, positive=True)
 
     @property
     def goes_by_epoch(self) -> bool:
-        """Whether the learning rate is a function of the epoch."""
         return not isinstance(self.learning_rate, float | Schedule)
 
     def schedule(self, epoch: int) -> Schedule:
-        """Return the rates of an epoch's steps; ParameterError if a function of the epoch gives none."""
         return in_epoch(self.learning_rate, epoch)
 
     @property
@@ -81,51 +128,10 @@ class Optimizer(Value, ABC):
         return self.schedule(0).learning_rate
 
     @property
-    @abstractmethod
-    def row(self) -> str:
-        """The row of the engines' optimizer tables."""
-
-    @property
     def hyperparameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order: the learning rate, then the class's own fields."""
-        common = Optimizer.__dataclass_fields__
-        own = (getattr(self, field.name) for field in fields(self) if field.name not in common)
+        """The numbers of the row, in its order: the learning rate, then the fields of the subclass."""
+        own = (getattr(self, name) for name in self._names if name not in GradientOptimizer._names)
         return (self.base_rate, *own)
 
-    def check(self, architecture: Any, batch_rows: int, rows: int) -> None:
-        """Refuse to train such an `Architecture` in batches of `batch_rows` of the rows; ParameterError."""
-        if self.full_batch and batch_rows < rows:
-            raise ParameterError(
-                f"batch_size is {batch_rows} for {rows} rows, expected batch_size=None: "
-                f"{type(self).__name__} {self.why_full_batch}"
-            )
-
-    def check_step(self, call: str) -> None:
-        """Refuse a call that makes one step where there are none by themselves."""
-        if self.fits_only:
-            raise ParameterError(
-                f"optimizer is {self}, which works in fit alone, expected another for {call}"
-            )
-
-    def with_learning_rate(self, rate: float) -> Optimizer:
-        """Return the same with another learning rate."""
-        return replace(self, learning_rate=rate)
-
-
-def fraction(argument: str, value: float) -> float:
-    """Return a number >= 0 and < 1."""
-    return number(argument, value, at_least=0, below=1)
-
-
-def positive(argument: str, value: float) -> float:
-    """Return a number that is not 0 in float32 either, so that idle weights do not lead to 0 / 0."""
-    return number(argument, value, at_least=2**-126)
-
-
-def moments(beta1: float, beta2: float, epsilon: float) -> dict[str, float]:
-    """Return the checked fields that Adam and its variants share."""
-    return {
-        "beta1": fraction("beta1", beta1),
-        "beta2": fraction("beta2", beta2),
-        "epsilon": positive("epsilon", epsilon),
-    }
+    def with_learning_rate(self, rate: float) -> Self:
+        return self.__replace__(learning_rate=rate)

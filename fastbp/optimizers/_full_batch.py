@@ -1,28 +1,29 @@
-"""Optimizers that relate each step to the one before, and so need full batches."""
+"""Optimizers that compare each gradient with the one before, and so need full batches."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
-from fastbp._base.arguments import number
-from fastbp.optimizers._base import Clipping, Optimizer, positive
+from fastbp._base.fields import number
+from fastbp.optimizers._base import TINY, GradientOptimizer, rate
 from fastbp.schedules import LearningRate
 
 
-class IRprop(Optimizer):
-    """iRprop-: every parameter has a step size of its own, which the signs of its gradients change.
+class IRprop(GradientOptimizer):
+    """iRprop-: each parameter has its own step size, which grows or shrinks with the signs of its gradients.
 
-    size := min(eta_plus size, step_max) where g has the sign of the last step's; where it has the other,
-    size := max(eta_minus size, step_min), and g counts as 0, now and in the next step. Then
-    p := p - size sign(g). Full batches only.
+    Where g has the same sign as in the last step, size := min(eta_plus size, step_max). Where the sign has
+    changed, size := max(eta_minus size, step_min), and g counts as 0 in this step and as "last" in the next.
+    Then p := p - size sign(g). Full batches only.
 
     Parameters
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
-        The first step size of all parameters; what a schedule says of later steps has no effect.
+        The first step size of all parameters; the later rates of a schedule have no effect.
     eta_minus : float, > 0 and < 1
     eta_plus : float, > 1
-    step_min : float, >= 2**-126, the smallest normal float32
+    step_min : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
     step_max : float, >= step_min
 
     References
@@ -32,40 +33,22 @@ class IRprop(Optimizer):
 
     row: ClassVar[str] = "irprop"
     full_batch: ClassVar[bool] = True
-    eta_minus: float
-    eta_plus: float
-    step_min: float
-    step_max: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.01,
-        eta_minus: float = 0.5,
-        eta_plus: float = 1.2,
-        step_min: float = 1e-6,
-        step_max: float = 50.0,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        step_min = positive("step_min", step_min)
-        super().__init__(
-            learning_rate,
-            eta_minus=number("eta_minus", eta_minus, above=0, below=1),
-            eta_plus=number("eta_plus", eta_plus, above=1),
-            step_min=step_min,
-            step_max=number("step_max", step_max, at_least=step_min),
-            **clipping,
-        )
+    learning_rate: LearningRate = rate(0.01)
+    eta_minus: float = number(default=0.5, above=0, below=1)
+    eta_plus: float = number(default=1.2, above=1)
+    step_min: float = number(default=1e-6, at_least=TINY)
+    step_max: float = number(default=50.0, at_least="step_min")
 
 
-class Quickprop(Optimizer):
-    """Quickprop: a jump to the minimum of the parabola through the last two slopes, for every parameter.
+class Quickprop(GradientOptimizer):
+    """Quickprop: each parameter jumps to the minimum of the parabola through its last two slopes.
 
     With the last gradient q and the last change d of p, each 0 at first::
 
         d := a d - b learning_rate g
-        a = mu            where g would have d grow by more than that: d g < 0 and |g| > mu / (1 + mu) |q|
+        a = mu            where d would grow by a larger factor: d g < 0 and |g| > mu / (1 + mu) |q|
         a = g / (q - g)   elsewhere
-        b = 0             where the last change went too far: d g > 0
+        b = 0             where the last change passed the minimum: d g > 0
         b = 1             elsewhere
         p := p + d;  q := g
 
@@ -76,7 +59,7 @@ class Quickprop(Optimizer):
     learning_rate : float, > 0, or a schedule, or a function of the epoch
         Fahlman's epsilon.
     mu : float, > 0
-        The maximum growth factor.
+        Largest factor by which a change grows from step to step.
 
     References
     ----------
@@ -85,9 +68,5 @@ class Quickprop(Optimizer):
 
     row: ClassVar[str] = "quickprop"
     full_batch: ClassVar[bool] = True
-    mu: float
-
-    def __init__(
-        self, learning_rate: LearningRate = 0.01, mu: float = 1.75, **clipping: Unpack[Clipping]
-    ) -> None:
-        super().__init__(learning_rate, mu=number("mu", mu, above=0), **clipping)
+    learning_rate: LearningRate = rate(0.01)
+    mu: float = number(default=1.75, above=0)

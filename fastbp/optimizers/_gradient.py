@@ -1,20 +1,20 @@
-"""Optimizers: frozen values. Their state lives in the network, their formulas in the engines.
+"""Optimizers with a learning rate that train in batches of any size.
 
-Where PyTorch has an optimizer, formula and default parameters are PyTorch's. Below, p is a parameter, g its
-gradient, and t = 1, 2, ... the step. One more, `fastbp.LevenbergMarquardt`, has a module of its own.
+Where PyTorch has an optimizer, formula and defaults are PyTorch's. In the docstrings, p is a parameter, g its
+gradient, and t = 1, 2, ... the step.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack
+from typing import ClassVar
 
-from fastbp._base.arguments import flag, number
+from fastbp._base.fields import flag, number
 from fastbp.exceptions import ParameterError
-from fastbp.optimizers._base import Clipping, Optimizer, fraction, moments, positive
+from fastbp.optimizers._base import TINY, GradientOptimizer, rate
 from fastbp.schedules import LearningRate
 
 
-class SGD(Optimizer):
+class SGD(GradientOptimizer):
     """Gradient descent: p := p - learning_rate g, by default without momentum.
 
     With momentum, b := momentum b + g and p := p - learning_rate b; Nesterov steps by g + momentum b instead.
@@ -24,30 +24,19 @@ class SGD(Optimizer):
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     momentum : float, >= 0 and < 1
     nesterov : bool
-        Needs a momentum above 0.
+        Whether to use Nesterov's momentum; needs a momentum > 0.
 
     References
     ----------
     I. Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
 
-    momentum: float
-    nesterov: bool
+    learning_rate: LearningRate = rate(0.01)
+    momentum: float = number(default=0.0, at_least=0, below=1)
+    nesterov: bool = flag(default=False)
 
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            momentum=fraction("momentum", momentum),
-            nesterov=flag("nesterov", nesterov),
-            **clipping,
-        )
-        if nesterov and not momentum:
+    def __post_init__(self) -> None:
+        if self.nesterov and not self.momentum:
             raise ParameterError("momentum is 0.0 with nesterov=True, expected a momentum > 0")
 
     @property
@@ -61,8 +50,8 @@ class SGD(Optimizer):
         return (self.base_rate, self.momentum) if self.momentum else (self.base_rate,)
 
 
-class Adam(Optimizer):
-    """Adam: steps from running means of the gradient (m) and of its square (v), corrected for starting at 0.
+class Adam(GradientOptimizer):
+    """Adam: steps from running means of the gradient (m) and its square (v), corrected for the start at 0.
 
     m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
     p := p - learning_rate / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon).
@@ -71,9 +60,10 @@ class Adam(Optimizer):
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     beta1, beta2 : float, >= 0 and < 1
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
     amsgrad : bool
-        Divide by the largest v so far, in place of v.
+        Whether to divide by the largest v so far instead of v.
 
     References
     ----------
@@ -81,23 +71,11 @@ class Adam(Optimizer):
     S. J. Reddi, S. Kale and S. Kumar, On the convergence of Adam and beyond, 2018 (amsgrad).
     """
 
-    beta1: float
-    beta2: float
-    epsilon: float
-    amsgrad: bool
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        amsgrad: bool = False,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        super().__init__(
-            learning_rate, **moments(beta1, beta2, epsilon), amsgrad=flag("amsgrad", amsgrad), **clipping
-        )
+    learning_rate: LearningRate = rate(1e-3)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.999, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+    amsgrad: bool = flag(default=False)
 
     @property
     def row(self) -> str:
@@ -108,16 +86,17 @@ class Adam(Optimizer):
         return (self.base_rate, self.beta1, self.beta2, self.epsilon)
 
 
-class AdamW(Optimizer):
+class AdamW(GradientOptimizer):
     """Adam with decoupled weight decay: p := (1 - learning_rate weight_decay) p, then Adam's step.
 
-    Like PyTorch's it decays all parameters, the biases too. `Adam` has the formula of the step.
+    As in PyTorch, all parameters decay, biases included. `Adam` has the formula of the step.
 
     Parameters
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     beta1, beta2 : float, >= 0 and < 1
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
     weight_decay : float, >= 0
 
     References
@@ -126,26 +105,15 @@ class AdamW(Optimizer):
     """
 
     row: ClassVar[str] = "adamw"
-    beta1: float
-    beta2: float
-    epsilon: float
-    weight_decay: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        decay = number("weight_decay", weight_decay, at_least=0)
-        super().__init__(learning_rate, **moments(beta1, beta2, epsilon), weight_decay=decay, **clipping)
+    learning_rate: LearningRate = rate(1e-3)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.999, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+    weight_decay: float = number(default=0.01, at_least=0)
 
 
-class NAdam(Optimizer):
-    """Adam with Nesterov's momentum, whose factor mu grows from about beta1 / 2 to beta1.
+class NAdam(GradientOptimizer):
+    """Adam with Nesterov momentum, whose factor mu grows from about beta1 / 2 to beta1.
 
     m and v as in `Adam`; mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2), P_t = mu_1 mu_2 ... mu_t;
     p := p - learning_rate n / (sqrt(v / (1 - beta2^t)) + epsilon), where
@@ -155,7 +123,8 @@ class NAdam(Optimizer):
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     beta1, beta2 : float, >= 0 and < 1
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
     momentum_decay : float, >= 0
 
     References
@@ -164,26 +133,15 @@ class NAdam(Optimizer):
     """
 
     row: ClassVar[str] = "nadam"
-    beta1: float
-    beta2: float
-    epsilon: float
-    momentum_decay: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 2e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        momentum_decay: float = 4e-3,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        decay = number("momentum_decay", momentum_decay, at_least=0)
-        super().__init__(learning_rate, **moments(beta1, beta2, epsilon), momentum_decay=decay, **clipping)
+    learning_rate: LearningRate = rate(2e-3)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.999, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+    momentum_decay: float = number(default=4e-3, at_least=0)
 
 
-class RMSprop(Optimizer):
-    """RMSprop: the gradient over the root of its running mean square, by default without momentum.
+class RMSprop(GradientOptimizer):
+    """RMSprop: the gradient divided by the root of its running mean square, by default without momentum.
 
     v := alpha v + (1 - alpha) g^2;  p := p - learning_rate g / (sqrt(v) + epsilon).
     With momentum, b := momentum b + g / (sqrt(v) + epsilon) and p := p - learning_rate b.
@@ -192,7 +150,8 @@ class RMSprop(Optimizer):
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     alpha : float, >= 0 and < 1
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
     momentum : float, >= 0 and < 1
 
     References
@@ -200,25 +159,10 @@ class RMSprop(Optimizer):
     T. Tieleman and G. Hinton, Lecture 6.5, Neural networks for machine learning, 2012.
     """
 
-    alpha: float
-    epsilon: float
-    momentum: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.01,
-        alpha: float = 0.99,
-        epsilon: float = 1e-8,
-        momentum: float = 0.0,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            alpha=fraction("alpha", alpha),
-            epsilon=positive("epsilon", epsilon),
-            momentum=fraction("momentum", momentum),
-            **clipping,
-        )
+    learning_rate: LearningRate = rate(0.01)
+    alpha: float = number(default=0.99, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+    momentum: float = number(default=0.0, at_least=0, below=1)
 
     @property
     def row(self) -> str:
@@ -230,15 +174,16 @@ class RMSprop(Optimizer):
         return numbers if self.momentum else numbers[:-1]
 
 
-class Adagrad(Optimizer):
-    """Adagrad: the gradient over the root of the sum of its squares so far.
+class Adagrad(GradientOptimizer):
+    """Adagrad: the gradient divided by the root of the sum of its squares so far.
 
     v := v + g^2;  p := p - learning_rate g / (sqrt(v) + epsilon).
 
     Parameters
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
 
     References
     ----------
@@ -246,16 +191,12 @@ class Adagrad(Optimizer):
     """
 
     row: ClassVar[str] = "adagrad"
-    epsilon: float
-
-    def __init__(
-        self, learning_rate: LearningRate = 0.01, epsilon: float = 1e-10, **clipping: Unpack[Clipping]
-    ) -> None:
-        super().__init__(learning_rate, epsilon=positive("epsilon", epsilon), **clipping)
+    learning_rate: LearningRate = rate(0.01)
+    epsilon: float = number(default=1e-10, at_least=TINY)
 
 
-class Adadelta(Optimizer):
-    """Adadelta: Adagrad with a running mean, in units of the parameter: its changes d have a mean square u.
+class Adadelta(GradientOptimizer):
+    """Adadelta: steps in the units of p, from running mean squares of g (v) and of the changes of p (u).
 
     v := rho v + (1 - rho) g^2;  d = sqrt(u + epsilon) / sqrt(v + epsilon) g;
     u := rho u + (1 - rho) d^2;  p := p - learning_rate d.
@@ -264,7 +205,8 @@ class Adadelta(Optimizer):
     ----------
     learning_rate : float, > 0, or a schedule, or a function of the epoch
     rho : float, >= 0 and < 1
-    epsilon : float, >= 2**-126, the smallest normal float32
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
 
     References
     ----------
@@ -272,26 +214,16 @@ class Adadelta(Optimizer):
     """
 
     row: ClassVar[str] = "adadelta"
-    rho: float
-    epsilon: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 1.0,
-        rho: float = 0.9,
-        epsilon: float = 1e-6,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        super().__init__(
-            learning_rate, rho=fraction("rho", rho), epsilon=positive("epsilon", epsilon), **clipping
-        )
+    learning_rate: LearningRate = rate(1.0)
+    rho: float = number(default=0.9, at_least=0, below=1)
+    epsilon: float = number(default=1e-6, at_least=TINY)
 
 
-class Lion(Optimizer):
-    """Lion: steps of one size, along the sign of a running mean of the gradient, with decoupled weight decay.
+class Lion(GradientOptimizer):
+    """Lion: steps of one size along the sign of a running mean of the gradient, with decoupled weight decay.
 
     p := (1 - learning_rate weight_decay) p - learning_rate sign(beta1 m + (1 - beta1) g);
-    m := beta2 m + (1 - beta2) g. The decay is of all parameters, the biases too.
+    m := beta2 m + (1 - beta2) g. All parameters decay, biases included.
 
     Parameters
     ----------
@@ -305,22 +237,7 @@ class Lion(Optimizer):
     """
 
     row: ClassVar[str] = "lion"
-    beta1: float
-    beta2: float
-    weight_decay: float
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 1e-4,
-        beta1: float = 0.9,
-        beta2: float = 0.99,
-        weight_decay: float = 0.0,
-        **clipping: Unpack[Clipping],
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            beta1=fraction("beta1", beta1),
-            beta2=fraction("beta2", beta2),
-            weight_decay=number("weight_decay", weight_decay, at_least=0),
-            **clipping,
-        )
+    learning_rate: LearningRate = rate(1e-4)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.99, at_least=0, below=1)
+    weight_decay: float = number(default=0.0, at_least=0)

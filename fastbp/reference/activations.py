@@ -1,4 +1,4 @@
-"""The activations in NumPy: function and derivative side by side."""
+"""The activations in NumPy: each function beside its derivative."""
 
 # mypy: no-warn-return-any
 
@@ -35,7 +35,7 @@ _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 def _normal_cdf(z: Array) -> NDArray[np.float64]:
-    return 0.5 * _erfc(-math.sqrt(0.5) * z.astype(np.float64))  # erfc: 1 + erf would lose the left tail
+    return 0.5 * _erfc(-math.sqrt(0.5) * z.astype(np.float64))  # 1 + erf would lose the left tail
 
 
 def _gelu(z: Array) -> Array:
@@ -67,14 +67,14 @@ SELU_SCALE, SELU_FLOOR = 1.0507009873554805, 1.0507009873554805 * 1.673263242354
 
 
 class Row(NamedTuple):
-    """y = function(z, a) and dy/dz = derivative(z, y, a) with the row's parameter a; NaN comes out as NaN."""
+    """y = function(z, a) and dy/dz = derivative(z, y, a), where a is the row's parameter; NaN stays NaN."""
 
     function: Callable[[Array, float], Array]
     derivative: Callable[[Array, Array, float], Array]
 
 
-# A derivative uses y alone where it can; that of a clipping is the sign of what is positive between the ends.
-# Softmax has its Jacobian's diagonal here. A step has no slope, hence no signal to learn from: it predicts.
+# Derivatives use y alone where possible; those of clipped functions are signs of what is positive in between.
+# For softmax, the derivative is the diagonal of its Jacobian. A step has no slope: it can predict, not learn.
 # fmt: off
 ACTIVATIONS: dict[str, Row] = {
     "identity":     Row(lambda z, a: z,                           lambda z, y, a: np.ones_like(y)),
@@ -113,7 +113,7 @@ ACTIVATIONS: dict[str, Row] = {
 
 def chain(activation: Activation, z: Array, y: Array, d_y: Array) -> Array:
     """Return dJ/dz from dJ/dy, both (m, n_out), by the chain rule; may overwrite d_y."""
-    if activation.name == "softmax":  # every z of a row moves every y of it
+    if activation.name == "softmax":  # each z of a row affects each y of it
         return y * (d_y - (y * d_y).sum(axis=1, keepdims=True))
     d_y *= ACTIVATIONS[activation.name].derivative(z, y, activation.alpha)
     return d_y

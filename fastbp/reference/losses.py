@@ -1,4 +1,4 @@
-"""The losses that come from the logits z, with the joint delta h - t; `fastbp.losses` has the others."""
+"""Losses that are computed from the logits z, with dJ/dz = h - t; `fastbp.losses` has the other formulas."""
 
 # mypy: no-warn-return-any
 
@@ -14,7 +14,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 def _cross_entropy(z: Array, t: Array) -> Array:
-    top = z.max(axis=1, keepdims=True)  # less which no exponential exceeds 1
+    top = z.max(axis=1, keepdims=True)  # subtracted, so that no exponential exceeds 1
     log_sum = np.log(np.exp(z - top).sum(axis=1, dtype=np.float64, keepdims=True))
     distances = np.subtract(top, z, dtype=np.float64)
     return log_sum + (t * distances).sum(axis=1, keepdims=True)  # (m, 1): the t of a row add up to 1

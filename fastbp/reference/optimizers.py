@@ -13,12 +13,12 @@ Array: TypeAlias = NDArray[Any]
 
 
 def _flush(state: Array) -> None:
-    """Clear subnormal numbers: the state of an idle weight would slow down every later step."""
+    """Set subnormal numbers to 0: the decaying state of an idle weight would slow down all later steps."""
     state[np.abs(state) < np.finfo(state.dtype).smallest_normal] = 0
 
 
 def _average(mean: Array, x: Array, decay: float) -> None:
-    """Let a running mean follow x."""
+    """Update a running mean with x."""
     mean *= decay
     mean += (1 - decay) * x
     _flush(mean)
@@ -43,13 +43,13 @@ def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, moment
 
 
 def _moments(g: Array, s: Array, beta1: float, beta2: float) -> None:
-    """Adam's running means of the gradient and of its square."""
+    """Update Adam's running means of the gradient and of its square."""
     _average(s[0], g, beta1)
     _average(s[1], g * g, beta2)
 
 
 def _root(v: Array, t: int, beta2: float, epsilon: float) -> Array:
-    """Return what Adam divides by, where v is the mean square after t steps."""
+    """Return Adam's divisor, from the mean square v after t steps."""
     root = np.sqrt(v)
     root /= math.sqrt(1 - beta2**t)
     root += epsilon

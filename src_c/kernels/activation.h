@@ -99,7 +99,7 @@ ALWAYS_INLINE void chain(const fbp_map *map, slope_function f_prime, const int s
 
 enum { Y = 0, SLOPE = 1 };
 
-#define ACTIVATION(name, saved, alpha, value, slope, formula)                            \
+#define ACTIVATION(name, initializer, saved, alpha, value, slope, formula, ...)          \
     static inline vec value_##name(vec z, vec a) {                                       \
         (void)a;                                                                         \
         return value;                                                                    \

@@ -38,7 +38,7 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 #define TABLE_NAME(isa, bits) JOIN(isa, bits)
 
 #define OPERATION(name) .name = name,
-#define ACTIVATION(name, saved, ...) {apply_##name, chain_##name, saved},
+#define ACTIVATION(name, initializer, saved, ...) {apply_##name, chain_##name, saved},
 #define LOSS(name, ...) {loss_##name, weighted_loss_##name},
 #define ROW_LOSS(name, ...) {loss_##name, loss_##name},
 #define OPTIMIZER(name, ...) update_##name,

@@ -3,7 +3,7 @@
 #include "fastbp_test.h"
 
 const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS] = {
-#define ACTIVATION(name, saved, alpha, value, slope, formula) {#name, formula, alpha},
+#define ACTIVATION(name, initializer, saved, alpha, value, slope, formula, ...) {#name, #initializer, formula, alpha},
 #include "tables/activations.def"
 #undef ACTIVATION
 };

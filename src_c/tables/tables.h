@@ -37,7 +37,7 @@ typedef enum {
 } fbp_schedule_id;
 
 typedef struct {
-    const char *name, *formula;
+    const char *name, *initializer, *formula;
     double alpha; /* default of the activation's parameter */
 } fbp_activation_row;
 

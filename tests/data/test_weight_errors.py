@@ -131,7 +131,7 @@ def own(output, target):
 
 @pytest.mark.parametrize("given", ["sample_weight", "class_weight"])
 def test_a_custom_loss_takes_no_weights(given, network_class, state_of):
-    weights, text = {given: "balanced"}, f"{given} with a loss of your own, expected None"
+    weights, text = {given: "balanced"}, f"{given} with a custom loss, expected None"
     refuses(network_class, own, 2, np.ones(4), "fit", weights, ParameterError, text, state_of)
 
 

@@ -138,9 +138,12 @@ def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     engine = engine_of(net)
     scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
     # a rate that is a function of the epoch is asked for as the next one begins
-    has_rate = net.optimizer.has_learning_rate and not net.optimizer.goes_by_epoch
+    has_rate = (
+        isinstance(net.optimizer, fastbp.optimizers.GradientOptimizer) and not net.optimizer.goes_by_epoch
+    )
     rate = net.learning_rate if has_rate else None
-    t = None if net.optimizer.fits_only else engine.t  # which only formulas of single steps read
+    fits_only = isinstance(net.optimizer, fastbp.LevenbergMarquardt)
+    t = None if fits_only else engine.t  # which only formulas of single steps read
     return engine.parameters.tobytes(), engine.state.tobytes(), t, repr(net.optimizer), rate, *scaling
 
 
@@ -210,7 +213,7 @@ class Course:
     def _works(self, net: fastbp.Network, data: Data) -> bool:
         """Tell whether the network trains and resets as ever: nothing holds it busy, nothing is stale."""
         before = len(net.history)
-        if not net.optimizer.fits_only:
+        if not isinstance(net.optimizer, fastbp.LevenbergMarquardt):
             net.forward(data.X)
             net.backward(np.zeros_like(data.y))
             net.step()

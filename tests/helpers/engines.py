@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastbp import losses
 from fastbp.layers import Layer
 from fastbp.reference import Engine
 
@@ -22,5 +21,5 @@ def make_data(loss, rows, n_in, n_out, rng):
         return X, rng.dirichlet(np.ones(n_out), rows)
     if loss.name == "hinge":
         return X, rng.choice([-1.0, 1.0], (rows, n_out))
-    draw = rng.uniform if loss.name in losses.JOINT else rng.normal  # probabilities; counts need not be whole
+    draw = rng.uniform if loss.activation else rng.normal  # probabilities; counts need not be whole
     return X, draw(size=(rows, n_out))

@@ -1,4 +1,4 @@
-"""A source folder whose extension is not built: the import says how to build it."""
+"""A source folder whose extension modules are not built: the import says how to build it."""
 
 import shutil
 import subprocess

@@ -209,9 +209,7 @@ def test_pairs_that_make_no_sense_are_refused_by_name():
         default = activations.get(losses.output_activation(loss))
         losses.check_pair(loss, default)
         for activation in activations.ACTIVATIONS.values():
-            assert losses.allowed(loss, activation) == (
-                loss.name not in losses.JOINT or activation == default
-            )
+            assert losses.allowed(loss, activation) == (loss.activation is None or activation == default)
     with pytest.raises(
         ParameterError, match=r"output_activation is 'relu' with the loss 'cross_entropy', .*'softmax'"
     ):

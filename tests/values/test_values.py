@@ -189,16 +189,16 @@ def test_optimizers_have_the_numbers_of_their_row():
 
 
 def test_both_engines_have_the_same_tables():
-    assert tuple(reference.ACTIVATIONS) == tuple(name for name, _, _ in _core.ACTIVATIONS)
+    assert tuple(reference.ACTIVATIONS) == tuple(name for name, *_ in _core.ACTIVATIONS)
     assert {name: n_states for name, (n_states, _) in reference.OPTIMIZERS.items()} == dict(_core.OPTIMIZERS)
-    assert tuple(losses.LOSSES) == tuple(name for name, _, _ in _core.LOSSES)
+    assert tuple(losses.LOSSES) == tuple(name for name, *_ in _core.LOSSES)
     links = {name: link for name, link, _ in _core.LOSSES if link != "none"}
-    assert links == losses.JOINT
+    assert links == {name: loss.activation for name, loss in losses.LOSSES.items() if loss.activation}
     assert links.keys() == reference.JOINT.keys()
 
 
 def test_every_row_is_an_activation_of_the_module():
-    for name, alpha, formula in _core.ACTIVATIONS:
+    for name, alpha, formula, _ in _core.ACTIVATIONS:
         value = getattr(activations, name)
         assert (value.name, value.alpha, value.formula) == (name, alpha, formula)
     assert activations.leaky_relu == LeakyReLU() == LeakyReLU(0.01)
