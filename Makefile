@@ -25,14 +25,14 @@ fuzz: .venv/test  ## call every public entry with random arguments, `make fuzz S
 	PYTHONPATH=tests $(BIN)/python -P -m fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
 # `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
-TIMED := $(addprefix bench/test_,training.py inference.py threads.py)
+TIMED := $(addprefix bench/bench_,training.py inference.py threads.py)
 bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew the README's table and pictures
 	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
-	$(BIN)/python -m pytest bench/test_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
+	$(BIN)/python -m pytest bench/bench_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
 
 bench-kernels: .venv/bench  ## time each kernel alone, as a share of its limit
-	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/test_kernels.py
+	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/bench_kernels.py
 
 lint: .venv/lint  ## formatting, lint rules, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

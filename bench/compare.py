@@ -54,8 +54,8 @@ TASKS = (*WORKLOADS, *CALLS)
 
 def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
     """Return a function that prepares the work of one turn: a number of epochs, or of rounds of calls."""
+    from bench_calls import CALLS as FUNCTIONS
     from fastbp.cli.bench import Training
-    from test_calls import CALLS as FUNCTIONS
     from workloads import RL, WORKLOADS
 
     if name not in CALLS:

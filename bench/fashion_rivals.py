@@ -1,8 +1,8 @@
 """The training of examples/fashion_mnist.py by fastbp, PyTorch and scikit-learn, each tuned for speed.
 
 Each library runs in its own process: ``python fashion_rivals.py torch`` loads the data, warms up and prints
-"ready". Then it trains once per seed that it reads and prints the result as a line of JSON. `test_fashion.py`
-starts these processes and asks them.
+"ready". Then it trains once per seed that it reads, and prints the result as a line of JSON.
+`bench_fashion.py` starts these processes and asks them.
 """
 
 import json

@@ -1,8 +1,9 @@
-/* The kernels of one instruction set and element type, as functions that run each alone on operands of test_kernels.py.
+/* The kernels of one instruction set and element type, each as a function that bench_kernels.py can time alone.
  * Each function does its work `repeats` times, so that the call takes no measurable share of the time.
  *
- * rows.c is no kernel but has gather: its figures are valid on the baseline path only, whose flags it has in the
- * package. random.c is needed by dropout and noise. pool.c is replaced, because one thread does all of the work. */
+ * rows.c holds no kernels, but gather. The figures of gather are valid on the baseline path only, because the package
+ * compiles rows.c with the flags of that path. Dropout and noise need random.c. One thread does all the work here, so
+ * a loop replaces pool.c. */
 
 #include "kernels/kernels.c"
 #include "rows/random.c"
@@ -19,7 +20,7 @@ void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
     for (size_t i = 0; i < n; i++) work(context, i, 0);
 }
 
-/* ---- the product, with nothing after it but a store: c (M, N) = a (M, K) b (K, N) -------------------------------- */
+/* ---- the product, followed only by a store: c (M, N) = a (M, K) b (K, N) ----------------------------------------- */
 
 typedef struct {
     product p;
@@ -38,7 +39,7 @@ static void store_tile(const product *p, tile *t, size_t i, size_t j) {
 
 EXPORT size_t product_scratch_bytes(size_t K, size_t N) { return scratch_bytes(K, N); }
 
-/* A transposed operand stands in memory as (K, M) or (N, K). */
+/* A transposed operand lies in memory as (K, M) or (N, K). */
 EXPORT void run_product(size_t M, size_t N, size_t K, const real *a, size_t lda, size_t a_transposed, const real *b,
                         size_t ldb, size_t b_transposed, real *scratch, real *c, size_t repeats) {
     fbp_plan plan = {.threads = 1};
@@ -63,13 +64,13 @@ EXPORT void run_product(size_t M, size_t N, size_t K, const real *a, size_t lda,
 
 EXPORT const size_t panel_columns = 2 * LANES;
 
-/* one panel (K, panel_columns) = that many columns of b (K, ldb), or the transpose of as many rows of b (., ldb) */
+/* One panel (K, panel_columns): columns of b (K, ldb), or the transpose of rows of b (., ldb). */
 EXPORT void run_pack(size_t transposed, const real *b, size_t ldb, size_t K, real *panel, size_t repeats) {
     const panels to = {.K = K, .width = panel_columns, .data = panel};
     TIMES(repeats)(transposed ? pack_transposed : pack_rows)(&to, b, ldb, panel_columns);
 }
 
-/* ---- narrow layers: x (n_in, m), y and delta (n_out, m), rows `stride` apart, and W with b below it -------------- */
+/* ---- narrow layers: x (n_in, m), y and delta (n_out, m), rows `stride` apart; b follows W in memory -------------- */
 
 EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t n_out, size_t stride, const real *x,
                                real *W, real *y, size_t repeats) {
@@ -108,7 +109,7 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
 
 EXPORT size_t saves_slope(size_t activation) { return (size_t)KERNELS.activations[activation].saves_slope; }
 
-/* slope may be NULL */
+/* `slope` may be NULL. */
 EXPORT void run_apply(size_t activation, double alpha, size_t n, const real *z, real *y, real *slope, size_t repeats) {
     const fbp_map map = {.rows = 1, .columns = n, .in = z, .out = y, .slope = slope, .alpha = alpha};
     TIMES(repeats) KERNELS.activations[activation].apply(&map);
@@ -122,7 +123,7 @@ EXPORT void run_chain(size_t activation, double alpha, size_t n, const real *in,
 
 EXPORT void run_update(size_t optimizer, size_t n, real *parameters, const real *gradients, real *state_0,
                        real *state_1, real *state_2, size_t repeats) {
-    /* numbers that leave every state positive and far from the subnormals, whichever optimizer reads them */
+    /* with these numbers, every optimizer keeps its state positive and far from subnormal */
     static const double scalars[FBP_MAX_SCALARS] = {1e-3, 0.9, 0.9, 0.1, 1e-3, 1, 1e-8};
     void *const state[FBP_MAX_STATES] = {state_0, state_1, state_2};
     const fbp_update u = {
@@ -136,7 +137,7 @@ EXPORT void run_softmax(size_t rows, size_t columns, const real *z, real *y, siz
     TIMES(repeats) KERNELS.softmax_rows(z, y, rows, columns);
 }
 
-/* labels: NULL where targets are used */
+/* `labels` is NULL if the loss reads targets. */
 EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *targets, int64_t *labels, real *delta,
                        size_t repeats) {
     fbp_network network = {.loss_parameter = 1};
@@ -160,9 +161,9 @@ EXPORT void run_gather(size_t source_type, size_t size, size_t rows, size_t colu
     TIMES(repeats) fbp_gather(&source, index, 0, rows, REAL_BITS == 32 ? FBP_FLOAT32 : FBP_FLOAT64, out, columns);
 }
 
-/* ---- the limit of all but the product: the same streams, with an addition at most ------------------------------- */
+/* ---- the limit of every kernel except the product: the same reads and writes, with at most a sum ----------------- */
 
-/* n elements, in whole vectors: every array of `out` receives the sum of those of `in`. It may be one of them. */
+/* Write the sum of the arrays of `in` to every array of `out`, which may be one of `in`: n elements, whole vectors. */
 ALWAYS_INLINE void move(real *const *in, const int reads, real *const *out, const int writes, size_t n) {
     const real *from[4];
     real *to[4];

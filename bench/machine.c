@@ -1,11 +1,12 @@
-/* What this processor can do: arithmetic from registers, and loads from a cache. Compiled once for each instruction
- * set and element type, with the package's own vector. */
+/* Two limits of this processor: the rate of arithmetic in registers, and the rate of loads from a cache. machine.py
+ * compiles this file for each instruction set and element type, with the vector type of the package. */
 
 #include "kernels/simd.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Chains of multiply-adds: enough to hide their latency, few enough to stay in registers beside two operands. */
+/* Number of independent chains of multiply-adds: enough to hide their latency, few enough to fit in the registers
+ * beside two operands. */
 #if VECTOR_BYTES == 64 /* 32 registers */
 enum { CHAINS = 28 };
 #else /* 16 registers */
@@ -14,8 +15,8 @@ enum { CHAINS = 14 };
 
 EXPORT const size_t flops_per_round = 2 * CHAINS * VECTOR_BYTES / sizeof(real);
 
-/* x <- x / 2 + 1 in every lane of every chain; without FMA, a multiplication and an addition. Returns something that
- * depends on all of it. */
+/* Compute x <- x / 2 + 1 in every lane of every chain; without FMA, a multiplication and an addition. The result depends
+ * on all chains, so that the compiler removes none. */
 EXPORT double multiply_add(size_t rounds) {
     const vec half = splat(REAL(0.5)), one = splat(REAL(1));
     vec x[CHAINS];
@@ -31,7 +32,7 @@ EXPORT double multiply_add(size_t rounds) {
     return (double)sum[0];
 }
 
-/* Loads all of n elements, a multiple of 8 vectors. */
+/* Load n elements, a multiple of 8 vectors, `rounds` times. */
 EXPORT double read_all(const real *p, size_t n, size_t rounds) {
     vec sum[8] = {{0}};
     for (; rounds > 0; rounds--) {

@@ -1,5 +1,5 @@
-/* Gradient descent on the 3-2-1 sigmoid network with half_sse, 64 rows at once, in double precision: what a person
- * writes who knows all sizes beforehand. The rows lie in the lanes of the vectors, from the data to the gradients. */
+/* Gradient descent on a 3-2-1 sigmoid network with half_sse, 64 rows per step, in double precision: a program written
+ * by hand for these sizes alone. The lanes of each vector hold different rows, from the data to the gradients. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +9,8 @@ enum { ROWS = 64, LANES = 8, VECTORS = ROWS / LANES };
 typedef double vec __attribute__((vector_size(8 * LANES)));
 typedef int64_t ivec __attribute__((vector_size(8 * LANES)));
 
-/* exp(x) = 2^n exp(r), |r| <= ln(2) / 2, and Taylor's series up to r^12 for exp(r), even and odd powers apart. n stands
- * in the low bits of n + 1.5 2^52. For |x| < 700. */
+/* exp(x) for |x| < 700: 2^n exp(r) with |r| <= ln(2) / 2. exp(r) is its Taylor series up to r^12, summed separately over
+ * even and odd powers. The low bits of n + 1.5 2^52 hold n. */
 static inline vec exponential(vec x) {
     const double rounder = 0x1.8p52;
     vec shifted = x * 0x1.71547652b82fep+0 + rounder, n = shifted - rounder;
@@ -21,7 +21,7 @@ static inline vec exponential(vec x) {
     return (even + r * odd) * (vec)(((ivec)shifted + 1023) << 52);
 }
 
-/* The sums of eight vectors' lanes, in the lanes of one: turned around while they are added. */
+/* Lane i of the result is the sum of all lanes of v[i]: additions alternate with the steps of a transpose. */
 static inline vec sums(const vec v[8]) {
     vec pairs[4], fours[2];
     for (int i = 0; i < 4; i++)
@@ -34,7 +34,8 @@ static inline vec sums(const vec v[8]) {
            __builtin_shufflevector(fours[0], fours[1], 4, 5, 6, 7, 12, 13, 14, 15);
 }
 
-/* x (3, ROWS) and t (ROWS), one feature after the other; p: W1 (3, 2), b1 (2), W2 (2), b2. Returns the last loss. */
+/* Train on x (3, ROWS), feature by feature, and t (ROWS), and return the last loss. `parameters` holds W1 (3, 2), b1 (2),
+ * W2 (2) and b2. */
 double train(const double *x, const double *t, double *parameters, double rate, size_t steps) {
     vec X[3][VECTORS], T[VECTORS], a[VECTORS], b[VECTORS], h[VECTORS], loss = {0};
     union {
@@ -49,7 +50,7 @@ double train(const double *x, const double *t, double *parameters, double rate, 
         for (int i = 0; i < VECTORS; i++) {
             vec A = 1 + exponential(-(X[0][i] * p.at[0] + X[1][i] * p.at[2] + X[2][i] * p.at[4] + p.at[6]));
             vec B = 1 + exponential(-(X[0][i] * p.at[1] + X[1][i] * p.at[3] + X[2][i] * p.at[5] + p.at[7]));
-            vec quotient = 1 / (A * B); /* one division for both */
+            vec quotient = 1 / (A * B); /* one division serves both */
             a[i] = B * quotient;
             b[i] = A * quotient;
         }
