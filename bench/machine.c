@@ -15,8 +15,8 @@ enum { CHAINS = 14 };
 
 EXPORT const size_t flops_per_round = 2 * CHAINS * VECTOR_BYTES / sizeof(real);
 
-/* Compute x <- x / 2 + 1 in every lane of every chain; without FMA, a multiplication and an addition. The result depends
- * on all chains, so that the compiler removes none. */
+/* Compute x <- x / 2 + 1 in every lane of every chain; without FMA, a multiplication and an addition. The result
+ * depends on all chains, so that the compiler removes none. */
 EXPORT double multiply_add(size_t rounds) {
     const vec half = splat(REAL(0.5)), one = splat(REAL(1));
     vec x[CHAINS];

@@ -9,8 +9,8 @@ enum { ROWS = 64, LANES = 8, VECTORS = ROWS / LANES };
 typedef double vec __attribute__((vector_size(8 * LANES)));
 typedef int64_t ivec __attribute__((vector_size(8 * LANES)));
 
-/* exp(x) for |x| < 700: 2^n exp(r) with |r| <= ln(2) / 2. exp(r) is its Taylor series up to r^12, summed separately over
- * even and odd powers. The low bits of n + 1.5 2^52 hold n. */
+/* exp(x) for |x| < 700: 2^n exp(r) with |r| <= ln(2) / 2. exp(r) is its Taylor series up to r^12, summed separately
+ * over even and odd powers. The low bits of n + 1.5 2^52 hold n. */
 static inline vec exponential(vec x) {
     const double rounder = 0x1.8p52;
     vec shifted = x * 0x1.71547652b82fep+0 + rounder, n = shifted - rounder;
@@ -34,8 +34,8 @@ static inline vec sums(const vec v[8]) {
            __builtin_shufflevector(fours[0], fours[1], 4, 5, 6, 7, 12, 13, 14, 15);
 }
 
-/* Train on x (3, ROWS), feature by feature, and t (ROWS), and return the last loss. `parameters` holds W1 (3, 2), b1 (2),
- * W2 (2) and b2. */
+/* Train on x (3, ROWS), feature by feature, and t (ROWS), and return the last loss. `parameters` holds W1 (3, 2), b1
+ * (2), W2 (2) and b2. */
 double train(const double *x, const double *t, double *parameters, double rate, size_t steps) {
     vec X[3][VECTORS], T[VECTORS], a[VECTORS], b[VECTORS], h[VECTORS], loss = {0};
     union {
