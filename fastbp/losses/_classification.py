@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from fastbp._base.fields import number
-from fastbp.losses._answers import Answers, Argmax, AtLeastHalf, Sign
+from fastbp.losses._answers import Argmax, AtLeastHalf, Sign
 from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
-from fastbp.losses._targets import ClassProbabilities, OneOf, Probabilities, Targets
+from fastbp.losses._targets import ClassProbabilities, OneOf, Probabilities
 
 
 class Hinge(SumLoss):
@@ -22,9 +20,9 @@ class Hinge(SumLoss):
     C. Cortes and V. Vapnik, Support-vector networks, 1995.
     """
 
-    name: ClassVar[str] = "hinge"
-    targets: ClassVar[Targets] = OneOf(-1, 1)
-    answers: ClassVar[Answers | None] = Sign()
+    name = "hinge"
+    targets = OneOf(-1, 1)
+    answers = Sign()
 
     def terms(self, h: Array, t: Array) -> Array:
         return np.maximum(1 - t * h, 0)
@@ -41,10 +39,10 @@ class BinaryCrossEntropy(SumLoss):
     row may have any number of labels.
     """
 
-    name: ClassVar[str] = "binary_cross_entropy"
-    activation: ClassVar[str | None] = "sigmoid"
-    targets: ClassVar[Targets] = Probabilities()
-    answers: ClassVar[Answers | None] = AtLeastHalf()
+    name = "binary_cross_entropy"
+    activation = "sigmoid"
+    targets = Probabilities()
+    answers = AtLeastHalf()
 
     def terms(self, h: Array, t: Array) -> Array:
         yes: Array = np.maximum(np.log(h), LOWEST_LOG)
@@ -72,10 +70,10 @@ class CrossEntropy(SumLoss):
     C. Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
     """
 
-    name: ClassVar[str] = "cross_entropy"
-    activation: ClassVar[str | None] = "softmax"
-    targets: ClassVar[Targets] = ClassProbabilities()
-    answers: ClassVar[Answers | None] = Argmax()
+    name = "cross_entropy"
+    activation = "softmax"
+    targets = ClassProbabilities()
+    answers = Argmax()
     label_smoothing: float = number(default=0.0, at_least=0, below=1)
 
     @property

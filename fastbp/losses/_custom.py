@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from fastbp._base.fields import checked
 from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._base import Array, Divisor, Loss
-from fastbp.losses._targets import AnyArray, Targets
+from fastbp.losses._targets import AnyArray
 
 LossFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -39,8 +39,8 @@ class CustomLoss(Loss):
         number, and its derivative by the output, (m, n_out).
     """
 
-    name: ClassVar[str] = "own"
-    targets: ClassVar[Targets] = AnyArray()
+    name = "own"
+    targets = AnyArray()
     function: LossFunction = checked(_check_function, "callable")
 
     def __str__(self) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
 from fastbp._base.fields import number, one_of
 from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
-from fastbp.losses._targets import AtLeast, Targets
+from fastbp.losses._targets import AtLeast
 
 
 class HalfSSE(SumLoss):
@@ -21,8 +21,8 @@ class HalfSSE(SumLoss):
         "mean" divides the sum over the samples by their number.
     """
 
-    name: ClassVar[str] = "half_sse"
-    squares: ClassVar[int] = 2
+    name = "half_sse"
+    squares = 2
     reduction: Literal["sum", "mean"] = one_of("sum", "mean", default="sum")
 
     @property
@@ -40,8 +40,8 @@ class HalfSSE(SumLoss):
 class MSE(SumLoss):
     """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
 
-    name: ClassVar[str] = "mse"
-    squares: ClassVar[int] = 1
+    name = "mse"
+    squares = 1
 
     def terms(self, h: Array, t: Array) -> Array:
         r = h - t
@@ -54,7 +54,7 @@ class MSE(SumLoss):
 class MAE(SumLoss):
     """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
 
-    name: ClassVar[str] = "mae"
+    name = "mae"
 
     def terms(self, h: Array, t: Array) -> Array:
         return abs(h - t)
@@ -77,7 +77,7 @@ class Huber(SumLoss):
     P. J. Huber, Robust estimation of a location parameter, 1964.
     """
 
-    name: ClassVar[str] = "huber"
+    name = "huber"
     delta: float = number(default=1.0, above=0)
 
     @property
@@ -96,7 +96,7 @@ class Huber(SumLoss):
 class LogCosh(SumLoss):
     """Log-cosh loss of r = h - y: the mean of log(cosh r), about r^2 / 2, or |r| - log(2) for large r."""
 
-    name: ClassVar[str] = "log_cosh"
+    name = "log_cosh"
 
     def terms(self, h: Array, t: Array) -> Array:
         r = abs(h - t)
@@ -124,7 +124,7 @@ class Quantile(SumLoss):
     R. Koenker and G. Bassett, Regression quantiles, 1978.
     """
 
-    name: ClassVar[str] = "quantile"
+    name = "quantile"
     q: float = number(default=0.5, above=0, below=1)
 
     @property
@@ -147,9 +147,9 @@ class Poisson(SumLoss):
     exponential, h = exp(z), and the loss is computed as exp(z) - y z.
     """
 
-    name: ClassVar[str] = "poisson"
-    activation: ClassVar[str | None] = "exponential"
-    targets: ClassVar[Targets] = AtLeast(0, "a count")
+    name = "poisson"
+    activation = "exponential"
+    targets = AtLeast(0, "a count")
 
     def terms(self, h: Array, t: Array) -> Array:
         logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from fastbp._base.fields import number
 from fastbp.optimizers._base import TINY, GradientOptimizer, rate
 from fastbp.schedules import LearningRate
@@ -31,8 +29,8 @@ class IRprop(GradientOptimizer):
     C. Igel and M. Huesken, Improving the Rprop learning algorithm, 2000.
     """
 
-    row: ClassVar[str] = "irprop"
-    full_batch: ClassVar[bool] = True
+    row = "irprop"
+    full_batch = True
     learning_rate: LearningRate = rate(0.01)
     eta_minus: float = number(default=0.5, above=0, below=1)
     eta_plus: float = number(default=1.2, above=1)
@@ -66,7 +64,7 @@ class Quickprop(GradientOptimizer):
     S. E. Fahlman, Faster-learning variations on back-propagation: an empirical study, 1988.
     """
 
-    row: ClassVar[str] = "quickprop"
-    full_batch: ClassVar[bool] = True
+    row = "quickprop"
+    full_batch = True
     learning_rate: LearningRate = rate(0.01)
     mu: float = number(default=1.75, above=0)

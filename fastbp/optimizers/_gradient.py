@@ -6,8 +6,6 @@ gradient, and t = 1, 2, ... the step.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from fastbp._base.fields import flag, number
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers._base import TINY, GradientOptimizer, rate
@@ -104,7 +102,7 @@ class AdamW(GradientOptimizer):
     I. Loshchilov and F. Hutter, Decoupled weight decay regularization, 2019.
     """
 
-    row: ClassVar[str] = "adamw"
+    row = "adamw"
     learning_rate: LearningRate = rate(1e-3)
     beta1: float = number(default=0.9, at_least=0, below=1)
     beta2: float = number(default=0.999, at_least=0, below=1)
@@ -132,7 +130,7 @@ class NAdam(GradientOptimizer):
     T. Dozat, Incorporating Nesterov momentum into Adam, 2016.
     """
 
-    row: ClassVar[str] = "nadam"
+    row = "nadam"
     learning_rate: LearningRate = rate(2e-3)
     beta1: float = number(default=0.9, at_least=0, below=1)
     beta2: float = number(default=0.999, at_least=0, below=1)
@@ -190,7 +188,7 @@ class Adagrad(GradientOptimizer):
     J. Duchi, E. Hazan and Y. Singer, Adaptive subgradient methods, 2011.
     """
 
-    row: ClassVar[str] = "adagrad"
+    row = "adagrad"
     learning_rate: LearningRate = rate(0.01)
     epsilon: float = number(default=1e-10, at_least=TINY)
 
@@ -213,7 +211,7 @@ class Adadelta(GradientOptimizer):
     M. D. Zeiler, ADADELTA: an adaptive learning rate method, 2012.
     """
 
-    row: ClassVar[str] = "adadelta"
+    row = "adadelta"
     learning_rate: LearningRate = rate(1.0)
     rho: float = number(default=0.9, at_least=0, below=1)
     epsilon: float = number(default=1e-6, at_least=TINY)
@@ -236,7 +234,7 @@ class Lion(GradientOptimizer):
     X. Chen et al., Symbolic discovery of optimization algorithms, 2023.
     """
 
-    row: ClassVar[str] = "lion"
+    row = "lion"
     learning_rate: LearningRate = rate(1e-4)
     beta1: float = number(default=0.9, at_least=0, below=1)
     beta2: float = number(default=0.99, at_least=0, below=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 
@@ -54,8 +54,8 @@ class LevenbergMarquardt(Optimizer):
     F. D. Foresee and M. T. Hagan, Gauss-Newton approximation to Bayesian learning, 1997.
     """
 
-    full_batch: ClassVar[bool] = True
-    why_full_batch: ClassVar[str] = "makes steps of all rows at once"
+    full_batch = True
+    why_full_batch = "makes steps of all rows at once"
     bayesian: bool = flag(default=False)
     damping: float = number(default=1e-3, above=0)
 
@@ -82,9 +82,9 @@ class LevenbergMarquardt(Optimizer):
 
     # ---- what the engines are given: their own step is never run
 
-    row: ClassVar[str] = "sgd"
-    clip_norm: ClassVar[None] = None
-    clip_value: ClassVar[None] = None
+    row = "sgd"
+    clip_norm = None
+    clip_value = None
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:

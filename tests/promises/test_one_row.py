@@ -18,9 +18,9 @@ LOSS_VALUE = '''
 class SquaredHinge(SumLoss):
     """The square of the hinge loss."""
 
-    name: ClassVar[str] = "squared_hinge"
-    targets: ClassVar[Targets] = OneOf(-1, 1)
-    answers: ClassVar[Answers | None] = Sign()
+    name = "squared_hinge"
+    targets = OneOf(-1, 1)
+    answers = Sign()
 
     def terms(self, h: Array, t: Array) -> Array:
         return np.square(np.maximum(1 - t * h, 0))
