@@ -1,7 +1,7 @@
 # Everything happens in .venv, made from the first Python >= 3.11 found (or `make PYTHON=... demo`).
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# what to install beside the test requirements, e.g. WITH=torch
+# packages to install in addition to the test requirements, e.g. WITH=torch
 WITH ?=
 BIN := .venv/bin
 C_FILES := $(wildcard src_c/*.h src_c/*/*.c src_c/*/*.h tests/c/*.c tests/c/*.h bench/*.c bench/rivals/*.c)
@@ -16,17 +16,17 @@ test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))
 	$(BIN)/python -m pytest
 
-promises: .venv/test  ## run the long tests of what is promised, too: every line, many flipped bits
+promises: .venv/test  ## run all tests of promises, the slow ones too: interrupt every line, flip many bits
 	$(BIN)/python -m pytest tests/promises tests/fuzz -m 'slow or not slow'
 
 SECONDS ?= 60
 SEED ?= 0
-fuzz: .venv/test  ## call every public entry with random arguments, `make fuzz SECONDS=600 SEED=1`
+fuzz: .venv/test  ## call every public function with random arguments: `make fuzz SECONDS=600 SEED=1`
 	PYTHONPATH=tests $(BIN)/python -P -m fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
 # `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
 TIMED := $(addprefix bench/bench_,training.py inference.py threads.py)
-bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew the README's table and pictures
+bench: .venv/bench  ## time fastbp and the installed rivals, update the README's table and pictures
 	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
 	$(BIN)/python -m pytest bench/bench_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
@@ -34,18 +34,19 @@ bench: .venv/bench  ## time fastbp beside the rivals that are installed, renew t
 bench-kernels: .venv/bench  ## time each kernel alone, as a share of its limit
 	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/bench_kernels.py
 
-lint: .venv/lint  ## formatting, lint rules, types
+lint: .venv/lint  ## check formatting, lint rules and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 
-docs: .venv/package  ## renew what is generated in the pages
+docs: .venv/package  ## update the generated parts of the pages
 	$(BIN)/python tools/generate.py
 
-wheel: .venv/build  ## sdist, and a wheel built from it, in dist/
+wheel: .venv/build  ## build an sdist, and a wheel from it, in dist/
 	$(BIN)/python -m build
 
-# the C code again, with AddressSanitizer and UndefinedBehaviorSanitizer, in a directory of its own; then once more on
-# the baseline path, for masked loads and stores escape the sanitizers. code this slow reacts to Ctrl-C too late.
+# Build the C code with AddressSanitizer and UndefinedBehaviorSanitizer in a separate directory, and run the tests twice:
+# the second time on the baseline path, because the sanitizers miss masked loads and stores. Tests of how fast Ctrl-C
+# works (take_seconds) are left out: this build is too slow for them.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	CFLAGS="$(SANITIZERS) -g -O1" LDFLAGS="$(SANITIZERS)" \

@@ -31,11 +31,11 @@ C_FLAGS = [
     "-fvisibility=hidden",
 ]
 if "CFLAGS" not in os.environ:
-    # CFLAGS of the user decide on optimization and debug information. Without them the latter, which Python's
-    # own flags ask for, is left out: it would be four fifths of the wheel.
+    # If the user sets CFLAGS, they decide on optimization and debug information. Otherwise debug information,
+    # which Python's own flags ask for, is left out: it would be four fifths of the wheel.
     C_FLAGS += ["-O3", "-g0"]
-# Flags that let the compiler take NaN for a number, reorder sums or shorten constants, or that link
-# crtfastmath.o, which turns off subnormal numbers in the whole process: refused, wherever they come from.
+# Flags that are refused, from any source. They let the compiler treat NaN as a number, reorder sums or
+# shorten constants, or they link crtfastmath.o, which turns off subnormal numbers in the whole process.
 FAST_MATH = {
     "-ffast-math",
     "-Ofast",
@@ -108,7 +108,7 @@ class BuildCore(build_ext):
     def objects(
         self, folder: str, sources: list[str], macros: list[tuple[str, str]], flags: list[str]
     ) -> list[str]:
-        """Compile C sources into a folder of their own."""
+        """Compile C sources into a separate folder."""
         return self.compiler.compile(
             sources,
             output_dir=os.path.join(self.build_temp, folder),
@@ -118,7 +118,7 @@ class BuildCore(build_ext):
         )
 
     def accepts(self, flags: list[str]) -> bool:
-        """Tell whether the compiler takes `flags`."""
+        """Tell whether the compiler accepts `flags`."""
         if not flags:
             return True
         with tempfile.TemporaryDirectory() as folder:

@@ -4,18 +4,19 @@
     history = net.fit(X, y, epochs=30, batch_size=32, validation_data=(Xv, yv))
     probabilities = net.predict(Xv)
 
-`fastbp.activations`, `fastbp.losses`, `fastbp.optimizers`, `fastbp.schedules`, `fastbp.initializers`,
-`fastbp.metrics` and `fastbp.callbacks` list what there is; `fastbp.reference` is the same network in NumPy.
+The modules `activations`, `losses`, `optimizers`, `schedules`, `initializers`, `metrics` and `callbacks` list
+what a network can be built from and trained with. `fastbp.reference` has the same network in plain NumPy, and
+`fastbp.datasets` and `fastbp.plot` help with examples.
 """
 
 try:
     from fastbp import _core as _core
 except ImportError as error:
-    if error.name != f"{__name__}._core":  # NumPy is missing, say, or a library
+    if error.name != f"{__name__}._core":  # something else is missing, for example NumPy
         raise
     raise ImportError(
         f"fastbp is not built for this Python in {__path__[0]}: build it first, with `make .venv/package` or "
-        "`pip install -e .` in the source folder; where it is installed elsewhere, leave that folder"
+        "`pip install -e .` in the source folder; if fastbp is installed elsewhere, leave that folder"
     ) from None
 
 from importlib import import_module as _import_module
@@ -119,8 +120,9 @@ __all__ = [
     "threads",
 ]
 
-_ROOMS = ("datasets", "plot", "reference")  # packages that are imported on first use
-_FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}  # functions that are, and where from
+# packages, and functions with their modules, that are loaded on first use
+_ROOMS = ("datasets", "plot", "reference")
+_FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
@@ -131,7 +133,7 @@ if _TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> _Any:
-        """Import what is loaded on first use."""
+        """Load a package, a function or a moved module on first use."""
         if name in _FUNCTIONS:
             found = getattr(_import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
             return globals().setdefault(name, found)

@@ -37,7 +37,7 @@ NOTHING: Left = (None, False)
 
 
 class Model:
-    """What is behind a `Network`: architecture, engine, the optimizer in force, scaling, seed and history.
+    """The state behind a `Network`: architecture, engine, optimizer in force, scaling, seed and history.
 
     It checks no arrays and lets every call in; `Network` calls its methods through `guard`.
 
@@ -64,7 +64,7 @@ class Model:
     history : History
         All epochs since the model was made or reset.
     is_trainable : bool
-        Whether the architecture is trainable: calls for one batch have no time to ask it.
+        Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
     """
 
     __slots__ = (

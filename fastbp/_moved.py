@@ -1,4 +1,4 @@
-"""Import paths of earlier versions: each leads to the module's present place, with a DeprecationWarning."""
+"""Import paths of earlier versions, which still work, with a DeprecationWarning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-#: Earlier path and present place of each module.
+#: Earlier path and present path of each module.
 MOVED = {
     "fastbp.arguments": "fastbp._base.hints",
     "fastbp.arrays": "fastbp._base.arrays",
@@ -39,12 +39,12 @@ MOVED = {
 
 
 class Finder:
-    """Finds modules under their earlier paths; Python asks it after all other finders."""
+    """Import hook for earlier paths; Python asks it after all other finders."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to load the module, or None if the name is not an earlier path."""
+        """Return the spec of the module, or None if the name is not an earlier path."""
         loader: Any = self
         return ModuleSpec(name, loader) if name in MOVED else None
 

@@ -166,7 +166,7 @@ def get(activation: str | Activation, argument: str = "activation") -> Activatio
     Raises
     ------
     ParameterError
-        There is none of that name; the message starts with `argument` and lists the names.
+        No activation has that name. The message starts with `argument` and lists the names.
     """
     if isinstance(activation, Activation):
         return activation

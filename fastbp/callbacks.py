@@ -25,7 +25,7 @@ from fastbp.optimizers import GradientOptimizer, Optimizer
 
 
 class FittedNetwork(Protocol):
-    """What a callback may use of the network during a fit; `fastbp.Network` documents it.
+    """The part of a network that callbacks may use during a fit; `fastbp.Network` documents it.
 
     All calls that change the network raise BusyError during the fit.
     """
@@ -86,9 +86,9 @@ class EpochState:
     network : Network
         The network that is being trained.
     history : History
-        What this fit has recorded, this epoch included; `network.history` contains it, too.
+        Record of this fit, this epoch included; `network.history` contains it, too.
     epochs : int
-        Number of epochs that the fit was asked for.
+        Number of epochs requested.
     reason : str
         Why the fit is going to stop; "" if it is not.
     """
@@ -145,7 +145,7 @@ class EpochState:
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
 
     def close(self) -> None:
-        """Refuse changes from now on, for the fit is over."""
+        """Refuse changes from now on, because the fit is over."""
         self._is_over = True
 
     def _check(self, what: str) -> None:
@@ -159,7 +159,7 @@ class OnEpochEnd(Protocol):
     """An object that is a callback."""
 
     def on_epoch_end(self, state: EpochState, /) -> object:
-        """Look at the state; what is returned is ignored."""
+        """Look at the state; the return value is ignored."""
 
 
 Function: TypeAlias = Callable[[EpochState], object]

@@ -10,15 +10,15 @@ class ShapeError(Error, ValueError):
 
 
 class DataError(Error, ValueError):
-    """An array holds what cannot be learned from: NaN, infinity, overflow, a label out of range."""
+    """An array holds a value that a network cannot use: NaN, infinity, overflow, a label out of range."""
 
 
 class ParameterError(Error, ValueError):
-    """A hyper-parameter or a name is not one that fastbp accepts."""
+    """An argument has a value that fastbp does not accept."""
 
 
 class UnknownArgumentError(ParameterError, TypeError):
-    """A keyword argument has a name that is not known."""
+    """A keyword argument has an unknown name."""
 
 
 class DTypeError(Error, TypeError):
@@ -26,8 +26,8 @@ class DTypeError(Error, TypeError):
 
 
 class DivergenceError(Error, ArithmeticError):
-    """Training left the finite numbers; the last good state has been restored."""
+    """Training produced NaN or infinity; the last good state has been restored."""
 
 
 class BusyError(Error, RuntimeError):
-    """The network is in the middle of a call that changes it."""
+    """Another call is changing the network."""

@@ -1,4 +1,4 @@
-"""History: what a fit recorded, epoch by epoch."""
+"""History: the record of a fit, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastbp.exceptions import ParameterError
 
 
 class History:
-    """What a fit, or all fits of a network so far, recorded: columns with one entry per epoch.
+    """Record of a fit, or of all fits of a network so far: columns with one entry per epoch.
 
     A column is `history.loss` or `history["loss"]`, a new list of floats at each access; `row` returns a
     single epoch without copying whole columns. Iterating yields the names of the columns; `len` is the number

@@ -77,8 +77,8 @@ def f1(output: ArrayLike, target: ArrayLike, read: Read = most_probable) -> floa
     """Return F1 = 2 both / (answered + true), the mean over classes or, for yes/no answers, over outputs.
 
     `answered` counts the rows whose answer is this class (is yes), `true` those whose target is, and `both`
-    those where both are. Classes (or outputs) that are neither answered nor true are left out of the mean; if
-    there are no others, it is NaN. Parameters and errors as for `accuracy`.
+    those where both are. Classes (or outputs) without any answered or true row are left out of the
+    mean; if there are no others, it is NaN. Parameters and errors as for `accuracy`.
     """
     output, target = _answers(output, target, read)
     both, answered, true = np.zeros((3, output.shape[1]))

@@ -209,8 +209,8 @@ class Network(Named):
 
         mean and scale are measured per column of X. The scale is the standard deviation (divided by n, not
         n - 1), or 1 if a column is constant. Afterwards all calls take raw inputs; the difference is computed
-        in float64, and `backward` returns the derivative by the raw inputs. Neither training nor `reset`
-        changes the scaling; copies and pickles keep it.
+        in float64, and `backward` returns the derivative by the raw inputs. Training and `reset` leave the
+        scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
@@ -475,7 +475,7 @@ class Network(Named):
         Raises
         ------
         ParameterError
-            The network has neither softmax nor sigmoid outputs nor the loss hinge. Other errors as `predict`.
+            The outputs are not softmax or sigmoid, and the loss is not hinge. Other errors as for `predict`.
         DataError
             An output is NaN.
         """

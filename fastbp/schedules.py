@@ -224,7 +224,7 @@ class Cosine(Schedule):
         done, fall = step - warmup, steps
         if growth == 1:
             done %= fall
-        while growth > 1 and done >= fall > 0:  # ends, whatever the numbers are
+        while growth > 1 and done >= fall > 0:  # ends for all numbers
             done, fall = done - fall, fall * growth
         return cosine(learning_rate, final, min(done / fall, 1))
 

@@ -1,9 +1,9 @@
 """Fit the coefficients of src_c/kernels/vmath.h and print its tables, or check that the header holds them.
 
-Every polynomial is minimax in the relative error of the function that it serves: the exchange algorithm of
-Remez (E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), run in 60 decimal digits on a
-fine grid. The error printed beside a table is what is left once its coefficients are rounded, in units of
-the width's epsilon.
+Every polynomial has the least possible maximum of the relative error in the function that uses it. The
+exchange algorithm of Remez finds it (E. W. Cheney, Introduction to Approximation Theory, 1966, chapter 3), in
+60 decimal digits on a fine grid. The error printed beside a table is that of the rounded coefficients, in
+units of the epsilon of the floating-point format.
 
     python tools/fit_vmath.py             print the tables (about a minute)
     python tools/fit_vmath.py --check     exit status 1 if the header's differ
@@ -31,11 +31,11 @@ class Width(NamedTuple):
 
     bits: int
     precision: int
-    max_exponent: int  # of the largest finite number, which is just below 2^(max_exponent + 1)
+    max_exponent: int  # exponent of the largest finite number, which is just below 2^(max_exponent + 1)
     suffix: str
 
     def literal(self, x: mpf) -> str:
-        """Return x rounded to nearest: hexadecimal, or decimal where it is whole."""
+        """Return x rounded to nearest: in hexadecimal, or in decimal if it is a small integer."""
         x = rounded(x, self.precision)
         if x == int(x) and abs(x) < 10_000:
             return f"{int(x)}.0{self.suffix}"
@@ -53,7 +53,7 @@ class Table(NamedTuple):
     f: Function
     weight: Function
     interval: Callable[[Width], tuple[mpf, mpf]]
-    degrees: dict[int, int]  # by the bits of the width
+    degrees: dict[int, int]  # degree of the polynomial, by the bits of the width
     u: Function = mpf
 
 
@@ -63,7 +63,7 @@ def normal_tail(t: mpf) -> mpf:
 
 
 def tail_max(width: Width) -> mpf:
-    """Return a whole number from which on t P(-t) rounds to 0."""
+    """Return an integer; for t at and above it, t P(-t) rounds to 0."""
     return mp.ceil(mp.sqrt(2 * mp.ln2 * (width.max_exponent + width.precision - 1)))
 
 
@@ -108,7 +108,7 @@ def rounded(x: mpf, precision: int) -> mpf:
 
 
 def remez(f: list[mpf], weights: list[mpf], u: list[mpf], degree: int) -> list[mpf]:
-    """Minimise max weight |f - p(u)| over a grid; return the coefficients of p, constant first."""
+    """Minimize max weight |f - p(u)| over a grid; return the coefficients of p, constant first."""
     n = degree + 2
     extrema = [round((k + 0.5) * len(f) / n) for k in range(n)]
     while True:
@@ -140,8 +140,9 @@ def alternating_extrema(errors: list[mpf], n: int) -> list[int]:
 def polynomial(table: Table, width: Width) -> str:
     """Return the C array of a table.
 
-    The leading coefficients are rounded one by one, each before the others are fitted, so that these make up
-    for it; not where u changes its sign: there the error that the others leave need not alternate.
+    The leading coefficients are rounded one at a time, each before the next ones are fitted, which compensate
+    for the rounding. If u changes its sign, all are fitted at once, because the error that remains after the
+    first need not alternate there.
     """
     a, b = table.interval(width)
     degree = table.degrees[width.bits]
@@ -165,7 +166,7 @@ def polynomial(table: Table, width: Width) -> str:
 
 
 def constants(width: Width) -> Iterator[tuple[str, mpf]]:
-    """Yield the scalars. All parts of a number but the last are short: small multiples of them are exact."""
+    """Yield the constants. All parts of a split number but the last are short: small multiples are exact."""
     yield "EXP_MAX", mp.ceil(mp.ln2 * (width.max_exponent + 1))  # exp overflows
     yield "EXP_MIN", mp.floor(mp.ln2 * (1 - width.max_exponent - width.precision))  # exp rounds to 0
     yield "LOG2_E", 1 / mp.ln2
@@ -184,7 +185,7 @@ def constants(width: Width) -> Iterator[tuple[str, mpf]]:
 
 
 def tables() -> str:
-    """Return the text between the header's two markers."""
+    """Return the text between the two markers in the header."""
     lines = []
     for width in WIDTHS:
         lines += ["#if REAL_BITS == 32" if width.bits == 32 else "#else"]

@@ -1,1 +1,1 @@
-"""What every other module builds on: checks of arguments, frozen values, random numbers, threads."""
+"""Foundations of all other modules: checks of arguments, frozen values, random numbers, threads."""

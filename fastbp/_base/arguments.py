@@ -63,7 +63,7 @@ def held(
     if (x or positive) and not least <= abs(x) <= most:
         where = "" if owner is None else f" in {owner}"
         magnitude = f"{'' if positive else '0 or '}a magnitude of {least:.3g} to {most:.3g}"
-        raise ParameterError(f"{argument} is {x:g}{where}, expected {magnitude}: what {dtype} holds")
+        raise ParameterError(f"{argument} is {x:g}{where}, expected {magnitude}, the range of {dtype}")
     return float(dtype.type(x))
 
 

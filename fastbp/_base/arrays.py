@@ -1,4 +1,4 @@
-"""Conversion of the user's data to plain NumPy arrays, before shapes and values are checked.
+"""Conversion of user data to plain NumPy arrays, before shapes and values are checked.
 
 Subclasses, tables and array-likes become base-class arrays here: none of their methods is called later.
 """
@@ -26,7 +26,7 @@ FLAT = (str, bytes, bytearray, memoryview, range)  # sequences that hold no arra
 
 
 def as_array(argument: str, value: Any) -> Array:
-    """Return `value` as an array of real numbers: a view of the base class where it is an array.
+    """Return `value` as a base-class array of real numbers; an array is not copied.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def as_array(argument: str, value: Any) -> Array:
     Returns
     -------
     ndarray
-        A new array object with a dtype of `REAL`. It shares the data of an array that was given, but keeps
-        its shape even if the user reshapes theirs.
+        A new array object with a dtype of `REAL`. If `value` is an array, they share their data, but the new
+        object keeps its shape if the user reshapes the other.
 
     Raises
     ------
@@ -62,28 +62,30 @@ def base_array(argument: str, value: Any) -> Array:
     if hasattr(kind, "toarray"):  # NumPy would wrap a sparse matrix as a single object
         raise DTypeError(f"{argument} is a sparse {kind.__name__}, expected a dense array: use its toarray()")
     if _holds_masked(value):
-        raise DTypeError(f"{argument} holds a masked array, expected none with holes: use its filled(...)")
+        raise DTypeError(
+            f"{argument} holds a masked array, expected arrays without holes: use its filled(...)"
+        )
     array = _converted(argument, value)
     if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
         raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
     if array.ndim == 0 and issubclass(kind, Iterable) and array.dtype.num == OBJECT:
         name = "generator" if issubclass(kind, Iterator) else kind.__name__
         raise DTypeError(
-            f"{argument} is a {name}, expected an array: numpy.array(list(...)) makes one of rows; for "
+            f"{argument} is a {name}, expected an array: numpy.array(list(...)) makes one from rows; for "
             "batches from a generator call train_on_batch in a loop"
         )
     return hold(array)
 
 
 def _converted(argument: str, value: Any) -> Any:
-    """Convert the value with NumPy; subclasses stay, so that masked arrays can be recognised."""
+    """Convert the value with NumPy; subclasses stay, so that masked arrays can be recognized."""
     kind = type(value)
     is_dlpack = hasattr(kind, "__dlpack__") and not hasattr(kind, "__array__")
     try:
         return np.from_dlpack(value) if is_dlpack else np.asanyarray(value)
     except MemoryError:
         raise
-    except Exception as error:  # of whatever library the value comes from
+    except Exception as error:  # from the library that made the value
         if isinstance(error, ValueError) and issubclass(kind, Sequence):
             raise ShapeError(
                 f"{argument} does not form an array, expected rows of one length: {error!s:.200}"
@@ -94,12 +96,12 @@ def _converted(argument: str, value: Any) -> Any:
 
 
 def read_only(array: Array) -> Array:
-    """Return a read-only view for a function of the user's, which cannot make it writable again."""
+    """Return a read-only view for a user function, which cannot make it writable again."""
     return np.asarray(array.data.toreadonly())
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
-    """Return classes of a module; none if it is not imported, for then no value has such a class."""
+    """Return classes of a module; none if it is not imported, because no value can have such a class then."""
     found = sys.modules.get(module)
     return tuple(getattr(found, name) for name in names if hasattr(found, name))
 
@@ -113,7 +115,7 @@ def _holds_masked(value: Any) -> bool:
         kinds = set(map(type, chain.from_iterable(level)))
         if any(issubclass(kind, masked) for kind in kinds):
             return True
-        seen.update(map(id, level))  # a list may hold itself
+        seen.update(map(id, level))  # a list may contain itself
         nested = set(filter(_is_nested, kinds))
         items = chain.from_iterable(level) if nested else ()
         level = [item for item in items if type(item) in nested and id(item) not in seen]

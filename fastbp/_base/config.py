@@ -1,4 +1,4 @@
-"""What this installation of fastbp runs on."""
+"""Report of versions, compiler, instruction set and threads."""
 
 import platform
 

@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: those of its affinity mask, within the quota of its container."""
+"""Number of CPUs that this process may use: its affinity mask, limited by the quota of its container."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastbp import _core
 
 
 def available_cpus() -> int:
-    """Return how many CPUs this process may use, at least 1."""
+    """Return the number of CPUs that this process may use, at least 1."""
     limit = cgroup_cpus()
     scheduled = _core.scheduled_cpus()
     return scheduled if limit is None else min(scheduled, limit)

@@ -31,14 +31,14 @@ MAX = float_info.max
 
 
 class Declared:
-    """What one line declares about a field.
+    """Declaration of a field.
 
     Parameters
     ----------
     check : callable
         Takes the argument's name and value; returns the value to keep, or raises ParameterError.
     kind : str
-        What is accepted, as docstrings have it: "float".
+        Kind of the accepted values, as written in docstrings: "float".
     bounds : tuple
         The numbers that it is above, at least, and below, or None.
     default : object
@@ -72,7 +72,7 @@ class Declared:
 
     @property
     def text(self) -> str:
-        """What is accepted, as docstrings have it: "float, >= 0 and < 1"."""
+        """Accepted values, as written in docstrings: "float, >= 0 and < 1"."""
         bounds = [
             f"{sign} {_written(bound)}"
             for sign, bound in zip((">", ">=", "<"), self.bounds, strict=True)

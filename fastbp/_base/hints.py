@@ -66,7 +66,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tol": ("min_delta",),
 }
 
-#: Arguments that only some classes or calls have, with the names of these.
+#: Names of arguments that only some classes or calls have, with these classes and calls.
 OWNERS = {
     "lr": "optimizer=Adam(learning_rate=...)",
     "learning_rate": "optimizer=Adam(learning_rate=...)",

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def scipy(module: str, user: str) -> Any:
-    """Return a module of SciPy; the ImportError without it says that `user` needs it, and how to get it."""
+    """Return a module of SciPy. Without SciPy, the ImportError says that `user` needs it."""
     try:
         return import_module(f"scipy.{module}")
     except ImportError as error:

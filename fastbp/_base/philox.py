@@ -1,4 +1,4 @@
-"""Randomness without state: every number is a function of (seed, purpose, epoch, step, index).
+"""Random numbers without state: each is a function of (seed, purpose, epoch, step, index).
 
 The generator is the counter-based Philox4x64-10: the raw stream of numpy.random.Philox.
 
@@ -16,26 +16,26 @@ from fastbp import _core
 
 WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
 SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
-NOISE = 2  # purpose: what is added to the inputs; the step is the optimizer's
-DROPOUT = 2**32  # purpose, plus the layer's index: the units that are dropped; the step is the optimizer's
+NOISE = 2  # purpose: noise on the inputs; the step is that of the optimizer
+DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 
 def raw(seed: int, purpose: int, epoch: int, step: int, n: int, block: int = 0) -> NDArray[np.uint64]:
-    """Return n random words of a stream, from number 4 block on; 0 <= seed < 2**64."""
+    """Return n random words of a stream, starting with word 4 * block; 0 <= seed < 2**64."""
     key = np.array([seed, purpose], np.uint64)
     counter = np.array([block, 0, step, epoch], np.uint64)  # word 0 counts the blocks of four
     return np.random.Philox(key=key, counter=counter).random_raw(n)
 
 
 def uniform(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.float64]:
-    """Return n numbers of [0, 1), uniform on the multiples of 2**-53."""
+    """Return n numbers in [0, 1), uniformly distributed over the multiples of 2**-53."""
     return (raw(seed, purpose, epoch, step, n) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np.float64]:
-    """Return n standard normal numbers, two from every two uniform ones (Box and Muller, 1958).
+    """Return n standard normal numbers, each pair from a pair of uniform ones (Box and Muller, 1958).
 
-    The functions are the core's, because the bits of NumPy's depend on the processor.
+    Logarithm, sine and cosine are the core's, because the last bits of NumPy's depend on the processor.
     """
     u = uniform(seed, purpose, epoch, step, n + n % 2).reshape(-1, 2)
     radius = np.sqrt(-2 * _core.vector_math("log1p", -u[:, 0]))
@@ -45,7 +45,11 @@ def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:
-    """Return the order of n rows in an epoch (Fisher-Yates; multiply and shift: a bias below n / 2**64)."""
+    """Return a random order of n rows for an epoch.
+
+    This is the shuffle of Fisher and Yates. Its random indices come from multiply and shift, with a bias
+    below n / 2**64.
+    """
     order = list(range(n))
     for i, r in zip(range(n - 1, 0, -1), raw(seed, SHUFFLE, epoch, 0, n - 1).tolist(), strict=True):
         j = (r * (i + 1)) >> 64

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Short(Repr):
-    """`repr` in one line of some hundred characters; arrays show type, shape, dtype and first values."""
+    """`repr` in one line of a few hundred characters; arrays show type, shape, dtype and first values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Short(Repr):
         return f"<{type(x).__name__} of shape {array.shape} and dtype {array.dtype}{listed}>"
 
     def repr_int(self, x: int, level: int) -> str:
-        """Show an integer; of a very long one, which Python refuses to print, the number of digits."""
+        """Show an integer, or only its number of digits if Python refuses to print it."""
         if abs(x) < 10**self.maxlong:
             return repr(x)
         return f"<int of about {math.floor(math.log10(abs(x))) + 1} digits>"

@@ -1,4 +1,4 @@
-"""How many threads a call may use."""
+"""Number of threads that a call may use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastbp.exceptions import ParameterError
 
 
 class _Thread(local):
-    """Data of each thread."""
+    """Data that each Python thread has for itself."""
 
     def __init__(self) -> None:
         self.numbers = _core.OwnThreads()
@@ -28,23 +28,25 @@ def _number(argument: str, n: object) -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Let calls use up to `n` threads from now on, in all of the process but inside ``with threads(...)``.
+    """Let calls use up to `n` threads from now on, in the whole process except inside ``with threads(...)``.
 
-    Networks too small to gain from it use one. The weights that come out are the same for any number.
+    Networks too small to gain from several threads use one. Results are the same for any number.
 
-    fastbp has one pool of threads. While a thread of yours uses it, others that call fastbp work alone, and
-    each of them leaves the pool one thread fewer: `n` is about what runs at once, however many threads of
-    yours train or predict. A process begins with FASTBP_NUM_THREADS, else OMP_NUM_THREADS (which joblib sets
-    in its workers), else the CPUs that its affinity mask and its container grant it; a fork inherits.
+    fastbp has one pool of threads. While one of your threads uses it, your other threads compute without it,
+    and each of them leaves the pool one thread fewer. So about `n` threads compute at the same time, even if
+    more of your threads train or predict. The initial number is FASTBP_NUM_THREADS, else OMP_NUM_THREADS
+    (which joblib sets in its workers), else the number of CPUs that affinity mask and container allow. A
+    forked process inherits the number.
 
     Parameters
     ----------
     n : int, 1 to 1024
+        Largest number of threads.
 
     Raises
     ------
     ParameterError
-        n is something else.
+        `n` is not an integer from 1 to 1024.
     """
     n = _number("n", n)
     if n > 1:
@@ -53,24 +55,24 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads a call by this thread may use."""
+    """Return the number of threads that calls by this thread may use."""
     return _core.threads()
 
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Let what this thread calls in the context use up to `n` threads: ``with fastbp.threads(1): ...``.
+    """Let calls by this thread use up to `n` threads inside a context: ``with fastbp.threads(1): ...``.
 
-    Other threads, also those that are started meanwhile, keep their numbers. The context belongs to the
-    thread that enters it, even if another one leaves it (by closing a generator, say), and it covers all
-    coroutines that this thread runs meanwhile. Of several open contexts the last one entered counts.
-    Arguments and errors as for `set_num_threads`.
+    Other threads keep their numbers, even if they start inside the context. The context belongs to the thread
+    that enters it, even if another thread leaves it, for example by closing a generator. It covers all
+    coroutines that this thread runs in the meantime. If several contexts are open, the last one entered
+    counts. Arguments and errors are those of `set_num_threads`.
     """
     n = _number("n", n)
     if n > 1:
         _core.apply_cpu_limit()
     numbers = _thread.numbers
-    entry = [n]  # made before: an interruption right after `enter` takes it away, too
+    entry = [n]  # made first, so that `leave` removes it even if an interruption follows `enter` at once
     try:
         numbers.enter(entry)
         yield
@@ -79,17 +81,16 @@ def threads(n: int) -> Iterator[None]:
 
 
 def default(environment: Mapping[str, str]) -> int:
-    """Return the number of threads to begin with; ParameterError for a wrong FASTBP_NUM_THREADS."""
+    """Return the initial number of threads; ParameterError if FASTBP_NUM_THREADS is invalid."""
     if own := environment.get("FASTBP_NUM_THREADS"):
-        is_number = own.isdecimal() and len(own) < 100  # Python reads no number of some thousand digits
+        is_number = own.isdecimal() and len(own) < 100  # Python does not convert thousands of digits
         return _number("FASTBP_NUM_THREADS", int(own) if is_number else own)
     try:
         return _number("OMP_NUM_THREADS", int(environment.get("OMP_NUM_THREADS", "").split(",")[0]))
-    except (ValueError, ParameterError):  # it is not ours to complain about
+    except (ValueError, ParameterError):  # another library's variable: an invalid value is ignored
         return min(available_cpus(), _core.MAX_THREADS)
 
 
 _core.set_threads(default(os.environ))
-_core.set_cpu_limit(
-    cgroup_cpus
-)  # which the core calls later: with a number in the environment, importing reads no file
+# The core calls this function on first need: if the environment has a number, the import reads no file.
+_core.set_cpu_limit(cgroup_cpus)

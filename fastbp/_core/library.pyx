@@ -114,7 +114,7 @@ def apply_cpu_limit():
 
 
 def threads():
-    """Return how many threads a call from this thread may use."""
+    """Return the number of threads that a call from this thread may use."""
     return fbp_threads()
 
 
@@ -148,7 +148,7 @@ cdef class OwnThreads:
         fbp_set_thread_limit(self.own, entry[0])
 
     def leave(self, entry):
-        """Remove an entry, wherever it is in the list; do nothing if it is not there."""
+        """Remove an entry from any place in the list; do nothing if it is not there."""
         for i in range(len(self.entries)):
             if self.entries[i] is entry:
                 del self.entries[i]

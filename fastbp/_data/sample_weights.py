@@ -19,9 +19,9 @@ ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
 
 class Weights(NamedTuple):
-    """The weights of some rows; a row of weight 0 is as if it were absent."""
+    """Weights of rows; a row with weight 0 counts as absent."""
 
-    values: NDArray[np.float64]  # (n,) of all rows, C-contiguous
+    values: NDArray[np.float64]  # (n,), one per row, C-contiguous
     rows: NDArray[np.int64] | None  # indices of the rows with a nonzero weight, in order; None: all
 
     @property
@@ -33,7 +33,7 @@ class Weights(NamedTuple):
 def resolve_weights(
     checks: InputChecks, y: NDArray[Any], sample_weight: ArrayLike | None, class_weight: ClassWeight | None
 ) -> Weights | None:
-    """Return the weights of the rows of y, targets that passed the checks; None if all weights are 1.
+    """Return the weights of the rows of y, which has passed the checks; None if no weights are given.
 
     Raises
     ------
@@ -72,10 +72,10 @@ def _bounds(checks: InputChecks) -> tuple[float, float, int]:
 
 @np.errstate(all="ignore")
 def _checked(name: str, values: NDArray[np.float64], checks: InputChecks) -> Weights:
-    """Return the weights; refuse those with which a gradient over its divisor would over- or underflow."""
+    """Return the weights; refuse them if a gradient over its divisor would overflow or underflow."""
     least, most, times = _bounds(checks)
     check_finite(name, values, checks.dtype)
-    expected = f"0, or a number >= {least:.3g} (the smallest normal one in {checks.dtype})"
+    expected = f"0, or a number >= {least:.3g} (the smallest normal number of {checks.dtype})"
     check_values(name, values, lambda w: (w == 0) | (w >= least), expected)
     total = float(values.sum())
     if not 0 < total * times < most:
@@ -87,8 +87,8 @@ def _checked(name: str, values: NDArray[np.float64], checks: InputChecks) -> Wei
 def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
     weights = as_array("sample_weight", sample_weight)
     if weights.shape != (n,):
-        raise ShapeError(f"sample_weight has shape {weights.shape}, expected ({n},), one for each row of X")
-    return np.array(weights, np.float64)  # the user's may change during a fit, or be the network's memory
+        raise ShapeError(f"sample_weight has shape {weights.shape}, expected ({n},), one per row of X")
+    return np.array(weights, np.float64)  # a copy, which changes of the user's array do not reach
 
 
 def _of_classes(
@@ -118,7 +118,7 @@ def _of_classes(
 
 
 def _as_label(key: Any) -> Any:
-    """Return a key that is a bool or a whole float as an int, for numpy.unique returns such labels."""
+    """Return the key as an int if it is a bool or a whole float, which numpy.unique returns as labels."""
     is_whole = isinstance(key, (float, np.floating)) and float(key).is_integer()
     return int(key) if is_whole or isinstance(key, (bool, np.bool_)) else key
 
@@ -129,7 +129,7 @@ def _classes(y: NDArray[Any], checks: InputChecks) -> tuple[Sequence[int], NDArr
     if targets.takes_labels:
         if y.ndim == 1:
             return range(checks.n_out), y.astype(np.intp, copy=False)
-        expected = "0 or 1 with class_weight: rows of probabilities have a class where they are one-hot"
+        expected = "0 or 1 with class_weight: a row of probabilities has a class only if it is one-hot"
         check_values("y", y, lambda t: (t == 0) | (t == 1), expected)
         return range(checks.n_out), y.argmax(axis=1)
     classes = targets.classes
@@ -139,8 +139,8 @@ def _classes(y: NDArray[Any], checks: InputChecks) -> tuple[Sequence[int], NDArr
         )
     if checks.n_out > 1:
         raise ParameterError(
-            f"class_weight with the loss {name!r} and {checks.n_out} outputs, expected one output, for a row "
-            "has a class in each: use sample_weight"
+            f"class_weight with the loss {name!r} and {checks.n_out} outputs, expected one output, "
+            "because a row has a class per output: use sample_weight"
         )
     expected = f"a label, {' or '.join(map(str, classes))}, with class_weight"
     check_values("y", y, lambda t: np.isin(t, classes), expected)

@@ -1,4 +1,4 @@
-"""Mean and scale of the inputs, measured on data; a network that keeps them takes raw inputs."""
+"""Mean and scale of the inputs, measured on data. A network that has them takes raw inputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fixed(mean: Array, scale: Array) -> Scaling:
 
 
 def checked(found: Any, n_in: int) -> Scaling:
-    """Return the scaling of a copied network; DataError unless it is one of `n_in` inputs."""
+    """Return the scaling of a copied network with `n_in` inputs; DataError if it is not valid."""
     mean, scale = (np.array(vector, np.float64) for vector in found)
     if not mean.shape == scale.shape == (n_in,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
         raise DataError(
@@ -47,9 +47,9 @@ def checked(found: Any, n_in: int) -> Scaling:
 def measure(X: Array) -> Scaling:
     """Return the mean and the standard deviation of each column of X (n, n_in), finite; n >= 1.
 
-    Sums are taken of the differences from the first row, in float64, so that an offset costs no digits, and
-    combined block by block (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant
-    column has the scale 1, and its mean is exactly its value.
+    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
+    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant column
+    has the scale 1, and its mean is exactly its value.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What both engines share: their interface, prediction in slices, custom losses, runs step by step."""
+"""Parts common to both engines: interface, prediction in slices, custom losses, step-by-step runs."""

@@ -22,7 +22,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 class CustomLossTrainer:
-    """Computes a `CustomLoss` and trains on it, over an engine whose own loss is never asked for.
+    """Computes a `CustomLoss` and trains on it, over an engine whose own loss is not used.
 
     Sample weights are refused before they get here, so `weights` is None in every call.
     """

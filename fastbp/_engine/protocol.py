@@ -88,7 +88,7 @@ class Engine(Trainer, Protocol):
     """
 
     t: int  #: Number of optimizer steps done.
-    memory: NDArray[np.float64] | None  #: What Levenberg-Marquardt keeps between two fits.
+    memory: NDArray[np.float64] | None  #: State of Levenberg-Marquardt between two fits.
 
     @property
     def isa(self) -> str:
@@ -112,7 +112,7 @@ class Engine(Trainer, Protocol):
 
     @property
     def penalty(self) -> float:
-        """What l1 and l2 add to the loss, as of the last `backward`; `gradients` include it."""
+        """Amount that l1 and l2 add to the loss, as of the last `backward`; `gradients` include it."""
 
     def prepare_optimizer(
         self,
@@ -148,10 +148,10 @@ class Engine(Trainer, Protocol):
         """Write the outputs for X to out (n, n_out). Several threads may call it at once."""
 
     def predict_plain(self, X: object, out: object, guard: _core.Guard) -> Array | None:
-        """Return the outputs for X, in `out` if given, if the call is so plain that no check is needed.
+        """Return the outputs for X, in `out` if given, if the call needs no checks.
 
-        That is: X (n, n_in) or (n_in,) and out are contiguous arrays of the network's dtype, the work is
-        short, and no other thread changes the network. Otherwise return None, having done nothing.
+        It needs none if X (n, n_in) or (n_in,) and out are contiguous arrays of the network's dtype, the work
+        is short, and no other thread changes the network. Otherwise do nothing and return None.
         """
 
     def forward(self, X: Array) -> Array:

@@ -18,7 +18,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 class BatchTrainer(Protocol):
-    """What can train on a batch of some rows of the data."""
+    """An object that can train on a batch of some rows of the data."""
 
     @property
     def loss_function(self) -> Loss:

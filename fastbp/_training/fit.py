@@ -98,7 +98,7 @@ class Fit:
         `Trainer.begin`, or another function with its arguments that returns a `Run`.
     options : Options
     validation : Validation, optional
-        What is measured after each epoch.
+        Data and metrics to evaluate after each epoch.
     functions : list of callables
         Functions that are then called with the `EpochState`.
     """

@@ -16,8 +16,8 @@ from fastbp.history import History
 REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal
 RELINE = 30.0  # seconds between two lines if stderr is no terminal
 WIDTH = 30  # characters of the plain bar
-LONG_EPOCH = 1.0  # seconds; tenths are shown of epochs that take longer
-WHOLE = 1e-6  # epochs by which the sum of many steps may be off
+LONG_EPOCH = 1.0  # seconds; slower fits show tenths of epochs
+WHOLE = 1e-6  # epochs; rounding error allowed in a sum of many steps
 
 
 class Progress:
@@ -26,7 +26,7 @@ class Progress:
     Parameters
     ----------
     epochs : int
-        Number of epochs that the fit was asked for.
+        Number of epochs requested.
     lines : bool
         Whether to print a line per epoch.
     """
@@ -36,7 +36,7 @@ class Progress:
         self._bar = _make_bar(epochs)
 
     def update(self, epochs: float, history: History) -> None:
-        """Show how many epochs are done, complete ones and a share of the next; `history` has the former."""
+        """Show the number of epochs done, with fractions; `history` has the complete ones."""
         if self._lines:
             for epoch in range(self._shown, len(history)):
                 number = f"{epoch + 1:{len(str(self._epochs))}}"
@@ -69,7 +69,7 @@ def _make_bar(epochs: int) -> Any:
         return PlainBar(epochs)
 
 
-@cache  # tqdm keeps every subclass that has made a bar: a class per fit would be a leak
+@cache  # tqdm keeps every subclass that has made a bar, so a class per fit would leak
 def _tqdm_bar() -> Any:
     """Return the class of tqdm's bars, with `counted` epochs; ImportError without tqdm."""
     from tqdm.auto import tqdm
@@ -94,7 +94,7 @@ def counted(epochs: float, seconds: float) -> str:
 class PlainBar:
     """The part of tqdm's interface that `Progress` uses: a line on stderr, redrawn after a carriage return.
 
-    If stderr is no terminal, a whole line is printed now and then, and at the end.
+    If stderr is no terminal, it prints a new line every `RELINE` seconds or later, and at the end.
     """
 
     def __init__(self, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Snapshots of a network in training, to go back to after a divergence."""
+"""Snapshots of a network in training, for the return from a divergence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Snapshot(_core.Snapshot):
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for the next one."""
+        """Whether it is time for the next snapshot."""
         return perf_counter() >= self._due
 
 

@@ -1,4 +1,4 @@
-"""Validation data of a fit, and what is measured on them after each epoch."""
+"""Validation data of a fit, and the loss and metrics to measure on them after each epoch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The trainings that every figure of this project is about, and `fastbp bench`, which times them here.
+"""The workloads of all benchmarks, and the command `fastbp bench`, which times them on this machine.
 
-``python -m fastbp.cli.bench SECONDS`` is the process that measures: `fastbp bench` starts it with the number
-of threads in its environment, because NumPy's BLAS looks there once, when it is loaded.
+`fastbp bench` starts ``python -m fastbp.cli.bench SECONDS``, the process that measures, with the number of
+threads in its environment, because NumPy's BLAS reads it only once, when it is loaded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import fastbp
 import fastbp.reference
 from fastbp import _core
 
-SECONDS = 0.15  # that one timing takes
+SECONDS = 0.15  # per timing
 ROUNDS = 9
 THREADS = ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A training on synthetic data of `batches` batches; after `epochs` epochs its loss must be the same."""
+    """Training on synthetic data of `batches` batches. The losses after `epochs` epochs must agree."""
 
     name: str
     layers: tuple[int, ...]
@@ -51,20 +51,20 @@ class Workload:
 
     @property
     def rtol(self) -> float:
-        """How far two implementations of the same arithmetic may be apart."""
+        """Largest relative difference between two implementations of the same arithmetic."""
         return 1e-9 if self.dtype == "float64" else 1e-4
 
     def data(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return inputs (n, n_in), and labels (n,) or targets (n, n_out): noise, the same each time."""
+        """Return inputs (n, n_in), and labels (n,) or targets (n, n_out): noise from a fixed seed."""
         rng = np.random.default_rng(0)
         rows, outputs = self.batch_size * self.batches, self.layers[-1]
         X = rng.standard_normal((rows, self.layers[0])).astype(self.dtype)
         if self.loss == "cross_entropy":
-            return X, rng.permutation(np.arange(rows) % outputs)  # every class, if there are rows enough
+            return X, rng.permutation(np.arange(rows) % outputs)  # every class, if there are enough rows
         return X, rng.uniform(size=(rows, outputs)).astype(self.dtype)
 
     def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
-        """Return a fresh network of that class; two classes start from the same weights."""
+        """Return a new network of this class; the initial weights are the same for every class."""
         return network_class(
             self.layers,
             activation=self.activation,
@@ -89,7 +89,7 @@ WORKLOADS = (
 
 
 class Training:
-    """A workload on one engine, from the first weights on each time."""
+    """A workload on one engine; `reset` goes back to the initial weights."""
 
     def __init__(self, workload: Workload, network_class: type[fastbp.Network] = fastbp.Network) -> None:
         self._first = workload.network(network_class)
@@ -98,8 +98,8 @@ class Training:
         self.reset()
 
     def reset(self) -> None:
-        """Go back to the first weights."""
-        self._network = self._first.clone()  # drawing the weights again takes longer
+        """Go back to the initial weights."""
+        self._network = self._first.clone()  # faster than drawing the weights again
 
     def train(self, epochs: int) -> float:
         """Train, and return the loss of the last epoch."""
@@ -114,7 +114,7 @@ def timed(run: Callable[[int], object], count: int) -> float:
 
 
 def count_for(seconds: float, run: Callable[[int], object]) -> int:
-    """Return the count for which run(count) takes about that long, at least 1."""
+    """Return the count, at least 1, for which run(count) takes about `seconds`."""
     count, took = 1, timed(run, 1)
     while took < seconds / 4:
         count *= 2
@@ -123,12 +123,12 @@ def count_for(seconds: float, run: Callable[[int], object]) -> int:
 
 
 def run(seconds: float) -> None:
-    """Time all but the largest workload with both engines in turn; print a table as it comes.
+    """Time all workloads but the largest with both engines in turn, and print a table row by row.
 
     Raises
     ------
     Error
-        The engines do not come to the same loss.
+        The losses of the engines differ.
     """
     print(heading())
     print(f"{'':6}{'fastbp':>10}{'NumPy':>10}   times faster, middle half of {ROUNDS} rounds", flush=True)
@@ -136,9 +136,9 @@ def run(seconds: float) -> None:
         engines = [Training(workload, each) for each in (fastbp.Network, fastbp.reference.Network)]
         losses = [engine.train(workload.epochs) for engine in engines]
         if not isclose(*losses, rel_tol=workload.rtol):
-            raise fastbp.Error(f"{workload.name}: no times, for the losses differ, {losses}")
+            raise fastbp.Error(f"{workload.name}: nothing is timed, because the losses differ, {losses}")
         counts = [count_for(seconds, engine.train) for engine in engines]
-        times: list[list[float]] = [[], []]  # of a step, in microseconds
+        times: list[list[float]] = [[], []]  # microseconds per step
         for _ in range(ROUNDS):
             for engine, count, of_engine in zip(engines, counts, times, strict=True):
                 engine.reset()
@@ -151,22 +151,22 @@ def run(seconds: float) -> None:
 
 
 def number(x: float) -> str:
-    """Return three digits, or the whole number where that is longer."""
+    """Format a number: with three digits below 100, as an integer from there on."""
     return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
 
 
 def heading() -> str:
-    """Return what the figures are measured with."""
+    """Return the heading of the table: versions, processor, unit."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return (
         f"fastbp {fastbp.__version__} on its {_core.isa()} path; "
         f"its reference engine on NumPy {np.__version__} with {blas['name']} {blas['version']}\n"
-        f"{processor()}, one thread; microseconds a training step\n"
+        f"{processor()}, one thread; microseconds per training step\n"
     )
 
 
 def processor() -> str:
-    """Return what the processor calls itself."""
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -174,7 +174,7 @@ def processor() -> str:
 
 
 def start() -> int:
-    """Run the measurement in a process of its own, one thread for each engine; return its exit status."""
+    """Run the measurement in a new process, with one thread per engine; return its exit status."""
     environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-P", "-m", "fastbp.cli.bench", str(SECONDS)]
     return subprocess.run(command, env=environment, check=False).returncode

@@ -1,4 +1,4 @@
-"""What `fastbp demo` does: learn to read handwritten digits, and compare both engines on the same work."""
+"""The command `fastbp demo`: trains a network on handwritten digits and compares both engines."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ Split = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArr
 
 
 def run(epochs: int, seeds: int, output: Path) -> None:
-    """Train once a seed, compare the engines on the first seed's work, and write the picture to `output`."""
+    """Train once per seed, compare the engines on the first split, and write the picture to `output`."""
     first = split(0)
     print(f"a 64-64-10 relu net, Adam, {epochs} epochs of {len(first[0])} digits in batches of {BATCH_SIZE}")
     net, accuracy = train(first, seed=0, epochs=epochs, verbose=2)
     accuracies = [accuracy] + [train(split(seed), seed=seed, epochs=epochs)[1] for seed in range(1, seeds)]
     each = ", ".join(f"{accuracy:.1%}" for accuracy in accuracies)
-    print(f"\naccuracy on the fifth held out: {median(accuracies):.1%}, the median of {seeds} splits: {each}")
+    print(f"\naccuracy on the held-out fifth: {median(accuracies):.1%}, the median of {seeds} splits: {each}")
     compare(first, epochs)
     draw(net, first, output)
 
 
 def split(seed: int) -> Split:
-    """Return the digits, a stratified fifth of them held out, with ink scaled to 0 ... 1."""
+    """Return the digits, scaled to [0, 1], with a stratified fifth of them held out."""
     X, y = load_digits()
     return stratified_split(X / 16, y, test_fraction=0.2, seed=seed)
 
 
 def network(network_class: type[fastbp.Network], seed: int, dtype: DTypeLike = "float32") -> fastbp.Network:
-    """Return the network of the demo over one engine or the other."""
+    """Return the network of the demo; its class selects the engine."""
     return network_class(
         [64, 64, 10],
         activation="relu",
@@ -51,7 +51,7 @@ def network(network_class: type[fastbp.Network], seed: int, dtype: DTypeLike = "
 
 
 def train(data: Split, *, seed: int, epochs: int, verbose: int = 0) -> tuple[fastbp.Network, float]:
-    """Return the trained network and its accuracy on the digits it has not seen."""
+    """Return the trained network and its accuracy on the held-out digits."""
     X, X_test, y, y_test = data
     net = network(fastbp.Network, seed)
     net.fit(X, y, epochs=epochs, batch_size=BATCH_SIZE, validation_data=(X_test, y_test), verbose=verbose)
@@ -61,8 +61,8 @@ def train(data: Split, *, seed: int, epochs: int, verbose: int = 0) -> tuple[fas
 def compare(data: Split, epochs: int) -> None:
     """Train with both engines in turn, in both precisions; print times and differences."""
     X, _, y, _ = data
-    print(f"\nthe same training by both engines, the median of {ROUNDS} rounds")
-    print(f"{'':10}{'fastbp':>12}{'NumPy':>12}{'ratio':>10}{'largest difference of a weight':>34}")
+    print(f"\nthe same training with both engines, medians of {ROUNDS} rounds")
+    print(f"{'':10}{'fastbp':>12}{'NumPy':>12}{'ratio':>10}{'largest difference in a weight':>34}")
     for dtype in ("float32", "float64"):
         nets = network(fastbp.Network, 0, dtype), network(fastbp.reference.Network, 0, dtype)
         seconds = np.empty((ROUNDS, 2))
@@ -79,11 +79,11 @@ def compare(data: Split, epochs: int) -> None:
 
 
 def draw(net: fastbp.Network, data: Split, output: Path) -> None:
-    """Write the picture, or say what is missing for it."""
+    """Write the picture, or print that matplotlib is missing."""
     try:
         from fastbp import plot
     except ImportError:
-        print('\nno picture, for want of matplotlib: pip install "fastbp[plot]"')
+        print('\nno picture, because matplotlib is missing: pip install "fastbp[plot]"')
         return
     _, X_test, _, y_test = data
     plot.training(output, net.history, X_test, y_test, net.predict_classes(X_test))

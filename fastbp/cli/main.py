@@ -11,8 +11,8 @@ import fastbp
 from fastbp.cli import bench, demo
 
 DESCRIPTION = """\
-Train a 64-64-10 relu network with Adam on 1797 handwritten digits, a fifth of them held out; compare
-its speed and weights with those of the NumPy engine; draw the loss curves and some of the digits
+Train a 64-64-10 relu network with Adam on 1797 handwritten digits, a fifth of them held out. Compare
+its speed and weights with those of the NumPy engine. Draw the loss curves, and some of the digits
 with their predictions."""
 
 EXAMPLES = """\
@@ -23,8 +23,9 @@ examples:
 
 
 BENCH = f"""\
-Time training steps of five networks with the native engine and with the reference engine in NumPy, in turn,
-{bench.ROUNDS} rounds, in about half a minute. Each has one thread. The losses of both are compared first."""
+Time training steps of five networks with the native engine and with the reference engine in NumPy, which
+take turns for {bench.ROUNDS} rounds, about half a minute in all. Each has one thread. Before that, the
+losses of both must agree."""
 
 BENCH_EXAMPLES = """\
 examples:
@@ -33,7 +34,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that `arguments` (default: the command line's) name; return the exit status."""
+    """Run a command and return the exit status; `arguments` defaults to those of the command line."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="fastbp", description="Multi-layer perceptrons on the CPU, fast.")
     parser.add_argument("--version", action="version", version=f"fastbp {fastbp.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -54,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     learn = commands.add_parser(
         "demo",
-        help="learn to read handwritten digits, in seconds",
+        help="train a network on handwritten digits, in seconds",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -64,27 +65,27 @@ def make_parser() -> argparse.ArgumentParser:
         type=positive,
         default=demo.EPOCHS,
         metavar="N",
-        help="of each training; default: %(default)s",
+        help="epochs per training; default: %(default)s",
     )
     learn.add_argument(
         "--seeds",
         type=positive,
         default=5,
         metavar="N",
-        help="trainings, each with its own split and first weights; default: %(default)s",
+        help="number of trainings, each with its own split and initial weights; default: %(default)s",
     )
     learn.add_argument(
         "--output",
         type=picture,
         default="fastbp-demo.png",
         metavar="PATH",
-        help="the picture, .png, .svg or .pdf; default: %(default)s",
+        help="file for the picture, .png, .svg or .pdf; default: %(default)s",
     )
     learn.set_defaults(run=run_demo)
 
     timing = commands.add_parser(
         "bench",
-        help="compare the speed with that of NumPy, on this machine",
+        help="compare the speed with NumPy's on this machine",
         description=BENCH,
         epilog=BENCH_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -102,14 +103,14 @@ def run_demo(options: argparse.Namespace) -> None:
 
 
 def positive(text: str) -> int:
-    """Read a whole number of at least 1; Python reads none of some thousand digits."""
+    """Convert text to an integer of at least 1; Python refuses to convert thousands of digits."""
     if not text.isdecimal() or len(text) > 100 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number of at least 1")
     return int(text)
 
 
 def picture(text: str) -> Path:
-    """Read the path of a picture that can be written, before any work is done for it."""
+    """Convert text to the path of a picture, and check it before the training begins."""
     path = Path(text)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png, .svg or .pdf")

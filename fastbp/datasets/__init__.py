@@ -1,4 +1,4 @@
-"""The bundled data set, and a split that keeps the share of every class."""
+"""The bundled data set of digits, and a random split that keeps the share of every class."""
 
 from __future__ import annotations
 
@@ -61,12 +61,13 @@ def stratified_split(
     ShapeError
         If `y` is not one class per row of `X`.
     DTypeError, DataError
-        If an array is masked or sparse, if `y` holds measurements instead of classes, or one row of a class.
+        If an array is masked or sparse, `y` holds measurements instead of classes, or a class has only one
+        row.
     """
     X, y = base_array("X", X), base_array("y", y)
     test_fraction = number("test_fraction", test_fraction, above=0, below=1)
     if y.ndim != 1 or len(y) == 0 or X.shape[:1] != y.shape:
-        raise ShapeError(f"y has shape {y.shape}, expected a class for each row of X {X.shape}")
+        raise ShapeError(f"y has shape {y.shape}, expected one class per row of X {X.shape}")
     classes = _classes(y)
     order = permutation(integer("seed", seed, at_least=0, below=2**64), 0, len(y))
     in_test = np.zeros(len(y), dtype=bool)  # (n,), in the original order of the rows
@@ -78,7 +79,7 @@ def stratified_split(
 
 
 def _classes(y: NDArray[Any]) -> NDArray[Any]:
-    """Return the classes in y (n,), each of at least two rows."""
+    """Return the classes in y (n,); each must have at least two rows."""
     if y.dtype.kind in "fc":
         whole = np.isfinite(y) & (y == np.rint(y))
         if not whole.all():

@@ -1,7 +1,7 @@
 """Losses: frozen values, callable on (output, target), with their gradient.
 
 `output` is the output of the network, so the cross entropies take probabilities. During training, the engines
-compute losses with an output activation of their own from the logits, without the logarithm of a rounded
+compute a loss that has its own output activation from the logits, without the logarithm of a rounded
 output.
 """
 

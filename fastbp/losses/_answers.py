@@ -1,7 +1,7 @@
-"""Answers: how the outputs of a network are read as classes or as yes and no.
+"""Answers: ways to read the outputs of a network as classes or as yes and no.
 
-A loss declares one of these, or None where outputs are numbers: ``answers = Sign()``. The metrics of the loss
-and `Network.predict_classes` follow the declaration.
+A loss declares one of these, or None if its outputs are numbers: ``answers = Sign()``. The metrics of the
+loss and `Network.predict_classes` follow the declaration.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def positive(rows: Array) -> Array:
 
 
 class Answers:
-    """How rows of outputs, and of targets, are read."""
+    """Reading of rows of outputs and of targets. Base class: each subclass is one way to read them."""
 
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "auc")  # the default first
 

@@ -26,18 +26,18 @@ LOWEST_DENOMINATOR = 1e-12
 class Loss(Value, ABC):
     """An observed error J, a function of output and target.
 
-    What else is known about a loss, it declares.
+    A loss class declares all facts about the loss that other modules need.
 
     Attributes
     ----------
     name : str
         Name of its row in the engines' table.
     activation : str or None
-        The only output activation that it goes with, which is also the default; None: it goes with any.
+        The only output activation that it allows, which is also the default; None: it allows any.
     targets : Targets
         The targets that it accepts.
     answers : Answers or None
-        How outputs are read as classes or as yes and no; None: they are numbers.
+        Reading of outputs as classes or as yes and no; None: they are numbers.
     """
 
     name: ClassVar[str]
@@ -91,7 +91,7 @@ class SumLoss(Loss):
         """Return the derivative of the sum by each output, before the division, as a new array like h."""
 
     def expected(self, t: Array) -> Array:
-        """Return what `terms` and `slopes` compare h with, for a target t (m, n_out)."""
+        """Return the values that `terms` and `slopes` compare h with, for a target t (m, n_out)."""
         return t
 
     @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0

@@ -1,4 +1,4 @@
-"""Targets: which values a loss accepts, and the classes that they stand for.
+"""Targets: the values that a loss accepts, and the classes that they stand for.
 
 A loss declares one of these: ``targets = OneOf(-1, 1)``. Checks of data, class weights and the engines follow
 the declaration.
@@ -48,7 +48,7 @@ class Numbers(Targets):
 
 
 class AtLeast(Targets):
-    """Numbers from a minimum on."""
+    """Numbers of at least a minimum."""
 
     def __init__(self, minimum: float, noun: str = "a number") -> None:
         self.minimum = minimum
@@ -97,7 +97,7 @@ class ClassProbabilities(Targets):
 
 
 class AnyArray(Targets):
-    """Whatever a Python loss reads: any dtype and any number of columns."""
+    """Any array, for a loss that is a Python function: any dtype and any number of columns."""
 
     any_shape = True
 

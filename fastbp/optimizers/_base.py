@@ -19,7 +19,7 @@ TINY = 2.0**-126
 
 
 class Trainable(Protocol):
-    """What an optimizer looks at to tell whether it can train a network."""
+    """The part of a network's architecture that tells an optimizer whether it can train it."""
 
     @property
     def loss(self) -> Loss:
@@ -34,7 +34,7 @@ class Trainable(Protocol):
 
 
 class Optimizer(Value, ABC):
-    """How a fit changes the parameters; what the engines are given is a row of their tables, with numbers."""
+    """Rule by which a fit changes the parameters. The engines get a row of their tables, and its numbers."""
 
     full_batch: ClassVar[bool] = False  # whether every step needs all rows
     why_full_batch: ClassVar[str] = "relates a step to the one before, which must be of the same rows"

@@ -25,7 +25,7 @@ class LevenbergMarquardt(Optimizer):
     decrease over the decrease that the quadratic model predicts. A fit ends ("converged") when the predicted
     decrease is below the resolution of float64.
 
-    Everything is computed in float64, whatever the network's dtype. A step takes O(n n_out P^2 + P^3)
+    Everything is computed in float64, for networks of either dtype. A step takes O(n n_out P^2 + P^3)
     operations and 16 P^2 bytes.
 
     There is no learning rate (the history has NaN), and nothing is clipped. Not supported are other losses,

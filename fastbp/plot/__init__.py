@@ -1,4 +1,4 @@
-"""Pictures, for which matplotlib has to be there: pip install "fastbp[plot]"."""
+"""Plots of trainings. They need matplotlib: pip install "fastbp[plot]"."""
 
 from fastbp.plot.curves import BLUE, GREY, VERMILION, digits, loss_curves, training
 

@@ -1,4 +1,4 @@
-"""Pictures, for which matplotlib has to be there: pip install "fastbp[plot]"."""
+"""Plots of losses, and of digits with their predictions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fastbp.history import History
 
 Array: TypeAlias = NDArray[Any]
 
-# Okabe and Ito's palette: told apart by colour-blind eyes, too
+# from Okabe and Ito's palette, which color-blind readers can tell apart, too
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
 
 
 def loss_curves(axes: Axes, history: History) -> None:
-    """Draw the training loss, and the validation loss where there is one, over the epochs."""
+    """Draw the training loss, and the validation loss if the history has it, over the epochs."""
     epochs = np.arange(1, len(history.loss) + 1)
     axes.plot(epochs, history.loss, color=BLUE, label="training")
     if "validation_loss" in history:
@@ -30,7 +30,7 @@ def loss_curves(axes: Axes, history: History) -> None:
 
 
 def digits(figure: SubFigure, images: Array, labels: Array, predictions: Array) -> None:
-    """Draw five rows of images (n, 64) with what they were taken for, the mistakes first and in a frame."""
+    """Draw 40 images of digits (n, 64) with their predictions: the mistakes first, in a frame."""
     wrong = predictions != labels
     order = np.argsort(~wrong, kind="stable")
     grid = figure.subplots(5, 8)
@@ -48,7 +48,7 @@ def digits(figure: SubFigure, images: Array, labels: Array, predictions: Array) 
 
 
 def training(path: Path, history: History, images: Array, labels: Array, predictions: Array) -> None:
-    """Write one picture: the loss curves of a training, and what it makes of digits it has not seen."""
+    """Write one picture: the loss curves of a training, beside predictions of held-out digits."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     parts = figure.add_gridspec(1, 2, width_ratios=(2, 3))
     curves = figure.add_subfigure(parts[0]).subplots()

@@ -73,7 +73,7 @@ def test_bench_shows_no_time_of_different_work(monkeypatch):
             return super().fit(X, y + 1, **options)
 
     monkeypatch.setattr(fastbp.reference, "Network", Other)
-    with pytest.raises(fastbp.Error, match="seed: no times, for the losses differ"):
+    with pytest.raises(fastbp.Error, match="seed: nothing is timed, because the losses differ"):
         bench.run(1e-4)
 
 

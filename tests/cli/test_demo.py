@@ -29,7 +29,7 @@ def test_prints_epochs_accuracy_speed_and_difference(capsys, tmp_path):
     out = capsys.readouterr().out
     assert len(re.findall(r"^epoch +\d/3 ", out, re.MULTILINE)) == 3
     percent = r"\d\d\.\d%"
-    assert re.search(f"held out: {percent}, the median of 2 splits: {percent}, {percent}\n", out)
+    assert re.search(f"held-out fifth: {percent}, the median of 2 splits: {percent}, {percent}\n", out)
     times = re.findall(r"^(float\d\d) +([\d.]+) ms +([\d.]+) ms +([\d.]+)x +(\S+)$", out, re.MULTILINE)
     assert [row[0] for row in times] == ["float32", "float64"]
     assert [float(row[4]) for row in times] == [pytest.approx(0, abs=1e-3), pytest.approx(0, abs=1e-11)]
@@ -46,7 +46,7 @@ def test_works_without_the_optional_packages(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "fastbp.plot.curves", raising=False)
     monkeypatch.delattr("fastbp.plot", raising=False)
     demo.run(epochs=1, seeds=2, output=Path("unused.png"))
-    assert 'for want of matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().out
+    assert 'because matplotlib is missing: pip install "fastbp[plot]"' in capsys.readouterr().out
 
 
 def test_picture_marks_every_mistake_and_nothing_else():

@@ -47,7 +47,7 @@ BAD_CLASS_WEIGHTS = [
         [[0, 1, 0], [1, 0, 0], [0, 0.5, 0.5], [0, 0, 1]],
         "balanced",
         DataError,
-        "y[2, 1] is 0.5, expected 0 or 1 with class_weight: rows of probabilities have a class where",
+        "y[2, 1] is 0.5, expected 0 or 1 with class_weight: a row of probabilities has a class only if",
     ),
     (
         "binary_cross_entropy",
