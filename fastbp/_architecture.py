@@ -24,7 +24,7 @@ NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but no
 
 
 class Architecture(Value):
-    """Layers, loss, data type and input noise of a network: all but its numbers, its optimizer and its seed.
+    """Layers, loss, data type and input noise of a network: all except its numbers, optimizer and seed.
 
     Layers that normalize will have buffers, which are neither parameters nor optimizer state: their names and
     sizes belong here, their numbers in `Model`.

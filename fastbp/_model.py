@@ -53,7 +53,7 @@ class Model:
     chosen : Optimizer
         The optimizer that the user set, to which `reset` returns.
     optimizer : Optimizer
-        The optimizer in force: `chosen`, but for a learning rate that was set since.
+        The optimizer in force: `chosen`, or `chosen` with a learning rate that was set later.
     makes_steps : bool
         Whether the optimizer can make single steps.
     schedule : Schedule
@@ -181,7 +181,7 @@ class Model:
     # ---- parameters and scaling ----------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed, and start optimizer, step count and history afresh."""
+        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
         prepared = self._prepared(self.chosen, epoch=0)
         parameters = np.zeros_like(self.engine.parameters)
         for i, (W, _) in enumerate(self.architecture.split(parameters)):
@@ -194,14 +194,14 @@ class Model:
         self.history = history
 
     def scale_inputs(self, found: Scaling | None) -> None:
-        """Scale all inputs from now on; None: take them as they are."""
+        """Scale all inputs from now on; None: do not scale them."""
         self.engine.set_scaling(*_numbers_of_scaling(found))
         self.scaling = found
 
     # ---- copies --------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Return all that makes a copy, which shares no numbers with the model."""
+        """Return everything that a copy needs; it shares no memory with the model."""
         engine = self.engine
         return {
             "format": FORMAT,
@@ -251,7 +251,7 @@ class Model:
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
-        """Take the numbers of a state."""
+        """Copy the numbers of a state into the model."""
         engine = self.engine
         _copy_into(engine.parameters, "parameters", parameters)
         _copy_into(engine.state, "optimizer state", state)
@@ -261,7 +261,7 @@ class Model:
 
 
 def resolve_seed(seed: int | None) -> int:
-    """Return the seed as an int, or a fresh one for None."""
+    """Return the seed as an int, or a new one for None."""
     if seed is None:
         return int.from_bytes(os.urandom(8), "little")
     return integer("seed", seed, at_least=0, below=2**64)

@@ -167,7 +167,7 @@ Columns: TypeAlias = Mapping[str, bool]  # what a fit measures, each with whethe
 
 
 class Callback(Value, ABC):
-    """Base class of the callbacks of this module: a value that starts afresh in each fit."""
+    """Base class of the callbacks of this module: a value, which starts again in each fit."""
 
     @abstractmethod
     def begin(self, columns: Columns) -> Function:

@@ -427,7 +427,7 @@ class Network(Named):
         model.guard.following(left, "step", NOTHING, model.engine.update)
 
     def reset(self) -> None:
-        """Draw the initial weights again, from the seed; start biases, optimizer state and history afresh."""
+        """Draw the initial weights again, from the seed; reset biases, optimizer state and history."""
         self._model.reset()
 
     # ---- using it ------------------------------------------------------------------------------------------

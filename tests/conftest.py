@@ -58,7 +58,7 @@ def make(network_class):
 
 @pytest.fixture
 def python():
-    """Run code in a process of its own, in an environment of its own where None takes a variable away."""
+    """Run code in a new process, with changes to the environment; None removes a variable."""
 
     def python(code, **environment):
         variables = {name: value for name, value in (os.environ | environment).items() if value is not None}

@@ -51,7 +51,7 @@ class Options:
 
     @property
     def batch_rows(self) -> int:
-        """Number of rows per batch, but for a short last one."""
+        """Number of rows per batch; the last batch may be shorter."""
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
 
 

@@ -80,5 +80,5 @@ class Sign(Answers):
         return np.where(output > 0, 1, -1)
 
 
-#: How outputs of these activations are read if the loss does not say.
+#: Answers of outputs with these activations, if the loss declares none.
 OF_ACTIVATION: dict[str, Answers] = {"softmax": Argmax(), "sigmoid": AtLeastHalf()}

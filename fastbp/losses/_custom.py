@@ -39,7 +39,7 @@ class CustomLoss(Loss):
         number, and its derivative by the output, (m, n_out).
     """
 
-    name = "own"
+    name = "custom"
     targets = AnyArray()
     function: LossFunction = checked(_check_function, "callable")
 

@@ -80,7 +80,7 @@ class LevenbergMarquardt(Optimizer):
     def check_step(self, call: str) -> None:
         raise ParameterError(f"optimizer is {self}, which works in fit alone, expected another for {call}")
 
-    # ---- what the engines are given: their own step is never run
+    # ---- the engines get these values, but their own step never runs
 
     row = "sgd"
     clip_norm = None

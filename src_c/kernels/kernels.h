@@ -4,7 +4,8 @@
 
 #include "fastbp.h"
 
-/* A function over rows of elements. Arrays are (rows, columns), each row contiguous, with row strides of their own. */
+/* A function over rows of elements. Arrays are (rows, columns), with contiguous rows; each array has its own row
+ * stride. */
 typedef struct {
     size_t rows, columns;
     const void *in;
@@ -38,7 +39,7 @@ struct fbp_dense;
 struct fbp_step;
 typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step);
 
-/* The operations, except losses, which are a table of their own. plan/plan.c lists them in the order that they run. */
+/* The operations, except losses, which have their own table. plan/plan.c lists them in the order that they run. */
 /* clang-format off */
 #define OPERATIONS(O)                                                      \
     O(forward) O(softmax)                                                  \

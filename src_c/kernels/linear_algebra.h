@@ -119,7 +119,7 @@ static int factorize_block(real *a, size_t n, size_t ld) {
     return 1;
 }
 
-/* The same, for any n; overwrites what is right of the diagonal. */
+/* The same, for any n; overwrites the elements right of the diagonal. */
 static int factorize(const workplace *w, real *a, size_t n, size_t ld) {
     while (n > DIAGONAL_BLOCK) {
         const size_t done = first_columns(n);

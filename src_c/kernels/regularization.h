@@ -1,6 +1,6 @@
 /* Regularization: input noise, dropout, penalties of weights, and limits of their norms.
  *
- * Each is an operation of its own, which only plans of networks that use it contain. Random numbers depend on the seed,
+ * Each is a separate operation, which only plans of networks that use it contain. Random numbers depend on the seed,
  * the step and the row's position in its batch, so they do not change with row blocks or threads. */
 #ifndef FASTBP_REGULARIZATION_H
 #define FASTBP_REGULARIZATION_H

@@ -1,7 +1,7 @@
 /* Tiles of a product C = start + A B: R rows by V vectors of C, kept in registers over all of K.
  *
  * Each step loads V vectors of a row of B and broadcasts R elements of A. So an element of C is one chain of fmadds in
- * the order of k, whichever tile it is in.
+ * the order of k, in every tile.
  *
  * The register file limits the size of tiles: R V accumulators, the kept operands and one of the others. Without fmadd
  * a product takes a register, too, and a broadcast is a shuffle that competes with the arithmetic: then 2 x 6 does more

@@ -39,7 +39,7 @@ def constant(name):
 
 
 def compile_alone(path, *flags):
-    """Parse a file as a program of its own, and return what the compiler says about it."""
+    """Parse a file alone, and return the messages of the compiler."""
     command = [*COMPILER, *FLAGS, *constant("WARNINGS"), *flags, "-x", "c", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 

@@ -1,4 +1,4 @@
-"""The thread pool and the plans in C programs of their own, under load and under ThreadSanitizer."""
+"""The thread pool and the plans in separate C programs, under load and under ThreadSanitizer."""
 
 import os
 import shutil

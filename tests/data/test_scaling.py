@@ -48,7 +48,7 @@ def test_statistics_are_exact_whatever_the_offset(rng, monkeypatch, block, offse
     X[:, 3] = np.sort(X[:, 3])  # blocks with different means
     mean, scale = scaling.measure(X)
     true_mean, true_scale = exact(X)
-    rounding = np.finfo(np.float64).eps * (np.abs(true_mean) + len(X) / 2 * true_scale)  # up to one a block
+    rounding = np.finfo(np.float64).eps * (np.abs(true_mean) + len(X) / 2 * true_scale)  # up to one per block
     assert (np.abs(mean - true_mean) <= rounding).all()
     np.testing.assert_allclose(scale, true_scale, rtol=1e-14)
 
@@ -105,7 +105,7 @@ def everything(net, X, y):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", NETS.values(), ids=NETS.keys())
 def test_equals_scaling_beforehand(network_class, rng, isa, sizes, dtype, rows):
-    """All calls give the same bits; only dJ/dX differs, for it is by the raw inputs."""
+    """All calls give the same bits; only dJ/dX differs, because it is by the raw inputs."""
     X, y = raw(rng, rows), rng.random((rows, 3))
     adapted = network_class(sizes, dtype=dtype, seed=0)
     plain = adapted.clone()

@@ -104,7 +104,7 @@ def test_targets_come_as_they_are(network_class, target, seen):
 
     def loss(output, target):
         targets.append((target.shape, target.dtype.name))
-        target[...] = 0  # a copy of the user's
+        target[...] = 0  # a copy of the user's array
         return 0.0, np.zeros_like(output)
 
     net = make(network_class, loss, "float32")

@@ -19,7 +19,7 @@ MATRICES = (1, 2, 3, 63, 64, 65, 130, 257, 600)
 
 @pytest.mark.parametrize("n", MATRICES)
 def test_cholesky_and_what_follows_from_it(n, isa):
-    """L L^T = A, whatever stands above the diagonal; solution and trace of the inverse are NumPy's."""
+    """L L^T = A, whatever lies above the diagonal; solution and trace of the inverse are NumPy's."""
     A = positive_definite(n)
     factor = np.tril(A) + np.triu(np.full((n, n), np.nan), 1)
     assert _core.cholesky(factor)

@@ -126,7 +126,7 @@ def test_subnormal_numbers_are_kept(dtype, isa):
 
 
 def test_one_crossing_runs_many_epochs(monkeypatch):
-    """200 000 one-step epochs: the loop crosses the boundary once a slice, not once an epoch."""
+    """200 000 one-step epochs: the loop crosses the boundary once per slice, not once per epoch."""
     slices = []
     after_each_slice(monkeypatch, lambda epoch, step: slices.append(1))
     rng = np.random.default_rng(0)
@@ -249,7 +249,7 @@ def test_max_norm_of_weights_of_any_size(network_class, size, isa):
 
 @pytest.fixture(scope="module")
 def setup_py():
-    """What setup.py defines, without a build."""
+    """Names that setup.py defines, without a build."""
     setuptools = pytest.importorskip("setuptools")
     if not (ROOT / "setup.py").exists():
         pytest.skip("setup.py is not beside these tests")

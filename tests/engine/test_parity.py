@@ -181,7 +181,7 @@ def away_from_kinks(network_class, *arguments):
 
 
 def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
-    """Whether a gradient comes up whose terms cancel, so that its sign is a matter of rounding.
+    """Tell whether the terms of some gradient cancel, so that rounding decides its sign.
 
     Those of hinge do, +1/m and -1/m for the bias of an output. The step of an optimizer that goes by the
     sign is discontinuous there: the engines may both be right and a whole step apart.
@@ -340,7 +340,7 @@ def test_log_cosh_near_and_far(error, network_class, dtype, isa):
     ("dtype", "widths"), [("float32", (*range(127, 138), *range(254, 274))), ("float64", range(126, 138))]
 )
 def test_widths_about_a_padded_row(dtype, widths, rng):
-    """Rows of a multiple of 1 KB are padded, their wider neighbours are not: both fit into the workspace."""
+    """Rows of a multiple of 1 KB are padded, their wider neighbors are not: both fit into the workspace."""
     X = rng.standard_normal((40, 4))
     for first in widths:
         for second in (widths[0], first + 4):
@@ -351,7 +351,7 @@ def test_widths_about_a_padded_row(dtype, widths, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("targets", [[0, 0, 1], np.eye(2)[[0, 0, 1]]], ids=["labels", "probabilities"])
 def test_large_equal_logits(targets, dtype, isa):
-    """The loss of a row of equal logits is log 2, however large they are and whatever stands beside it."""
+    """The loss of a row of equal logits is log 2, however large they are, for all other rows."""
     net = fastbp.Network([2, 2], loss="cross_entropy", dtype=dtype, seed=0)
     net.parameters[:] = [1, 0, 0, 1, 0, 0]
     X = np.array([[0, 0], [1e30, 0], [1e30, 1e30]])

@@ -149,7 +149,7 @@ def test_both_engines_do_the_same(name, shape, batch, dtype, isa):
 
 
 def test_every_option_makes_a_difference():
-    """What the comparisons above compare is not the plain network."""
+    """The comparisons above do not compare plain networks."""
     plain = reference_result("none", "wide", "batches", "float64")
     for name in OPTIONS:
         parameters, _ = reference_result(name, "wide", "batches", "float64")

@@ -134,7 +134,7 @@ def test_bounded_functions_keep_their_bounds(dtype, isa):
 
 @every_function
 @every_dtype
-def test_a_result_does_not_depend_on_its_neighbours(name, dtype, isa):
+def test_a_result_does_not_depend_on_its_neighbors(name, dtype, isa):
     x = np.random.default_rng(0).normal(size=70).astype(dtype) * 10
     x[::9] = 1e8  # beyond the vector code of sin and cos
     whole = _core.vector_math(name, x)

@@ -61,7 +61,7 @@ OTHERS: list[Callable[[], Any]] = [
 
 
 class Subclass(np.ndarray):
-    """An array of a class of the user's."""
+    """An array of a user class."""
 
 
 class Wrapped:
@@ -76,7 +76,7 @@ class Wrapped:
 
 @dataclass
 class Subject:
-    """What the arguments have to fit: a network's sizes, dtype and loss."""
+    """Sizes, dtype and loss of a network, which the arguments have to fit."""
 
     layers: list[int]
     dtype: str

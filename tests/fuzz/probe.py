@@ -39,7 +39,7 @@ SMOOTH = ("sgd", "momentum", "nesterov")  # whose steps follow small differences
 
 
 class Outcome:
-    """What came of a call: a result or an error."""
+    """Outcome of a call: a result or an error."""
 
     def __init__(self, call: Any, *args: Any, **given: Any) -> None:
         self.result, self.error = None, None
@@ -58,7 +58,7 @@ class Probe:
 
     def __init__(self, seed: int, index: int) -> None:
         self._random = np.random.default_rng([seed, index])
-        names = [*FUNCTIONS, *METHODS, *METHODS, *METHODS]  # more often, for they take more
+        names = [*FUNCTIONS, *METHODS, *METHODS, *METHODS]  # more often, because they take more arguments
         self.entry = names[self._random.integers(len(names))]
         self._is_method = self.entry in METHODS
         self._call = METHODS[self.entry] if self._is_method else FUNCTIONS[self.entry]
@@ -193,7 +193,7 @@ class Probe:
         return found
 
     def _is_refused(self, outcome: Outcome) -> bool:
-        """Tell whether the call was refused before it began, not under way by a function of the user's."""
+        """Tell whether the call was refused before it began, not under way by a user function."""
         under_way = self.entry == "forward, backward, step" or callable(self.given.get("metrics"))
         is_refusal = isinstance(outcome.error, (fastbp.Error, TypeError))
         return is_refusal and not under_way and not isinstance(outcome.error, fastbp.DivergenceError)

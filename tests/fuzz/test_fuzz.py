@@ -14,7 +14,7 @@ BEGIN = "import os, signal, time\nfrom fuzz import campaign\n"
 
 
 def run(code):
-    """Run code in a process of its own, beside the package `fuzz`; return what it prints."""
+    """Run code in a new process, beside the package `fuzz`; return its output."""
     folders = [*filter(None, [os.environ.get("PYTHONPATH")]), str(TESTS)]
     command = [sys.executable, "-P", "-W", "ignore", "-c", BEGIN + code]
     asan = "detect_leaks=0:allocator_may_return_null=1"  # no memory is MemoryError, as without the sanitizer

@@ -1,4 +1,4 @@
-"""What several test files share, one module per idea."""
+"""Helpers that several test files share, one module per idea."""
 
 import pytest
 

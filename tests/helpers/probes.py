@@ -1,4 +1,4 @@
-"""Probes: checks that run in a process of their own each, so that a crash or a hang is known by name.
+"""Probes: checks that each run in their own process, so that a crash or a hang has a name.
 
 ``python probes.py FILE TABLE`` runs a test file, forks for every entry of a dict in it, and prints what went
 wrong as JSON. Forking from a process that has imported everything takes a few milliseconds.
@@ -26,7 +26,7 @@ def outcomes(file: str, table: str = "PROBES") -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([*filter(None, folders), str(TESTS)]),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",  # as without the sanitizer
         "OPENBLAS_NUM_THREADS": "1",  # its other threads do not survive a fork
-        "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, what is freed or cut off is no memory any more
+        "MALLOC_MMAP_THRESHOLD_": "4096",  # with glibc, freed or cut-off memory is unmapped
     }
     command = [sys.executable, "-P", "-W", "ignore", __file__, file, table]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

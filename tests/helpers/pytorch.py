@@ -1,4 +1,4 @@
-"""Networks of PyTorch that begin with the parameters of ours, and the comparison of the two."""
+"""PyTorch networks with the parameters of fastbp networks, and the comparison of the two."""
 
 import numpy as np
 

@@ -106,7 +106,7 @@ PROBES = {name: partial(of_python, name) for name in CHANGES}
 
 
 def test_of_python():
-    """The calls run in processes of their own: a failing allocation may end a process."""
+    """The calls run in separate processes: a failing allocation may end a process."""
     pytest.importorskip("_testcapi")
     found = [f"{name}: {end}" for name, end in probes.outcomes(__file__).items() if end]
     assert not found, "\n".join(found)

@@ -1,6 +1,6 @@
 """The boundary of the native engine: calls that no public call makes, and memory that is freed under it.
 
-Every probe has a process of its own, for the wrong outcome is a crash.
+Every probe runs in its own process, because the wrong outcome is a crash.
 """
 
 import gc
@@ -25,7 +25,7 @@ def engine(width=4, **options):
 
 
 def advance_with(other):
-    """Go on with a run whose optimizer is no longer that of the engine: its state may be gone."""
+    """Continue a run whose optimizer is no longer that of the engine: its state may be gone."""
     own = engine(4000)
     run = own.begin(X, Y, batch_size=5, **RUN)
     set_optimizer(own, other)
@@ -82,7 +82,7 @@ VIEWS = {
 
 
 def resized(view):
-    """Resize the array that a held one is a view of, by whatever way."""
+    """Resize the array that a held one is a view of, whichever way the view was made."""
     array = np.ones((5000, 3), "f4")
     held = _core.hold(VIEWS[view](array))
     _core.check_memory(held)

@@ -1,6 +1,6 @@
 """Arrays that user code changes while a fit is under way.
 
-The outcome is that of a fit which is let alone, or a refusal. Every probe has a process of its own, for the
+The outcome is that of an undisturbed fit, or a refusal. Every probe runs in its own process, because the
 wrong outcome is a crash.
 """
 
@@ -90,7 +90,7 @@ def to_errors(attack, a):
     return {"verbose": 2}
 
 
-# what runs code of the user's in a fit: an attack and the honest arguments make options of the fit
+# ways to run user code in a fit: each makes options of the fit from an attack and the honest arguments
 HOOKS = {
     "callbacks listed": lambda attack, a: {"callbacks": ListedLate(attack)},
     "callback": lambda attack, a: {"callbacks": lambda state: attack()},
@@ -115,7 +115,7 @@ VICTIMS = ("X", "y", "weights", "held_out_X", "held_out_y")
 
 
 def change(hook, victim, attack):
-    """Compare a fit whose data code of the user's changes with one that is let alone."""
+    """Compare a fit whose data user code changes with an undisturbed one."""
     found = []
     for does in (ATTACKS[attack], lambda array: None):
         arrays, armed = Arrays(), []

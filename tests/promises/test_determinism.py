@@ -89,7 +89,7 @@ def test_slices(examples, isa):
 
 
 def test_two_fits_are_one(examples, isa):
-    """A second fit goes on where the first stopped: weights, optimizer state and the order of the epochs."""
+    """A second fit continues where the first stopped: weights, optimizer state and order of the epochs."""
     once, twice = (classifier() for _ in range(2))
     once.fit(*examples, epochs=4)
     twice.fit(*examples, epochs=1)

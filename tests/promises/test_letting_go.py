@@ -21,7 +21,7 @@ def no_collector():
 
 
 class BrokenError(Exception):
-    """What a callback raises."""
+    """Exception that a callback raises."""
 
 
 def fail(state):
@@ -68,7 +68,7 @@ def test_a_refused_call_keeps_nothing(network_class):
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_a_call_returns_keeps_only_itself(name):
-    """The history of a fit, a result of SciPy's or an output holds neither the data nor the network."""
+    """The history of a fit, a result of SciPy or an output does not hold the data or the network."""
     change = CHANGES[name]
     net, data = ready(change)
     try:

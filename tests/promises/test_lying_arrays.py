@@ -1,7 +1,7 @@
 """Arrays that lie about themselves, through a subclass.
 
-Whatever an array says of itself, the outcome is that of its memory read as a plain array, or a refusal. Every
-probe has a process of its own, for the wrong outcome is a crash.
+The outcome is that of the memory read as a plain array, or a refusal. Every probe runs in its own process,
+because the wrong outcome is a crash.
 """
 
 import numpy as np
@@ -101,7 +101,7 @@ def lie(lie_name, use_name):
         result = outcome(call, net, arguments(**{argument: array}))
         found.append((result, numbers(net), array.tobytes()))
     (lied, *left), honest = found[0], found[1]
-    assert lied is None or (lied, *left) == honest, "neither refused nor as its memory is"
+    assert lied is None or (lied, *left) == honest, "not refused, and not as its memory is"
     assert lied is not None or left[0] == numbers(network(**options)), "refused, but the network changed"
 
 

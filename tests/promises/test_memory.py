@@ -20,7 +20,7 @@ not_preloaded = pytest.mark.skipif(
 
 
 def python(code, **environment):
-    """Run the code in a process of its own, with the package under test; return what it prints."""
+    """Run the code in a new process, with the package under test; return its output."""
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONMALLOC"}
     command = [sys.executable, "-P", "-c", code]
     result = subprocess.run(command, env=variables | environment, capture_output=True, text=True, check=False)

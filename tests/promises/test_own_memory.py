@@ -1,6 +1,6 @@
 """The network's own memory as data and as `out`, and resized while it is in use.
 
-Every probe has a process of its own, for the wrong outcome is a crash.
+Every probe runs in its own process, because the wrong outcome is a crash.
 """
 
 from contextlib import suppress
@@ -34,7 +34,7 @@ def own_network():
 
 
 def own_memory(name, attack):
-    """Attack all arrays that an attribute or a result is a view of: the network goes on undisturbed."""
+    """Attack all arrays that an attribute or a result is a view of: the network continues undisturbed."""
     net, twin = own_network(), own_network()
     array = OWN[name](net)
     OWN[name](twin)
@@ -93,7 +93,7 @@ def aliased_input(where, name):
         data = OWN[where](net)[:300].reshape(-1, 3)
         data = data.copy() if copied else data
         found.append((outcome(READS[name], net, data), numbers(net)))
-    assert found[0][0] is None or found[0] == found[1], "neither refused nor as a copy is"
+    assert found[0][0] is None or found[0] == found[1], "not refused, and not as a copy is"
 
 
 def read_only(array):

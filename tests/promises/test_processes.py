@@ -97,7 +97,7 @@ def test_a_fork_beside_predictions_and_steps(python):
 
 @only_linux
 def test_a_fork_from_a_callback(python):
-    """The child reads and copies the network, trains the copy and may end the fit; the parent's goes on."""
+    """The child reads and copies the network, trains the copy and may end the fit; the parent's continues."""
     code = """
     net, alone = small(), small()
     def work(state):

@@ -1,4 +1,4 @@
-"""What holds for one call, argument or type holds for all of its kind: a table per kind."""
+"""Rules for one call, argument or type hold for all of its kind: a table per kind."""
 
 import copy
 

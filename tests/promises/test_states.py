@@ -1,7 +1,7 @@
 """States that do not fit together, and pickles with flipped bits: an exception, or a network that works.
 
-A state is searched for its parts, whatever these are called; each in turn is replaced by what does not belong
-there. Every probe has a process of its own, for the wrong outcome is a crash.
+The tests find all parts of a state, whatever their names, and replace each by a value that does not belong
+there. Every probe runs in its own process, because the wrong outcome is a crash.
 """
 
 import pickle

@@ -99,7 +99,7 @@ def test_every_optimizer(optimizer, dtype, isa):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_the_cases_use_threads(case):
-    """What the tests above compare is not one thread with one thread: others take a share of the work."""
+    """In the tests above, other threads do take a share of the work."""
 
     def seconds_of_others():
         return time.process_time() - time.thread_time()

@@ -274,7 +274,7 @@ def test_nan_is_not_swallowed(row, network_class, isa):
 
 
 def test_nadam_needs_no_state_but_the_step_number(rng, network_class):
-    """A network that comes from elsewhere goes on in the middle, as if it had never been away."""
+    """A copied network continues in the middle of training, as if it had never been copied."""
     optimizer = NAdam(0.01, beta1=0.999, momentum_decay=0.7)
     net, rng = (
         network_class([3, 4, 1], optimizer=optimizer, dtype="float64", seed=0),

@@ -177,7 +177,7 @@ def test_a_fit_goes_on_where_the_last_one_ended(schedule, optimizer, network_cla
 
 
 def test_a_snapshot_brings_the_step_back(network_class, data):
-    """After a divergence the schedule goes on from the epoch that is restored."""
+    """After a divergence the schedule continues from the restored epoch."""
     net = make(network_class, fastbp.SGD(Step(0.01, every=12, factor=1e30)))
     with pytest.raises(DivergenceError), np.errstate(all="ignore"):
         net.fit(*data, epochs=1000, batch_size=5)

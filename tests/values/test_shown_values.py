@@ -1,4 +1,4 @@
-"""What errors show of a value: one short line, whatever the value is."""
+"""Values in error messages: one short line for every value."""
 
 import sys
 from decimal import Decimal
