@@ -46,7 +46,7 @@ class Contestant:
         return count_for(seconds, self._run)
 
     def seconds(self, count: int) -> float:
-        """Return the time of `count` epochs from the first weights, or of `count` predictions."""
+        """Return the time of `count` epochs from the initial weights, or of `count` predictions."""
         if self._loaded[0] == "Training":
             self._job.reset()
         return timed(self._run, count)

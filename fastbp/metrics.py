@@ -1,4 +1,4 @@
-"""Metrics: how good outputs are.
+"""Metrics: measures of how good outputs are.
 
 A metric takes the outputs (n, n_out), n >= 1, and the targets: class labels (n,) or rows (n, n_out). For one
 output, (n,) is accepted as a column. Metrics of answers `read` outputs and targets in the same way: as the

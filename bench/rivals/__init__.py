@@ -1,10 +1,10 @@
 """fastbp and its rivals on the same work. Each has a module tuned for speed, with one or both of
 
-    Training(workload)     reset() to the first weights; train(epochs) -> loss of the last epoch
+    Training(workload)     reset() to the initial weights; train(epochs) -> loss of the last epoch
     Inference(workload)    predict() -> the outputs (rows, n_out) for the rows of the workload
 
-and `VERSION`, which distinguishes builds of different speed. One-time work (compilation, first weights,
-conversion of the data) is done in __init__ or reset. All start from fastbp's first weights, use the rows in
+and `VERSION`, which distinguishes builds of different speed. One-time work (compilation, initial weights,
+conversion of the data) is done in __init__ or reset. All start from fastbp's initial weights, use the rows in
 its order and compute its formulas, including the loss of every step. A module raises `UnsupportedError` if
 the rival cannot express the workload.
 """

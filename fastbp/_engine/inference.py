@@ -52,7 +52,7 @@ def evaluate(
 
 
 def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array) -> float:
-    """Return the loss of all rows, in slices where the losses of slices can be added up."""
+    """Return the loss of all rows; computed in slices if the losses of slices can be added."""
     if isinstance(loss, CustomLoss):  # which need not be a mean over rows
         return trainer.loss(X, y)
     total = 0.0

@@ -1,4 +1,4 @@
-"""The optimizer `LevenbergMarquardt`: few, large least-squares steps, for up to some thousand parameters."""
+"""The optimizer `LevenbergMarquardt`: few, large least-squares steps, for up to 5000 parameters."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ for name in ("he_normal", "orthogonal"):
 
 
 def test_bits_that_no_library_of_numpys_changes(python):
-    """First weights and training, whatever kernels and threads BLAS has, and vector code NumPy."""
+    """Initial weights and training, whatever kernels and threads BLAS has, and vector code NumPy."""
     dispatched = " ".join(np._core._multiarray_umath.__cpu_dispatch__)
     environments = [
         {},

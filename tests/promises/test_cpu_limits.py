@@ -1,4 +1,4 @@
-"""The number of threads to begin with: environment variables, affinity mask, control groups."""
+"""The initial number of threads: environment variables, affinity mask, control groups."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Import paths of earlier versions go on working, and rooms are loaded on first use."""
+"""Import paths of earlier versions still work, and rooms are loaded on first use."""
 
 import importlib
 import sys

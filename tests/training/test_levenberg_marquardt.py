@@ -63,7 +63,7 @@ def test_the_same_minimum_whatever_the_loss_is_divided_by(network_class, waves):
 @pytest.mark.parametrize("bayesian", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_engines_take_the_same_steps(dtype, bayesian, isa, waves):
-    """From the same first weights; rounding grows from step to step, where the valley is flat."""
+    """From the same initial weights; rounding grows from step to step, where the valley is flat."""
     results = [
         trained(each, *waves, epochs=12, dtype=dtype, bayesian=bayesian)
         for each in (fastbp.Network, fastbp.reference.Network)
@@ -74,7 +74,7 @@ def test_both_engines_take_the_same_steps(dtype, bayesian, isa, waves):
 
 
 def test_float32_is_rounded_last(network_class, waves):
-    """The steps are those of the float64 network that has the same first weights."""
+    """The steps are those of the float64 network that has the same initial weights."""
     single, history = trained(network_class, *waves, dtype="float32", epochs=30)
     assert single.parameters.dtype == np.float32
     double = network_class([2, 8, 2], activation="tanh", dtype="float64", optimizer=single.optimizer)
