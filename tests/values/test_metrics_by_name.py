@@ -150,7 +150,7 @@ def test_metrics_without_validation_data(make, data):
 
 def test_names_with_a_custom_loss(make, data):
     net = make(loss=lambda output, target: (0.0, output))
-    with pytest.raises(ParameterError, match="has 'accuracy' with the loss 'own', expected a callable"):
+    with pytest.raises(ParameterError, match="has 'accuracy' with the loss 'custom', expected a callable"):
         net.evaluate(*data, metrics="accuracy")
 
 
