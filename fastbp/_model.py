@@ -159,12 +159,14 @@ class Model:
     def with_learning_rate(self, rate: float) -> tuple[Optimizer, Schedule]:
         """Return the arguments of `put_in_force` for a constant learning rate, which ends a schedule."""
         optimizer = self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
-        optimizer.check_dtype(self.architecture.dtype)
         return optimizer, self.checked_schedule(optimizer, epoch=0)
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state."""
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state.
+
+        Callbacks set it, and may let it fall below what the dtype can hold.
+        """
         return self.engine.learning_rate
 
     @learning_rate.setter

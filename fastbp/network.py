@@ -155,8 +155,9 @@ class Network(Named):
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         model = self._model
-        changed = model.with_learning_rate(rate)
-        model.guard.changing("setting the learning rate", None, model.put_in_force, *changed)
+        optimizer, schedule = model.with_learning_rate(rate)
+        optimizer.check_dtype(model.architecture.dtype)
+        model.guard.changing("setting the learning rate", None, model.put_in_force, optimizer, schedule)
 
     @property
     def parameters(self) -> Array:
