@@ -154,9 +154,7 @@ class Network(Named):
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        model = self._model
-        changed = model.with_learning_rate(rate)
-        model.guard.changing("setting the learning rate", None, model.put_in_force, *changed)
+        self._model.set_learning_rate(rate)
 
     @property
     def parameters(self) -> Array:
