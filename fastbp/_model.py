@@ -156,22 +156,25 @@ class Model:
         self.engine.set_schedule(*rates(schedule))
         self.optimizer, self.schedule = optimizer, schedule
 
-    def with_learning_rate(self, rate: float) -> tuple[Optimizer, Schedule]:
-        """Return the arguments of `put_in_force` for a constant learning rate, which ends a schedule."""
-        optimizer = self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
-        return optimizer, self.checked_schedule(optimizer, epoch=0)
+    def set_learning_rate(self, rate: float) -> None:
+        """Use a constant learning rate from now on, which the dtype holds; the optimizer keeps its state."""
+        optimizer = self._with_learning_rate(rate)
+        optimizer.check_dtype(self.architecture.dtype)
+        schedule = self.checked_schedule(optimizer, epoch=0)
+        self.guard.changing("setting the learning rate", None, self.put_in_force, optimizer, schedule)
+
+    def _with_learning_rate(self, rate: float) -> Optimizer:
+        return self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state.
-
-        Callbacks set it, and may let it fall below what the dtype can hold.
-        """
+        """Learning rate of the next step; a fit may set it, also to one that rounds to 0 in the dtype."""
         return self.engine.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        _core.to_the_end(self.put_in_force, self.with_learning_rate(rate))
+        optimizer = self._with_learning_rate(rate)
+        _core.to_the_end(self.put_in_force, (optimizer, self.checked_schedule(optimizer, epoch=0)))
 
     def begin_epoch(self, epoch: int) -> None:
         """Ask for the learning rate of this epoch, if it is a function of the epoch."""

@@ -154,10 +154,7 @@ class Network(Named):
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        model = self._model
-        optimizer, schedule = model.with_learning_rate(rate)
-        optimizer.check_dtype(model.architecture.dtype)
-        model.guard.changing("setting the learning rate", None, model.put_in_force, optimizer, schedule)
+        self._model.set_learning_rate(rate)
 
     @property
     def parameters(self) -> Array:
