@@ -168,7 +168,10 @@ class Model:
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step; a fit may set it, also to one that rounds to 0 in the dtype."""
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state.
+
+        Callbacks set it, and may let it fall below what the dtype can hold.
+        """
         return self.engine.learning_rate
 
     @learning_rate.setter

@@ -1,6 +1,6 @@
 """Writes the generated parts of the pages: blocks between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures.
 
-`tests/test_docs.py` fails if a page differs from what this program would write.
+`tests/examples/test_docs.py` fails if a page differs from what this program would write.
 """
 
 import json

@@ -1,7 +1,7 @@
 /* Vector math: exp, expm1, log1p, tanh, sigmoid, softplus, sin, cos and the tail of the normal distribution.
  *
  * All functions take any argument: NaN gives NaN, infinities give limits, tanh(-0) is -0, results underflow gradually.
- * They have no branches, except for the sine of huge numbers. docs/vector_math.md names the sources of the methods, and
+ * They have no branches, except for the sine of huge numbers. docs/internals/vector_math.md names the sources of the methods, and
  * lists errors and speed on each instruction set. */
 #ifndef FASTBP_VMATH_H
 #define FASTBP_VMATH_H

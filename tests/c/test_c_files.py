@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from helpers.paths import ROOT
+
 SOURCE = ROOT / "src_c"
 if not SOURCE.is_dir():
     pytest.skip("the C sources are not beside these tests", allow_module_level=True)

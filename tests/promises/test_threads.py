@@ -18,7 +18,8 @@ from helpers.tables import DTYPES
 OPTIMIZERS = {row: replace(value, learning_rate=1e-3) for row, value in optimizers.OPTIMIZERS.items()}
 SGD, MOMENTUM, NESTEROV, ADAM = (OPTIMIZERS[row] for row in ("sgd", "momentum", "nesterov", "adam"))
 
-# What gemm.inc and plan.c do for these sizes: layers, activation, loss, optimizer, rows, rows of a batch.
+# Sizes for which products copy operands, blocks run in lanes, or networks are narrow: layers, activation,
+# loss, optimizer, rows, rows of a batch.
 # A row block has 4096 rows up to a width of 16, 960 at 67, and 512 from 128 on.
 CASES = {
     "products of odd sizes": ([131, 257, 67, 3], "gelu", "mse", NESTEROV, 300, 263),
