@@ -168,7 +168,10 @@ class Model:
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step; a fit may set it, also to one that rounds to 0 in the dtype."""
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state.
+
+        Callbacks set it, and may let it fall below what the dtype can hold.
+        """
         return self.engine.learning_rate
 
     @learning_rate.setter
@@ -185,12 +188,16 @@ class Model:
 
     # ---- parameters and scaling ----------------------------------------------------------------------------
 
+    def draw_weights(self, parameters: Array) -> None:
+        """Draw the initial weights from the seed into a vector of zeros (P,)."""
+        for i, (W, _) in enumerate(self.architecture.split(parameters)):
+            W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
+
     def reset(self) -> None:
         """Draw the initial weights from the seed, and start optimizer, step count and history afresh."""
         prepared = self._prepared(self.chosen, epoch=0)
         parameters = np.zeros_like(self.engine.parameters)
-        for i, (W, _) in enumerate(self.architecture.split(parameters)):
-            W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
+        self.draw_weights(parameters)
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:

@@ -98,7 +98,7 @@ class Network(Named):
             input_noise=input_noise,
         )
         self._model = Model(architecture, optimizers.get(optimizer), resolve_seed(seed), self._engine_class)
-        self.reset()
+        self._model.draw_weights(self._model.engine.parameters)
 
     _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
