@@ -45,7 +45,7 @@ wheel: .venv/build  ## sdist, and a wheel built from it, in dist/
 	$(BIN)/python -m build
 
 # the C code again, with AddressSanitizer and UndefinedBehaviorSanitizer, in a directory of its own; then once more on
-# the baseline path, for masked loads and stores escape the sanitizers. code this slow reacts to Ctrl-C too late.
+# the baseline path, for masked loads and stores escape the sanitizers. Ctrl-C takes too long in code this slow.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	CFLAGS="$(SANITIZERS) -g -O1" LDFLAGS="$(SANITIZERS)" \

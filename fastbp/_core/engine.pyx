@@ -211,7 +211,7 @@ cdef class Engine(Planner):
         if weights.rows is None:
             return rows
         if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
-            raise ShapeError(f"the rows that weigh anything are not all among {rows} rows")
+            raise ShapeError(f"the rows with a nonzero weight are not all among {rows} rows")
         index[0] = <const int64_t *> data_of(weights.rows)
         return len(weights.rows)
 
