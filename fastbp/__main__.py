@@ -2,6 +2,6 @@
 
 import sys
 
-from fastbp.cli.main import main
+from fastbp.cli import main
 
 sys.exit(main())

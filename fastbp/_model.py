@@ -156,20 +156,28 @@ class Model:
         self.engine.set_schedule(*rates(schedule))
         self.optimizer, self.schedule = optimizer, schedule
 
-    def with_learning_rate(self, rate: float) -> tuple[Optimizer, Schedule]:
-        """Return the arguments of `put_in_force` for a constant learning rate, which ends a schedule."""
-        optimizer = self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
+    def set_learning_rate(self, rate: float) -> None:
+        """Use a constant learning rate from now on, which the dtype holds; the optimizer keeps its state."""
+        optimizer = self._with_learning_rate(rate)
         optimizer.check_dtype(self.architecture.dtype)
-        return optimizer, self.checked_schedule(optimizer, epoch=0)
+        schedule = self.checked_schedule(optimizer, epoch=0)
+        self.guard.changing("setting the learning rate", None, self.put_in_force, optimizer, schedule)
+
+    def _with_learning_rate(self, rate: float) -> Optimizer:
+        return self.optimizer.with_learning_rate(number("learning_rate", rate, above=0))
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state."""
+        """Learning rate of the next step; setting it ends a schedule and keeps the optimizer's state.
+
+        Callbacks set it, and may let it fall below what the dtype can hold.
+        """
         return self.engine.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        _core.to_the_end(self.put_in_force, self.with_learning_rate(rate))
+        optimizer = self._with_learning_rate(rate)
+        _core.to_the_end(self.put_in_force, (optimizer, self.checked_schedule(optimizer, epoch=0)))
 
     def begin_epoch(self, epoch: int) -> None:
         """Ask for the learning rate of this epoch, if it is a function of the epoch."""
@@ -180,12 +188,16 @@ class Model:
 
     # ---- parameters and scaling ----------------------------------------------------------------------------
 
+    def draw_weights(self, parameters: Array) -> None:
+        """Draw the initial weights from the seed into a vector of zeros (P,)."""
+        for i, (W, _) in enumerate(self.architecture.split(parameters)):
+            W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
+
     def reset(self) -> None:
         """Draw the initial weights from the seed; reset optimizer state, step count and history."""
         prepared = self._prepared(self.chosen, epoch=0)
         parameters = np.zeros_like(self.engine.parameters)
-        for i, (W, _) in enumerate(self.architecture.split(parameters)):
-            W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
+        self.draw_weights(parameters)
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:

@@ -98,7 +98,7 @@ class Network(Named):
             input_noise=input_noise,
         )
         self._model = Model(architecture, optimizers.get(optimizer), resolve_seed(seed), self._engine_class)
-        self.reset()
+        self._model.draw_weights(self._model.engine.parameters)
 
     _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
@@ -154,9 +154,7 @@ class Network(Named):
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        model = self._model
-        changed = model.with_learning_rate(rate)
-        model.guard.changing("setting the learning rate", None, model.put_in_force, *changed)
+        self._model.set_learning_rate(rate)
 
     @property
     def parameters(self) -> Array:

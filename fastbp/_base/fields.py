@@ -22,9 +22,8 @@ Kept = TypeVar("Kept", covariant=True)
 
 Check: TypeAlias = Callable[[str, Any], Any]  # (argument, value) -> the value to keep, or ParameterError
 
-Bounds: TypeAlias = tuple[
-    float | None, float | str | None, float | None
-]  # above, at least (or a field), below
+# above, at least (a number, or the name of a field), below
+Bounds: TypeAlias = tuple[float | None, float | str | None, float | None]
 
 MISSING: Any = object()  # the default of a field that must be given
 MAX = float_info.max
@@ -39,10 +38,10 @@ class Declared:
         Takes the argument's name and value; returns the value to keep, or raises ParameterError.
     kind : str
         Kind of the accepted values, as written in docstrings: "float".
-    bounds : tuple
-        The numbers that it is above, at least, and below, or None.
     default : object
         Value if the argument is not given; never checked. If it is None, None is accepted.
+    bounds : tuple
+        Numbers that the value is above, at least and below; None for no bound.
     kw_only, init, repr : bool
         As in `dataclasses.field`.
 

@@ -39,7 +39,7 @@ class Named:
     `__new__`.
     """
 
-    _names: ClassVar[dict[str, None]] = {}  # of the arguments, in their order
+    _names: ClassVar[dict[str, None]] = {}  # names of the arguments, in their order
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         """Check the names, and leave the values to `__init__`."""
@@ -69,7 +69,7 @@ class FieldSignature:
     """The `__signature__` of a class whose constructor is that of `Value`."""
 
     def __get__(self, instance: object, owner: type[Value]) -> Signature:
-        """Return the signature; AttributeError for instances and where a class has its own `__init__`."""
+        """Return the signature; AttributeError for instances and for classes with their own `__init__`."""
         if instance is not None or owner.__init__ is not Value.__init__:
             raise AttributeError("__signature__")
         return owner._signature()
@@ -95,13 +95,10 @@ class DataclassFields:
             )
             for name, field in owner._declared.items()
         ]
-        listed.sort(
-            key=lambda entry: entry[2].default is not dataclasses.MISSING
-        )  # as make_dataclass asks for
         made: Any = dataclasses.make_dataclass(owner.__name__, listed, init=False, repr=False, eq=False)
-        found: dict[str, Field[Any]] = {name: made.__dataclass_fields__[name] for name in owner._declared}
-        type.__setattr__(owner, "__dataclass_fields__", found)
-        return found
+        owner.__dataclass_fields__ = found = made.__dataclass_fields__
+        owner.__dataclass_params__ = made.__dataclass_params__  # type: ignore[attr-defined]
+        return found  # type: ignore[no-any-return]
 
 
 @dataclass_transform(
@@ -130,7 +127,7 @@ class Value(Named):
     _checks: ClassVar[dict[str, Check]] = {}
     _defaults: ClassVar[dict[str, Any]] = {}
     _floors: ClassVar[tuple[tuple[str, str], ...]] = ()  # fields, each with the one that is its lower bound
-    _is_related: ClassVar[bool] = False  # whether fields have to go together
+    _is_related: ClassVar[bool] = False  # whether some fields depend on others
 
     def __init__(self, *args: Any, **named: Any) -> None:
         """Check the arguments and set the fields; defaults need no check."""
@@ -176,7 +173,7 @@ class Value(Named):
             if not declared[name].init:
                 setattr(cls, name, declared[name].default)
             elif field is not MISSING:
-                delattr(cls, name)  # what was never constructed has no number
+                delattr(cls, name)  # an object that was never constructed has no fields
         cls._types, cls._declared = types, declared
         cls._prepare(own_init=cls.__init__ is not Value.__init__)
         if not TYPE_CHECKING:
@@ -185,7 +182,7 @@ class Value(Named):
 
     @classmethod
     def _prepare(cls, own_init: bool) -> None:
-        """Set what the constructor reads; one of the class's own sets the fields that have no check."""
+        """Set what the constructor reads; a class's own `__init__` sets the fields without a check."""
         positional: list[str] = []
         named: list[str] = []
         checks, defaults, floors = {}, {}, []

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 import fastbp
-from fastbp.cli import bench, demo, main
+from fastbp.cli import bench, commands, demo
 
 
 def output_of(capsys, *arguments):
     """Return what the command prints before it exits with status 0."""
     try:
-        status = main.main(arguments)
+        status = commands.main(arguments)
     except SystemExit as end:  # argparse's way to end after --help and --version
         status = end.code
     assert status == 0
@@ -24,7 +24,7 @@ def output_of(capsys, *arguments):
 def error_of(capsys, *arguments):
     """Return what a command line that argparse refuses prints."""
     with pytest.raises(SystemExit) as end:
-        main.main(arguments)
+        commands.main(arguments)
     assert end.value.code == 2
     return capsys.readouterr().err
 
@@ -52,7 +52,7 @@ def test_examples_in_the_help_are_command_lines(capsys, command, count):
     examples = [line.partition("fastbp ")[2] for line in text.partition("examples:")[2].splitlines()[1:]]
     assert len(examples) == count
     for example in examples:
-        main.make_parser().parse_args(shlex.split(example))
+        commands.make_parser().parse_args(shlex.split(example))
 
 
 def test_bench_compares_the_engines(capfd, monkeypatch):
@@ -110,7 +110,7 @@ def test_errors_are_a_line_and_not_a_traceback(capsys, monkeypatch):
         raise fastbp.ParameterError("learning_rate is nan")
 
     monkeypatch.setattr(demo, "run", run)
-    assert main.main(["demo"]) == 1
+    assert commands.main(["demo"]) == 1
     assert capsys.readouterr().err == "fastbp: learning_rate is nan\n"
 
 
@@ -119,4 +119,4 @@ def test_control_c_ends_quietly(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", run)
-    assert main.main(["demo"]) == 130
+    assert commands.main(["demo"]) == 130

@@ -1,4 +1,4 @@
-"""The command line: fastbp demo, fastbp bench, fastbp config."""
+"""The commands of `fastbp`, and the parser of their options."""
 
 from __future__ import annotations
 
