@@ -128,7 +128,7 @@ static void finish_penalized(const product *p, tile *c, size_t i, size_t j) {
     finish_update(p, c, i, j);
 }
 
-/* Stored: the first row block writes, and later ones add to it in order; or each lane has its own gradients. */
+/* Stored: the first row block writes, and later ones add to it in order; or each slot has its own gradients. */
 static void finish_store(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out;
     real *dW = (real *)p->layer->dW + (p->first_row + i) * n + j;

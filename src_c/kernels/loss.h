@@ -16,7 +16,7 @@ static inline vec log_cosh(vec d) {
 
 typedef vec loss_function(vec h, vec t, vec d, vec p);
 
-/* Writes the block's loss to step->lane, and dJ/dh to delta. */
+/* Writes the block's loss to step->slot, and dJ/dh to delta. */
 ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss_function value, loss_function slope,
                                     const int weighted) {
     const int narrow = layer->plan->narrow; /* else rows have no gaps between them */
@@ -25,8 +25,8 @@ ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss
     wide_sum sum = {0};
     for (size_t i = 0; i < rows; i++) {
         const size_t at = step->offset * layer->n_out + i * layer->y_stride;
-        const real *h = (const real *)layer->y + at, *t = (const real *)step->lane->targets + i * layer->y_stride;
-        const real *weights = weighted ? (const real *)step->lane->weights + i * layer->y_stride : NULL;
+        const real *h = (const real *)layer->y + at, *t = (const real *)step->slot->targets + i * layer->y_stride;
+        const real *weights = weighted ? (const real *)step->slot->weights + i * layer->y_stride : NULL;
         real *delta = (real *)layer->delta + at;
         for (size_t j = 0; j < columns; j += LANES) {
             const size_t n = smaller(columns - j, LANES);
@@ -36,7 +36,7 @@ ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss
             store_n(delta + j, slope(hj, tj, d, p) * (weight * scale), n);
         }
     }
-    step->lane->loss = total(&sum);
+    step->slot->loss = total(&sum);
 }
 
 /* Cross entropy joined with softmax: J = log sum exp(z) - sum s z and dJ/dz = h - s, s = (1 - p) t + p / n. */
@@ -44,7 +44,7 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
     const size_t n = layer->n_out;
     const double p = layer->plan->network->loss_parameter;
     const real kept = (real)(1 - p), spread = (real)(p / (double)n);
-    const real *weights = step->lane->weights;
+    const real *weights = step->slot->weights;
     double sum = 0;
     for (size_t i = 0; i < step->rows; i++) {
         const real weight = weights ? weights[i * n] : 1;
@@ -53,8 +53,8 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
         real *delta = (real *)layer->delta + (step->offset + i) * n;
         real top;
         double loss = softmax_row(z, delta, n, &top);
-        if (step->lane->labels) {
-            const size_t label = (size_t)step->lane->labels[i];
+        if (step->slot->labels) {
+            const size_t label = (size_t)step->slot->labels[i];
             if (label >= n) { /* labels are checked, but the caller's memory may change during a fit */
                 sum = NAN;
                 continue;
@@ -62,7 +62,7 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
             loss += (double)kept * ((double)top - (double)z[label]);
             delta[label] -= kept;
         } else {
-            const real *t = (const real *)step->lane->targets + i * n;
+            const real *t = (const real *)step->slot->targets + i * n;
             for (size_t j = 0; j < n; j++) {
                 loss += (double)(kept * t[j]) * ((double)top - (double)z[j]); /* sum t = 1 */
                 delta[j] -= kept * t[j];
@@ -75,7 +75,7 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
             store_n(delta + j, (load_n(delta + j, lanes) - spread) * scale, lanes);
         }
     }
-    step->lane->loss = sum;
+    step->slot->loss = sum;
 }
 
 #define LOSS(name, link, value, slope, formula)                                \

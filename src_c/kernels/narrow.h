@@ -71,7 +71,7 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
     const real *x = layer->x, *delta = layer->delta;
     for (size_t i = 0; i <= n_in; i += DOT_ROWS) {
         const real *rows[DOT_ROWS];
-        for (size_t r = 0; r < DOT_ROWS; r++) rows[r] = i + r < n_in ? x + (i + r) * layer->x_stride : step->lane->ones;
+        for (size_t r = 0; r < DOT_ROWS; r++) rows[r] = i + r < n_in ? x + (i + r) * layer->x_stride : step->slot->ones;
         for (size_t o = 0; o < n_out; o += DOT_COLUMNS) {
             const real *columns[DOT_COLUMNS];
             real dots[DOTS];

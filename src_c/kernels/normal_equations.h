@@ -33,9 +33,9 @@ static void normal_equations(const fbp_dense *output, fbp_step *step) {
     const fbp_network *network = output->plan->network;
     const size_t n_out = output->n_out, n = network->n_parameters + 1;
     const int is_softmax = network->layers[network->n_layers - 1].activation == FBP_ACTIVATION_softmax;
-    const real *h = output->y, *t = step->lane->targets;
+    const real *h = output->y, *t = step->slot->targets;
     const fbp_dense sums = {.n_out = n, .dW = step->batch->output, .plan = output->plan, .scratch = output->scratch};
-    real *J = step->lane->jacobian, *delta = output->delta;
+    real *J = step->slot->jacobian, *delta = output->delta;
     for (size_t o = 0; o < n_out; o++) {
         memset(delta, 0, step->rows * n_out * sizeof(real));
         for (size_t k = 0; k < step->rows; k++) {

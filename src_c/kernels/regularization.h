@@ -34,7 +34,7 @@ static void add_noise(const fbp_dense *layer, fbp_step *step) {
     const fbp_network *network = layer->plan->network;
     const size_t n = layer->n_in, half = (n + 1) / 2;
     for (size_t i = 0; i < step->rows; i++) {
-        real *x = (real *)step->lane->inputs + (step->offset + i) * layer->x_stride;
+        real *x = (real *)step->slot->inputs + (step->offset + i) * layer->x_stride;
         for (size_t first = 0; first < half; first += PIECE_WORDS) {
             const size_t words = smaller(half - first, PIECE_WORDS);
             uint64_t word[PIECE_WORDS];

@@ -27,17 +27,17 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_batch *batch = step->batch;
     const fbp_dtype dtype = fbp_dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
-    fbp_dense *own = step->lane->layers;
+    fbp_dense *own = step->slot->layers;
     if (batch->is_loaded && !plan->noisy) return;
     if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
         own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
         if (own->x && fbp_padded(own->x_stride, size) == own->x_stride &&
             !is_written(plan->network, own->x, step->rows * own->x_stride * size))
             return;
-        own->x = step->lane->inputs;
+        own->x = step->slot->inputs;
         own->x_stride = fbp_padded(own->n_in, size);
     }
-    char *to = (char *)step->lane->inputs + step->offset * own->x_stride * size;
+    char *to = (char *)step->slot->inputs + step->offset * own->x_stride * size;
     (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
                                                      own->x_stride);
 }
@@ -51,14 +51,14 @@ static void gather_outputs(const fbp_dense *layer, const fbp_step *step, const f
 }
 
 void fbp_gather_targets(const fbp_dense *layer, fbp_step *step) {
-    gather_outputs(layer, step, step->batch->y, step->lane->targets);
+    gather_outputs(layer, step, step->batch->y, step->slot->targets);
 }
 
 void fbp_gather_block_labels(const fbp_dense *layer, fbp_step *step) {
     const fbp_batch *batch = step->batch;
     (void)layer;
     if (!batch->is_loaded)
-        fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->lane->labels);
+        fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->slot->labels);
 }
 
 /* Repeats each row's weight for each of its targets. */
@@ -68,7 +68,7 @@ void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
                                 .rows = step->batch->x->rows,
                                 .columns = layer->n_out,
                                 .type = FBP_SOURCE_F64};
-    gather_outputs(layer, step, &weights, step->lane->weights);
+    gather_outputs(layer, step, &weights, step->slot->weights);
 }
 
 /* Copies y to the caller's array. */

@@ -1,4 +1,4 @@
-/* The workspace of a plan: one block of memory for the arrays of all lanes.
+/* The workspace of a plan: one block of memory for the arrays of all slots.
  *
  * The layout is walked twice: the first walk measures it, the second one hands out the memory. */
 
@@ -51,31 +51,31 @@ static void *take(arena *a, size_t count, size_t size) {
 /* Rows a multiple of 1 KB apart would share sets of the cache. */
 size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0 ? n + ALIGNMENT / real_size : n; }
 
-/* ---- lanes ------------------------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
 
-/* Several lanes per thread, because all threads wait for the slowest one. */
-size_t fbp_most_lanes(size_t threads) { return 4 * threads; }
+/* Several slots per thread, because all threads wait for the slowest one. */
+size_t fbp_most_slots(size_t threads) { return 4 * threads; }
 
-/* How many blocks of rows to work on at the same time. Large lanes have large products: then threads share each product
+/* How many blocks of rows to work on at the same time. Large slots have large products: then threads share each product
  * instead. */
-static size_t count_lanes(const fbp_plan *plan, size_t rows, size_t lane_bytes) {
-    enum { LANES_BYTES = 16 << 20 };
-    const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = LANES_BYTES / lane_bytes;
+static size_t count_slots(const fbp_plan *plan, size_t rows, size_t slot_bytes) {
+    enum { SLOTS_BYTES = 16 << 20 };
+    const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = SLOTS_BYTES / slot_bytes;
     if (plan->keeps_rows || plan->fused || room == 0 || plan->threads == 1) return 1;
-    const size_t lanes = blocks < room ? blocks : room;
-    const size_t most = fbp_most_lanes(plan->threads);
-    return lanes < most ? lanes : most;
+    const size_t slots = blocks < room ? blocks : room;
+    const size_t most = fbp_most_slots(plan->threads);
+    return slots < most ? slots : most;
 }
 
-/* Points the lane's layers to their parameters and gradients. */
-static void view_parameters(fbp_plan *plan, fbp_lane *lane, fbp_task task) {
+/* Points the slot's layers to their parameters and gradients. */
+static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size;
-    char *const gradients = plan->fused ? NULL : lane->gradients ? lane->gradients : network->gradients;
+    char *const gradients = plan->fused ? NULL : slot->gradients ? slot->gradients : network->gradients;
     size_t offset = 0;
     for (size_t l = 0; l < network->n_layers; l++) {
         const fbp_layer *from = &network->layers[l];
-        fbp_dense *layer = &lane->layers[l];
+        fbp_dense *layer = &slot->layers[l];
         layer->n_in = from->n_in;
         layer->n_out = from->n_out;
         layer->offset = offset;
@@ -103,19 +103,19 @@ static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, s
     return plan->narrow ? take(a, n, stride * size) : take(a, rows, stride * size);
 }
 
-/* Takes the arrays of a lane, for `rows` rows. If there are several lanes, each has its own gradients. A pass without a
+/* Takes the arrays of a slot, for `rows` rows. If there are several slots, each has its own gradients. A pass without a
  * backward pass keeps the outputs of two layers only. */
-static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t rows, unsigned data, arena *a) {
+static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t rows, unsigned data, arena *a) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     const int has_backward = fbp_has_backward(task);
     void *outputs[2] = {NULL, NULL};
     size_t longest = 0, widest = 0; /* row of outputs (padding is not monotonic), layer */
 
-    if (plan->n_lanes > 1 && has_backward) lane->gradients = take(a, network->n_parameters, size);
-    view_parameters(plan, lane, task);
+    if (plan->n_slots > 1 && has_backward) slot->gradients = take(a, network->n_parameters, size);
+    view_parameters(plan, slot, task);
     for (size_t l = 0; l <= last; l++) {
-        fbp_dense *layer = &lane->layers[l];
+        fbp_dense *layer = &slot->layers[l];
         const size_t n_out = layer->n_out;
         layer->y_stride = plan->narrow ? fbp_padded(rows, size) : l == last ? n_out : fbp_padded(n_out, size);
         layer->x_stride =
@@ -123,19 +123,19 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
         if (layer->y_stride > longest) longest = layer->y_stride;
         if (n_out > widest) widest = n_out;
     }
-    lane->inputs = take_units(plan, a, network->layers[0].n_in, rows, lane->layers[0].x_stride);
-    if (task == FBP_NORMAL_EQUATIONS) lane->jacobian = take(a, rows, (network->n_parameters + 1) * size);
-    if (plan->narrow) lane->ones = take(a, rows, size);
-    const fbp_dense *output = &lane->layers[last];
-    if (data & FBP_LABELS) lane->labels = take(a, rows, sizeof *lane->labels);
-    else if (fbp_has_loss(task)) lane->targets = take_units(plan, a, output->n_out, rows, output->y_stride);
-    if (data & FBP_WEIGHTS) lane->weights = take_units(plan, a, output->n_out, rows, output->y_stride);
+    slot->inputs = take_units(plan, a, network->layers[0].n_in, rows, slot->layers[0].x_stride);
+    if (task == FBP_NORMAL_EQUATIONS) slot->jacobian = take(a, rows, (network->n_parameters + 1) * size);
+    if (plan->narrow) slot->ones = take(a, rows, size);
+    const fbp_dense *output = &slot->layers[last];
+    if (data & FBP_LABELS) slot->labels = take(a, rows, sizeof *slot->labels);
+    else if (fbp_has_loss(task)) slot->targets = take_units(plan, a, output->n_out, rows, output->y_stride);
+    if (data & FBP_WEIGHTS) slot->weights = take_units(plan, a, output->n_out, rows, output->y_stride);
     for (size_t i = 0; i < 2 && !has_backward; i++) outputs[i] = take_units(plan, a, widest, rows, longest);
 
     for (size_t l = 0; l <= last; l++) {
-        fbp_dense *layer = &lane->layers[l];
+        fbp_dense *layer = &slot->layers[l];
         const size_t n_out = layer->n_out, stride = layer->y_stride;
-        layer->x = layer->previous ? layer->previous->y : lane->inputs;
+        layer->x = layer->previous ? layer->previous->y : slot->inputs;
         layer->y = has_backward ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
         if (has_backward && layer->activation.saves_slope) layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
@@ -145,7 +145,7 @@ static void lay_out_lane(fbp_plan *plan, fbp_lane *lane, fbp_task task, size_t r
 
 /* ---- the whole workspace ----------------------------------------------------------------------------------------- */
 
-/* Takes scratch per thread, then the arrays of all lanes. */
+/* Takes scratch per thread, then the arrays of all slots. */
 static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, arena *a) {
     const fbp_network *network = plan->network;
     const size_t widest = fbp_widest_layer(network->layers, network->n_layers);
@@ -153,12 +153,12 @@ static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned dat
     const size_t columns = task == FBP_NORMAL_EQUATIONS ? network->n_parameters + 1 : widest;
     const size_t bytes = network->kernels->scratch_bytes(depth, columns);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *scratch = take(a, plan->n_lanes > plan->threads ? plan->n_lanes : plan->threads, plan->scratch_bytes);
-    for (size_t i = 0; i < plan->n_lanes; i++) {
-        fbp_lane *lane = &plan->lanes[i];
-        lay_out_lane(plan, lane, task, rows, data, a);
+    char *scratch = take(a, plan->n_slots > plan->threads ? plan->n_slots : plan->threads, plan->scratch_bytes);
+    for (size_t i = 0; i < plan->n_slots; i++) {
+        fbp_slot *slot = &plan->slots[i];
+        lay_out_slot(plan, slot, task, rows, data, a);
         for (size_t l = 0; l < network->n_layers; l++)
-            lane->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
+            slot->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
     }
 }
 
@@ -173,10 +173,10 @@ int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data)
     const fbp_network *network = plan->network;
     const size_t rows = plan->keeps_rows ? batch_rows : plan->block_rows;
     const size_t gradients = fbp_has_backward(task) ? network->n_parameters * network->kernels->real_size : 0;
-    arena lane = {0}, a = {0};
-    lay_out_lane(plan, &plan->lanes[0], task, rows, data, &lane);
-    if (lane.overflow) return 0;
-    plan->n_lanes = task == FBP_NORMAL_EQUATIONS ? 1 : count_lanes(plan, batch_rows, lane.used + gradients);
+    arena slot = {0}, a = {0};
+    lay_out_slot(plan, &plan->slots[0], task, rows, data, &slot);
+    if (slot.overflow) return 0;
+    plan->n_slots = task == FBP_NORMAL_EQUATIONS ? 1 : count_slots(plan, batch_rows, slot.used + gradients);
     lay_out_all(plan, task, rows, data, &a);
     plan->bytes = a.used + ALIGNMENT;
     plan->memory = a.overflow ? NULL : fbp_allocate(plan->bytes);
@@ -184,6 +184,6 @@ int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data)
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
     lay_out_all(plan, task, rows, data, &a);
-    for (size_t i = 0; i < plan->n_lanes && plan->narrow; i++) set_ones(plan, plan->lanes[i].ones, rows);
+    for (size_t i = 0; i < plan->n_slots && plan->narrow; i++) set_ones(plan, plan->slots[i].ones, rows);
     return 1;
 }

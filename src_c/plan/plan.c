@@ -67,16 +67,16 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
     enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 9 };
     const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
-    const size_t threads = fbp_threads(), most_lanes = fbp_most_lanes(threads);
-    fbp_plan *plan = fbp_allocate(sizeof *plan + most_lanes * (sizeof(fbp_lane) + n * sizeof(fbp_dense)) +
+    const size_t threads = fbp_threads(), most_slots = fbp_most_slots(threads);
+    fbp_plan *plan = fbp_allocate(sizeof *plan + most_slots * (sizeof(fbp_slot) + n * sizeof(fbp_dense)) +
                                   (LAYER_OPERATIONS * n + OTHER_OPERATIONS) * sizeof(fbp_planned));
     if (!plan) return NULL;
     plan->network = network;
     plan->threads = threads;
-    plan->lanes = (fbp_lane *)(plan + 1);
-    fbp_dense *layers = (fbp_dense *)(plan->lanes + most_lanes);
-    for (size_t i = 0; i < most_lanes; i++) plan->lanes[i].layers = layers + i * n;
-    plan->operations = (fbp_planned *)(layers + most_lanes * n);
+    plan->slots = (fbp_slot *)(plan + 1);
+    fbp_dense *layers = (fbp_dense *)(plan->slots + most_slots);
+    for (size_t i = 0; i < most_slots; i++) plan->slots[i].layers = layers + i * n;
+    plan->operations = (fbp_planned *)(layers + most_slots * n);
     plan->block_rows = rows == 0 ? 1 : rows < block ? rows : block;
     plan->keeps_rows = task == FBP_CUSTOM_LOSS;
     plan->fused = fbp_is_fused(network, task, rows);

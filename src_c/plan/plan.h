@@ -1,4 +1,4 @@
-/* A plan: the operations of a task on a network, and the layers, lanes and rows that they work on. */
+/* A plan: the operations of a task on a network, and the layers, slots and rows that they work on. */
 #ifndef FASTBP_PLAN_H
 #define FASTBP_PLAN_H
 
@@ -24,7 +24,7 @@ typedef struct fbp_dense {
     fbp_plan *plan;
 } fbp_dense;
 
-/* A workspace for one block of rows. Several lanes let threads work on several blocks at the same time. */
+/* A slot: the arrays for one block of rows. Several slots let threads work on several blocks at the same time. */
 typedef struct {
     fbp_dense *layers;
     void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
@@ -33,14 +33,14 @@ typedef struct {
     void *weights;   /* (block, n_out) weights of the rows, laid out like the targets, or NULL */
     void *ones;      /* (block,) in narrow networks */
     void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
-    void *gradients; /* (n_parameters,) gradients of the block if there are several lanes, else NULL */
+    void *gradients; /* (n_parameters,) gradients of the block if there are several slots, else NULL */
     double loss;     /* of the block, not yet divided */
-} fbp_lane;
+} fbp_slot;
 
 /* The current block of rows. */
 typedef struct fbp_step {
     const fbp_batch *batch;
-    fbp_lane *lane;
+    fbp_slot *slot;
     size_t first, rows; /* of the batch */
     size_t offset;      /* of the block in the workspace: 0, or `first` if the plan keeps all rows */
     uint64_t t;         /* optimizer steps done before the batch; random numbers depend on it and on `first` */
@@ -66,8 +66,8 @@ struct fbp_plan {
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
     size_t threads, scratch_bytes;   /* that products may use; size of the scratch per thread */
-    size_t n_lanes;
-    fbp_lane *lanes;
+    size_t n_slots;
+    fbp_slot *slots;
     fbp_planned *operations;
     size_t start_end, forward_end, backward_end, gradient_end, update_end; /* where each part of the list ends */
     void *memory;                                                          /* the workspace */
@@ -98,7 +98,7 @@ int fbp_is_narrow(const fbp_network *network, fbp_task task);
 int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
 void *fbp_allocate(size_t bytes);              /* zeros, or NULL */
 size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */
-size_t fbp_most_lanes(size_t threads);
+size_t fbp_most_slots(size_t threads);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
 fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,

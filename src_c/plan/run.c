@@ -24,11 +24,11 @@ static double divisor_of(const fbp_network *network, double weight) {
 
 static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_step *step) {
     for (size_t i = begin; i < end; i++) {
-        plan->operations[i].run(&step->lane->layers[plan->operations[i].layer], step);
+        plan->operations[i].run(&step->slot->layers[plan->operations[i].layer], step);
     }
 }
 
-/* Blocks of rows, one per lane, that threads work on at the same time. */
+/* Blocks of rows, one per slot, that threads work on at the same time. */
 typedef struct {
     fbp_plan *plan;
     unsigned parts;
@@ -40,7 +40,7 @@ static void run_block(void *context, size_t i, size_t worker) {
     const fbp_plan *plan = w->plan;
     fbp_step step = w->step;
     (void)worker;
-    step.lane = &plan->lanes[i];
+    step.slot = &plan->slots[i];
     step.first += i * plan->block_rows;
     const size_t left = step.batch->rows - step.first;
     step.rows = left < plan->block_rows ? left : plan->block_rows;
@@ -53,20 +53,20 @@ static void run_block(void *context, size_t i, size_t worker) {
  * the order of the rows, no matter how many blocks run at the same time. */
 static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
     const fbp_network *network = plan->network;
-    const size_t threads = step.threads, lanes = threads > 1 ? plan->n_lanes : 1;
+    const size_t threads = step.threads, slots = threads > 1 ? plan->n_slots : 1;
     const size_t n_blocks = (step.batch->rows + plan->block_rows - 1) / plan->block_rows;
     double loss = 0;
     for (size_t block = 0, n; block < n_blocks; block += n) {
-        n = n_blocks - block < lanes ? n_blocks - block : lanes;
+        n = n_blocks - block < slots ? n_blocks - block : slots;
         step.first = block * plan->block_rows;
-        step.adds = plan->n_lanes == 1 && block > 0;
+        step.adds = plan->n_slots == 1 && block > 0;
         step.threads = n == 1 ? threads : 1;
         fbp_parallel(threads, n, run_block, &(wave){plan, parts, step});
         for (size_t i = 0; i < n; i++) {
-            const fbp_lane *lane = &plan->lanes[i];
-            loss += lane->loss;
-            if (lane->gradients && parts & FBP_BACKWARD_PART)
-                network->kernels->add_gradients(network->gradients, lane->gradients, network->n_parameters,
+            const fbp_slot *slot = &plan->slots[i];
+            loss += slot->loss;
+            if (slot->gradients && parts & FBP_BACKWARD_PART)
+                network->kernels->add_gradients(network->gradients, slot->gradients, network->n_parameters,
                                                 block + i == 0);
         }
     }
@@ -78,7 +78,7 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     const double divisor = divisor_of(plan->network, plan->weight);
     const size_t threads = fbp_threads();
     fbp_step step = {.batch = batch,
-                     .lane = plan->lanes,
+                     .slot = plan->slots,
                      .t = plan->network->t,
                      .threads = threads < plan->threads ? threads : plan->threads,
                      .scale = 1.0 / divisor};
