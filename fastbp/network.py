@@ -49,7 +49,8 @@ class Network(Named):
         Loss that training minimizes. A callable becomes a `fastbp.losses.CustomLoss`. The attribute `loss`
         is callable on (output, target).
     optimizer : str or Optimizer
-        Optimizer. Some need full batches: ``fit(batch_size=None)``.
+        How the parameters are updated, a name or a value. Some optimizers need full batches:
+        ``fit(batch_size=None)``.
     dtype : "float32" or "float64"
         Data type of the parameters and of all arithmetic.
     seed : int, >= 0 and < 2**64, optional
@@ -68,11 +69,11 @@ class Network(Named):
     -----
     While a call changes the network, only the same thread may read it; all other calls raise BusyError. Any
     number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. If a callback
-    copies the network at the end of an epoch and trains the copy on, the copy ends in the same bits as the
-    fit itself.
+    copies the network at the end of an epoch and continues training the copy, the result is bit-identical to
+    that of the fit.
 
-    Calls work on the arrays that they are given, without copying them. Do not resize or change an array in
-    another thread during a call: this is not noticed.
+    Calls read NumPy arrays in place. Do not resize or change an array in another thread during a call: this
+    is not noticed.
     """
 
     _engine_class: ClassVar[EngineClass] = _core.Engine
@@ -251,7 +252,8 @@ class Network(Named):
         Parameters
         ----------
         X : array_like, shape (n, n_in)
-            Inputs: finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
+            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
+            is not copied as a whole.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
@@ -297,8 +299,9 @@ class Network(Named):
         ShapeError, DTypeError, DataError, ParameterError
             An argument is not as above, or an activation is step. Nothing has changed.
         DivergenceError
-            The loss, the parameters or the optimizer state became NaN or infinite. The network is as it was
-            at the end of an epoch some 50 ms before.
+            The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
+            the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are taken at
+            ends of epochs, at most every 50 ms and in at most 2 % of the time.
         BusyError
             Another call is using the network.
         """
@@ -436,7 +439,8 @@ class Network(Named):
         Parameters
         ----------
         X : array_like, shape (n, n_in), or (n_in,) for one row
-            Inputs as for `fit`, or no rows; NaN and infinity go through to the outputs.
+            Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
+            NaN.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
             Array to write the outputs to: C-contiguous, of the network's dtype.
 

@@ -1,4 +1,4 @@
-"""Fields of frozen values: type, default and bounds in one line.
+"""Fields of immutable value objects, such as losses and optimizers: type, default and bounds in one line.
 
     class Adam(GradientOptimizer):
         beta1: float = number(default=0.9, at_least=0, below=1)

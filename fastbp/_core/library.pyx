@@ -83,7 +83,7 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
 
 
 if not fbp_survive_forks():
-    raise MemoryError("no memory to prepare for forks")
+    raise MemoryError("not enough memory to register the fork handlers")
 
 
 cdef object _cpu_limit = None  # the function of set_cpu_limit(), until it has been called
@@ -300,7 +300,7 @@ def orthonormal_columns(matrix):
     cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]
     if rows < n:
-        raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows")
+        raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows as columns")
     cdef cnp.ndarray gram = np.empty((n, n))
     cdef Workspace work = Workspace(n)
     cdef bint done

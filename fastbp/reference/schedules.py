@@ -1,4 +1,4 @@
-"""The learning-rate schedules by row of the engines' table, in Python."""
+"""The learning-rate schedules in Python, by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
 
-#: The formula of each row: (step, learning_rate, *parameters) -> learning rate of that step.
+#: Formula per row of schedules.def: (step, learning_rate, *parameters) -> learning rate of that step.
 SCHEDULES: dict[str, Callable[..., float]] = {
     kind.row: kind.formula for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
 }
