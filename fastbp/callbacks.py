@@ -23,6 +23,15 @@ from fastbp.exceptions import BusyError, DivergenceError, Error, ParameterError
 from fastbp.history import History
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
+__all__ = [
+    "Callback",
+    "EarlyStopping",
+    "EpochState",
+    "FittedNetwork",
+    "OnEpochEnd",
+    "ReduceLROnPlateau",
+]
+
 
 class FittedNetwork(Protocol):
     """The part of a network that callbacks may use during a fit; `fastbp.Network` documents it.

@@ -20,6 +20,17 @@ from fastbp._base.value import Value
 
 STEPS = 2**53  # below which float64 counts them
 
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "LearningRate",
+    "OneCycle",
+    "Schedule",
+    "Step",
+]
+
 
 class Schedule(Value, ABC):
     """A learning rate for each step: ``schedule(k)`` is the rate of step k, counted from 0.
