@@ -36,5 +36,5 @@ def test_another_format():
     with pytest.raises(fastbp.DataError, match="another version of fastbp"):
         net.__setstate__(state | {"format": 1000})
     for wrong in ({}, None, "x", [1]):
-        with pytest.raises(fastbp.DataError, match="^the state is .* expected that of a network"):
+        with pytest.raises(fastbp.DataError, match=r"^the state is .* expected that of a network$"):
             net.__setstate__(wrong)
