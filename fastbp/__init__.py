@@ -137,9 +137,14 @@ else:
         if name in _FUNCTIONS:
             found = getattr(_import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
             return globals().setdefault(name, found)
-        if name in _ROOMS or f"{__name__}.{name}" in _moved.MOVED:
+        if name in _ROOMS:
             return _import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if f"{__name__}.{name}" in _moved.MOVED:
+            return _moved.present(f"{__name__}.{name}", stacklevel=3)
+        modules = (activations, callbacks, losses, metrics, optimizers, schedules)
+        there = [module.__name__ for module in modules if name in module.__all__]
+        hint = f": it is in {there[0]}" if there else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

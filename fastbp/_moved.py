@@ -24,7 +24,7 @@ MOVED = {
     "fastbp.minimization": "fastbp._scipy",
     "fastbp.optimizer": "fastbp.optimizers",
     "fastbp.optional": "fastbp._base.optional",
-    "fastbp.own_loss": "fastbp._engine.custom_loss",
+    "fastbp.own_loss": "fastbp.losses",
     "fastbp.parallel": "fastbp._base.threads",
     "fastbp.progress": "fastbp._training.progress",
     "fastbp.random": "fastbp._base.philox",
@@ -52,12 +52,17 @@ class Finder:
         """Let Python create a module, which `exec_module` replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put the present module in the place of `module`."""
-        old, new = module.__name__, MOVED[module.__name__]
-        is_private = any(part.startswith("_") for part in new.split("."))
-        advice = "it is private now" if is_private else "import it from there"
-        warnings.warn(f"{old} has moved to {new}: {advice}", DeprecationWarning, stacklevel=2)
-        sys.modules[old] = import_module(new)
+        """Replace `module` by the module at its present path."""
+        sys.modules[module.__name__] = present(module.__name__, stacklevel=3)
+
+
+def present(old: str, stacklevel: int) -> ModuleType:
+    """Return the module that had this path earlier, with a warning that blames a caller of the caller."""
+    new = MOVED[old]
+    is_private = any(part.startswith("_") for part in new.split("."))
+    advice = "it is private now" if is_private else "import it from there"
+    warnings.warn(f"{old} has moved to {new}: {advice}", DeprecationWarning, stacklevel)
+    return import_module(new)
 
 
 sys.meta_path.append(Finder())

@@ -20,6 +20,15 @@ from fastbp._base.fields import checked, fixed, number
 from fastbp._base.value import Value
 from fastbp.exceptions import DTypeError, ParameterError
 
+__all__ = [
+    "ACTIVATIONS",
+    "CELU",
+    "ELU",
+    "Activation",
+    "LeakyReLU",
+    "get",
+]
+
 _FLOAT32 = np.dtype(np.float32)
 _ROWS = {row[0]: row for row in _core.ACTIVATIONS}  # name, default of alpha, formula, initializer
 
@@ -154,6 +163,7 @@ ACTIVATIONS: dict[str, Activation] = {
     for name, alpha, *_ in _core.ACTIVATIONS
 }
 globals().update(ACTIVATIONS)
+__all__ += [*ACTIVATIONS]
 
 if TYPE_CHECKING:
 

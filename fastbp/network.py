@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import cache
 from inspect import signature
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
@@ -305,9 +306,7 @@ class Network(Named):
         BusyError
             Another call is using the network.
         """
-        from fastbp._training.fit import train  # not before the first fit: it takes time to import
-
-        return train(
+        history: History = _fit_loop().train(
             self._model,
             self,
             X,
@@ -325,6 +324,7 @@ class Network(Named):
             gradient_tol=gradient_tol,
             verbose=verbose,
         )
+        return history
 
     def train_on_batch(
         self,
@@ -347,9 +347,7 @@ class Network(Named):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            from fastbp._training.fit import USUAL_CAUSES
-
-            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {USUAL_CAUSES}")
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {_fit_loop().USUAL_CAUSES}")
         return loss
 
     def loss_and_gradients(
@@ -553,6 +551,14 @@ class Network(Named):
             f"Network({sizes}; {architecture.n_parameters:,} parameters, {architecture.dtype} on "
             f"{model.engine.isa}; {architecture.loss}, {model.optimizer}, seed={model.seed})"
         )
+
+
+@cache  # also for a fit while the interpreter shuts down, which imports nothing any more
+def _fit_loop() -> Any:
+    """Return the module of the fit loop, which is imported by the first fit: it takes time."""
+    from fastbp._training import fit
+
+    return fit
 
 
 def rows(array: Array) -> Array:

@@ -49,10 +49,7 @@ def set_num_threads(n: int) -> None:
     ParameterError
         `n` is not an integer from 1 to 1024.
     """
-    n = _number("n", n)
-    if n > 1:
-        _core.apply_cpu_limit()
-    _core.set_threads(n)
+    _core.set_threads(_number("n", n))
 
 
 def get_num_threads() -> int:
@@ -70,8 +67,6 @@ def threads(n: int) -> Iterator[None]:
     one applies. Arguments and errors are those of `set_num_threads`.
     """
     n = _number("n", n)
-    if n > 1:
-        _core.apply_cpu_limit()
     numbers = _thread.numbers
     entry = [n]  # made first, so that `leave` removes it even if an interruption follows `enter` at once
     try:
@@ -92,6 +87,7 @@ def default(environment: Mapping[str, str]) -> int:
         return min(available_cpus(), _core.MAX_THREADS)
 
 
+quota = cgroup_cpus()
+if quota is not None:
+    _core.limit_cpus(quota)
 _core.set_threads(default(os.environ))
-# The core calls this function on first need: if the environment has a number, the import reads no file.
-_core.set_cpu_limit(cgroup_cpus)

@@ -86,31 +86,14 @@ if not fbp_survive_forks():
     raise MemoryError("not enough memory to register the fork handlers")
 
 
-cdef object _cpu_limit = None  # the function of set_cpu_limit(), until it has been called
-
-
 def scheduled_cpus():
     """Return how many CPUs the scheduler grants this process, at least 1."""
     return fbp_scheduled_cpus()
 
 
-def set_cpu_limit(function not None):
-    """Set the function that returns how many CPUs a container's quota leaves, or None.
-
-    It is called once, when several threads may be used for the first time.
-    """
-    global _cpu_limit
-    _cpu_limit = function
-
-
-def apply_cpu_limit():
-    """Tell the pool the CPU limit, if it does not know it yet."""
-    global _cpu_limit
-    if _cpu_limit is not None:
-        limit = _cpu_limit()
-        if limit is not None:
-            fbp_limit_cpus(limit)
-        _cpu_limit = None
+def limit_cpus(size_t cpus):
+    """Tell the pool how many CPUs a container's quota leaves; with more threads than CPUs, waiting threads sleep."""
+    fbp_limit_cpus(cpus)
 
 
 def threads():

@@ -29,11 +29,11 @@ class CustomLossTrainer:
 
     def __init__(self, engine: Engine, loss: CustomLoss, n_out: int) -> None:
         self.loss_function = loss
-        self._engine, self._n_out = engine, n_out
+        self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
 
     def loss(self, X: Array, y: Array) -> float:
         """Return the loss over all rows."""
-        output = np.empty((len(X), self._n_out), self._engine.parameters.dtype)
+        output = np.empty((len(X), self._n_out), self._dtype)
         predict(self._engine, X, output)
         _core.check_memory(y)
         return self.loss_function(output, self._targets(y))
@@ -70,6 +70,6 @@ class CustomLossTrainer:
 
     def _targets(self, y: Array) -> Array:
         """Return a copy, which the function may write to, with floats in the network's dtype."""
-        dtype = self._engine.parameters.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
+        dtype = self._dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
         with np.errstate(all="ignore"):
             return np.array(y, dtype)

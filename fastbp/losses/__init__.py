@@ -30,6 +30,7 @@ __all__ = [
     "LogCosh",
     "Loss",
     "LossFunction",
+    "OwnFunction",
     "OwnLoss",
     "Poisson",
     "Quantile",
@@ -52,7 +53,7 @@ __all__ = [
     "quantile",
 ]
 
-OwnLoss = CustomLoss  # the former name
+OwnLoss, OwnFunction = CustomLoss, LossFunction  # the former names
 
 half_sse = HalfSSE()
 mse = MSE()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
+from fastbp import schedules
 
 #: Formula per row of schedules.def: (step, learning_rate, *parameters) -> learning rate of that step.
-SCHEDULES: dict[str, Callable[..., float]] = {
-    kind.row: kind.formula for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
-}
+SCHEDULES: dict[str, Callable[..., float]] = {row: kind.formula for row, kind in schedules.SCHEDULES.items()}

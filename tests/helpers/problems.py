@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from fastbp.losses import LOSSES
+from fastbp.losses._targets import AtLeast, OneOf
+
 
 def problem(sizes, rows, loss="mse", seed=0):
     """Return inputs (rows, sizes[0]) and targets, in float32: both dtypes learn from the same values."""
@@ -11,9 +14,11 @@ def problem(sizes, rows, loss="mse", seed=0):
 
 
 def targets(rng, rows, n_out, loss, dtype=np.float64):
-    """Return labels (rows,) for cross_entropy, -1 and 1 for hinge, else numbers from 0 to 1 (rows, n_out)."""
-    if loss == "cross_entropy":
+    """Return targets that the loss accepts: labels (rows,), else its classes or numbers (rows, n_out)."""
+    declared = LOSSES[loss].targets
+    if declared.takes_labels:
         return rng.integers(0, n_out, rows)
-    if loss == "hinge":
-        return rng.choice([-1, 1], (rows, n_out))
-    return rng.random((rows, n_out)).astype(dtype)
+    if isinstance(declared, OneOf):
+        return rng.choice(declared.classes, (rows, n_out))
+    least = declared.minimum if isinstance(declared, AtLeast) else 0
+    return (least + rng.random((rows, n_out))).astype(dtype)

@@ -34,8 +34,9 @@ def test_what_was_public_is_found_under_its_old_path(not_imported):
         from fastbp.levenberg_marquardt import LevenbergMarquardt
     with pytest.warns(DeprecationWarning, match="import it from there"):
         from fastbp.loss import Loss, OwnLoss
-    with pytest.warns(DeprecationWarning, match="import it from there"):
+    with pytest.warns(DeprecationWarning, match="import it from there") as caught:
         assert fastbp.optimizer.Optimizer is fastbp.optimizers.Optimizer
+    assert caught[0].filename == __file__  # Python shows the warning in the main program
     assert LevenbergMarquardt is fastbp.LevenbergMarquardt
     assert OwnLoss is fastbp.losses.CustomLoss
     assert Loss is fastbp.losses.Loss
@@ -47,6 +48,11 @@ def test_other_names_are_refused(name):
         importlib.import_module(f"fastbp.{name}")
     with pytest.raises(AttributeError, match=f"module 'fastbp' has no attribute '{name}'"):
         getattr(fastbp, name)
+
+
+def test_names_of_modules_are_hinted_at():
+    with pytest.raises(AttributeError, match=r"no attribute 'EarlyStopping': it is in fastbp\.callbacks$"):
+        getattr(fastbp, "EarlyStopping")  # noqa: B009
 
 
 def test_rooms_are_loaded_on_first_use(python):
