@@ -37,7 +37,7 @@ NOTHING: Left = (None, False)
 
 
 class Model:
-    """The state behind a `Network`: architecture, engine, optimizer in force, scaling, seed and history.
+    """The state behind a `Network`: architecture, engine, scaling, seed, history, current optimizer and schedule.
 
     It checks no arrays and lets every call in; `Network` calls its methods through `guard`.
 
@@ -53,11 +53,11 @@ class Model:
     chosen : Optimizer
         The optimizer that the user set, to which `reset` returns.
     optimizer : Optimizer
-        The optimizer in force: `chosen`, or `chosen` with a learning rate that was set later.
+        The current optimizer: `chosen`, or `chosen` with a learning rate that was set later.
     makes_steps : bool
         Whether the optimizer can make single steps.
     schedule : Schedule
-        The schedule in force.
+        The current schedule.
     scaling : Scaling or None
         Mean and scale of the inputs, after `adapt`.
     seed : int

@@ -59,7 +59,7 @@ class FittedNetwork(Protocol):
 
     @property
     def optimizer(self) -> Optimizer:
-        """Optimizer in force, to read."""
+        """Current optimizer, to read."""
 
     @property
     def parameters(self) -> NDArray[Any]:
@@ -183,7 +183,7 @@ class EpochState:
 
 
 class OnEpochEnd(Protocol):
-    """An object that is a callback."""
+    """An object with a method that is called after each epoch."""
 
     def on_epoch_end(self, state: EpochState, /) -> object:
         """Look at the state; the return value is ignored."""
@@ -292,7 +292,7 @@ class ReduceLROnPlateau(Callback):
 
 
 class Plateau:
-    """Counter of the epochs since a column of the history last improved."""
+    """Counter of the epochs since a column of the history last improved, or since `length` was set to 0."""
 
     def __init__(self, monitor: str, columns: Columns, min_delta: float, relative: bool) -> None:
         self._column = monitor

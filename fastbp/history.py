@@ -62,7 +62,7 @@ class History:
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
-        # Entries beyond this count do not count yet: it is set last, so an interruption does no harm
+        # Number of complete epochs. Set last, so entries of an interrupted append stay invisible.
         self._epochs = lengths["loss"]
         self.stopped = str(stopped)
 

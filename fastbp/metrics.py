@@ -199,7 +199,7 @@ METRICS: dict[str, Metric] = {
 
 
 def named(loss: Loss) -> dict[str, Metric]:
-    """Return the metrics that go with the loss, by name; the first is measured by default."""
+    """Return the metrics available for the loss, by name; the first is measured by default."""
     found = {name: METRICS[name] for name in loss.metrics}
     if loss.answers is not None:
         for name in found.keys() & ANSWERED.keys():

@@ -138,7 +138,7 @@ class Network(Named):
 
     @property
     def optimizer(self) -> Optimizer:
-        """Optimizer in force; setting it resets the optimizer's state."""
+        """Current optimizer; setting it resets the optimizer's state."""
         return self._model.optimizer
 
     @optimizer.setter
@@ -281,12 +281,12 @@ class Network(Named):
         callbacks : callable, object with on_epoch_end, or sequence of these
             Called after every epoch with its `fastbp.callbacks.EpochState`.
         tol : float, >= 0, optional
-            Stop when the loss has not improved by more than tol |best loss| over `patience` epochs: short for
-            the callback ``EarlyStopping("loss", patience, min_delta=tol, relative=True)``.
+            Stop when, for `patience` epochs, the loss has not improved by more than tol |best loss|. Short
+            for the callback ``EarlyStopping("loss", patience, min_delta=tol, relative=True)``.
         patience : int, >= 1
             Number of epochs for `tol`.
         gradient_tol : float, > 0, optional
-            Stop when no element of the gradient is larger in magnitude; full batches only.
+            Stop when every element of the gradient is at most this in magnitude; full batches only.
         verbose : int
             0 is silent, 1 shows a progress bar (tqdm's if installed), 2 also prints a line per epoch.
 
@@ -301,8 +301,8 @@ class Network(Named):
             An argument is not as above, or an activation is step. Nothing has changed.
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
-            the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are taken at
-            ends of epochs, at most every 50 ms and in at most 2 % of the time.
+            the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are at least
+            50 ms apart, and they take at most 2 % of the training time.
         BusyError
             Another call is using the network.
         """

@@ -69,7 +69,8 @@ class Schedule(Value, ABC):
         return self.formula(step, self.learning_rate, *self.parameters)
 
 
-#: What an optimizer takes: a number, a schedule, or a function of the number of epochs done so far.
+#: What an optimizer takes as its learning rate: a number, a schedule, or a function of the number of epochs
+#: done so far.
 LearningRate: TypeAlias = float | Schedule | Callable[[int], float]
 
 

@@ -120,8 +120,8 @@ void fbp_limit_cpus(size_t cpus);
  * there is no memory. */
 int fbp_survive_forks(void);
 
-/* Number of threads that a call by this thread may use: the thread's own limit, else the number of the process (1 until
- * it is set). */
+/* Number of threads that a call by this thread may use: the thread's own limit, else that of the process, which is 1
+ * until fbp_set_threads(). */
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads); /* of the process */
 

@@ -100,7 +100,7 @@ def benchmark_table() -> str:
             [
                 work(group[0]),
                 number(typical(group, "fastbp_us")),
-                f"{typical(group, 'share_of_limit'):.0%} of {unit}",
+                f"{percent(typical(group, 'share_of_limit'))} of {unit}",
                 *(times.get(rival, "") for rival in columns),
                 "<br>".join(others),
             ]
@@ -137,12 +137,17 @@ def other_figures(records: list[dict[str, Any]]) -> str:
             )
     shares = [
         f"{network(record)} in {record['description'].split()[-1]} on the {record['isa']} path "
-        f"{record['share_of_limit'][1]:.0%}"
+        f"{percent(record['share_of_limit'][1])}"
         for (record,) in groups(records, "float64", "paths")
     ]
     if shares:
         sentences.append(f"Share of the peak for other precisions and instruction sets: {', '.join(shares)}.")
     return "".join(f"\n{sentence}\n" for sentence in sentences)
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent; "below 1%" instead of "0%"."""
+    return "below 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def in_words(figure: list[float]) -> str:

@@ -47,8 +47,8 @@ def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:
     """Return a random order of n rows for an epoch.
 
-    This is the shuffle of Fisher and Yates. Its random indices come from multiply and shift, with a bias
-    below n / 2**64.
+    This is the shuffle of Fisher and Yates. Each index is the high half of (random word x number of
+    choices); its bias is below n / 2**64.
     """
     order = list(range(n))
     for i, r in zip(range(n - 1, 0, -1), raw(seed, SHUFFLE, epoch, 0, n - 1).tolist(), strict=True):

@@ -78,7 +78,7 @@ cdef class Guard:
 
 
 cpdef to_the_end(work, tuple args):
-    """Run work(*args) until it completes, again after each interruption such as Ctrl-C; then raise the last one.
+    """Run work(*args), again after each interruption such as Ctrl-C, at most 100 times; then raise the last one.
 
     Nothing can interrupt this function itself: Python handles signals only between its own instructions.
     """

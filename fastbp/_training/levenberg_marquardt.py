@@ -115,7 +115,7 @@ class LevenbergMarquardtRun:
         if self._bayesian:
             self._estimate(largest)
         self.columns["damping"][self.epoch] = self._damping
-        if largest == 0:  # no parameter matters
+        if largest == 0:  # the outputs depend on no parameter
             self.converged = True
         elif not self._step():
             return False

@@ -56,7 +56,7 @@ class Options:
 
 
 def at_minimum(model: Model, gradient_tol: float) -> Function:
-    """Return the callback that stops when no element of the gradient is larger in magnitude."""
+    """Return the callback that stops when no gradient element is larger than `gradient_tol` in magnitude."""
 
     def on_epoch_end(state: EpochState) -> None:
         gradients = model.engine.gradients

@@ -32,7 +32,10 @@ THREADS = ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 @dataclass(frozen=True)
 class Workload:
-    """Training on synthetic data of `batches` batches. The losses after `epochs` epochs must agree."""
+    """A network, an optimizer and `batches` batches of synthetic data.
+
+    After `epochs` epochs the engines' losses must agree within `rtol`.
+    """
 
     name: str
     layers: tuple[int, ...]

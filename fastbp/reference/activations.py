@@ -73,7 +73,8 @@ class Row(NamedTuple):
     derivative: Callable[[Array, Array, float], Array]
 
 
-# Derivatives use y alone where possible; those of clipped functions are signs of what is positive in between.
+# Derivatives use y alone where possible. For clipped functions: the sign of an expression that is positive
+# between the bounds and 0 at them.
 # For softmax, the derivative is the diagonal of its Jacobian. A step has no slope: it can predict, not learn.
 # fmt: off
 ACTIVATIONS: dict[str, Row] = {

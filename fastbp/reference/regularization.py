@@ -61,7 +61,7 @@ def penalty_gradient(W: Array, layer: Layer) -> Array:
 def scaled_norms(x: Array) -> tuple[Array, Array]:
     """Return each column's largest magnitude and its norm divided by that, so that no square overflows.
 
-    Magnitudes below the smallest normal number are taken as that number, so that nothing is divided by 0.
+    The returned magnitude is at least the smallest normal number, so nothing is divided by 0.
     """
     x = x.astype(np.float64)
     scale = np.maximum(np.abs(x).max(axis=0), np.finfo(np.float64).tiny)

@@ -109,7 +109,7 @@ static void backward_input(const fbp_dense *layer, fbp_step *step) {
 
 /* ---- dW (n_in, n_out) = x^T (n_in, m) delta (m, n_out), db (n_out,) = 1^T (1, m) delta (m, n_out) ---------------- */
 
-/* Fused: the optimizer takes the tile, and no gradient is stored. */
+/* Fused: the optimizer uses the tile at once, and no gradient is stored. */
 static void finish_update(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out, offset = p->layer->offset + (p->first_row + i) * n + j;
     join_rows(c, n);

@@ -69,7 +69,8 @@ static size_t scratch_bytes(size_t depth, size_t columns) {
     return (row < group / depth ? depth * row : group) + (depth * MAX_ROWS + LANES) * sizeof(real); /* no overflow */
 }
 
-/* The q-th run of lines of the next group of columns, which will be copied: a row of b, or a line of each row. */
+/* Where to prefetch the q-th part of the next group of columns: one row of b if it is transposed, else one cache line
+ * of each row. NULL: nothing is left. */
 static const char *next_group(const product *p, size_t end, size_t columns, size_t q, size_t *step) {
     const size_t left = smaller(p->N - end, columns), row = p->ldb * sizeof(real), line = 64;
     const char *b = (const char *)(p->b + end * (p->b_transposed ? p->ldb : 1));
@@ -118,7 +119,7 @@ static void multiply_part(void *context, size_t part, size_t worker) {
             t.start = p->start ? p->start + j : NULL;
             t.row_start = p->row_start ? p->row_start + i : NULL;
             t.tail = columns - (v - 1) * LANES;
-            if (j == first && !p->a_transposed) { /* the next strip of A, whose rows take at most K lines */
+            if (j == first && !p->a_transposed) { /* the next strip of A: K lines, which in float64 may not be all */
                 t.ahead = (const char *)(p->a + (i + rows) * p->lda);
                 t.ahead_step = 64;
             } else {

@@ -34,7 +34,7 @@ typedef struct {
 } arena;
 
 static void *take(arena *a, size_t count, size_t size) {
-    enum { ROOM = 2 * ALIGNMENT + GAP - 1 }; /* to align the next array, and the whole */
+    enum { ROOM = 2 * ALIGNMENT + GAP - 1 }; /* space to align the next array and the start of the block */
     size_t bytes, end;
     if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(a->used, bytes, &end) ||
         end > SIZE_MAX - ROOM) {

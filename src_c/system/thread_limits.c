@@ -1,7 +1,7 @@
 /* How many threads a call may use: the number of the process, or the limit that the calling thread has set for itself.
  *
- * Other threads may change a thread's limit, and may outlive the thread. So the limit is on the heap, until the thread
- * has ended and all holders have released it. */
+ * Other threads may change a thread's limit, and may outlive the thread. So the limit is on the heap, and is freed when
+ * the thread has ended and all holders have released it. */
 
 #include <pthread.h>
 #include <stdatomic.h>
