@@ -37,7 +37,7 @@ NOTHING: Left = (None, False)
 
 
 class Model:
-    """The state behind a `Network`: architecture, engine, scaling, seed, history, current optimizer and schedule.
+    """The state behind a `Network`: architecture, engine, current optimizer and schedule, scaling, history.
 
     It checks no arrays and lets every call in; `Network` calls its methods through `guard`.
 
