@@ -1,4 +1,4 @@
-"""`Architecture`: the frozen description of a network, without its numbers."""
+"""`Architecture`: the immutable description of a network, without its weights."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from fastbp.exceptions import DataError
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
-from fastbp.schedules import Schedule
+from fastbp.schedules import Schedule, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
@@ -148,6 +148,7 @@ class Model:
     def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
         """Return the optimizer's schedule in this epoch; refuse rates that the dtype cannot hold."""
         schedule = optimizer.schedule(epoch)
+        check_row(schedule)
         schedule.check_dtype(self.architecture.dtype)
         return schedule
 
@@ -237,7 +238,9 @@ class Model:
         Exception
             Any other, if its parts do not fit each other.
         """
-        found = state.get("format") if isinstance(state, dict) else None
+        if not isinstance(state, dict) or not state.keys() & {"format", "arguments"}:
+            raise DataError(f"the state is {shown(state)}, expected that of a network")
+        found = state.get("format")
         if found != FORMAT:
             raise DataError(
                 f"the state of a network has the format {shown(found)}, expected {FORMAT}: it comes from "
@@ -249,6 +252,7 @@ class Model:
         chosen = _expect("optimizer", chosen, Optimizer)
         optimizer = _expect("optimizer", optimizer, type(chosen))
         schedule = _expect("schedule", state["schedule"], Schedule)
+        check_row(schedule)
         schedule.check_dtype(architecture.dtype)
         model = cls(architecture, chosen, resolve_seed(state["seed"]), engine_class)
         setup = model.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))

@@ -130,7 +130,7 @@ class Minimization:
         self._noted = perf_counter()
 
     def run(self, solve: Any, settings: dict[str, Any]) -> Any:
-        """Minimize, leave the network where SciPy ends, and append the iterations to its history."""
+        """Minimize, set the parameters to SciPy's result, and append the iterations to the history."""
         self._first_epoch = len(self._past)
         self._snapshot.take(0)
         start = self._engine.parameters.astype(np.float64)

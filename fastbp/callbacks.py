@@ -21,6 +21,8 @@ from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.exceptions import BusyError, DivergenceError, Error, ParameterError
 from fastbp.history import History
+from fastbp.layers import Layer
+from fastbp.losses import Loss
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
 __all__ = [
@@ -42,6 +44,22 @@ class FittedNetwork(Protocol):
     @property
     def history(self) -> History:
         """All epochs since the network was made or reset, those of this fit included."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers with their defaults filled in."""
+
+    @property
+    def loss(self) -> Loss:
+        """Loss that the fit minimizes."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the parameters."""
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """Optimizer in force, to read."""
 
     @property
     def parameters(self) -> NDArray[Any]:
@@ -93,7 +111,7 @@ class EpochState:
     Attributes
     ----------
     network : Network
-        The network that is being trained.
+        The network that is being trained, typed as `FittedNetwork`.
     history : History
         Record of this fit, this epoch included; `network.history` contains it, too.
     epochs : int

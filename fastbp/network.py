@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import cache
 from inspect import signature
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
@@ -49,7 +50,8 @@ class Network(Named):
         Loss that training minimizes. A callable becomes a `fastbp.losses.CustomLoss`. The attribute `loss`
         is callable on (output, target).
     optimizer : str or Optimizer
-        Optimizer. Some need full batches: ``fit(batch_size=None)``.
+        How the parameters are updated, a name or a value. Some optimizers need full batches:
+        ``fit(batch_size=None)``.
     dtype : "float32" or "float64"
         Data type of the parameters and of all arithmetic.
     seed : int, >= 0 and < 2**64, optional
@@ -68,11 +70,11 @@ class Network(Named):
     -----
     While a call changes the network, only the same thread may read it; all other calls raise BusyError. Any
     number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. If a callback
-    copies the network at the end of an epoch and trains the copy on, the copy ends in the same bits as the
-    fit itself.
+    copies the network at the end of an epoch and continues training the copy, the result is bit-identical to
+    that of the fit.
 
-    Calls work on the arrays that they are given, without copying them. Do not resize or change an array in
-    another thread during a call: this is not noticed.
+    Calls read NumPy arrays in place. Do not resize or change an array in another thread during a call: this
+    is not noticed.
     """
 
     _engine_class: ClassVar[EngineClass] = _core.Engine
@@ -251,7 +253,8 @@ class Network(Named):
         Parameters
         ----------
         X : array_like, shape (n, n_in)
-            Inputs: finite real numbers of at most 64 bits, in any strides and byte order; never copied whole.
+            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
+            is not copied as a whole.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
@@ -297,14 +300,13 @@ class Network(Named):
         ShapeError, DTypeError, DataError, ParameterError
             An argument is not as above, or an activation is step. Nothing has changed.
         DivergenceError
-            The loss, the parameters or the optimizer state became NaN or infinite. The network is as it was
-            at the end of an epoch some 50 ms before.
+            The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
+            the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are taken at
+            ends of epochs, at most every 50 ms and in at most 2 % of the time.
         BusyError
             Another call is using the network.
         """
-        from fastbp._training.fit import train  # not before the first fit: it takes time to import
-
-        return train(
+        history: History = _fit_loop().train(
             self._model,
             self,
             X,
@@ -322,6 +324,7 @@ class Network(Named):
             gradient_tol=gradient_tol,
             verbose=verbose,
         )
+        return history
 
     def train_on_batch(
         self,
@@ -344,9 +347,7 @@ class Network(Named):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            from fastbp._training.fit import USUAL_CAUSES
-
-            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {USUAL_CAUSES}")
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {_fit_loop().USUAL_CAUSES}")
         return loss
 
     def loss_and_gradients(
@@ -436,7 +437,8 @@ class Network(Named):
         Parameters
         ----------
         X : array_like, shape (n, n_in), or (n_in,) for one row
-            Inputs as for `fit`, or no rows; NaN and infinity go through to the outputs.
+            Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
+            NaN.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
             Array to write the outputs to: C-contiguous, of the network's dtype.
 
@@ -549,6 +551,14 @@ class Network(Named):
             f"Network({sizes}; {architecture.n_parameters:,} parameters, {architecture.dtype} on "
             f"{model.engine.isa}; {architecture.loss}, {model.optimizer}, seed={model.seed})"
         )
+
+
+@cache  # also for a fit while the interpreter shuts down, which imports nothing any more
+def _fit_loop() -> Any:
+    """Return the module of the fit loop, which is imported by the first fit: it takes time."""
+    from fastbp._training import fit
+
+    return fit
 
 
 def rows(array: Array) -> Array:

@@ -17,10 +17,12 @@ from fastbp._base import arguments
 from fastbp._base.arguments import held
 from fastbp._base.fields import integer, number
 from fastbp._base.value import Value
+from fastbp.exceptions import ParameterError
 
 STEPS = 2**53  # below which float64 counts them
 
 __all__ = [
+    "SCHEDULES",
     "Constant",
     "Cosine",
     "Exponential",
@@ -302,6 +304,22 @@ def power(base: float, exponent: float) -> float:
         return pow(base, exponent)
     except OverflowError:
         return inf
+
+
+#: Every schedule that the engines know, by row of their table.
+SCHEDULES: dict[str, type[Schedule]] = {
+    kind.row: kind for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
+}
+
+
+def check_row(schedule: Schedule) -> None:
+    """Raise ParameterError if a subclass computes other rates than its row of the engines' table."""
+    row, kind = SCHEDULES.get(schedule.row), type(schedule)
+    if row is None or kind.formula is not row.formula or kind.__call__ is not Schedule.__call__:
+        raise ParameterError(
+            f"learning_rate is {schedule}, expected a number, a schedule of fastbp.schedules or a function "
+            "of the epoch: the engines compute schedules themselves, by the rows of their table"
+        )
 
 
 def check_rate(argument: str, learning_rate: Any) -> LearningRate:

@@ -110,9 +110,9 @@ def benchmark_table() -> str:
     versions = sorted({record["version"] for record in records if record.get("version")})
     return (
         f"{table}\nThe columns of the other libraries show how many times faster fastbp is: the median of "
-        f"{rounds} alternating rounds (fewer for the slowest workloads), with the middle half of them in "
-        "parentheses. Below 1, the other library is faster. The limit is the processor's peak rate of "
-        "multiply-adds, or the bandwidth of its L2 cache, measured in the same rounds. Measured with: "
+        f"{rounds} alternating rounds (fewer for the slowest workloads), with the interquartile range in "
+        "parentheses. Below 1, the other library is faster. The limit is measured in the same rounds. "
+        "Measured with: "
         f"{machine['cpu']}, {machine['isa']} path; "
         f"{machine['built_with']}, Python {machine['python']}; {'; '.join(versions)}. "
         f"{measured['datetime'][:10]}.\n{other_figures(records)}"
@@ -146,7 +146,7 @@ def other_figures(records: list[dict[str, Any]]) -> str:
 
 
 def in_words(figure: list[float]) -> str:
-    """Return a median, with the middle half in parentheses."""
+    """Return a median, with the interquartile range in parentheses."""
     low, middle, high = map(number, figure)
     return f"{middle} ({low} to {high})"
 

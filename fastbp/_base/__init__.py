@@ -1,1 +1,1 @@
-"""Foundations of all other modules: checks of arguments, frozen values, random numbers, threads."""
+"""Foundations of all other modules: checks of arguments, immutable values, random numbers, threads."""

@@ -62,17 +62,15 @@ def base_array(argument: str, value: Any) -> Array:
     if hasattr(kind, "toarray"):  # NumPy would wrap a sparse matrix as a single object
         raise DTypeError(f"{argument} is a sparse {kind.__name__}, expected a dense array: use its toarray()")
     if _holds_masked(value):
-        raise DTypeError(
-            f"{argument} holds a masked array, expected arrays without holes: use its filled(...)"
-        )
+        raise DTypeError(f"{argument} holds a masked array, expected plain arrays: use its filled(...)")
     array = _converted(argument, value)
     if issubclass(type(array), _loaded("numpy.ma", "MaskedArray")):
-        raise DTypeError(f"{argument} is a masked array, expected one without holes: use its filled(...)")
+        raise DTypeError(f"{argument} is a masked array, expected a plain array: use its filled(...)")
     if array.ndim == 0 and issubclass(kind, Iterable) and array.dtype.num == OBJECT:
         name = "generator" if issubclass(kind, Iterator) else kind.__name__
         raise DTypeError(
-            f"{argument} is a {name}, expected an array: numpy.array(list(...)) makes one from rows; for "
-            "batches from a generator call train_on_batch in a loop"
+            f"{argument} is a {name}, expected an array: numpy.array(list(...)) builds one from its rows; "
+            "for batches from a generator call train_on_batch in a loop"
         )
     return hold(array)
 
@@ -101,7 +99,7 @@ def read_only(array: Array) -> Array:
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
-    """Return classes of a module; none if it is not imported, because no value can have such a class then."""
+    """Return classes of a module; none if it is not imported, because then no value can be an instance."""
     found = sys.modules.get(module)
     return tuple(getattr(found, name) for name in names if hasattr(found, name))
 
@@ -166,7 +164,7 @@ def _no_numbers(argument: str, array: Array) -> DTypeError:
     kinds = set(map(type, array.flat)) if array.dtype.num == OBJECT else {array.dtype.type}
     if any(issubclass(kind, (str, bytes)) for kind in kinds):
         return DTypeError(
-            f"{argument} has dtype {array.dtype!s:.60}, expected {NUMBERS}, no text: encode classes as "
+            f"{argument} has dtype {array.dtype!s:.60}, expected {NUMBERS}, not text: encode classes as "
             f"labels 0, 1, ..., for instance with numpy.unique({argument}, return_inverse=True)"
         )
     what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype.num == OBJECT else ""

@@ -1,4 +1,4 @@
-"""Report of versions, compiler, instruction set and threads."""
+"""`show_config`: prints versions, instruction set, compiler and threads."""
 
 import platform
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from fastbp import _core
 
@@ -14,6 +15,7 @@ def available_cpus() -> int:
     return scheduled if limit is None else min(scheduled, limit)
 
 
+@cache  # read once per process
 def cgroup_cpus(root: str = "") -> int | None:
     """Return the limit of the control groups, rounded up to whole CPUs, or None without a limit.
 

@@ -1,4 +1,4 @@
-"""Declarations of fields of frozen values: type, default and bounds in one line.
+"""Declarations of fields of immutable values, such as losses and optimizers: type, default and bounds.
 
     class Adam(GradientOptimizer):
         beta1: float = number(default=0.9, at_least=0, below=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def scipy(module: str, user: str) -> Any:
-    """Return a module of SciPy. Without SciPy, the ImportError says that `user` needs it."""
+    """Return a module of SciPy. If SciPy is missing, the ImportError names `user` and how to install it."""
     try:
         return import_module(f"scipy.{module}")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Number of threads that a call may use."""
+"""Number of threads that a call may use: `set_num_threads`, `threads`, and the number at the start."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def set_num_threads(n: int) -> None:
     Networks too small to gain from several threads use one. Results are the same for any number.
 
     fastbp has one pool of threads. While one of your threads uses it, your other threads compute without it,
-    and each of them leaves the pool one thread fewer. So about `n` threads compute at the same time, even if
-    more of your threads train or predict. The initial number is FASTBP_NUM_THREADS, else OMP_NUM_THREADS
-    (which joblib sets in its workers), else the number of CPUs that affinity mask and container allow. A
-    forked process inherits the number.
+    and each of them takes one thread away from the pool, so about `n` threads run at once in total (more only
+    if more than `n` of your threads call fastbp).
+
+    The initial number is FASTBP_NUM_THREADS, else OMP_NUM_THREADS (which joblib sets in its workers), else
+    the number of CPUs that affinity mask and container allow. A forked process inherits the number.
 
     Parameters
     ----------
@@ -48,10 +49,7 @@ def set_num_threads(n: int) -> None:
     ParameterError
         `n` is not an integer from 1 to 1024.
     """
-    n = _number("n", n)
-    if n > 1:
-        _core.apply_cpu_limit()
-    _core.set_threads(n)
+    _core.set_threads(_number("n", n))
 
 
 def get_num_threads() -> int:
@@ -61,16 +59,14 @@ def get_num_threads() -> int:
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Let calls by this thread use up to `n` threads inside a context: ``with fastbp.threads(1): ...``.
+    """Limit calls by this thread inside the block to `n` threads: ``with fastbp.threads(1): ...``.
 
-    Other threads keep their numbers, even if they start inside the context. The context belongs to the thread
-    that enters it, even if another thread leaves it, for example by closing a generator. It covers all
-    coroutines that this thread runs in the meantime. If several contexts are open, the last one entered
-    counts. Arguments and errors are those of `set_num_threads`.
+    Other threads, including ones started inside the block, keep their own limits. The context belongs to the
+    thread that enters it, even if another thread leaves it, for example by closing a generator. It covers all
+    coroutines that this thread runs in the meantime. If several contexts are open, the most recently entered
+    one applies. Arguments and errors are those of `set_num_threads`.
     """
     n = _number("n", n)
-    if n > 1:
-        _core.apply_cpu_limit()
     numbers = _thread.numbers
     entry = [n]  # made first, so that `leave` removes it even if an interruption follows `enter` at once
     try:
@@ -83,7 +79,7 @@ def threads(n: int) -> Iterator[None]:
 def default(environment: Mapping[str, str]) -> int:
     """Return the initial number of threads; ParameterError if FASTBP_NUM_THREADS is invalid."""
     if own := environment.get("FASTBP_NUM_THREADS"):
-        is_number = own.isdecimal() and len(own) < 100  # Python does not convert thousands of digits
+        is_number = own.isdecimal() and len(own) < 100  # Python refuses to convert thousands of digits
         return _number("FASTBP_NUM_THREADS", int(own) if is_number else own)
     try:
         return _number("OMP_NUM_THREADS", int(environment.get("OMP_NUM_THREADS", "").split(",")[0]))
@@ -91,6 +87,7 @@ def default(environment: Mapping[str, str]) -> int:
         return min(available_cpus(), _core.MAX_THREADS)
 
 
+quota = cgroup_cpus()
+if quota is not None:
+    _core.limit_cpus(quota)
 _core.set_threads(default(os.environ))
-# The core calls this function on first need: if the environment has a number, the import reads no file.
-_core.set_cpu_limit(cgroup_cpus)

@@ -140,7 +140,7 @@ def handed_out(cnp.ndarray zeros not None):
 @cython.final
 @cython.freelist(8)
 cdef class Held:
-    """An array of the caller as it was when a call received it: the base of the views that the call works on.
+    """The caller's array with the shape it had at the start of the call; the call's views are based on it.
 
     User code may reshape or resize the array during the call. The views keep their shapes, but share its memory. So
     `check` runs after each return from user code, before the memory is read. A resize by another thread in between is
@@ -165,7 +165,7 @@ cdef class Held:
             same = same and self.array.shape[axis] == self.shape[axis]
         if not same:
             raise DataError("an array was resized or reshaped during the call that works on it, "
-                            "expected it to stay as it is")
+                            "expected it to stay unchanged")
         return check_memory(self.owner)  # it may itself be a view that another call holds
 
 

@@ -7,7 +7,7 @@ of the user have been refused before, in the code that both engines share.
 import numpy as np
 
 from fastbp._core.arrays import aligned_zeros, first_bad_label
-from fastbp._core.library import OPTIMIZERS, apply_cpu_limit, isa
+from fastbp._core.library import OPTIMIZERS, isa
 from fastbp.exceptions import Error, ParameterError, ShapeError
 
 cimport numpy as cnp
@@ -105,8 +105,6 @@ cdef class Engine(Planner):
         if self.parameters is not None:
             raise Error("an engine is set up once: what it has made points to its parameters")
         check_sizes(layers, parameters)
-        if fbp_threads() > 1:
-            apply_cpu_limit()
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):

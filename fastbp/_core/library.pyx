@@ -83,10 +83,7 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
 
 
 if not fbp_survive_forks():
-    raise MemoryError("no memory to prepare for forks")
-
-
-cdef object _cpu_limit = None  # the function of set_cpu_limit(), until it has been called
+    raise MemoryError("not enough memory to register the fork handlers")
 
 
 def scheduled_cpus():
@@ -94,23 +91,9 @@ def scheduled_cpus():
     return fbp_scheduled_cpus()
 
 
-def set_cpu_limit(function not None):
-    """Set the function that returns how many CPUs a container's quota leaves, or None.
-
-    It is called once, when several threads may be used for the first time.
-    """
-    global _cpu_limit
-    _cpu_limit = function
-
-
-def apply_cpu_limit():
-    """Tell the pool the CPU limit, if it does not know it yet."""
-    global _cpu_limit
-    if _cpu_limit is not None:
-        limit = _cpu_limit()
-        if limit is not None:
-            fbp_limit_cpus(limit)
-        _cpu_limit = None
+def limit_cpus(size_t cpus):
+    """Tell the pool how many CPUs a container's quota leaves; with more threads than CPUs, waiting threads sleep."""
+    fbp_limit_cpus(cpus)
 
 
 def threads():
@@ -300,7 +283,7 @@ def orthonormal_columns(matrix):
     cdef cnp.ndarray[double, ndim=2, mode="c"] q = np.array(matrix, np.float64, order="C")
     cdef size_t rows = q.shape[0], n = q.shape[1]
     if rows < n:
-        raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows")
+        raise ShapeError(f"the matrix has {rows} rows and {n} columns, expected at least as many rows as columns")
     cdef cnp.ndarray gram = np.empty((n, n))
     cdef Workspace work = Workspace(n)
     cdef bint done

@@ -22,18 +22,18 @@ Array: TypeAlias = NDArray[Any]
 
 
 class CustomLossTrainer:
-    """Computes a `CustomLoss` and trains on it, over an engine whose own loss is not used.
+    """Computes a `CustomLoss` and trains on it, over an engine whose own loss is never used.
 
     Sample weights are refused before they get here, so `weights` is None in every call.
     """
 
     def __init__(self, engine: Engine, loss: CustomLoss, n_out: int) -> None:
         self.loss_function = loss
-        self._engine, self._n_out = engine, n_out
+        self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
 
     def loss(self, X: Array, y: Array) -> float:
         """Return the loss over all rows."""
-        output = np.empty((len(X), self._n_out), self._engine.parameters.dtype)
+        output = np.empty((len(X), self._n_out), self._dtype)
         predict(self._engine, X, output)
         _core.check_memory(y)
         return self.loss_function(output, self._targets(y))
@@ -41,7 +41,7 @@ class CustomLossTrainer:
     def loss_and_gradients(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
-        """Return the loss of a batch, and leave its gradients; it has the rows of an index, None: all."""
+        """Return the loss of the rows in `rows` (None: all rows) and store its gradients in the engine."""
         x, t = (X, y) if rows is None else (X[rows], y[rows])
         output = self._engine.forward(x)
         loss, returned = self.loss_function.measure(output, self._targets(t))
@@ -58,7 +58,7 @@ class CustomLossTrainer:
     def train_on_batch(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
-        """Do one step on such a batch unless its loss is not finite; return the loss before the step."""
+        """Do one step on these rows if their loss is finite; return the loss before the step."""
         loss = self.loss_and_gradients(X, y, weights, rows)
         if isfinite(loss):
             self._engine.update()
@@ -70,6 +70,6 @@ class CustomLossTrainer:
 
     def _targets(self, y: Array) -> Array:
         """Return a copy, which the function may write to, with floats in the network's dtype."""
-        dtype = self._engine.parameters.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
+        dtype = self._dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
         with np.errstate(all="ignore"):
             return np.array(y, dtype)

@@ -1,4 +1,4 @@
-"""A training run in Python that calls an engine once per step."""
+"""A training run in Python, one call per step: for the reference engine and custom losses."""
 
 from __future__ import annotations
 

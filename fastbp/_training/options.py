@@ -36,7 +36,7 @@ class Options:
         if self.gradient_tol is not None and self.batch_rows < rows:
             raise ParameterError(
                 f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {rows} rows, "
-                "expected batch_size=None: at the minimum only the gradient of all rows vanishes"
+                "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:

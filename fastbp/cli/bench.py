@@ -1,4 +1,4 @@
-"""The workloads of all benchmarks, and the command `fastbp bench`, which times them on this machine.
+"""The benchmark networks used throughout the project, and the command `fastbp bench`, which times them.
 
 `fastbp bench` starts ``python -m fastbp.cli.bench SECONDS``, the process that measures, with the number of
 threads in its environment, because NumPy's BLAS reads it only once, when it is loaded.

@@ -34,7 +34,7 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status; `arguments` defaults to those of the command line."""
+    """Run the command given by `arguments` (default: sys.argv) and return the exit status."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
@@ -103,7 +103,8 @@ def run_demo(options: argparse.Namespace) -> None:
 
 
 def positive(text: str) -> int:
-    """Convert text to an integer of at least 1; Python refuses to convert thousands of digits."""
+    """Convert text to an integer of at least 1."""
+    # Python refuses to convert numbers with thousands of digits.
     if not text.isdecimal() or len(text) > 100 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number of at least 1")
     return int(text)

@@ -1,4 +1,4 @@
-"""Answers: ways to read the outputs of a network as classes or as yes and no.
+"""How outputs become class predictions: the largest, at least 1/2, or the sign.
 
 A loss declares one of these, or None if its outputs are numbers: ``answers = Sign()``. The metrics of the
 loss and `Network.predict_classes` follow the declaration.

@@ -102,6 +102,7 @@ class ClassProbabilities(Targets):
 class AnyArray(Targets):
     """Any array, for a loss that is a Python function: any dtype and any number of columns."""
 
+    any_number = True
     any_shape = True
 
     def in_words(self, n: int, n_out: int) -> str:

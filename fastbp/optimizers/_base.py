@@ -54,7 +54,7 @@ class Optimizer(Value, ABC):
     @property
     @abstractmethod
     def hyperparameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order; the first is the learning rate."""
+        """Hyperparameters, in the order of the row in optimizers.def; the first is the learning rate."""
 
     @property
     def goes_by_epoch(self) -> bool:
@@ -129,7 +129,7 @@ class GradientOptimizer(Optimizer):
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order: the learning rate, then the fields of the subclass."""
+        """The learning rate, then the fields of the subclass, in the order of the row in optimizers.def."""
         own = (getattr(self, name) for name in self._names if name not in GradientOptimizer._names)
         return (self.base_rate, *own)
 

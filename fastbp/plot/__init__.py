@@ -1,4 +1,4 @@
-"""Plots of trainings. They need matplotlib: pip install "fastbp[plot]"."""
+"""Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
 from fastbp.plot.curves import BLUE, GREY, VERMILION, digits, loss_curves, training
 

@@ -1,4 +1,4 @@
-"""Plots of losses, and of digits with their predictions."""
+"""Loss curves, and pictures of digits with their predictions."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Engine:
     """The engine in NumPy; `fastbp._engine.protocol.Engine` documents its interface.
 
     The parameters (P,) of float32 or float64 are read and written in place: per layer W (n_in, n_out) in C
-    order, then b (n_out,). All arithmetic has their dtype.
+    order, then b (n_out,). All arithmetic uses their dtype.
     """
 
     isa = "numpy"
@@ -83,6 +83,7 @@ class Engine:
         self._tape: Tape = []
         self.set_scaling(None, None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
+        # the twin of fbp_block_rows() in src_c/plan/task.c
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
 
     def prepare_optimizer(

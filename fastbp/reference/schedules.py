@@ -1,12 +1,10 @@
-"""The learning-rate schedules by row of the engines' table, in Python."""
+"""The learning-rate schedules in Python, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
+from fastbp import schedules
 
-#: The formula of each row: (step, learning_rate, *parameters) -> learning rate of that step.
-SCHEDULES: dict[str, Callable[..., float]] = {
-    kind.row: kind.formula for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
-}
+#: Formula per row of schedules.def: (step, learning_rate, *parameters) -> learning rate of that step.
+SCHEDULES: dict[str, Callable[..., float]] = {row: kind.formula for row, kind in schedules.SCHEDULES.items()}

@@ -1,4 +1,4 @@
-/* Clipping: the optimizer sees a limited gradient, the stored gradient stays that of J. */
+/* Gradient clipping: the optimizer sees a limited gradient; the stored gradient is left unclipped. */
 #ifndef FASTBP_CLIPPING_H
 #define FASTBP_CLIPPING_H
 

@@ -1,4 +1,5 @@
-/* What a task needs of a network: loss, backward pass, noise, penalties, and the size of its row blocks. */
+/* What each task (train, predict, evaluate, ...) needs from the network: loss, backward pass, noise, penalties, and the
+ * size of its row blocks. */
 
 #include <string.h>
 
@@ -11,12 +12,13 @@ size_t fbp_widest_layer(const fbp_layer *layers, size_t n_layers) {
     return widest;
 }
 
+/* Its twin in Python is `_block_rows` in fastbp/reference/engine.py. */
 size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers) {
     const size_t rows = 65536 / fbp_widest_layer(layers, n_layers) / 64 * 64;
     return rows < 512 ? 512 : rows > 4096 ? 4096 : rows;
 }
 
-/* The same, but normal equations also limit the memory of a block of J. */
+/* Like fbp_block_rows(), but normal equations also limit the memory of a block of J. */
 size_t fbp_task_block_rows(const fbp_network *network, fbp_task task) {
     enum { JACOBIAN_BYTES = 16 << 20, LEAST = 64 };
     const size_t block = fbp_block_rows(network->layers, network->n_layers);

@@ -1,4 +1,4 @@
-/* The fingerprint: a fast hash of bytes, to notice that they have changed. */
+/* The fingerprint: a fast hash of the parameters, so that `backward` notices writes to them. */
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The clock: seconds since some moment, never adjusted. */
+/* A monotonic clock, in seconds. */
 
 #define _POSIX_C_SOURCE 200809L /* for clock_gettime */
 

@@ -272,7 +272,7 @@ REFUSED = [
     (map(float, [1]), DTypeError, ["X is a generator", "train_on_batch"]),
     ({}, DTypeError, ["X is a dict", "expected an array"]),
     ({1.0}, DTypeError, ["X is a set"]),
-    ("abc", DTypeError, ["X has dtype <U3", "no text", "labels", "numpy.unique"]),
+    ("abc", DTypeError, ["X has dtype <U3", "not text", "labels", "numpy.unique"]),
     (["cat", "dog"], DTypeError, ["X has dtype <U3", "labels"]),
     ([b"cat"], DTypeError, ["X has dtype |S3", "labels"]),
     (np.array([np.nan, "cat"], object), DTypeError, ["X has dtype object", "labels"]),

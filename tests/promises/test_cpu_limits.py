@@ -101,46 +101,27 @@ def test_control_groups(tmp_path, groups, files, cpus):
     assert cgroup_cpus(str(tmp_path)) == cpus
 
 
-WATCH_FILES = """
-import sys
-files = []
-def watch(event, arguments):
-    if event == "open" and isinstance(arguments[0], str) and "cgroup" in arguments[0]:
-        files.append(arguments[0])
-sys.addaudithook(watch)
-import fastbp
-"""
+@pytest.mark.parametrize(("quota", "limits"), [(3, [3]), (None, [])])
+def test_the_pool_learns_the_limit_at_import(python, quota, limits):
+    code = f"""
+        import importlib
+        from fastbp import _core
+        from fastbp._base import cpus, threads
+        limits = []
+        _core.limit_cpus, cpus.cgroup_cpus = limits.append, lambda: {quota}
+        importlib.reload(threads)
+        print(limits)
+    """
+    result = python(code)
+    assert result.stdout == f"{limits}\n", result.stderr
 
 
-@pytest.mark.parametrize(
-    ("variable", "reads"), [("FASTBP_NUM_THREADS", False), ("OMP_NUM_THREADS", False), (None, True)]
-)
-def test_the_import_reads_control_groups_only_if_no_variable_decides(python, variable, reads):
-    environment = {"FASTBP_NUM_THREADS": None, "OMP_NUM_THREADS": None} | (
-        {variable: "2"} if variable else {}
-    )
-    result = python(WATCH_FILES + "print(bool(files))", **environment)
-    assert result.stdout == f"{reads}\n", result.stderr
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "calls"),
-    [
-        ("1", "net()", 0),
-        ("2", "", 0),
-        ("2", "net(); net()", 1),
-        ("1", "net(); fastbp.set_num_threads(2)", 1),
-        ("1", "net()\nwith fastbp.threads(2): pass", 1),
-    ],
-)
-def test_the_pool_learns_the_limit_before_several_threads_work(python, number, code, calls):
-    start = """
-import fastbp
-from fastbp import _core
-calls = []
-_core.set_cpu_limit(lambda: calls.append(1))
-def net():
-    return fastbp.Network([2, 1])
-"""
-    result = python(f"{start}{code}\nprint(len(calls))", FASTBP_NUM_THREADS=number)
-    assert result.stdout == f"{calls}\n", result.stderr
+def test_the_limit_is_read_once(tmp_path):
+    path = tmp_path / "proc" / "self" / "cgroup"
+    path.parent.mkdir(parents=True)
+    path.write_text(UNIFIED)
+    assert cgroup_cpus(str(tmp_path)) is None
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/cpu.max").write_text("100000 100000")
+    assert cgroup_cpus(str(tmp_path)) is None
+    assert cgroup_cpus.__wrapped__(str(tmp_path)) == 1

@@ -33,6 +33,8 @@ def test_refused(path, monkeypatch):
 def test_another_format():
     net = fastbp.Network([2, 1], seed=0)
     state = net.__getstate__()
-    for wrong in (state | {"format": 1000}, {}, None, "x", [1]):
-        with pytest.raises(fastbp.DataError, match="version of fastbp"):
+    with pytest.raises(fastbp.DataError, match="another version of fastbp"):
+        net.__setstate__(state | {"format": 1000})
+    for wrong in ({}, None, "x", [1]):
+        with pytest.raises(fastbp.DataError, match=r"^the state is .* expected that of a network$"):
             net.__setstate__(wrong)

@@ -385,3 +385,23 @@ def test_training_is_pytorchs(name, kind, network_class):
         assert history.loss[0] == pytest.approx(loss, rel=1e-9)
         assert schedule_of(net)(engine_of(net).t - 1) == pytest.approx(rate, rel=1e-9)
     assert_same_parameters(net, model)
+
+
+class Halving(Constant):
+    """A schedule that would need an engine to call it."""
+
+    def __call__(self, step):
+        return self.learning_rate / 2**step
+
+
+class Unknown(Constant):
+    row = "mine"
+
+
+@pytest.mark.parametrize("kind", [Halving, Unknown])
+def test_networks_refuse_schedules_that_the_engines_do_not_know(network_class, kind):
+    with pytest.raises(ParameterError, match=rf"^learning_rate is {kind.__name__}\(.*function of the epoch"):
+        network_class([3, 1], optimizer=Adam(kind(0.1)))
+    net = network_class([3, 1])
+    with pytest.raises(ParameterError, match=r"^learning_rate is .*of their table$"):
+        net.optimizer = Adam(kind(0.1))
