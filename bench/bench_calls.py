@@ -9,7 +9,7 @@ from time import thread_time
 import pytest
 
 import fastbp
-from race import middle_half
+from race import quartiles
 from workloads import RL
 
 ROUNDS = 151
@@ -69,12 +69,12 @@ def test_call(name, benchmark, report):
 
     with fastbp.threads(1):
         benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)
-    low, median, high = middle_half(calls)
+    low, median, high = quartiles(calls)
     line = f"{name:34} {median:6.2f} ({low:.2f} to {high:.2f})"
     benchmark.extra_info.update(test="call", call=name, us=[low, median, high])
     if allowed is not None:
-        low, median, high = middle_half([call - step for call, step in zip(calls, steps, strict=True)])
-        line += f"   a step of fit {middle_half(steps)[1]:6.2f}   "
+        low, median, high = quartiles([call - step for call, step in zip(calls, steps, strict=True)])
+        line += f"   a step of fit {quartiles(steps)[1]:6.2f}   "
         line += f"beyond it {median:5.2f} ({low:.2f} to {high:.2f}), allowed {allowed}"
         benchmark.extra_info.update(beyond_a_step=[low, median, high], allowed=allowed)
     report.append(line)

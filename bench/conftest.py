@@ -71,7 +71,7 @@ def pytest_terminal_summary(terminalreporter, config):
         "of the limit",
         "rival",
         "us",
-        "times faster (middle half)",
+        "times faster (quartiles)",
     )
     records = config.stash.get(RECORDS, [])
     if records:

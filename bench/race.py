@@ -129,23 +129,23 @@ class Race:
         self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
 
     def record(self) -> dict[str, Any]:
-        """Return the record of all rounds except the first; times and rates are given by `middle_half`."""
+        """Return the record of all rounds except the first; times and rates are given by `quartiles`."""
         unit, work, _ = self._limit
         microseconds = 1e6 * np.array(self._seconds)[:, 1:]
         limits = np.array(self._limits[1:]) * self._contestants[0].threads
         record = {
             "rounds": len(limits),
-            "fastbp_us": middle_half(microseconds[0]),
-            "limit": middle_half(limits),
+            "fastbp_us": quartiles(microseconds[0]),
+            "limit": quartiles(limits),
             "limit_unit": unit,
             "work": work,  # per step, in floating-point operations or bytes
-            "share_of_limit": middle_half(work / microseconds[0] / (1e3 * limits)),
+            "share_of_limit": quartiles(work / microseconds[0] / (1e3 * limits)),
         }
         if len(self._contestants) == 2:
             record |= {
                 "results": [float(np.mean(result)) for result in self._results],
-                "rival_us": middle_half(microseconds[1]),
-                "times_faster": middle_half(microseconds[1] / microseconds[0]),
+                "rival_us": quartiles(microseconds[1]),
+                "times_faster": quartiles(microseconds[1] / microseconds[0]),
                 "compile_seconds": self._loaded[1]["compile_seconds"],
                 "version": self._contestants[1].version,
                 "environment": self._contestants[1].environment,
@@ -153,6 +153,6 @@ class Race:
         return record
 
 
-def middle_half(values: NDArray[np.float64]) -> list[float]:
+def quartiles(values: NDArray[np.float64]) -> list[float]:
     """Return [lower quartile, median, upper quartile] of the values."""
     return [float(f"{x:.4g}") for x in np.quantile(values, (0.25, 0.5, 0.75))]

@@ -131,7 +131,7 @@ def run(seconds: float) -> None:
         The losses of the engines differ.
     """
     print(heading())
-    print(f"{'':6}{'fastbp':>10}{'NumPy':>10}   times faster, middle half of {ROUNDS} rounds", flush=True)
+    print(f"{'':6}{'fastbp':>10}{'NumPy':>10}   times faster, quartiles of {ROUNDS} rounds", flush=True)
     for workload in WORKLOADS[:-1]:
         engines = [Training(workload, each) for each in (fastbp.Network, fastbp.reference.Network)]
         losses = [engine.train(workload.epochs) for engine in engines]
