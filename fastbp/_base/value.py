@@ -67,10 +67,10 @@ class Value(Named):
     dataclasses; then it is not checked, unless a base class has a check for it. `__post_init__` checks what
     concerns several fields. For the module `dataclasses`, the class is a dataclass.
 
-    A subclass may have its own `__init__`, which calls this one with declared fields. Fields with a type
-    alone it passes on by name, or `_set`s. Copies, pickles and `dataclasses.replace` call it with all fields
-    by name, so an `__init__` with other arguments works, but its values can be copied and pickled only with a
-    `__reduce__`.
+    A subclass may have its own `__init__`, which calls this one with declared fields. It passes fields that
+    have a type alone on by name, or `_set`s them. Copies, pickles and `dataclasses.replace` call it with all
+    fields by name, so an `__init__` with other arguments works, but its values can be copied and pickled only
+    with a `__reduce__`.
 
     A field that is None asks for nothing: repr leaves it out.
     """
