@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._base.arguments import choice
 from fastbp._base.arrays import as_array, base_array
-from fastbp._base.fields import checked, fixed, number
+from fastbp._base.fields import checked_by, fixed, number
 from fastbp._base.value import Value
 from fastbp.exceptions import DTypeError, ParameterError
 
@@ -54,7 +54,7 @@ class Activation(Value):
         Parameter of the row; 0 if it has none.
     """
 
-    name: str = checked(_check_row, "str")
+    name: str = checked_by(_check_row, "str")
     alpha: float = number(default=0.0)
 
     def __post_init__(self) -> None:

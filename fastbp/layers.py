@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp._base import arguments
-from fastbp._base.fields import Converted, checked, integer, number
+from fastbp._base.fields import checked_by, integer, number
 from fastbp._base.value import Value, check_numbers
 from fastbp.activations import Activation
+
+if TYPE_CHECKING:
+    from fastbp._base.converted import Converted
 
 
 def _activation(argument: str, value: Any) -> Activation:
@@ -48,10 +51,10 @@ class Dense(Value):
     """
 
     units: int = integer(at_least=1)
-    activation: Converted[str | Activation | None, Activation | None] = checked(
+    activation: Converted[str | Activation | None, Activation | None] = checked_by(
         _activation, "str or Activation", default=None
     )
-    initializer: str | None = checked(_initializer, "str", default=None)
+    initializer: str | None = checked_by(_initializer, "str", default=None)
     l1: float = number(default=0.0, at_least=0, kw_only=True)
     l2: float = number(default=0.0, at_least=0, kw_only=True)
     dropout: float = number(default=0.0, at_least=0, below=1, kw_only=True)
@@ -90,7 +93,7 @@ class Layer(Decided):
             arguments.integer("n_in", n_in, at_least=1),
             arguments.integer("n_out", n_out, at_least=1),
             activations.get(activation),
-            **Dense._checked(l1=l1, l2=l2, dropout=dropout, max_norm=max_norm),
+            **Dense._check_fields(l1=l1, l2=l2, dropout=dropout, max_norm=max_norm),
         )
 
     @classmethod

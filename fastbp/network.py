@@ -530,7 +530,7 @@ class Network(Named):
         try:
             model = Model.from_state(state, self._engine_class)
             _set_attributes(twin, state["attributes"])
-        except (Error, MemoryError):
+        except (Error, MemoryError, SystemError):  # NumPy raises the last if it lacks memory
             raise
         except Exception as error:  # from parts of other types
             raise DataError(f"the state is not that of a network: {type(error).__name__}: {error}") from error

@@ -7,26 +7,15 @@ import time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from inspect import Parameter, Signature, get_annotations, signature
-from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
 import numpy as np
 
 from fastbp._base.arguments import held
-from fastbp._base.arguments import number as check_number
-from fastbp._base.fields import (
-    MISSING,
-    Check,
-    Declared,
-    anything,
-    checked,
-    fixed,
-    flag,
-    integer,
-    number,
-    one_of,
-    text,
-)
+from fastbp._base.dataclass_view import DataclassFields, FieldSignature, signature_of
+from fastbp._base.field_table import FieldTable, read_fields
+from fastbp._base.fields import checked_by, checked_later, fixed, flag, integer, number, one_of, text
 from fastbp.exceptions import ParameterError, UnknownArgumentError
 
 if TYPE_CHECKING:
@@ -66,55 +55,22 @@ class Named:
         return unknown(cls.__name__, name, known)
 
 
-class FieldSignature:
-    """The `__signature__` of a class whose constructor is that of `Value`."""
-
-    def __get__(self, instance: object, owner: type[Value]) -> Signature:
-        """Return the signature; AttributeError for instances and for classes with their own `__init__`."""
-        if instance is not None or owner.__init__ is not Value.__init__:
-            raise AttributeError("__signature__")
-        return owner._signature()
-
-
-class DataclassFields:
-    """The `__dataclass_fields__` of a class of values, made when the module `dataclasses` asks for it."""
-
-    def __get__(self, instance: object, owner: type[Value]) -> dict[str, Field[Any]]:
-        """Return the fields, and keep them."""
-        import dataclasses
-
-        listed: list[tuple[str, Any, Any]] = [
-            (
-                name,
-                owner._types[name],
-                dataclasses.field(
-                    default=dataclasses.MISSING if field.default is MISSING else field.default,
-                    init=field.init,
-                    repr=field.repr,
-                    kw_only=field.kw_only,
-                ),
-            )
-            for name, field in owner._declared.items()
-        ]
-        made: Any = dataclasses.make_dataclass(owner.__name__, listed, init=False, repr=False, eq=False)
-        owner.__dataclass_fields__ = found = made.__dataclass_fields__
-        owner.__dataclass_params__ = made.__dataclass_params__  # type: ignore[attr-defined]
-        return found  # type: ignore[no-any-return]
-
-
 @dataclass_transform(
-    frozen_default=True, field_specifiers=(checked, fixed, number, integer, flag, text, one_of)
+    frozen_default=True,
+    field_specifiers=(number, integer, flag, text, one_of, checked_by, checked_later, fixed),
 )
 class Value(Named):
     """A value: its fields cannot be changed, and two of a class are equal if their fields are.
 
     A subclass declares each field in one line, by a function of `fastbp._base.fields`; the constructor, its
-    checks and its signature follow. `__post_init__` checks what concerns several fields. For the module
-    `dataclasses`, the class is a dataclass.
+    checks and its signature follow. A field may also have a type alone, or a type and a default, as in
+    dataclasses; then it is not checked, unless a base class has a check for it. `__post_init__` checks what
+    concerns several fields. For the module `dataclasses`, the class is a dataclass.
 
-    A subclass may have its own `__init__`, which calls this one for the declared fields and `_set`s those
-    that are only annotated. Copies, pickles and `dataclasses.replace` call it with all fields by name, so an
-    `__init__` with other arguments works, but its values can be copied and pickled only with a `__reduce__`.
+    A subclass may have its own `__init__`, which calls this one with declared fields. It passes fields that
+    have a type alone on by name, or `_set`s them. Copies, pickles and `dataclasses.replace` call it with all
+    fields by name, so an `__init__` with other arguments works, but its values can be copied and pickled only
+    with a `__reduce__`.
 
     A field that is None asks for nothing: repr leaves it out.
     """
@@ -122,121 +78,70 @@ class Value(Named):
     __signature__ = FieldSignature()
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-    _types: ClassVar[dict[str, Any]] = {}  # annotations of all fields
-    _declared: ClassVar[dict[str, Declared]] = {}  # all fields, in their order
-    _positional: ClassVar[tuple[str, ...]] = ()  # names of the arguments that may be given by position
-    _checks: ClassVar[dict[str, Check]] = {}
-    _defaults: ClassVar[dict[str, Any]] = {}
-    _floors: ClassVar[tuple[tuple[str, str], ...]] = ()  # fields, each with the one that is its lower bound
-    _is_related: ClassVar[bool] = False  # whether some fields depend on others
+    _table: ClassVar[FieldTable] = FieldTable({}, {}, {})
 
     def __init__(self, *args: Any, **named: Any) -> None:
         """Check the arguments and set the fields; defaults need no check."""
-        checks = self._checks
-        values = self._defaults.copy()
+        table = self._table
+        values = table.defaults.copy()
         if args:
-            names = self._positional
-            if len(args) > len(names) or (named and not named.keys().isdisjoint(names[: len(args)])):
+            positional = table.positional
+            if len(args) > len(positional):
                 self._refuse_call(args, named)
-            for name, value in zip(names, args, strict=False):
-                values[name] = checks[name](name, value)
+            for i, value in enumerate(args):
+                name, check = positional[i]
+                if name in named:
+                    self._refuse_call(args, named)
+                values[name] = check(name, value)
         for name, value in named.items():
-            if name not in checks:
+            if name not in table.checks:
                 raise self._unknown(name, self._names)
-            values[name] = checks[name](name, value)
-        if len(values) < len(checks):
-            self._refuse_call(args, named)
-        if self._is_related:
-            for name, floor in self._floors:
-                values[name] = check_number(name, values[name], at_least=values[floor])
+            values[name] = table.checks[name](name, value)
+        for name in table.required:
+            if name not in values:
+                self._refuse_call(args, named)
+        if values:
             self.__dict__.update(values)
+        if table.has_post_init:
             self.__post_init__()
-        else:
-            self.__dict__.update(values)
 
     def __post_init__(self) -> None:
         """Refuse fields that do not go together."""
 
     def __init_subclass__(cls) -> None:
-        types: dict[str, Any] = {}
-        declared: dict[str, Declared] = {}
-        for base in cls.__mro__[:0:-1]:
-            if "_declared" in base.__dict__:
-                types |= base.__dict__["_types"]
-                declared |= base.__dict__["_declared"]
-        for name, annotation in get_annotations(cls).items():
-            if "ClassVar" in str(annotation).partition("[")[0]:
-                declared.pop(name, None)
-                continue
-            field = cls.__dict__.get(name, MISSING)
-            types[name] = annotation
-            declared[name] = field if isinstance(field, Declared) else Declared(anything, "object", field)
-            if not declared[name].init:
-                setattr(cls, name, declared[name].default)
-            elif field is not MISSING:
-                delattr(cls, name)  # an object that was never constructed has no fields
-        cls._types, cls._declared = types, declared
-        cls._prepare(own_init=cls.__init__ is not Value.__init__)
+        cls._table = table = read_fields(
+            cls,
+            [base.__dict__["_table"] for base in cls.__mro__[:0:-1] if "_table" in base.__dict__],
+            has_own_init=cls.__init__ is not Value.__init__,
+            has_post_init=cls.__post_init__ is not Value.__post_init__,
+        )
+        cls._names = table.names
         if not TYPE_CHECKING:
-            cls.__match_args__ = cls._positional
+            if "__match_args__" not in cls.__dict__:
+                cls.__match_args__ = tuple(name for name, _ in table.positional)
             cls.__dataclass_fields__ = DataclassFields()
 
     @classmethod
-    def _prepare(cls, own_init: bool) -> None:
-        """Set what the constructor reads; a class's own `__init__` sets the fields without a check."""
-        positional: list[str] = []
-        named: list[str] = []
-        checks, defaults, floors = {}, {}, []
-        for name, field in cls._declared.items():
-            if field.init:
-                (named if field.kw_only else positional).append(name)
-                if own_init and field.check is anything:
-                    continue
-                checks[name] = field.check
-                if field.default is not MISSING:
-                    defaults[name] = field.default
-                if field.floor:
-                    floors.append((name, field.floor))
-        cls._names = dict.fromkeys(positional + named)
-        cls._positional = (
-            tuple(name for name in positional if name in checks) if own_init else tuple(positional)
-        )
-        cls._checks, cls._defaults, cls._floors = checks, defaults, tuple(floors)
-        cls._is_related = bool(floors) or cls.__post_init__ is not Value.__post_init__
-
-    @classmethod
     def _refuse_unknown(cls, named: Mapping[str, Any]) -> None:
-        if cls.__init__ is not Value.__init__:
+        if cls._table.has_own_init:
             super()._refuse_unknown(named)
 
     @classmethod
-    def _refuse_call(cls, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    def _refuse_call(cls, args: tuple[Any, ...], named: Mapping[str, Any]) -> NoReturn:
         """Raise Python's TypeError for too many, missing or repeated arguments."""
+        table = cls._table
         try:
-            cls._signature().bind(*args, **named)
+            bound = signature_of(table).bind(*args, **named)
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}") from None
+        missing = next(name for name in table.required if name not in bound.arguments)
+        raise TypeError(f"{cls.__name__}: missing a required argument: {missing!r}")
 
     @classmethod
-    def _signature(cls) -> Signature:
-        """Return the signature that the declared fields make."""
-        return Signature(
-            [
-                Parameter(
-                    name,
-                    Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
-                    default=Parameter.empty if field.default is MISSING else field.default,
-                    annotation=cls._types[name],
-                )
-                for name, field in ((name, cls._declared[name]) for name in cls._names)
-                if name in cls._checks
-            ]
-        )
-
-    @classmethod
-    def _checked(cls, **values: Any) -> dict[str, Any]:
+    def _check_fields(cls, **values: Any) -> dict[str, Any]:
         """Return values of some fields, checked as the fields are declared."""
-        return {name: cls._checks[name](name, value) for name, value in values.items()}
+        checks = cls._table.checks
+        return {name: checks[name](name, value) for name, value in values.items()}
 
     def _set(self, **values: Any) -> None:
         """Set fields, from `__init__`."""
@@ -244,8 +149,9 @@ class Value(Named):
             raise self._unknown(min(values.keys() - self._names), self._names)
         vars(self).update(values)
 
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self._declared)
+    # An attribute `_fields` would make `help` show all private names, as it does for named tuples.
+    def _content(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in self._table.declared])
 
     def __replace__(self, **changes: Any) -> Self:
         """Return a copy with other values of some fields, through the constructor."""
@@ -279,15 +185,15 @@ class Value(Named):
         raise frozen(f"cannot delete {name!r} of {self!r}")
 
     def __eq__(self, other: object) -> bool:
-        return self._fields() == other._fields() if type(other) is type(self) else NotImplemented
+        return self._content() == other._content() if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash((type(self), self._fields()))
+        return hash((type(self), self._content()))
 
     def __repr__(self) -> str:
         shown = ", ".join(
             f"{name}={value!r}"
-            for (name, field), value in zip(self._declared.items(), self._fields(), strict=True)
+            for (name, field), value in zip(self._table.declared.items(), self._content(), strict=True)
             if field.repr and value is not None
         )
         return f"{type(self).__name__}({shown})"

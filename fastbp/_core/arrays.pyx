@@ -122,8 +122,8 @@ def aligned_zeros(shape, dtype):
     So no vector of the kernels crosses a cache line, which makes wide layers a tenth faster.
     """
     dtype, size = np.dtype(dtype), int(np.prod(shape))
-    buffer = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
+    cdef cnp.ndarray buffer = np.zeros(size * dtype.itemsize + CACHE_LINE, np.uint8)
+    cdef size_t start = -<size_t> cnp.PyArray_DATA(buffer) % CACHE_LINE
     return array_in(Memory(buffer), buffer[start : start + size * dtype.itemsize].view(dtype).reshape(shape))
 
 

@@ -14,6 +14,7 @@ from fastbp._base.shown import shown
 from fastbp._core import check_memory
 from fastbp._data.checks import InputChecks, check_finite, check_values
 from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.losses._targets import are_among
 
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
@@ -55,7 +56,7 @@ def resolve_weights(
     least, most, times = _bounds(checks)
     if np.minimum.reduce(values) >= least and float(np.maximum.reduce(values)) * len(values) * times < most:
         return Weights(values, None)
-    return _checked(_name(sample_weight, class_weight), values, checks)
+    return _check_in_detail(_name(sample_weight, class_weight), values, checks)
 
 
 def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
@@ -71,7 +72,7 @@ def _bounds(checks: InputChecks) -> tuple[float, float, int]:
 
 
 @np.errstate(all="ignore")
-def _checked(name: str, values: NDArray[np.float64], checks: InputChecks) -> Weights:
+def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks) -> Weights:
     """Return the weights; refuse them if a gradient over its divisor would overflow or underflow."""
     least, most, times = _bounds(checks)
     check_finite(name, values, checks.dtype)
@@ -142,6 +143,10 @@ def _classes(y: NDArray[Any], checks: InputChecks) -> tuple[Sequence[int], NDArr
             f"class_weight with the loss {name!r} and {checks.n_out} outputs, expected one output, "
             "because a row has a class per output: use sample_weight"
         )
-    expected = f"a label, {' or '.join(map(str, classes))}, with class_weight"
-    check_values("y", y, lambda t: np.isin(t, classes), expected)
-    return classes, np.searchsorted(classes, y.reshape(-1))
+    if not targets.only_classes:
+        expected = f"a label, {' or '.join(map(str, classes))}, with class_weight"
+        check_values("y", y, lambda t: are_among(t, classes), expected)
+    labels = y.reshape(-1)
+    if len(classes) == 2:  # the common case, faster than by search
+        return classes, (labels == classes[1]).astype(np.intp)
+    return classes, np.searchsorted(classes, labels)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastbp._base.arrays import as_array
-from fastbp._base.fields import checked
+from fastbp._base.fields import checked_by
 from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._base import Array, Divisor, Loss
@@ -41,7 +41,7 @@ class CustomLoss(Loss):
 
     name = "custom"
     targets = AnyArray()
-    function: LossFunction = checked(_check_function, "callable")
+    function: LossFunction = checked_by(_check_function, "callable")
 
     def __str__(self) -> str:
         return str(getattr(self.function, "__name__", type(self.function).__name__))

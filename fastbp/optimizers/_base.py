@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 
 from fastbp._base.arguments import held
-from fastbp._base.fields import checked, number
+from fastbp._base.fields import checked_by, number
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError
 from fastbp.losses import Loss
@@ -83,7 +83,7 @@ class Optimizer(Value, ABC):
 
 def rate(default: float) -> Any:
     """Declare the learning rate, with its default."""
-    return checked(check_rate, "float, > 0, or a schedule, or a function of the epoch", default=default)
+    return checked_by(check_rate, "float, > 0, or a schedule, or a function of the epoch", default=default)
 
 
 class GradientOptimizer(Optimizer):

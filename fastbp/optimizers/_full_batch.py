@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastbp._base.fields import number
+from fastbp._base import arguments
+from fastbp._base.fields import checked_later, number
 from fastbp.optimizers._base import TINY, GradientOptimizer, rate
 from fastbp.schedules import LearningRate
 
@@ -35,7 +36,10 @@ class IRprop(GradientOptimizer):
     eta_minus: float = number(default=0.5, above=0, below=1)
     eta_plus: float = number(default=1.2, above=1)
     step_min: float = number(default=1e-6, at_least=TINY)
-    step_max: float = number(default=50.0, at_least="step_min")
+    step_max: float = checked_later("float, >= step_min", default=50.0)
+
+    def __post_init__(self) -> None:
+        self._set(step_max=arguments.number("step_max", self.step_max, at_least=self.step_min))
 
 
 class Quickprop(GradientOptimizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class LevenbergMarquardt(Optimizer):
 
     full_batch = True
     why_full_batch = "makes steps of all rows at once"
+    learning_rate: ClassVar[float] = nan
+    base_rate: ClassVar[float] = nan
     bayesian: bool = flag(default=False)
     damping: float = number(default=1e-3, above=0)
 

@@ -14,7 +14,8 @@ import pytest
 
 import fastbp
 from fastbp import SGD, Adam, Dense, Huber, IRprop, ParameterError, losses
-from fastbp._base.fields import MISSING, checked, fixed, number, one_of
+from fastbp._base import arguments
+from fastbp._base.fields import MISSING, checked_by, checked_later, fixed, number, one_of
 from fastbp._base.value import Value
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from fastbp.exceptions import UnknownArgumentError
@@ -46,6 +47,23 @@ def documented(kind):
     return found
 
 
+def accepted(field):
+    """Return the values that a field accepts, as written in docstrings: "float, >= 0 and < 1"."""
+    bounds = [
+        f"{sign} {written(bound)}"
+        for sign, bound in zip((">", ">=", "<"), field.bounds, strict=True)
+        if bound is not None
+    ]
+    optional = ["optional"] * (field.default is None)
+    return ", ".join([field.kind, *([" and ".join(bounds)] if bounds else []), *optional])
+
+
+def written(bound):
+    """Return a number, large and small powers of 2 as such."""
+    mantissa, exponent = math.frexp(bound)
+    return f"2**{exponent - 1}" if mantissa == 0.5 and abs(exponent) > 20 else f"{bound:g}"
+
+
 def test_there_are_values_of_every_kind():
     assert {Adam, Step, Huber, Dense, EarlyStopping, fastbp.metrics.TopK, fastbp.LeakyReLU} < {*KINDS}
     assert len(KINDS) > 30
@@ -54,16 +72,17 @@ def test_there_are_values_of_every_kind():
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_docstrings_have_the_declared_bounds(kind):
     texts = documented(kind)
-    assert {name: texts.get(name) for name in kind._checks} == {
-        name: kind._declared[name].text for name in kind._checks
+    table = kind._table
+    assert {name: texts.get(name) for name in table.checks} == {
+        name: accepted(table.declared[name]) for name in table.checks
     }
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_defaults_pass_their_checks(kind):
     """The constructor does not check them."""
-    for name, check in kind._checks.items():
-        default = kind._declared[name].default
+    for name, check in kind._table.checks.items():
+        default = kind._table.declared[name].default
         if default is not MISSING:
             kept = check(name, default)
             assert (type(kept), kept) == (type(default), default)
@@ -100,9 +119,9 @@ def test_arguments_by_position_and_by_name():
 
 
 def test_a_bound_may_be_another_field():
-    for arguments in ({"step_max": 1e-7}, {"step_min": 51.0}, {"step_max": 0.25, "step_min": 0.5}):
+    for named in ({"step_max": 1e-7}, {"step_min": 51.0}, {"step_max": 0.25, "step_min": 0.5}):
         with pytest.raises(ParameterError, match=r"step_max is .*, expected a finite number >= "):
-            IRprop(**arguments)
+            IRprop(**named)
 
 
 # ---- classes of the user -----------------------------------------------------------------------------------
@@ -119,11 +138,14 @@ class Sample(Value):
 
     plain: object
     low: float = number(at_least=0)
-    high: float = number(default=1.0, at_least="low")
-    even: int = checked(even, "int, even", default=2)
+    high: float = checked_later("float, >= low", default=1.0)
+    even: int = checked_by(even, "int, even", default=2)
     maybe: float | None = number(default=None, above=0, below=1)
     way: str = one_of("up", "down", default="up", kw_only=True)
     kind: str = fixed("sample")
+
+    def __post_init__(self):
+        self._set(high=arguments.number("high", self.high, at_least=self.low))
 
 
 class Bigger(Sample):
@@ -144,7 +166,7 @@ def test_fields_of_every_kind():
     assert Sample.__match_args__ == ("plain", "low", "high", "even", "maybe")
     for twin in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
         assert (twin, hash(twin)) == (value, hash(value))
-    for arguments, text in (
+    for named, text in (
         ({"low": -1.0}, "low is -1.0, expected a finite number >= 0"),
         ({"high": -1}, "high is -1, expected a finite number >= 0"),
         ({"even": 3}, "even is 3, expected an even number"),
@@ -154,7 +176,7 @@ def test_fields_of_every_kind():
         ({"low": True}, "low is True"),
     ):
         with pytest.raises(ParameterError, match=re.escape(text)):
-            Sample(**{"plain": 0, "low": 0.0} | arguments)
+            Sample(**{"plain": 0, "low": 0.0} | named)
     with pytest.raises(UnknownArgumentError, match="Sample has no argument kind"):
         Sample("x", 0, kind="other")
     with pytest.raises(AttributeError, match="cannot assign"):
