@@ -1,4 +1,4 @@
-"""Activation functions: frozen values, callable on arrays, computed by the native core.
+"""Activation functions: immutable values, callable on arrays, computed by the native core.
 
 Every row of the native table is here under its lower-case name. A function with a parameter is a class::
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: frozen values that give the rate of each optimizer step.
+"""Learning-rate schedules: immutable values that give the rate of each optimizer step.
 
 Steps are counted from 0 over all fits. The count starts again when the optimizer is set or the network is
 reset. A schedule that has an end keeps its last rate.

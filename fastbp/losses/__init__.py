@@ -1,4 +1,4 @@
-"""Losses: frozen values, callable on (output, target), with their gradient.
+"""Losses: immutable values, callable on (output, target), with their gradient.
 
 `output` is the output of the network, so the cross entropies take probabilities. During training, the engines
 compute a loss that has its own output activation from the logits, without the logarithm of a rounded

@@ -1,4 +1,4 @@
-"""Optimizers: frozen values. Their state lives in the network, their formulas in the engines.
+"""Optimizers: immutable values. Their state lives in the network, their formulas in the engines.
 
 Where PyTorch has an optimizer, formula and defaults are PyTorch's.
 """
