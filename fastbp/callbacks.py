@@ -1,7 +1,7 @@
 """Callbacks: functions that see a fit after each epoch, and may stop it.
 
 A callback is a function of an `EpochState`, or an object with a method `on_epoch_end` that takes one. Those
-of this module are immutable values. What they remember lives in the fit, so one value serves any number of fits.
+of this module are immutable values. What they remember lives in the fit, so one value serves many fits.
 """
 
 from __future__ import annotations
