@@ -6,10 +6,10 @@ of this module are immutable values. What they remember lives in the fit, so one
 
 from __future__ import annotations
 
+from _thread import get_ident  # not `threading`, which takes longer to import
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
-from threading import get_ident
 from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np

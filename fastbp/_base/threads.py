@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from threading import local
+from functools import cache
+from typing import Any
 
 from fastbp import _core
 from fastbp._base.arguments import integer
@@ -13,14 +14,16 @@ from fastbp._base.cpus import available_cpus, cgroup_cpus
 from fastbp.exceptions import ParameterError
 
 
-class _Thread(local):
-    """Data that each Python thread has for itself."""
+@cache
+def _thread() -> Any:
+    """Return the data that each Python thread has for itself; few need them, so the import is late."""
+    from threading import local
 
-    def __init__(self) -> None:
-        self.numbers = _core.OwnThreads()
+    class Thread(local):
+        def __init__(self) -> None:
+            self.numbers = _core.OwnThreads()
 
-
-_thread = _Thread()
+    return Thread()
 
 
 def _number(argument: str, n: object) -> int:
@@ -67,7 +70,7 @@ def threads(n: int) -> Iterator[None]:
     one applies. Arguments and errors are those of `set_num_threads`.
     """
     n = _number("n", n)
-    numbers = _thread.numbers
+    numbers = _thread().numbers
     entry = [n]  # made first, so that `leave` removes it even if an interruption follows `enter` at once
     try:
         numbers.enter(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +19,21 @@ from fastbp.losses._targets import are_among
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
 
-class Weights(NamedTuple):
-    """Weights of rows; a row with weight 0 counts as absent."""
+class Weights:
+    """Weights of rows; a row with weight 0 counts as absent.
 
-    values: NDArray[np.float64]  # (n,), one per row, C-contiguous
-    rows: NDArray[np.int64] | None  # indices of the rows with a nonzero weight, in order; None: all
+    Parameters
+    ----------
+    values : array (n,), float64, C-contiguous
+        Weight of each row.
+    rows : array, int64, or None
+        Indices of the rows with a nonzero weight, in order; None: all.
+    """
+
+    __slots__ = ("rows", "values")  # a named tuple would take longer to import
+
+    def __init__(self, values: NDArray[np.float64], rows: NDArray[np.int64] | None) -> None:
+        self.values, self.rows = values, rows
 
     @property
     def n_rows(self) -> int:
