@@ -5,7 +5,6 @@ import tempfile
 from glob import glob
 
 import numpy as np
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
@@ -95,6 +94,8 @@ class BuildCore(build_ext):
                 ext.extra_objects += self.objects(f"{isa}_{bits}", KERNELS, macros, flags)
         built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
         ext.extra_objects += self.objects("core", CORE, built, [])
+        from Cython.Build import cythonize  # what else reads this file needs no Cython
+
         modules = cythonize(
             ext.sources,
             build_dir=self.build_temp,
