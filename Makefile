@@ -44,8 +44,8 @@ docs: .venv/package  ## update the generated parts of the pages
 wheel: .venv/build  ## build an sdist, and a wheel from it, in dist/
 	$(BIN)/python -m build
 
-# Build the C code with AddressSanitizer and UndefinedBehaviorSanitizer in a separate directory, and run the tests twice:
-# the second time on the baseline path, because the sanitizers miss masked loads and stores. Tests of how fast Ctrl-C
+# Build the C code with AddressSanitizer and UndefinedBehaviorSanitizer in a separate directory, and run the tests
+# twice: the second time on the baseline path, because the sanitizers miss masked loads and stores. Tests of how fast Ctrl-C
 # works (take_seconds) are left out: this build is too slow for them.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
@@ -57,7 +57,7 @@ sanitize: .venv/test .venv/build  ## run all tests under the sanitizers
 	-k 'not take_seconds' || exit; done
 
 clean:
-	rm -rf .venv build dist fastbp.egg-info fastbp/_core.c fastbp/_core.*.so fastbp/_core/*.so
+	rm -rf .venv build dist fastbp.egg-info fastbp/_core/*.so
 
 # .venv/NAME is made once the dependency group NAME of pyproject.toml is installed
 .venv/%: .venv/package

@@ -92,7 +92,7 @@ EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t 
 EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, size_t stride, const real *x, real *delta,
                                         real *ones, real *dW, size_t repeats) {
     fbp_plan plan = {.threads = 1, .narrow = 1};
-    fbp_lane lane = {.ones = ones};
+    fbp_slot slot = {.ones = ones};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
                              .dW = dW,
@@ -101,7 +101,7 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
                              .delta = delta,
                              .y_stride = stride,
                              .plan = &plan};
-    fbp_step step = {.lane = &lane, .rows = m, .threads = 1};
+    fbp_step step = {.slot = &slot, .rows = m, .threads = 1};
     TIMES(repeats) KERNELS.backward_weights_narrow(&layer, &step);
 }
 
@@ -142,11 +142,11 @@ EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *
                        size_t repeats) {
     fbp_network network = {.loss_parameter = 1};
     fbp_plan plan = {.network = &network};
-    fbp_lane lane = {.targets = targets, .labels = labels};
+    fbp_slot slot = {.targets = targets, .labels = labels};
     const fbp_dense layer = {.n_out = columns, .y = y, .y_stride = columns, .delta = delta, .plan = &plan};
-    fbp_step step = {.lane = &lane, .rows = rows, .scale = 1};
+    fbp_step step = {.slot = &slot, .rows = rows, .scale = 1};
     TIMES(repeats) KERNELS.losses[loss][0](&layer, &step);
-    return lane.loss;
+    return slot.loss;
 }
 
 /* Rows of `columns` elements of `size` bytes, in the order of index, as reals. */

@@ -61,7 +61,7 @@ class Dense(Value):
     max_norm: float | None = number(default=None, above=0, kw_only=True)
 
 
-class Decided(NamedTuple):
+class LayerFields(NamedTuple):
     """The fields of a `Layer`."""
 
     n_in: int
@@ -73,7 +73,7 @@ class Decided(NamedTuple):
     max_norm: float | None
 
 
-class Layer(Decided):
+class Layer(LayerFields):
     """A layer with all sizes and options filled in and checked: W is (n_in, n_out), b is (n_out,)."""
 
     __slots__ = ()

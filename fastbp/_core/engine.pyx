@@ -200,7 +200,10 @@ cdef class Engine(Planner):
         return source
 
     cdef size_t take_rows(self, weights, size_t rows, const double **values, const int64_t **index) except? 0:
-        """Point to the weights of `rows` rows and to the rows with a nonzero weight; return how many these are."""
+        """Point to the weights of `rows` rows and to the rows with a nonzero weight; return how many these are.
+
+        Both arrays are copies that nobody else has, so no user code can resize them.
+        """
         if weights is None:
             return rows
         if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):

@@ -53,7 +53,7 @@ def resolve_weights(
     """
     if sample_weight is None and class_weight is None:
         return None
-    if checks.loss.targets.any_shape:  # a Python function reads them
+    if checks.loss.targets.any_shape:  # only the custom loss can read its targets
         name = _name(sample_weight, class_weight)
         raise ParameterError(
             f"{name} with a custom loss, expected None: the loss function can weight its rows"

@@ -27,19 +27,19 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_batch *batch = step->batch;
     const fbp_dtype dtype = fbp_dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
-    fbp_dense *own = step->slot->layers;
+    fbp_dense *first_layer = step->slot->layers;
     if (batch->is_loaded && !plan->noisy) return;
     if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
-        own->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &own->x_stride);
-        if (own->x && fbp_padded(own->x_stride, size) == own->x_stride &&
-            !is_written(plan->network, own->x, step->rows * own->x_stride * size))
+        first_layer->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &first_layer->x_stride);
+        if (first_layer->x && fbp_padded(first_layer->x_stride, size) == first_layer->x_stride &&
+            !is_written(plan->network, first_layer->x, step->rows * first_layer->x_stride * size))
             return;
-        own->x = step->slot->inputs;
-        own->x_stride = fbp_padded(own->n_in, size);
+        first_layer->x = step->slot->inputs;
+        first_layer->x_stride = fbp_padded(first_layer->n_in, size);
     }
-    char *to = (char *)step->slot->inputs + step->offset * own->x_stride * size;
+    char *to = (char *)step->slot->inputs + step->offset * first_layer->x_stride * size;
     (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
-                                                     own->x_stride);
+                                                     first_layer->x_stride);
 }
 
 /* out := the block's rows of a source of n_out columns, laid out like the last layer's y */

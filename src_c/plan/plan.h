@@ -65,13 +65,13 @@ struct fbp_plan {
     double weight;                   /* sum of the weights of the last batch's rows */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
-    size_t threads, scratch_bytes;   /* that products may use; size of the scratch per thread */
+    size_t threads, scratch_bytes;   /* threads for products; bytes of scratch per thread */
     size_t n_slots;
     fbp_slot *slots;
     fbp_planned *operations;
     size_t start_end, forward_end, backward_end, gradient_end, update_end; /* where each part of the list ends */
     void *memory;                                                          /* the workspace */
-    size_t bytes;                                                          /* of it */
+    size_t bytes;                                                          /* size of the workspace */
 };
 
 static inline int fbp_is_penalized(const fbp_layer *layer) { return layer->l1 > 0 || layer->l2 > 0; }

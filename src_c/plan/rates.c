@@ -1,5 +1,5 @@
-/* Numbers computed once per step: the learning rate, by schedules.def, and the scalars of the optimizer, by
- * optimizers.def. */
+/* Numbers computed once per step: the learning rate (tables/schedules.def) and the optimizer's scalars
+ * (tables/optimizers.def). */
 
 #include <math.h>
 #include <string.h>

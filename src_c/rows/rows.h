@@ -7,9 +7,8 @@
 /* Most columns that fbp_gather_columns() takes: the widest layer of a narrow network (kernels/narrow.h). */
 enum { FBP_NARROW = 16 };
 
-/* out (rows, columns), rows `stride` elements apart := rows first .. first + rows of the source, or its rows
- * index[first]
- * .. index[first + rows], converted to dtype */
+/* out (rows, columns), rows `stride` elements apart := rows of the source, converted to dtype: those from `first` on,
+ * or with an index those that its elements from `first` on name */
 void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride);
 /* out (columns, rows), rows `stride` elements apart := the same, transposed */

@@ -16,7 +16,7 @@ struct fbp_thread_limit {
 };
 
 static atomic_size_t process_threads = 1;
-static _Thread_local fbp_thread_limit *own;
+static _Thread_local fbp_thread_limit *own_limit;
 
 static pthread_key_t at_end; /* its destructor runs when a thread ends */
 static int has_key;
@@ -26,7 +26,7 @@ void fbp_release_thread_limit(fbp_thread_limit *held) {
 }
 
 static void end_thread(void *held) {
-    own = NULL;
+    own_limit = NULL;
     fbp_release_thread_limit(held);
 }
 
@@ -34,7 +34,7 @@ static void create_key(void) { has_key = !pthread_key_create(&at_end, end_thread
 
 fbp_thread_limit *fbp_hold_thread_limit(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (!own) {
+    if (!own_limit) {
         pthread_once(&once, create_key);
         fbp_thread_limit *fresh = calloc(1, sizeof *fresh);
         if (!fresh || !has_key || pthread_setspecific(at_end, fresh)) {
@@ -42,16 +42,16 @@ fbp_thread_limit *fbp_hold_thread_limit(void) {
             return NULL;
         }
         atomic_init(&fresh->holders, 1);
-        own = fresh;
+        own_limit = fresh;
     }
-    atomic_fetch_add(&own->holders, 1);
-    return own;
+    atomic_fetch_add(&own_limit->holders, 1);
+    return own_limit;
 }
 
 void fbp_set_thread_limit(fbp_thread_limit *held, size_t threads) { atomic_store(&held->threads, threads); }
 
 size_t fbp_threads(void) {
-    const size_t limit = own ? atomic_load_explicit(&own->threads, memory_order_relaxed) : 0;
+    const size_t limit = own_limit ? atomic_load_explicit(&own_limit->threads, memory_order_relaxed) : 0;
     return limit ? limit : atomic_load_explicit(&process_threads, memory_order_relaxed);
 }
 

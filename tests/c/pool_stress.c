@@ -1,4 +1,4 @@
-/* The thread pool under load. test_parallel.py runs this program, with and without ThreadSanitizer, which also notices
+/* The thread pool under load. test_pool.py runs this program, with and without ThreadSanitizer, which also notices
  * if two threads get the same worker number. An alarm kills the program if it hangs. */
 
 #define _DEFAULT_SOURCE /* for usleep */

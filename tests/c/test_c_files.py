@@ -60,9 +60,15 @@ def test_each_file_compiles_alone():
 
 
 @needs_compiler
+def test_the_benchmark_of_the_kernels_compiles():
+    """It includes the kernels and has its own operands for them."""
+    assert_compile([ROOT / "bench" / "kernels.c"], "-DFASTBP_ISA=baseline", "-DREAL_BITS=64")
+
+
+@needs_compiler
 @pytest.mark.parametrize(("isa", "bits"), [*product(constant("ISA_FLAGS"), (32, 64))][1:])
 def test_each_kernel_file_compiles_alone(isa, bits, tmp_path):
-    """The same, for the other paths."""
+    """Kernel files compile for every other instruction set and element type."""
     empty = tmp_path / "empty.c"
     empty.write_text("int nothing;\n")
     if compile_alone(empty, *constant("ISA_FLAGS")[isa]):

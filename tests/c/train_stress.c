@@ -1,5 +1,5 @@
-/* Runs plans on several threads, so that ThreadSanitizer notices if parts of a product, or lanes, touch the same
- * memory. test_parallel.py runs this program. test_threads.py checks that results do not depend on the number of
+/* Runs plans on several threads, so that ThreadSanitizer notices if parts of a product, or slots, touch the same
+ * memory. test_pool.py runs this program. test_threads.py checks that results do not depend on the number of
  * threads. */
 
 #include <unistd.h>
@@ -11,8 +11,8 @@ enum { LAYERS = 2, THREADS = 3 };
 
 #define LAYER(n_in, n_out, f) {n_in, n_out, FBP_ACTIVATION_##f, 1.0}
 
-/* Sizes for which products copy operands and use all threads, or blocks of rows run in lanes, or networks are narrow.
- */
+/* Sizes for each way to compute: products that copy operands and use all threads, blocks of rows in several slots,
+ * narrow networks. */
 static const struct {
     size_t rows;
     fbp_loss_id loss;

@@ -292,7 +292,7 @@ def test_a_custom_loss(output, rows, dtype, isa, rng):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("joined", ["binary_cross_entropy", "cross_entropy"])  # exp(1e4) is no finite loss
+@pytest.mark.parametrize("joined", sorted(reference.JOINT.keys() - {"poisson"}))  # exp(1e4) is no finite loss
 def test_extreme_logits(joined, dtype, isa):
     """With logits of +-1e4 the loss is exact and the gradient finite: no logarithm of a rounded 0."""
     targets = {"cross_entropy": np.array([0, 1]), "binary_cross_entropy": np.array([[1.0, 0.0], [0.0, 0.0]])}

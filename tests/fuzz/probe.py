@@ -182,9 +182,8 @@ class Probe:
         is_tame = not self._subject.wild and options["activation"] not in ODD
         if outcomes[0].kind != outcomes[1].kind:
             # a line search may meet infinity in the one engine and pass it by in the other
-            if (is_tame and self.entry != "minimize") or "Divergence" not in outcomes[0].kind + outcomes[
-                1
-            ].kind:
+            kinds = outcomes[0].kind + outcomes[1].kind
+            if (is_tame and self.entry != "minimize") or "Divergence" not in kinds:
                 found.append(
                     f"wrong silence: {outcomes[0].kind} by the core, {outcomes[1].kind} by the reference"
                 )

@@ -38,8 +38,8 @@ class Change:
     call: Callable[[fastbp.Network, Data], Any]
     options: dict[str, Any] = field(default_factory=dict)
     layers: list[Any] = field(default_factory=lambda: SIZES)
-    descends: bool = False  # any parameters of a loss that is not higher than before are right
-    counts_later: bool = False  # a step of Python's is done a few lines before its epoch is in the history
+    descends: bool = False  # whatever the parameters, a loss that is not higher is right
+    counts_later: bool = False  # a Python step ends shortly before its epoch enters the history
 
     def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
         """Return a network that has trained, has an optimizer's state and scales its inputs."""

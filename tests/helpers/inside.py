@@ -16,11 +16,6 @@ def engine_of(net):
     return net._model.engine
 
 
-def checks_of(net):
-    """Return the checks that a network applies to the arrays it is given."""
-    return net._model.checks
-
-
 def schedule_of(net):
     """Return the learning-rate schedule that is in force."""
     return net._model.schedule
@@ -38,7 +33,7 @@ def set_optimizer(engine, optimizer):
 
 def row_weights(net, X, sample_weight=None, class_weight=None):
     """Return sample and class weights combined into one weight per row, as the engine takes them."""
-    return resolve_weights(checks_of(net), X, sample_weight, class_weight)
+    return resolve_weights(net._model.checks, X, sample_weight, class_weight)
 
 
 def numbers_of(net):

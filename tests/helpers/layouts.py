@@ -7,7 +7,7 @@ INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
 
 
 def misaligned(a):
-    """The same values at an address that is a multiple of nothing."""
+    """The same values at an odd address."""
     raw = np.empty(a.nbytes + 1, np.uint8)[1:]
     view = raw.view(a.dtype).reshape(a.shape)
     view[...] = a

@@ -22,3 +22,8 @@ def targets(rng, rows, n_out, loss, dtype=np.float64):
         return rng.choice(declared.classes, (rows, n_out))
     least = declared.minimum if isinstance(declared, AtLeast) else 0
     return (least + rng.random((rows, n_out))).astype(dtype)
+
+
+def regression(rng, n=50, n_in=4, n_out=3):
+    """Return normal random inputs (n, n_in) and targets (n, n_out)."""
+    return rng.normal(size=(n, n_in)), rng.normal(size=(n, n_out))

@@ -42,7 +42,8 @@ def faults(course, fail, stop, step=lambda n: 1):
         stop()
         in_vain = 0 if error else in_vain + 1
         wrong = course.wrong(net) if error else []
-        if error and not isinstance(error, OF_MEMORY) and str(error) != NO_LOCK:
+        no_lock = isinstance(error, RuntimeError) and str(error) == NO_LOCK
+        if error and not isinstance(error, OF_MEMORY) and not no_lock:
             wrong.append(f"MemoryError became {error!r}")
         if wrong:
             found.append(f"allocation {n}: {', '.join(wrong)}")

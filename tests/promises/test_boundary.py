@@ -12,7 +12,6 @@ import fastbp
 from fastbp import _core
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
-from helpers import probes
 from helpers.inside import engine_of, prepared, set_optimizer
 from helpers.odd_arrays import shrink, table
 
@@ -122,11 +121,6 @@ PROBES = (
     | table("{0} of a resized array", resized, VIEWS)
     | table("garbage in {0}", collected, CALLS)
 )
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return probes.outcomes(__file__)
 
 
 @pytest.mark.parametrize("name", PROBES)

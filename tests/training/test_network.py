@@ -9,11 +9,7 @@ import pytest
 import fastbp
 from fastbp import Dense, LeakyReLU, _core, initializers
 from fastbp.activations import relu, sigmoid, softmax, tanh
-
-
-def regression(rng, n=50, n_in=4, n_out=3):
-    return rng.normal(size=(n, n_in)), rng.normal(size=(n, n_out))
-
+from helpers.problems import regression
 
 # ---- construction ------------------------------------------------------------------------------------------
 

@@ -5,10 +5,7 @@ import pytest
 
 import fastbp
 from fastbp.losses import cross_entropy, mse
-
-
-def regression(rng, n=50, n_in=4, n_out=3):
-    return rng.normal(size=(n, n_in)), rng.normal(size=(n, n_out))
+from helpers.problems import regression
 
 
 def test_predict_is_the_formula(network_class, rng):

@@ -7,10 +7,7 @@ import fastbp
 from fastbp import SGD, Adam
 from fastbp.losses import half_sse
 from helpers.inside import engine_of
-
-
-def regression(rng, n=50, n_in=4, n_out=3):
-    return rng.normal(size=(n, n_in)), rng.normal(size=(n, n_out))
+from helpers.problems import regression
 
 
 @pytest.mark.parametrize("optimizer", [SGD(learning_rate=0.1, momentum=0.9), Adam()], ids=["sgd", "adam"])

@@ -62,13 +62,13 @@ HE = ("he_uniform", "he_uniform")
     [
         (
             layers_of(3, 4) + layers_of(5, 2),
-            ("he_uniform", "he_uniform"),
+            HE,
             r"layers\[2\] has 5 inputs, expected 4",
         ),
         (layers_of(3, 4, 2), ("he_uniform", "he"), r"initializers\[2\] is 'he', expected one of"),
         (
             layers_of(3, 4, output="softmax") + layers_of(4, 2),
-            ("he_uniform",) * 2,
+            HE,
             "softmax, expected only in",
         ),
         (layers_of(3, 1, output="softmax"), ("he_uniform",), "1 unit with the activation softmax"),

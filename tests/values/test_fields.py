@@ -59,7 +59,7 @@ def accepted(field):
 
 
 def written(bound):
-    """Return a number, large and small powers of 2 as such."""
+    """Return a number as text, large and small powers of 2 as 2**n."""
     mantissa, exponent = math.frexp(bound)
     return f"2**{exponent - 1}" if mantissa == 0.5 and abs(exponent) > 20 else f"{bound:g}"
 
