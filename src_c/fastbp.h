@@ -131,6 +131,15 @@ fbp_thread_limit *fbp_hold_thread_limit(void);
 void fbp_set_thread_limit(fbp_thread_limit *held, size_t threads);
 void fbp_release_thread_limit(fbp_thread_limit *held);
 
+/* ---- caches ------------------------------------------------------------------------------------------------------ */
+
+/* Bytes that a core has for itself: L1 of data, L2, its share of L3; l1 <= l2 <= l3. Results do not depend on them. */
+typedef struct { size_t l1, l2, l3; } fbp_caches;
+const fbp_caches *fbp_cache_sizes(void);
+/* Sets them; NULL: to what the machine has. Call it once, before any function that computes; until then they are small
+ * guesses. */
+void fbp_set_caches(const fbp_caches *caches);
+
 /* ---- networks and plans ----------------------------------------------------------------------------------------- */
 
 typedef struct {

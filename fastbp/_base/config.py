@@ -1,4 +1,4 @@
-"""`show_config`: prints versions, instruction set, compiler and threads."""
+"""`show_config`: prints versions, instruction set, compiler, threads and caches."""
 
 import platform
 
@@ -10,15 +10,23 @@ from fastbp._version import __version__
 
 
 def show_config() -> None:
-    """Print the versions, the compiler and the instruction set in use: what a bug report should contain."""
+    """Print what a bug report should contain: versions, compiler, instruction set, threads and caches."""
+    l1, l2, l3 = _core.caches()
     rows = {
         "fastbp": __version__,
         "ISA": f"{_core.isa()} (this machine runs {', '.join(_core.available_isas())})",
         "compiler": _core.COMPILER,
         "threads": f"{_core.threads()} (this process may use {available_cpus()} CPUs)",
+        "caches": f"L1 {_shown(l1)}, L2 {_shown(l2)}, L3 {_shown(l3)} per core",
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),
     }
     for name, value in rows.items():
         print(f"{name:9} {value}")
+
+
+def _shown(size: int) -> str:
+    """Return a number of bytes in KB or MB."""
+    unit, name = (2**20, "MB") if size >= 2**20 else (2**10, "KB")
+    return f"{round(size / unit, 2):g} {name}"

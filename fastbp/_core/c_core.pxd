@@ -80,6 +80,11 @@ cdef extern from "fastbp.h" nogil:
     void fbp_set_thread_limit(fbp_thread_limit *held, size_t threads)
     void fbp_release_thread_limit(fbp_thread_limit *held)
 
+    ctypedef struct fbp_caches:
+        size_t l1, l2, l3
+    const fbp_caches *fbp_cache_sizes()
+    void fbp_set_caches(const fbp_caches *caches)
+
     ctypedef struct fbp_layer:
         size_t n_in, n_out
         fbp_activation_id activation
@@ -146,4 +151,5 @@ cdef extern from "fastbp.h" nogil:
 cdef extern from "fastbp_test.h" nogil:
     const char *fbp_vector_math_name(size_t i)
     void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)
+    fbp_caches fbp_caches_in(const char *root, size_t cpu)
     void fbp_fail_allocation(size_t n)

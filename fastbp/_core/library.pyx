@@ -1,4 +1,4 @@
-"""The C core without a network: its tables, instruction sets, threads, array functions and linear algebra."""
+"""The C core without networks: tables, instruction sets, threads, caches, array functions, linear algebra."""
 
 import os
 
@@ -137,6 +137,43 @@ cdef class OwnThreads:
                 del self.entries[i]
                 break
         fbp_set_thread_limit(self.own, self.entries[-1][0] if self.entries else 0)
+
+
+# ---- caches ----------------------------------------------------------------------------------------------------------
+
+
+def caches():
+    """Return the sizes in bytes that are in use for L1, L2 and the share of L3 of one core."""
+    sizes = fbp_cache_sizes()
+    return sizes.l1, sizes.l2, sizes.l3
+
+
+def _parse_bytes(str text):
+    """Return the number of bytes in a text such as 48K, or 0 if it is no such text."""
+    shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
+    digits = text[:-1] if shift else text
+    # Python refuses to convert numbers with thousands of digits.
+    return int(digits) << shift if digits.isdecimal() and len(digits) < 100 else 0
+
+
+cdef choose_caches(str text):
+    """Use the three sizes of FASTBP_CACHE."""
+    sizes = [_parse_bytes(part.strip()) for part in text.split(",")]
+    if len(sizes) != 3 or not 1 << 12 <= sizes[0] <= sizes[1] <= sizes[2] <= 1 << 30:
+        raise ParameterError(
+            f"FASTBP_CACHE is {text!r:.60}, expected the sizes of L1, L2 and L3 for one core, such as 48K,1M,16M: "
+            "three numbers from 4K to 1G, none smaller than the one before"
+        )
+    cdef fbp_caches chosen
+    chosen.l1, chosen.l2, chosen.l3 = sizes
+    fbp_set_caches(&chosen)
+
+
+# Once, before anything computes: workspaces are sized by them.
+if os.environ.get("FASTBP_CACHE"):
+    choose_caches(os.environ["FASTBP_CACHE"])
+else:
+    fbp_set_caches(NULL)
 
 
 # ---- functions of arrays ---------------------------------------------------------------------------------------------
@@ -309,6 +346,12 @@ def permutation(uint64_t seed, uint64_t epoch, size_t n):
     out = np.empty(n, np.int64)
     fbp_permutation(seed, epoch, <int64_t *> cnp.PyArray_DATA(out), n)
     return out
+
+
+def caches_in(root, size_t cpu):
+    """Return what `caches` returns on a machine whose folder /sys/devices/system/cpu is `root`, for tests."""
+    sizes = fbp_caches_in(os.fsencode(root), cpu)
+    return sizes.l1, sizes.l2, sizes.l3
 
 
 def fail_allocation(size_t n):

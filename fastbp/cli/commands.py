@@ -92,7 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     timing.set_defaults(run=lambda _: bench.start())
 
-    config = commands.add_parser("config", help="show version, instruction set, compiler and threads")
+    config = commands.add_parser("config", help="show version, instruction set, compiler, threads and caches")
     config.set_defaults(run=lambda _: fastbp.show_config())
     return parser
 

@@ -1,4 +1,4 @@
-/* How many CPUs the process may use: its affinity mask, and the limit of its container, which the caller sets. */
+/* Which CPUs the process may use: its affinity mask, and the limit of its container, which the caller sets. */
 
 #define _GNU_SOURCE /* for sched_getaffinity */
 
@@ -23,6 +23,18 @@ size_t fbp_scheduled_cpus(void) {
 #endif
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online < 1 ? 1 : (size_t)online;
+}
+
+size_t fbp_first_cpu(void) {
+#ifdef __linux__
+    cpu_set_t sets[16];
+    if (sched_getaffinity(0, sizeof sets, sets) == 0) {
+        for (size_t cpu = 0; cpu < 8 * sizeof sets; cpu++) {
+            if (CPU_ISSET_S(cpu, sizeof sets, sets)) return cpu;
+        }
+    }
+#endif
+    return 0;
 }
 
 size_t fbp_available_cpus(void) {

@@ -1,4 +1,4 @@
-/* System services for the core: the thread pool, the number of CPUs and the clock. */
+/* System services for the core: the thread pool, the CPUs and the clock. */
 #ifndef FASTBP_SYSTEM_H
 #define FASTBP_SYSTEM_H
 
@@ -20,6 +20,8 @@ void fbp_retry_workers(void);
 
 /* cpus.c: CPUs that the process may use. At least 1. */
 size_t fbp_available_cpus(void);
+/* Number of the first CPU in the affinity mask. */
+size_t fbp_first_cpu(void);
 
 /* clock.c: seconds of a clock that never jumps */
 double fbp_seconds(void);

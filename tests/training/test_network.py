@@ -168,7 +168,7 @@ def test_attributes_of_a_subclass_are_copied(network_class):
 def test_show_config(capsys):
     assert fastbp.show_config() is None
     out = capsys.readouterr().out
-    for part in (fastbp.__version__, _core.isa(), _core.COMPILER, np.__version__, "threads"):
+    for part in (fastbp.__version__, _core.isa(), _core.COMPILER, np.__version__, "threads", "caches"):
         assert part in out
 
 
