@@ -37,6 +37,7 @@ class Path:
     def __init__(self, isa, dtype):
         self.isa, self.dtype = isa, np.dtype(dtype)
         self.library = machine.library("kernels.c", isa, dtype)
+        self.library.set_caches(*map(ctypes.c_size_t, _core.caches()))
         self.rtol = {"float32": 1e-4, "float64": 1e-12}[dtype]
         self.rng = np.random.default_rng(0)
 

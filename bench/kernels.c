@@ -3,7 +3,7 @@
  *
  * rows.c holds no kernels, but gather. The figures of gather are valid on the baseline path only, because the package
  * compiles rows.c with the flags of that path. Dropout and noise need random.c. One thread does all the work here, so
- * a loop replaces pool.c. */
+ * a loop replaces pool.c. The sizes of the caches are those that the package uses. */
 
 #include "kernels/kernels.c"
 #include "rows/random.c"
@@ -19,6 +19,11 @@ void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
     (void)threads;
     for (size_t i = 0; i < n; i++) work(context, i, 0);
 }
+
+static fbp_caches caches;
+const fbp_caches *fbp_cache_sizes(void) { return &caches; }
+
+EXPORT void set_caches(size_t l1, size_t l2, size_t l3) { caches = (fbp_caches){l1, l2, l3}; }
 
 /* ---- the product, followed only by a store: c (M, N) = a (M, K) b (K, N) ----------------------------------------- */
 
