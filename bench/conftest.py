@@ -23,7 +23,7 @@ def process():
     with ExitStack() as stack:
 
         def process(rival: Rival, threads: int = 1, isa: str | None = None) -> race.Process:
-            key = rival.module, *sorted(rival.environment), threads, isa
+            key = rival.module, *sorted(rival.environment.items()), threads, isa
             if key not in running:
                 running[key] = stack.enter_context(race.Process(rival, threads, isa))
             return running[key]
