@@ -7,7 +7,7 @@ BIN := .venv/bin
 C_FILES := $(wildcard src_c/*.h src_c/*/*.c src_c/*/*.h tests/c/*.c tests/c/*.h bench/*.c bench/rivals/*.c)
 BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/*.h src_c/*/* fastbp/_core/*.pyx fastbp/_core/*.pxd)
 
-.PHONY: demo test promises fuzz bench bench-kernels lint docs wheel sanitize clean
+.PHONY: demo test promises fuzz bench bench-targets bench-kernels bench-products lint docs wheel sanitize clean
 
 demo: .venv/package  ## train on handwritten digits
 	$(BIN)/fastbp demo
@@ -31,8 +31,18 @@ bench: .venv/bench  ## time fastbp and the installed rivals, update the README's
 	$(BIN)/python -m pytest bench/bench_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
 	$(BIN)/python tools/generate.py
 
-bench-kernels: .venv/bench  ## time each kernel alone, as a share of its limit
+# The trainings and predictions where fastbp is to be faster than every other library. Stores nothing.
+TARGETS := (test_training or test_two_threads or test_inference or squares) \
+	and (NumPy or JAX or PyTorch or onnxruntime) and not (installed or seed or test_inference[rl)
+bench-targets: .venv/bench  ## time fastbp and its fastest rivals, from small networks to 4096 units, on 1 and 2 threads
+	$(BIN)/python -m pytest --benchmark-quiet -k "$(TARGETS)" \
+	$(addprefix bench/bench_,training.py squares.py inference.py)
+
+bench-kernels: .venv/bench  ## time each kernel except the products alone, as a share of its limit
 	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/bench_kernels.py
+
+bench-products: .venv/bench  ## time each matrix product alone, as a share of the peak and beside NumPy's
+	PRODUCTS_JSON=bench/results/products.json $(BIN)/python -m pytest bench/bench_products.py -k "best and float32"
 
 lint: .venv/lint  ## check formatting, lint rules and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,8 +1,9 @@
 """Times each kernel alone, on every instruction set, as a share of its limit. It shows where a slowdown is.
 
-The limit of a product is the arithmetic peak of the instruction set. The limit of every other kernel is a
-loop over the same amount of memory in the same cache that only computes a sum. A kernel reaches 100 % if its
-arithmetic is hidden behind loads and stores; one with an exp or a division stays far below.
+bench_products.py times the matrix products. Here, the limit of a sum of products is the arithmetic peak of
+the instruction set. The limit of every other kernel is a loop over the same amount of memory in the same
+cache that only computes a sum. A kernel reaches 100 % if its arithmetic is hidden behind loads and stores;
+one with an exp or a division stays far below.
 
 The limit is measured before and after the kernel, all in CPU time, and the best of each counts, because
 disturbances only make a run longer.
@@ -11,109 +12,23 @@ disturbances only make a run longer.
 """
 
 import ctypes
-import json
-import os
 from functools import partial
-from pathlib import Path as FilePath
-from time import thread_time
 
 import numpy as np
 import pytest
 
 import machine
 from fastbp import _core
-from workloads import WORKLOADS
+from kernels import Path, seconds_of, write_figures
 
 ROUNDS, ROUND_SECONDS = 15, 0.001
 LEAST_ROUNDS = 3  # if a single run takes longer
-PAGE = 4096
 IN_L1 = 768  # elements: four vectors of doubles are 24 KB
 IN_MEMORY = 16 << 20  # bytes of one vector
 
 
-class Path:
-    """The kernels of one instruction set and dtype, with arrays and limits for them."""
-
-    def __init__(self, isa, dtype):
-        self.isa, self.dtype = isa, np.dtype(dtype)
-        self.library = machine.library("kernels.c", isa, dtype)
-        self.library.set_caches(*map(ctypes.c_size_t, _core.caches()))
-        self.rtol = {"float32": 1e-4, "float64": 1e-12}[dtype]
-        self.rng = np.random.default_rng(0)
-
-    def constant(self, name):
-        return ctypes.c_size_t.in_dll(self.library, name).value
-
-    def array(self, rows, columns):
-        """Return positive noise that starts on a memory page, so kernel and limit see the same alignment."""
-        memory = np.empty(rows * columns * self.dtype.itemsize + PAGE, np.uint8)
-        start = -memory.ctypes.data % PAGE
-        array = memory[start:][: memory.size - PAGE].view(self.dtype).reshape(rows, columns)
-        array[...] = 0.5 + self.rng.random(array.shape, np.float32)
-        return array
-
-    def padded(self, rows, columns):
-        """Return an array laid out like hidden layers in a plan: rows are not a multiple of 1 KB apart."""
-        size = self.dtype.itemsize
-        return self.array(rows, columns + (64 // size if columns * size % 1024 == 0 else 0))[:, :columns]
-
-    def call(self, name, *arguments):
-        """Return a function that calls a function of kernels.c `repeats` times."""
-        as_c = {int: ctypes.c_size_t, float: ctypes.c_double, type(None): ctypes.c_void_p}
-        values = [
-            ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else as_c.get(type(a), lambda a: a)(a)
-            for a in arguments
-        ]
-        function = getattr(self.library, name)
-        # the default argument keeps the arrays alive
-        return lambda repeats, _=arguments: function(*values, ctypes.c_size_t(repeats))
-
-    def vectors(self, rows, columns):
-        return rows * -(-columns // self.constant("vector_lanes"))
-
-    def scratch(self, K, N):
-        """Return memory for the copies that a product with this K and N makes."""
-        self.library.product_scratch_bytes.restype = ctypes.c_size_t
-        size = self.library.product_scratch_bytes(ctypes.c_size_t(K), ctypes.c_size_t(N))
-        return self.array(1, -(-size // self.dtype.itemsize))
-
-    def peak_seconds(self, flops):
-        """Return a function that measures the seconds that `flops` take at peak speed."""
-        return lambda: flops / machine.peak(self.isa, self.dtype.name) / 1e9
-
-    def move_seconds(self, reads, writes, n, in_place=False):
-        """Return a function that measures the seconds of reading and writing so many arrays of n elements."""
-        n = self.vectors(1, n) * self.constant("vector_lanes")
-        arrays = [self.array(1, n) for _ in range(reads if in_place else reads + writes)]
-        for array in arrays:
-            array[...] = 0  # sums in place would grow
-        inputs, outputs = arrays[:reads], arrays[:writes] if in_place else arrays[reads:]
-        pointers = [(ctypes.c_void_p * len(a))(*[b.ctypes.data for b in a]) for a in (inputs, outputs)]
-        run = self.call("run_move", reads, writes, *pointers, n)
-        repeats = 1 + 100_000 // n
-        return lambda _=arrays: machine.best_seconds(lambda: run(repeats)) / repeats
-
-
 # Each function prepares a kernel with operands. It returns what runs the kernel, what measures its limit in
 # seconds, the amount of work, and the unit: GFLOP/s for work in flops, ns for work in vectors.
-
-
-def product(direction, m, n_in, n_out, path):
-    x, W, delta = path.padded(m, n_in), path.array(n_in, n_out), path.padded(m, n_out)
-    a, a_transposed, b, b_transposed = {
-        "forward": (x, 0, W, 0),
-        "dX": (delta, 0, W, 1),
-        "dW": (x, 1, delta, 0),
-    }[direction]
-    expected = (a.T if a_transposed else a) @ (b.T if b_transposed else b)
-    (M, N), K = expected.shape, a.shape[0 if a_transposed else 1]
-    c, scratch = path.array(M, N), path.scratch(K, N)
-    lda, ldb = (o.strides[0] // o.itemsize for o in (a, b))
-    run = path.call("run_product", M, N, K, a, lda, a_transposed, b, ldb, b_transposed, scratch, c)
-    run(1)
-    np.testing.assert_allclose(c, expected, rtol=path.rtol)
-    flops = 2 * M * N * K
-    return run, path.peak_seconds(flops), flops, "GFLOP/s"
 
 
 def forward_narrow(m, n_in, n_out, path):
@@ -191,11 +106,6 @@ def gather(source_type, source_dtype, rows, columns, path):
 
 def table():
     """Yield the name of every kernel and the function that prepares it."""
-    for workload in WORKLOADS:
-        m = workload.batch_size
-        for i, (n_in, n_out) in enumerate(zip(workload.layers, workload.layers[1:], strict=False)):
-            for direction in ("forward", "dX", "dW") if i else ("forward", "dW"):
-                yield f"{direction} {m}x{n_in}x{n_out}", partial(product, direction, m, n_in, n_out)
     for n_in, n_out in ((3, 2), (2, 1)):
         yield f"narrow forward 64x{n_in}x{n_out}", partial(forward_narrow, 64, n_in, n_out)
         yield f"narrow dW 64x{n_in}x{n_out}", partial(backward_weights_narrow, 64, n_in, n_out)
@@ -228,7 +138,7 @@ LINES = [
 
 def print_table(figures):
     cells = {(f["kernel"], f["isa"], f["dtype"]): f for f in figures}
-    print("\n\nGFLOP/s of products, ns per vector of other kernels; share of the limit")
+    print("\n\nGFLOP/s of sums of products, ns per vector of other kernels; share of the limit")
     print(f"{'':26}" + "".join(f"{f'{isa} {machine.DTYPES[dtype]}':>14}" for isa, dtype in COLUMNS))
     for name in dict.fromkeys(f["kernel"] for f in figures):
         line = [cells.get((name, *column)) for column in COLUMNS]
@@ -243,16 +153,7 @@ def figures(request):
     yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         print_table(found)
-    if path := os.environ.get("KERNELS_JSON"):
-        lines = ",\n".join(json.dumps(figure) for figure in found)
-        about = json.dumps(machine.describe())
-        FilePath(path).write_text(f'{{"machine": {about},\n"kernels": [\n{lines}\n]}}\n')
-
-
-def seconds_of(run, repeats):
-    start = thread_time()
-    run(repeats)
-    return thread_time() - start
+    write_figures("KERNELS_JSON", "kernels", found)
 
 
 @pytest.mark.parametrize(("name", "prepare", "isa", "dtype"), LINES)

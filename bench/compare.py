@@ -2,6 +2,8 @@
 
     python bench/compare.py OLD NEW [--tasks rl tab ...] [--alternations 25] [--threads 1] [--dtype float32]
 
+A task is a workload, also `large` or a square such as `2048x128` (units x rows of a batch), or a call.
+
 OLD and NEW are folders with an importable fastbp. To make one from a commit::
 
     git worktree add /tmp/old HEAD~1
@@ -10,8 +12,9 @@ OLD and NEW are folders with an importable fastbp. To make one from a commit::
 A source tree that is built in place works, too.
 
 In every alternation both builds get a new process, because the addresses of its memory can make a process
-one percent faster or slower than the next. Both are pinned to one CPU and take turns of 20 ms, with the same
-work from the same weights. The best turn of each counts, and the alternation gives one ratio, new over old.
+one percent faster or slower than the next. Both are pinned to one CPU and take turns of 20 ms, or of 4 long
+steps, with the same work from the same weights. The best turn of each counts, and the alternation gives one
+ratio, new over old.
 Times are the thread's CPU time, which other programs disturb least; with several threads, the wall clock.
 
 The output is the median of the ratios with its 95 % interval, from one order statistic to another, which
@@ -25,7 +28,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from math import comb
+from math import ceil, comb
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,18 +38,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from fastbp.cli.bench import THREADS
+from workloads import SQUARES, WORKLOADS
 
 ALTERNATIONS = 25
-TURNS = 8  # per build and alternation
-SECONDS = 0.02  # per turn
+SECONDS, LEAST_STEPS = 0.02, 4  # per turn, whichever takes longer
+LONG_SECONDS = 2 * SECONDS
+TURNS, LEAST_TURNS = 8, 3  # per build and alternation; the least if they are long
 MOST = 1.01
-WORKLOADS = ("seed", "rl", "tab", "mnist", "wide")
+TRAININGS = {workload.name: workload for workload in (*WORKLOADS, *SQUARES)}
 CALLS = {
     "predict": "predict one row",
     "train_on_batch": "train_on_batch",
     "step": "forward, custom loss, backward, step",
 }
-TASKS = (*WORKLOADS, *CALLS)
+DEFAULT = ("seed", "rl", "tab", "mnist", "wide", *CALLS)
 
 
 # ---- the process of a build --------------------------------------------------------------------------------
@@ -56,11 +61,10 @@ def task(name: str, dtype: str) -> Callable[[int], Callable[[], object]]:
     """Return a function that prepares the work of one turn: a number of epochs, or of rounds of calls."""
     from bench_calls import CALLS as FUNCTIONS
     from fastbp.cli.bench import Training
-    from workloads import RL, WORKLOADS
+    from workloads import RL
 
-    if name not in CALLS:
-        workload = next(each for each in WORKLOADS if each.name == name)
-        training = Training(replace(workload, dtype=dtype))
+    if name in TRAININGS:
+        training = Training(replace(TRAININGS[name], dtype=dtype))
 
         def train(count: int) -> Callable[[], object]:
             training.reset()
@@ -142,7 +146,8 @@ class Build:
         count = 1
         while (took := self.seconds(name, count)) < SECONDS / 4:
             count *= 2
-        return max(1, round(count * SECONDS / took))
+        least = ceil(LEAST_STEPS / TRAININGS[name].batches) if name in TRAININGS else 1
+        return max(least, round(count * SECONDS / took))
 
 
 # ---- the comparison ----------------------------------------------------------------------------------------
@@ -152,6 +157,8 @@ def ratio(old: Build, new: Build, name: str, count: int) -> tuple[float, float]:
     """Return the ratio of the best times, new over old, and the old build's time per unit."""
     best = {old: float("inf"), new: float("inf")}
     for turn in range(TURNS):
+        if turn >= LEAST_TURNS and best[old] > LONG_SECONDS:
+            break
         for build in (old, new) if turn % 2 else (new, old):
             best[build] = min(best[build], build.seconds(name, count))
     return best[new] / best[old], best[old] / count
@@ -203,7 +210,7 @@ def main(arguments: list[str]) -> Any:
     )
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
+    parser.add_argument("--tasks", nargs="+", choices=(*TRAININGS, *CALLS), default=DEFAULT)
     parser.add_argument("--alternations", type=int, default=ALTERNATIONS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")

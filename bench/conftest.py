@@ -23,7 +23,7 @@ def process():
     with ExitStack() as stack:
 
         def process(rival: Rival, threads: int = 1, isa: str | None = None) -> race.Process:
-            key = rival.module, *sorted(rival.environment), threads, isa
+            key = rival.module, *sorted(rival.environment.items()), threads, isa
             if key not in running:
                 running[key] = stack.enter_context(race.Process(rival, threads, isa))
             return running[key]
@@ -61,7 +61,7 @@ def compare(process, benchmark, request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    form = "{:14} {:6} {:>7} {:8} {:>10} {:>24}   {:16} {:>10}   {:26}"
+    form = "{:14} {:9} {:>7} {:8} {:>10} {:>24}   {:16} {:>10}   {:26}"
     titles = (
         "",
         "",
@@ -85,6 +85,16 @@ def pytest_terminal_summary(terminalreporter, config):
             low, times, high = record["times_faster"]
             row += [record["rival"], f"{record['rival_us'][1]:.4g}", f"{times:.3g} ({low:.3g} to {high:.3g})"]
         terminalreporter.line(form.format(*row, *[""] * (len(titles) - len(row))).rstrip())
+    beside = [record for record in records if record["rival"]]
+    if behind := [record for record in beside if record["times_faster"][0] < 1]:
+        terminalreporter.section(
+            f"not clearly faster in {len(behind)} of {len(beside)}: lower quartile, median"
+        )
+    for record in behind:
+        low, times, _ = record["times_faster"]
+        threads = f"{record['threads']} threads" if record["threads"] > 1 else ""
+        row = [record["test"], record["workload"], threads, record["rival"], f"{low:.3g}", f"{times:.3g}"]
+        terminalreporter.line("{:14} {:9} {:10} {:16} {:>6} {:>6}".format(*row))
 
 
 def pytest_benchmark_update_machine_info(machine_info):

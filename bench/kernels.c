@@ -1,4 +1,4 @@
-/* The kernels of one instruction set and element type, each as a function that bench_kernels.py can time alone.
+/* The kernels of one instruction set and element type, each as a function that the benchmarks can time alone.
  * Each function does its work `repeats` times, so that the call takes no measurable share of the time.
  *
  * rows.c holds no kernels, but gather. The figures of gather are valid on the baseline path only, because the package

@@ -20,9 +20,10 @@ from fastbp.cli.bench import THREADS, Workload, timed
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.15  # per timing, or longer if one step takes longer
+SECONDS = 0.15  # per timing
 LEAST_STEPS = 8  # per timing, so that the cost of the call of fit does not count
-LEAST_ROUNDS, ROUNDS = 5, 15
+MOST_SECONDS, LEAST_LONG_STEPS = 0.4, 3  # fewer of the steps that are long beside the call
+LEAST_ROUNDS, ROUNDS = 9, 15
 ROUNDS_SECONDS = 9  # for all rounds, unless LEAST_ROUNDS take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
@@ -102,16 +103,23 @@ class Race:
         rtol = max(workload.rtol, self._loaded[-1]["rtol"])
         np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
         self._units = workload.batches if task == "Training" else 1  # steps per epoch
-        least = ceil(LEAST_STEPS / self._units) if task == "Training" else 1
-        self._counts = [max(least, each.ask("count_for", SECONDS)) for each in self._contestants]
+        self._counts = [self._count(each, task) for each in self._contestants]
         self._seconds: list[list[float]] = [[] for _ in self._contestants]
         self._limit = self._limit_of(limit, task, fastbp_process)
         self._limits: list[float] = []
 
+    def _count(self, process: Process, task: str) -> int:
+        """Return how many epochs or predictions to do per timing."""
+        count = process.ask("count_for", SECONDS)
+        if task == "Training" and count * self._units < LEAST_STEPS:
+            steps = self._units * process.ask("count_for", MOST_SECONDS)
+            count = ceil(max(LEAST_LONG_STEPS, min(LEAST_STEPS, steps)) / self._units)
+        return count
+
     def rounds(self, most: int) -> int:
-        """Do one round to warm up; return how many more to do, from LEAST_ROUNDS to `most`."""
+        """Do one round to warm up; return how many more to do: `most`, or fewer if they take long."""
         seconds = timed(lambda _: self.round(), 1)
-        return max(LEAST_ROUNDS, min(most, int(ROUNDS_SECONDS / seconds)))
+        return min(most, max(LEAST_ROUNDS, int(ROUNDS_SECONDS / seconds)))
 
     def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
         """Return the limit's unit, the work of a step in it, and the arguments that measure it."""

@@ -63,6 +63,10 @@ class Contestant:
         """Measure a limit of bench/machine.py in this process."""
         return getattr(machine(), figure)(*arguments)
 
+    def product(self, *arguments):
+        """Time a product of bench/products.py by fastbp and by NumPy in this process."""
+        return importlib.import_module("products").measure(*arguments)
+
 
 @cache
 def machine():

@@ -1,4 +1,4 @@
-"""The workloads to time: six trainings, training with single samples, predictions, and growing sizes."""
+"""The workloads to time: six trainings, single samples, predictions, squares, and growing sizes."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -37,6 +37,9 @@ def growing(width: int, batch_size: int) -> Workload:
     return Workload(f"{width}x{batch_size}", (width,) * 3, "relu", "mse", optimizer, batch_size, batches, 2)
 
 
+SQUARES = tuple(
+    growing(width, batch_size) for width in (512, 1024, 2048, 4096) for batch_size in (16, 128, 512)
+)
 GROWTH = {
     "width": [growing(width, GROWTH_BATCH) for width in SIZES if width >= 16],
     "batch": [growing(GROWTH_WIDTH, batch_size) for batch_size in SIZES],
