@@ -302,7 +302,8 @@ class Network(Named):
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
             the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are at least
-            50 ms apart, and they take at most 2 % of the training time.
+            50 ms apart, and they take at most 2 % of the training time. The network keeps the memory of one
+            snapshot, a copy of parameters and optimizer state, for its later fits.
         BusyError
             Another call is using the network.
         """

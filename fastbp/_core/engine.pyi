@@ -56,6 +56,7 @@ class _Weights(Protocol):
 class Engine:  # fastbp._engine.protocol documents it
     t: int
     memory: NDArray[np.float64] | None
+    spare_arrays: tuple[NDArray[Any], NDArray[Any]] | None
     @property
     def parameters(self) -> NDArray[Any]: ...
     @property

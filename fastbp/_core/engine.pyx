@@ -92,6 +92,7 @@ cdef class Engine(Planner):
 
     cdef bytearray layers            # of fbp_layer
     cdef public object memory        # of the optimizer, besides `state`
+    cdef public object spare_arrays  # for the copies of the next Snapshot, or None
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters

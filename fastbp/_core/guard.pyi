@@ -25,9 +25,10 @@ class Guard:
 
 def to_the_end(work: Callable[..., object], args: tuple[Any, ...]) -> None: ...
 
-class _Numbers(Protocol):  # what `Snapshot` copies of an engine
+class _Numbers(Protocol):  # what `Snapshot` copies of an engine, and to where
     t: int
     memory: NDArray[np.float64] | None
+    spare_arrays: tuple[NDArray[Any], NDArray[Any]] | None
     @property
     def parameters(self) -> NDArray[Any]: ...
     @property

@@ -94,27 +94,43 @@ cpdef to_the_end(work, tuple args):
         raise interruption
 
 
+cdef tuple borrow_arrays(engine):
+    """Return arrays for a copy of the parameters and the state: those that the engine has spare, or else new ones."""
+    arrays = engine.spare_arrays
+    engine.spare_arrays = None
+    if arrays is not None and arrays[1].shape == engine.state.shape:
+        return arrays
+    del arrays  # another optimizer's: freed before new ones are made
+    return np.empty_like(engine.parameters), np.empty_like(engine.state)
+
+
 cdef class Snapshot:
     """A copy of an engine's parameters, optimizer state and step count, to be restored as a whole.
 
     No Python code runs while they are copied or restored, so nothing can interrupt this. `epoch` is the argument of the
-    last `take`, or None.
+    last `take`, or None. The arrays of a snapshot that is deleted become the engine's spare ones; the next snapshot
+    takes them, so that memory is not allocated and mapped for each fit.
     """
 
     cdef readonly object engine, epoch
-    cdef cnp.ndarray parameters, state
+    cdef tuple arrays  # copies of parameters and state; this snapshot's alone
     cdef object t, memory
 
     def __init__(self, engine):
         self.engine = engine
 
+    def __del__(self):
+        if self.arrays is not None:
+            self.engine.spare_arrays = self.arrays
+            self.arrays = self.epoch = None
+
     def take(self, epoch):
         """Copy the state of the engine after `epoch` epochs."""
         engine = self.engine
-        if self.parameters is None:
-            self.parameters, self.state = np.empty_like(engine.parameters), np.empty_like(engine.state)
-        cnp.PyArray_CopyInto(self.parameters, engine.parameters)
-        cnp.PyArray_CopyInto(self.state, engine.state)
+        if self.arrays is None:
+            self.arrays = borrow_arrays(engine)
+        cnp.PyArray_CopyInto(self.arrays[0], engine.parameters)
+        cnp.PyArray_CopyInto(self.arrays[1], engine.state)
         self.t, self.memory, self.epoch = engine.t, engine.memory, epoch
 
     def restore(self):
@@ -122,6 +138,6 @@ cdef class Snapshot:
         if self.epoch is None:
             raise Error("restore before take: there is nothing to put back")
         engine = self.engine
-        cnp.PyArray_CopyInto(engine.parameters, self.parameters)
-        cnp.PyArray_CopyInto(engine.state, self.state)
+        cnp.PyArray_CopyInto(engine.parameters, self.arrays[0])
+        cnp.PyArray_CopyInto(engine.state, self.arrays[1])
         engine.t, engine.memory = self.t, self.memory

@@ -89,6 +89,7 @@ class Engine(Trainer, Protocol):
 
     t: int  #: Number of optimizer steps done.
     memory: NDArray[np.float64] | None  #: State of Levenberg-Marquardt between two fits.
+    spare_arrays: tuple[Array, Array] | None  #: For the next `Snapshot`'s copies of parameters and state.
 
     @property
     def isa(self) -> str:

@@ -79,6 +79,7 @@ class Engine:
         self.state = np.empty((0, parameters.size), parameters.dtype)  # (states, P), of the optimizer
         self.t = 0
         self.memory: NDArray[np.float64] | None = None
+        self.spare_arrays: tuple[Array, Array] | None = None
         self.penalty = 0.0
         self._tape: Tape = []
         self.set_scaling(None, None)
