@@ -42,6 +42,8 @@ static void store_tile(const product *p, tile *t, size_t i, size_t j) {
     }
 }
 
+static touched touched_c(const product *p) { return (touched){{((const stored_product *)p)->c}, 1, p->N}; }
+
 EXPORT size_t product_scratch_bytes(size_t K, size_t N) { return scratch_bytes(K, N); }
 
 /* A transposed operand lies in memory as (K, M) or (N, K). */
@@ -61,6 +63,7 @@ EXPORT void run_product(size_t M, size_t N, size_t K, const real *a, size_t lda,
                                     .b_transposed = (int)b_transposed,
                                     .scratch = scratch,
                                     .finish = store_tile,
+                                    .touches = touched_c,
                                     .layer = &layer,
                                     .step = &step},
                               .c = c};

@@ -22,6 +22,12 @@ static void join_rows(tile *c, size_t stride) {
     c->rows = 1;
 }
 
+/* One or two arrays, from a row on. */
+static touched touched_rows(const void *first, const void *second, size_t row, size_t stride) {
+    const size_t at = row * stride;
+    return (touched){{(const real *)first + at, (const real *)second + at}, first == second ? 1 : 2, stride};
+}
+
 /* ---- y (m, n_out) = f(x (m, n_in) W (n_in, n_out) + b (n_out,)) ------------------------------------------------- */
 
 static void finish_forward(const product *p, tile *c, size_t i, size_t j) {
@@ -38,6 +44,11 @@ static void finish_forward(const product *p, tile *c, size_t i, size_t j) {
                                        .alpha = layer->alpha});
 }
 
+static touched touched_forward(const product *p) {
+    const fbp_dense *layer = p->layer;
+    return touched_rows(layer->y, layer->slope ? layer->slope : layer->y, p->step->offset, layer->y_stride);
+}
+
 static void forward(const fbp_dense *layer, fbp_step *step) {
     multiply(&(product){.M = step->rows,
                         .N = layer->n_out,
@@ -49,6 +60,7 @@ static void forward(const fbp_dense *layer, fbp_step *step) {
                         .scratch = layer->scratch,
                         .start = layer->b,
                         .finish = finish_forward,
+                        .touches = touched_forward,
                         .layer = layer,
                         .step = step});
 }
@@ -92,6 +104,11 @@ static void finish_d_input(const product *p, tile *c, size_t i, size_t j) {
     for (size_t r = 0; r < c->rows; r++) memcpy(d_input + r * n, c->data + r * c->ld, c->columns * sizeof(real));
 }
 
+static touched touched_backward_input(const product *p) {
+    const fbp_dense *previous = p->layer->previous;
+    return touched_rows(previous->delta, previous->saved, p->step->offset, previous->y_stride);
+}
+
 static void backward_input(const fbp_dense *layer, fbp_step *step) {
     multiply(&(product){.M = step->rows,
                         .N = layer->n_in,
@@ -103,6 +120,7 @@ static void backward_input(const fbp_dense *layer, fbp_step *step) {
                         .b_transposed = 1,
                         .scratch = layer->scratch,
                         .finish = layer->previous ? finish_backward_input : finish_d_input,
+                        .touches = layer->previous ? touched_backward_input : NULL,
                         .layer = layer,
                         .step = step});
 }
@@ -143,11 +161,20 @@ static finish_tile *finish_weights(const fbp_dense *layer) {
     return layer->dW ? finish_store : fbp_is_penalized(layer->options) ? finish_penalized : finish_update;
 }
 
+/* The layer's rectangle of W and of the optimizer's state, or of the stored gradients. */
+static touched touched_update(const product *p) {
+    const fbp_dense *layer = p->layer;
+    const fbp_plan *plan = layer->plan;
+    touched to = {{layer->dW ? layer->dW : layer->W}, 1, layer->n_out};
+    for (size_t i = 0; i < FBP_MAX_STATES && plan->state[i] && !layer->dW; i++)
+        to.arrays[to.n++] = (const real *)plan->state[i] + layer->offset;
+    return to;
+}
+
 /* Prefetches rows of the next batch during the update of the first layer, which is the last to be updated. */
-static const char *next_batch(const product *p, size_t q, size_t *step) {
+static const char *next_batch(const product *p, size_t q) {
     const fbp_batch *batch = p->step->batch;
     const size_t next = batch->first + batch->rows + q;
-    *step = 64;
     if (q >= batch->rows || next >= batch->n) return NULL;
     return batch->x->data + batch->x->row_stride * (ptrdiff_t)(batch->index ? batch->index[next] : (int64_t)next);
 }
@@ -186,6 +213,7 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
                  .ldb = layer->y_stride,
                  .scratch = layer->scratch,
                  .finish = finish_weights(layer),
+                 .touches = touched_update,
                  .ahead = layer->previous ? NULL : next_batch,
                  .layer = layer,
                  .step = step};

@@ -13,34 +13,58 @@
 #include "kernels/dense.h"
 #include "rows/rows.h"
 
+enum { UNITS_AT_ONCE = 4 };
+
+/* y (n, m) = start (n,) + A (n, K) x (K, m): element (o, k) of A is a[o * row + k * column]. Each element of y is one
+ * chain of fmadds in the order of k, as in a tile. */
+ALWAYS_INLINE void multiply_narrow(size_t n, size_t m, size_t K, const real *a, size_t row, size_t column,
+                                   const real *start, const real *x, size_t x_stride, real *y, size_t y_stride) {
+    for (size_t o = 0; o < n; o += UNITS_AT_ONCE) {
+        size_t unit[UNITS_AT_ONCE];
+        for (size_t u = 0; u < UNITS_AT_ONCE; u++) unit[u] = smaller(o + u, n - 1);
+        for (size_t j = 0; j < m; j += LANES) {
+            const size_t lanes = smaller(m - j, LANES);
+            vec acc[UNITS_AT_ONCE];
+#pragma GCC unroll 4
+            for (int u = 0; u < UNITS_AT_ONCE; u++) acc[u] = splat(start ? start[unit[u]] : 0);
+            for (size_t k = 0; k < K; k++) {
+                const vec v = load_n(x + k * x_stride + j, lanes);
+#pragma GCC unroll 4
+                for (int u = 0; u < UNITS_AT_ONCE; u++) acc[u] = fmadd(splat(a[unit[u] * row + k * column]), v, acc[u]);
+            }
+#pragma GCC unroll 4
+            for (int u = 0; u < UNITS_AT_ONCE; u++) store_n(y + unit[u] * y_stride + j, acc[u], lanes);
+        }
+    }
+}
+
 static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
-    multiply(&(product){.M = layer->n_out,
-                        .N = step->rows,
-                        .K = layer->n_in,
-                        .a = layer->W,
-                        .lda = layer->n_out,
-                        .a_transposed = 1,
-                        .b = layer->x,
-                        .ldb = layer->x_stride,
-                        .row_start = layer->b,
-                        .scratch = layer->scratch,
-                        .finish = finish_forward,
-                        .layer = layer,
-                        .step = step});
+    real *y = layer->y;
+    multiply_narrow(layer->n_out, step->rows, layer->n_in, layer->W, 1, layer->n_out, layer->b, layer->x,
+                    layer->x_stride, y, layer->y_stride);
+    layer->activation.apply(&(fbp_map){.rows = layer->n_out,
+                                       .columns = step->rows,
+                                       .in = y,
+                                       .in_stride = layer->y_stride,
+                                       .out = y,
+                                       .slope = layer->slope,
+                                       .out_stride = layer->y_stride,
+                                       .alpha = layer->alpha});
 }
 
 static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
-    multiply(&(product){.M = layer->n_in,
-                        .N = step->rows,
-                        .K = layer->n_out,
-                        .a = layer->W,
-                        .lda = layer->n_out,
-                        .b = layer->delta,
-                        .ldb = layer->y_stride,
-                        .scratch = layer->scratch,
-                        .finish = finish_backward_input,
-                        .layer = layer,
-                        .step = step});
+    const fbp_dense *previous = layer->previous;
+    real *delta = previous->delta;
+    multiply_narrow(layer->n_in, step->rows, layer->n_out, layer->W, layer->n_out, 1, NULL, layer->delta,
+                    layer->y_stride, delta, previous->y_stride);
+    previous->activation.chain(&(fbp_map){.rows = layer->n_in,
+                                          .columns = step->rows,
+                                          .in = delta,
+                                          .in_stride = previous->y_stride,
+                                          .out = delta,
+                                          .saved = previous->saved,
+                                          .out_stride = previous->y_stride,
+                                          .alpha = previous->alpha});
 }
 
 enum { DOT_ROWS = 4, DOT_COLUMNS = VECTOR_BYTES * 8 / REAL_BITS > 8 ? 4 : 2, DOTS = DOT_ROWS * DOT_COLUMNS };

@@ -4,8 +4,8 @@
 
 #include "kernels/lanes.h"
 
-/* A group of columns of B as contiguous panels (K, width), one after the other: column j of the group is column j %
- * width of panel j / width. Surplus columns of the last panel are zeros. */
+/* A block of B (K, columns) as contiguous panels (K, width), one after the other: column j is column j % width of panel
+ * j / width. */
 typedef struct {
     size_t K, width; /* of a tile: vectors * LANES */
     real *data;
@@ -42,25 +42,12 @@ static void pack_rows(const panels *to, const real *b, size_t ldb, size_t column
     for (size_t k = 0; k < to->K; k++, b += ldb) {
         for (size_t j = 0; j < columns; j += 64 / sizeof(real)) __builtin_prefetch(b + AHEAD * ldb + j);
         real *out = panel_at(to, k, 0);
-        for (size_t j = 0, column = 0; j < columns; j += LANES) {
-            store(out + column, load_n(b + j, smaller(columns - j, LANES)));
-            column += LANES; /* counted, because dividing by the width takes longer than the copy */
-            if (column == to->width) {
-                column = 0;
-                out += to->K * to->width;
-            }
+        for (size_t first = 0; first < columns; first += to->width, out += to->K * to->width) {
+            const size_t n = smaller(columns - first, to->width);
+            size_t j = 0;
+            for (; j + LANES <= n; j += LANES) store(out + j, load(b + first + j));
+            if (j < n) store(out + j, load_n(b + first + j, n - j));
         }
-    }
-}
-
-/* strip (K, rows) := that many columns of a (K, M), rows lda apart. Writes whole vectors, so up to LANES - 1 elements
- * past the end of the strip. */
-static void pack_strip(const real *a, size_t lda, size_t K, size_t rows, real *strip) {
-    enum { AHEAD = 8 };
-    for (size_t k = 0; k < K; k++, a += lda, strip += rows) {
-        __builtin_prefetch(a + AHEAD * lda);
-        __builtin_prefetch(a + AHEAD * lda + rows - 1);
-        for (size_t r = 0; r < rows; r += LANES) store(strip + r, load_n(a + r, smaller(rows - r, LANES)));
     }
 }
 

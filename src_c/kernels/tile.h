@@ -24,12 +24,14 @@ enum {
 
 typedef struct {
     size_t K;
-    const real *a, *b, *start, *row_start;
+    const real *a, *b;
     size_t lda, ldb;
-    size_t tail;       /* lanes in use in the last vector of a row */
-    real *out;         /* (R, V * LANES) */
-    const char *ahead; /* prefetched into L2 meanwhile, a line per k */
-    size_t ahead_step; /* bytes from line to line */
+    const real *start;     /* (V * LANES,) start values of the sums, the same in each row; */
+    size_t start_ld;       /* or, if this is not 0, (R, V * LANES), rows start_ld apart */
+    size_t tail;           /* lanes in use in the last vector of a row */
+    real *out;             /* (R, V * LANES) */
+    const char *ahead;     /* prefetched into L2 meanwhile, a line per k */
+    size_t ahead_step;     /* bytes from line to line */
 } tile_operands;
 
 /* Addresses of elements (r, k) of A for one k. Element r is r times lda after the first one, which an x86 address
@@ -57,16 +59,23 @@ ALWAYS_INLINE vec broadcast_element(const a_column *column, const int r, const i
  * keeps an array in registers only then: a bound that is a parameter of an inlined function makes it a variable-length
  * array. */
 ALWAYS_INLINE void accumulate(const tile_operands *t, vec *acc, vec *kept, const int R, const int V,
-                              const int transposed) {
+                              const int transposed, const size_t tail) {
     enum { LINE = 64 / VECTOR_BYTES };
 #pragma GCC unroll 16
-    for (int v = 0; v < V; v++) {
-        const size_t lanes = v == V - 1 ? t->tail : (size_t)LANES;
-        const vec start = t->start ? load_n(t->start + v * LANES, lanes) : splat(0);
+    for (int v = 0; v < V; v++) kept[v] = v == V - 1 ? load_n(t->start + v * LANES, tail) : load(t->start + v * LANES);
 #pragma GCC unroll 16
-        for (int r = 0; r < R; r++) acc[r * V + v] = t->row_start ? splat(t->row_start[r]) : start;
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 16
+        for (int v = 0; v < V; v++) acc[r * V + v] = kept[v];
     }
-    const size_t lda = t->lda * sizeof(real), tail = t->tail;
+    if (t->start_ld) { /* a constant distance would make GCC call memcpy, and keep acc in memory */
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) {
+#pragma GCC unroll 16
+            for (int v = 0; v < V; v++) acc[r * V + v] = load(t->start + (size_t)r * t->start_ld + v * LANES);
+        }
+    }
+    const size_t lda = t->lda * sizeof(real);
     a_column column = {.base[0] = (const char *)t->a, .one = lda, .three = 3 * lda};
     const real *b = t->b;
     const char *ahead = t->ahead;
@@ -112,15 +121,23 @@ ALWAYS_INLINE void accumulate(const tile_operands *t, vec *acc, vec *kept, const
     }
 }
 
+/* A masked load costs AVX2 tiles a twelfth of their speed, so whole vectors have a loop of their own. AVX-512 masks are
+ * free. */
+ALWAYS_INLINE void accumulate_tile(const tile_operands *t, vec *acc, vec *kept, const int R, const int V,
+                                   const int transposed) {
+    if (VECTOR_BYTES < 64 && t->tail == (size_t)LANES) accumulate(t, acc, kept, R, V, transposed, LANES);
+    else accumulate(t, acc, kept, R, V, transposed, t->tail);
+}
+
 #define TILE(R, V)                                                             \
     _Static_assert((R) * (V) <= MAX_TILE, "a tile is larger than its buffer"); \
     static void tile_##R##x##V(const tile_operands *t) {                       \
         vec acc[(R) * (V)], kept[V];                                           \
-        accumulate(t, acc, kept, R, V, 0);                                     \
+        accumulate_tile(t, acc, kept, R, V, 0);                                    \
     }                                                                          \
     static void tile_##R##x##V##_transposed(const tile_operands *t) {          \
         vec acc[(R) * (V)], kept[V];                                           \
-        accumulate(t, acc, kept, R, V, 1);                                     \
+        accumulate_tile(t, acc, kept, R, V, 1);                                    \
     }
 #define TILE_ENTRY(R, V) [V][R] = {tile_##R##x##V, tile_##R##x##V##_transposed},
 
