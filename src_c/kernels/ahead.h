@@ -23,6 +23,8 @@ static void begin_lookahead(lookahead *l, const cut *c, size_t q) {
     const product *p = c->p;
     l->n_lines = l->next_left = 0;
     l->q = q;
+    l->to.ld = 0;
+    l->to.arrays[0] = NULL;
     if (!p->touches || p->M * p->N < c->caches->l2 / 2 / sizeof(real)) return;
     l->to = p->touches(p);
     for (size_t i = 0; i < l->to.n; i++) {
@@ -51,14 +53,19 @@ static void find_next_block(lookahead *l, const cut *c, const block *at) {
 static const char *touched_column(const lookahead *l, const cut *c, const block *at, size_t q, size_t j) {
     const touched *to = &l->to;
     const size_t down = q / l->n_lines * at->depth; /* rows that other tiles prefetch of this column */
-    size_t row = first_row(c, at->strip), end = first_row(c, at->end_strip), rows = end - row;
-    if (j + c->width >= at->end) row = end, end = smaller(end + rows, c->p->M), j = at->first;
-    else j += c->width;
+    size_t row = first_row(c, at->strip), end = first_row(c, at->end_strip);
+    j += c->width;
+    if (j >= at->end) { /* the first panel of the next block of rows */
+        const size_t rows = end - row;
+        row = end;
+        end = smaller(end + rows, c->p->M);
+        j = at->first;
+    }
     if (row + down >= end) return NULL;
     return (const char *)(to->arrays[0] + (row + down) * to->ld + j) + l->lines[q % l->n_lines];
 }
 
-/* Sets what the tile of strip n and of the panel at column j prefetches. */
+/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else A or what the caller wants. */
 static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, size_t j, tile_operands *t) {
     const product *p = c->p;
     t->ahead = NULL;
@@ -66,23 +73,22 @@ static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, si
         t->ahead = touched_column(l, c, at, n - at->strip, j);
         t->ahead_step = l->to.ld * sizeof(real);
     }
-    if (t->ahead) {
-        /* C comes first */
-    } else if (l->next_left) {
+    if (!t->ahead && l->next_left) {
         t->ahead = l->next;
         t->ahead_step = p->ldb * sizeof(real);
         l->next += CACHE_LINE;
         l->next_left--;
-    } else {
+    }
+    if (!t->ahead) {
         if (j == at->first && !p->a_transposed) t->ahead = (const char *)(t->a + c->strips_at_once * c->rows * p->lda);
         else if (p->ahead) t->ahead = p->ahead(p, l->q);
         t->ahead_step = CACHE_LINE;
     }
-    l->q++;
     if (!t->ahead) {
         t->ahead = (const char *)t->b;
         t->ahead_step = 0;
     }
+    l->q++;
 }
 
 #endif

@@ -91,7 +91,7 @@ static void cut_for_threads(cut *c, size_t threads) {
 }
 
 static void cut_product(cut *c, const product *p, size_t threads) {
-    enum { STRIPS_IN_PLACE = 4 }; /* more would write C down its columns, fewer would load B more often */
+    enum { STRIPS_IN_PLACE = 12 }; /* fewer would load B more often, more would go too far down the rows of C */
     const fbp_caches *caches = fbp_cache_sizes();
     size_t vectors = tile_vectors(p->M, p->a_transposed);
     while ((vectors - 1) * LANES >= p->N) vectors = narrower(vectors);
@@ -120,7 +120,7 @@ static size_t scratch_bytes(size_t depth, size_t columns) {
     size_t most = 0;
     for (size_t vectors = 1; vectors <= MAX_VECTORS; vectors++) {
         const size_t width = vectors * LANES, deepest = greatest_depth(caches, width), rows = max_rows[vectors];
-        const size_t block = fifth > deepest * width ? fifth : deepest * width;
+        const size_t block = fifth + deepest * width; /* full, and rounded up to whole panels */
         const size_t group = smaller(depth * round_up(columns, width), divide_up(depth, deepest) * block);
         const size_t panels = smaller(fit(caches, depth, width, width), divide_up(columns, width));
         const size_t sums = depth > deepest && rows ? fit(caches, depth, width, rows) * rows * panels * width : 0;

@@ -1,4 +1,5 @@
-/* The one matrix product of the core, computed tile by tile. blocks.h says how it is cut, tile.h how a tile is computed.
+/* The one matrix product of the core, computed tile by tile. blocks.h says how it is cut, tile.h how a tile is
+ * computed.
  *
  * The bits of an element do not depend on the cut, nor on the thread that computes it. A finished tile goes to a small
  * buffer, and `finish` takes it from there while it is in L1: bias and activation, f', a store or the optimizer. */
@@ -19,7 +20,8 @@ static void multiply_block(const cut *c, const block *at, lookahead *l) {
     real buffer[MAX_TILE * VECTOR_BYTES / sizeof(real)], *sums = at->sums;
     tile_operands t = {.K = at->depth, .b = at->b, .lda = p->lda, .ldb = at->ldb, .ahead = (const char *)at->b};
     const int looks = looks_ahead(l, c, at);
-    for (size_t j = at->first, v = c->vectors, columns; j < at->end; j += columns, t.b += columns == c->width ? at->panel : columns) {
+    for (size_t j = at->first, v = c->vectors, columns; j < at->end;
+         j += columns, t.b += columns == c->width ? at->panel : columns) {
         while ((v - 1) * LANES >= at->end - j) v = narrower(v); /* a tile has no empty vectors */
         columns = smaller(at->end - j, v * LANES);
         t.tail = columns - (v - 1) * LANES;
@@ -40,37 +42,44 @@ static void multiply_block(const cut *c, const block *at, lookahead *l) {
     }
 }
 
+/* Lets a block read B in place, or from the copy of its group, (K, columns), which the first block of rows makes. */
+static void find_b(const cut *c, block *at, real *copy, size_t columns, int is_first, lookahead *l) {
+    const product *p = c->p;
+    const size_t used = at->end - at->first;
+    at->b = p->b + at->k * p->ldb + at->first;
+    at->ldb = p->ldb;
+    at->panel = c->width;
+    if (!c->copies_b) return;
+    const panels copied = {.K = at->depth, .width = c->width, .data = copy + at->k * columns};
+    if (is_first) {
+        if (p->b_transposed) pack_transposed(&copied, p->b + at->first * p->ldb + at->k, p->ldb, used);
+        else pack_rows(&copied, at->b, p->ldb, used);
+        find_next_block(l, c, at);
+    }
+    at->b = copied.data;
+    at->ldb = c->width;
+    at->panel = at->depth * c->width;
+}
+
 /* Computes a part: block of rows after block of rows, and in each of them one block of B after the other. */
 static void multiply_part(void *context, size_t part, size_t worker) {
     const cut *c = context;
     const product *p = c->p;
     const size_t group = c->parts == 1 ? part : part / c->parts, run = part - group * c->parts;
-    const size_t first = first_column(c, group), end = first_column(c, group + 1), width = c->copies_b ? round_up(end - first, c->width) : 0;
     const size_t first_strip = first_of_share(c->strips, run, c->parts);
     const size_t end_strip = first_of_share(c->strips, run + 1, c->parts);
+    block at = {.first = first_column(c, group), .end = first_column(c, group + 1)};
+    const size_t columns = c->copies_b ? round_up(at.end - at.first, c->width) : 0;
     real *const copy = p->scratch + worker * p->layer->plan->scratch_bytes / sizeof(real);
-    block at = {.first = first, .end = end, .sums = copy + p->K * width};
     lookahead l;
-    begin_lookahead(&l, c, first_strip);
+    begin_lookahead(&l, c, first_strip * c->panels);
+    at.sums = copy + p->K * columns;
     for (size_t n = first_strip; n < end_strip; n = at.end_strip) {
         at.strip = n;
         at.end_strip = smaller(n + c->strips_at_once, end_strip);
         for (at.k = 0; at.k < p->K; at.k += at.depth) {
             at.depth = smaller(c->depth, p->K - at.k);
-            at.b = p->b + at.k * p->ldb + first;
-            at.ldb = p->ldb;
-            at.panel = c->width;
-            if (c->copies_b) {
-                const panels copied = {.K = at.depth, .width = c->width, .data = copy + at.k * width};
-                if (n == first_strip) {
-                    if (p->b_transposed) pack_transposed(&copied, p->b + first * p->ldb + at.k, p->ldb, end - first);
-                    else pack_rows(&copied, at.b, p->ldb, end - first);
-                    find_next_block(&l, c, &at);
-                }
-                at.b = copied.data;
-                at.ldb = c->width;
-                at.panel = at.depth * c->width;
-            }
+            find_b(c, &at, copy, columns, n == first_strip, &l);
             multiply_block(c, &at, &l);
         }
     }

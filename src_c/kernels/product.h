@@ -36,9 +36,9 @@ typedef struct product {
     finish_tile *finish;
     touched (*touches)(const struct product *p);             /* what `finish` touches, or NULL */
     const char *(*ahead)(const struct product *p, size_t q); /* address of the q-th run of lines to prefetch; or NULL */
-    const fbp_dense *layer; /* for finish: the layer, */
-    const fbp_step *step;   /* the rows of the batch, */
-    size_t first_row;       /* and the row of dW where C begins; the last row of dW is the gradient of b */
+    const fbp_dense *layer;                                  /* for finish: the layer, */
+    const fbp_step *step;                                    /* the rows of the batch, */
+    size_t first_row; /* and the row of dW where C begins; the last row of dW is the gradient of b */
 } product;
 
 static size_t round_up(size_t x, size_t to) { return (x + to - 1) / to * to; }

@@ -26,12 +26,12 @@ typedef struct {
     size_t K;
     const real *a, *b;
     size_t lda, ldb;
-    const real *start;     /* (V * LANES,) start values of the sums, the same in each row; */
-    size_t start_ld;       /* or, if this is not 0, (R, V * LANES), rows start_ld apart */
-    size_t tail;           /* lanes in use in the last vector of a row */
-    real *out;             /* (R, V * LANES) */
-    const char *ahead;     /* prefetched into L2 meanwhile, a line per k */
-    size_t ahead_step;     /* bytes from line to line */
+    const real *start; /* (V * LANES,) start values of the sums, the same in each row; */
+    size_t start_ld;   /* or, if this is not 0, (R, V * LANES), rows start_ld apart */
+    size_t tail;       /* lanes in use in the last vector of a row */
+    real *out;         /* (R, V * LANES) */
+    const char *ahead; /* prefetched into L2 meanwhile, a line per k */
+    size_t ahead_step; /* bytes from line to line */
 } tile_operands;
 
 /* Addresses of elements (r, k) of A for one k. Element r is r times lda after the first one, which an x86 address
@@ -133,11 +133,11 @@ ALWAYS_INLINE void accumulate_tile(const tile_operands *t, vec *acc, vec *kept, 
     _Static_assert((R) * (V) <= MAX_TILE, "a tile is larger than its buffer"); \
     static void tile_##R##x##V(const tile_operands *t) {                       \
         vec acc[(R) * (V)], kept[V];                                           \
-        accumulate_tile(t, acc, kept, R, V, 0);                                    \
+        accumulate_tile(t, acc, kept, R, V, 0);                                \
     }                                                                          \
     static void tile_##R##x##V##_transposed(const tile_operands *t) {          \
         vec acc[(R) * (V)], kept[V];                                           \
-        accumulate_tile(t, acc, kept, R, V, 1);                                    \
+        accumulate_tile(t, acc, kept, R, V, 1);                                \
     }
 #define TILE_ENTRY(R, V) [V][R] = {tile_##R##x##V, tile_##R##x##V##_transposed},
 

@@ -153,9 +153,9 @@ static size_t scratch_bytes(const fbp_plan *plan, fbp_task task) {
     size_t most = 0;
     for (size_t l = 0; l < network->n_layers && !plan->narrow; l++) {
         const fbp_layer *layer = &network->layers[l];
-        const size_t products[][2] = {{layer->n_in, layer->n_out}, /* K, N: forward, */
-                                      {layer->n_out, layer->n_in}, /* dJ/dx, */
-                                      {rows, layer->n_out},        /* dW, */
+        const size_t products[][2] = {{layer->n_in, layer->n_out},        /* K, N: forward, */
+                                      {layer->n_out, layer->n_in},        /* dJ/dx, */
+                                      {rows, layer->n_out},               /* dW, */
                                       {rows, network->n_parameters + 1}}; /* J^T J */
         const size_t n = task == FBP_NORMAL_EQUATIONS ? 4 : fbp_has_backward(task) ? 3 : 1;
         for (size_t i = 0; i < n; i++) {
