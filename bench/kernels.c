@@ -20,7 +20,7 @@ void fbp_parallel(size_t threads, size_t n, fbp_work *work, void *context) {
     for (size_t i = 0; i < n; i++) work(context, i, 0);
 }
 
-static fbp_caches caches;
+static fbp_caches caches = {32 << 10, 256 << 10, 1 << 20};
 const fbp_caches *fbp_cache_sizes(void) { return &caches; }
 
 EXPORT void set_caches(size_t l1, size_t l2, size_t l3) { caches = (fbp_caches){l1, l2, l3}; }

@@ -5,8 +5,11 @@ because clock speeds change.
 """
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from math import ceil
 from multiprocessing import Pipe
 from pathlib import Path
@@ -65,6 +68,15 @@ class Process:
     def _pin(self) -> None:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, CPUS[-self.threads :])  # the first CPU serves most interrupts
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the process during the block: threads that wait for work would take time from another one."""
+        self._worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._worker.send_signal(signal.SIGCONT)
 
     def ask(self, request: str, *arguments: Any) -> Any:
         """Call the method `request` of the worker's `Contestant` and return its result."""
@@ -133,7 +145,11 @@ class Race:
     def round(self) -> None:
         """Time each contestant once, and the machine."""
         for each, count, seconds in zip(self._contestants, self._counts, self._seconds, strict=True):
-            seconds.append(each.ask("seconds", count) / (count * self._units))
+            with ExitStack() as stopped:
+                for other in self._contestants:
+                    if other is not each:
+                        stopped.enter_context(other.stopped())
+                seconds.append(each.ask("seconds", count) / (count * self._units))
         self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
 
     def record(self) -> dict[str, Any]:

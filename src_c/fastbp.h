@@ -133,7 +133,8 @@ void fbp_release_thread_limit(fbp_thread_limit *held);
 
 /* ---- caches ------------------------------------------------------------------------------------------------------ */
 
-/* Bytes that a core has for itself: L1 of data, L2, its share of L3; l1 <= l2 <= l3. Results do not depend on them. */
+/* Bytes that a core has for itself: L1 of data, L2, its share of L3 (only shown); l1 <= l2 <= l3, none of them 0.
+ * Results do not depend on them. */
 typedef struct { size_t l1, l2, l3; } fbp_caches;
 const fbp_caches *fbp_cache_sizes(void);
 /* Sets them; NULL: to what the machine has. Call it once, before any function that computes; until then they are small

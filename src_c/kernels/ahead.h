@@ -23,13 +23,13 @@ static void begin_lookahead(lookahead *l, const cut *c, size_t q) {
     const product *p = c->p;
     l->n_lines = l->next_left = 0;
     l->q = q;
-    l->to.ld = 0;
+    l->to.ld = 0; /* not used, but the compiler cannot know */
     l->to.arrays[0] = NULL;
     if (!p->touches || p->M * p->N < c->caches->l2 / 2 / sizeof(real)) return;
     l->to = p->touches(p);
     for (size_t i = 0; i < l->to.n; i++) {
         for (size_t j = 0; j < c->width; j += CACHE_LINE / sizeof(real))
-            l->lines[l->n_lines++] = (const char *)(l->to.arrays[i] + j) - (const char *)l->to.arrays[0];
+            l->lines[l->n_lines++] = (ptrdiff_t)((uintptr_t)(l->to.arrays[i] + j) - (uintptr_t)l->to.arrays[0]);
     }
 }
 
@@ -38,7 +38,8 @@ static int looks_ahead(const lookahead *l, const cut *c, const block *at) {
     return l->n_lines || l->next_left || c->p->ahead || at->end_strip < c->strips;
 }
 
-/* Finds the block of B that is copied after block `at`. */
+/* Finds the block of B that is copied after block `at`. A column of its lines is as long as a tile is deep, which is
+ * more or less than it should be if B is transposed. */
 static void find_next_block(lookahead *l, const cut *c, const block *at) {
     const product *p = c->p;
     const int same_group = at->k + at->depth < p->K;
@@ -65,7 +66,8 @@ static const char *touched_column(const lookahead *l, const cut *c, const block 
     return (const char *)(to->arrays[0] + (row + down) * to->ld + j) + l->lines[q % l->n_lines];
 }
 
-/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else A or what the caller wants. */
+/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else, in the first panel, the
+ * next block of rows of A, else what the caller wants. */
 static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, size_t j, tile_operands *t) {
     const product *p = c->p;
     t->ahead = NULL;

@@ -1,12 +1,11 @@
 /* How a product is cut into blocks that suit the caches.
  *
  * C (M, N) is cut into tiles (tile.h): strips of rows by panels of columns. Each tile reads a strip of A and a panel of
- * B, and every strip reads all of B again. So a large B is copied, one block of `depth` rows by `group` columns at a
- * time (pack.h), and all strips of a block of rows use it before the next block is copied:
+ * B, so every strip reads all of B again. A large B is therefore copied, one group of columns at a time. The copy
+ * consists of blocks of `depth` rows (pack.h), each made when the first block of rows needs it:
  *
- *     a panel of the block of B   stays in L1 while strip after strip uses it
- *     the block of B              stays in L2 while block after block of rows uses it
- *     the block of rows of A      stays in L2 while panel after panel uses it
+ *     a panel of a block of B   stays in L1 while the strips of a block of rows use it
+ *     a block of rows of A      stays in L2, `depth` columns of it, while panel after panel uses it
  *
  * Sums over the first blocks of depth wait in a buffer, and are the start values of the next ones. The order of an
  * element's additions stays the same, so its bits do not depend on any of this. */
@@ -47,36 +46,42 @@ typedef struct {
     real *sums;        /* of the tiles, one after the other */
 } block;
 
-/* Elements in a panel of a block: two thirds of L1. The rest is for A and the sums. */
-static size_t panel_elements(const fbp_caches *caches) { return caches->l1 / 3 * 2 / sizeof(real); }
+/* Elements in a panel of a block: two thirds of L1, the rest of which is for A and the sums. Tiles of more than the
+ * usual vectors have fewer rows for the sums to be worth a pause: for them an eighth of L2. */
+static size_t panel_elements(const fbp_caches *caches, size_t vectors) {
+    return (vectors > (size_t)USUAL_VECTORS ? caches->l2 / 8 : caches->l1 / 3 * 2) / sizeof(real);
+}
 
-static size_t greatest_depth(const fbp_caches *caches, size_t width) {
-    const size_t rows = panel_elements(caches) / width / LANES * LANES;
+static size_t greatest_depth(const fbp_caches *caches, size_t vectors) {
+    const size_t rows = panel_elements(caches, vectors) / (vectors * LANES) / LANES * LANES;
     return rows ? rows : (size_t)LANES;
 }
 
-/* Elements in a block of B, and in one of A: a fifth of L2. This leaves room for the next block of B and for C. */
+/* Elements in a block of B; also in one of A, and in the sums that wait: a fifth of L2 each. This leaves room for the
+ * next block of B, and for C. */
 static size_t block_elements(const fbp_caches *caches) { return caches->l2 / 5 / sizeof(real); }
 
-/* How many runs of `length` elements, each in as many rows as a block is deep, fit into it; at least 1. */
-static size_t fit(const fbp_caches *caches, size_t K, size_t width, size_t length) {
-    const size_t runs = block_elements(caches) / (smaller(K, greatest_depth(caches, width)) * length);
-    return runs ? runs : 1;
+/* How many times `length` elements fit into a block, at least 1. */
+static size_t fit(const fbp_caches *caches, size_t length) {
+    const size_t times = block_elements(caches) / length;
+    return times ? times : 1;
 }
 
-/* Whether a copy of B is faster than B itself. There are two reasons against B itself.
+/* Whether a copy of B is faster than B itself. Tiles of more than the usual width hold all rows, and read B once.
+ * Otherwise, there are two reasons for a copy.
  *
  * Rows that lie `apart` bytes, a power of two, from each other share few sets of the cache. There a panel crowds itself
  * out, as if it took K * apart bytes, and each strip loads it anew. The more lines of a row a tile uses, the more
  * arithmetic hides that.
  *
- * A panel that is deeper than L1 comes from L2 for each strip, and so does A. */
-static int copies_b(const product *p, size_t l2, size_t width, size_t strips) {
-    const size_t stride = p->ldb * sizeof(real);
-    if (p->b_transposed || p->K * stride < l2) return p->b_transposed;
-    const size_t lines = divide_up(width * sizeof(real), 64), apart = stride & -stride;
-    const size_t crowd = p->K * apart / lines / l2;
-    return (crowd > 0 && strips * crowd > 8) || strips * (p->K * width * sizeof(real) / 64) > l2 / 64;
+ * The strips load a panel so often that this takes more bytes than L2 has, while a block of a copy stays in L1. */
+static int is_copied(const product *p, size_t l2, size_t vectors, size_t strips) {
+    enum { CROWDED = 8 };
+    const size_t usual = p->a_transposed ? USUAL_VECTORS_TRANSPOSED : USUAL_VECTORS, stride = p->ldb * sizeof(real);
+    if (p->b_transposed || p->K * stride < l2 || vectors > usual) return p->b_transposed;
+    const size_t row = vectors * VECTOR_BYTES, apart = stride & -stride;
+    const size_t crowd = p->K * apart / divide_up(row, 64) / l2;
+    return (crowd > 0 && strips * crowd > CROWDED) || strips * p->K * row > l2;
 }
 
 /* Multiply-adds per thread for which threads pay: they take some 10 us, and waking another thread costs 1 us. */
@@ -90,6 +95,16 @@ static void cut_for_threads(cut *c, size_t threads) {
     c->parts = smaller(divide_up(parts, c->groups), c->strips);
 }
 
+/* Chooses groups, depth and blocks of rows for a B that is copied. */
+static void cut_into_blocks(cut *c) {
+    const size_t K = c->p->K, deepest = greatest_depth(c->caches, c->vectors), most_rows = max_rows[c->vectors];
+    const size_t group = smaller(fit(c->caches, smaller(K, deepest) * c->width), c->panels);
+    c->groups = divide_up(c->panels, group);
+    c->depth = round_up(divide_up(K, divide_up(K, deepest)), LANES);
+    c->strips_at_once = fit(c->caches, smaller(K, deepest) * most_rows);
+    if (K > deepest) c->strips_at_once = smaller(c->strips_at_once, fit(c->caches, group * c->width * most_rows));
+}
+
 static void cut_product(cut *c, const product *p, size_t threads) {
     enum { STRIPS_IN_PLACE = 12 }; /* fewer would load B more often, more would go too far down the rows of C */
     const fbp_caches *caches = fbp_cache_sizes();
@@ -101,30 +116,27 @@ static void cut_product(cut *c, const product *p, size_t threads) {
     c->extra = p->M - strips * c->rows;
     c->groups = c->parts = 1;
     c->strips_at_once = STRIPS_IN_PLACE;
-    c->copies_b = copies_b(p, caches->l2, width, strips);
-    if (threads <= 1 && p->K * p->N < block_elements(caches) && p->K * width < panel_elements(caches)) return; /* one */
+    c->copies_b = is_copied(p, caches->l2, vectors, strips);
+    /* a single block, without the divisions that small products would notice */
+    if (threads <= 1 && p->K * p->N < block_elements(caches) && p->K * width < panel_elements(caches, vectors)) return;
     c->panels = divide_up(p->N, width);
-    if (c->copies_b) {
-        c->groups = divide_up(c->panels, fit(caches, p->K, width, width));
-        c->depth = round_up(divide_up(p->K, divide_up(p->K, greatest_depth(caches, width))), LANES);
-        c->strips_at_once = fit(caches, p->K, width, most);
-    }
+    if (c->copies_b) cut_into_blocks(c);
     if (threads > 1) cut_for_threads(c, threads);
 }
 
-/* Bytes of scratch per thread for products with K <= depth and N <= columns: a group of B, and the sums of a block of
- * rows, if there is more than one block of depth. */
+/* Bytes of scratch per thread for products with K <= depth and N <= columns: the copy of a group of B, and the sums of
+ * a block of rows if there is more than one block of depth. */
 static size_t scratch_bytes(size_t depth, size_t columns) {
+    enum { WIDEST = USUAL_VECTORS > USUAL_VECTORS_TRANSPOSED ? USUAL_VECTORS : USUAL_VECTORS_TRANSPOSED };
     const fbp_caches *caches = fbp_cache_sizes();
-    const size_t fifth = block_elements(caches);
     size_t most = 0;
-    for (size_t vectors = 1; vectors <= MAX_VECTORS; vectors++) {
-        const size_t width = vectors * LANES, deepest = greatest_depth(caches, width), rows = max_rows[vectors];
-        const size_t block = fifth + deepest * width; /* full, and rounded up to whole panels */
+    for (size_t vectors = 1; vectors <= WIDEST; vectors++) {
+        const size_t width = vectors * LANES, deepest = greatest_depth(caches, vectors);
+        const size_t block = block_elements(caches) + deepest * width; /* full, and rounded up to whole panels */
         const size_t group = smaller(depth * round_up(columns, width), divide_up(depth, deepest) * block);
-        const size_t panels = smaller(fit(caches, depth, width, width), divide_up(columns, width));
-        const size_t sums = depth > deepest && rows ? fit(caches, depth, width, rows) * rows * panels * width : 0;
-        if (rows && group + sums > most) most = group + sums;
+        const size_t panels = smaller(fit(caches, deepest * width), divide_up(columns, width));
+        const size_t sums = depth > deepest ? block_elements(caches) + max_rows[vectors] * panels * width : 0;
+        if (group + sums > most) most = group + sums;
     }
     return most * sizeof(real);
 }

@@ -165,9 +165,10 @@ static finish_tile *finish_weights(const fbp_dense *layer) {
 static touched touched_update(const product *p) {
     const fbp_dense *layer = p->layer;
     const fbp_plan *plan = layer->plan;
-    touched to = {{layer->dW ? layer->dW : layer->W}, 1, layer->n_out};
+    const size_t first = p->first_row * layer->n_out;
+    touched to = {{(const real *)(layer->dW ? layer->dW : layer->W) + first}, 1, layer->n_out};
     for (size_t i = 0; i < FBP_MAX_STATES && plan->state[i] && !layer->dW; i++)
-        to.arrays[to.n++] = (const real *)plan->state[i] + layer->offset;
+        to.arrays[to.n++] = (const real *)plan->state[i] + layer->offset + first;
     return to;
 }
 

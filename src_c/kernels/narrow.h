@@ -15,33 +15,55 @@
 
 enum { UNITS_AT_ONCE = 4 };
 
-/* y (n, m) = start (n,) + A (n, K) x (K, m): element (o, k) of A is a[o * row + k * column]. Each element of y is one
- * chain of fmadds in the order of k, as in a tile. */
-ALWAYS_INLINE void multiply_narrow(size_t n, size_t m, size_t K, const real *a, size_t row, size_t column,
-                                   const real *start, const real *x, size_t x_stride, real *y, size_t y_stride) {
-    for (size_t o = 0; o < n; o += UNITS_AT_ONCE) {
-        size_t unit[UNITS_AT_ONCE];
-        for (size_t u = 0; u < UNITS_AT_ONCE; u++) unit[u] = smaller(o + u, n - 1);
-        for (size_t j = 0; j < m; j += LANES) {
-            const size_t lanes = smaller(m - j, LANES);
-            vec acc[UNITS_AT_ONCE];
+/* A product with the batch along the lanes: y (n, m) = start (n,) + A (n, K) x (K, m). */
+typedef struct {
+    size_t n, m, K;
+    const real *a; /* element (o, k) is a[o * row + k * column] */
+    size_t row, column;
+    const real *start; /* or NULL */
+    const real *x;
+    size_t x_stride;
+    real *y;
+    size_t y_stride;
+} narrow_product;
+
+/* Computes columns j, j + 1, ... of some units. Each element is one chain of fmadds in the order of k, as in a tile. */
+ALWAYS_INLINE void multiply_lanes(const narrow_product *p, const size_t *units, size_t j, const size_t lanes) {
+    vec acc[UNITS_AT_ONCE];
 #pragma GCC unroll 4
-            for (int u = 0; u < UNITS_AT_ONCE; u++) acc[u] = splat(start ? start[unit[u]] : 0);
-            for (size_t k = 0; k < K; k++) {
-                const vec v = load_n(x + k * x_stride + j, lanes);
+    for (int u = 0; u < UNITS_AT_ONCE; u++) acc[u] = splat(p->start ? p->start[units[u]] : 0);
+    for (size_t k = 0; k < p->K; k++) {
+        const vec x = load_n(p->x + k * p->x_stride + j, lanes);
 #pragma GCC unroll 4
-                for (int u = 0; u < UNITS_AT_ONCE; u++) acc[u] = fmadd(splat(a[unit[u] * row + k * column]), v, acc[u]);
-            }
+        for (int u = 0; u < UNITS_AT_ONCE; u++)
+            acc[u] = fmadd(splat(p->a[units[u] * p->row + k * p->column]), x, acc[u]);
+    }
 #pragma GCC unroll 4
-            for (int u = 0; u < UNITS_AT_ONCE; u++) store_n(y + unit[u] * y_stride + j, acc[u], lanes);
-        }
+    for (int u = 0; u < UNITS_AT_ONCE; u++) store_n(p->y + units[u] * p->y_stride + j, acc[u], lanes);
+}
+
+static void multiply_narrow(const narrow_product *p) {
+    for (size_t o = 0; o < p->n; o += UNITS_AT_ONCE) {
+        size_t units[UNITS_AT_ONCE], j = 0; /* surplus units repeat the last one */
+        for (size_t u = 0; u < UNITS_AT_ONCE; u++) units[u] = smaller(o + u, p->n - 1);
+        for (; j + LANES <= p->m; j += LANES) multiply_lanes(p, units, j, LANES);
+        if (j < p->m) multiply_lanes(p, units, j, p->m - j);
     }
 }
 
 static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
     real *y = layer->y;
-    multiply_narrow(layer->n_out, step->rows, layer->n_in, layer->W, 1, layer->n_out, layer->b, layer->x,
-                    layer->x_stride, y, layer->y_stride);
+    multiply_narrow(&(narrow_product){.n = layer->n_out,
+                                      .m = step->rows,
+                                      .K = layer->n_in,
+                                      .a = layer->W,
+                                      .row = 1,
+                                      .column = layer->n_out,
+                                      .start = layer->b,
+                                      .x = layer->x,
+                                      .x_stride = layer->x_stride,
+                                      .y = y,
+                                      .y_stride = layer->y_stride});
     layer->activation.apply(&(fbp_map){.rows = layer->n_out,
                                        .columns = step->rows,
                                        .in = y,
@@ -55,8 +77,16 @@ static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
 static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
     const fbp_dense *previous = layer->previous;
     real *delta = previous->delta;
-    multiply_narrow(layer->n_in, step->rows, layer->n_out, layer->W, layer->n_out, 1, NULL, layer->delta,
-                    layer->y_stride, delta, previous->y_stride);
+    multiply_narrow(&(narrow_product){.n = layer->n_in,
+                                      .m = step->rows,
+                                      .K = layer->n_out,
+                                      .a = layer->W,
+                                      .row = layer->n_out,
+                                      .column = 1,
+                                      .x = layer->delta,
+                                      .x_stride = layer->y_stride,
+                                      .y = delta,
+                                      .y_stride = previous->y_stride});
     previous->activation.chain(&(fbp_map){.rows = layer->n_in,
                                           .columns = step->rows,
                                           .in = delta,

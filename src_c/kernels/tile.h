@@ -26,7 +26,7 @@ typedef struct {
     size_t K;
     const real *a, *b;
     size_t lda, ldb;
-    const real *start; /* (V * LANES,) start values of the sums, the same in each row; */
+    const real *start; /* start values of the sums: (V * LANES,) up to the tail, the same in each row; */
     size_t start_ld;   /* or, if this is not 0, (R, V * LANES), rows start_ld apart */
     size_t tail;       /* lanes in use in the last vector of a row */
     real *out;         /* (R, V * LANES) */

@@ -145,20 +145,20 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
 
 /* ---- the whole workspace ----------------------------------------------------------------------------------------- */
 
-/* Bytes that the products of a task need per thread: W, W^T or delta may be copied. */
-static size_t scratch_bytes(const fbp_plan *plan, fbp_task task) {
+/* Bytes that the products of a task need per thread for copies of W, W^T, delta or J. */
+static size_t product_scratch(const fbp_plan *plan, fbp_task task) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t rows = plan->block_rows;
-    size_t most = 0;
-    for (size_t l = 0; l < network->n_layers && !plan->narrow; l++) {
+    if (plan->narrow) return 0;
+    size_t most = task == FBP_NORMAL_EQUATIONS ? kernels->scratch_bytes(rows, network->n_parameters + 1) : 0;
+    for (size_t l = 0; l < network->n_layers; l++) {
         const fbp_layer *layer = &network->layers[l];
-        const size_t products[][2] = {{layer->n_in, layer->n_out},        /* K, N: forward, */
-                                      {layer->n_out, layer->n_in},        /* dJ/dx, */
-                                      {rows, layer->n_out},               /* dW, */
-                                      {rows, network->n_parameters + 1}}; /* J^T J */
-        const size_t n = task == FBP_NORMAL_EQUATIONS ? 4 : fbp_has_backward(task) ? 3 : 1;
-        for (size_t i = 0; i < n; i++) {
+        const size_t products[][2] = {/* K, N */
+                                      {layer->n_in, layer->n_out},
+                                      {layer->n_out, layer->n_in},
+                                      {rows, layer->n_out}};
+        for (size_t i = 0; i < (fbp_has_backward(task) ? 3 : 1); i++) {
             const size_t bytes = kernels->scratch_bytes(products[i][0], products[i][1]);
             if (bytes > most) most = bytes;
         }
@@ -169,7 +169,7 @@ static size_t scratch_bytes(const fbp_plan *plan, fbp_task task) {
 /* Takes scratch per thread, then the arrays of all slots. */
 static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, arena *a) {
     const fbp_network *network = plan->network;
-    const size_t bytes = scratch_bytes(plan, task);
+    const size_t bytes = product_scratch(plan, task);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     char *scratch = take(a, plan->n_slots > plan->threads ? plan->n_slots : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_slots; i++) {
