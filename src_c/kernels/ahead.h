@@ -10,18 +10,22 @@ enum { CACHE_LINE = 64, MAX_LINES = MAX_TOUCHED * MAX_VECTORS * VECTOR_BYTES / C
 
 /* Memory is prefetched by columns of cache lines, down the rows of an array: a tile prefetches K lines of one. */
 typedef struct {
+    const char *next;
+    size_t left, step; /* columns; bytes from line to line */
+} line_columns;
+
+typedef struct {
     touched to;
     ptrdiff_t lines[MAX_LINES]; /* from the first touched array to the lines of a panel's row, in all touched arrays */
     size_t n_lines;
-    const char *next; /* the next column in the next block of B */
-    size_t next_left;
-    size_t q; /* number of the tile in the part */
+    line_columns b, a; /* of the blocks that come next */
+    size_t q;          /* number of the tile in the part */
 } lookahead;
 
 /* Lists the lines: none if C is small enough to stay in L2. */
 static void begin_lookahead(lookahead *l, const cut *c, size_t q) {
     const product *p = c->p;
-    l->n_lines = l->next_left = 0;
+    l->n_lines = l->b.left = l->a.left = 0;
     l->q = q;
     l->to.ld = 0; /* not used, but the compiler cannot know */
     l->to.arrays[0] = NULL;
@@ -35,18 +39,35 @@ static void begin_lookahead(lookahead *l, const cut *c, size_t q) {
 
 /* Whether there is anything to prefetch during a block; in small products there is not. */
 static int looks_ahead(const lookahead *l, const cut *c, const block *at) {
-    return l->n_lines || l->next_left || c->p->ahead || at->end_strip < c->strips;
+    return l->n_lines || l->b.left || l->a.left || c->p->ahead || at->end_strip < c->strips;
 }
 
-/* Finds the block of B that is copied after block `at`. A column of its lines is as long as a tile is deep, which is
- * more or less than it should be if B is transposed. */
-static void find_next_block(lookahead *l, const cut *c, const block *at) {
+/* Columns of lines over `elements` elements of each row from `start` on. A column of them is as long as a tile is deep,
+ * which may be more or less than the block has rows. */
+static line_columns line_columns_of(const real *start, size_t elements, size_t ld) {
+    return (line_columns){(const char *)start, divide_up(elements * sizeof(real), CACHE_LINE), ld * sizeof(real)};
+}
+
+/* Finds the block of B that is copied after block `at`. */
+static void find_next_b(lookahead *l, const cut *c, const block *at) {
     const product *p = c->p;
     const int same_group = at->k + at->depth < p->K;
     const size_t k = same_group ? at->k + at->depth : 0, j = same_group ? at->first : at->end;
     const size_t columns = smaller(at->end - at->first, p->N - j), depth = smaller(at->depth, p->K - k);
-    l->next = (const char *)(p->b_transposed ? p->b + j * p->ldb + k : p->b + k * p->ldb + j);
-    l->next_left = columns ? divide_up((p->b_transposed ? depth : columns) * sizeof(real), CACHE_LINE) : 0;
+    if (!columns) return;
+    l->b = p->b_transposed ? line_columns_of(p->b + j * p->ldb + k, depth, p->ldb)
+                           : line_columns_of(p->b + k * p->ldb + j, columns, p->ldb);
+}
+
+/* Finds the block of A that is used after block `at`, if A is cut at all. */
+static void find_next_a(lookahead *l, const cut *c, const block *at) {
+    const product *p = c->p;
+    const int same_rows = at->k + at->depth < p->K;
+    const size_t k = same_rows ? at->k + at->depth : 0, strip = same_rows ? at->strip : at->end_strip;
+    const size_t i = first_row(c, strip), end = first_row(c, smaller(strip + c->strips_at_once, c->strips));
+    if (c->depth == p->K || i == end) return;
+    l->a = p->a_transposed ? line_columns_of(p->a + k * p->lda + i, end - i, p->lda)
+                           : line_columns_of(p->a + i * p->lda + k, smaller(at->depth, p->K - k), p->lda);
 }
 
 /* Where the q-th tile of a panel finds a column of lines that `finish` will touch in the panel after the one that
@@ -66,8 +87,16 @@ static const char *touched_column(const lookahead *l, const cut *c, const block 
     return (const char *)(to->arrays[0] + (row + down) * to->ld + j) + l->lines[q % l->n_lines];
 }
 
-/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else, in the first panel, the
- * next block of rows of A, else what the caller wants. */
+static void take_column(line_columns *from, tile_operands *t) {
+    if (t->ahead || !from->left) return;
+    t->ahead = from->next;
+    t->ahead_step = from->step;
+    from->next += CACHE_LINE;
+    from->left--;
+}
+
+/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else A, else what the caller wants.
+ */
 static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, size_t j, tile_operands *t) {
     const product *p = c->p;
     t->ahead = NULL;
@@ -75,16 +104,13 @@ static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, si
         t->ahead = touched_column(l, c, at, n - at->strip, j);
         t->ahead_step = l->to.ld * sizeof(real);
     }
-    if (!t->ahead && l->next_left) {
-        t->ahead = l->next;
-        t->ahead_step = p->ldb * sizeof(real);
-        l->next += CACHE_LINE;
-        l->next_left--;
-    }
+    take_column(&l->b, t);
+    take_column(&l->a, t);
     if (!t->ahead) {
-        if (j == at->first && !p->a_transposed) t->ahead = (const char *)(t->a + c->strips_at_once * c->rows * p->lda);
-        else if (p->ahead) t->ahead = p->ahead(p, l->q);
         t->ahead_step = CACHE_LINE;
+        if (p->ahead) t->ahead = p->ahead(p, l->q);
+        else if (j == at->first && !p->a_transposed) /* rows of the next block, if they are contiguous */
+            t->ahead = (const char *)(t->a + c->strips_at_once * c->rows * p->lda);
     }
     if (!t->ahead) {
         t->ahead = (const char *)t->b;

@@ -54,7 +54,7 @@ static void find_b(const cut *c, block *at, real *copy, size_t columns, int is_f
     if (is_first) {
         if (p->b_transposed) pack_transposed(&copied, p->b + at->first * p->ldb + at->k, p->ldb, used);
         else pack_rows(&copied, at->b, p->ldb, used);
-        find_next_block(l, c, at);
+        find_next_b(l, c, at);
     }
     at->b = copied.data;
     at->ldb = c->width;
@@ -80,6 +80,7 @@ static void multiply_part(void *context, size_t part, size_t worker) {
         for (at.k = 0; at.k < p->K; at.k += at.depth) {
             at.depth = smaller(c->depth, p->K - at.k);
             find_b(c, &at, copy, columns, n == first_strip, &l);
+            find_next_a(&l, c, &at);
             multiply_block(c, &at, &l);
         }
     }

@@ -266,19 +266,30 @@ BITS = """
     import numpy as np
     import fastbp
 
-    X = np.random.default_rng(0).random((300, 701))
+    # B is copied because it is large, or because its rows are a power of two apart; or it is read in place
+    shapes = [([701, 519, 130, 3], 130), ([1024, 1024, 7], 45), ([60, 2048, 33], 200), ([40, 20], 9)]
     for dtype in ("float32", "float64"):
-        net = fastbp.Network([701, 519, 130, 3], dtype=dtype, seed=0)
-        net.fit(X, X[:, :3], epochs=2, batch_size=130)
-        outputs = net.predict(X), net.parameters
-        print(*(hashlib.sha1(array.tobytes()).hexdigest() for array in outputs))
+        for layers, batch_size in shapes:
+            X = np.random.default_rng(0).random((2 * batch_size + 1, layers[0]))
+            net = fastbp.Network(layers, dtype=dtype, seed=0)
+            net.fit(X, X[:, : layers[-1]], batch_size=batch_size)
+            gradients = net.loss_and_gradients(X, X[:, : layers[-1]])[1]
+            outputs = net.predict(X), net.parameters, gradients
+            print(*(hashlib.sha1(array.tobytes()).hexdigest() for array in outputs))
 """
+SIZES = [
+    *("4K,4K,4K", "8K,64K,64K", "16K,128K,1M", "20000,300000,500000", "32K,512K,4M", "48K,1M,16M"),
+    *("48K,2M,2M", "64K,4M,8M", "1G,1G,1G"),
+    *("4K,4M,4M", "8K,32M,32M"),  # a panel that fits into L1 is shallow, a block of rows could be huge
+]
 
 
 @pytest.mark.parametrize("name", _core.available_isas())
 def test_results_do_not_depend_on_them(python, name):
-    """Products far larger and far smaller than the caches have the same bits."""
-    sizes = [None, "4K,4K,4K", "8K,64K,64K", "20000,300000,500000", "48K,1M,16M", "1G,1G,1G"]
-    results = [python(BITS, FASTBP_CACHE=text, FASTBP_ISA=name) for text in sizes]
+    """Products far larger and far smaller than the caches have the same bits, on any number of threads."""
+    results = [
+        python(BITS, FASTBP_CACHE=text, FASTBP_NUM_THREADS=str(1 + i % 8), FASTBP_ISA=name)
+        for i, text in enumerate([None, *SIZES])
+    ]
     assert all(result.returncode == 0 for result in results), [result.stderr for result in results]
     assert len({result.stdout for result in results}) == 1
