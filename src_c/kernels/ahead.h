@@ -25,7 +25,8 @@ typedef struct {
 /* Lists the lines: none if C is small enough to stay in L2. */
 static void begin_lookahead(lookahead *l, const cut *c, size_t q) {
     const product *p = c->p;
-    l->n_lines = l->b.left = l->a.left = 0;
+    l->n_lines = 0;
+    l->a = l->b = (line_columns){0};
     l->q = q;
     l->to.ld = 0; /* not used, but the compiler cannot know */
     l->to.arrays[0] = NULL;
