@@ -1,5 +1,5 @@
 /* What tiles prefetch into L2 while they compute, a cache line per k: the elements of C that `finish` will take next,
- * then the next block of B to be copied, or the next strips of A. Without it the arithmetic would wait for L3 or memory
+ * then the next block of B to be copied, and the next block of A. Without it the arithmetic would wait for L3 or memory
  * wherever a new part of an array begins. */
 #ifndef FASTBP_AHEAD_H
 #define FASTBP_AHEAD_H
@@ -96,8 +96,7 @@ static void take_column(line_columns *from, tile_operands *t) {
     from->left--;
 }
 
-/* Sets what the tile of strip n and of the panel at column j prefetches: C, else B, else A, else what the caller wants.
- */
+/* Sets what the tile of strip n, in the panel at column j, prefetches: C, B, A, or what the caller wants. */
 static void look_ahead(lookahead *l, const cut *c, const block *at, size_t n, size_t j, tile_operands *t) {
     const product *p = c->p;
     t->ahead = NULL;

@@ -46,8 +46,8 @@ typedef struct {
     real *sums;        /* of the tiles, one after the other */
 } block;
 
-/* Elements in a panel of a block: two thirds of L1, the rest of which is for A and the sums. Tiles of more than the
- * usual vectors have fewer rows for the sums to be worth a pause: for them an eighth of L2. */
+/* Elements in a panel of a block: two thirds of L1, the rest of which is for A and the sums. The wide tiles of dW would
+ * be through with that after too few steps, and stop for the sums too often: for them it is an eighth of L2. */
 static size_t panel_elements(const fbp_caches *caches, size_t vectors) {
     return (vectors > (size_t)USUAL_VECTORS ? caches->l2 / 8 : caches->l1 / 3 * 2) / sizeof(real);
 }
@@ -125,7 +125,7 @@ static void cut_product(cut *c, const product *p, size_t threads) {
 }
 
 /* Bytes of scratch per thread for products with K <= depth and N <= columns: the copy of a group of B, and the sums of
- * a block of rows if there is more than one block of depth. */
+ * a block of rows if there is more than one block of depth. With tiles wider than WIDEST, nothing is copied. */
 static size_t scratch_bytes(size_t depth, size_t columns) {
     enum { WIDEST = USUAL_VECTORS > USUAL_VECTORS_TRANSPOSED ? USUAL_VECTORS : USUAL_VECTORS_TRANSPOSED };
     const fbp_caches *caches = fbp_cache_sizes();
