@@ -60,13 +60,13 @@ static void find_next_b(lookahead *l, const cut *c, const block *at) {
                            : line_columns_of(p->b + k * p->ldb + j, columns, p->ldb);
 }
 
-/* Finds the block of A that is used after block `at`, if A is cut at all. */
+/* Finds the block of A that is used after block `at`. */
 static void find_next_a(lookahead *l, const cut *c, const block *at) {
     const product *p = c->p;
     const int same_rows = at->k + at->depth < p->K;
     const size_t k = same_rows ? at->k + at->depth : 0, strip = same_rows ? at->strip : at->end_strip;
     const size_t i = first_row(c, strip), end = first_row(c, smaller(strip + c->strips_at_once, c->strips));
-    if (c->depth == p->K || i == end) return;
+    if (i == end) return;
     l->a = p->a_transposed ? line_columns_of(p->a + k * p->lda + i, end - i, p->lda)
                            : line_columns_of(p->a + i * p->lda + k, smaller(at->depth, p->K - k), p->lda);
 }

@@ -80,7 +80,7 @@ static void multiply_part(void *context, size_t part, size_t worker) {
         for (at.k = 0; at.k < p->K; at.k += at.depth) {
             at.depth = smaller(c->depth, p->K - at.k);
             find_b(c, &at, copy, columns, n == first_strip, &l);
-            find_next_a(&l, c, &at);
+            if (c->depth < p->K) find_next_a(&l, c, &at);
             multiply_block(c, &at, &l);
         }
     }

@@ -42,7 +42,8 @@ ALWAYS_INLINE void multiply_lanes(const narrow_product *p, const size_t *units, 
     for (int u = 0; u < UNITS_AT_ONCE; u++) store_n(p->y + units[u] * p->y_stride + j, acc[u], lanes);
 }
 
-static void multiply_narrow(const narrow_product *p) {
+static void multiply_narrow(const narrow_product *product) {
+    const narrow_product local = *product, *p = &local; /* a copy, which the compiler knows no store to change */
     for (size_t o = 0; o < p->n; o += UNITS_AT_ONCE) {
         size_t units[UNITS_AT_ONCE], j = 0; /* surplus units repeat the last one */
         for (size_t u = 0; u < UNITS_AT_ONCE; u++) units[u] = smaller(o + u, p->n - 1);
