@@ -87,8 +87,8 @@ static int is_copied(const product *p, size_t l2, size_t vectors, size_t strips)
 /* Multiply-adds per thread for which threads pay: they take some 10 us, and waking another thread costs 1 us. */
 enum { THREAD_WORK = 1 << 20, PARTS_PER_THREAD = 2 };
 
-/* Divides the work among threads, so that the parts are even. If A is transposed, each thread has rows of C to itself:
- * these are rows of W, which it finds in its caches in the next step. */
+/* Divides the work among threads in even parts: more groups or, if A is transposed, runs of strips, so that each thread
+ * has rows of C to itself: these are rows of W, which it may find in its caches in the next step. */
 static void cut_for_threads(cut *c, size_t threads) {
     const size_t parts = PARTS_PER_THREAD * threads;
     if (!c->p->a_transposed) c->groups = smaller(round_up(c->groups > parts ? c->groups : parts, threads), c->panels);
