@@ -69,14 +69,11 @@ static void forward(const fbp_dense *layer, fbp_step *step) {
 
 static void output_chain(const fbp_dense *layer, fbp_step *step) {
     const size_t at = step->offset * layer->n_out;
-    const int narrow = layer->plan->narrow; /* else rows have no gaps between them */
     real *delta = (real *)layer->delta + at;
-    layer->activation.chain(&(fbp_map){.rows = narrow ? layer->n_out : 1,
-                                       .columns = narrow ? step->rows : step->rows * layer->n_out,
+    layer->activation.chain(&(fbp_map){.rows = 1,
+                                       .columns = step->rows * layer->n_out,
                                        .in = delta,
-                                       .in_stride = layer->y_stride,
                                        .out = delta,
-                                       .out_stride = layer->y_stride,
                                        .saved = (const real *)layer->saved + at,
                                        .alpha = layer->alpha});
 }

@@ -107,7 +107,7 @@ static void multiply_as_dots(const product *p) {
                     for (size_t r = 0; r < LANES; r++)
                         acc[r] = fmadd(elements, load_n(b + smaller(r, last) * p->ldb + k, n), acc[r]);
                 }
-                store(buffer + j - first, lane_sums(acc));
+                store(buffer + j - first, lane_sums(acc, LANES));
             }
             p->finish(p, &(tile){.data = buffer, .ld = end - first, .rows = 1, .columns = end - first}, i, first);
         }

@@ -14,6 +14,7 @@
 #include "kernels/optimizer.h"
 #include "kernels/regularization.h"
 #include "kernels/softmax.h"
+#include "kernels/softmax_narrow.h"
 #include "kernels/vmath.h"
 
 #define VMATH(name)                                                                     \

@@ -37,13 +37,14 @@ ALWAYS_INLINE void transpose(vec *rows) {
 /* clang-format on */
 
 #define ADD_BLOCKS(h)                                                                                       \
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i += 2 * (h)) {                                     \
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES && i < n; i += 2 * (h)) {                            \
         const vec low = rows[i], high = rows[i + (h)];                                                      \
         rows[i] = SHUFFLE(low, high, LANE_LIST(SWAP_LOW, h)) + SHUFFLE(low, high, LANE_LIST(SWAP_HIGH, h)); \
     }
 
-/* Lane i = sum of the lanes of rows[i]: for h = 1, 2, 4, ... adds neighbors at distance h, of two rows at a time. */
-ALWAYS_INLINE vec lane_sums(vec *rows) {
+/* Lane i = sum of the lanes of rows[i], for i < n: for h = 1, 2, 4, ... adds neighbors at distance h, of two rows at a
+ * time. */
+ALWAYS_INLINE vec lane_sums(vec *rows, const int n) {
     ADD_BLOCKS(1)
 #if VECTOR_BYTES * 8 / REAL_BITS > 2
     ADD_BLOCKS(2)

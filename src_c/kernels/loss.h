@@ -16,6 +16,14 @@ static inline vec log_cosh(vec d) {
 
 typedef vec loss_function(vec h, vec t, vec d, vec p);
 
+/* The loss of n elements, at most LANES, and their dJ/dh. In narrow networks, arrays end with whole vectors. */
+ALWAYS_INLINE vec loss_vector(const real *h, const real *t, const real *weights, real *delta, const size_t n, vec p,
+                              vec scale, loss_function value, loss_function slope) {
+    const vec hj = load_n(h, n), tj = load_n(t, n), d = hj - tj, weight = weights ? load_n(weights, n) : ONE;
+    store_n(delta, slope(hj, tj, d, p) * (weight * scale), n);
+    return value(hj, tj, d, p) * weight;
+}
+
 /* Writes the block's loss to step->slot, and dJ/dh to delta. */
 ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss_function value, loss_function slope,
                                     const int weighted) {
@@ -28,12 +36,15 @@ ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss
         const real *h = (const real *)layer->y + at, *t = (const real *)step->slot->targets + i * layer->y_stride;
         const real *weights = weighted ? (const real *)step->slot->weights + i * layer->y_stride : NULL;
         real *delta = (real *)layer->delta + at;
-        for (size_t j = 0; j < columns; j += LANES) {
-            const size_t n = smaller(columns - j, LANES);
-            const vec hj = load_n(h + j, n), tj = load_n(t + j, n), d = hj - tj;
-            const vec weight = weighted ? load_n(weights + j, n) : ONE, v = value(hj, tj, d, p) * weight;
-            add_to(&sum, n == (size_t)LANES ? v : fill_tail(v, n, 0));
-            store_n(delta + j, slope(hj, tj, d, p) * (weight * scale), n);
+        size_t j = 0;
+        for (; j + (narrow ? 1 : LANES) <= columns; j += LANES) {
+            const vec v = loss_vector(h + j, t + j, weighted ? weights + j : NULL, delta + j, LANES, p, scale, value, slope);
+            add_to(&sum, columns - j < (size_t)LANES ? fill_tail(v, columns - j, 0) : v);
+        }
+        if (j < columns) {
+            const size_t n = columns - j;
+            const vec v = loss_vector(h + j, t + j, weighted ? weights + j : NULL, delta + j, n, p, scale, value, slope);
+            add_to(&sum, fill_tail(v, n, 0));
         }
     }
     step->slot->loss = total(&sum);

@@ -73,8 +73,10 @@ void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
 
 /* Copies y to the caller's array. */
 void fbp_emit(const fbp_dense *layer, fbp_step *step) {
-    memcpy((char *)step->batch->output + output_bytes(layer, step->first),
-           (const char *)layer->y + output_bytes(layer, step->offset), output_bytes(layer, step->rows));
+    char *const to = (char *)step->batch->output + output_bytes(layer, step->first);
+    if (layer->plan->narrow)
+        fbp_transpose(layer->y, layer->y_stride, layer->n_out, step->rows, fbp_dtype_of(layer->plan), to, layer->n_out);
+    else memcpy(to, (const char *)layer->y + output_bytes(layer, step->offset), output_bytes(layer, step->rows));
 }
 
 /* Copies dJ/dy from the caller's array. */

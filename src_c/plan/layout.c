@@ -97,10 +97,15 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
     }
 }
 
-/* Takes an array of n units for `rows` rows, `stride` elements apart; transposed in narrow networks. */
+/* Takes an array of n units for `rows` rows, `stride` elements apart; in narrow networks transposed, with a row more. */
 static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
-    const size_t size = plan->network->kernels->real_size;
-    return plan->narrow ? take(a, n, stride * size) : take(a, rows, stride * size);
+    return take(a, plan->narrow ? n + 1 : rows, stride * plan->network->kernels->real_size);
+}
+
+/* Stride of the arrays of a narrow network: whole vectors of any instruction set. */
+static size_t narrow_stride(size_t rows, size_t size) {
+    const size_t lanes = ALIGNMENT / size;
+    return fbp_padded((rows + lanes - 1) / lanes * lanes, size);
 }
 
 /* Takes the arrays of a slot, for `rows` rows. If there are several slots, each has its own gradients. A pass without a
@@ -117,15 +122,15 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &slot->layers[l];
         const size_t n_out = layer->n_out;
-        layer->y_stride = plan->narrow ? fbp_padded(rows, size) : l == last ? n_out : fbp_padded(n_out, size);
-        layer->x_stride =
-            layer->previous ? layer->previous->y_stride : fbp_padded(plan->narrow ? rows : layer->n_in, size);
+        layer->y_stride = plan->narrow ? narrow_stride(rows, size) : l == last ? n_out : fbp_padded(n_out, size);
+        layer->x_stride = layer->previous ? layer->previous->y_stride
+                          : plan->narrow  ? layer->y_stride
+                                          : fbp_padded(layer->n_in, size);
         if (layer->y_stride > longest) longest = layer->y_stride;
         if (n_out > widest) widest = n_out;
     }
     slot->inputs = take_units(plan, a, network->layers[0].n_in, rows, slot->layers[0].x_stride);
     if (task == FBP_NORMAL_EQUATIONS) slot->jacobian = take(a, rows, (network->n_parameters + 1) * size);
-    if (plan->narrow) slot->ones = take(a, rows, size);
     const fbp_dense *output = &slot->layers[last];
     if (data & FBP_LABELS) slot->labels = take(a, rows, sizeof *slot->labels);
     else if (fbp_has_loss(task)) slot->targets = take_units(plan, a, output->n_out, rows, output->y_stride);
@@ -180,10 +185,16 @@ static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned dat
     }
 }
 
-static void set_ones(const fbp_plan *plan, void *ones, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (fbp_dtype_of(plan) == FBP_FLOAT32) ((float *)ones)[i] = 1;
-        else ((double *)ones)[i] = 1;
+/* Fills the last row of the inputs of every layer of a narrow network, which stand for the input of b. */
+static void set_ones(const fbp_plan *plan, const fbp_slot *slot) {
+    for (size_t l = 0; l < plan->network->n_layers; l++) {
+        const fbp_dense *layer = &slot->layers[l];
+        void *const x = layer->previous ? layer->previous->y : slot->inputs;
+        const size_t first = layer->n_in * layer->x_stride;
+        for (size_t i = first; i < first + layer->x_stride; i++) {
+            if (fbp_dtype_of(plan) == FBP_FLOAT32) ((float *)x)[i] = 1;
+            else ((double *)x)[i] = 1;
+        }
     }
 }
 
@@ -202,6 +213,6 @@ int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data)
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
     lay_out_all(plan, task, rows, data, &a);
-    for (size_t i = 0; i < plan->n_slots && plan->narrow; i++) set_ones(plan, plan->slots[i].ones, rows);
+    for (size_t i = 0; i < plan->n_slots && plan->narrow && fbp_has_backward(task); i++) set_ones(plan, &plan->slots[i]);
     return 1;
 }

@@ -10,12 +10,17 @@ static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) 
     plan->operations[(*n)++] = (fbp_planned){run, layer};
 }
 
+/* The operation for rows of units, or that of narrow networks. */
+#define PICK(name) (plan->narrow ? kernels->name##_narrow : kernels->name)
+
 static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
     const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
-    fbp_operation *const loss = kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
+    fbp_operation *const loss = plan->narrow && network->loss == FBP_LOSS_cross_entropy
+                                    ? kernels->cross_entropy_narrow
+                                    : kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
     size_t n = 0;
 
     for (size_t l = 0; l <= output; l++) {
@@ -26,10 +31,10 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     append(plan, &n, fbp_gather_inputs, 0);
     if (plan->noisy) append(plan, &n, kernels->add_noise, 0);
     for (size_t l = 0; l <= output; l++) {
-        append(plan, &n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+        append(plan, &n, PICK(forward), l);
         if (fbp_has_dropout(&network->layers[l], task)) append(plan, &n, kernels->dropout, l);
     }
-    if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax, output);
+    if (activation == FBP_ACTIVATION_softmax) append(plan, &n, PICK(softmax), output);
     if (fbp_has_output(task)) {
         append(plan, &n, fbp_emit, output);
     } else {
@@ -41,12 +46,11 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
 
     if (fbp_trains(task)) {
         if (task == FBP_CUSTOM_LOSS) append(plan, &n, fbp_take_d_output, output);
-        if (activation == FBP_ACTIVATION_softmax) append(plan, &n, kernels->softmax_chain, output);
-        else if (activation != FBP_ACTIVATION_identity) append(plan, &n, kernels->output_chain, output);
+        if (activation == FBP_ACTIVATION_softmax) append(plan, &n, PICK(softmax_chain), output);
+        else if (activation != FBP_ACTIVATION_identity) append(plan, &n, PICK(output_chain), output);
         for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
-            if (l > 0 || task == FBP_CUSTOM_LOSS)
-                append(plan, &n, plan->narrow ? kernels->backward_input_narrow : kernels->backward_input, l);
-            append(plan, &n, plan->narrow ? kernels->backward_weights_narrow : kernels->backward_weights, l);
+            if (l > 0 || task == FBP_CUSTOM_LOSS) append(plan, &n, PICK(backward_input), l);
+            append(plan, &n, PICK(backward_weights), l);
         }
     }
     plan->backward_end = n;
@@ -82,7 +86,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->fused = fbp_is_fused(network, task, rows);
     plan->noisy = fbp_has_noise(network, task);
     plan->joined = fbp_is_joined(network, task);
-    plan->narrow = fbp_is_narrow(network, task);
+    plan->narrow = fbp_is_narrow(network, task, rows);
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }

@@ -13,7 +13,7 @@ typedef struct fbp_dense {
     fbp_activation activation;
     double alpha;
     void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL if updates are fused */
-    const void *x;    /* (block, n_in), rows x_stride apart */
+    const void *x;    /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
     size_t x_stride, y_stride;
     void *y;                          /* (block, n_out); logits if the loss is joined with the activation */
     void *slope;                      /* (block, n_out) f'(z), or NULL if it follows from y */
@@ -31,7 +31,6 @@ typedef struct {
     void *targets;   /* (block, n_out) */
     int64_t *labels; /* (block,) or NULL */
     void *weights;   /* (block, n_out) weights of the rows, laid out like the targets, or NULL */
-    void *ones;      /* (block,) in narrow networks */
     void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
     void *gradients; /* (n_parameters,) gradients of the block if there are several slots, else NULL */
     double loss;     /* of the block, not yet divided */
@@ -92,7 +91,7 @@ int fbp_clips(const fbp_network *network);
 int fbp_has_noise(const fbp_network *network, fbp_task task);
 int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
-int fbp_is_narrow(const fbp_network *network, fbp_task task);
+int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 
 /* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
 int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);

@@ -62,11 +62,10 @@ static int is_random(const fbp_network *network, fbp_task task) {
     return fbp_has_noise(network, task);
 }
 
-/* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Softmax, random numbers and the
- * caller's arrays need rows of units. */
-int fbp_is_narrow(const fbp_network *network, fbp_task task) {
-    return fbp_has_loss(task) && task != FBP_NORMAL_EQUATIONS && !is_random(network, task) &&
-           network->loss != FBP_LOSS_cross_entropy &&
-           network->layers[network->n_layers - 1].activation != FBP_ACTIVATION_softmax &&
-           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+/* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's
+ * derivatives and normal equations need rows of units. Predictions of a few rows are faster with them. */
+int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
+    enum { FEW_ROWS = 4 };
+    const int suits = task == FBP_PREDICT ? rows > FEW_ROWS : task != FBP_CUSTOM_LOSS && task != FBP_NORMAL_EQUATIONS;
+    return suits && !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }

@@ -116,7 +116,6 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     }
 }
 
-/* out (columns, rows) = transpose of rows of `type`; called for a block of rows that stays in L1 */
 #define TRANSPOSE(type)                                                                                        \
     static void transpose_##type(const void *from, size_t from_stride, size_t rows, size_t columns, void *out, \
                                  size_t stride) {                                                              \
@@ -127,6 +126,11 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
     }
 TRANSPOSE(float)
 TRANSPOSE(double)
+
+void fbp_transpose(const void *from, size_t from_stride, size_t rows, size_t columns, fbp_dtype dtype, void *out,
+                   size_t stride) {
+    (dtype == FBP_FLOAT32 ? transpose_float : transpose_double)(from, from_stride, rows, columns, out, stride);
+}
 
 void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride) {
@@ -144,8 +148,7 @@ void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first,
             fbp_gather(s, index, first + i, n, dtype, &block, s->columns);
             from = &block;
         }
-        (dtype == FBP_FLOAT32 ? transpose_float : transpose_double)(from, from_stride, n, s->columns,
-                                                                    (char *)out + i * size, stride);
+        fbp_transpose(from, from_stride, n, s->columns, dtype, (char *)out + i * size, stride);
     }
 }
 

@@ -14,6 +14,9 @@ void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, si
 /* out (columns, rows), rows `stride` elements apart := the same, transposed */
 void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride);
+/* out (columns, rows) := the transpose of an array (rows, columns) of this type; rows of both are strides apart */
+void fbp_transpose(const void *from, size_t from_stride, size_t rows, size_t columns, fbp_dtype dtype, void *out,
+                   size_t stride);
 /* out (rows,) := class labels */
 void fbp_gather_labels(const fbp_source *source, const int64_t *index, size_t first, size_t rows, int64_t *out);
 /* Address of row `first` and the stride from row to row, in elements, if the kernels can read the rows where they are;
