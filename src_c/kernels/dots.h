@@ -28,15 +28,17 @@ ALWAYS_INLINE void add_products(const dot_operands *o, size_t k, size_t n, vec *
     }
 }
 
-ALWAYS_INLINE void dot_products(const dot_operands *operands, const int R, const int C) {
-    enum { MOST = MOST_DOT_ROWS * MOST_DOT_COLUMNS };
+/* The caller declares acc[] with a literal bound, R * C rounded up to LANES, because GCC keeps an array in registers
+ * only then (tile.h). */
+ALWAYS_INLINE void dot_products(const dot_operands *operands, vec *acc, const int R, const int C) {
     const dot_operands o = *operands;
     const int n = R * C;
-    vec acc[MOST < LANES ? LANES : MOST] = {{0}};
-    real sums[MOST < LANES ? LANES : MOST];
     size_t k = 0;
+#pragma GCC unroll 16
+    for (int i = 0; i < (n + LANES - 1) / LANES * LANES; i++) acc[i] = splat(0);
     for (; k + LANES <= o.m; k += LANES) add_products(&o, k, LANES, acc, R, C);
     if (k < o.m) add_products(&o, k, o.m - k, acc, R, C);
+    real sums[MOST_DOT_ROWS * MOST_DOT_COLUMNS + VECTOR_BYTES / sizeof(real)];
     const int adjacent = o.out_stride == (size_t)C;
     real *const to = adjacent ? o.out : sums;
 #pragma GCC unroll 16
@@ -44,8 +46,11 @@ ALWAYS_INLINE void dot_products(const dot_operands *operands, const int R, const
     for (int i = 0; i < n && !adjacent; i++) o.out[(size_t)(i / C) * o.out_stride + (size_t)(i % C)] = sums[i];
 }
 
-#define DOTS(R, C) \
-    static void dots_##R##x##C(const dot_operands *o) { dot_products(o, R, C); }
+#define DOTS(R, C)                                             \
+    static void dots_##R##x##C(const dot_operands *o) {        \
+        vec acc[((R) * (C) + LANES - 1) / LANES * LANES];      \
+        dot_products(o, acc, R, C);                            \
+    }
 #define DOTS_ENTRY(R, C) [R][C] = dots_##R##x##C,
 
 /* clang-format off */
