@@ -58,11 +58,10 @@ class History:
             raise ParameterError(
                 f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
             )
-        found = {text("a column", name): _numbers(name, column) for name, column in columns.items()}
-        lengths = {name: len(column) for name, column in found.items()}
+        self._columns = {text("a column", name): _column(name, column) for name, column in columns.items()}
+        lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
             raise ParameterError(f"columns have the lengths {lengths}, expected one length, with 'loss'")
-        self._columns = {name: Column(column) for name, column in found.items()}
         # Number of complete epochs. Set last, so entries of an interrupted append stay invisible.
         self._epochs = lengths["loss"]
         self.stopped = str(stopped)
@@ -158,9 +157,8 @@ class History:
         )
 
 
-def _numbers(name: str, values: Iterable[float]) -> array[float]:
-    """Return the values as an array of float64."""
+def _column(name: str, values: Iterable[float]) -> Column:
     try:
-        return array("d", values)
+        return Column(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"the column {name!r} does not hold numbers alone: {error}") from None

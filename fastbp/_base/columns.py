@@ -89,6 +89,10 @@ class Column:
         # Each part with the index of its first number. The first part is an array, which may be empty.
         self._parts: list[tuple[int, Entries]] = [(0, array("d", numbers))]
 
+    def __len__(self) -> int:
+        first, last = self._parts[-1]
+        return first + len(last)
+
     def write(self, start: int, new: Entries) -> None:
         """Put new numbers after the first `start` ones, in place of what followed these before."""
         first, last = self._parts[-1]

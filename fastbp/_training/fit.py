@@ -117,6 +117,8 @@ class Fit:
         self._model, self._network, self._begin, self._options = model, network, begin, options
         self._validation, self._functions, self._past = validation, functions, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
+        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
+        self._watched = bool(validation or functions or self._by_epoch)  # every epoch is
         self._is_begun = self._is_done = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
@@ -133,7 +135,7 @@ class Fit:
         )
         try:
             while not self._history.stopped:
-                if self._run.step == 0:
+                if self._by_epoch and self._run.step == 0:
                     self._model.begin_epoch(self._first_epoch + self._run.epoch)
                 self._advance()
                 if self._run.step == 0:
@@ -203,13 +205,8 @@ class Fit:
     def _advance(self) -> None:
         """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
         run = self._run
-        watched = (
-            self._validation
-            or self._functions
-            or self._model.optimizer.goes_by_epoch
-            or self._snapshot.is_due
-        )
-        if not run.advance(run.epoch + 1 if watched else self._options.epochs, SLICE):
+        one = self._watched or self._snapshot.is_due
+        if not run.advance(run.epoch + 1 if one else self._options.epochs, SLICE):
             raise self._divergence("loss")
         self._note(self._validation.measure() if self._validation and run.step == 0 else {})
 
