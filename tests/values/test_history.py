@@ -157,6 +157,21 @@ def test_many_short_epochs(rate):
             assert all(type(value) is float for value in row.values())
 
 
+def test_a_long_slice_asks_no_schedule(monkeypatch):
+    take_snapshots(monkeypatch, interval=1e9)
+    monkeypatch.setattr(fit, "SLICE", 1e9)
+    asked, formula = [], Exponential.formula
+    counting = staticmethod(lambda step, *numbers: asked.append(step) or formula(step, *numbers))
+    net = fastbp.Network([1, 1], optimizer=SGD(Exponential(0.01, decay=0.999)), seed=0)
+    monkeypatch.setattr(Exponential, "formula", counting)
+    history = net.fit(np.ones((3, 1)), np.zeros((3, 1)), epochs=5000)
+    assert asked == []
+    assert history.row(-1) == net.history.row(-1)
+    assert asked == [4999] * 2
+    assert history.learning_rate == net.history.learning_rate
+    assert asked == [4999, 4999, *range(5000)]
+
+
 @pytest.mark.parametrize("kept", [0, 10, 11, 1999, 2010, 2015, 4000])
 def test_truncation_of_long_parts(kept):
     history, twin = History({"loss": range(10)}), list(range(10))
