@@ -8,6 +8,7 @@ from math import nan
 from typing import Any
 
 from fastbp._base.arguments import text
+from fastbp._base.columns import Column, Entries, constant
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 
@@ -57,7 +58,6 @@ class History:
             raise ParameterError(
                 f"columns is a {type(columns).__name__}, expected a mapping of names to numbers"
             )
-        # arrays, because an epoch may take less time than appending three floats to lists
         self._columns = {text("a column", name): _column(name, column) for name, column in columns.items()}
         lengths = {name: len(column) for name, column in self._columns.items()}
         if "loss" not in lengths or len(set(lengths.values())) > 1:
@@ -67,7 +67,7 @@ class History:
         self.stopped = str(stopped)
 
     def __reduce__(self) -> Any:
-        columns = {name: column[: self._epochs] for name, column in self._columns.items()}
+        columns = {name: column.numbers(0, self._epochs) for name, column in self._columns.items()}
         return type(self), (columns, self.stopped)
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class History:
     def __getitem__(self, column: str) -> list[float]:
         if column not in self._columns:
             raise KeyError(f"no column {shown(column)}, expected one of: {', '.join(self)}")
-        return self._columns[column][: self._epochs].tolist()
+        return self._columns[column].numbers(0, self._epochs).tolist()
 
     def __getattr__(self, column: str) -> list[float]:
         if column.startswith("_"):
@@ -101,7 +101,7 @@ class History:
     def to_dict(self) -> dict[str, list[float]]:
         """Return a copy of the columns by name; all have one length."""
         epochs = self._epochs  # read once: another thread may be training
-        return {name: column[:epochs].tolist() for name, column in self._columns.items()}
+        return {name: column.numbers(0, epochs).tolist() for name, column in self._columns.items()}
 
     def row(self, epoch: int) -> dict[str, float]:
         """Return the entries of the epoch with this index, by column; -1 is the last epoch."""
@@ -115,28 +115,34 @@ class History:
         }
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 
-    def _append(self, entries: Mapping[str, Any], epochs: int) -> None:
-        """Append epochs, given as one buffer of float64 per column, which needs no conversion.
+    def _append(self, entries: Mapping[str, Entries], epochs: int) -> None:
+        """Append epochs, given as one sequence of numbers per column.
 
         Columns that are not given get NaN, and so do the earlier epochs of new columns.
         """
         before = self._epochs
-        if before == 0:
-            self._columns = {name: array("d") for name in (*entries, *self._columns)}  # in their order
-        if (
-            new := entries.keys() - self._columns.keys()
-        ):  # a new dict: other threads may iterate over this one
-            self._columns = self._columns | {name: nans(before) for name in entries if name in new}
+        if not entries.keys() <= self._columns.keys():
+            self._add_columns(entries)
         for name, column in self._columns.items():
-            del column[before:]
-            column.frombytes(memoryview(entries[name] if name in entries else nans(epochs)).cast("B"))
+            column.write(before, entries[name] if name in entries else constant(nan, epochs))
         self._epochs = before + epochs
+
+    def _add_columns(self, names: Iterable[str]) -> None:
+        """Add those of these columns that are missing; if there are no epochs yet, in their order."""
+        if self._epochs == 0:
+            self._columns = {name: Column() for name in (*names, *self._columns)}
+        else:  # a new dict: other threads may iterate over this one
+            epochs = array("d", (nan,)) * self._epochs
+            self._columns = self._columns | {
+                name: Column(epochs) for name in names if name not in self._columns
+            }
 
     def _follow(self, fit: History, first: int) -> None:
         """Append the epochs of a fit that are still missing here; the fit began after `first` epochs."""
-        new = slice(self._epochs - first, len(fit))
-        entries = {name: memoryview(column)[new] for name, column in fit._columns.items()}
-        self._append(entries, new.stop - new.start)
+        done, epochs = self._epochs - first, len(fit)
+        if done < epochs:
+            entries = {name: column.numbers(done, epochs) for name, column in fit._columns.items()}
+            self._append(entries, epochs - done)
 
     def _truncate(self, epochs: int) -> None:
         """Keep the first `epochs` epochs."""
@@ -151,14 +157,8 @@ class History:
         )
 
 
-def nans(n: int) -> array[float]:
-    """Return n times NaN."""
-    return array("d", [nan]) * n
-
-
-def _column(name: str, values: Iterable[float]) -> array[float]:
-    """Return the values as an array of float64."""
+def _column(name: str, values: Iterable[float]) -> Column:
     try:
-        return array("d", values)
+        return Column(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"the column {name!r} does not hold numbers alone: {error}") from None

@@ -69,12 +69,12 @@ def held(
 
 def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
     """Return `value` as an int; it must be an integer within the bounds."""
-    bounds = f">= {at_least}" if below is None else f">= {at_least} and < {below}"
     try:
         n = operator.index(value)
     except TypeError:
         n = at_least - 1
     if isinstance(value, bool) or n < at_least or (below is not None and n >= below):
+        bounds = f">= {at_least}" if below is None else f">= {at_least} and < {below}"
         raise ParameterError(f"{argument} is {shown(value)}, expected an integer {bounds}")
     return n
 

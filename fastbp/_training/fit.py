@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.columns import Entries, computed, constant, entries
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training.options import Options
@@ -21,7 +22,7 @@ from fastbp.exceptions import DataError, DivergenceError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
-from fastbp.schedules import Constant
+from fastbp.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -116,6 +117,8 @@ class Fit:
         self._model, self._network, self._begin, self._options = model, network, begin, options
         self._validation, self._functions, self._past = validation, functions, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
+        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
+        self._watched = bool(validation or functions or self._by_epoch)  # every epoch is
         self._is_begun = self._is_done = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
@@ -132,7 +135,7 @@ class Fit:
         )
         try:
             while not self._history.stopped:
-                if self._run.step == 0:
+                if self._by_epoch and self._run.step == 0:
                     self._model.begin_epoch(self._first_epoch + self._run.epoch)
                 self._advance()
                 if self._run.step == 0:
@@ -157,6 +160,7 @@ class Fit:
         """
         if not self._is_begun:
             return
+        self._past._follow(self._history, self._first_epoch)  # it misses epochs after an interrupted `_note`
         diverged = isinstance(error, DivergenceError)
         epochs = self._run.epoch
         if self._is_done:  # perhaps interrupted before the best epoch was put back
@@ -169,7 +173,6 @@ class Fit:
             self._note({})
         self._history._truncate(epochs)
         self._past._truncate(self._first_epoch + epochs)
-        self._past._follow(self._history, self._first_epoch)
         self._history.stopped = self._past.stopped = "diverged" if diverged else "interrupted"
 
     def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
@@ -202,36 +205,35 @@ class Fit:
     def _advance(self) -> None:
         """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
         run = self._run
-        watched = (
-            self._validation
-            or self._functions
-            or self._model.optimizer.goes_by_epoch
-            or self._snapshot.is_due
-        )
-        if not run.advance(run.epoch + 1 if watched else self._options.epochs, SLICE):
+        one = self._watched or self._snapshot.is_due
+        if not run.advance(run.epoch + 1 if one else self._options.epochs, SLICE):
             raise self._divergence("loss")
         self._note(self._validation.measure() if self._validation and run.step == 0 else {})
 
     def _note(self, measured: dict[str, array[float]]) -> None:
-        """Append the epochs done since the last call to the history; they share the time equally."""
-        new = slice(len(self._history), self._run.epoch)
-        done = self._run.losses[new]
-        n = len(done)
+        """Append the epochs done since the last call to both histories; they share the time equally."""
+        run, history = self._run, self._history
+        new = slice(len(history), run.epoch)
+        n = new.stop - new.start
         if n:
             before, self._noted = self._noted, perf_counter()
-            seconds = array("d", [(self._noted - before) / n]) * n
-            own = {name: column[new] for name, column in self._run.columns.items()}
-            entries = {"loss": done, **measured, **own, "learning_rate": self._rates(n), "seconds": seconds}
-            self._history._append(entries, n)
-            self._past._follow(self._history, self._first_epoch)
+            found = {
+                "loss": entries(run.losses[new]),
+                **measured,
+                **{name: entries(column[new]) for name, column in run.columns.items()},
+                "learning_rate": self._rates(n),
+                "seconds": constant((self._noted - before) / n, n),
+            }
+            history._append(found, n)
+            self._past._append(found, n)
 
-    def _rates(self, n: int) -> array[float]:
+    def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
         schedule, run = self._model.schedule, self._run
         if isinstance(schedule, Constant):
-            return array("d", [schedule.learning_rate]) * n
-        last = self._model.engine.t - run.step - 1
-        return array("d", [schedule(last - i * run.steps_per_epoch) for i in reversed(range(n))])
+            return constant(schedule.learning_rate, n)
+        every, end = run.steps_per_epoch, self._model.engine.t - run.step
+        return computed(rates_at, schedule, range(end - 1 - (n - 1) * every, end, every))
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
@@ -259,3 +261,9 @@ class Fit:
                 else USUAL_CAUSES
             )
         )
+
+
+def rates_at(schedule: Schedule, steps: range) -> array[float]:
+    """Return the learning rates of these steps."""
+    formula, numbers = schedule.formula, (schedule.learning_rate, *schedule.parameters)
+    return array("d", [formula(step, *numbers) for step in steps])

@@ -35,4 +35,6 @@ class Snapshot(_core.Snapshot):
 
 def is_finite(engine: Engine) -> bool:
     """Tell whether parameters and optimizer state are all finite."""
-    return all(_core.first_nonfinite(a, a.dtype) < 0 for a in (engine.parameters, engine.state))
+    parameters, state = engine.parameters, engine.state
+    dtype = parameters.dtype
+    return _core.first_nonfinite(parameters, dtype) < 0 and _core.first_nonfinite(state, dtype) < 0

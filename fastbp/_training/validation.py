@@ -41,11 +41,11 @@ def held_out(
     model: Model, validation_data: tuple[ArrayLike, ArrayLike] | None, metrics: Metrics | None
 ) -> Validation | None:
     """Return the validation of a fit, its arguments checked; None without validation data."""
+    if validation_data is None and metrics is None:
+        return None
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
-    if validation_data is not None:
-        return Validation(model, *model.checks.held_out(validation_data), measured)
-    if metrics is not None:
+    if validation_data is None:
         raise ParameterError(
             f"metrics is {shown(metrics)} without validation_data, expected validation_data, too"
         )
-    return None
+    return Validation(model, *model.checks.held_out(validation_data), measured)

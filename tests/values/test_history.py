@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from array import array
 from copy import deepcopy
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import pytest
 
 import fastbp.reference
 from fastbp import SGD, History
+from fastbp._base.columns import computed, entries
 from fastbp._training import fit
-from fastbp.schedules import Exponential
+from fastbp.schedules import Constant, Cosine, Exponential, Schedule
 from helpers.inside import schedule_of, take_snapshots
 
 
@@ -129,6 +131,88 @@ def test_learning_rates_of_slices_that_end_within_an_epoch(data, monkeypatch):
     rate = Exponential(learning_rate=0.1, decay=0.9)
     net = fastbp.reference.Network([4, 2], optimizer=SGD(learning_rate=rate), seed=0)
     assert net.fit(*data, epochs=9, batch_size=8).learning_rate == [rate(3 * n - 1) for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("rate", [0.01, Exponential(0.01, decay=0.999), Cosine(0.01, steps=700, growth=2)])
+def test_many_short_epochs(rate):
+    """Long slices, of which not everything is kept as numbers; short fits before, between and after them."""
+    X, y = np.ones((3, 1)), np.zeros((3, 1))
+    net = fastbp.Network([1, 1], optimizer=SGD(rate), seed=0)
+    count, histories = 0, []
+    for epochs in (3, 2500, 2, 1, 1200, 5000, 20):
+        count += epochs
+        histories.append(net.fit(X, y, epochs=epochs, batch_size=2, shuffle=False))
+        assert histories[-1].row(-1)["learning_rate"] == net.history.row(-1)["learning_rate"]
+    rate_of = rate if isinstance(rate, Schedule) else Constant(rate)
+    expected = [rate_of(2 * epoch + 1) for epoch in range(count)]
+    losses = [loss for history in histories for loss in history.loss]
+    assert len(losses) == len(net.history) == count
+    for history in (net.history, pickle.loads(pickle.dumps(net.history)), net.clone().history):
+        assert history.learning_rate == expected
+        assert history.loss == losses
+        assert history.seconds == [each for fit in histories for each in fit.seconds]
+        for epoch in (0, 2, 3, 2502, 2503, 2505, 2506, 5000, count - 1):
+            row = history.row(epoch)
+            assert (row["learning_rate"], row["loss"]) == (expected[epoch], losses[epoch])
+            assert all(type(value) is float for value in row.values())
+
+
+def test_a_long_slice_asks_no_schedule(monkeypatch):
+    take_snapshots(monkeypatch, interval=1e9)
+    monkeypatch.setattr(fit, "SLICE", 1e9)
+    asked, formula = [], Exponential.formula
+    counting = staticmethod(lambda step, *numbers: asked.append(step) or formula(step, *numbers))
+    net = fastbp.Network([1, 1], optimizer=SGD(Exponential(0.01, decay=0.999)), seed=0)
+    monkeypatch.setattr(Exponential, "formula", counting)
+    history = net.fit(np.ones((3, 1)), np.zeros((3, 1)), epochs=5000)
+    assert asked == []
+    assert history.row(-1) == net.history.row(-1)
+    assert asked == [4999] * 2
+    assert history.learning_rate == net.history.learning_rate
+    assert asked == [4999, 4999, *range(5000)]
+
+
+@pytest.mark.parametrize("kept", [0, 10, 11, 1999, 2010, 2015, 4000])
+def test_truncation_of_long_parts(kept):
+    history, twin = History({"loss": range(10)}), list(range(10))
+    for n in (2000, 5, 3000):
+        history._append({"loss": entries(np.arange(n) + 0.5)}, n)
+        twin += [i + 0.5 for i in range(n)]
+    history._truncate(kept)
+    assert history.loss == twin[:kept]
+    history._append({"loss": entries(np.arange(3.0))}, 3)
+    assert history.loss == [*twin[:kept], 0, 1, 2]
+    assert history.row(-1) == {"loss": 2}
+
+
+def test_two_histories_get_the_same_epochs():
+    """As those of a network and its fit do: long parts are shared, short ones grow."""
+    histories, expected = (History({"loss": []}), History({"loss": []})), []
+    for n in (1, 2, 2000, 3, 4, 2000, 1):
+        numbers = np.arange(n) + float(len(expected))
+        expected += numbers.tolist()
+        new = {"loss": entries(numbers)}
+        for history in histories:
+            history._append(new, n)
+    assert [history.loss for history in histories] == [expected] * 2
+
+
+def test_numbers_are_computed_when_they_are_read():
+    calls = []
+
+    def compute(factor, steps):
+        calls.append(len(steps))
+        return array("d", [factor * step for step in steps])
+
+    found = computed(compute, 2, range(5, 10_005, 5))
+    histories = History({"loss": []}), History({"loss": []})
+    for history in histories:
+        history._append({"loss": found}, 2000)
+    assert calls == []
+    assert [history.row(3) for history in histories] == [{"loss": 40}] * 2
+    assert calls == [1, 1]
+    assert [history.loss for history in histories] == [list(range(10, 20_010, 10))] * 2
+    assert calls == [1, 1, 2000]
 
 
 def test_history_is_readable(make, data):
