@@ -227,10 +227,10 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
 
 /* Updates the whole parameter vector. */
 static void update_all(const fbp_dense *layer, fbp_step *step) {
-    const fbp_network *network = layer->plan->network;
+    const fbp_plan *plan = layer->plan;
     (void)step;
-    update_rectangle(layer->plan,
-                     (fbp_update){.gradients = network->gradients, .rows = 1, .columns = network->n_parameters});
+    update_rectangle(plan,
+                     (fbp_update){.gradients = plan->gradients, .rows = 1, .columns = plan->network->n_parameters});
 }
 
 /* sum += share, the gradients of the next block of rows */

@@ -128,7 +128,6 @@ static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
 
 /* x has one more row, of ones: the input of b. */
 static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
-    real gradients[(FBP_NARROW + 1) * FBP_NARROW + VECTOR_BYTES / sizeof(real)];
     const size_t n = layer->n_out, rows = layer->n_in + 1;
     for (size_t i = 0; i < rows; i += MOST_DOT_ROWS) {
         for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS) {
@@ -137,14 +136,11 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
                                            .x_stride = layer->x_stride,
                                            .d_stride = layer->y_stride,
                                            .m = step->rows,
-                                           .out = gradients + i * n + o,
+                                           .out = (real *)layer->dW + i * n + o,
                                            .out_stride = n};
             dots[smaller(rows - i, MOST_DOT_ROWS)][smaller(n - o, MOST_DOT_COLUMNS)](&operands);
         }
     }
-    const product p = {.layer = layer, .step = step};
-    tile all = {.data = gradients, .ld = n, .rows = rows, .columns = n};
-    finish_weights(layer)(&p, &all, 0, 0);
 }
 
 #endif

@@ -112,7 +112,7 @@ static void add_penalty_gradient(const fbp_dense *layer, size_t i, size_t j, rea
 
 static void penalty_gradient(const fbp_dense *layer, fbp_step *step) {
     (void)step;
-    real *g = (real *)layer->plan->network->gradients + layer->offset;
+    real *g = (real *)layer->plan->gradients + layer->offset;
     add_penalty_gradient(layer, 0, 0, g, 0, 1, layer->n_in * layer->n_out);
 }
 

@@ -117,7 +117,8 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
     void *outputs[2] = {NULL, NULL};
     size_t longest = 0, widest = 0; /* row of outputs (padding is not monotonic), layer */
 
-    if (plan->n_slots > 1 && has_backward) slot->gradients = take(a, network->n_parameters, size);
+    if (has_backward && (plan->narrow || plan->n_slots > 1))
+        slot->gradients = take(a, network->n_parameters + ALIGNMENT / size, size); /* with room for a vector more */
     view_parameters(plan, slot, task);
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &slot->layers[l];
@@ -213,6 +214,7 @@ int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data)
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
     lay_out_all(plan, task, rows, data, &a);
+    plan->gradients = plan->updates ? plan->slots[0].gradients : network->gradients;
     for (size_t i = 0; i < plan->n_slots && plan->narrow && fbp_has_backward(task); i++) set_ones(plan, &plan->slots[i]);
     return 1;
 }

@@ -50,8 +50,9 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
         else if (activation != FBP_ACTIVATION_identity) append(plan, &n, PICK(output_chain), output);
         for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
             if (l > 0 || task == FBP_CUSTOM_LOSS) append(plan, &n, PICK(backward_input), l);
-            append(plan, &n, PICK(backward_weights), l);
+            if (!plan->narrow) append(plan, &n, kernels->backward_weights, l);
         }
+        for (size_t l = 0; l <= output && plan->narrow; l++) append(plan, &n, kernels->backward_weights_narrow, l);
     }
     plan->backward_end = n;
 
@@ -83,10 +84,11 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->operations = (fbp_planned *)(layers + most_slots * n);
     plan->block_rows = rows == 0 ? 1 : rows < block ? rows : block;
     plan->keeps_rows = task == FBP_CUSTOM_LOSS;
-    plan->fused = fbp_is_fused(network, task, rows);
     plan->noisy = fbp_has_noise(network, task);
     plan->joined = fbp_is_joined(network, task);
     plan->narrow = fbp_is_narrow(network, task, rows);
+    plan->updates = fbp_is_fused(network, task, rows);
+    plan->fused = plan->updates && !plan->narrow;
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }

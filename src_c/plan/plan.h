@@ -32,7 +32,7 @@ typedef struct {
     int64_t *labels; /* (block,) or NULL */
     void *weights;   /* (block, n_out) weights of the rows, laid out like the targets, or NULL */
     void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
-    void *gradients; /* (n_parameters,) gradients of the block if there are several slots, else NULL */
+    void *gradients; /* (n_parameters,) gradients of the block, if there are several slots or the network is narrow */
     double loss;     /* of the block, not yet divided */
 } fbp_slot;
 
@@ -58,12 +58,14 @@ struct fbp_plan {
     fbp_network *network;
     size_t block_rows;               /* capacity of a row block */
     int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
+    int updates;                     /* the gradients are used up by an update at once, and none of the caller's */
     int fused, joined;               /* the update is fused with dW; the loss is joined with the output activation */
     int narrow;                      /* arrays are (n, block), not (block, n) */
     int noisy;                       /* inputs get noise */
     double weight;                   /* sum of the weights of the last batch's rows */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
+    void *gradients;                 /* of the batch (n_parameters,), the network's or the plan's; NULL if fused */
     size_t threads, scratch_bytes;   /* threads for products; bytes of scratch per thread */
     size_t n_slots;
     fbp_slot *slots;

@@ -28,46 +28,52 @@ static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_s
     }
 }
 
+/* Runs forward and backward on the block of rows that begins at step->first. */
+static void run_block(const fbp_plan *plan, unsigned parts, fbp_step *step) {
+    const size_t left = step->batch->rows - step->first;
+    step->rows = left < plan->block_rows ? left : plan->block_rows;
+    step->offset = plan->keeps_rows ? step->first : 0;
+    if (parts & FBP_FORWARD_PART) run_operations(plan, plan->start_end, plan->forward_end, step);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, step);
+}
+
 /* Blocks of rows, one per slot, that threads work on at the same time. */
 typedef struct {
     fbp_plan *plan;
     unsigned parts;
-    fbp_step step; /* for the first block; each block takes a copy */
+    const fbp_step *step; /* for the first block; each block takes a copy */
 } wave;
 
-static void run_block(void *context, size_t i, size_t worker) {
+static void run_block_of_wave(void *context, size_t i, size_t worker) {
     const wave *w = context;
-    const fbp_plan *plan = w->plan;
-    fbp_step step = w->step;
+    fbp_step step = *w->step;
     (void)worker;
-    step.slot = &plan->slots[i];
-    step.first += i * plan->block_rows;
-    const size_t left = step.batch->rows - step.first;
-    step.rows = left < plan->block_rows ? left : plan->block_rows;
-    step.offset = plan->keeps_rows ? step.first : 0;
-    if (w->parts & FBP_FORWARD_PART) run_operations(plan, plan->start_end, plan->forward_end, &step);
-    if (w->parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, &step);
+    step.slot = &w->plan->slots[i];
+    step.first += i * w->plan->block_rows;
+    step.threads = 1;
+    run_block(w->plan, w->parts, &step);
 }
 
 /* Runs forward and backward, block by block; returns the loss, not yet divided. Adds losses and gradients of blocks in
  * the order of the rows, no matter how many blocks run at the same time. */
-static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step step) {
+static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
     const fbp_network *network = plan->network;
-    const size_t threads = step.threads, slots = threads > 1 ? plan->n_slots : 1;
-    const size_t n_blocks = (step.batch->rows + plan->block_rows - 1) / plan->block_rows;
+    const size_t rows = step->batch->rows, slots = step->threads > 1 ? plan->n_slots : 1;
     double loss = 0;
-    for (size_t block = 0, n; block < n_blocks; block += n) {
-        n = n_blocks - block < slots ? n_blocks - block : slots;
-        step.first = block * plan->block_rows;
-        step.adds = plan->n_slots == 1 && block > 0;
-        step.threads = n == 1 ? threads : 1;
-        fbp_parallel(threads, n, run_block, &(wave){plan, parts, step});
+    for (size_t n = 1; step->first < rows; step->first += n * plan->block_rows) {
+        if (slots > 1) {
+            const size_t blocks = (rows - step->first + plan->block_rows - 1) / plan->block_rows;
+            n = blocks < slots ? blocks : slots;
+        }
+        step->adds = plan->n_slots == 1 && step->first > 0;
+        if (n == 1) run_block(plan, parts, step);
+        else fbp_parallel(step->threads, n, run_block_of_wave, &(wave){plan, parts, step});
         for (size_t i = 0; i < n; i++) {
             const fbp_slot *slot = &plan->slots[i];
             loss += slot->loss;
-            if (slot->gradients && parts & FBP_BACKWARD_PART)
-                network->kernels->add_gradients(network->gradients, slot->gradients, network->n_parameters,
-                                                block + i == 0);
+            if (slot->gradients && slot->gradients != plan->gradients && parts & FBP_BACKWARD_PART)
+                network->kernels->add_gradients(plan->gradients, slot->gradients, network->n_parameters,
+                                                step->first + i == 0);
         }
     }
     return loss;
@@ -85,7 +91,7 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     if (threads > 1) fbp_enter();
     if (parts & FBP_UPDATE_PART) fbp_begin_update(plan);
     if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, &step);
-    const double loss = run_blocks(plan, parts, step);
+    const double loss = run_blocks(plan, parts, &step);
     if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, &step);
     if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, &step);
     if (threads > 1) fbp_leave();
