@@ -45,8 +45,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
     O(forward) O(softmax)                                                  \
     O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
     O(forward_narrow) O(softmax_narrow) O(cross_entropy_narrow)            \
-    O(output_chain_narrow) O(softmax_chain_narrow)                         \
-    O(backward_input_narrow) O(backward_weights_narrow)                    \
+    O(passes_narrow)                                                       \
     O(normal_equations)                                                    \
     O(add_noise) O(dropout) O(penalty) O(penalty_gradient) O(max_norm)     \
     O(update_all) O(update_clipped)

@@ -16,15 +16,24 @@ static inline vec log_cosh(vec d) {
 
 typedef vec loss_function(vec h, vec t, vec d, vec p);
 
-/* The loss of n elements, at most LANES, and their dJ/dh. In narrow networks, arrays end with whole vectors. */
-ALWAYS_INLINE vec loss_vector(const real *h, const real *t, const real *weights, real *delta, const size_t n, vec p,
-                              vec scale, loss_function value, loss_function slope) {
-    const vec hj = load_n(h, n), tj = load_n(t, n), d = hj - tj, weight = weights ? load_n(weights, n) : ONE;
-    store_n(delta, slope(hj, tj, d, p) * (weight * scale), n);
-    return value(hj, tj, d, p) * weight;
+/* Elements of the output, of the targets and so on; NULL: weights of 1, no factor. */
+typedef struct {
+    const real *h, *t, *weights, *factor;
+    real *delta;
+} loss_operands;
+
+/* Loss of n <= LANES elements from j on. Their delta is dJ/dh, or its product with the factor. */
+ALWAYS_INLINE vec loss_vector(const loss_operands *o, size_t j, const size_t n, vec p, vec scale, loss_function value,
+                              loss_function slope) {
+    const vec h = load_n(o->h + j, n), t = load_n(o->t + j, n), d = h - t;
+    const vec weight = o->weights ? load_n(o->weights + j, n) : ONE;
+    const vec d_h = slope(h, t, d, p) * (weight * scale);
+    store_n(o->delta + j, o->factor ? d_h * load_n(o->factor + j, n) : d_h, n);
+    return value(h, t, d, p) * weight;
 }
 
-/* Writes the block's loss to step->slot, and dJ/dh to delta. */
+/* Writes the block's loss to step->slot, and dJ/dh to delta. In narrow networks, where rows end with whole vectors,
+ * delta is dJ/dz. */
 ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss_function value, loss_function slope,
                                     const int weighted) {
     const int narrow = layer->plan->narrow; /* else rows have no gaps between them */
@@ -32,20 +41,18 @@ ALWAYS_INLINE void elementwise_loss(const fbp_dense *layer, fbp_step *step, loss
     const vec p = splat((real)layer->plan->network->loss_parameter), scale = splat((real)step->scale);
     wide_sum sum = {0};
     for (size_t i = 0; i < rows; i++) {
-        const size_t at = step->offset * layer->n_out + i * layer->y_stride;
-        const real *h = (const real *)layer->y + at, *t = (const real *)step->slot->targets + i * layer->y_stride;
-        const real *weights = weighted ? (const real *)step->slot->weights + i * layer->y_stride : NULL;
-        real *delta = (real *)layer->delta + at;
+        const size_t row = i * layer->y_stride, at = step->offset * layer->n_out + row;
+        const loss_operands o = {.h = (const real *)layer->y + at,
+                                 .t = (const real *)step->slot->targets + row,
+                                 .weights = weighted ? (const real *)step->slot->weights + row : NULL,
+                                 .factor = narrow && layer->slope ? (const real *)layer->slope + row : NULL,
+                                 .delta = (real *)layer->delta + at};
         size_t j = 0;
-        for (; j + (narrow ? 1 : LANES) <= columns; j += LANES) {
-            const vec v = loss_vector(h + j, t + j, weighted ? weights + j : NULL, delta + j, LANES, p, scale, value, slope);
-            add_to(&sum, columns - j < (size_t)LANES ? fill_tail(v, columns - j, 0) : v);
-        }
-        if (j < columns) {
-            const size_t n = columns - j;
-            const vec v = loss_vector(h + j, t + j, weighted ? weights + j : NULL, delta + j, n, p, scale, value, slope);
-            add_to(&sum, fill_tail(v, n, 0));
-        }
+        for (; j + LANES <= columns; j += LANES) add_to(&sum, loss_vector(&o, j, LANES, p, scale, value, slope));
+        if (j < columns && narrow)
+            add_to(&sum, fill_tail(loss_vector(&o, j, LANES, p, scale, value, slope), columns - j, 0));
+        else if (j < columns)
+            add_to(&sum, fill_tail(loss_vector(&o, j, columns - j, p, scale, value, slope), columns - j, 0));
     }
     step->slot->loss = total(&sum);
 }

@@ -15,9 +15,10 @@
 
 #include "kernels/dense.h"
 #include "kernels/dots.h"
+#include "kernels/softmax_narrow.h"
 #include "rows/rows.h"
 
-/* A product with the batch along the lanes: y (n, m) = start (n,) + A (n, K) x (K, m), m whole vectors. */
+/* A product with the batch along the lanes: y (n, m) = (start (n,) + A (n, K) x (K, m)) factor (n, m), m whole vectors. */
 typedef struct {
     size_t n, m, K;
     const real *a; /* element (o, k) is a[o * row + k * column] */
@@ -26,6 +27,7 @@ typedef struct {
     const real *x;
     size_t x_stride;
     real *y;
+    const real *factor; /* laid out like y, or NULL */
     size_t y_stride;
 } narrow_product;
 
@@ -48,9 +50,12 @@ ALWAYS_INLINE void multiply_vectors(const narrow_product *p, size_t o, size_t j,
             for (int v = 0; v < V; v++) acc[u * V + v] = fmadd(element, x[v], acc[u * V + v]);
         }
     }
-    real *y = p->y + o * p->y_stride + j;
+    const size_t first = o * p->y_stride + j;
 #pragma GCC unroll 8
-    for (int i = 0; i < U * V; i++) store(y + (size_t)(i / V) * p->y_stride + i % V * LANES, acc[i]);
+    for (int i = 0; i < U * V; i++) {
+        const size_t at = first + (size_t)(i / V) * p->y_stride + (size_t)(i % V * LANES);
+        store(p->y + at, p->factor ? acc[i] * load(p->factor + at) : acc[i]);
+    }
 }
 
 /* Computes U units, with as many vectors at a time as keep several sums under way. */
@@ -100,17 +105,7 @@ static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
     layer->activation.apply(&map);
 }
 
-/* delta := delta f'(z) */
-static void chain_narrow(const fbp_dense *layer, const fbp_step *step) {
-    fbp_map map = rows_of_units(layer->n_out, round_up(step->rows, LANES), layer->y_stride);
-    map.in = map.out = layer->delta;
-    map.saved = layer->saved;
-    map.alpha = layer->alpha;
-    layer->activation.chain(&map);
-}
-
-static void output_chain_narrow(const fbp_dense *layer, fbp_step *step) { chain_narrow(layer, step); }
-
+/* delta of the previous layer = (W delta) f'(z), where the forward pass has saved f'(z), unless it is 1 */
 static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
     const fbp_dense *previous = layer->previous;
     multiply_narrow(&(narrow_product){.n = layer->n_in,
@@ -122,8 +117,8 @@ static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
                                       .x = layer->delta,
                                       .x_stride = layer->y_stride,
                                       .y = previous->delta,
+                                      .factor = previous->slope,
                                       .y_stride = previous->y_stride});
-    chain_narrow(previous, step);
 }
 
 /* x has one more row, of ones: the input of b. */
@@ -141,6 +136,18 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
             dots[smaller(rows - i, MOST_DOT_ROWS)][smaller(n - o, MOST_DOT_COLUMNS)](&operands);
         }
     }
+}
+
+/* Forward pass, loss and backward pass over a block of rows. */
+static void passes_narrow(const fbp_dense *layers, fbp_step *step) {
+    const fbp_plan *plan = layers->plan;
+    const fbp_dense *output = layers + plan->network->n_layers - 1;
+    for (const fbp_dense *layer = layers; layer <= output; layer++) forward_narrow(layer, step);
+    if (plan->has_softmax) softmax_narrow(output, step);
+    plan->loss(output, step);
+    if (plan->has_softmax) softmax_chain_narrow(output, step);
+    for (const fbp_dense *layer = output; layer > layers; layer--) backward_input_narrow(layer, step);
+    for (const fbp_dense *layer = layers; layer <= output; layer++) backward_weights_narrow(layer, step);
 }
 
 #endif

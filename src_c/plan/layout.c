@@ -108,6 +108,16 @@ static size_t narrow_stride(size_t rows, size_t size) {
     return fbp_padded((rows + lanes - 1) / lanes * lanes, size);
 }
 
+/* Whether the forward pass keeps f'(z) of layer l: if it does not follow from y, and in narrow networks unless it is 1,
+ * because there the backward pass has no room for its computation. */
+static int saves_slope(const fbp_plan *plan, size_t l) {
+    const fbp_network *network = plan->network;
+    const int is_output = l + 1 == network->n_layers;
+    const int is_one = (is_output && (plan->joined || plan->has_softmax)) ||
+                       network->layers[l].activation == FBP_ACTIVATION_identity;
+    return plan->slots[0].layers[l].activation.saves_slope || (plan->narrow && !is_one);
+}
+
 /* Takes the arrays of a slot, for `rows` rows. If there are several slots, each has its own gradients. A pass without a
  * backward pass keeps the outputs of two layers only. */
 static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t rows, unsigned data, arena *a) {
@@ -143,7 +153,7 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
         const size_t n_out = layer->n_out, stride = layer->y_stride;
         layer->x = layer->previous ? layer->previous->y : slot->inputs;
         layer->y = has_backward ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
-        if (has_backward && layer->activation.saves_slope) layer->slope = take_units(plan, a, n_out, rows, stride);
+        if (has_backward && saves_slope(plan, l)) layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
         if (has_backward || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
     }

@@ -10,17 +10,50 @@ static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) 
     plan->operations[(*n)++] = (fbp_planned){run, layer};
 }
 
-/* The operation for rows of units, or that of narrow networks. */
-#define PICK(name) (plan->narrow ? kernels->name##_narrow : kernels->name)
+static void gather_targets(fbp_plan *plan, size_t *n, unsigned data) {
+    const size_t output = plan->network->n_layers - 1;
+    append(plan, n, data & FBP_LABELS ? fbp_gather_block_labels : fbp_gather_targets, output);
+    if (data & FBP_WEIGHTS) append(plan, n, fbp_gather_weights, output);
+}
+
+/* Forward pass and loss. */
+static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
+    const fbp_network *network = plan->network;
+    const fbp_kernels *kernels = network->kernels;
+    const size_t output = network->n_layers - 1;
+    append(plan, n, fbp_gather_inputs, 0);
+    if (plan->noisy) append(plan, n, kernels->add_noise, 0);
+    for (size_t l = 0; l <= output; l++) {
+        append(plan, n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+        if (fbp_has_dropout(&network->layers[l], task)) append(plan, n, kernels->dropout, l);
+    }
+    if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
+    if (fbp_has_output(task)) {
+        append(plan, n, fbp_emit, output);
+    } else {
+        gather_targets(plan, n, data);
+        append(plan, n, task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations : plan->loss, output);
+    }
+}
+
+static void list_backward(fbp_plan *plan, size_t *n, fbp_task task) {
+    const fbp_network *network = plan->network;
+    const fbp_kernels *kernels = network->kernels;
+    const size_t output = network->n_layers - 1;
+    const int is_identity = plan->joined || network->layers[output].activation == FBP_ACTIVATION_identity;
+    if (task == FBP_CUSTOM_LOSS) append(plan, n, fbp_take_d_output, output);
+    if (plan->has_softmax) append(plan, n, kernels->softmax_chain, output);
+    else if (!is_identity) append(plan, n, kernels->output_chain, output);
+    for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
+        if (l > 0 || task == FBP_CUSTOM_LOSS) append(plan, n, kernels->backward_input, l);
+        append(plan, n, kernels->backward_weights, l);
+    }
+}
 
 static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
-    const fbp_activation_id activation = plan->joined ? FBP_ACTIVATION_identity : network->layers[output].activation;
-    fbp_operation *const loss = plan->narrow && network->loss == FBP_LOSS_cross_entropy
-                                    ? kernels->cross_entropy_narrow
-                                    : kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
     size_t n = 0;
 
     for (size_t l = 0; l <= output; l++) {
@@ -28,31 +61,15 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     }
     plan->start_end = n;
 
-    append(plan, &n, fbp_gather_inputs, 0);
-    if (plan->noisy) append(plan, &n, kernels->add_noise, 0);
-    for (size_t l = 0; l <= output; l++) {
-        append(plan, &n, PICK(forward), l);
-        if (fbp_has_dropout(&network->layers[l], task)) append(plan, &n, kernels->dropout, l);
-    }
-    if (activation == FBP_ACTIVATION_softmax) append(plan, &n, PICK(softmax), output);
-    if (fbp_has_output(task)) {
-        append(plan, &n, fbp_emit, output);
+    if (plan->narrow && fbp_trains(task)) { /* one operation for both passes, because each would take less than a call */
+        append(plan, &n, fbp_gather_inputs, 0);
+        gather_targets(plan, &n, data);
+        append(plan, &n, kernels->passes_narrow, 0);
+        plan->forward_end = n;
     } else {
-        append(plan, &n, data & FBP_LABELS ? fbp_gather_block_labels : fbp_gather_targets, output);
-        if (data & FBP_WEIGHTS) append(plan, &n, fbp_gather_weights, output);
-        append(plan, &n, task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations : loss, output);
-    }
-    plan->forward_end = n;
-
-    if (fbp_trains(task)) {
-        if (task == FBP_CUSTOM_LOSS) append(plan, &n, fbp_take_d_output, output);
-        if (activation == FBP_ACTIVATION_softmax) append(plan, &n, PICK(softmax_chain), output);
-        else if (activation != FBP_ACTIVATION_identity) append(plan, &n, PICK(output_chain), output);
-        for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
-            if (l > 0 || task == FBP_CUSTOM_LOSS) append(plan, &n, PICK(backward_input), l);
-            if (!plan->narrow) append(plan, &n, kernels->backward_weights, l);
-        }
-        for (size_t l = 0; l <= output && plan->narrow; l++) append(plan, &n, kernels->backward_weights_narrow, l);
+        list_forward(plan, &n, task, data);
+        plan->forward_end = n;
+        if (fbp_trains(task)) list_backward(plan, &n, task);
     }
     plan->backward_end = n;
 
@@ -67,6 +84,12 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
         if (fbp_trains(task) && network->layers[l].max_norm > 0) append(plan, &n, kernels->max_norm, l);
     }
     plan->update_end = n;
+}
+
+static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {
+    const fbp_network *network = plan->network;
+    if (plan->narrow && network->loss == FBP_LOSS_cross_entropy) return network->kernels->cross_entropy_narrow;
+    return network->kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
@@ -89,6 +112,8 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->narrow = fbp_is_narrow(network, task, rows);
     plan->updates = fbp_is_fused(network, task, rows);
     plan->fused = plan->updates && !plan->narrow;
+    plan->has_softmax = !plan->joined && network->layers[n - 1].activation == FBP_ACTIVATION_softmax;
+    plan->loss = loss_of(plan, data);
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }

@@ -16,7 +16,7 @@ typedef struct fbp_dense {
     const void *x;    /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
     size_t x_stride, y_stride;
     void *y;                          /* (block, n_out); logits if the loss is joined with the activation */
-    void *slope;                      /* (block, n_out) f'(z), or NULL if it follows from y */
+    void *slope;                      /* (block, n_out) f'(z), or NULL if it follows from y; in narrow networks, if 1 */
     const void *saved;                /* what the derivative is computed from: slope, else y */
     void *delta;                      /* (block, n_out) dJ/dz; y, slope and delta have rows y_stride apart */
     const struct fbp_dense *previous; /* the layer that computes x, NULL for the first */
@@ -61,6 +61,8 @@ struct fbp_plan {
     int updates;                     /* the gradients are used up by an update at once, and none of the caller's */
     int fused, joined;               /* the update is fused with dW; the loss is joined with the output activation */
     int narrow;                      /* arrays are (n, block), not (block, n) */
+    int has_softmax;                 /* the output is a softmax that is not joined with the loss */
+    fbp_operation *loss;
     int noisy;                       /* inputs get noise */
     double weight;                   /* sum of the weights of the last batch's rows */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
