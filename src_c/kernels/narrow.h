@@ -18,107 +18,119 @@
 #include "kernels/softmax_narrow.h"
 #include "rows/rows.h"
 
-/* A product with the batch along the lanes: y (n, m) = (start (n,) + A (n, K) x (K, m)) factor (n, m), m whole vectors. */
+/* A product with the batch along the lanes, with m whole vectors: y (n, m) = start (n,) + A (n, K) x (K, m), or without
+ * start y = A x, times factor (n, m) unless that is NULL. */
 typedef struct {
     size_t n, m, K;
     const real *a; /* element (o, k) is a[o * row + k * column] */
     size_t row, column;
-    const real *start; /* or NULL */
-    const real *x;
-    size_t x_stride;
+    const real *start, *x, *factor;
     real *y;
-    const real *factor; /* laid out like y, or NULL */
-    size_t y_stride;
+    size_t x_stride, y_stride; /* rows of factor are like those of y */
 } narrow_product;
 
-enum { MOST_UNITS = 4, MOST_SUMS = 8 };
+enum { MOST_UNITS = 4, MOST_SUMS = VECTOR_BYTES == 64 ? 16 : 8 };
+typedef enum { STARTED, PLAIN, SCALED } product_kind;
 
-/* Computes V vectors of columns from j on, of U units from o on. Each element is one chain of fmadds in the order of k,
+/* Computes V vectors of columns from j on, of the first U units. Each element is one chain of fmadds in the order of k,
  * as in a tile. */
-ALWAYS_INLINE void multiply_vectors(const narrow_product *p, size_t o, size_t j, const int U, const int V) {
-    vec acc[MOST_SUMS], x[MOST_UNITS];
-    const real *a = p->a + o * p->row, *from = p->x + j;
-#pragma GCC unroll 8
-    for (int i = 0; i < U * V; i++) acc[i] = splat(p->start ? p->start[o + (size_t)(i / V)] : 0);
+ALWAYS_INLINE void multiply_vectors(const narrow_product *p, size_t j, const int U, const int V,
+                                    const product_kind kind) {
+    vec acc[MOST_SUMS], x[MOST_SUMS];
+    const real *a = p->a, *from = p->x + j;
+#pragma GCC unroll 16
+    for (int i = 0; i < U * V; i++) acc[i] = splat(kind == STARTED ? p->start[i / V] : 0);
     for (size_t k = p->K; k > 0; k--, a += p->column, from += p->x_stride) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int v = 0; v < V; v++) x[v] = load(from + v * LANES);
 #pragma GCC unroll 4
         for (int u = 0; u < U; u++) {
             const vec element = splat(a[(size_t)u * p->row]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int v = 0; v < V; v++) acc[u * V + v] = fmadd(element, x[v], acc[u * V + v]);
         }
     }
-    const size_t first = o * p->y_stride + j;
+#pragma GCC unroll 4
+    for (int u = 0; u < U; u++) {
+        const size_t at = (size_t)u * p->y_stride + j;
 #pragma GCC unroll 8
-    for (int i = 0; i < U * V; i++) {
-        const size_t at = first + (size_t)(i / V) * p->y_stride + (size_t)(i % V * LANES);
-        store(p->y + at, p->factor ? acc[i] * load(p->factor + at) : acc[i]);
+        for (int v = 0; v < V; v++) {
+            const vec sum = acc[u * V + v];
+            store(p->y + at + v * LANES, kind == SCALED ? sum * load(p->factor + at + v * LANES) : sum);
+        }
     }
 }
 
-/* Computes U units, with as many vectors at a time as keep several sums under way. */
-ALWAYS_INLINE void multiply_units(const narrow_product *p, size_t o, const int U) {
-    enum { FEW = 2 };
-    const int V = U <= FEW ? MOST_SUMS / 2 : FEW;
+/* Computes the first U units, with as many vectors at a time as there are registers for. */
+ALWAYS_INLINE void multiply_units(const narrow_product *p, const int U, const product_kind kind) {
+    const int V = MOST_SUMS / (U == 3 ? 4 : U) > 8 ? 8 : MOST_SUMS / (U == 3 ? 4 : U);
     size_t j = 0;
-    for (; j + (size_t)(V * LANES) <= p->m; j += (size_t)(V * LANES)) multiply_vectors(p, o, j, U, V);
-    for (; j < p->m; j += LANES) multiply_vectors(p, o, j, U, 1);
+    for (; j + (size_t)(V * LANES) <= p->m; j += (size_t)(V * LANES)) multiply_vectors(p, j, U, V, kind);
+    for (; j < p->m; j += LANES) multiply_vectors(p, j, U, 1, kind);
 }
 
-static void multiply_narrow(const narrow_product *product) {
-    const narrow_product local = *product, *p = &local; /* a copy, which the compiler knows no store to change */
-    size_t o = 0;
-    for (; o + MOST_UNITS <= p->n; o += MOST_UNITS) multiply_units(p, o, MOST_UNITS);
-    switch (p->n - o) {
-        case 3: multiply_units(p, o, 3); break;
-        case 2: multiply_units(p, o, 2); break;
-        case 1: multiply_units(p, o, 1); break;
+ALWAYS_INLINE void multiply_narrow(narrow_product p, const product_kind kind) {
+    for (; p.n >= MOST_UNITS; p.n -= MOST_UNITS) {
+        multiply_units(&p, MOST_UNITS, kind);
+        p.a += MOST_UNITS * p.row;
+        p.y += MOST_UNITS * p.y_stride;
+        if (kind == STARTED) p.start += MOST_UNITS;
+        if (kind == SCALED) p.factor += MOST_UNITS * p.y_stride;
+    }
+    switch (p.n) {
+        case 3: multiply_units(&p, 3, kind); break;
+        case 2: multiply_units(&p, 2, kind); break;
+        case 1: multiply_units(&p, 1, kind); break;
         default: break;
     }
 }
 
-/* n rows of m columns, `stride` apart, as an fbp_map: a single row, if nothing lies between them */
-static fbp_map rows_of_units(size_t n, size_t m, size_t stride) {
-    const int joined = m == stride;
-    return (fbp_map){.rows = joined ? 1 : n, .columns = joined ? n * m : m, .in_stride = stride, .out_stride = stride};
-}
-
 static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
-    const size_t m = round_up(step->rows, LANES);
-    fbp_map map = rows_of_units(layer->n_out, m, layer->y_stride);
-    multiply_narrow(&(narrow_product){.n = layer->n_out,
-                                      .m = m,
-                                      .K = layer->n_in,
-                                      .a = layer->W,
-                                      .row = 1,
-                                      .column = layer->n_out,
-                                      .start = layer->b,
-                                      .x = layer->x,
-                                      .x_stride = layer->x_stride,
-                                      .y = layer->y,
-                                      .y_stride = layer->y_stride});
-    map.in = map.out = layer->y;
-    map.slope = layer->slope;
-    map.alpha = layer->alpha;
-    layer->activation.apply(&map);
+    const size_t m = round_up(step->rows, LANES), n = layer->n_out, stride = layer->y_stride;
+    multiply_narrow(
+        (narrow_product){
+            .n = n,
+            .m = m,
+            .K = layer->n_in,
+            .a = layer->W,
+            .row = 1,
+            .column = n,
+            .start = layer->b,
+            .x = layer->x,
+            .y = layer->y,
+            .x_stride = layer->x_stride,
+            .y_stride = stride,
+        },
+        STARTED);
+    const int joined = m == stride; /* a single row, because nothing lies between the rows */
+    layer->activation.apply(&(fbp_map){.rows = joined ? 1 : n,
+                                       .columns = joined ? n * m : m,
+                                       .in = layer->y,
+                                       .in_stride = stride,
+                                       .out = layer->y,
+                                       .slope = layer->slope,
+                                       .out_stride = stride,
+                                       .alpha = layer->alpha});
 }
 
 /* delta of the previous layer = (W delta) f'(z), where the forward pass has saved f'(z), unless it is 1 */
 static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
     const fbp_dense *previous = layer->previous;
-    multiply_narrow(&(narrow_product){.n = layer->n_in,
-                                      .m = round_up(step->rows, LANES),
-                                      .K = layer->n_out,
-                                      .a = layer->W,
-                                      .row = layer->n_out,
-                                      .column = 1,
-                                      .x = layer->delta,
-                                      .x_stride = layer->y_stride,
-                                      .y = previous->delta,
-                                      .factor = previous->slope,
-                                      .y_stride = previous->y_stride});
+    const narrow_product p = {
+        .n = layer->n_in,
+        .m = round_up(step->rows, LANES),
+        .K = layer->n_out,
+        .a = layer->W,
+        .row = layer->n_out,
+        .column = 1,
+        .x = layer->delta,
+        .factor = previous->slope,
+        .y = previous->delta,
+        .x_stride = layer->y_stride,
+        .y_stride = previous->y_stride,
+    };
+    if (p.factor) multiply_narrow(p, SCALED);
+    else multiply_narrow(p, PLAIN);
 }
 
 /* x has one more row, of ones: the input of b. */

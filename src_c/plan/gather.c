@@ -28,7 +28,6 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_dtype dtype = fbp_dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
     fbp_dense *first_layer = step->slot->layers;
-    if (batch->is_loaded && !plan->noisy) return;
     if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
         first_layer->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &first_layer->x_stride);
         if (first_layer->x && fbp_padded(first_layer->x_stride, size) == first_layer->x_stride &&
@@ -45,7 +44,6 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
 /* out := the block's rows of a source of n_out columns, laid out like the last layer's y */
 static void gather_outputs(const fbp_dense *layer, const fbp_step *step, const fbp_source *source, void *out) {
     const fbp_batch *batch = step->batch;
-    if (batch->is_loaded) return;
     (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(
         source, batch->index, batch->first + step->first, step->rows, fbp_dtype_of(layer->plan), out, layer->y_stride);
 }
@@ -57,8 +55,7 @@ void fbp_gather_targets(const fbp_dense *layer, fbp_step *step) {
 void fbp_gather_block_labels(const fbp_dense *layer, fbp_step *step) {
     const fbp_batch *batch = step->batch;
     (void)layer;
-    if (!batch->is_loaded)
-        fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->slot->labels);
+    fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->slot->labels);
 }
 
 /* Repeats each row's weight for each of its targets. */

@@ -10,30 +10,30 @@ static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) 
     plan->operations[(*n)++] = (fbp_planned){run, layer};
 }
 
-static void gather_targets(fbp_plan *plan, size_t *n, unsigned data) {
+static void list_gathers(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
     const size_t output = plan->network->n_layers - 1;
+    append(plan, n, fbp_gather_inputs, 0);
+    if (fbp_has_output(task)) return;
     append(plan, n, data & FBP_LABELS ? fbp_gather_block_labels : fbp_gather_targets, output);
     if (data & FBP_WEIGHTS) append(plan, n, fbp_gather_weights, output);
 }
 
 /* Forward pass and loss. */
-static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
+static void list_forward(fbp_plan *plan, size_t *n, fbp_task task) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
-    append(plan, n, fbp_gather_inputs, 0);
     if (plan->noisy) append(plan, n, kernels->add_noise, 0);
     for (size_t l = 0; l <= output; l++) {
         append(plan, n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
         if (fbp_has_dropout(&network->layers[l], task)) append(plan, n, kernels->dropout, l);
     }
     if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
-    if (fbp_has_output(task)) {
-        append(plan, n, fbp_emit, output);
-    } else {
-        gather_targets(plan, n, data);
-        append(plan, n, task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations : plan->loss, output);
-    }
+    append(plan, n,
+           fbp_has_output(task)            ? fbp_emit
+           : task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations
+                                          : plan->loss,
+           output);
 }
 
 static void list_backward(fbp_plan *plan, size_t *n, fbp_task task) {
@@ -60,14 +60,14 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
         if (fbp_has_penalty(&network->layers[l], task)) append(plan, &n, kernels->penalty, l);
     }
     plan->start_end = n;
+    list_gathers(plan, &n, task, data);
+    plan->gather_end = n;
 
     if (plan->narrow && fbp_trains(task)) { /* one operation for both passes, because each would take less than a call */
-        append(plan, &n, fbp_gather_inputs, 0);
-        gather_targets(plan, &n, data);
         append(plan, &n, kernels->passes_narrow, 0);
         plan->forward_end = n;
     } else {
-        list_forward(plan, &n, task, data);
+        list_forward(plan, &n, task);
         plan->forward_end = n;
         if (fbp_trains(task)) list_backward(plan, &n, task);
     }

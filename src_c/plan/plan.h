@@ -72,7 +72,7 @@ struct fbp_plan {
     size_t n_slots;
     fbp_slot *slots;
     fbp_planned *operations;
-    size_t start_end, forward_end, backward_end, gradient_end, update_end; /* where each part of the list ends */
+    size_t start_end, gather_end, forward_end, backward_end, gradient_end, update_end; /* where parts of the list end */
     void *memory;                                                          /* the workspace */
     size_t bytes;                                                          /* size of the workspace */
 };

@@ -8,7 +8,7 @@
 /* Sum of the weights of all rows, in their order; 1 per row without weights. */
 static double weight_of(const fbp_batch *batch) {
     double sum = 0;
-    if (!batch->weights) return (double)batch->rows;
+    if (!batch->weights) return (double)(int64_t)batch->rows; /* faster than from unsigned */
     for (size_t i = batch->first; i < batch->first + batch->rows; i++)
         sum += batch->weights[batch->index ? batch->index[i] : (int64_t)i];
     return sum;
@@ -33,7 +33,10 @@ static void run_block(const fbp_plan *plan, unsigned parts, fbp_step *step) {
     const size_t left = step->batch->rows - step->first;
     step->rows = left < plan->block_rows ? left : plan->block_rows;
     step->offset = plan->keeps_rows ? step->first : 0;
-    if (parts & FBP_FORWARD_PART) run_operations(plan, plan->start_end, plan->forward_end, step);
+    if (parts & FBP_FORWARD_PART) {
+        if (!step->batch->is_loaded || plan->noisy) run_operations(plan, plan->start_end, plan->gather_end, step);
+        run_operations(plan, plan->gather_end, plan->forward_end, step);
+    }
     if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, step);
 }
 
@@ -82,7 +85,7 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     plan->weight = weight_of(batch);
     const double divisor = divisor_of(plan->network, plan->weight);
-    const size_t threads = fbp_threads();
+    const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
     fbp_step step = {.batch = batch,
                      .slot = plan->slots,
                      .t = plan->network->t,
