@@ -115,6 +115,18 @@ enum { Y = 0, SLOPE = 1 };
 #include "tables/activations.def"
 #undef ACTIVATION
 
+/* f and f' of single vectors, for kernels/row.h */
+#define ACTIVATION(name, ...) value_##name,
+static value_function *const values[] = {
+#include "tables/activations.def"
+};
+#undef ACTIVATION
+#define ACTIVATION(name, ...) slope_##name,
+static slope_function *const slopes[] = {
+#include "tables/activations.def"
+};
+#undef ACTIVATION
+
 static void chain_slope(const fbp_map *map) { chain(map, slope_identity, SLOPE); }
 
 #endif

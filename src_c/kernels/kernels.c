@@ -13,6 +13,7 @@
 #include "kernels/normal_equations.h"
 #include "kernels/optimizer.h"
 #include "kernels/regularization.h"
+#include "kernels/row.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_narrow.h"
 #include "kernels/vmath.h"
@@ -48,6 +49,7 @@ extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);
 const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .isa = NAME_OF(FASTBP_ISA),
     .real_size = sizeof(real),
+    .vector_bytes = VECTOR_BYTES,
     OPERATIONS(OPERATION).losses =
         {
 #include "tables/losses.def"

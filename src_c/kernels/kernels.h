@@ -45,7 +45,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
     O(forward) O(softmax)                                                  \
     O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
     O(forward_narrow) O(softmax_narrow) O(cross_entropy_narrow)            \
-    O(passes_narrow)                                                       \
+    O(passes_narrow) O(passes_row)                                         \
     O(normal_equations)                                                    \
     O(add_noise) O(dropout) O(penalty) O(penalty_gradient) O(max_norm)     \
     O(update_all) O(update_clipped)
@@ -55,7 +55,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
 
 struct fbp_kernels {
     const char *isa;
-    size_t real_size;
+    size_t real_size, vector_bytes;
     OPERATIONS(DECLARE_OPERATION)
     fbp_operation *losses[FBP_LOSSES][2]; /* without and with weights of rows */
     fbp_activation activations[FBP_ACTIVATIONS];

@@ -101,6 +101,11 @@ static inline void add_square_to(wide_sum *sum, vec v) {
 #endif
 }
 
+static inline double lane_of(const wide_sum *sum, size_t i) {
+    enum { PART = sizeof(wide_vec) / sizeof(double) };
+    return sum->part[i / PART][i % PART];
+}
+
 static inline double total(const wide_sum *sum) {
     double t = 0;
     for (int p = 0; p < 2; p++) {

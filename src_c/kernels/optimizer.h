@@ -61,7 +61,7 @@ ALWAYS_INLINE void update(const fbp_update *u, element_update element, const int
 static void update_rectangle(const fbp_plan *plan, fbp_update rectangle) {
     const fbp_network *network = plan->network;
     rectangle.scalars = plan->scalars;
-    rectangle.parameters = network->parameters;
+    rectangle.parameters = plan->parameters;
     rectangle.state = plan->state;
     network->kernels->updates[network->optimizer](&rectangle);
 }

@@ -14,11 +14,6 @@
 /* A double per lane. */
 typedef wide_sum wide_lanes;
 
-static inline double lane_of(const wide_lanes *wide, size_t i) {
-    enum { PART = sizeof(wide_vec) / sizeof(double) };
-    return wide->part[i / PART][i % PART];
-}
-
 static inline vec narrowed(const wide_lanes *wide) {
 #if REAL_BITS == 32
     union {

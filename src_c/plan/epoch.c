@@ -23,7 +23,7 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
         for (size_t i = 0; fit->order && fit->rows && i < n; i++) fit->order[i] = fit->rows[fit->order[i]];
     }
-    const double loss = fbp_run(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, &batch);
+    const double loss = fbp_run_loaded(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, &batch);
     const int summed = plan->network->divisor == FBP_DIVIDE_BY_ONE;
     fit->sum += summed ? loss : loss * plan->weight;
     fit->weight += plan->weight;
@@ -53,7 +53,9 @@ static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seco
 
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
     fbp_enter(); /* once for all steps, so that this thread counts as busy between them, too */
+    fbp_load_parameters(plan);
     const int finite = advance(plan, fit, until_epoch, seconds);
+    fbp_store_parameters(plan);
     fbp_leave();
     return finite;
 }

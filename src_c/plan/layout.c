@@ -67,12 +67,20 @@ static size_t count_slots(const fbp_plan *plan, size_t rows, size_t slot_bytes) 
     return slots < most ? slots : most;
 }
 
+/* Stride of rows of n elements that are whole vectors. */
+static size_t vector_stride(const fbp_plan *plan, size_t n) {
+    const size_t lanes = plan->network->kernels->vector_bytes / plan->network->kernels->real_size;
+    return (n + lanes - 1) / lanes * lanes;
+}
+
+static void *at_offset(void *array, size_t bytes) { return array ? (char *)array + bytes : NULL; }
+
 /* Points the slot's layers to their parameters and gradients. */
 static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size;
-    char *const gradients = plan->fused ? NULL : slot->gradients ? slot->gradients : network->gradients;
-    size_t offset = 0;
+    void *const gradients = plan->fused ? NULL : slot->gradients ? slot->gradients : network->gradients;
+    size_t offset = 0, at = 0; /* of the layer in the network's parameters and in the plan's */
     for (size_t l = 0; l < network->n_layers; l++) {
         const fbp_layer *from = &network->layers[l];
         fbp_dense *layer = &slot->layers[l];
@@ -80,21 +88,28 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
         layer->n_out = from->n_out;
         layer->offset = offset;
         layer->options = from;
-        layer->activation =
-            network->kernels
-                ->activations[plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation];
+        layer->function = plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation;
+        layer->activation = network->kernels->activations[layer->function];
         if (fbp_has_dropout(from, task)) { /* f' no longer follows from y */
             layer->activation.saves_slope = 1;
             layer->activation.chain = network->kernels->chain_slope;
         }
         layer->alpha = from->alpha;
-        layer->W = (char *)network->parameters + offset * size;
-        layer->b = (char *)layer->W + from->n_in * from->n_out * size;
-        layer->dW = gradients ? gradients + offset * size : NULL;
+        const size_t row = plan->is_padded ? vector_stride(plan, from->n_out) : from->n_out;
+        layer->W = at_offset(plan->parameters, at * size);
+        layer->b = at_offset(layer->W, from->n_in * row * size);
+        layer->dW = at_offset(gradients, at * size);
         layer->previous = l > 0 ? layer - 1 : NULL;
         layer->plan = plan;
+        at += (from->n_in + 1) * row;
+        if (plan->is_padded && l > 0) {
+            layer->WT = at_offset(plan->parameters, at * size);
+            layer->dWT = at_offset(gradients, at * size);
+            at += from->n_out * vector_stride(plan, from->n_in);
+        }
         offset += (from->n_in + 1) * from->n_out;
     }
+    plan->n_parameters = at;
 }
 
 /* Takes an array of n units for `rows` rows, `stride` elements apart; in narrow networks transposed, with a row more. */
@@ -102,20 +117,23 @@ static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, s
     return take(a, plan->narrow ? n + 1 : rows, stride * plan->network->kernels->real_size);
 }
 
-/* Stride of the arrays of a narrow network: whole vectors of any instruction set. */
-static size_t narrow_stride(size_t rows, size_t size) {
-    const size_t lanes = ALIGNMENT / size;
-    return fbp_padded((rows + lanes - 1) / lanes * lanes, size);
-}
-
-/* Whether the forward pass keeps f'(z) of layer l: if it does not follow from y, and in narrow networks unless it is 1,
- * because there the backward pass has no room for its computation. */
+/* Whether the forward pass keeps f'(z) of layer l: if it does not follow from y, and in narrow networks unless it is 1:
+ * there a pass of its own over the deltas would take longer than to store it. */
 static int saves_slope(const fbp_plan *plan, size_t l) {
     const fbp_network *network = plan->network;
     const int is_output = l + 1 == network->n_layers;
     const int is_one = (is_output && (plan->joined || plan->has_softmax)) ||
                        network->layers[l].activation == FBP_ACTIVATION_identity;
-    return plan->slots[0].layers[l].activation.saves_slope || (plan->narrow && !is_one);
+    return plan->slots[0].layers[l].activation.saves_slope || ((plan->narrow || plan->is_padded) && !is_one);
+}
+
+/* Takes the copies of a padded plan, of which the first walk through the layers gives the size. */
+static void take_copies(fbp_plan *plan, fbp_slot *slot, arena *a) {
+    const size_t size = plan->network->kernels->real_size;
+    plan->parameters = take(a, plan->n_parameters, size);
+    for (size_t i = 0; i < fbp_optimizer_rows[plan->network->optimizer].states; i++)
+        plan->state[i] = take(a, plan->n_parameters, size);
+    slot->gradients = take(a, plan->n_parameters, size);
 }
 
 /* Takes the arrays of a slot, for `rows` rows. If there are several slots, each has its own gradients. A pass without a
@@ -127,13 +145,18 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
     void *outputs[2] = {NULL, NULL};
     size_t longest = 0, widest = 0; /* row of outputs (padding is not monotonic), layer */
 
-    if (has_backward && (plan->narrow || plan->n_slots > 1))
+    view_parameters(plan, slot, task);
+    if (plan->is_padded) take_copies(plan, slot, a);
+    else if (has_backward && (plan->narrow || plan->n_slots > 1))
         slot->gradients = take(a, network->n_parameters + ALIGNMENT / size, size); /* with room for a vector more */
     view_parameters(plan, slot, task);
     for (size_t l = 0; l <= last; l++) {
         fbp_dense *layer = &slot->layers[l];
         const size_t n_out = layer->n_out;
-        layer->y_stride = plan->narrow ? narrow_stride(rows, size) : l == last ? n_out : fbp_padded(n_out, size);
+        layer->y_stride = plan->narrow      ? fbp_padded(vector_stride(plan, rows), size)
+                          : plan->is_padded ? vector_stride(plan, n_out)
+                          : l == last       ? n_out
+                                            : fbp_padded(n_out, size);
         layer->x_stride = layer->previous ? layer->previous->y_stride
                           : plan->narrow  ? layer->y_stride
                                           : fbp_padded(layer->n_in, size);

@@ -63,8 +63,8 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     list_gathers(plan, &n, task, data);
     plan->gather_end = n;
 
-    if (plan->narrow && fbp_trains(task)) { /* one operation for both passes, because each would take less than a call */
-        append(plan, &n, kernels->passes_narrow, 0);
+    if (plan->is_padded || (plan->narrow && fbp_trains(task))) { /* one operation: a pass takes hardly longer than a call */
+        append(plan, &n, plan->is_padded ? kernels->passes_row : kernels->passes_narrow, 0);
         plan->forward_end = n;
     } else {
         list_forward(plan, &n, task);
@@ -111,7 +111,10 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->joined = fbp_is_joined(network, task);
     plan->narrow = fbp_is_narrow(network, task, rows);
     plan->updates = fbp_is_fused(network, task, rows);
-    plan->fused = plan->updates && !plan->narrow;
+    plan->is_padded = fbp_is_padded(network, task, rows);
+    plan->fused = plan->updates && !plan->narrow && !plan->is_padded;
+    plan->parameters = network->parameters;
+    plan->n_parameters = network->n_parameters;
     plan->has_softmax = !plan->joined && network->layers[n - 1].activation == FBP_ACTIVATION_softmax;
     plan->loss = loss_of(plan, data);
     for (size_t i = 0; i < fbp_optimizer_rows[network->optimizer].states; i++) {

@@ -11,8 +11,10 @@ typedef struct fbp_dense {
     size_t offset; /* of W in the parameter vector */
     const fbp_layer *options;
     fbp_activation activation;
+    fbp_activation_id function; /* the number of the activation */
     double alpha;
     void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL if updates are fused */
+    void *WT, *dWT;   /* (n_out, n_in) in padded plans, rows x_stride apart, like W and dW y_stride; except first layer */
     const void *x;    /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
     size_t x_stride, y_stride;
     void *y;                          /* (block, n_out); logits if the loss is joined with the activation */
@@ -66,6 +68,9 @@ struct fbp_plan {
     int noisy;                       /* inputs get noise */
     double weight;                   /* sum of the weights of the last batch's rows */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
+    int is_padded;                   /* the parameters and the state are a copy (padding.c), for steps on single rows */
+    size_t n_parameters;             /* of the network, or of that copy */
+    void *parameters;                /* (n_parameters,) */
     void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
     void *gradients;                 /* of the batch (n_parameters,), the network's or the plan's; NULL if fused */
     size_t threads, scratch_bytes;   /* threads for products; bytes of scratch per thread */
@@ -96,12 +101,20 @@ int fbp_has_noise(const fbp_network *network, fbp_task task);
 int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
+int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
 
 /* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
 int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
 void *fbp_allocate(size_t bytes);              /* zeros, or NULL */
 size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */
 size_t fbp_most_slots(size_t threads);
+
+/* padding.c: copies parameters and state to those of a padded plan, and back; else they do nothing */
+void fbp_load_parameters(fbp_plan *plan);
+void fbp_store_parameters(fbp_plan *plan);
+
+/* run.c: fbp_run() without the two */
+double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
 fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,

@@ -82,7 +82,7 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
     return loss;
 }
 
-double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
+double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     plan->weight = weight_of(batch);
     const double divisor = divisor_of(plan->network, plan->weight);
     const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
@@ -99,4 +99,11 @@ double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, &step);
     if (threads > 1) fbp_leave();
     return loss / divisor + step.penalty;
+}
+
+double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
+    fbp_load_parameters(plan);
+    const double loss = fbp_run_loaded(plan, parts, batch);
+    fbp_store_parameters(plan);
+    return loss;
 }

@@ -62,10 +62,19 @@ static int is_random(const fbp_network *network, fbp_task task) {
     return fbp_has_noise(network, task);
 }
 
+/* Whether a plan for training steps on single rows keeps a copy of the parameters (kernels/row.h). */
+int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (fbp_has_penalty(&network->layers[l], task) || network->layers[l].max_norm > 0) return 0;
+    }
+    return rows == 1 && fbp_is_fused(network, task, rows) && !is_random(network, task) &&
+           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+}
+
 /* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's
  * derivatives and normal equations need rows of units. Predictions of a few rows are faster with them. */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
     enum { FEW_ROWS = 4 };
     const int suits = task == FBP_PREDICT ? rows > FEW_ROWS : task != FBP_CUSTOM_LOSS && task != FBP_NORMAL_EQUATIONS;
-    return suits && !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+    return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }

@@ -1,0 +1,85 @@
+/* Training steps on single rows, for networks of at most FBP_NARROW units per layer.
+ *
+ * Such a step takes less time than its memory accesses wait for each other. So the plan keeps a copy of the parameters
+ * and the optimizer's state from step to step, in which every row of units is whole vectors (plan/padding.c), and W^T
+ * beside W. No vector is masked, and no product adds up lanes. The surplus lanes of all arrays stay 0. */
+#ifndef FASTBP_ROW_H
+#define FASTBP_ROW_H
+
+#include "kernels/activation.h"
+#include "kernels/dense.h"
+#include "kernels/loss.h"
+
+/* A vector of start + x (K,) M (K, .), with rows of M `stride` apart; a chain of fmadds in the order of k, as in a tile */
+ALWAYS_INLINE vec row_times(const real *x, size_t K, const real *M, size_t stride, vec start) {
+    for (size_t k = 0; k < K; k++) start = fmadd(splat(x[k]), load(M + k * stride), start);
+    return start;
+}
+
+/* product (K, stride) = x (K,) times y (stride,) */
+ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t stride, real *product) {
+    for (size_t k = 0; k < K; k++) {
+        for (size_t j = 0; j < stride; j += LANES)
+            store(product + k * stride + j, fmadd(splat(x[k]), load(y + j), splat(0)));
+    }
+}
+
+static vec clear_tail(vec v, size_t j, size_t n) { return j + LANES <= n ? v : fill_tail(v, n - j, 0); }
+
+static void forward_row(const fbp_dense *layer) {
+    const vec alpha = splat((real)layer->alpha);
+    for (size_t j = 0; j < layer->y_stride; j += LANES) {
+        const vec b = load((const real *)layer->b + j);
+        const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
+        const vec y = values[layer->function](z, alpha);
+        store((real *)layer->y + j, clear_tail(y, j, layer->n_out));
+        if (layer->slope) store((real *)layer->slope + j, slopes[layer->function](z, y, alpha));
+    }
+}
+
+/* Loss of a sum over elements; delta = dJ/dz, or dJ/dy if it is up to softmax_chain() */
+static void loss_row(const fbp_dense *layer, fbp_step *step) {
+    const fbp_network *network = layer->plan->network;
+    const vec p = splat((real)network->loss_parameter), scale = splat((real)step->scale);
+    const vec weight = splat(step->slot->weights ? *(const real *)step->slot->weights : 1);
+    wide_sum sum = {0};
+    for (size_t j = 0; j < layer->y_stride; j += LANES) {
+        const size_t n = smaller(layer->n_out - j, LANES);
+        const vec h = load((const real *)layer->y + j), t = load_n((const real *)step->slot->targets + j, n), d = h - t;
+        const vec d_h = vector_losses[network->loss].slope(h, t, d, p) * (weight * scale);
+        const vec delta = layer->slope ? d_h * load((const real *)layer->slope + j) : d_h;
+        store((real *)layer->delta + j, fill_tail(delta, n, 0));
+        add_to(&sum, fill_tail(vector_losses[network->loss].value(h, t, d, p) * weight, n, 0));
+    }
+    double loss = 0;
+    for (size_t i = 0; i < smaller(layer->n_out, LANES); i++) loss += lane_of(&sum, i);
+    step->slot->loss = loss;
+}
+
+static void backward_row(const fbp_dense *layer) {
+    const fbp_dense *previous = layer->previous;
+    const real *delta = layer->delta;
+    for (size_t j = 0; previous && j < layer->x_stride; j += LANES) {
+        const vec dx = row_times(delta, layer->n_out, (const real *)layer->WT + j, layer->x_stride, splat(0));
+        const real *slope = previous->slope;
+        store((real *)previous->delta + j, slope ? dx * load(slope + j) : dx);
+    }
+    if (previous) outer_product(delta, layer->n_out, layer->x, layer->x_stride, layer->dWT);
+    outer_product(layer->x, layer->n_in, delta, layer->y_stride, layer->dW);
+    for (size_t j = 0; j < layer->y_stride; j += LANES) /* db, without -0 */
+        store((real *)layer->dW + layer->n_in * layer->y_stride + j, load(delta + j) + splat(0));
+}
+
+/* Forward pass, loss and backward pass. */
+static void passes_row(const fbp_dense *layers, fbp_step *step) {
+    const fbp_plan *plan = layers->plan;
+    const fbp_dense *output = layers + plan->network->n_layers - 1;
+    for (const fbp_dense *layer = layers; layer <= output; layer++) forward_row(layer);
+    if (plan->has_softmax) softmax(output, step);
+    if (vector_losses[plan->network->loss].value) loss_row(output, step);
+    else plan->loss(output, step);
+    if (plan->has_softmax) softmax_chain(output, step);
+    for (const fbp_dense *layer = output; layer; layer = layer->previous) backward_row(layer);
+}
+
+#endif
