@@ -76,6 +76,22 @@ TABLES = (
         {32: 4, 64: 9},
     ),
     Table(
+        "TANH_TAIL",  # c = r coth(r) = 1 + r^2 p(r^2), and tanh(r) = r / c
+        lambda r: (r * mp.coth(r) - 1) / r**2,
+        lambda r: r * mp.tanh(r),
+        lambda _: (mpf(0), mp.ln2 * mpf("0.376")),
+        {32: 1, 64: 4},
+        lambda r: r**2,
+    ),
+    Table(
+        "SIGMOID_TAIL",  # c = r coth(r / 2) = 2 + r^2 p(r^2), and exp(r) = (c + r) / (c - r)
+        lambda r: (r * mp.coth(r / 2) - 2) / r**2,
+        lambda r: 2 * r**3 / ((r * mp.coth(r / 2)) ** 2 - r**2),
+        lambda _: (mpf(0), mp.ln2 * mpf("0.505")),
+        {32: 1, 64: 4},
+        lambda r: r**2,
+    ),
+    Table(
         "LOG1P_TAIL",  # log1p(f) = f + f^2 p(f)
         lambda f: (mp.log1p(f) - f) / f**2,
         lambda f: f**2 / mp.log1p(f),

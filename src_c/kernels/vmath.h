@@ -26,6 +26,10 @@
 #define PI_4 0x1.184698p-43f
 static const real EXPM1_TAIL[] = { /* relative error 0.15 epsilon */
     0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55568p-5f, 0x1.122cfep-7f, 0x1.6beb12p-10f};
+static const real TANH_TAIL[] = { /* relative error 0.21 epsilon */
+    0x1.55544p-2f, -0x1.68d832p-6f};
+static const real SIGMOID_TAIL[] = { /* relative error 0.0048 epsilon */
+    0x1.555512p-3f, -0x1.6a8588p-9f};
 static const real LOG1P_TAIL[] = { /* relative error 0.063 epsilon */
     -0x1.ffffd2p-2f, 0x1.554ddp-2f, -0x1.ff23e6p-3f, 0x1.934b54p-3f, -0x1.3a435ep-3f, 0x1.b4ae06p-4f,
     -0x1.d6b084p-5f, 0x1.4917bap-6f, -0x1.af4986p-9f};
@@ -52,6 +56,12 @@ static const real EXPM1_TAIL[] = { /* relative error 0.12 epsilon */
     0x1.0000000000005p-1, 0x1.5555555555536p-3, 0x1.5555555551e8cp-5, 0x1.1111111119b09p-7,
     0x1.6c16c1800313ap-10, 0x1.a01a01723df9bp-13, 0x1.a019a3c515e8fp-16, 0x1.71de8b77e0c15p-19,
     0x1.28a5ad1107fb2p-22, 0x1.ae6b7ca9daec7p-26};
+static const real TANH_TAIL[] = { /* relative error 0.5 epsilon */
+    0x1.5555555555012p-2, -0x1.6c16c167c8234p-6, 0x1.1566a29887c8p-9, -0x1.bbc67bf5913fcp-13,
+    0x1.5f7da6385a4ffp-16};
+static const real SIGMOID_TAIL[] = { /* relative error 0.0009 epsilon */
+    0x1.5555555555529p-3, -0x1.6c16c16bd50c3p-9, 0x1.1566aab1045fdp-14, -0x1.bbd383a43c12fp-20,
+    0x1.6337d3433069cp-25};
 static const real LOG1P_TAIL[] = { /* relative error 0.1 epsilon */
     -0x1.fffffffffff9fp-2, 0x1.5555555551051p-2, -0x1.fffffffdd49cep-3, 0x1.99999951fa32bp-3,
     -0x1.55554fbe58ad9p-3, 0x1.2491fed957cdp-3, -0x1.fffa8bc99d77p-4, 0x1.c6f6a81bf2894p-4,
@@ -72,13 +82,17 @@ static const real SINE_TAIL[] = { /* relative error 0.0017 epsilon */
 /* end of tables */
 /* clang-format on */
 
-/* Sum of c[i] x^i. Horner's rule in x^2 over pairs of terms: half as many dependent steps as in x. */
-#define POLYNOMIAL(x, c) polynomial(x, c, (int)(sizeof(c) / sizeof(*(c))))
+/* power times the sum of c[i] x^i, for a power of 2. Horner's rule in x^2 over pairs of terms: half as many dependent
+ * steps as in x. */
+#define POLYNOMIAL(x, c) SCALED_POLYNOMIAL(1, x, c)
+#define SCALED_POLYNOMIAL(power, x, c) polynomial(power, x, c, (int)(sizeof(c) / sizeof(*(c))))
 
-static inline vec polynomial(vec x, const real *c, int n) {
-    vec x2 = x * x, sum = n % 2 ? splat(c[n - 1]) : fmadd(splat(c[n - 1]), x, splat(c[n - 2]));
+ALWAYS_INLINE vec polynomial(real power, vec x, const real *c, int n) {
+#define TERM(i) splat((power) * (c)[i])
+    vec x2 = x * x, sum = n % 2 ? TERM(n - 1) : fmadd(TERM(n - 1), x, TERM(n - 2));
 #pragma GCC unroll 16
-    for (int i = (n - 1) / 2 * 2 - 2; i >= 0; i -= 2) sum = fmadd(sum, x2, fmadd(splat(c[i + 1]), x, splat(c[i])));
+    for (int i = (n - 1) / 2 * 2 - 2; i >= 0; i -= 2) sum = fmadd(sum, x2, fmadd(TERM(i + 1), x, TERM(i)));
+#undef TERM
     return sum;
 }
 
@@ -86,12 +100,17 @@ static inline vec polynomial(vec x, const real *c, int n) {
  * its low bits, and subtracting ROUNDER gives that integer. |x| < 2^(MANTISSA_BITS - 1). */
 #define ROUNDER ((real)((ireal)3 << (MANTISSA_BITS - 1)))
 
-/* x = n ln 2 + r with n an integer, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns p = expm1(r), so that
- * exp(x) = 2^n (1 + p), and n + rounder, whose bits exponent_field() turns into a power of 2. */
-static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
+/* x = n ln 2 + r with n an integer, |r| <= ln(2) / 2; n LN2_HIGH is exact. Returns r and n + rounder, whose bits
+ * exponent_field() turns into a power of 2. */
+static inline vec reduced(vec x, real rounder, vec *shifted) {
     *shifted = fmadd(x, splat(LOG2_E), splat(rounder));
     vec n = *shifted - rounder;
-    vec r = fmadd(n, splat(-LN2_LOW), fmadd(n, splat(-LN2_HIGH), x));
+    return fmadd(n, splat(-LN2_LOW), fmadd(n, splat(-LN2_HIGH), x));
+}
+
+/* p = expm1(r), so that exp(x) = 2^n (1 + p) */
+static inline vec expm1_reduced(vec x, real rounder, vec *shifted) {
+    vec r = reduced(x, rounder, shifted);
     return fmadd(r * r, POLYNOMIAL(r, EXPM1_TAIL), r);
 }
 
@@ -128,29 +147,41 @@ ALWAYS_INLINE vec normal_tail_ratio(vec x) {
 /* v with the sign of x; v must be >= +0 or have that sign already. */
 static inline vec signed_like(vec v, vec x) { return from_bits(bits(v) | (bits(x) & SIGN_BIT)); }
 
-/* expm1(x) / 2 = 2^(n - 1) (1 + p) - 1/2: 2^(n - 1) does not overflow. For -MANTISSA_BITS <= x <= EXP_MAX. */
-static inline vec half_expm1(vec x) {
-    vec shifted, p = expm1_reduced(x, SCALE_BY(-1), &shifted);
-    vec scale = exponent_field(bits(shifted));
-    return fmadd(scale, p, scale - REAL(0.5));
-}
-
+/* expm1(x) = 2 (2^(n - 1) (1 + p) - 1/2): 2^(n - 1) does not overflow. */
 static inline vec vexpm1(vec x) {
-    return signed_like(2 * half_expm1(vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x))), x);
+    vec clamped = vmax(splat(-MANTISSA_BITS), vmin(splat(EXP_MAX), x));
+    vec shifted, p = expm1_reduced(clamped, SCALE_BY(-1), &shifted), scale = exponent_field(bits(shifted));
+    return signed_like(2 * fmadd(scale, p, scale - REAL(0.5)), x);
 }
 
-/* tanh|x| = w / (w + 1), w = expm1(2|x|) / 2. */
+/* exp(2|x|) = 2^n (c + r) / (c - r) with |x| = n ln(2) / 2 + r, c = r coth(r). So tanh|x| = w / (w + (c - r)), where
+ * w = (2^n - 1) / 2 (c + r) + r. n is rounded to a half and then down: r > -0.09, which takes few digits from w. The
+ * error of ln 2 is small while n is, and fades as tanh|x| nears 1. */
 static inline vec vtanh(vec x) {
-    vec w = half_expm1(2 * vmin(splat(TANH_MAX), vabs(x)));
-    return signed_like(w / (w + 1), x);
+    const real rounder = ROUNDER / 2 + (EXPONENT_BIAS - 1); /* its last bit is 1/2 */
+    vec clamped = vmin(splat(TANH_MAX), vabs(x));
+    uvec shifted = bits(fmadd(clamped, splat(2 * LOG2_E), splat(rounder))) & ~(ureal)1;
+    vec r = fmadd(from_bits(shifted) - rounder, splat((LN2_HIGH + LN2_LOW) / -2), clamped), r2 = r * r;
+    vec c = fmadd(r2, POLYNOMIAL(r2, TANH_TAIL), splat(1));
+    vec w = fmadd(from_bits(shifted << (MANTISSA_BITS - 1)) - REAL(0.5), c + r, r);
+    return signed_like(w / (w + (c - r)), x);
 }
 
-/* 1 / (1 + exp(-x)) = e / (e + c), e = c exp(x). c = 2^(bias / 2) keeps e normal where the quotient is not. */
+/* exp(x) = 2^n (c + r) / (c - r) with c = r coth(r / 2). So 1 / (1 + exp(-x)) = e / (e + (c - r)), e = 2^n (c + r).
+ * The quotient is about half of a subnormal e, and with it the rounding error. */
 static inline vec vsigmoid(vec x) {
-    const real rounder = SCALE_BY(EXPONENT_BIAS / 2);
-    vec shifted, p = expm1_reduced(vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x)), rounder, &shifted);
-    vec scale = exponent_field(bits(shifted)), e = fmadd(scale, p, scale);
-    return e / (e + exponent_field(bits(splat(rounder))));
+    vec clamped = vmax(splat(EXP_MIN), vmin(splat(MANTISSA_BITS), x));
+#if defined(__AVX512F__)
+    vec shifted, r = reduced(clamped, ROUNDER, &shifted), r2 = r * r;
+    vec c = fmadd(r2, POLYNOMIAL(r2, SIGMOID_TAIL), splat(2));
+    vec e = INTRINSIC(_mm512_scalef)(c + r, shifted - ROUNDER), rest = c - r;
+#else /* c and c + r times a power of 2: the other factor of e is a normal number */
+    const real power = REAL(0.25) / (real)((ireal)1 << MANTISSA_BITS);
+    vec shifted, r = reduced(clamped, SCALE_BY(MANTISSA_BITS + 2), &shifted), r2 = r * r;
+    vec c = fmadd(r2, SCALED_POLYNOMIAL(power, r2, SIGMOID_TAIL), splat(2 * power));
+    vec e = fmadd(r, splat(power), c) * exponent_field(bits(shifted)), rest = fmadd(c, splat(1 / power), -r);
+#endif
+    return e / (e + rest);
 }
 
 /* log1p(f) = f + f^2 p(f) for 0 <= f <= 1. */

@@ -33,6 +33,8 @@ LIMITS = {
     "sin": (np.nan, -0.0, 0, np.nan),
     "cos": (np.nan, 1, 1, np.nan),
 }
+#: the largest error in ulp; 3 of the functions that are not named
+LARGEST = {"tanh": 2.6, "sigmoid": 2.6}
 every_function = pytest.mark.parametrize("name", _core.VECTOR_MATH)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -86,13 +88,13 @@ def test_error_in_float32(truth, isa):
     y = _core.vector_math(name, x)
     assert y.dtype == np.float32
     error = ulps(y, nearest, rest)
-    assert error.max() <= 3, (name, x[error.argmax()])
+    assert error.max() <= LARGEST.get(name, 3), (name, x[error.argmax()])
 
 
 def test_error_in_float64(truth, isa):
     name, _, (x, nearest, rest) = truth
     error = ulps(_core.vector_math(name, x), nearest, rest)
-    assert error.max() <= 3, (name, x[error.argmax()])
+    assert error.max() <= LARGEST.get(name, 3), (name, x[error.argmax()])
 
 
 @every_function
