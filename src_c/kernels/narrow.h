@@ -135,18 +135,14 @@ static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
 
 /* x has one more row, of ones: the input of b. */
 static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
-    const size_t n = layer->n_out, rows = layer->n_in + 1;
+    const size_t n = layer->n_out, rows = layer->n_in + 1, x_stride = layer->x_stride, d_stride = layer->y_stride;
+    const real *x = layer->x, *d = layer->delta;
+    real *dW = layer->dW;
     for (size_t i = 0; i < rows; i += MOST_DOT_ROWS) {
-        for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS) {
-            const dot_operands operands = {.x = (const real *)layer->x + i * layer->x_stride,
-                                           .d = (const real *)layer->delta + o * layer->y_stride,
-                                           .x_stride = layer->x_stride,
-                                           .d_stride = layer->y_stride,
-                                           .m = step->rows,
-                                           .out = (real *)layer->dW + i * n + o,
-                                           .out_stride = n};
-            dots[smaller(rows - i, MOST_DOT_ROWS)][smaller(n - o, MOST_DOT_COLUMNS)](&operands);
-        }
+        for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS)
+            dots[smaller(rows - i, MOST_DOT_ROWS)][smaller(n - o, MOST_DOT_COLUMNS)](
+                (dot_rows){x + i * x_stride, x_stride}, (dot_rows){d + o * d_stride, d_stride}, step->rows,
+                dW + i * n + o, n);
     }
 }
 

@@ -66,7 +66,8 @@ struct fbp_plan {
     int has_softmax;                 /* the output is a softmax that is not joined with the loss */
     fbp_operation *loss;
     int noisy;                       /* inputs get noise */
-    double weight;                   /* sum of the weights of the last batch's rows */
+    fbp_step step;                   /* of the last batch */
+    double weight, divisor;          /* of the last batch: sum of the weights of its rows, divisor of its loss */
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
     int is_padded;                   /* the parameters and the state are a copy (padding.c), for steps on single rows */
     size_t n_parameters;             /* of the network, or of that copy */

@@ -23,9 +23,8 @@ static double divisor_of(const fbp_network *network, double weight) {
 }
 
 static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_step *step) {
-    for (size_t i = begin; i < end; i++) {
-        plan->operations[i].run(&step->slot->layers[plan->operations[i].layer], step);
-    }
+    for (const fbp_planned *each = plan->operations + begin; each < plan->operations + end; each++)
+        each->run(step->slot->layers + each->layer, step);
 }
 
 /* Runs forward and backward on the block of rows that begins at step->first. */
@@ -82,23 +81,34 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
     return loss;
 }
 
+/* Prepares the plan for a batch; what follows from its rows is the same as before, if they are loaded. */
+static fbp_step *begin_step(fbp_plan *plan, const fbp_batch *batch) {
+    fbp_step *step = &plan->step;
+    if (!batch->is_loaded) {
+        const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
+        plan->weight = weight_of(batch);
+        plan->divisor = divisor_of(plan->network, plan->weight);
+        step->slot = plan->slots;
+        step->threads = threads < plan->threads ? threads : plan->threads;
+        step->scale = 1.0 / plan->divisor;
+    }
+    step->batch = batch;
+    step->first = 0;
+    step->t = plan->network->t;
+    step->penalty = 0;
+    return step;
+}
+
 double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
-    plan->weight = weight_of(batch);
-    const double divisor = divisor_of(plan->network, plan->weight);
-    const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
-    fbp_step step = {.batch = batch,
-                     .slot = plan->slots,
-                     .t = plan->network->t,
-                     .threads = threads < plan->threads ? threads : plan->threads,
-                     .scale = 1.0 / divisor};
-    if (threads > 1) fbp_enter();
+    fbp_step *step = begin_step(plan, batch);
+    if (step->threads > 1) fbp_enter();
     if (parts & FBP_UPDATE_PART) fbp_begin_update(plan);
-    if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, &step);
-    const double loss = run_blocks(plan, parts, &step);
-    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, &step);
-    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, &step);
-    if (threads > 1) fbp_leave();
-    return loss / divisor + step.penalty;
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, step);
+    const double loss = run_blocks(plan, parts, step);
+    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, step);
+    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, step);
+    if (step->threads > 1) fbp_leave();
+    return loss / plan->divisor + step->penalty;
 }
 
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
