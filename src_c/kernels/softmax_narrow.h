@@ -87,13 +87,13 @@ static ivec label_lanes(const int64_t *labels, size_t rows, size_t n) {
     return all;
 }
 
-/* What remains of a row's loss besides log sum exp(z - m): sum s (m - z), with m the largest z. */
-static double rest_of_loss(const fbp_dense *layer, const fbp_slot *slot, size_t i, double top) {
+/* Loss of row i: log sum exp(z - m) + sum s (m - z), with m = top the largest z. */
+static double entropy_of_row(const fbp_dense *layer, const fbp_slot *slot, size_t i, double exp_sum, double top) {
     const size_t n = layer->n_out, stride = layer->y_stride;
     const double p = layer->plan->network->loss_parameter;
     const real kept = (real)(1 - p), spread = (real)(p / (double)n), *z = (const real *)layer->y + i;
     const real *t = (const real *)slot->targets + i;
-    double loss = 0;
+    double loss = log(exp_sum);
     if (slot->labels) {
         const size_t label = (size_t)slot->labels[i];
         if (label >= n) return NAN; /* labels are checked, but the caller's memory may change during a fit */
@@ -124,10 +124,8 @@ static void cross_entropy_narrow(const fbp_dense *layer, fbp_step *step) {
                                        : load((const real *)slot->targets + u * stride + j);
             store((real *)layer->delta + u * stride + j, (y[u] - kept * t - spread) * (weights * scale));
         }
-        for (size_t i = 0; i < rows; i++) {
-            const double loss = log(lane_of(&exp_sum, i)) + rest_of_loss(layer, slot, j + i, (double)top[i]);
-            sum += loss * (double)weights[i];
-        }
+        for (size_t i = 0; i < rows; i++)
+            sum += entropy_of_row(layer, slot, j + i, lane_of(&exp_sum, i), (double)top[i]) * (double)weights[i];
     }
     step->slot->loss = sum;
 }

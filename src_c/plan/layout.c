@@ -61,7 +61,7 @@ size_t fbp_most_slots(size_t threads) { return 4 * threads; }
 static size_t count_slots(const fbp_plan *plan, size_t rows, size_t slot_bytes) {
     enum { SLOTS_BYTES = 16 << 20 };
     const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = SLOTS_BYTES / slot_bytes;
-    if (plan->keeps_rows || plan->fused || room == 0 || plan->threads == 1) return 1;
+    if (plan->keeps_rows || plan->updates || room == 0 || plan->threads == 1) return 1;
     const size_t slots = blocks < room ? blocks : room;
     const size_t most = fbp_most_slots(plan->threads);
     return slots < most ? slots : most;

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastbp._data.sample_weights import resolve_weights
+from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._training import snapshot
 from fastbp._training.fit import Fit
@@ -41,12 +41,14 @@ def numbers_of(net):
     return net.__getstate__()["numbers"]
 
 
-def run_of(net, X, y, *, seconds=1.0, epochs=3, **options):
+def run_of(net, X, y, *, seconds=1.0, epochs=3, sample_weight=None, **options):
     """Train through the engine, in slices of so many seconds (at least a step).
 
     Return parameters, optimizer state and losses as bytes, and the number of slices.
     """
     options = {"shuffle": True, "seed": net.seed, "first_epoch": 0, "epochs": epochs} | options
+    if sample_weight is not None:
+        options["weights"] = Weights(sample_weight, None)
     run = net._model.trainer.begin(X, y, **options)
     slices = 0
     while run.epoch < epochs:

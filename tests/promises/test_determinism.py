@@ -13,6 +13,7 @@ from helpers.optimizers import DECAYING, OPTIMIZERS
 from helpers.tables import DIFFERENTIABLE, DTYPES
 
 SIZES = [33, 100, 17, 3]
+MINIBATCH = {row: optimizer for row, optimizer in OPTIMIZERS.items() if not optimizer.full_batch}
 
 
 @pytest.fixture
@@ -72,6 +73,44 @@ def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
         assert fused[:3] == stored[:3], (activation, loss, rows)
 
 
+def narrow_cases(rng, n):
+    """Return, by name, targets and options of narrow networks with three outputs."""
+    classes, shares = rng.integers(0, 3, n), rng.dirichlet(np.ones(3), n)
+    return {
+        "labels": (classes, {"loss": "cross_entropy"}),
+        "smoothed labels": (classes, {"loss": losses.CrossEntropy(label_smoothing=0.1)}),
+        "probabilities": (shares, {"loss": "cross_entropy"}),
+        "a softmax under a squared error": (shares, {"output_activation": "softmax"}),
+        "a squared error": (shares, {}),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", MINIBATCH.values(), ids=MINIBATCH)
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
+    """One row or a few: in one go, interrupted after every step, from stored gradients, and batch by batch."""
+    n, weights = 30, rng.random(30) + 0.1 if weighted else None
+    X = rng.standard_normal((n, 4))
+    for (name, (y, options)), batch_size in product(narrow_cases(rng, n).items(), (1, 3, 16)):
+
+        def network(options=options):
+            more = {"activation": "tanh", "optimizer": optimizer, "dtype": dtype, "seed": 1}
+            return fastbp.Network([4, 16, 5, 3], **options, **more)
+
+        ways = ({}, {"seconds": 0.0}, {"stored": True})
+        fits = [run(network(), X, y, batch_size=batch_size, sample_weight=weights, **way)[:3] for way in ways]
+        assert fits[1:] == fits[:-1], (name, batch_size)
+
+        fitted, by_hand = network(), network()
+        fitted.fit(X, y, batch_size=batch_size, shuffle=False, sample_weight=weights)
+        for i in range(0, n, batch_size):
+            rows = slice(i, i + batch_size)
+            by_hand.train_on_batch(X[rows], y[rows], sample_weight=None if weights is None else weights[rows])
+        assert fitted.parameters.tobytes() == by_hand.parameters.tobytes(), (name, batch_size)
+        assert engine_of(fitted).state.tobytes() == engine_of(by_hand).state.tobytes(), (name, batch_size)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_train_on_batch_is_gradients_and_step(examples, optimizer, isa):
     at_once, by_hand = (classifier(optimizer) for _ in range(2))
@@ -98,10 +137,13 @@ def test_two_fits_are_one(examples, isa):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_row_does_not_depend_on_its_batch(dtype, isa, rng):
-    """No tile, tail or neighbour changes an element: rows give the same bits alone and in any batch."""
-    net = fastbp.Network([33, 512, 100, 7], activation="tanh", dtype=dtype, seed=0)
-    X = rng.standard_normal((71, 33)).astype(dtype)
+@pytest.mark.parametrize("output_activation", ["identity", "softmax"])
+@pytest.mark.parametrize("sizes", [[33, 512, 100, 7], [5, 16, 3, 13]], ids=["wide", "narrow"])
+def test_a_row_does_not_depend_on_its_batch(sizes, output_activation, dtype, isa, rng):
+    """No tile, tail or neighbor changes an element: rows give the same bits alone and in any batch."""
+    options = {"activation": "tanh", "output_activation": output_activation, "dtype": dtype, "seed": 0}
+    net = fastbp.Network(sizes, **options)
+    X = rng.standard_normal((71, sizes[0])).astype(dtype)
     whole = net.predict(X)
     for rows in (1, 2, 3, 5, 6, 13, 14, 15, 31, 32, 70):
         parts = [net.predict(X[i : i + rows]) for i in range(0, len(X), rows)]
