@@ -3,11 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 import fastbp
-from fastbp._base.philox import permutation
 from fastbp.cli.bench import WORKLOADS, Workload, sgd
 
 SEED, RL, TAB, MNIST, WIDE, LARGE = WORKLOADS
@@ -44,17 +40,6 @@ GROWTH = {
     "width": [growing(width, GROWTH_BATCH) for width in SIZES if width >= 16],
     "batch": [growing(GROWTH_WIDTH, batch_size) for batch_size in SIZES],
 }
-
-
-def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
-    """Return the rows of every batch (epochs, batches, batch_size), in the order that fastbp draws.
-
-    Longer trainings repeat these epochs: the time does not depend on the order.
-    """
-    assert workload.epochs <= epochs, "losses can be compared only for the same orders"
-    rows = workload.batches * workload.batch_size
-    drawn = [permutation(0, epoch, rows) for epoch in range(epochs)]
-    return np.array(drawn, np.int64).reshape(epochs, workload.batches, workload.batch_size)
 
 
 def training_flops(workload: Workload) -> int:
