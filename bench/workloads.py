@@ -1,4 +1,4 @@
-"""The workloads to time: six trainings, single samples, predictions, squares, and growing sizes."""
+"""The workloads to time: trainings, single samples, predictions, squares, and growing sizes."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -7,6 +7,11 @@ import fastbp
 from fastbp.cli.bench import WORKLOADS, Workload, sgd
 
 SEED, RL, TAB, MNIST, WIDE, LARGE = WORKLOADS
+
+adam = fastbp.Adam(learning_rate=1e-3)
+IRIS = Workload("iris", (4, 16, 3), "relu", "cross_entropy", adam, 16, 9, 10)  # its shape: 144 of 150 rows
+CHAINS = Workload("chains", (4, 32, 16, 4), "tanh", "mse", adam, 10_000, 1, 10)  # known from SimpleChains.jl
+ROWS = replace(SEED, name="rows", loss="mse", batch_size=1_000_000, epochs=2)
 
 ONE_SAMPLE = (
     replace(SEED, loss="mse", batch_size=1, batches=64, epochs=4),

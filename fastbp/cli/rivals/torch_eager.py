@@ -48,6 +48,9 @@ class Training:
         self._network = network(workload)
         self._first = [p.detach().clone() for p in self._network.parameters()]
         self._loss = LOSSES[workload.loss]
+        self._load(workload)
+
+    def _load(self, workload: Workload) -> None:
         self._X, self._y = map(torch.from_numpy, workload.data())
         self._batches = list(
             zip(self._X.split(workload.batch_size), self._y.split(workload.batch_size), strict=True)
