@@ -16,6 +16,7 @@ BESIDE = dict.fromkeys(WORKLOADS, TRAINERS) | {
     RL: [*TRAINERS, COMPILED],
     IRIS: ["NumPy", "JAX", "PyTorch", COMPILED, "scikit-learn"],
     CHAINS: ["NumPy", "JAX", "PyTorch", COMPILED],
+    LARGE: [name for name in TRAINERS if name != "scikit-learn"],  # seconds per round
 }
 CASES = [(workload, rival) for workload, rivals in BESIDE.items() for rival in rivals]
 by_name = attrgetter("name")
@@ -26,7 +27,7 @@ def test_training(compare, workload, rival):
     compare(workload, rival)
 
 
-@pytest.mark.parametrize("rival", TRAINERS)
+@pytest.mark.parametrize("rival", ["NumPy", "JAX", "PyTorch"])
 @pytest.mark.parametrize("workload", [WIDE, LARGE], ids=by_name)
 def test_two_threads(compare, workload, rival):
     compare(workload, rival, threads=2)

@@ -128,7 +128,7 @@ def describe(versions: list[str]) -> str:
     """Return the heading of the tables: versions, processor, unit."""
     return (
         f"fastbp {fastbp.__version__} on its {_core.isa()} path, {processor()}, one thread\n"
-        f"beside {'; '.join(versions)}\n"
+        f"beside {'; '.join(versions) or 'no other library'}\n"
         "microseconds per training step, and how many times faster fastbp is"
     )
 
