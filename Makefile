@@ -33,7 +33,7 @@ bench: .venv/bench  ## time fastbp and the installed rivals, update the README's
 
 # The trainings and predictions where fastbp is to be faster than every other library. Stores nothing.
 TARGETS := (test_training or test_two_threads or test_inference or squares) \
-	and (NumPy or JAX or PyTorch or onnxruntime) and not (installed or seed or test_inference[rl)
+	and (NumPy or JAX or PyTorch or onnxruntime) and not (installed or compiled or seed or test_inference[rl)
 bench-targets: .venv/bench  ## time fastbp and its fastest rivals, from small networks to 4096 units, on 1 and 2 threads
 	$(BIN)/python -m pytest --benchmark-quiet -k "$(TARGETS)" \
 	$(addprefix bench/bench_,training.py squares.py inference.py)
