@@ -12,11 +12,10 @@ from workloads import CHAINS, IRIS, LARGE, MNIST, ONE_SAMPLE, RL, SEED, WIDE, WO
 COMPILED = "PyTorch compiled"  # compiles for seconds, and saves the time of calls: for small networks
 TRAINERS = [name for name in RIVALS if name not in (COMPILED, "onnxruntime", "FANN", "hand-written C")]
 BESIDE = dict.fromkeys(WORKLOADS, TRAINERS) | {
-    SEED: ["hand-written C", "FANN", "NumPy", "JAX", "PyTorch", COMPILED],
+    SEED: [*TRAINERS, COMPILED, "FANN", "hand-written C"],
     RL: [*TRAINERS, COMPILED],
     IRIS: ["NumPy", "JAX", "PyTorch", COMPILED, "scikit-learn"],
-    CHAINS: ["NumPy", "JAX", "PyTorch", COMPILED],
-    LARGE: [name for name in TRAINERS if name != "scikit-learn"],  # seconds per round
+    CHAINS: ["NumPy", "JAX", "PyTorch", COMPILED, "scikit-learn"],
 }
 CASES = [(workload, rival) for workload, rivals in BESIDE.items() for rival in rivals]
 by_name = attrgetter("name")

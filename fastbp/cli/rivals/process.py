@@ -55,13 +55,15 @@ class Process:
         far.close()
         try:
             self.version = self._answer()
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, error: object, *_: Any) -> None:
         self._connection.close()
+        if error is not None:  # the worker may be in the middle of something long
+            self._worker.kill()
         self._worker.wait()
 
     def _prepare(self) -> None:

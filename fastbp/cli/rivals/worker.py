@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any
@@ -69,28 +70,28 @@ class Contestant:
 def main(module: str, fd: str, kind: type[Contestant] = Contestant) -> None:
     """Answer requests until the parent closes the pipe."""
     connection = Connection(int(fd))
-    try:
-        contestant = kind(importlib.import_module(module))
+    with suppress(EOFError, BrokenPipeError):
+        try:
+            contestant = kind(importlib.import_module(module))
+        except ImportError as error:
+            return connection.send(("unsupported", str(error)))
+        except Exception as error:
+            return connection.send(outcome(error))
         connection.send(("ready", contestant.version))
-    except (ImportError, UnsupportedError) as error:
-        connection.send(("unsupported", str(error)))
-        return
-    except Exception:
-        connection.send(("failed", traceback.format_exc()))
-        return
-    while True:
-        try:
+        while True:
             request, *arguments = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("done", getattr(contestant, request)(*arguments)))
-        except BrokenPipeError:
-            return
-        except UnsupportedError as error:
-            connection.send(("unsupported", str(error)))
-        except Exception:
-            connection.send(("failed", traceback.format_exc()))
+            try:
+                answer = "done", getattr(contestant, request)(*arguments)
+            except Exception as error:
+                answer = outcome(error)
+            connection.send(answer)
+
+
+def outcome(error: Exception) -> tuple[str, str]:
+    """Return what to send instead of a result."""
+    if isinstance(error, UnsupportedError):
+        return "unsupported", str(error)
+    return "failed", "".join(traceback.format_exception(error))
 
 
 if __name__ == "__main__":
