@@ -43,7 +43,7 @@ def test_float64(compare, workload):
     compare(replace(workload, dtype="float64"))
 
 
-@pytest.mark.parametrize(("isa", "workload"), [("avx2", MNIST), ("avx2", LARGE), ("baseline", LARGE)])
+@pytest.mark.parametrize(("isa", "workload"), [("avx2", MNIST), ("avx2", LARGE), ("baseline", MNIST)])
 def test_paths(compare, isa, workload):
     if isa not in fastbp._core.available_isas():
         pytest.skip(f"this processor does not run {isa}")
