@@ -6,13 +6,12 @@ uses on this processor, in a minute. NumPy's BLAS computes with the same instruc
 Speeds are those of the fastest round in CPU time, because disturbances only make a run longer. Ratios
 are of the two times in one round, NumPy's over fastbp's: above 1, fastbp is faster.
 
-`make bench-products` also writes the figures as JSON to the file that PRODUCTS_JSON names.
+`make bench-products` also stores the figures in `bench/results/`.
 """
 
 import pytest
 
 import machine
-from kernels import write_figures
 from products import products_of
 from race import quartiles
 from rivals import Rival
@@ -39,14 +38,14 @@ def print_table(isa, dtype, figures):
 
 
 @pytest.fixture(scope="module")
-def figures(request):
-    """Collect the figures; print them at the end, and write them to the file that PRODUCTS_JSON names."""
+def figures(records, request):
+    """Collect the figures; print them at the end, and add them to the records."""
     found = []
     yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         for column in dict.fromkeys((f["isa"], f["dtype"]) for f in found):
             print_table(*column, [f for f in found if (f["isa"], f["dtype"]) == column])
-    write_figures("PRODUCTS_JSON", "products", found)
+    records.extend(found)
 
 
 @pytest.mark.parametrize(("product", "isa", "dtype"), LINES)
