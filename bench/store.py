@@ -1,8 +1,8 @@
 """The results kept in bench/results/: one file per kind of processor, with one part per run.
 
 A file is called after vendor, family and model, such as amd-26-2.json. It holds the processor and the parts
-that were measured on it: {"cpu": {...}, "rivals": {...}, "growth": {...}, ...}. A part has the date, the limits
-and the versions it was measured with, and its records, one per line. Writing one part keeps the others.
+that were measured on it: {"cpu": {...}, "rivals": {...}, "growth": {...}, ...}. A part has the date, the
+limits, the versions, and its records, one per line. Writing one part keeps the others.
 
 A run of pytest stores its records if the environment variable BENCH_PART names their part.
 """
