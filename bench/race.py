@@ -24,10 +24,10 @@ from machine import quartiles
 from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.15  # per timing
+SECONDS = 0.1  # per timing
 LEAST_STEPS = 8  # per timing, so that the cost of the call of fit does not count
 MOST_SECONDS, LEAST_LONG_STEPS = 0.4, 3  # fewer of the steps that are long beside the call
-LEAST_ROUNDS, ROUNDS = 9, 15
+LEAST_ROUNDS, ROUNDS = 7, 11
 ROUNDS_SECONDS = 9  # for all rounds, unless LEAST_ROUNDS take longer
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 

@@ -45,7 +45,7 @@ def readme_block() -> str:
     lines += [[work(group[0]), *cells(group)] for group in groups(beside_rivals(records)).values()]
     parts = [
         markdown(lines),
-        f"{LEGEND} {contention(records)}Measured with: {measured_with(machine)}\n",
+        f"{legend([machine])} {contention(records)}Measured with: {measured_with(machine)}\n",
         *other_figures(records),
         figures_table(machine),
     ]
@@ -53,12 +53,17 @@ def readme_block() -> str:
 
 
 FIGURE_TITLES = ("fastbp, µs (CPU)", "share of the limit", *COLUMNS, "others")
-LEGEND = (
-    "The columns of the other libraries show how many times faster fastbp is: the median of alternating "
-    "rounds (15, fewer for slow workloads), with the interquartile range in parentheses. Below 1, in bold, "
-    "the other library is faster. An empty cell was not timed. The limit is measured in the same rounds. The "
-    "CPU time, of all threads, stands in parentheses behind the time."
-)
+
+
+def legend(known: list[Machine]) -> str:
+    """Return what the columns mean."""
+    rounds = max(record["rounds"] for machine in known for record in of_times(machine.records("rivals")))
+    return (
+        "The columns of the other libraries show how many times faster fastbp is: the median of up to "
+        f"{rounds} alternating rounds, with the interquartile range in parentheses. Below 1, in bold, the "
+        "other library is faster. An empty cell was not timed. The limit is measured in the same rounds. The "
+        "CPU time, of all threads, stands in parentheses behind the time."
+    )
 
 
 def cells(group: list[Record]) -> list[str]:
@@ -182,7 +187,7 @@ def figures_table(machine: Machine) -> str:
 def machines_block() -> str:
     """Return the machines with their limits, and their results side by side."""
     known = machines()
-    return "\n".join([properties(known), side_by_side(known), LEGEND + "\n", *map(said, known)])
+    return "\n".join([properties(known), side_by_side(known), legend(known) + "\n", *map(said, known)])
 
 
 def properties(known: list[Machine]) -> str:
