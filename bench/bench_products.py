@@ -9,12 +9,15 @@ are of the two times in one round, NumPy's over fastbp's: above 1, fastbp is fas
 `make bench-products` also stores the figures in `bench/results/`.
 """
 
+from dataclasses import replace
+
 import pytest
 
 import machine
+from fastbp.cli.rivals import NUMPY
+from fastbp.cli.rivals.blas import VARIABLE
 from products import products_of
 from race import quartiles
-from rivals import Rival
 from workloads import SQUARES, WORKLOADS
 
 # processors for which OpenBLAS has kernels with the instructions of each path
@@ -50,7 +53,7 @@ def figures(records, request):
 
 @pytest.mark.parametrize(("product", "isa", "dtype"), LINES)
 def test_product(product, isa, dtype, process, figures):
-    numpy = process(Rival("numpy_preallocated", {"OPENBLAS_CORETYPE": BLAS[isa]}))
+    numpy = process(replace(NUMPY, best_blas=False, variables={VARIABLE: BLAS[isa]}))
     (ours, theirs), peak = numpy.ask("product", product, isa, dtype)
     speeds = [product.flops / min(seconds) / 1e9 for seconds in (ours, theirs)]
     figures.append(

@@ -76,8 +76,10 @@ def compare(process, benchmark, records, request):
                 if same and process(RIVALS[same], threads).version == rival.version:
                     pytest.skip(f"the same as {same} on this machine: {rival.version}")
             contest = race.Race(ours, rival, task, workload, limit)
-        except UnsupportedError as reason:
-            records.append({"name": request.node.name, **record, "cannot": str(reason)})
+        except UnsupportedError as error:
+            reason = str(error).removeprefix(f"{name}: ")
+            reason = "not installed" if reason.startswith("No module named") else reason
+            records.append({"name": request.node.name, **record, "cannot": reason})
             pytest.skip(f"{name or 'fastbp'}: {reason}")
         benchmark.pedantic(contest.round, rounds=contest.rounds(rounds))
         benchmark.extra_info.update(record | contest.record())

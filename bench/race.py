@@ -4,14 +4,9 @@ No time is taken before both have the same result. Each round also measures the 
 because clock speeds change, and notes whether others used the processor (contention.py).
 """
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +14,9 @@ import numpy as np
 
 import fastbp
 from contention import KINDS, Contention, Times, counted
-from fastbp.cli.bench import THREADS, Workload, timed
+from fastbp.cli.bench import Workload, timed
+from fastbp.cli.rivals import process
 from machine import quartiles
-from rivals import Rival, UnsupportedError
 from workloads import inference_flops, one_sample_bytes, training_flops
 
 SECONDS = 0.1  # per timing
@@ -29,73 +24,12 @@ LEAST_STEPS = 8  # per timing, so that the cost of the call of fit does not coun
 MOST_SECONDS, LEAST_LONG_STEPS = 0.4, 3  # fewer of the steps that are long beside the call
 LEAST_ROUNDS, ROUNDS = 7, 11
 ROUNDS_SECONDS = 9  # for all rounds, unless LEAST_ROUNDS take longer
-CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
 
-class Process:
+class Process(process.Process):
     """A process that runs worker.py, seen from the parent."""
 
-    def __init__(self, rival: Rival, threads: int = 1, isa: str | None = None) -> None:
-        if threads > len(CPUS):
-            raise UnsupportedError(f"{threads} threads, but {len(CPUS)} processors to run on")
-        environment = dict.fromkeys(THREADS, str(threads)) | dict(rival.environment)
-        if isa is not None:
-            environment["FASTBP_ISA"] = isa
-        if threads == 1:  # XLA has no such variable; its threads also stay within the affinity mask
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        self.environment = environment
-        self.threads, self._rival, self._connection = threads, rival, None
-
-    def __enter__(self) -> "Process":
-        self._connection, far = Pipe()
-        self._worker = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("worker.py"), self._rival.module, str(far.fileno())],
-            env=os.environ | self.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            pass_fds=[far.fileno()],
-            preexec_fn=self._pin,
-        )
-        far.close()
-        try:
-            self.version = self._answer()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._connection.close()
-        self._worker.wait()
-
-    def _pin(self) -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, CPUS[-self.threads :])  # the first CPU serves most interrupts
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop the process during the block: threads that wait for work would take time from another one."""
-        self._worker.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._worker.send_signal(signal.SIGCONT)
-
-    def ask(self, request: str, *arguments: Any) -> Any:
-        """Call the method `request` of the worker's `Contestant` and return its result."""
-        self._connection.send((request, *arguments))
-        return self._answer()
-
-    def _answer(self) -> Any:
-        try:
-            outcome, value = self._connection.recv()
-        except EOFError:
-            raise RuntimeError(
-                f"the process of {self._rival.module} ended; its error output is above"
-            ) from None
-        if outcome == "unsupported":
-            raise UnsupportedError(value)
-        if outcome == "failed":
-            raise RuntimeError(f"{self._rival.module}:\n{value}")
-        return value
+    worker = (str(Path(__file__).with_name("worker.py")),)
 
 
 class Race:

@@ -116,7 +116,8 @@ def cannot(records: list[Record]) -> str:
     texts = []
     for (rival, reason), failed in by_reason.items():
         where = dict.fromkeys(work(record) for record in failed)
-        texts.append(f"{rival}: {reason}" + (f" ({'; '.join(where)})" if rival in ran else ""))
+        why = reason if reason.startswith(rival) else f"{rival}: {reason}"
+        texts.append(why + (f" ({'; '.join(where)})" if rival in ran else ""))
     return "; ".join(texts)
 
 
