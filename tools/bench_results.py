@@ -17,10 +17,10 @@ RESULTS = Path(__file__).parents[1] / "bench/results"
 NAMES = {"amd-26-2": "Zen 5", "amd-25-17": "Zen 4", "amd-25-1": "Zen 3", "intel-6-207": "Intel"}
 # tests that measure something else than times of steps: `value` of a `subject`, in some `unit`
 FIGURES = {
-    "accuracy": "accuracy on held-out digits after equal time",
+    "accuracy": "accuracy after equal time of training",
     "memory": "peak memory of a fit",
-    "import_time": "import",
-    "size": "size of the wheel",
+    "import_time": "time of the import",
+    "size": "size on disk",
 }
 
 Record = dict[str, Any]
@@ -126,15 +126,15 @@ def percent(share: float) -> str:
 
 
 def in_words(figure: list[float]) -> str:
-    """Return a median, with the interquartile range in parentheses."""
+    """Return a median, with the interquartile range in parentheses if there is one."""
     low, middle, high = map(number, figure)
-    return f"{middle} ({low} to {high})"
+    return f"{middle} ({low} to {high})" if low != high else middle
 
 
 def ratio(record: Record) -> str:
-    """Return how many times faster fastbp is, bold if it is slower; why not, if the rival could not run."""
+    """Return how many times faster fastbp is, bold if it is slower; or that the rival could not run."""
     if "cannot" in record:
-        return "cannot"
+        return "not installed" if record["cannot"] == "not installed" else "cannot"
     low, middle, high = map(number, record["times_faster"])
     shown = f"**{middle}**" if record["times_faster"][1] < 1 else middle
     star = "\\*" if all_count(record) else ""

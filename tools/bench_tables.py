@@ -168,18 +168,35 @@ def other_figures(records: list[Record]) -> list[str]:
 
 def figures_table(machine: Machine) -> str:
     """Return the table of what is not a time of steps: a row per test, a column per library."""
-    records = [r for part in machine.parts.values() for r in part.get("records", []) if "subject" in r]
+    records = figures(machine)
     subjects = list(dict.fromkeys(record["subject"] for record in records))
     lines = [["", *subjects]]
-    notes = []
     for test, title in FIGURES.items():
-        of_test = [record for record in records if record["test"] == test]
-        for unit in dict.fromkeys(record["unit"] for record in of_test):
-            row = {r["subject"]: in_words(r["value"]) for r in of_test if r["unit"] == unit}
-            lines.append([f"{title}, {unit}" if unit else title, *(row.get(each, "") for each in subjects)])
-        notes += dict.fromkeys(f"{title}: {record['note']}" for record in of_test if record.get("note"))
-    said = "".join(f"\n{note[0].upper()}{note[1:].rstrip('.')}.\n" for note in notes)
-    return markdown(lines) + said if records else ""
+        of_test = {record["subject"]: record for record in records if record["test"] == test}
+        for unit in dict.fromkeys(record["unit"] for record in of_test.values()):
+            shown = {each: r["value"] for each, r in of_test.items() if r["unit"] == unit}
+            values = (in_words(shown[each]) if each in shown else "" for each in subjects)
+            lines.append([f"{title}, {unit}" if unit else title, *values])
+    return markdown(lines) if records else ""
+
+
+def figures(machine: Machine) -> list[Record]:
+    """Return the records of what is not a time of steps."""
+    return [r for part in machine.parts.values() for r in part.get("records", []) if "subject" in r]
+
+
+def notes(machine: Machine) -> str:
+    """Return what the records of such figures note, a line per test."""
+    lines = []
+    for test, title in FIGURES.items():
+        by_note: dict[str, list[str]] = {}
+        for record in figures(machine):
+            if record["test"] == test and record.get("note"):
+                by_note.setdefault(record["note"], []).append(record["subject"])
+        if by_note:
+            texts = (f"{', '.join(subjects)}: {note}" for note, subjects in by_note.items())
+            lines.append(f"- {title}: {'; '.join(texts)}.\n")
+    return "".join(lines)
 
 
 # ---- all machines, for the page on performance -------------------------------------------------------------
@@ -252,5 +269,5 @@ def said(machine: Machine) -> str:
     records = machine.records("rivals")
     paragraphs = [text for text in (contention(records).strip(), *other_figures(records)) if text]
     text = " ".join(paragraph.rstrip() for paragraph in paragraphs)
-    table = figures_table(machine)
-    return f"**{machine.name}.** {text}\n" + (f"\n{table}" if table else "")
+    blocks = [f"**{machine.name}.** {text}\n", figures_table(machine), notes(machine)]
+    return "\n".join(block for block in blocks if block)

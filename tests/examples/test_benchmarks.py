@@ -128,7 +128,8 @@ def test_a_loss_is_bold_and_a_gain_is_not(tables):
 
 def test_a_rival_that_cannot_run_is_named_with_the_reason(tables):
     group = [record("NumPy", [1.5, 2.0, 2.5]), record("JAX", cannot="not installed")]
-    assert tables.cells(group)[3] == "cannot"
+    assert tables.cells(group)[3] == "not installed"
+    assert tables.cells([record("JAX", cannot="JAX has no such loss")])[3] == "cannot"
     assert "JAX: not installed." in tables.contention(group)
     other_work = record("JAX", [1.0, 1.0, 1.0], description="5-5 relu, mse")
     assert "JAX: not installed (3-2-1 relu, mse)." in tables.contention([*group, other_work])
@@ -152,8 +153,9 @@ def test_figures_that_are_no_times_have_a_table(tables):
         {**figure, "subject": "fastbp", "value": [1.0, 2.0, 3.0]},
         {**figure, "subject": "PyTorch", "value": [7.0, 8.0, 9.0]},
     ]
-    text = tables.figures_table(results.Machine("some", {"extras": {"records": records}}))
+    machine = results.Machine("some", {"extras": {"records": records}})
+    text = tables.figures_table(machine)
     assert text.splitlines()[0] == "|  | fastbp | PyTorch |"
     assert text.splitlines()[2] == "| peak memory of a fit, MB | 2.00 (1.00 to 3.00) | 8.00 (7.00 to 9.00) |"
-    assert text.endswith("\nPeak memory of a fit: above the data.\n")
+    assert tables.notes(machine) == "- peak memory of a fit: fastbp, PyTorch: above the data.\n"
     assert tables.figures_table(results.Machine("some", {})) == ""
