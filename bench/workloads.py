@@ -27,7 +27,7 @@ INFERENCE = (
     replace(WIDE, activation="tanh", batch_size=4096, batches=1),
 )
 
-SIZES = [4**i for i in range(7)]  # 1 ... 4096
+SIZES = [2**i for i in range(13)]  # 1 ... 4096
 GROWTH_BATCH, GROWTH_WIDTH = 128, 256
 
 
