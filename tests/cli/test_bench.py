@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
@@ -9,8 +10,8 @@ import pytest
 
 import fastbp
 from fastbp.cli import commands, comparison
-from fastbp.cli.bench import WORKLOADS
-from fastbp.cli.rivals import NUMPY, Rival, UnsupportedError, blas
+from fastbp.cli.bench import WORKLOADS, Training
+from fastbp.cli.rivals import JAX, NUMPY, PYTORCH, SCIKIT_LEARN, Rival, UnsupportedError, blas
 from fastbp.cli.rivals.process import Process
 
 OTHER = "from fastbp.cli.rivals import UnsupportedError, fastbp_native\nVERSION = 'other 1.0'\n"
@@ -149,3 +150,14 @@ def test_a_process_stops_while_another_is_timed(other):
                 assert monotonic() < end
         with pytest.raises(UnsupportedError, match=r"^other: no training$"):
             process.ask("load", "Training", WORKLOADS[0])
+
+
+@pytest.mark.parametrize("rival", [JAX, NUMPY, PYTORCH, SCIKIT_LEARN], ids=lambda rival: rival.name)
+def test_every_library_has_the_losses_of_fastbp(rival):
+    if find_spec(rival.package) is None:
+        pytest.skip("not installed")
+    with Process(rival) as process:
+        for workload in WORKLOADS[1:4:2]:  # Adam with a squared error; shuffled rows with labels
+            ours = Training(workload)
+            process.ask("load", "Training", workload)
+            assert process.ask("result") == pytest.approx(ours.train(workload.epochs), rel=workload.rtol)
