@@ -24,25 +24,28 @@ SEED ?= 0
 fuzz: .venv/test  ## call every public function with random arguments: `make fuzz SECONDS=600 SEED=1`
 	PYTHONPATH=tests $(BIN)/python -P -m fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
-# `make .venv/rivals bench` installs the rivals first; those that are missing are skipped
-TIMED := $(addprefix bench/bench_,training.py inference.py threads.py)
-bench: .venv/bench  ## time fastbp and the installed rivals, update the README's table and pictures
-	$(BIN)/python -m pytest $(TIMED) --benchmark-quiet --benchmark-json=bench/results/rivals.json
-	$(BIN)/python -m pytest bench/bench_growth.py --benchmark-quiet --benchmark-json=bench/results/growth.json
+# `make .venv/rivals bench` installs the rivals first; of those that are missing, the tables say so. Each run writes its
+# part of the results of this kind of processor, bench/results/<vendor-family-model>.json.
+RIVALS := $(addprefix bench/bench_,training.py inference.py threads.py)
+EXTRAS := $(addprefix bench/bench_,accuracy.py memory.py footprint.py)
+bench: .venv/bench  ## time fastbp and the installed rivals, update the tables and pictures of the pages
+	BENCH_PART=rivals $(BIN)/python -m pytest $(RIVALS) --benchmark-quiet
+	BENCH_PART=growth $(BIN)/python -m pytest bench/bench_growth.py --benchmark-quiet
+	BENCH_PART=extras $(BIN)/python -m pytest $(EXTRAS) --benchmark-quiet
 	$(BIN)/python tools/generate.py
 
 # The trainings and predictions where fastbp is to be faster than every other library. Stores nothing.
 TARGETS := (test_training or test_two_threads or test_inference or squares) \
-	and (NumPy or JAX or PyTorch or onnxruntime) and not (installed or seed or test_inference[rl)
+	and (NumPy or JAX or PyTorch or onnxruntime) and not (installed or compiled or seed or test_inference[rl)
 bench-targets: .venv/bench  ## time fastbp and its fastest rivals, from small networks to 4096 units, on 1 and 2 threads
 	$(BIN)/python -m pytest --benchmark-quiet -k "$(TARGETS)" \
 	$(addprefix bench/bench_,training.py squares.py inference.py)
 
 bench-kernels: .venv/bench  ## time each kernel except the products alone, as a share of its limit
-	KERNELS_JSON=bench/results/kernels.json $(BIN)/python -m pytest bench/bench_kernels.py
+	BENCH_PART=kernels $(BIN)/python -m pytest bench/bench_kernels.py
 
 bench-products: .venv/bench  ## time each matrix product alone, as a share of the peak and beside NumPy's
-	PRODUCTS_JSON=bench/results/products.json $(BIN)/python -m pytest bench/bench_products.py -k "best and float32"
+	BENCH_PART=products $(BIN)/python -m pytest bench/bench_products.py -k "best and float32"
 
 lint: .venv/lint  ## check formatting, lint rules and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -9,7 +9,7 @@ from time import thread_time
 import pytest
 
 import fastbp
-from race import quartiles
+from machine import quartiles
 from workloads import RL
 
 ROUNDS = 151

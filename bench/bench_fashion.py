@@ -12,20 +12,16 @@ from subprocess import PIPE, Popen
 import pytest
 
 import fashion_mnist
+from fastbp.cli.bench import THREADS
+from fastbp.cli.rivals import blas
 
 SEEDS = 3
 TOLERANCE = 0.005  # by which the mean accuracy may be below the rival's
 
-ENVIRONMENT = os.environ | {
-    **dict.fromkeys(
-        ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
-    ),
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != blas.VARIABLE} | {
+    **dict.fromkeys(THREADS, "1"),
     "PYTHONPATH": os.pathsep.join(sys.path),
 }
-# scikit-learn computes with NumPy, whose wheels do not use AVX-512 on some processors that have it
-cpu_info = Path("/proc/cpuinfo")
-if cpu_info.exists() and "avx512f" in cpu_info.read_text():
-    ENVIRONMENT.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
 class Contestant:
@@ -33,7 +29,7 @@ class Contestant:
 
     def __init__(self, name, cleanup):
         command = [sys.executable, Path(__file__).with_name("fashion_rivals.py"), name]
-        process = Popen(command, env=ENVIRONMENT, stdin=PIPE, stdout=PIPE, text=True)
+        process = Popen(command, env=ENVIRONMENT | blas.best(), stdin=PIPE, stdout=PIPE, text=True)
         self.process = cleanup.enter_context(process)  # on exit the pipes close, and the process ends
         assert process.stdout.readline() == "ready\n"
         self.seconds, self.accuracies = [], []

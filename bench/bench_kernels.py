@@ -8,7 +8,7 @@ one with an exp or a division stays far below.
 The limit is measured before and after the kernel, all in CPU time, and the best of each counts, because
 disturbances only make a run longer.
 
-`make bench-kernels` also writes the figures as JSON to the file that KERNELS_JSON names.
+`make bench-kernels` also stores the figures in `bench/results/`.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ import pytest
 
 import machine
 from fastbp import _core
-from kernels import Path, seconds_of, write_figures
+from kernels import Path, seconds_of
 
 ROUNDS, ROUND_SECONDS = 15, 0.001
 LEAST_ROUNDS = 3  # if a single run takes longer
@@ -147,13 +147,13 @@ def print_table(figures):
 
 
 @pytest.fixture(scope="module")
-def figures(request):
-    """Collect the figures; print them at the end, and write them to the file that KERNELS_JSON names."""
+def figures(records, request):
+    """Collect the figures; print them at the end, and add them to the records."""
     found = []
     yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         print_table(found)
-    write_figures("KERNELS_JSON", "kernels", found)
+    records.extend(found)
 
 
 @pytest.mark.parametrize(("name", "prepare", "isa", "dtype"), LINES)

@@ -6,16 +6,18 @@ uses on this processor, in a minute. NumPy's BLAS computes with the same instruc
 Speeds are those of the fastest round in CPU time, because disturbances only make a run longer. Ratios
 are of the two times in one round, NumPy's over fastbp's: above 1, fastbp is faster.
 
-`make bench-products` also writes the figures as JSON to the file that PRODUCTS_JSON names.
+`make bench-products` also stores the figures in `bench/results/`.
 """
+
+from dataclasses import replace
 
 import pytest
 
 import machine
-from kernels import write_figures
+from fastbp.cli.rivals import NUMPY
+from fastbp.cli.rivals.blas import VARIABLE
 from products import products_of
 from race import quartiles
-from rivals import Rival
 from workloads import SQUARES, WORKLOADS
 
 # processors for which OpenBLAS has kernels with the instructions of each path
@@ -39,19 +41,19 @@ def print_table(isa, dtype, figures):
 
 
 @pytest.fixture(scope="module")
-def figures(request):
-    """Collect the figures; print them at the end, and write them to the file that PRODUCTS_JSON names."""
+def figures(records, request):
+    """Collect the figures; print them at the end, and add them to the records."""
     found = []
     yield found
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         for column in dict.fromkeys((f["isa"], f["dtype"]) for f in found):
             print_table(*column, [f for f in found if (f["isa"], f["dtype"]) == column])
-    write_figures("PRODUCTS_JSON", "products", found)
+    records.extend(found)
 
 
 @pytest.mark.parametrize(("product", "isa", "dtype"), LINES)
 def test_product(product, isa, dtype, process, figures):
-    numpy = process(Rival("numpy_preallocated", {"OPENBLAS_CORETYPE": BLAS[isa]}))
+    numpy = process(replace(NUMPY, best_blas=False, variables={VARIABLE: BLAS[isa]}))
     (ours, theirs), peak = numpy.ask("product", product, isa, dtype)
     speeds = [product.flops / min(seconds) / 1e9 for seconds in (ours, theirs)]
     figures.append(

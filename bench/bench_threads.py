@@ -7,8 +7,8 @@ from time import perf_counter
 import pytest
 
 import fastbp
-import race
-from workloads import MNIST, WORKLOADS
+from fastbp.cli.rivals.process import CPUS
+from workloads import MNIST, ROWS, WORKLOADS
 
 ROUNDS = 11
 EPOCHS = 20  # a quarter of a second
@@ -16,18 +16,18 @@ EPOCHS = 20  # a quarter of a second
 
 def thread_counts():
     """Return 2, 4, 8 ... up to the number of CPUs."""
-    return [2**i for i in range(1, len(race.CPUS).bit_length())] or [2]
+    return [2**i for i in range(1, len(CPUS).bit_length())] or [2]
 
 
 @pytest.mark.parametrize("threads", thread_counts())
-@pytest.mark.parametrize("workload", WORKLOADS, ids=attrgetter("name"))
+@pytest.mark.parametrize("workload", [*WORKLOADS, ROWS], ids=attrgetter("name"))
 def test_scaling(compare, workload, threads):
     compare(workload, "one thread", threads=threads)
 
 
 def test_two_networks(benchmark):
     """Measure how much more work two networks do, each trained by its own thread, than one alone."""
-    if len(race.CPUS) < 2:
+    if len(CPUS) < 2:
         pytest.skip("one processor to run on")
     X, y = MNIST.data()
     networks = [MNIST.network() for _ in range(2)]

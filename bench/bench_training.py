@@ -1,4 +1,4 @@
-"""Times training steps: six workloads, single samples, two threads, other instruction sets and precisions."""
+"""Times training steps: workloads, single samples, two threads, other instruction sets and precisions."""
 
 from dataclasses import replace
 from operator import attrgetter
@@ -7,30 +7,32 @@ import pytest
 
 import fastbp
 from rivals import RIVALS
-from workloads import LARGE, MNIST, ONE_SAMPLE, WIDE, WORKLOADS
+from workloads import CHAINS, IRIS, LARGE, MNIST, ONE_SAMPLE, RL, SEED, WIDE, WORKLOADS
 
-TRAINERS = [name for name in RIVALS if name not in ("onnxruntime", "FANN", "hand-written C")]
+COMPILED = "PyTorch compiled"  # compiles for seconds, and saves the time of calls: for small networks
+TRAINERS = [name for name in RIVALS if name not in (COMPILED, "onnxruntime", "FANN", "hand-written C")]
+BESIDE = dict.fromkeys(WORKLOADS, TRAINERS) | {
+    SEED: [*TRAINERS, COMPILED, "FANN", "hand-written C"],
+    RL: [*TRAINERS, COMPILED],
+    IRIS: ["NumPy", "JAX", "PyTorch", COMPILED, "scikit-learn"],
+    CHAINS: ["NumPy", "JAX", "PyTorch", COMPILED, "scikit-learn"],
+}
+CASES = [(workload, rival) for workload, rivals in BESIDE.items() for rival in rivals]
 by_name = attrgetter("name")
 
 
-@pytest.mark.parametrize("rival", TRAINERS)
-@pytest.mark.parametrize("workload", WORKLOADS, ids=by_name)
+@pytest.mark.parametrize(("workload", "rival"), CASES, ids=[f"{w.name}-{rival}" for w, rival in CASES])
 def test_training(compare, workload, rival):
     compare(workload, rival)
 
 
-@pytest.mark.parametrize("rival", ["FANN", "hand-written C"])
-def test_smallest(compare, rival):
-    compare(WORKLOADS[0], rival)
-
-
-@pytest.mark.parametrize("rival", TRAINERS)
+@pytest.mark.parametrize("rival", ["NumPy", "JAX", "PyTorch"])
 @pytest.mark.parametrize("workload", [WIDE, LARGE], ids=by_name)
 def test_two_threads(compare, workload, rival):
     compare(workload, rival, threads=2)
 
 
-@pytest.mark.parametrize("rival", ["NumPy", "JAX", "FANN"])
+@pytest.mark.parametrize("rival", ["NumPy", "JAX", COMPILED, "FANN"])
 @pytest.mark.parametrize("workload", ONE_SAMPLE, ids=by_name)
 def test_one_sample(compare, workload, rival):
     compare(workload, rival, limit="peak" if workload.name != "mnist" else "L2")  # the others fit into L1
@@ -41,7 +43,7 @@ def test_float64(compare, workload):
     compare(replace(workload, dtype="float64"))
 
 
-@pytest.mark.parametrize(("isa", "workload"), [("avx2", MNIST), ("avx2", LARGE), ("baseline", LARGE)])
+@pytest.mark.parametrize(("isa", "workload"), [("avx2", MNIST), ("avx2", LARGE), ("baseline", MNIST)])
 def test_paths(compare, isa, workload):
     if isa not in fastbp._core.available_isas():
         pytest.skip(f"this processor does not run {isa}")

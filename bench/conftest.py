@@ -1,15 +1,17 @@
-"""Fixtures of the benchmarks: one process per contestant for the whole session, and a summary at the end."""
+"""Fixtures of the benchmarks: one process per contestant for the whole session; records, and their summary.
 
-import sys
+A test leaves its record in `benchmark.extra_info`, with its name as "test", or appends records to the fixture
+`records`. store.py keeps them.
+"""
+
+import os
 from contextlib import ExitStack
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 import fastbp
-import machine
 import race
+import store
 from fastbp.cli.bench import Workload
 from rivals import FASTBP, RIVALS, Rival, UnsupportedError
 
@@ -31,13 +33,39 @@ def process():
         yield process
 
 
+@pytest.fixture(scope="session")
+def records(request):
+    """Return the list of all records of the session."""
+    return request.config.stash.setdefault(RECORDS, [])
+
+
+@pytest.fixture(autouse=True)
+def collect(records, request):
+    """Add the record that a test leaves in `benchmark.extra_info`."""
+    benchmark = request.getfixturevalue("benchmark") if "benchmark" in request.fixturenames else None
+    yield
+    if benchmark and "test" in benchmark.extra_info:
+        records.append({"name": request.node.name, **benchmark.extra_info})
+
+
 @pytest.fixture
-def compare(process, benchmark, request):
+def compare(process, benchmark, records, request):
     """Return a function that times fastbp, and optionally a rival, on a workload and keeps a record."""
 
     def compare(
         workload: Workload, name="", *, task="Training", limit="peak", threads=1, isa=None, rounds=race.ROUNDS
     ) -> None:
+        record = {
+            "test": request.node.originalname.removeprefix("test_"),
+            "task": task,
+            "workload": workload.name,
+            "description": str(workload),
+            "layers": workload.layers,
+            "batch_size": workload.batch_size,
+            "threads": threads,
+            "isa": isa or fastbp._core.isa(),
+            "rival": name,
+        }
         try:
             ours, rival = process(FASTBP, threads, isa), None
             if name == "one thread":
@@ -48,44 +76,48 @@ def compare(process, benchmark, request):
                 if same and process(RIVALS[same], threads).version == rival.version:
                     pytest.skip(f"the same as {same} on this machine: {rival.version}")
             contest = race.Race(ours, rival, task, workload, limit)
-        except UnsupportedError as reason:
-            pytest.skip(str(reason))
+        except UnsupportedError as error:
+            reason = str(error).removeprefix(f"{name}: ")
+            reason = "not installed" if reason.startswith("No module named") else reason
+            records.append({"name": request.node.name, **record, "cannot": reason})
+            pytest.skip(f"{name or 'fastbp'}: {reason}")
         benchmark.pedantic(contest.round, rounds=contest.rounds(rounds))
-        test = request.node.originalname.removeprefix("test_")
-        record = {"test": test, "task": task, "workload": workload.name, "rival": name} | contest.record()
-        record |= {"description": str(workload), "layers": workload.layers, "batch_size": workload.batch_size}
-        benchmark.extra_info.update(record | {"threads": threads, "isa": isa or fastbp._core.isa()})
-        request.config.stash.setdefault(RECORDS, []).append(benchmark.extra_info)
+        benchmark.extra_info.update(record | contest.record())
 
     return compare
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    form = "{:14} {:9} {:>7} {:8} {:>10} {:>24}   {:16} {:>10}   {:26}"
+    form = "{:14} {:9} {:>7} {:8} {:>10} {:>10} {:>24} {:>9}   {:16} {:>10}   {:26}"
     titles = (
         "",
         "",
         "threads",
         "ISA",
         "fastbp, us",
+        "CPU, us",
         "of the limit",
+        "contended",
         "rival",
         "us",
         "times faster (quartiles)",
     )
     records = config.stash.get(RECORDS, [])
-    if records:
+    timed = [record for record in records if "fastbp_us" in record]
+    if timed:
         terminalreporter.section("fastbp beside its rivals")
         terminalreporter.line(form.format(*titles))
-    for record in records:
-        _, us, _ = record["fastbp_us"]
+    for record in timed:
+        us, cpu = record["fastbp_us"][1], record["fastbp_cpu_us"][1]
         share = f"{record['share_of_limit'][1]:.0%} of {record['limit'][1]:.0f} {record['limit_unit']}"
-        row = [record["test"], record["workload"], record["threads"], record["isa"], f"{us:.4g}", share]
+        contended = f"{record['contended']} of {record['rounds']}"
+        row = [record["test"], record["workload"], record["threads"], record["isa"]]
+        row += [f"{us:.4g}", f"{cpu:.4g}", share, contended]
         if record["rival"]:
             low, times, high = record["times_faster"]
             row += [record["rival"], f"{record['rival_us'][1]:.4g}", f"{times:.3g} ({low:.3g} to {high:.3g})"]
         terminalreporter.line(form.format(*row, *[""] * (len(titles) - len(row))).rstrip())
-    beside = [record for record in records if record["rival"]]
+    beside = [record for record in timed if record["rival"]]
     if behind := [record for record in beside if record["times_faster"][0] < 1]:
         terminalreporter.section(
             f"not clearly faster in {len(behind)} of {len(beside)}: lower quartile, median"
@@ -97,24 +129,7 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.line("{:14} {:9} {:10} {:16} {:>6} {:>6}".format(*row))
 
 
-def pytest_benchmark_update_machine_info(machine_info):
-    python, info = machine_info["python_version"], Path("/proc/cpuinfo")
-    machine_info.clear()
-    machine_info.update(machine.describe())
-    lines = info.read_text().splitlines() if info.exists() else []
-    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
-    machine_info.update(
-        cpu_flags=[flag for flag in flags if flag.startswith(("sse", "avx", "fma"))],
-        platform=sys.platform,
-        python=python,
-        numpy=np.__version__,
-        fastbp=fastbp.__version__,
-        built_with=fastbp._core.COMPILER,
-    )
-
-
-def pytest_benchmark_update_json(output_json):
-    output_json["benchmarks"] = [
-        {"name": benchmark["name"], **benchmark["extra_info"]} for benchmark in output_json["benchmarks"]
-    ]
-    del output_json["commit_info"]
+def pytest_sessionfinish(session, exitstatus):
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):  # not if it was interrupted
+        if part := os.environ.get("BENCH_PART"):
+            store.keep(part, session.config.stash.get(RECORDS, []))

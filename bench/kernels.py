@@ -1,9 +1,6 @@
 """The kernels of one instruction set and element type, called from Python, with operands for them."""
 
 import ctypes
-import json
-import os
-from pathlib import Path as FilePath
 from time import thread_time
 
 import numpy as np
@@ -89,11 +86,3 @@ def seconds_of(run, repeats):
     start = thread_time()
     run(repeats)
     return thread_time() - start
-
-
-def write_figures(variable, name, figures):
-    """Write the figures with the machine they hold for, as JSON, if an environment variable names a file."""
-    if path := os.environ.get(variable):
-        lines = ",\n".join(json.dumps(figure) for figure in figures)
-        about = json.dumps(machine.describe())
-        FilePath(path).write_text(f'{{"machine": {about},\n"{name}": [\n{lines}\n]}}\n')

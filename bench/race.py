@@ -1,100 +1,35 @@
 """Times fastbp and a rival in alternating rounds of the same work, each in its own pinned process.
 
 No time is taken before both have the same result. Each round also measures the machine's limit for the work,
-because clock speeds change.
+because clock speeds change, and notes whether others used the processor (contention.py).
 """
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli.bench import THREADS, Workload, timed
-from rivals import Rival, UnsupportedError
+from contention import KINDS, Contention, Times, counted
+from fastbp.cli.bench import Workload, timed
+from fastbp.cli.rivals import process
+from machine import quartiles
 from workloads import inference_flops, one_sample_bytes, training_flops
 
-SECONDS = 0.15  # per timing
+SECONDS = 0.1  # per timing
 LEAST_STEPS = 8  # per timing, so that the cost of the call of fit does not count
 MOST_SECONDS, LEAST_LONG_STEPS = 0.4, 3  # fewer of the steps that are long beside the call
-LEAST_ROUNDS, ROUNDS = 9, 15
+LEAST_ROUNDS, ROUNDS = 7, 11
 ROUNDS_SECONDS = 9  # for all rounds, unless LEAST_ROUNDS take longer
-CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
 
 
-class Process:
+class Process(process.Process):
     """A process that runs worker.py, seen from the parent."""
 
-    def __init__(self, rival: Rival, threads: int = 1, isa: str | None = None) -> None:
-        if threads > len(CPUS):
-            raise UnsupportedError(f"{threads} threads, but {len(CPUS)} processors to run on")
-        environment = dict.fromkeys(THREADS, str(threads)) | dict(rival.environment)
-        if isa is not None:
-            environment["FASTBP_ISA"] = isa
-        if threads == 1:  # XLA has no such variable; its threads also stay within the affinity mask
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        self.environment = environment
-        self.threads, self._rival, self._connection = threads, rival, None
-
-    def __enter__(self) -> "Process":
-        self._connection, far = Pipe()
-        self._worker = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("worker.py"), self._rival.module, str(far.fileno())],
-            env=os.environ | self.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            pass_fds=[far.fileno()],
-            preexec_fn=self._pin,
-        )
-        far.close()
-        try:
-            self.version = self._answer()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._connection.close()
-        self._worker.wait()
-
-    def _pin(self) -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, CPUS[-self.threads :])  # the first CPU serves most interrupts
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop the process during the block: threads that wait for work would take time from another one."""
-        self._worker.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._worker.send_signal(signal.SIGCONT)
-
-    def ask(self, request: str, *arguments: Any) -> Any:
-        """Call the method `request` of the worker's `Contestant` and return its result."""
-        self._connection.send((request, *arguments))
-        return self._answer()
-
-    def _answer(self) -> Any:
-        try:
-            outcome, value = self._connection.recv()
-        except EOFError:
-            raise RuntimeError(
-                f"the process of {self._rival.module} ended; its error output is above"
-            ) from None
-        if outcome == "unsupported":
-            raise UnsupportedError(value)
-        if outcome == "failed":
-            raise RuntimeError(f"{self._rival.module}:\n{value}")
-        return value
+    worker = (str(Path(__file__).with_name("worker.py")),)
 
 
 class Race:
@@ -115,9 +50,11 @@ class Race:
         rtol = max(workload.rtol, self._loaded[-1]["rtol"])
         np.testing.assert_allclose(self._results[-1], self._results[0], rtol=rtol, atol=1e-2 * rtol)
         self._units = workload.batches if task == "Training" else 1  # steps per epoch
-        self._counts = [self._count(each, task) for each in self._contestants]
-        self._seconds: list[list[float]] = [[] for _ in self._contestants]
-        self._limit = self._limit_of(limit, task, fastbp_process)
+        self._counts = {each: self._count(each, task) for each in self._contestants}
+        self._times: list[list[Times]] = []  # of each round, per contestant
+        self._isa = fastbp_process.environment.get("FASTBP_ISA", fastbp._core.isa())
+        self._contention = Contention(self._isa, fastbp_process.threads)
+        self._limit = self._limit_of(limit, task)
         self._limits: list[float] = []
 
     def _count(self, process: Process, task: str) -> int:
@@ -133,50 +70,65 @@ class Race:
         seconds = timed(lambda _: self.round(), 1)
         return min(most, max(LEAST_ROUNDS, int(ROUNDS_SECONDS / seconds)))
 
-    def _limit_of(self, limit: str, task: str, fastbp_process: Process) -> tuple[str, int, tuple[str, ...]]:
+    def _limit_of(self, limit: str, task: str) -> tuple[str, int, tuple[str, ...]]:
         """Return the limit's unit, the work of a step in it, and the arguments that measure it."""
         workload = self._workload
         if limit == "L2":
             return "GB/s of L2", one_sample_bytes(workload), ("l2_bandwidth",)
         flops = training_flops(workload) if task == "Training" else inference_flops(workload)
-        isa = fastbp_process.environment.get("FASTBP_ISA", fastbp._core.isa())
-        return "GFLOP/s", flops, ("peak", isa, workload.dtype)
+        return "GFLOP/s", flops, ("peak", self._isa, workload.dtype)
+
+    @contextmanager
+    def _alone(self, process: Process) -> Iterator[None]:
+        """Stop the others during the block."""
+        with ExitStack() as stopped:
+            for other in self._contestants:
+                if other is not process:
+                    stopped.enter_context(other.stopped())
+            yield
 
     def round(self) -> None:
         """Time each contestant once, and the machine."""
-        for each, count, seconds in zip(self._contestants, self._counts, self._seconds, strict=True):
-            with ExitStack() as stopped:
-                for other in self._contestants:
-                    if other is not each:
-                        stopped.enter_context(other.stopped())
-                seconds.append(each.ask("seconds", count) / (count * self._units))
-        self._limits.append(self._contestants[0].ask("machine", *self._limit[2]))
+        ours, times, speeds = self._contestants[0], [], []
+        for each in self._contestants:
+            with self._alone(each):
+                times.append(each.ask("times", self._counts[each]))
+            with self._alone(ours):
+                speeds.append(ours.ask("machine", "two_loops", self._isa))
+        self._times.append(times)
+        self._contention.add(times, speeds)
+        self._limits.append(ours.ask("machine", *self._limit[2]))
 
     def record(self) -> dict[str, Any]:
         """Return the record of all rounds except the first; times and rates are given by `quartiles`."""
         unit, work, _ = self._limit
-        microseconds = 1e6 * np.array(self._seconds)[:, 1:]
-        limits = np.array(self._limits[1:]) * self._contestants[0].threads
+        marks = self._contention.marks()
+        counts = counted(marks.any(axis=1))
+        steps = np.array([[count * self._units] for count in self._counts.values()])
+        times = np.array(self._times[1:])[counts]  # (rounds, contestants, wall-clock and CPU)
+        microseconds = 1e6 * times / steps
+        limits = np.array(self._limits[1:])[counts] * self._contestants[0].threads
+        ours = microseconds[:, 0, 0]
         record = {
-            "rounds": len(limits),
-            "fastbp_us": quartiles(microseconds[0]),
+            "rounds": len(marks),
+            "contended": int(marks.any(axis=1).sum()),
+            "contended_by": dict(zip(KINDS, marks.sum(axis=0).tolist(), strict=True)),
+            "counted": int(counts.sum()),  # the rounds of which the figures are quartiles
+            "fastbp_us": quartiles(ours),
+            "fastbp_cpu_us": quartiles(microseconds[:, 0, 1]),
             "limit": quartiles(limits),
             "limit_unit": unit,
             "work": work,  # per step, in floating-point operations or bytes
-            "share_of_limit": quartiles(work / microseconds[0] / (1e3 * limits)),
+            "share_of_limit": quartiles(work / ours / (1e3 * limits)),
         }
         if len(self._contestants) == 2:
             record |= {
                 "results": [float(np.mean(result)) for result in self._results],
-                "rival_us": quartiles(microseconds[1]),
-                "times_faster": quartiles(microseconds[1] / microseconds[0]),
+                "rival_us": quartiles(microseconds[:, 1, 0]),
+                "rival_cpu_us": quartiles(microseconds[:, 1, 1]),
+                "times_faster": quartiles(microseconds[:, 1, 0] / ours),
                 "compile_seconds": self._loaded[1]["compile_seconds"],
                 "version": self._contestants[1].version,
                 "environment": self._contestants[1].environment,
             }
         return record
-
-
-def quartiles(values: NDArray[np.float64]) -> list[float]:
-    """Return [lower quartile, median, upper quartile] of the values."""
-    return [float(f"{x:.4g}") for x in np.quantile(values, (0.25, 0.5, 0.75))]

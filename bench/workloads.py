@@ -1,16 +1,17 @@
-"""The workloads to time: six trainings, single samples, predictions, squares, and growing sizes."""
+"""The workloads to time: trainings, single samples, predictions, squares, and growing sizes."""
 
 from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 import fastbp
-from fastbp._base.philox import permutation
 from fastbp.cli.bench import WORKLOADS, Workload, sgd
 
 SEED, RL, TAB, MNIST, WIDE, LARGE = WORKLOADS
+
+adam = fastbp.Adam(learning_rate=1e-3)
+IRIS = Workload("iris", (4, 16, 3), "relu", "cross_entropy", adam, 16, 9, 10)  # its shape: 144 of 150 rows
+CHAINS = Workload("chains", (4, 32, 16, 4), "tanh", "mse", adam, 10_000, 1, 10)  # known from SimpleChains.jl
+ROWS = replace(SEED, name="rows", loss="mse", batch_size=1_000_000, epochs=2)
 
 ONE_SAMPLE = (
     replace(SEED, loss="mse", batch_size=1, batches=64, epochs=4),
@@ -44,17 +45,6 @@ GROWTH = {
     "width": [growing(width, GROWTH_BATCH) for width in SIZES if width >= 16],
     "batch": [growing(GROWTH_WIDTH, batch_size) for batch_size in SIZES],
 }
-
-
-def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
-    """Return the rows of every batch (epochs, batches, batch_size), in the order that fastbp draws.
-
-    Longer trainings repeat these epochs: the time does not depend on the order.
-    """
-    assert workload.epochs <= epochs, "losses can be compared only for the same orders"
-    rows = workload.batches * workload.batch_size
-    drawn = [permutation(0, epoch, rows) for epoch in range(epochs)]
-    return np.array(drawn, np.int64).reshape(epochs, workload.batches, workload.batch_size)
 
 
 def training_flops(workload: Workload) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 import fastbp
 from fastbp.cli.bench import Workload
-from rivals import UnsupportedError, activations, first_parameters
+from fastbp.cli.rivals import UnsupportedError, activations, first_parameters
 
 VERSION = "FANN 2.2"
 INCREMENTAL, BATCH = 0, 1
@@ -39,9 +39,9 @@ class Training:
     def __init__(self, workload: Workload) -> None:
         plain = isinstance(workload.optimizer, fastbp.SGD)
         if not plain or workload.batch_size > 1 < workload.batches or workload.shuffle:
-            raise UnsupportedError(f"{VERSION} has no batches but all rows and one row, and no Adam")
+            raise UnsupportedError("no batches but all rows and one row, and no Adam")
         if not set(activations(workload)) <= set(ACTIVATIONS):
-            raise UnsupportedError(f"{VERSION} has none of these: {', '.join(activations(workload))}")
+            raise UnsupportedError(f"not all of these activations: {', '.join(activations(workload))}")
         self._fann, self._real = LIBRARIES[workload.dtype]
         self._elements = workload.layers[-1]  # its error is a mean over these
         rows = workload.batch_size * workload.batches

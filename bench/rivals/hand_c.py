@@ -9,7 +9,7 @@ import numpy as np
 
 import machine
 from fastbp.cli.bench import Workload
-from rivals import UnsupportedError
+from fastbp.cli.rivals import UnsupportedError
 
 SOURCE = Path(__file__).with_name("seed_step.c")
 FLAGS = ["-O3", "-march=native", "-shared", "-fPIC"]

@@ -7,7 +7,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from fastbp.cli.bench import Workload
-from rivals import activations, first_parameters
+from fastbp.cli.rivals import activations, first_parameters
 
 VERSION = f"onnxruntime {onnxruntime.__version__}"
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}

@@ -1,20 +1,12 @@
-"""The benchmark networks used throughout the project, and the command `fastbp bench`, which times them.
+"""The benchmark networks used throughout the project, and how long their trainings take.
 
-`fastbp bench` starts ``python -m fastbp.cli.bench SECONDS``, the process that measures, with the number of
-threads in its environment, because NumPy's BLAS reads it only once, when it is loaded.
+`fastbp.cli.comparison` is the command `fastbp bench`, which times them beside other libraries.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isclose
-from pathlib import Path
-from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
@@ -22,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastbp
-import fastbp.reference
-from fastbp import _core
+from fastbp._base.philox import permutation
 
-SECONDS = 0.15  # per timing
-ROUNDS = 9
 THREADS = ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -91,6 +80,17 @@ WORKLOADS = (
 )
 
 
+def orders(workload: Workload, epochs: int = 16) -> NDArray[np.int64]:
+    """Return the rows of every batch (epochs, batches, batch_size), in the order that fastbp draws.
+
+    Longer trainings repeat these epochs: the time does not depend on the order.
+    """
+    assert workload.epochs <= epochs, "losses can be compared only for the same orders"
+    rows = workload.batches * workload.batch_size
+    drawn = [permutation(0, epoch, rows) for epoch in range(epochs)]
+    return np.array(drawn, np.int64).reshape(epochs, workload.batches, workload.batch_size)
+
+
 class Training:
     """A workload on one engine; `reset` goes back to the initial weights."""
 
@@ -125,68 +125,6 @@ def count_for(seconds: float, run: Callable[[int], object]) -> int:
     return max(1, round(count * seconds / took))
 
 
-def run(seconds: float) -> None:
-    """Time all workloads but the largest with both engines in turn, and print a table row by row.
-
-    Raises
-    ------
-    Error
-        The losses of the engines differ.
-    """
-    print(heading())
-    print(f"{'':6}{'fastbp':>10}{'NumPy':>10}   times faster, quartiles of {ROUNDS} rounds", flush=True)
-    for workload in WORKLOADS[:-1]:
-        engines = [Training(workload, each) for each in (fastbp.Network, fastbp.reference.Network)]
-        losses = [engine.train(workload.epochs) for engine in engines]
-        if not isclose(*losses, rel_tol=workload.rtol):
-            raise fastbp.Error(f"{workload.name}: nothing is timed, because the losses differ, {losses}")
-        counts = [count_for(seconds, engine.train) for engine in engines]
-        times: list[list[float]] = [[], []]  # microseconds per step
-        for _ in range(ROUNDS):
-            for engine, count, of_engine in zip(engines, counts, times, strict=True):
-                engine.reset()
-                of_engine.append(1e6 * timed(engine.train, count) / count / workload.batches)
-        native, reference = map(median, times)
-        low, ratio, high = quantiles((b / a for a, b in zip(*times, strict=True)), n=4, method="inclusive")
-        faster = f"{ratio:.3g} ({low:.3g} to {high:.3g})"
-        row = f"{workload.name:6}{number(native):>10}{number(reference):>10}   {faster:22} {workload}"
-        print(row, flush=True)
-
-
 def number(x: float) -> str:
     """Format a number: with three digits below 100, as an integer from there on."""
     return f"{x:,.0f}" if x >= 100 else f"{x:#.3g}"
-
-
-def heading() -> str:
-    """Return the heading of the table: versions, processor, unit."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return (
-        f"fastbp {fastbp.__version__} on its {_core.isa()} path; "
-        f"its reference engine on NumPy {np.__version__} with {blas['name']} {blas['version']}\n"
-        f"{processor()}, one thread; microseconds per training step\n"
-    )
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def start() -> int:
-    """Run the measurement in a new process, with one thread per engine; return its exit status."""
-    environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-P", "-m", "fastbp.cli.bench", str(SECONDS)]
-    return subprocess.run(command, env=environment, check=False).returncode
-
-
-if __name__ == "__main__":
-    try:
-        run(float(sys.argv[1]))
-    except fastbp.Error as error:
-        sys.exit(f"fastbp: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

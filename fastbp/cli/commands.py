@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import fastbp
-from fastbp.cli import bench, demo
+from fastbp.cli import comparison, demo
 
 DESCRIPTION = """\
 Train a 64-64-10 relu network with Adam on 1797 handwritten digits, a fifth of them held out. Compare
@@ -23,13 +23,15 @@ examples:
 
 
 BENCH = f"""\
-Time training steps of five networks with the native engine and with the reference engine in NumPy, which
-take turns for {bench.ROUNDS} rounds, about half a minute in all. Each has one thread. Before that, the
-losses of both must agree."""
+Time training steps of five networks by fastbp, by NumPy, and by JAX, PyTorch and scikit-learn where they are
+installed: about half a minute in all. Each library has a process of its own with one thread, runs the
+fastest code found for it, and takes turns with the others for {comparison.ROUNDS} rounds. Before
+that, their losses must agree."""
 
 BENCH_EXAMPLES = """\
 examples:
   fastbp bench
+  fastbp bench --output speed.png
   FASTBP_ISA=avx2 fastbp bench"""
 
 
@@ -85,12 +87,18 @@ def make_parser() -> argparse.ArgumentParser:
 
     timing = commands.add_parser(
         "bench",
-        help="compare the speed with NumPy's on this machine",
+        help="compare the speed on this machine with that of other libraries",
         description=BENCH,
         epilog=BENCH_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    timing.set_defaults(run=lambda _: bench.start())
+    timing.add_argument(
+        "--output",
+        type=picture,
+        metavar="PATH",
+        help="file for a picture, .png, .svg or .pdf; none by default",
+    )
+    timing.set_defaults(run=lambda options: comparison.run(options.output))
 
     config = commands.add_parser("config", help="show version, instruction set, compiler, threads and caches")
     config.set_defaults(run=lambda _: fastbp.show_config())
@@ -111,7 +119,7 @@ def positive(text: str) -> int:
 
 
 def picture(text: str) -> Path:
-    """Convert text to the path of a picture, and check it before the training begins."""
+    """Convert text to the path of a picture, and check it before the work begins."""
     path = Path(text)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png, .svg or .pdf")

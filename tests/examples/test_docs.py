@@ -69,9 +69,10 @@ def test_same_words_can_tell_texts_apart():
     assert not same_words("0 16", "0.0 16.0")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/guide/activations.md"])
-def test_generated_blocks_are_fresh(page):
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/activations.md", "docs/internals/performance.md"])
+def test_generated_blocks_are_fresh(page, monkeypatch):
     pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(ROOT / "tools")
     generate = runpy.run_path(str(ROOT / "tools/generate.py"))
     assert (ROOT / page).read_text() == generate["renewed"](page)
 

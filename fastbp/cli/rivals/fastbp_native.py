@@ -1,6 +1,11 @@
 """fastbp itself: `fit`, and `predict` into an existing array."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 import fastbp
 from fastbp.cli.bench import Training, Workload
@@ -18,5 +23,6 @@ class Inference:
         self._network = workload.network()
         self._out = np.empty((len(self._X), workload.layers[-1]), workload.dtype)
 
-    def predict(self) -> np.ndarray:
+    def predict(self) -> NDArray[Any]:
+        """Return the outputs."""
         return self._network.predict(self._X, out=self._out)

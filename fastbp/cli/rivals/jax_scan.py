@@ -1,20 +1,29 @@
 """JAX: all epochs in one dispatch of compiled code, with donated buffers for the arrays that change."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn
+from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli.bench import Workload
-from rivals import activations, first_parameters
-from workloads import orders
+from fastbp.cli.bench import Workload, orders
+from fastbp.cli.rivals import activations, first_parameters
 
 VERSION = f"JAX {jax.__version__}"
-ACTIVATIONS = {"identity": lambda z: z, "tanh": jnp.tanh, "relu": nn.relu, "sigmoid": nn.sigmoid}
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "identity": lambda z: z,
+    "tanh": jnp.tanh,
+    "relu": nn.relu,
+    "sigmoid": nn.sigmoid,
+}
 LOSSES = {
     "half_sse": lambda h, t: 0.5 * jnp.sum((h - t) ** 2),
     "mse": lambda h, t: jnp.mean((h - t) ** 2),
@@ -22,7 +31,7 @@ LOSSES = {
 }
 
 
-def forward(names, parameters, x):
+def forward(names: list[str], parameters: Any, x: Any) -> Any:
     """Return the outputs, or the logits if the output activation is softmax."""
     for (W, b), name in zip(parameters, names, strict=True):
         z = x @ W + b
@@ -30,11 +39,13 @@ def forward(names, parameters, x):
     return x
 
 
-def sgd(optimizer, parameters, gradients, state):
+def sgd(optimizer: Any, parameters: Any, gradients: Any, state: Any) -> tuple[Any, Any]:
+    """Return the parameters after a step, and the state, which is empty."""
     return jax.tree.map(lambda p, g: p - optimizer.learning_rate * g, parameters, gradients), state
 
 
-def adam(optimizer, parameters, gradients, state):
+def adam(optimizer: Any, parameters: Any, gradients: Any, state: Any) -> tuple[Any, Any]:
+    """Return the parameters after a step, and the state: the number of steps and both means."""
     t, m, v = state
     beta1, beta2 = optimizer.beta1, optimizer.beta2
     t = t + 1
@@ -46,16 +57,20 @@ def adam(optimizer, parameters, gradients, state):
 
 
 class Training:
+    """Epochs as a loop of scans over the batches."""
+
     def __init__(self, workload: Workload) -> None:
         jax.config.update("jax_enable_x64", workload.dtype == "float64")
         self._first = first_parameters(workload)
         self._has_moments = isinstance(workload.optimizer, fastbp.Adam)
         self._update = partial(adam if self._has_moments else sgd, workload.optimizer)
-        names, loss = activations(workload), LOSSES[workload.loss]
+        names: Any = activations(workload)
+        loss: Any = LOSSES[workload.loss]
         self._loss = jax.value_and_grad(lambda parameters, x, t: loss(forward(names, parameters, x), t))
         X, y = workload.data()
         y = y.astype(np.int32) if workload.loss == "cross_entropy" else y
         batches = workload.batches, workload.batch_size
+        self._data: tuple[Any, ...]
         if workload.shuffle:
             self._data = jnp.array(X), jnp.array(y), jnp.array(orders(workload), dtype=jnp.int32)
         else:
@@ -65,28 +80,30 @@ class Training:
         self._compiled = jax.jit(self._epochs, donate_argnums=0).lower(self._carry, 1, self._data).compile()
         self.compile_seconds = perf_counter() - start
 
-    def reset(self):
+    def reset(self) -> None:
+        """Go back to the initial weights."""
         parameters = jax.tree.map(jnp.array, self._first)
         zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
         t = jnp.zeros((), parameters[0][0].dtype)
         state = (t, *zeros) if self._has_moments else ()
         self._carry = jax.block_until_ready((parameters, state, jnp.zeros_like(t)))
 
-    def train(self, epochs):
+    def train(self, epochs: int) -> float:
+        """Train, and return the loss of the last epoch."""
         self._carry = self._compiled(self._carry, epochs, self._data)
         return float(self._carry[2])
 
-    def _epochs(self, carry, epochs, data):
-        def step(carry, batch):
+    def _epochs(self, carry: Any, epochs: int, data: Any) -> Any:
+        def step(carry: Any, batch: Any) -> Any:
             x, t = batch
             loss, gradients = self._loss(carry[0], x, t)
             return self._update(carry[0], gradients, carry[1]), loss
 
-        def gather(carry, index):
+        def gather(carry: Any, index: Any) -> Any:
             X, y, _ = data
             return step(carry, (X[index], y[index]))
 
-        def epoch(i, carry):
+        def epoch(i: Any, carry: Any) -> Any:
             if len(data) == 3:
                 carry, losses = lax.scan(gather, carry[:2], data[2][i % len(data[2])])
             else:
@@ -97,9 +114,11 @@ class Training:
 
 
 class Inference:
+    """Predictions by a compiled function."""
+
     def __init__(self, workload: Workload) -> None:
         names = activations(workload)
-        finish = partial(nn.softmax, axis=1) if names[-1] == "softmax" else lambda h: h
+        finish: Any = partial(nn.softmax, axis=1) if names[-1] == "softmax" else lambda h: h
         self._parameters = jax.tree.map(jnp.array, first_parameters(workload))
         self._X = jnp.array(workload.data()[0])
         start = perf_counter()
@@ -107,5 +126,6 @@ class Inference:
         self._compiled = compiled.lower(self._parameters, self._X).compile()
         self.compile_seconds = perf_counter() - start
 
-    def predict(self):
+    def predict(self) -> NDArray[Any]:
+        """Return the outputs."""
         return np.asarray(self._compiled(self._parameters, self._X))

@@ -1,23 +1,30 @@
 """NumPy with all arrays allocated in advance: every product and function writes into its final place."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastbp
-from fastbp.cli.bench import Workload
+from fastbp.cli.bench import Workload, orders
+from fastbp.cli.rivals import activations, blas
 from fastbp.layers import split
-from rivals import activations, blas_kernels
-from workloads import orders
 
-VERSION = f"NumPy {np.__version__}, {blas_kernels()}"
+VERSION = f"NumPy {np.__version__}, {blas.described()}"
 CHUNK = 1 << 15  # parameters per chunk, so that all passes of an optimizer stay in cache
+
+Array = NDArray[Any]
 
 
 class Layer:
     """One layer with its arrays for m rows: x is the output y of the layer below, d_x its d_y."""
 
-    def __init__(self, x, d_x, W, b, d_W, d_b, activation):
+    def __init__(
+        self, x: Array, d_x: Array | None, W: Array, b: Array, d_W: Array, d_b: Array, activation: str
+    ) -> None:
         m, n_out = len(x), len(b)
         self.x, self.x_T, self.d_x = x, x.T, d_x
         self.W, self.W_T, self.b, self.d_W, self.d_b = W, W.T, b, d_W, d_b
@@ -28,62 +35,64 @@ class Layer:
             getattr(self, f"times_slope_{activation}"),
         )
 
-    def forward(self):
+    def forward(self) -> None:
+        """Compute y."""
         np.dot(self.x, self.W, out=self.y)
         np.add(self.y, self.b, out=self.y)
         self.activate(self.y)
 
-    def backward(self):
+    def backward(self) -> None:
         """Compute the gradients and the d_y below from dJ/dz, which is in d_y."""
         np.dot(self.x_T, self.d_y, out=self.d_W)
         np.dot(self.ones, self.d_y, out=self.d_b)
         if self.d_x is not None:
             np.dot(self.d_y, self.W_T, out=self.d_x)
 
-    def identity(self, y):
+    def identity(self, y: Array) -> None:
         pass
 
-    def times_slope_identity(self):
+    def times_slope_identity(self) -> None:
         pass
 
-    def tanh(self, y):
+    def tanh(self, y: Array) -> None:
         np.tanh(y, out=y)
 
-    def times_slope_tanh(self):
+    def times_slope_tanh(self) -> None:
         np.multiply(self.y, self.y, out=self.slope)
         np.subtract(1, self.slope, out=self.slope)
         np.multiply(self.d_y, self.slope, out=self.d_y)
 
-    def relu(self, y):
+    def relu(self, y: Array) -> None:
         np.maximum(y, 0, out=y)
 
-    def times_slope_relu(self):
+    def times_slope_relu(self) -> None:
         np.sign(self.y, out=self.slope)
         np.multiply(self.d_y, self.slope, out=self.d_y)
 
-    def sigmoid(self, y):
+    def sigmoid(self, y: Array) -> None:
         np.negative(y, out=y)
         np.exp(y, out=y)
         np.add(y, 1, out=y)
         np.reciprocal(y, out=y)
 
-    def times_slope_sigmoid(self):
+    def times_slope_sigmoid(self) -> None:
         np.subtract(1, self.y, out=self.slope)
         np.multiply(self.y, self.slope, out=self.slope)
         np.multiply(self.d_y, self.slope, out=self.d_y)
 
-    def softmax(self, y):
+    def softmax(self, y: Array) -> None:
         np.subtract(y, y.max(axis=1, keepdims=True), out=y)
         np.exp(y, out=y)
         np.divide(y, y.sum(axis=1, keepdims=True), out=y)
 
-    def times_slope_softmax(self):
+    def times_slope_softmax(self) -> None:
         pass  # d_y already holds h - t, the delta of softmax and cross entropy together
 
 
-def chain(workload, parameters, gradients, x):
+def chain(workload: Workload, parameters: Array, gradients: Array, x: Array) -> list[Layer]:
     """Return the layers above x (m, n_in), on flat vectors of parameters and gradients."""
-    layers, d_x = [], None
+    layers: list[Layer] = []
+    d_x: Array | None = None
     shapes = workload.network().layers
     weights, d_weights = split(parameters, shapes), split(gradients, shapes)
     for (W, b), (d_W, d_b), activation in zip(weights, d_weights, activations(workload), strict=True):
@@ -93,6 +102,8 @@ def chain(workload, parameters, gradients, x):
 
 
 class Training:
+    """Training steps, written by hand."""
+
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
         self._first = workload.network().parameters.copy()
@@ -115,19 +126,21 @@ class Training:
                 self._batches.append((X[i : i + m], y[i : i + m], [first, *layers[1:]]))
         self._rows = np.arange(m)
         self._loss = getattr(self, f"_{workload.loss}")
-        optimizer = workload.optimizer
+        optimizer: Any = workload.optimizer
         self._rate = optimizer.learning_rate
         # SGD applies its rate to the small delta instead of the large gradient
         self._is_sgd = isinstance(optimizer, fastbp.SGD)
         self._scale = -self._rate if self._is_sgd else 1.0
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
+        """Go back to the initial weights."""
         self._parameters[:] = self._first
         self._m, self._v = np.zeros_like(self._first), np.zeros_like(self._first)
         self._step = 0
 
-    def train(self, epochs):
+    def train(self, epochs: int) -> float:
+        """Train, and return the loss of the last epoch."""
         for epoch in range(epochs):
             total = 0.0
             for i, (_, t, layers) in enumerate(self._batches):
@@ -138,7 +151,7 @@ class Training:
                 total += self._train_on_batch(t, layers)
         return total / len(self._batches)
 
-    def _train_on_batch(self, t, layers):
+    def _train_on_batch(self, t: Array, layers: list[Layer]) -> Any:
         for layer in layers:
             layer.forward()
         loss = self._loss(layers[-1], t)
@@ -155,19 +168,19 @@ class Training:
 
     # each loss leaves dJ/dy (cross_entropy: dJ/dz) times `scale` in d_y
 
-    def _mse(self, last, t):
+    def _mse(self, last: Layer, t: Array) -> Any:
         np.subtract(last.y, t, out=last.d_y)
         loss = np.vdot(last.d_y, last.d_y) / t.size
         np.multiply(last.d_y, 2 * self._scale / t.size, out=last.d_y)
         return loss
 
-    def _half_sse(self, last, t):
+    def _half_sse(self, last: Layer, t: Array) -> Any:
         np.subtract(last.y, t, out=last.d_y)
         loss = 0.5 * np.vdot(last.d_y, last.d_y)
         np.multiply(last.d_y, self._scale, out=last.d_y)
         return loss
 
-    def _cross_entropy(self, last, t):
+    def _cross_entropy(self, last: Layer, t: Array) -> Any:
         chosen = last.y[self._rows, t]
         loss = -np.log(chosen).mean()
         factor = self._scale / len(t)
@@ -175,9 +188,9 @@ class Training:
         last.d_y[self._rows, t] -= factor
         return loss
 
-    def _adam(self):
+    def _adam(self) -> None:
         """Update with means that leave out the factors 1 - beta, corrected in the rate: fewer passes."""
-        optimizer = self._workload.optimizer
+        optimizer: Any = self._workload.optimizer
         self._step += 1
         beta1, beta2 = optimizer.beta1, optimizer.beta2
         root = math.sqrt((1 - beta2) / (1 - beta2**self._step))
@@ -198,11 +211,14 @@ class Training:
 
 
 class Inference:
+    """Predictions by the same layers."""
+
     def __init__(self, workload: Workload) -> None:
         parameters = workload.network().parameters
         self._layers = chain(workload, parameters, np.empty_like(parameters), workload.data()[0])
 
-    def predict(self):
+    def predict(self) -> Array:
+        """Return the outputs."""
         for layer in self._layers:
             layer.forward()
         return self._layers[-1].y

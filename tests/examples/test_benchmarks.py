@@ -1,0 +1,161 @@
+"""The benchmarks: which rounds count, where results are kept, what the tables make of them."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from helpers.paths import ROOT
+
+if not (ROOT / "bench").is_dir():
+    pytest.skip("the benchmarks are not beside these tests", allow_module_level=True)
+
+import contention
+import store
+
+QUIET = [(100.0, 50.0), (98.0, 49.0)]  # speeds of the two loops after both timings of a round
+BUSY = [(1.0, 1.0), (2.0, 0.9)]  # wall-clock and CPU time of fastbp, then of a rival that waits
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """A function that returns the marks of rounds, given as (times, speeds), after a quiet first one."""
+    monkeypatch.setattr(contention.Contention, "_fastest", {})
+
+    def noted(*rounds, threads=1):
+        found = contention.Contention("baseline", threads)
+        for times, speeds in [(BUSY, QUIET), *rounds]:
+            found.add(times, speeds)
+        return found.marks().tolist()
+
+    return noted
+
+
+def test_quiet_rounds_have_no_mark(noted):
+    assert noted((BUSY, QUIET), (BUSY, [(91.0, 46.0), (95.0, 48.0)])) == [[False] * 3] * 2
+
+
+def test_a_slow_loop_marks_its_round(noted):
+    registers, cache = [(100.0, 50.0), (89.0, 50.0)], [(100.0, 44.0), (100.0, 50.0)]
+    marks = noted((BUSY, registers), (BUSY, cache), (BUSY, QUIET))
+    assert marks == [[True, False, False], [False, True, False], [False] * 3]
+
+
+def test_time_of_other_programs_marks_a_round(noted):
+    ours, rivals = [(1.2, 1.0), (2.0, 0.9)], [(1.0, 1.0), (3.0, 0.9)]
+    marks = noted((BUSY, QUIET), (ours, QUIET), (rivals, QUIET))
+    assert [row[2] for row in marks] == [False, True, True]
+
+
+def test_several_threads_may_wait(noted):
+    always = [(1.0, 1.6), (2.0, 0.9)]
+    assert [row[2] for row in noted((always, QUIET), ([(1.2, 1.6), (2.0, 0.9)], QUIET), threads=2)] == [
+        False,
+        True,
+    ]
+    assert [row[2] for row in noted(([(1.0, 0.5), (2.0, 0.9)], QUIET), threads=1)] == [True]
+
+
+@pytest.mark.parametrize(("marked", "count"), [((0, 0, 0, 0), 4), ((1, 1, 0, 0), 2), ((1, 1, 1, 0), 4)])
+def test_marked_rounds_are_left_out_unless_they_are_most(marked, count):
+    assert contention.counted(np.array(marked, bool)).sum() == count
+
+
+def test_a_part_of_the_results_leaves_the_others_alone(tmp_path):
+    path, cpu = tmp_path / "some.json", {"vendor": "v", "family": 1, "model": 2, "name": "n"}
+    store.write(path, cpu, "rivals", {"date": "1", "records": [{"test": "a"}, {"test": "b"}]})
+    store.write(path, cpu, "growth", {"date": "2", "records": []})
+    store.write(path, cpu, "rivals", {"date": "3", "records": [{"test": "c"}]})
+    parts = json.loads(path.read_text())
+    assert parts["rivals"] == {"date": "3", "records": [{"test": "c"}]}
+    assert parts["growth"] == {"date": "2", "records": []}
+    assert parts["cpu"] == cpu
+
+
+@pytest.mark.parametrize(
+    ("vendor", "family", "model", "name", "expected"),
+    [
+        ("AuthenticAMD", 26, 2, "AMD EPYC", "amd-26-2"),
+        ("GenuineIntel", 6, 207, "Intel(R) Xeon(R)", "intel-6-207"),
+        ("", None, None, "Some (R) CPU / 3", "some-r-cpu-3"),
+        ("", None, None, "", "unknown"),
+    ],
+)
+def test_files_are_called_after_the_processor(vendor, family, model, name, expected):
+    cpu = {"vendor": vendor, "family": family, "model": model, "name": name}
+    assert store.name_of(cpu) == expected
+
+
+# ---- tables ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """The module that makes the tables."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    return importlib.import_module("bench_tables")
+
+
+def record(rival, ratio=None, **others):
+    """Return a record of some work beside a rival."""
+    times = {
+        "fastbp_us": [1.0, 2.0, 3.0],
+        "fastbp_cpu_us": [1.0, 1.5, 2.0],
+        "share_of_limit": [0.4, 0.5, 0.6],
+        "limit_unit": "GFLOP/s",
+        "rounds": 11,
+        "contended": 0,
+        "counted": 11,
+        "times_faster": ratio,
+    }
+    work = {"test": "training", "task": "Training", "description": "3-2-1 relu, mse", "threads": 1}
+    return work | {"rival": rival, "batch_size": 4} | (times if ratio else {}) | others
+
+
+def test_a_loss_is_bold_and_a_gain_is_not(tables):
+    row = tables.cells([record("NumPy", [1.5, 2.0, 2.5]), record("FANN", [0.8, 0.9, 1.1])])
+    assert row == [
+        "2.00 (1.50)",
+        "50% of peak",
+        "2.00 (1.50 to 2.50)",
+        "",
+        "",
+        "",
+        "FANN **0.900** (0.800 to 1.10)",
+    ]
+
+
+def test_a_rival_that_cannot_run_is_named_with_the_reason(tables):
+    group = [record("NumPy", [1.5, 2.0, 2.5]), record("JAX", cannot="not installed")]
+    assert tables.cells(group)[3] == "not installed"
+    assert tables.cells([record("JAX", cannot="JAX has no such loss")])[3] == "cannot"
+    assert "JAX: not installed." in tables.contention(group)
+    other_work = record("JAX", [1.0, 1.0, 1.0], description="5-5 relu, mse")
+    assert "JAX: not installed (3-2-1 relu, mse)." in tables.contention([*group, other_work])
+
+
+def test_rows_say_if_marked_rounds_count(tables):
+    left_out = record("NumPy", [1.5, 2.0, 2.5], contended=3, counted=8)
+    kept = record("NumPy", [1.5, 2.0, 2.5], contended=9, counted=11)
+    assert "*" not in tables.cells([left_out])[2]
+    assert tables.cells([kept])[2].endswith("\\*")
+    assert "3 of 11 rounds, which are left out." in tables.contention([left_out])
+    assert "12 of 22 rounds, which are left out, but not in rows with a star" in tables.contention(
+        [left_out, kept]
+    )
+
+
+def test_figures_that_are_no_times_have_a_table(tables):
+    results = importlib.import_module("bench_results")
+    figure = {"test": "memory", "unit": "MB", "note": "above the data"}
+    records = [
+        {**figure, "subject": "fastbp", "value": [1.0, 2.0, 3.0]},
+        {**figure, "subject": "PyTorch", "value": [7.0, 8.0, 9.0]},
+    ]
+    machine = results.Machine("some", {"extras": {"records": records}})
+    text = tables.figures_table(machine)
+    assert text.splitlines()[0] == "|  | fastbp | PyTorch |"
+    assert text.splitlines()[2] == "| peak memory of a fit, MB | 2.00 (1.00 to 3.00) | 8.00 (7.00 to 9.00) |"
+    assert tables.notes(machine) == "- peak memory of a fit: fastbp, PyTorch: above the data.\n"
+    assert tables.figures_table(results.Machine("some", {})) == ""
