@@ -9,6 +9,7 @@
 #include "kernels/activation.h"
 #include "kernels/dense.h"
 #include "kernels/loss.h"
+#include "rows/rows.h"
 
 /* A vector of start + x (K,) M (K, .), with rows of M `stride` apart; a chain of fmadds in the order of k, as in a tile */
 ALWAYS_INLINE vec row_times(const real *x, size_t K, const real *M, size_t stride, vec start) {
@@ -42,18 +43,18 @@ static void loss_row(const fbp_dense *layer, fbp_step *step) {
     const fbp_network *network = layer->plan->network;
     const vec p = splat((real)network->loss_parameter), scale = splat((real)step->scale);
     const vec weight = splat(step->slot->weights ? *(const real *)step->slot->weights : 1);
-    wide_sum sum = {0};
+    real losses[FBP_NARROW];
+    double sum = 0;
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
         const size_t n = smaller(layer->n_out - j, LANES);
         const vec h = load((const real *)layer->y + j), t = load_n((const real *)step->slot->targets + j, n), d = h - t;
         const vec d_h = vector_losses[network->loss].slope(h, t, d, p) * (weight * scale);
         const vec delta = layer->slope ? d_h * load((const real *)layer->slope + j) : d_h;
         store((real *)layer->delta + j, fill_tail(delta, n, 0));
-        add_to(&sum, fill_tail(vector_losses[network->loss].value(h, t, d, p) * weight, n, 0));
+        store(losses + j, vector_losses[network->loss].value(h, t, d, p) * weight);
     }
-    double loss = 0;
-    for (size_t i = 0; i < smaller(layer->n_out, LANES); i++) loss += lane_of(&sum, i);
-    step->slot->loss = loss;
+    for (size_t o = 0; o < layer->n_out; o++) sum += (double)losses[o]; /* in the order of passes_narrow() */
+    step->slot->loss = sum;
 }
 
 static void backward_row(const fbp_dense *layer) {

@@ -73,9 +73,9 @@ def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
         assert fused[:3] == stored[:3], (activation, loss, rows)
 
 
-def narrow_cases(rng, n):
-    """Return, by name, targets and options of narrow networks with three outputs."""
-    classes, shares = rng.integers(0, 3, n), rng.dirichlet(np.ones(3), n)
+def narrow_cases(rng, n, n_out):
+    """Return, by name, targets and options of networks with softmax and others."""
+    classes, shares = rng.integers(0, n_out, n), rng.dirichlet(np.ones(n_out), n)
     return {
         "labels": (classes, {"loss": "cross_entropy"}),
         "smoothed labels": (classes, {"loss": losses.CrossEntropy(label_smoothing=0.1)}),
@@ -92,23 +92,24 @@ def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
     """One row or a few: in one go, interrupted after every step, from stored gradients, and batch by batch."""
     n, weights = 30, rng.random(30) + 0.1 if weighted else None
     X = rng.standard_normal((n, 4))
-    for (name, (y, options)), batch_size in product(narrow_cases(rng, n).items(), (1, 3, 16)):
+    cases = [(n_out, *case) for n_out in (3, 13) for case in narrow_cases(rng, n, n_out).items()]
+    for (n_out, name, (y, options)), batch_size in product(cases, (1, 3, 16)):
 
-        def network(options=options):
+        def network(n_out=n_out, options=options):
             more = {"activation": "tanh", "optimizer": optimizer, "dtype": dtype, "seed": 1}
-            return fastbp.Network([4, 16, 5, 3], **options, **more)
+            return fastbp.Network([4, 16, 5, n_out], **options, **more)
 
         ways = ({}, {"seconds": 0.0}, {"stored": True})
         fits = [run(network(), X, y, batch_size=batch_size, sample_weight=weights, **way)[:3] for way in ways]
-        assert fits[1:] == fits[:-1], (name, batch_size)
+        assert fits[1:] == fits[:-1], (name, n_out, batch_size)
 
         fitted, by_hand = network(), network()
         fitted.fit(X, y, batch_size=batch_size, shuffle=False, sample_weight=weights)
         for i in range(0, n, batch_size):
             rows = slice(i, i + batch_size)
             by_hand.train_on_batch(X[rows], y[rows], sample_weight=None if weights is None else weights[rows])
-        assert fitted.parameters.tobytes() == by_hand.parameters.tobytes(), (name, batch_size)
-        assert engine_of(fitted).state.tobytes() == engine_of(by_hand).state.tobytes(), (name, batch_size)
+        assert fitted.parameters.tobytes() == by_hand.parameters.tobytes(), (name, n_out, batch_size)
+        assert engine_of(fitted).state.tobytes() == engine_of(by_hand).state.tobytes(), (name, n_out, batch_size)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
