@@ -8,6 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/optimizer.h"
 #include "kernels/regularization.h"
+#include "kernels/row_sums.h"
 
 /* Turns a tile into a single row, without gaps, if it is as wide as the array it goes to: there its rows are one run of
  * elements. Otherwise narrow layers would spend a vector on each row, and wait for each masked store. */
@@ -196,7 +197,6 @@ static void update_from_row(const fbp_dense *layer) {
 }
 
 static void backward_weights(const fbp_dense *layer, fbp_step *step) {
-    static const real one = 1;
     if (step->rows == 1 && !layer->dW && !fbp_is_penalized(layer->options) && layer->n_out >= (size_t)LANES) {
         update_from_row(layer);
         return;
@@ -216,11 +216,8 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
                  .layer = layer,
                  .step = step};
     multiply(&p);
-    p.M = 1; /* b is one more row below W, whose input is 1 */
-    p.first_row = layer->n_in;
-    p.a = &one;
-    p.lda = 0;
-    multiply(&p);
+    p.first_row = layer->n_in; /* b is one more row below W, whose input is 1 */
+    sum_rows(&p);
 }
 
 /* ---- stored gradients -------------------------------------------------------------------------------------------- */
