@@ -78,7 +78,8 @@ EXPORT void run_pack(size_t transposed, const real *b, size_t ldb, size_t K, rea
     TIMES(repeats)(transposed ? pack_transposed : pack_rows)(&to, b, ldb, panel_columns);
 }
 
-/* ---- narrow layers: x (n_in, m), y and delta (n_out, m), rows `stride` apart; b follows W in memory -------------- */
+/* ---- narrow layers: x (n_in + 1, m), the last row of which is 1, y and delta (n_out, m); b follows W in memory ----
+ */
 
 EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t n_out, size_t stride, const real *x,
                                real *W, real *y, size_t repeats) {
@@ -97,10 +98,10 @@ EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t 
     TIMES(repeats) KERNELS.forward_narrow(&layer, &step);
 }
 
+/* dW has room for a vector more. */
 EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, size_t stride, const real *x, real *delta,
-                                        real *ones, real *dW, size_t repeats) {
+                                        real *dW, size_t repeats) {
     fbp_plan plan = {.threads = 1, .narrow = 1};
-    fbp_slot slot = {.ones = ones};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
                              .dW = dW,
@@ -109,8 +110,8 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
                              .delta = delta,
                              .y_stride = stride,
                              .plan = &plan};
-    fbp_step step = {.slot = &slot, .rows = m, .threads = 1};
-    TIMES(repeats) KERNELS.backward_weights_narrow(&layer, &step);
+    fbp_step step = {.rows = m, .threads = 1};
+    TIMES(repeats) backward_weights_narrow(&layer, &step);
 }
 
 /* ---- activations and optimizers: functions over n elements ------------------------------------------------------- */
@@ -173,7 +174,7 @@ EXPORT void run_gather(size_t source_type, size_t size, size_t rows, size_t colu
 
 /* Write the sum of the arrays of `in` to every array of `out`, which may be one of `in`: n elements, whole vectors. */
 ALWAYS_INLINE void move(real *const *in, const int reads, real *const *out, const int writes, size_t n) {
-    const real *from[4];
+    const real *from[5];
     real *to[4];
     for (int k = 0; k < reads; k++) from[k] = in[k];
     for (int k = 0; k < writes; k++) to[k] = out[k];
@@ -196,13 +197,15 @@ MOVE(1, 2)
 MOVE(2, 1)
 MOVE(3, 2)
 MOVE(4, 3)
+MOVE(5, 4)
 
 EXPORT void run_move(size_t reads, size_t writes, real *const *in, real *const *out, size_t n, size_t repeats) {
-    static void (*const moves[5][4])(real *const *, real *const *, size_t) = {
+    static void (*const moves[6][5])(real *const *, real *const *, size_t) = {
         [1] = {[1] = move_1_1, [2] = move_1_2},
         [2] = {[1] = move_2_1},
         [3] = {[2] = move_3_2},
         [4] = {[3] = move_4_3},
+        [5] = {[4] = move_5_4},
     };
     TIMES(repeats) moves[reads][writes](in, out, n);
 }

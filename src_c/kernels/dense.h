@@ -226,8 +226,7 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
 static void update_all(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     (void)step;
-    update_rectangle(plan,
-                     (fbp_update){.gradients = plan->gradients, .rows = 1, .columns = plan->n_parameters});
+    update_rectangle(plan, (fbp_update){.gradients = plan->gradients, .rows = 1, .columns = plan->n_parameters});
 }
 
 /* sum += share, the gradients of the next block of rows */

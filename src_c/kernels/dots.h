@@ -45,10 +45,10 @@ ALWAYS_INLINE void dot_products(dot_rows x, dot_rows d, size_t m, real *out, siz
     for (int i = 0; i < n && !adjacent; i++) out[(size_t)(i / C) * out_stride + (size_t)(i % C)] = sums[i];
 }
 
-#define DOTS(R, C)                                                                                      \
-    static void dots_##R##x##C(dot_rows x, dot_rows d, size_t m, real *out, size_t out_stride) {        \
-        vec acc[((R) * (C) + LANES - 1) / LANES * LANES];                                               \
-        dot_products(x, d, m, out, out_stride, acc, R, C);                                              \
+#define DOTS(R, C)                                                                               \
+    static void dots_##R##x##C(dot_rows x, dot_rows d, size_t m, real *out, size_t out_stride) { \
+        vec acc[((R) * (C) + LANES - 1) / LANES * LANES];                                        \
+        dot_products(x, d, m, out, out_stride, acc, R, C);                                       \
     }
 #define DOTS_ENTRY(R, C) [R][C] = dots_##R##x##C,
 

@@ -125,7 +125,9 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
 /* Losses of single vectors and their slopes, for kernels/row.h */
 #define LOSS(name, ...) {value_##name, slope_##name},
 #define ROW_LOSS(name, ...) {NULL, NULL},
-static const struct { loss_function *value, *slope; } vector_losses[] = {
+static const struct {
+    loss_function *value, *slope;
+} vector_losses[] = {
 #include "tables/losses.def"
 };
 #undef ROW_LOSS

@@ -11,7 +11,8 @@
 #include "kernels/loss.h"
 #include "rows/rows.h"
 
-/* A vector of start + x (K,) M (K, .), with rows of M `stride` apart; a chain of fmadds in the order of k, as in a tile */
+/* A vector of start + x (K,) M (K, .), with rows of M `stride` apart; a chain of fmadds in the order of k, as in a tile
+ */
 ALWAYS_INLINE vec row_times(const real *x, size_t K, const real *M, size_t stride, vec start) {
     for (size_t k = 0; k < K; k++) start = fmadd(splat(x[k]), load(M + k * stride), start);
     return start;

@@ -74,7 +74,8 @@ static void softmax_chain_narrow(const fbp_dense *layer, fbp_step *step) {
         for (size_t u = 0; u < n; u++) products[u] = load(y + u * stride) * load(delta + u * stride);
         const wide_lanes sum = sum_over_units(products, n);
         const vec mean = narrowed(&sum);
-        for (size_t u = 0; u < n; u++) store(delta + u * stride, load(y + u * stride) * (load(delta + u * stride) - mean));
+        for (size_t u = 0; u < n; u++)
+            store(delta + u * stride, load(y + u * stride) * (load(delta + u * stride) - mean));
     }
 }
 

@@ -2,51 +2,8 @@
  *
  * The layout is walked twice: the first walk measures it, the second one hands out the memory. */
 
-#include <stdlib.h>
-
-#include "fastbp_test.h"
+#include "plan/arena.h"
 #include "plan/plan.h"
-
-/* Gap between two arrays. Under AddressSanitizer it is poisoned, so that an overrun of an array is noticed. */
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-enum { ALIGNMENT = 64, GAP = 64 };
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-enum { ALIGNMENT = 64, GAP = 0 };
-#endif
-
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
-
-static size_t allocations_to_failure;
-
-void fbp_fail_allocation(size_t n) { allocations_to_failure = n; }
-
-void *fbp_allocate(size_t bytes) {
-    if (allocations_to_failure && --allocations_to_failure == 0) return NULL;
-    return calloc(1, bytes);
-}
-
-typedef struct {
-    char *base; /* NULL on the first walk */
-    size_t used;
-    int overflow;
-} arena;
-
-static void *take(arena *a, size_t count, size_t size) {
-    enum { ROOM = 2 * ALIGNMENT + GAP - 1 }; /* space to align the next array and the start of the block */
-    size_t bytes, end;
-    if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(a->used, bytes, &end) ||
-        end > SIZE_MAX - ROOM) {
-        a->overflow = 1;
-        return NULL;
-    }
-    const size_t next = (end + GAP + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *taken = a->base ? a->base + a->used : NULL;
-    if (taken) ASAN_POISON_MEMORY_REGION(taken + bytes, next - end);
-    a->used = next;
-    return taken;
-}
 
 /* Rows a multiple of 1 KB apart would share sets of the cache. */
 size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0 ? n + ALIGNMENT / real_size : n; }
@@ -112,7 +69,8 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
     plan->n_parameters = at;
 }
 
-/* Takes an array of n units for `rows` rows, `stride` elements apart; in narrow networks transposed, with a row more. */
+/* Takes an array of n units for `rows` rows, `stride` elements apart; in narrow networks transposed, with a row more.
+ */
 static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, size_t stride) {
     return take(a, plan->narrow ? n + 1 : rows, stride * plan->network->kernels->real_size);
 }
@@ -122,8 +80,8 @@ static void *take_units(const fbp_plan *plan, arena *a, size_t n, size_t rows, s
 static int saves_slope(const fbp_plan *plan, size_t l) {
     const fbp_network *network = plan->network;
     const int is_output = l + 1 == network->n_layers;
-    const int is_one = (is_output && (plan->joined || plan->has_softmax)) ||
-                       network->layers[l].activation == FBP_ACTIVATION_identity;
+    const int is_one =
+        (is_output && (plan->joined || plan->has_softmax)) || network->layers[l].activation == FBP_ACTIVATION_identity;
     return plan->slots[0].layers[l].activation.saves_slope || ((plan->narrow || plan->is_padded) && !is_one);
 }
 
@@ -248,6 +206,7 @@ int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data)
     a.used = 0;
     lay_out_all(plan, task, rows, data, &a);
     plan->gradients = plan->updates ? plan->slots[0].gradients : network->gradients;
-    for (size_t i = 0; i < plan->n_slots && plan->narrow && fbp_has_backward(task); i++) set_ones(plan, &plan->slots[i]);
+    for (size_t i = 0; i < plan->n_slots && plan->narrow && fbp_has_backward(task); i++)
+        set_ones(plan, &plan->slots[i]);
     return 1;
 }

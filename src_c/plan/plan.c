@@ -4,7 +4,17 @@
 
 #include <stdlib.h>
 
+#include "fastbp_test.h"
 #include "plan/plan.h"
+
+static size_t allocations_to_failure;
+
+void fbp_fail_allocation(size_t n) { allocations_to_failure = n; }
+
+void *fbp_allocate(size_t bytes) {
+    if (allocations_to_failure && --allocations_to_failure == 0) return NULL;
+    return calloc(1, bytes);
+}
 
 static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) {
     plan->operations[(*n)++] = (fbp_planned){run, layer};
@@ -30,7 +40,7 @@ static void list_forward(fbp_plan *plan, size_t *n, fbp_task task) {
     }
     if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
     append(plan, n,
-           fbp_has_output(task)            ? fbp_emit
+           fbp_has_output(task)           ? fbp_emit
            : task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations
                                           : plan->loss,
            output);
@@ -63,7 +73,8 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     list_gathers(plan, &n, task, data);
     plan->gather_end = n;
 
-    if (plan->is_padded || (plan->narrow && fbp_trains(task))) { /* one operation: a pass takes hardly longer than a call */
+    if (plan->is_padded ||
+        (plan->narrow && fbp_trains(task))) { /* one operation: a pass takes hardly longer than a call */
         append(plan, &n, plan->is_padded ? kernels->passes_row : kernels->passes_narrow, 0);
         plan->forward_end = n;
     } else {

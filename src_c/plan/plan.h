@@ -14,8 +14,8 @@ typedef struct fbp_dense {
     fbp_activation_id function; /* the number of the activation */
     double alpha;
     void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL if updates are fused */
-    void *WT, *dWT;   /* (n_out, n_in) in padded plans, rows x_stride apart, like W and dW y_stride; except first layer */
-    const void *x;    /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
+    void *WT, *dWT; /* (n_out, n_in) in padded plans, rows x_stride apart, like W and dW y_stride; except first layer */
+    const void *x;  /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
     size_t x_stride, y_stride;
     void *y;                          /* (block, n_out); logits if the loss is joined with the activation */
     void *slope;                      /* (block, n_out) f'(z), or NULL if it follows from y; in narrow networks, if 1 */
@@ -58,29 +58,33 @@ typedef struct {
 
 struct fbp_plan {
     fbp_network *network;
-    size_t block_rows;               /* capacity of a row block */
-    int keeps_rows;                  /* the workspace holds all rows of a batch, not one block */
-    int updates;                     /* the gradients are used up by an update at once, and none of the caller's */
-    int fused, joined;               /* the update is fused with dW; the loss is joined with the output activation */
-    int narrow;                      /* arrays are (n, block), not (block, n) */
-    int has_softmax;                 /* the output is a softmax that is not joined with the loss */
+    size_t block_rows; /* capacity of a row block */
+    int keeps_rows;    /* the workspace holds all rows of a batch, not one block */
+    int narrow;        /* arrays are (n, block), not (block, n): kernels/narrow.h */
+    int is_padded;     /* the parameters and the state are a copy, for steps on single rows: kernels/row.h, padding.c */
+    int noisy;         /* inputs get noise */
+    int joined;        /* the loss is joined with the output activation */
+    int has_softmax;   /* the output is a softmax that is not joined with the loss */
+    int updates;       /* an update uses up the gradients at once, and the caller sees none */
+    int fused;         /* this update is part of dW, and no gradient is stored */
     fbp_operation *loss;
-    int noisy;                       /* inputs get noise */
-    fbp_step step;                   /* of the last batch */
-    double weight, divisor;          /* of the last batch: sum of the weights of its rows, divisor of its loss */
-    double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for the current step */
-    int is_padded;                   /* the parameters and the state are a copy (padding.c), for steps on single rows */
-    size_t n_parameters;             /* of the network, or of that copy */
-    void *parameters;                /* (n_parameters,) */
-    void *state[FBP_MAX_STATES];     /* of the optimizer, each (n_parameters,) */
-    void *gradients;                 /* of the batch (n_parameters,), the network's or the plan's; NULL if fused */
-    size_t threads, scratch_bytes;   /* threads for products; bytes of scratch per thread */
+
+    size_t n_parameters;         /* of the network, or of the copy */
+    void *parameters;            /* (n_parameters,) */
+    void *state[FBP_MAX_STATES]; /* of the optimizer, each (n_parameters,) */
+    void *gradients;             /* of the batch (n_parameters,), the network's or the plan's; NULL if fused */
+
+    fbp_step step;                   /* the last one */
+    double weight, divisor;          /* of its batch: sum of the weights of the rows, divisor of the loss */
+    double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for this step */
+
+    size_t threads, scratch_bytes; /* threads for products; bytes of scratch per thread */
     size_t n_slots;
     fbp_slot *slots;
     fbp_planned *operations;
     size_t start_end, gather_end, forward_end, backward_end, gradient_end, update_end; /* where parts of the list end */
-    void *memory;                                                          /* the workspace */
-    size_t bytes;                                                          /* size of the workspace */
+    void *memory;                                                                      /* the workspace */
+    size_t bytes;                                                                      /* size of the workspace */
 };
 
 static inline int fbp_is_penalized(const fbp_layer *layer) { return layer->l1 > 0 || layer->l2 > 0; }
@@ -104,9 +108,11 @@ int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
 
+/* plan.c */
+void *fbp_allocate(size_t bytes); /* zeros, or NULL */
+
 /* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
 int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
-void *fbp_allocate(size_t bytes);              /* zeros, or NULL */
 size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */
 size_t fbp_most_slots(size_t threads);
 

@@ -76,5 +76,6 @@ int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
     enum { FEW_ROWS = 4 };
     const int suits = task == FBP_PREDICT ? rows > FEW_ROWS : task != FBP_CUSTOM_LOSS && task != FBP_NORMAL_EQUATIONS;
-    return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+    return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) &&
+           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
