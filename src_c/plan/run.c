@@ -23,20 +23,20 @@ static double divisor_of(const fbp_network *network, double weight) {
 }
 
 static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_step *step) {
-    for (const fbp_planned *each = plan->operations + begin; each < plan->operations + end; each++)
-        each->run(step->slot->layers + each->layer, step);
+    for (; begin < end; begin++) plan->operations[begin].run(step->slot->layers + plan->operations[begin].layer, step);
 }
 
-/* Runs forward and backward on the block of rows that begins at step->first. */
+/* Runs forward and backward, whose operations follow each other, on the block of rows that begins at step->first. */
 static void run_block(const fbp_plan *plan, unsigned parts, fbp_step *step) {
     const size_t left = step->batch->rows - step->first;
+    const int is_loaded = step->batch->is_loaded && !plan->noisy;
     step->rows = left < plan->block_rows ? left : plan->block_rows;
     step->offset = plan->keeps_rows ? step->first : 0;
-    if (parts & FBP_FORWARD_PART) {
-        if (!step->batch->is_loaded || plan->noisy) run_operations(plan, plan->start_end, plan->gather_end, step);
-        run_operations(plan, plan->gather_end, plan->forward_end, step);
-    }
-    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->forward_end, plan->backward_end, step);
+    run_operations(plan,
+                   !(parts & FBP_FORWARD_PART) ? plan->forward_end
+                   : is_loaded                 ? plan->gather_end
+                                               : plan->start_end,
+                   parts & FBP_BACKWARD_PART ? plan->backward_end : plan->forward_end, step);
 }
 
 /* Blocks of rows, one per slot, that threads work on at the same time. */
@@ -105,8 +105,8 @@ double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
     if (parts & FBP_UPDATE_PART) fbp_begin_update(plan);
     if (parts & FBP_BACKWARD_PART) run_operations(plan, 0, plan->start_end, step);
     const double loss = run_blocks(plan, parts, step);
-    if (parts & FBP_BACKWARD_PART) run_operations(plan, plan->backward_end, plan->gradient_end, step);
-    if (parts & FBP_UPDATE_PART) run_operations(plan, plan->gradient_end, plan->update_end, step);
+    run_operations(plan, parts & FBP_BACKWARD_PART ? plan->backward_end : plan->gradient_end,
+                   parts & FBP_UPDATE_PART ? plan->update_end : plan->gradient_end, step);
     if (step->threads > 1) fbp_leave();
     return loss / plan->divisor + step->penalty;
 }
