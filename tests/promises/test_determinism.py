@@ -89,7 +89,7 @@ def narrow_cases(rng, n, n_out):
 @pytest.mark.parametrize("optimizer", MINIBATCH.values(), ids=MINIBATCH)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
-    """One row or a few: in one go, interrupted after every step, from stored gradients, and batch by batch."""
+    """One row or a few: in one go, interrupted after every step, with stored gradients, batch by batch."""
     n, weights = 30, rng.random(30) + 0.1 if weighted else None
     X = rng.standard_normal((n, 4))
     cases = [(n_out, *case) for n_out in (3, 13) for case in narrow_cases(rng, n, n_out).items()]
@@ -108,8 +108,8 @@ def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
         for i in range(0, n, batch_size):
             rows = slice(i, i + batch_size)
             by_hand.train_on_batch(X[rows], y[rows], sample_weight=None if weights is None else weights[rows])
-        assert fitted.parameters.tobytes() == by_hand.parameters.tobytes(), (name, n_out, batch_size)
-        assert engine_of(fitted).state.tobytes() == engine_of(by_hand).state.tobytes(), (name, n_out, batch_size)
+        numbers = [(net.parameters.tobytes(), engine_of(net).state.tobytes()) for net in (fitted, by_hand)]
+        assert numbers[0] == numbers[1], (name, n_out, batch_size)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
