@@ -13,14 +13,13 @@
 /* Turns a tile into a single row, without gaps, if it is as wide as the array it goes to: there its rows are one run of
  * elements. Otherwise narrow layers would spend a vector on each row, and wait for each masked store. */
 static void join_rows(tile *c, size_t stride) {
-    if (c->columns != stride) return;
-    for (size_t r = 1; r < c->rows && c->columns < c->ld; r++) {
-        for (size_t j = 0; j < c->columns; j += LANES)
-            store(c->data + r * c->columns + j, load(c->data + r * c->ld + j));
+    const size_t rows = c->rows, columns = c->columns, ld = c->ld;
+    real *const data = c->data;
+    if (columns != stride || rows == 1) return;
+    for (size_t r = 1; r < rows && columns < ld; r++) {
+        for (size_t j = 0; j < columns; j += LANES) store(data + r * columns + j, load(data + r * ld + j));
     }
-    c->columns *= c->rows;
-    c->ld = c->columns;
-    c->rows = 1;
+    *c = (tile){.rows = 1, .data = data, .columns = rows * columns, .ld = rows * columns};
 }
 
 /* One or two arrays, from a row on. */

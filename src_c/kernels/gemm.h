@@ -37,7 +37,7 @@ static void multiply_block(const cut *c, const block *at, lookahead *l) {
             sums += rows * v * LANES;
             if (looks) look_ahead(l, c, at, n, j, &t);
             tiles[v][rows][p->a_transposed](&t);
-            if (is_last) p->finish(p, &(tile){buffer, v * LANES, rows, columns}, i, j);
+            if (is_last) p->finish(p, &(tile){.rows = rows, .data = buffer, .columns = columns, .ld = v * LANES}, i, j);
         }
     }
 }

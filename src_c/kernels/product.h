@@ -5,10 +5,12 @@
 #include "kernels/simd.h"
 #include "plan/plan.h"
 
-/* A finished part of C, with rows ld apart. */
+/* A finished part of C, with rows ld apart. The order of the fields keeps compilers from copying two of them to an
+ * fbp_map at once: such a load would wait until both have gone to the cache. */
 typedef struct {
+    size_t rows;
     real *data;
-    size_t ld, rows, columns;
+    size_t columns, ld;
 } tile;
 
 struct product;
