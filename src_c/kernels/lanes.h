@@ -64,12 +64,13 @@ static inline vec fill_tail(vec v, size_t n, real filler) { return blend(lane_nu
 /* ---- sums in double ---------------------------------------------------------------------------------------------- */
 
 /* A sum per lane. total() adds them up in the order of the lanes. */
+enum { WIDE_PARTS = REAL_BITS == 32 ? 2 : 1 };
 typedef double wide_vec __attribute__((vector_size(VECTOR_BYTES)));
 #if REAL_BITS == 32
 typedef float half_vec __attribute__((vector_size(VECTOR_BYTES / 2)));
 #endif
 
-typedef struct { wide_vec part[2]; } wide_sum;
+typedef struct { wide_vec part[WIDE_PARTS]; } wide_sum;
 
 /* sum += v */
 static inline void add_to(wide_sum *sum, vec v) {
@@ -92,7 +93,7 @@ static inline void add_square_to(wide_sum *sum, vec v) {
         vec whole;
         half_vec half[2];
     } u = {v};
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < WIDE_PARTS; p++) {
         const wide_vec w = __builtin_convertvector(u.half[p], wide_vec);
         sum->part[p] += w * w;
     }
@@ -108,7 +109,7 @@ static inline double lane_of(const wide_sum *sum, size_t i) {
 
 static inline double total(const wide_sum *sum) {
     double t = 0;
-    for (int p = 0; p < 2; p++) {
+    for (int p = 0; p < WIDE_PARTS; p++) {
         for (size_t i = 0; i < sizeof(wide_vec) / sizeof(double); i++) t += sum->part[p][i];
     }
     return t;

@@ -2,7 +2,8 @@
  *
  * Such a step takes less time than its memory accesses wait for each other. So the plan keeps a copy of the parameters
  * and the optimizer's state from step to step, in which every row of units is whole vectors (plan/padding.c), and W^T
- * beside W. No vector is masked, and no product adds up lanes. The surplus lanes of all arrays stay 0. */
+ * beside W. No vector is masked, and no product adds up lanes. Surplus lanes of y and of the output's delta are
+ * cleared, so those of all weights stay 0. */
 #ifndef FASTBP_ROW_H
 #define FASTBP_ROW_H
 

@@ -20,7 +20,7 @@ static inline vec narrowed(const wide_lanes *wide) {
         half_vec half[2];
         vec whole;
     } u;
-    for (int p = 0; p < 2; p++) u.half[p] = __builtin_convertvector(wide->part[p], half_vec);
+    for (int p = 0; p < WIDE_PARTS; p++) u.half[p] = __builtin_convertvector(wide->part[p], half_vec);
     return u.whole;
 #else
     return wide->part[0];
@@ -33,7 +33,7 @@ static wide_lanes sum_over_units(const vec *v, size_t n) {
     for (size_t first = 0; first < smaller(n, LANES); first++) {
         wide_lanes share = {0};
         for (size_t u = first; u < n; u += LANES) add_to(&share, v[u]);
-        for (int p = 0; p < 2; p++) sum.part[p] += share.part[p];
+        for (int p = 0; p < WIDE_PARTS; p++) sum.part[p] += share.part[p];
     }
     return sum;
 }
