@@ -135,14 +135,18 @@ static void backward_input_narrow(const fbp_dense *layer, fbp_step *step) {
 
 /* x has one more row, of ones: the input of b. */
 static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
-    const size_t n = layer->n_out, rows = layer->n_in + 1, x_stride = layer->x_stride, d_stride = layer->y_stride;
-    const real *x = layer->x, *d = layer->delta;
+    const size_t n = layer->n_out, m = step->rows;
+    dot_rows x = {layer->x, layer->x_stride};
     real *dW = layer->dW;
-    for (size_t i = 0; i < rows; i += MOST_DOT_ROWS) {
-        for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS)
-            dots[smaller(rows - i, MOST_DOT_ROWS)][smaller(n - o, MOST_DOT_COLUMNS)](
-                (dot_rows){x + i * x_stride, x_stride}, (dot_rows){d + o * d_stride, d_stride}, step->rows,
-                dW + i * n + o, n);
+    for (size_t left = layer->n_in + 1, rows; left > 0; left -= rows) {
+        rows = smaller(left, MOST_DOT_ROWS);
+        dot_rows d = {layer->delta, layer->y_stride};
+        for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS) {
+            dots[rows][smaller(n - o, MOST_DOT_COLUMNS)](x, d, m, dW + o, n);
+            d.data += MOST_DOT_COLUMNS * d.stride;
+        }
+        x.data += MOST_DOT_ROWS * x.stride;
+        dW += MOST_DOT_ROWS * n;
     }
 }
 

@@ -2,8 +2,8 @@
  *
  * Such a step takes less time than its memory accesses wait for each other. So the plan keeps a copy of the parameters
  * and the optimizer's state from step to step, in which every row of units is whole vectors (plan/padding.c), and W^T
- * beside W. No vector is masked, and no product adds up lanes. Surplus lanes of y and of the output's delta are
- * cleared, so those of all weights stay 0. */
+ * beside W. No store is masked, and no product adds up lanes. The surplus lanes of the weights stay 0, because those of
+ * their gradients are cleared. */
 #ifndef FASTBP_ROW_H
 #define FASTBP_ROW_H
 
@@ -19,15 +19,13 @@ ALWAYS_INLINE vec row_times(const real *x, size_t K, const real *M, size_t strid
     return start;
 }
 
-/* product (K, stride) = x (K,) times y (stride,) */
-ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t stride, real *product) {
-    for (size_t k = 0; k < K; k++) {
-        for (size_t j = 0; j < stride; j += LANES)
-            store(product + k * stride + j, fmadd(splat(x[k]), load(y + j), splat(0)));
+/* product (K, stride) = x (K,) times y (n,), with rows of whole vectors */
+ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t n, size_t stride, real *product) {
+    for (size_t j = 0; j < stride; j += LANES) {
+        const vec v = fill_tail(load(y + j), n - j, 0);
+        for (size_t k = 0; k < K; k++) store(product + k * stride + j, fmadd(splat(x[k]), v, splat(0)));
     }
 }
-
-static vec clear_tail(vec v, size_t j, size_t n) { return j + LANES <= n ? v : fill_tail(v, n - j, 0); }
 
 static void forward_row(const fbp_dense *layer) {
     const vec alpha = splat((real)layer->alpha);
@@ -35,7 +33,7 @@ static void forward_row(const fbp_dense *layer) {
         const vec b = load((const real *)layer->b + j);
         const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
         const vec y = values[layer->function](z, alpha);
-        store((real *)layer->y + j, clear_tail(y, j, layer->n_out));
+        store((real *)layer->y + j, y);
         if (layer->slope) store((real *)layer->slope + j, slopes[layer->function](z, y, alpha));
     }
 }
@@ -52,7 +50,7 @@ static void loss_row(const fbp_dense *layer, fbp_step *step) {
         const vec h = load((const real *)layer->y + j), t = load_n((const real *)step->slot->targets + j, n), d = h - t;
         const vec d_h = vector_losses[network->loss].slope(h, t, d, p) * (weight * scale);
         const vec delta = layer->slope ? d_h * load((const real *)layer->slope + j) : d_h;
-        store((real *)layer->delta + j, fill_tail(delta, n, 0));
+        store((real *)layer->delta + j, delta);
         store(losses + j, vector_losses[network->loss].value(h, t, d, p) * weight);
     }
     for (size_t o = 0; o < layer->n_out; o++) sum += (double)losses[o]; /* in the order of passes_narrow() */
@@ -60,6 +58,7 @@ static void loss_row(const fbp_dense *layer, fbp_step *step) {
 }
 
 static void backward_row(const fbp_dense *layer) {
+    static const real one = 1; /* the input of b */
     const fbp_dense *previous = layer->previous;
     const real *delta = layer->delta;
     for (size_t j = 0; previous && j < layer->x_stride; j += LANES) {
@@ -67,10 +66,9 @@ static void backward_row(const fbp_dense *layer) {
         const real *slope = previous->slope;
         store((real *)previous->delta + j, slope ? dx * load(slope + j) : dx);
     }
-    if (previous) outer_product(delta, layer->n_out, layer->x, layer->x_stride, layer->dWT);
-    outer_product(layer->x, layer->n_in, delta, layer->y_stride, layer->dW);
-    for (size_t j = 0; j < layer->y_stride; j += LANES) /* db, without -0 */
-        store((real *)layer->dW + layer->n_in * layer->y_stride + j, load(delta + j) + splat(0));
+    if (previous) outer_product(delta, layer->n_out, layer->x, layer->n_in, layer->x_stride, layer->dWT);
+    outer_product(layer->x, layer->n_in, delta, layer->n_out, layer->y_stride, layer->dW);
+    outer_product(&one, 1, delta, layer->n_out, layer->y_stride, (real *)layer->dW + layer->n_in * layer->y_stride);
 }
 
 /* Forward pass, loss and backward pass. */

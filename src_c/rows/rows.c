@@ -106,6 +106,11 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
     const int plain = is_plain(s, dtype);
+    if (plain && rows > 1 && !index && stride == s->columns &&
+        s->row_stride == (ptrdiff_t)row_bytes) { /* one run of memory */
+        memcpy(out, row(s, NULL, first), rows * row_bytes);
+        return;
+    }
     convert_row *const convert = to_real[s->type][dtype];
     for (size_t i = 0; i < rows; i++) {
         const char *from = row(s, index, first + i);
