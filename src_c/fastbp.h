@@ -196,7 +196,6 @@ typedef struct {
     const double *weights;   /* of the rows of x and y; read only by plans with FBP_WEIGHTS, else may be NULL */
     const int64_t *index;    /* (n,) or NULL */
     size_t first, rows, n;
-    int is_loaded;        /* the plan ran these rows last, so need not fetch them again */
     void *output;         /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
     const void *d_output; /* (rows, n_out): dJ/dy of the custom loss */
     void *d_input;        /* (rows, n_in): receives dJ/dx of the custom loss */

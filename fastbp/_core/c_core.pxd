@@ -119,7 +119,6 @@ cdef extern from "fastbp.h" nogil:
         const double *weights
         const int64_t *index
         size_t first, rows, n
-        int is_loaded
         void *output
         const void *d_output
         void *d_input

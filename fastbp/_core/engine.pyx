@@ -30,7 +30,7 @@ cdef void *data_of(object array) except? NULL:
 
 cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
     """Return all rows of x and y as one batch."""
-    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows, is_loaded=False,
+    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows,
                      output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input))
 
 

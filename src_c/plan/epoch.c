@@ -7,28 +7,31 @@
 
 #define CLOCK_INTERVAL 1e-3 /* seconds between two readings of the clock, roughly */
 
-/* Trains one step on the next rows of the epoch; returns its loss. */
-static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
+/* Trains one step on the next rows of the epoch; returns its loss. `batch` is that of the step before, if there was
+ * one. */
+static double train_next(fbp_plan *plan, fbp_fit *fit, fbp_batch *batch, int is_first) {
     const size_t first = fit->step * fit->batch_size, n = fit->n;
-    const fbp_batch batch = {.x = fit->x,
+    const int repeats = !is_first && !fit->order && n <= fit->batch_size && n <= plan->block_rows && !plan->noisy;
+    if (!repeats)
+        *batch = (fbp_batch){.x = fit->x,
                              .y = fit->y,
                              .weights = fit->weights,
                              .index = fit->order ? fit->order : fit->rows,
                              .first = first,
                              .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
-                             .n = n,
-                             .is_loaded = !is_first && !fit->order && n <= fit->batch_size && n <= plan->block_rows};
+                             .n = n};
     if (fit->step == 0) {
         fit->sum = fit->weight = 0;
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
         for (size_t i = 0; fit->order && fit->rows && i < n; i++) fit->order[i] = fit->rows[fit->order[i]];
     }
-    const double loss = fbp_run_loaded(plan, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, &batch);
+    const unsigned parts = FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART;
+    const double loss = repeats ? fbp_repeat(plan) : fbp_run_loaded(plan, parts, batch);
     const int summed = plan->network->divisor == FBP_DIVIDE_BY_ONE;
     fit->sum += summed ? loss : loss * plan->weight;
     fit->weight += plan->weight;
     fit->step++;
-    if (first + batch.rows == n) {
+    if (first + batch->rows == n) {
         fit->losses[fit->epoch++] = summed ? fit->sum : fit->sum / fit->weight;
         fit->step = 0;
     }
@@ -38,9 +41,10 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, int is_first) {
 static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds) {
     const double start = fbp_seconds();
     double looked = start; /* when the clock was last read */
+    fbp_batch batch;
     int is_first = 1;
     for (size_t steps = 0, between = 1; fit->epoch < until_epoch; is_first = 0) {
-        if (!isfinite(train_next(plan, fit, is_first))) return 0;
+        if (!isfinite(train_next(plan, fit, &batch, is_first))) return 0;
         if (++steps < between) continue;
         const double now = fbp_seconds();
         if (now - start >= seconds) break;

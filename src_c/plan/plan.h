@@ -120,8 +120,10 @@ size_t fbp_most_slots(size_t threads);
 void fbp_load_parameters(fbp_plan *plan);
 void fbp_store_parameters(fbp_plan *plan);
 
-/* run.c: fbp_run() without the two */
+/* run.c: fbp_run() without the two, and a training step on the rows of the last one, which were a single block of a
+ * plan without noise; the batch must still be there */
 double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
+double fbp_repeat(fbp_plan *plan);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
 fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,

@@ -29,13 +29,9 @@ static void run_operations(const fbp_plan *plan, size_t begin, size_t end, fbp_s
 /* Runs forward and backward, whose operations follow each other, on the block of rows that begins at step->first. */
 static void run_block(const fbp_plan *plan, unsigned parts, fbp_step *step) {
     const size_t left = step->batch->rows - step->first;
-    const int is_loaded = step->batch->is_loaded && !plan->noisy;
     step->rows = left < plan->block_rows ? left : plan->block_rows;
     step->offset = plan->keeps_rows ? step->first : 0;
-    run_operations(plan,
-                   !(parts & FBP_FORWARD_PART) ? plan->forward_end
-                   : is_loaded                 ? plan->gather_end
-                                               : plan->start_end,
+    run_operations(plan, parts & FBP_FORWARD_PART ? plan->start_end : plan->forward_end,
                    parts & FBP_BACKWARD_PART ? plan->backward_end : plan->forward_end, step);
 }
 
@@ -56,10 +52,14 @@ static void run_block_of_wave(void *context, size_t i, size_t worker) {
     run_block(w->plan, w->parts, &step);
 }
 
+static void add_gradients(const fbp_plan *plan, const fbp_slot *slot, int is_first) {
+    if (slot->gradients && slot->gradients != plan->gradients)
+        plan->network->kernels->add_gradients(plan->gradients, slot->gradients, plan->network->n_parameters, is_first);
+}
+
 /* Runs forward and backward, block by block; returns the loss, not yet divided. Adds losses and gradients of blocks in
  * the order of the rows, no matter how many blocks run at the same time. */
 static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
-    const fbp_network *network = plan->network;
     const size_t rows = step->batch->rows, slots = step->threads > 1 ? plan->n_slots : 1;
     double loss = 0;
     for (size_t n = 1; step->first < rows; step->first += n * plan->block_rows) {
@@ -71,32 +71,23 @@ static double run_blocks(fbp_plan *plan, unsigned parts, fbp_step *step) {
         if (n == 1) run_block(plan, parts, step);
         else fbp_parallel(step->threads, n, run_block_of_wave, &(wave){plan, parts, step});
         for (size_t i = 0; i < n; i++) {
-            const fbp_slot *slot = &plan->slots[i];
-            loss += slot->loss;
-            if (slot->gradients && slot->gradients != plan->gradients && parts & FBP_BACKWARD_PART)
-                network->kernels->add_gradients(plan->gradients, slot->gradients, network->n_parameters,
-                                                step->first + i == 0);
+            loss += plan->slots[i].loss;
+            if (parts & FBP_BACKWARD_PART) add_gradients(plan, &plan->slots[i], step->first + i == 0);
         }
     }
     return loss;
 }
 
-/* Prepares the plan for a batch; what follows from its rows is the same as before, if they are loaded. */
 static fbp_step *begin_step(fbp_plan *plan, const fbp_batch *batch) {
-    fbp_step *step = &plan->step;
-    if (!batch->is_loaded) {
-        const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
-        plan->weight = weight_of(batch);
-        plan->divisor = divisor_of(plan->network, plan->weight);
-        step->slot = plan->slots;
-        step->threads = threads < plan->threads ? threads : plan->threads;
-        step->scale = 1.0 / plan->divisor;
-    }
-    step->batch = batch;
-    step->first = 0;
-    step->t = plan->network->t;
-    step->penalty = 0;
-    return step;
+    const size_t threads = plan->threads == 1 ? 1 : fbp_threads();
+    plan->weight = weight_of(batch);
+    plan->divisor = divisor_of(plan->network, plan->weight);
+    plan->step = (fbp_step){.batch = batch,
+                            .slot = plan->slots,
+                            .t = plan->network->t,
+                            .threads = threads < plan->threads ? threads : plan->threads,
+                            .scale = 1.0 / plan->divisor};
+    return &plan->step;
 }
 
 double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
@@ -109,6 +100,21 @@ double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
                    parts & FBP_UPDATE_PART ? plan->update_end : plan->gradient_end, step);
     if (step->threads > 1) fbp_leave();
     return loss / plan->divisor + step->penalty;
+}
+
+/* What follows from the rows alone is still there from the last step. */
+double fbp_repeat(fbp_plan *plan) {
+    fbp_step *step = &plan->step;
+    step->t = plan->network->t;
+    step->penalty = 0;
+    if (step->threads > 1) fbp_enter();
+    fbp_begin_update(plan);
+    run_operations(plan, 0, plan->start_end, step);
+    run_operations(plan, plan->gather_end, plan->backward_end, step);
+    add_gradients(plan, plan->slots, 1);
+    run_operations(plan, plan->backward_end, plan->update_end, step);
+    if (step->threads > 1) fbp_leave();
+    return plan->slots->loss / plan->divisor + step->penalty;
 }
 
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
