@@ -105,6 +105,7 @@ double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch) {
 /* What follows from the rows alone is still there from the last step. */
 double fbp_repeat(fbp_plan *plan) {
     fbp_step *step = &plan->step;
+    step->first = 0;
     step->t = plan->network->t;
     step->penalty = 0;
     if (step->threads > 1) fbp_enter();

@@ -128,6 +128,35 @@ def test_slices(examples, isa):
     assert at_once[3] < step_by_step[3]
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["fused", "stored"])
+@pytest.mark.parametrize("sizes", [[33, 40, 3], [5, 16, 3]], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dropout": 0.3}, {"input_noise": 0.1}, {"l1": 1e-3, "l2": 1e-2, "max_norm": 1.0}],
+    ids=["plain", "dropout", "noise", "penalties"],
+)
+def test_repeated_rows(options, sizes, stored, isa, rng):
+    """Steps on the same rows, which are prepared once: the same as steps that are prepared one by one."""
+    X, y = rng.standard_normal((50, sizes[0])), rng.random((50, sizes[-1]))
+    noise = {"input_noise": options["input_noise"]} if "input_noise" in options else {}
+    of_layers = {} if noise else options
+    hidden = fastbp.Dense(sizes[1], "tanh", **of_layers)
+    once, one_by_one = (
+        run(
+            fastbp.Network([sizes[0], hidden, sizes[-1]], seed=1, **noise),
+            *(X, y),
+            batch_size=50,
+            shuffle=False,
+            epochs=7,
+            stored=stored,
+            seconds=seconds,
+        )
+        for seconds in (10.0, 0.0)
+    )
+    assert once[:3] == one_by_one[:3]
+    assert once[3] < one_by_one[3]
+
+
 def test_two_fits_are_one(examples, isa):
     """A second fit continues where the first stopped: weights, optimizer state and order of the epochs."""
     once, twice = (classifier() for _ in range(2))
