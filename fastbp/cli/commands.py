@@ -25,8 +25,8 @@ examples:
 BENCH = f"""\
 Time training steps of five networks by fastbp, by NumPy, and by JAX, PyTorch and scikit-learn where they are
 installed: about half a minute in all. Each library has a process of its own with one thread, runs the
-fastest code found for it, and takes turns with the others for {comparison.ROUNDS} rounds. Before
-that, their losses must agree."""
+fastest code found for it, and takes turns with the others for {comparison.ROUNDS} rounds. Their losses
+must agree before anything is timed."""
 
 BENCH_EXAMPLES = """\
 examples:

@@ -155,7 +155,7 @@ def test_a_process_stops_while_another_is_timed(other):
 @pytest.mark.parametrize("rival", [JAX, NUMPY, PYTORCH, SCIKIT_LEARN], ids=lambda rival: rival.name)
 def test_every_library_has_the_losses_of_fastbp(rival):
     if find_spec(rival.package) is None:
-        pytest.skip("not installed")
+        pytest.skip(f"{rival.name} is not installed")
     with Process(rival) as process:
         for workload in WORKLOADS[1:4:2]:  # Adam with a squared error; shuffled rows with labels
             ours = Training(workload)
