@@ -117,12 +117,12 @@ enum { Y = 0, SLOPE = 1 };
 
 /* f and f' of single vectors, for kernels/row.h */
 #define ACTIVATION(name, ...) value_##name,
-static value_function *const values[] = {
+static value_function *const vector_values[] = {
 #include "tables/activations.def"
 };
 #undef ACTIVATION
 #define ACTIVATION(name, ...) slope_##name,
-static slope_function *const slopes[] = {
+static slope_function *const vector_slopes[] = {
 #include "tables/activations.def"
 };
 #undef ACTIVATION

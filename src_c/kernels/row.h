@@ -32,9 +32,9 @@ static void forward_row(const fbp_dense *layer) {
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
         const vec b = load((const real *)layer->b + j);
         const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
-        const vec y = values[layer->function](z, alpha);
+        const vec y = vector_values[layer->function](z, alpha);
         store((real *)layer->y + j, y);
-        if (layer->slope) store((real *)layer->slope + j, slopes[layer->function](z, y, alpha));
+        if (layer->slope) store((real *)layer->slope + j, vector_slopes[layer->function](z, y, alpha));
     }
 }
 

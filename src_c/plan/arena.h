@@ -15,6 +15,8 @@ enum { ALIGNMENT = 64, GAP = 64 };
 enum { ALIGNMENT = 64, GAP = 0 };
 #endif
 
+void *fbp_allocate(size_t bytes); /* zeros, or NULL */
+
 typedef struct {
     char *base; /* NULL on the first walk */
     size_t used;

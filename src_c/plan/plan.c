@@ -4,17 +4,8 @@
 
 #include <stdlib.h>
 
-#include "fastbp_test.h"
+#include "plan/arena.h"
 #include "plan/plan.h"
-
-static size_t allocations_to_failure;
-
-void fbp_fail_allocation(size_t n) { allocations_to_failure = n; }
-
-void *fbp_allocate(size_t bytes) {
-    if (allocations_to_failure && --allocations_to_failure == 0) return NULL;
-    return calloc(1, bytes);
-}
 
 static void append(fbp_plan *plan, size_t *n, fbp_operation *run, size_t layer) {
     plan->operations[(*n)++] = (fbp_planned){run, layer};
@@ -73,8 +64,8 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     list_gathers(plan, &n, task, data);
     plan->gather_end = n;
 
-    if (plan->is_padded ||
-        (plan->narrow && fbp_trains(task))) { /* one operation: a pass takes hardly longer than a call */
+    if (plan->is_padded || (plan->narrow && fbp_trains(task))) {
+        /* one operation for both passes, which take hardly longer than calls */
         append(plan, &n, plan->is_padded ? kernels->passes_row : kernels->passes_narrow, 0);
         plan->forward_end = n;
     } else {

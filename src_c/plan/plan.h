@@ -108,9 +108,6 @@ int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
 
-/* plan.c */
-void *fbp_allocate(size_t bytes); /* zeros, or NULL */
-
 /* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
 int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
 size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */

@@ -14,7 +14,7 @@ void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, si
 /* out (columns, rows), rows `stride` elements apart := the same, transposed */
 void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride);
-/* out (columns, rows) := the transpose of an array (rows, columns) of this type; rows of both are strides apart */
+/* out (columns, rows), rows `stride` elements apart := the transpose of an array (rows, columns) of this type */
 void fbp_transpose(const void *from, size_t from_stride, size_t rows, size_t columns, fbp_dtype dtype, void *out,
                    size_t stride);
 /* out (rows,) := class labels */
