@@ -117,22 +117,29 @@ def auc(
     areas = []
     for j, scores in enumerate(output.T):
         yes = truth == j if truth.ndim == 1 else truth[:, j]
-        w = np.ones(len(scores)) if weights is None else weights[:, min(j, weights.shape[1] - 1)]
-        higher, lower = yes & (w > 0), ~yes & (w > 0)
-        if higher.any() and lower.any():
-            areas.append(_area(scores[higher], w[higher], scores[lower], w[lower]))
+        w = None if weights is None else weights[:, min(j, weights.shape[1] - 1)]
+        area = _area(scores, yes, w)
+        if area is not None:
+            areas.append(area)
     return sum(areas) / len(areas) if areas else nan
 
 
-def _area(higher: Array, higher_weights: Array, lower: Array, lower_weights: Array) -> float:
-    """Return the share of pairs, by weight, in which a score of `higher` exceeds one of `lower`."""
-    order = np.argsort(lower, kind="stable")
-    lower, below = (
-        lower[order],
-        np.r_[0.0, np.cumsum(lower_weights[order])],
-    )  # below[i]: weight of the first i
-    won = sum(below[np.searchsorted(lower, higher, side)] for side in ("left", "right"))
-    return float((higher_weights * won).sum() / 2 / (higher_weights.sum() * below[-1]))
+def _area(scores: Array, yes: Array, weights: Array | None) -> float | None:
+    """Return the area under the ROC curve of one output, from (n,) each; None if all targets are the same."""
+    if weights is not None:
+        order = np.flatnonzero(weights)[np.argsort(scores[weights > 0])]
+        scores, yes, weights = scores[order], yes[order], weights[order]
+    higher, lower = np.sort(scores[yes]), np.sort(scores[~yes])
+    if not len(higher) or not len(lower):
+        return None
+    positions = (np.searchsorted(lower, higher, side) for side in ("left", "right"))
+    if weights is None:
+        return sum(int(below.sum()) for below in positions) / 2 / (len(higher) * len(lower))
+    own, sums = (
+        weights[yes],
+        np.r_[0.0, np.cumsum(weights[~yes])],
+    )  # sums[i]: weight of the first i lower ones
+    return float(sum((own * sums[below]).sum() for below in positions) / 2 / (own.sum() * sums[-1]))
 
 
 class TopK(Value):
