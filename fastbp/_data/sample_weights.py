@@ -167,7 +167,7 @@ def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks
 
 
 def _of_samples(sample_weight: ArrayLike, y: NDArray[Any], checks: InputChecks) -> NDArray[np.float64]:
-    """Return a copy, which changes of the user's array do not reach: (n,), or (n, n_targets), n_targets > 1."""
+    """Return a copy, which changes of the user's array do not reach: (n,), or (n, n_targets) if several."""
     weights = as_array("sample_weight", sample_weight)
     by_row = checks.loss.targets.sums_to_one  # a row has one target
     if weights.shape != y.shape[:1] and (by_row or weights.shape != y.shape):

@@ -24,8 +24,8 @@ def check_weights(optimizer: LevenbergMarquardt, weights: Weights | None) -> Non
     """Refuse sample and class weights, and rows of which only some targets are known."""
     if weights is not None and weights.values is not None:
         raise ParameterError(
-            "sample_weight or class_weight is given, or a row of y is NaN only in some columns, expected "
-            f"none of these with {optimizer}"
+            f"sample_weight or class_weight is given, expected none with {optimizer}, and rows of y that are "
+            "NaN in all columns or in none"
         )
 
 

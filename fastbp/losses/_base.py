@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,14 @@ class Loss(Value, ABC):
         The targets that it accepts.
     answers : Answers or None
         Reading of outputs as classes or as yes and no; None: they are numbers.
+    ignore_nan : bool
+        Whether targets that are NaN are unknown, and left out of J.
     """
+
+    if TYPE_CHECKING:  # a field of some losses, and of others a constant
+
+        @property
+        def ignore_nan(self) -> bool: ...
 
     name: ClassVar[str]
     activation: ClassVar[str | None] = None
@@ -50,11 +57,6 @@ class Loss(Value, ABC):
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that go with the loss; the first is the default."""
         return NUMBERS if self.answers is None else self.answers.metrics
-
-    @property
-    def ignore_nan(self) -> bool:
-        """Whether targets that are NaN are unknown, and left out of J."""
-        return False
 
     @property
     def ignored_label(self) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,6 +43,7 @@ class CustomLoss(Loss):
 
     name = "custom"
     targets = AnyArray()
+    ignore_nan: ClassVar[bool] = False  # the function may do so
     function: LossFunction = checked_by(_check_function, "callable")
     nan_targets: bool = flag(default=False, kw_only=True, is_quiet=True)
 
