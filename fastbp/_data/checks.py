@@ -36,6 +36,7 @@ class InputChecks:
         self.loss, self.dtype = architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
+        self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
