@@ -41,6 +41,7 @@ __all__ = [
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[[Array, Array], float]  # of the user: (output, target)
 Measure: TypeAlias = Callable[..., float]  # (output, target, weights=None)
+Compared: TypeAlias = tuple[Array, Array, "Array | None"]  # outputs, targets, weights
 Read: TypeAlias = Callable[[Array], Array]
 Metrics: TypeAlias = str | Function | Sequence[str | Function]
 
@@ -316,15 +317,13 @@ def _rows(output: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     return h, t.reshape(h.shape)
 
 
-def _answers(
-    output: ArrayLike, target: ArrayLike, read: Read, sample_weight: ArrayLike | None
-) -> tuple[Array, Array, Array | None]:
+def _answers(output: ArrayLike, target: ArrayLike, read: Read, weights: ArrayLike | None) -> Compared:
     """Return outputs and targets as rows (n, n_out), or targets as labels (n,) for classes, and weights."""
     h, t = _outputs(output), as_array("target", target)
     is_yes_or_no = np.ndim(read(h[:1])) > 1
-    weights = _weights(sample_weight, h, by_target=is_yes_or_no)
+    w = _weights(weights, h, by_target=is_yes_or_no)
     if is_yes_or_no or (t.ndim > 1 and h.shape[1] > 1):
-        return *_rows(h, t), weights
+        return *_rows(h, t), w
     if h.shape[1] == 1:
         raise ShapeError(
             "output has one column, expected one for each class: read=at_least_half or read=positive tells "
@@ -336,17 +335,15 @@ def _answers(
             f"expected integer labels {h.shape[:1]} or rows {h.shape}"
         )
     check_labels(t, h.shape[1])
-    return h, t, weights
+    return h, t, w
 
 
 def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = True) -> Array | None:
     """Return weights as float64, (n, 1) of rows or (n, n_out) of targets."""
     if sample_weight is None:
         return None
-    weights, shapes = (
-        as_array("sample_weight", sample_weight),
-        (output.shape[:1], output.shape)[: 1 + by_target],
-    )
+    weights = as_array("sample_weight", sample_weight)
+    shapes = (output.shape[:1], output.shape) if by_target else (output.shape[:1],)
     if weights.shape not in shapes:
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected {' or '.join(map(str, shapes))}")
     if not (weights >= 0).all() or not 0 < weights.sum(dtype=np.float64) < np.inf:
@@ -375,9 +372,7 @@ def slices(n: int, rows: int) -> list[slice]:
     return [slice(first, first + rows) for first in range(0, n, rows)]
 
 
-def _blocks(
-    output: Array, target: Array, weights: Array | None
-) -> Iterator[tuple[Array, Array, Array | None]]:
+def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Compared]:
     """Yield outputs (m, n_out), targets and weights, some rows at a time."""
     for rows in slices(len(output), BLOCK_ROWS):
         yield output[rows], target[rows], None if weights is None else weights[rows]

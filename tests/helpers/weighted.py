@@ -60,7 +60,7 @@ def weighted_problem(sizes, loss, rows, rng):
 
 
 def assert_parity(sizes, loss, dtype, batches, rng, weights_of=None):
-    """Compare the engines over batches (rows, batch_size, shuffle), with weights of rows or `weights_of(shape, rng)`."""
+    """Compare the engines over batches (rows, batch_size, shuffle); by default, with weights of rows."""
     for rows, batch_size, shuffle in batches:
         X, y = weighted_problem(sizes, loss, rows, rng)
         weights = weights_of(y.shape, rng) if weights_of else some_weights(rows, rng)
