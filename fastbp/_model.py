@@ -20,7 +20,7 @@ from fastbp.exceptions import DataError
 from fastbp.history import History
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
-from fastbp.schedules import Schedule, check_row
+from fastbp.schedules import Schedule, Warmup, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
@@ -285,7 +285,10 @@ def resolve_seed(seed: int | None) -> int:
 
 def rates(schedule: Schedule) -> Rates:
     """Return the learning rates of a schedule as the engines take them."""
-    return schedule.row, schedule.learning_rate, tuple(schedule.parameters)
+    if isinstance(schedule, Warmup):
+        row, rate, parameters, _ = rates(schedule.following)
+        return row, rate, parameters, schedule.steps
+    return schedule.row, schedule.learning_rate, tuple(schedule.parameters), 0
 
 
 def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ...]:

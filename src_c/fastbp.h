@@ -176,6 +176,7 @@ typedef struct {
     void *parameters; /* (n_parameters,) */
     void *gradients;  /* (n_parameters,); may be NULL if no plan stores them */
     void *state;      /* (states, n_parameters) */
+    double warmup;    /* steps of a linear warm-up before the schedule's own step 0 */
 } fbp_network;
 
 typedef enum {

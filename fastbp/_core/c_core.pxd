@@ -109,6 +109,7 @@ cdef extern from "fastbp.h" nogil:
         void *parameters
         void *gradients
         void *state
+        double warmup
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:

@@ -48,11 +48,12 @@ cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
 
 
 cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
-    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
-    row, rate, parameters = schedule
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters, warmup)."""
+    row, rate, parameters, warmup = schedule
     network.schedule = SCHEDULE_IDS[row]
     network.hyperparameters[0] = rate
     fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
+    network.warmup = warmup
     return network
 
 
@@ -141,14 +142,14 @@ cdef class Engine(Planner):
         """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
 
-    def set_schedule(self, row, rate, parameters):
+    def set_schedule(self, row, rate, parameters, warmup):
         """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
-        self.network = with_schedule(self.network, (row, rate, parameters))
+        self.network = with_schedule(self.network, (row, rate, parameters, warmup))
 
     def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
         """Return what `install_optimizer` takes: an optimizer with a state of zeros.
 
-        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        `schedule` is (row, rate, parameters, warmup), as for `set_schedule`; its rate replaces the first hyperparameter.
         """
         cdef Setup setup = Setup()
         setup.engine = self
@@ -169,6 +170,7 @@ cdef class Engine(Planner):
         self.network.hyperparameters = setup.numbers.hyperparameters
         self.network.schedule = setup.numbers.schedule
         self.network.schedule_parameters = setup.numbers.schedule_parameters
+        self.network.warmup = setup.numbers.warmup
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
         self.state = setup.state

@@ -14,7 +14,8 @@ from fastbp.layers import Layer
 from fastbp.losses import SumLoss
 
 Array: TypeAlias = NDArray[Any]
-Rates: TypeAlias = tuple[str, float, tuple[float, ...]]  # row of the schedule table, its rate, its parameters
+#: Row of the schedule table, its rate, its parameters, and the number of steps of warm-up before its step 0.
+Rates: TypeAlias = tuple[str, float, tuple[float, ...], int]
 
 
 class RunOptions(TypedDict):
@@ -131,7 +132,7 @@ class Engine(Trainer, Protocol):
     def install_optimizer(self, setup: Any) -> None:
         """Use a prepared optimizer from now on, with `t` 0; this cannot fail half way."""
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
 
     def set_scaling(

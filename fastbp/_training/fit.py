@@ -265,5 +265,4 @@ class Fit:
 
 def rates_at(schedule: Schedule, steps: range) -> array[float]:
     """Return the learning rates of these steps."""
-    formula, numbers = schedule.formula, (schedule.learning_rate, *schedule.parameters)
-    return array("d", [formula(step, *numbers) for step in steps])
+    return array("d", schedule.rates(steps))

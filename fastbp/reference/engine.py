@@ -30,6 +30,7 @@ from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS
 from fastbp.reference.schedules import SCHEDULES
+from fastbp.schedules._warmup import warmed
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
@@ -105,15 +106,15 @@ class Engine:
         self._optimizer, self._rates, self.state = setup, setup.rates, setup.state
         self.t, self.memory = 0, None
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table."""
-        self._rates = row, rate, parameters
+        self._rates = row, rate, parameters, warmup
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
-        row, rate, parameters = self._rates
-        return SCHEDULES[row](self.t, rate, *parameters)
+        row, rate, parameters, warmup = self._rates
+        return warmed(lambda step: SCHEDULES[row](step, rate, *parameters), warmup, self.t)
 
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps what a step writes."""

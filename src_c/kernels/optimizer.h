@@ -11,6 +11,14 @@ static inline void adam_means(vec g, vec *s, const vec *c) {
     s[1] = flush(fmadd(c[3] * g, g, c[2] * s[1]));
 }
 
+/* Updates RMSprop's means: s[0] of the squared gradient, s[1] of the gradient; returns the root of the variance.
+ * Rounding may make it slightly negative: then it is 0. The limit keeps infinity - infinity from being NaN. */
+static inline vec centered_root(vec g, vec *s, const vec *c) {
+    s[0] = flush(fmadd(c[2] * g, g, c[1] * s[0]));
+    s[1] = flush(fmadd(c[2], g, c[1] * s[1]));
+    return vsqrt(vmax(splat(0), s[0] - vmin(splat(REAL_MAX), s[1] * s[1])));
+}
+
 typedef vec element_update(vec p, vec g, vec *s, const vec *c);
 
 /* Updates n <= LANES parameters, the first of which is parameters[at]. Their gradients are g, or factor times g. */

@@ -11,7 +11,7 @@ import pytest
 
 import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step, Warmup
 from helpers.inside import engine_of, schedule_of
 from helpers.names import name_of
 from helpers.pytorch import assert_same_parameters, model_of
@@ -55,7 +55,7 @@ def data(rng):
 
 
 def test_there_is_a_value_for_every_native_row():
-    assert {kind.row for kind in Schedule.__subclasses__()} == set(_core.SCHEDULES)
+    assert {kind.row for kind in Schedule.__subclasses__()} == {*_core.SCHEDULES, Warmup.row}
     assert {schedule.row for schedule in SCHEDULES} == set(_core.SCHEDULES)
     assert fastbp.reference.schedules.SCHEDULES.keys() == set(_core.SCHEDULES)
 
