@@ -234,7 +234,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
     "seed": integers(0, 2**40),
     "input_noise": uniform(0, 1),
-    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), lambda epoch: 0.01),
+    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), schedules.Warmup(0.1, 3), lambda epoch: 0.01),
     "rate": uniform(1e-4, 0.1),
     "units": integers(1, 9),
     "initializer": one_of(*initializers.INITIALIZERS),

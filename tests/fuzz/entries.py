@@ -21,7 +21,7 @@ PUBLIC: dict[Any, tuple[str, ...]] = {
     fastbp.losses: (*LOSSES, "CustomLoss", "get"),
     fastbp.metrics: ("accuracy", "f1", "auc", "r2", "mae", "TopK"),
     fastbp.optimizers: ("get",),
-    fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle"),
+    fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle", "Warmup"),
 }
 
 
