@@ -30,6 +30,7 @@ from fastbp.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import EngineClass
+    from fastbp._summary import Summary
 
 Array: TypeAlias = NDArray[Any]
 
@@ -110,6 +111,11 @@ class Network(Named):
     def layers(self) -> tuple[Layer, ...]:
         """Layers with their defaults filled in: n_in, n_out, activation, l1, l2, dropout, max_norm."""
         return self._model.architecture.layers
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return self._model.architecture.n_parameters
 
     @property
     def loss(self) -> Loss:
@@ -201,6 +207,17 @@ class Network(Named):
         if not has_gradients:
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return left
+
+    def summary(self) -> Summary:
+        """Return a table of the layers, with what trains them: ``print(net.summary())``; a str.
+
+        It shows sizes, activation, initializer, parameters and options of each layer, then the loss, the
+        optimizer, the memory of parameters and optimizer state, and how long the network has been trained.
+        Notebooks show it as a table, and so they show a network.
+        """
+        from fastbp._summary import summarize  # few need it
+
+        return summarize(self._model, type(self).__name__)
 
     # ---- training ------------------------------------------------------------------------------------------
 
@@ -552,6 +569,9 @@ class Network(Named):
             f"Network({sizes}; {architecture.n_parameters:,} parameters, {architecture.dtype} on "
             f"{model.engine.isa}; {architecture.loss}, {model.optimizer}, seed={model.seed})"
         )
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
 
 @cache  # also for a fit while the interpreter shuts down, which imports nothing any more
