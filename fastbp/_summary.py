@@ -43,7 +43,7 @@ class Summary(str):
 def summarize(model: Model, name: str) -> Summary:
     """Return the summary of a network whose class has this name."""
     architecture = model.architecture
-    title = f"{name}: {architecture.dtype} on {model.engine.isa}, seed {model.seed}"
+    title = f"{name}: {architecture.dtype}, seed {model.seed}"
     rows, total = layer_rows(model), ("total", "", "", "", "", f"{architecture.n_parameters:,}", "")
     facts = list(facts_of(model).items())
     width = max(len(fact) for fact, _ in facts)
