@@ -147,11 +147,11 @@ typedef struct {
     size_t n_in, n_out;
     fbp_activation_id activation;
     double alpha;
-    double l1, l2;   /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
-    double dropout;  /* share of the outputs that training sets to 0; 0 in the last layer */
-    double max_norm; /* largest norm of the weights into a unit, after an update; 0: no limit */
-    int no_bias;     /* z = x W: the parameters have no b of this layer */
-    int frozen;      /* training leaves the parameters as they are; their stored gradients are 0 */
+    double l1, l2;      /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
+    double dropout;     /* share of the outputs that training sets to 0; 0 in the last layer */
+    double max_norm;    /* largest norm of the weights into a unit, after an update; 0: no limit */
+    int no_bias;        /* z = x W: the parameters have no b of this layer */
+    int frozen;         /* training leaves the parameters as they are; their stored gradients are 0 */
     double rate_factor; /* the optimizer's learning rate is multiplied by this; > 0 */
 } fbp_layer;
 

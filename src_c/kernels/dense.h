@@ -128,12 +128,13 @@ static void backward_input(const fbp_dense *layer, fbp_step *step) {
 static void finish_update(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out, offset = p->layer->offset + (p->first_row + i) * n + j;
     join_rows(c, n);
-    update_rectangle(p->layer->plan, p->layer->scalars, (fbp_update){.gradients = c->data,
-                                                  .gradients_stride = c->ld,
-                                                  .offset = offset,
-                                                  .stride = n,
-                                                  .rows = c->rows,
-                                                  .columns = c->columns});
+    update_rectangle(p->layer->plan, p->layer->scalars,
+                     (fbp_update){.gradients = c->data,
+                                  .gradients_stride = c->ld,
+                                  .offset = offset,
+                                  .stride = n,
+                                  .rows = c->rows,
+                                  .columns = c->columns});
 }
 
 /* The same, after adding the gradients of the penalties. The tile may end with b, which has no penalty. */

@@ -86,7 +86,7 @@ struct fbp_plan {
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for this step */
 
     size_t threads, scratch_bytes; /* threads for products; bytes of scratch per thread */
-    size_t lowest; /* layer down to which training needs derivatives: the first that is not frozen */
+    size_t lowest;                 /* layer down to which training needs derivatives: the first that is not frozen */
     double (*layer_scalars)[FBP_MAX_SCALARS]; /* per layer, or NULL if all layers have the same learning rate */
     fbp_segment *segments;                    /* what stored updates go through */
     size_t n_segments;
@@ -123,8 +123,8 @@ int fbp_has_noise(const fbp_network *network, fbp_task task);
 int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
 int fbp_has_max_norm(const fbp_layer *layer, fbp_task task);
-int fbp_has_factors(const fbp_network *network);                          /* layers differ in their learning rates */
-size_t fbp_lowest_trained(const fbp_network *network, fbp_task task);     /* layer; n_layers: none */
+int fbp_has_factors(const fbp_network *network);                         /* layers differ in their learning rates */
+size_t fbp_lowest_trained(const fbp_network *network, fbp_task task);    /* layer; n_layers: none */
 int fbp_is_reached(const fbp_network *network, fbp_task task, size_t l); /* by the backward pass */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
