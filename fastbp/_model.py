@@ -19,6 +19,7 @@ from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
+from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule, check_row
@@ -216,10 +217,13 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
+        """Draw the initial weights from the seed, except of frozen layers; reset optimizer state and history."""
         prepared = self._prepared(self.chosen, epoch=0)
-        parameters = np.zeros_like(self.engine.parameters)
-        self.draw_weights(parameters)
+        parameters = self.engine.parameters.copy()
+        drawn = np.zeros_like(parameters)
+        self.draw_weights(drawn)
+        for part, _ in trained(self.architecture.layers):
+            parameters[part] = drawn[part]
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:

@@ -445,7 +445,10 @@ class Network(Named):
         model.guard.following(left, "step", NOTHING, model.engine.update)
 
     def reset(self) -> None:
-        """Draw the initial weights again, from the seed; reset biases, optimizer state and history."""
+        """Draw the initial weights again, from the seed; reset biases, optimizer state and history.
+
+        Frozen layers keep W and b.
+        """
         self._model.reset()
 
     def replace_output(
