@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -18,6 +19,7 @@ from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
+from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule, Warmup, check_row
@@ -63,8 +65,8 @@ class Model:
     seed : int
     history : History
         All epochs since the model was made or reset.
-    is_trainable : bool
-        Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
+    is_trainable, is_differentiable : bool
+        Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
 
     __slots__ = (
@@ -75,6 +77,7 @@ class Model:
         "engine_class",
         "guard",
         "history",
+        "is_differentiable",
         "is_trainable",
         "makes_steps",
         "optimizer",
@@ -89,11 +92,11 @@ class Model:
     ) -> None:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
-        self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
+        self.seed, self.engine_class = seed, engine_class
+        self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
         self.history = History()
-        self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -102,10 +105,29 @@ class Model:
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
 
+    def _describe(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.is_differentiable = not architecture.obstacle
+        self.is_trainable = self.is_differentiable and any(architecture.trainable)
+
     def check_trainable(self) -> None:
-        """Raise ParameterError if no gradient can train the network."""
+        """Raise ParameterError if no gradient can train the network, or all of its layers are frozen."""
         if not self.is_trainable:
             self.architecture.check_trainable()
+
+    def check_differentiable(self) -> None:
+        """Raise ParameterError if no gradient can train the network, frozen layers or not."""
+        if not self.is_differentiable:
+            self.architecture.check_trainable()
+
+    def set_trainable(self, trainable: bool | Iterable[bool]) -> None:
+        """Train these layers from now on, a bool or one per layer; parameters and optimizer state stay."""
+        changed = self.architecture.with_trainable(trainable)
+        self.guard.changing("setting trainable", NOTHING, self._put_trainable, changed)
+
+    def _put_trainable(self, architecture: Architecture) -> None:
+        self.engine.set_trainable(architecture.trainable)
+        self._describe(architecture)
 
     def _new_engine(self, architecture: Architecture) -> Engine:
         """Return an engine with parameters of zeros."""
@@ -195,10 +217,13 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
+        """Draw the initial weights from the seed, except of frozen layers; reset optimizer state and history."""
         prepared = self._prepared(self.chosen, epoch=0)
-        parameters = np.zeros_like(self.engine.parameters)
-        self.draw_weights(parameters)
+        parameters = self.engine.parameters.copy()
+        drawn = np.zeros_like(parameters)
+        self.draw_weights(drawn)
+        for part, _ in trained(self.architecture.layers):
+            parameters[part] = drawn[part]
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:

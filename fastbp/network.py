@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, optimizers
 from fastbp._architecture import Architecture
+from fastbp._base.arguments import flag
 from fastbp._base.arrays import read_only
 from fastbp._base.value import Named
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
@@ -109,13 +110,29 @@ class Network(Named):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Layers with their defaults filled in: n_in, n_out, activation, l1, l2, dropout, max_norm."""
+        """Layers with their defaults filled in: n_in, n_out, activation and the options of `Dense`."""
         return self._model.architecture.layers
 
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
         return self._model.architecture.n_parameters
+
+    @property
+    def trainable(self) -> tuple[bool, ...]:
+        """Whether training changes W and b, one bool per layer; settable, with one bool for all layers, too.
+
+        Training computes no gradient below the lowest trainable layer. Setting it keeps parameters and
+        optimizer state; gradients and outputs for `backward` are stale afterwards. BusyError in a fit.
+
+        Adam and its relatives correct their running means by the number of steps of the whole network. For a
+        layer that is trained later, set the optimizer, too: ``net.optimizer = Adam(1e-4)`` starts anew.
+        """
+        return self._model.architecture.trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool | Iterable[bool]) -> None:
+        self._model.set_trainable(trainable)
 
     @property
     def loss(self) -> Loss:
@@ -166,7 +183,7 @@ class Network(Named):
 
     @property
     def parameters(self) -> Array:
-        """All weights and biases as one vector (P,), W then b of each layer; writable."""
+        """All weights and biases as one vector (P,), W then b (if any) of each layer; writable."""
         return _core.handed_out(self._model.engine.parameters)
 
     @property
@@ -176,7 +193,7 @@ class Network(Named):
 
     @property
     def biases(self) -> tuple[Array, ...]:
-        """Vector b (n_out,) per layer, views into `parameters`."""
+        """Vector b (n_out,) per layer, views into `parameters`; (0,) for a layer without bias."""
         return tuple(b for _, b in self._model.architecture.split(self.parameters))
 
     @property
@@ -315,7 +332,7 @@ class Network(Named):
         Raises
         ------
         ShapeError, DTypeError, DataError, ParameterError
-            An argument is not as above, or an activation is step. Nothing has changed.
+            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed.
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
             the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are at least
@@ -378,7 +395,7 @@ class Network(Named):
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch and a copy of `gradients`; arguments as for `fit`."""
         model = self._model
-        model.check_trainable()
+        model.check_differentiable()
         X, y = model.checks.examples(X, y)
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         found: tuple[float, Array] = model.guard.writing(
@@ -423,7 +440,7 @@ class Network(Named):
             There was no `forward`, or the parameters have changed since, by a call or in place.
         """
         model = self._model
-        model.check_trainable()
+        model.check_differentiable()
         left: Left = model.guard.left or NOTHING
         shape, _ = left
         if shape is None:
@@ -438,14 +455,71 @@ class Network(Named):
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale afterwards."""
         model = self._model
+        model.check_trainable()
         if not model.makes_steps:
             model.optimizer.check_step("step")
         left = self._check_gradients()
         model.guard.following(left, "step", NOTHING, model.engine.update)
 
     def reset(self) -> None:
-        """Draw the initial weights again, from the seed; reset biases, optimizer state and history."""
+        """Draw the initial weights again, from the seed; reset biases, optimizer state and history.
+
+        Frozen layers keep W and b.
+        """
         self._model.reset()
+
+    def replace_output(
+        self,
+        output: int | Dense,
+        *,
+        loss: str | Loss | LossFunction | None = None,
+        output_activation: str | Activation | None = None,
+        freeze: bool = False,
+        seed: int | None = None,
+    ) -> Self:
+        """Return a new network with the trained layers of this one and a new output layer, for another task.
+
+        The layers below the output keep weights, options and input scaling. The weights of the new layer are
+        drawn from the seed. Optimizer state and history start anew, with the optimizer that was last set by
+        the constructor or the attribute. This network does not change.
+
+        Parameters
+        ----------
+        output : int or Dense
+            The new output layer, or its number of units.
+        loss : str, Loss or callable, optional
+            Loss of the new network. Default: that of this network.
+        output_activation : str or Activation, optional
+            Activation of the new layer. Default: that of the layer, or of the loss.
+        freeze : bool
+            Whether to freeze all layers below the output. Otherwise they are as trainable as before.
+        seed : int, >= 0 and < 2**64, optional
+            Seed of the new network. Default: that of this network.
+
+        Returns
+        -------
+        Network
+            Of the same class, with copies of the attributes of a subclass.
+
+        Raises
+        ------
+        ParameterError
+            An argument is not as above, or loss and output layer do not fit each other.
+        BusyError
+            Another thread is changing the network.
+        """
+        from fastbp._training import transfer  # few need it
+
+        model = self._model
+        architecture = model.architecture.with_output(
+            output, loss=loss, output_activation=output_activation, freeze=flag("freeze", freeze)
+        )
+        seed = model.seed if seed is None else resolve_seed(seed)
+        made: Model = model.guard.reading(transfer.with_output, model, architecture, seed)
+        other = object.__new__(type(self))
+        other._model = made
+        _set_attributes(other, deepcopy(_attributes(self), {id(self): other}))
+        return other
 
     # ---- using it ------------------------------------------------------------------------------------------
 

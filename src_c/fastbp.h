@@ -10,7 +10,7 @@
  *     z (m, n_out) = x (m, n_in) W (n_in, n_out) + b (n_out,)        y = f(z)
  *
  * The parameters of a network are one vector: W and b of the first layer, W and b of the second, and so on, each in C
- * order. */
+ * order. A layer may have no b. */
 #ifndef FASTBP_H
 #define FASTBP_H
 
@@ -147,9 +147,12 @@ typedef struct {
     size_t n_in, n_out;
     fbp_activation_id activation;
     double alpha;
-    double l1, l2;   /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
-    double dropout;  /* share of the outputs that training sets to 0; 0 in the last layer */
-    double max_norm; /* largest norm of the weights into a unit, after an update; 0: no limit */
+    double l1, l2;      /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
+    double dropout;     /* share of the outputs that training sets to 0; 0 in the last layer */
+    double max_norm;    /* largest norm of the weights into a unit, after an update; 0: no limit */
+    int no_bias;        /* z = x W: the parameters have no b of this layer */
+    int frozen;         /* training leaves the parameters as they are; their stored gradients are 0 */
+    double rate_factor; /* the optimizer's learning rate is multiplied by this; > 0 */
 } fbp_layer;
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;

@@ -89,6 +89,8 @@ cdef extern from "fastbp.h" nogil:
         size_t n_in, n_out
         fbp_activation_id activation
         double alpha, l1, l2, dropout, max_norm
+        int no_bias, frozen
+        double rate_factor
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
     enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS

@@ -63,7 +63,7 @@ cdef check_sizes(layers, cnp.ndarray parameters):
     for layer in layers:
         if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
             raise ShapeError(f"a layer of {layer.n_in} inputs and {layer.n_out} units, expected {n_in} inputs")
-        count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
+        count, n_in = count + layer.n_parameters, layer.n_out
     if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
         raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
 
@@ -111,7 +111,8 @@ cdef class Engine(Planner):
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
             c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
-                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
+                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0,
+                                   not layer.bias, not layer.trainable, layer.learning_rate_factor)
         self.network.kernels = kernels
         self.network.n_layers = len(layers)
         self.network.layers = c_layer
@@ -175,6 +176,15 @@ cdef class Engine(Planner):
         self.network.state = cnp.PyArray_DATA(setup.state)
         self.state = setup.state
         self.network.t, self.memory = 0, None
+
+    def set_trainable(self, tuple trainable not None):
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+        cdef fbp_layer *c_layer = <fbp_layer *> <char *> self.layers
+        if len(trainable) != <Py_ssize_t> self.network.n_layers:
+            raise ShapeError(f"{len(trainable)} bools, expected one for each of {self.network.n_layers} layers")
+        self.forget_plans()  # they list the operations of the layers that were trained before
+        for i, is_trained in enumerate(trainable):
+            c_layer[i].frozen = not is_trained
 
     def set_scaling(self, mean, inverse_scale):
         """Use (X - mean) * inverse_scale in place of X from now on, both (n_in,); None, None: X itself."""

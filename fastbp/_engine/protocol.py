@@ -135,6 +135,12 @@ class Engine(Trainer, Protocol):
     def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
 
+    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes.
+
+        What `backward` needs of the last `forward` is lost.
+        """
+
     def set_scaling(
         self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None
     ) -> None:

@@ -73,22 +73,31 @@ static void radam_scalars(double *c, const double *h, double k) {
         c[5] = 0;
 }
 
-void fbp_begin_update(fbp_plan *plan) {
-    fbp_network *network = plan->network;
-    const double *h = network->hyperparameters;
-    double scheduled[FBP_MAX_HYPERPARAMETERS];
-    if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0) {
-        memcpy(scheduled, h, sizeof scheduled);
-        scheduled[0] = fbp_learning_rate(network);
-        h = scheduled;
-    }
-    const double k __attribute__((unused)) = (double)++network->t; /* unused by some optimizers */
-    double *c = plan->scalars;
+/* k is the number of the step, which some optimizers do not use. */
+static void set_scalars(double *c, const fbp_network *network, const double *h, double k __attribute__((unused))) {
     switch (network->optimizer) {
 #define OPTIMIZER(name, states, scalars, ...) \
     case FBP_OPTIMIZER_##name: scalars break;
 #include "tables/optimizers.def"
 #undef OPTIMIZER
         default: break;
+    }
+}
+
+void fbp_begin_update(fbp_plan *plan) {
+    fbp_network *network = plan->network;
+    const double *h = network->hyperparameters;
+    double scheduled[FBP_MAX_HYPERPARAMETERS], own[FBP_MAX_HYPERPARAMETERS];
+    if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0) {
+        memcpy(scheduled, h, sizeof scheduled);
+        scheduled[0] = fbp_learning_rate(network);
+        h = scheduled;
+    }
+    const double k = (double)++network->t;
+    set_scalars(plan->scalars, network, h, k);
+    for (size_t l = 0; plan->layer_scalars && l < network->n_layers; l++) {
+        memcpy(own, h, sizeof own);
+        own[0] *= network->layers[l].rate_factor;
+        set_scalars(plan->layer_scalars[l], network, own, k);
     }
 }

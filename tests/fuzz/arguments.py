@@ -204,6 +204,12 @@ def layers(random: Random, subject: Subject) -> Any:
     return [sizes[0], *(fastbp.Dense(n, l2=1e-3) if random.random() < 0.2 else n for n in sizes[1:])]
 
 
+def trainable(random: Random, subject: Subject) -> Any:
+    """Return a bool, or one per layer."""
+    flags = (random.random(len(subject.layers) - 1) < 0.8).tolist()
+    return flags if random.random() < 0.8 else flags[0]
+
+
 VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "X": inputs,
     "y": targets,
@@ -242,6 +248,10 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "l2": uniform(0, 0.1),
     "dropout": uniform(0, 0.9),
     "max_norm": uniform(0.1, 2),
+    "bias": one_of(True, False),
+    "trainable": trainable,
+    "learning_rate_factor": uniform(0.1, 2),
+    "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),
     "argument": one_of("activation"),
     "reduction": one_of("sum", "mean"),

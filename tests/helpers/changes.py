@@ -80,6 +80,7 @@ DIVERGING = {"optimizer": fastbp.SGD(1e200), "loss": "half_sse", "activation": "
 BEST = (EarlyStopping("validation_loss", 2, restore_best=True), ReduceLROnPlateau("loss", patience=1))
 BY_EPOCH = {"optimizer": fastbp.SGD(lambda epoch: 0.1 / (1 + epoch))}
 REGULAR = [3, Dense(4, l1=1e-3, l2=1e-3, dropout=0.2, max_norm=2.0), 2]
+FROZEN = [3, Dense(4, bias=False, trainable=False), Dense(3, learning_rate_factor=0.5), 2]
 WEIGHTS = np.linspace(0, 1, 12)
 
 
@@ -119,6 +120,9 @@ CHANGES = {
     "adapt(None)": Change(lambda net, data: net.adapt(None)),
     "setting the optimizer": Change(setting("optimizer", fastbp.RMSprop(0.1, momentum=0.5))),
     "setting the learning rate": Change(setting("learning_rate", 0.5)),
+    "setting trainable": Change(setting("trainable", [True, False])),
+    "fit, frozen": Change(fit, layers=FROZEN),
+    "replace_output": Change(lambda net, data: net.replace_output(5, freeze=True)),
     "reset": Change(lambda net, data: net.reset()),
     "minimize": Change(
         lambda net, data: fastbp.minimize(net, data.X, data.y, max_iterations=3), descends=True
@@ -225,6 +229,7 @@ class Course:
             if len(net.history) != before + 2:
                 return False
         kind = type(net.optimizer)
+        net.trainable = True  # a frozen layer keeps its weights
         net.reset()
         if type(net.optimizer) is not kind:
             return False

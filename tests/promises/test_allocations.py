@@ -21,6 +21,8 @@ WITHOUT = (
     "adapt(None)",
     "setting the optimizer",
     "setting the learning rate",
+    "setting trainable",
+    "replace_output",
     "reset",
     "clone",
     "pickle",
