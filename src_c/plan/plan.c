@@ -85,6 +85,7 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     for (size_t l = 0; l <= output; l++) {
         if (fbp_trains(task) && network->layers[l].max_norm > 0) append(plan, &n, kernels->max_norm, l);
     }
+    if (fbp_trains(task) && network->average) append(plan, &n, kernels->average, 0);
     plan->update_end = n;
 }
 
@@ -95,7 +96,7 @@ static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
-    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 9 };
+    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 10 };
     const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_slots = fbp_most_slots(threads);
     fbp_plan *plan = fbp_allocate(sizeof *plan + most_slots * (sizeof(fbp_slot) + n * sizeof(fbp_dense)) +
