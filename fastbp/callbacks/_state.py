@@ -131,7 +131,7 @@ class EpochState:
     @property
     def epoch(self) -> int:
         """Index of the epoch, 0 for the first of the fit; in `on_fit_end` that of the last complete one."""
-        return len(self.history) if self._is_under_way else len(self.history) - 1
+        return max(len(self.history) - (not self._is_under_way), 0)
 
     @property
     def metrics(self) -> dict[str, float]:
