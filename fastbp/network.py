@@ -312,8 +312,8 @@ class Network(Named):
             Data on which loss and metrics are measured after every epoch, unweighted.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure on the validation data, as for `evaluate`.
-        callbacks : callable, object with on_epoch_end, or sequence of these
-            Called after every epoch with its `fastbp.callbacks.EpochState`.
+        callbacks : callable, object with hooks such as on_epoch_end, or sequence of these
+            Called with a `fastbp.callbacks.EpochState`: functions after every epoch.
         tol : float, >= 0, optional
             Stop when, for `patience` epochs, the loss has not improved by more than tol |best loss|. Short
             for the callback ``EarlyStopping("loss", patience, min_delta=tol, relative=True)``.
@@ -382,7 +382,8 @@ class Network(Named):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {_fit_loop().USUAL_CAUSES}")
+            causes = _fit_loop().divergence.USUAL_CAUSES
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {causes}")
         return loss
 
     def loss_and_gradients(

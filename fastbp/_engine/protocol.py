@@ -50,6 +50,10 @@ class Run(Protocol):
         """Loss per epoch (epochs,), valid up to `epoch`: the mean over its rows, or the sum of sums."""
 
     @property
+    def batch_loss(self) -> float:
+        """Loss of the last step's batch, before the step; undefined before the first one."""
+
+    @property
     def converged(self) -> bool:
         """Whether further steps would gain nothing; always False for runs that cannot tell."""
 
@@ -139,6 +143,12 @@ class Engine(Trainer, Protocol):
         """Let later updates change the layers that these bools, one per layer, name; nothing else changes.
 
         What `backward` needs of the last `forward` is lost.
+        """
+
+    def set_average(self, average: Array | None, decay: float = 0) -> None:
+        """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
+
+        After each step, average := decay average + (1 - decay) parameters. The first step copies them.
         """
 
     def set_scaling(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
-from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, Hooks
 from fastbp.exceptions import ParameterError
 
 
@@ -39,15 +39,16 @@ class Options:
                 "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:
-        """Return the functions to call after each epoch: for these options, then the user's callbacks."""
-        functions = []
+    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> Hooks:
+        """Return the functions to call: for these options, then those of the user's callbacks."""
+        hooks, own = callbacks.begin(given, columns, model.optimizer, model.remembered), Hooks()
         if self.gradient_tol is not None:
-            functions.append(at_minimum(model, self.gradient_tol))
+            own.on_epoch_end.append(at_minimum(model, self.gradient_tol))
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
-            functions.append(stopping.begin(columns, "tol"))
-        return functions + callbacks.begin(given, columns, model.optimizer)
+            own.on_epoch_end.append(stopping.begin(columns, "tol").on_epoch_end)
+        hooks.on_epoch_end[:0] = own.on_epoch_end
+        return hooks
 
     @property
     def batch_rows(self) -> int:

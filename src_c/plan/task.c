@@ -90,8 +90,8 @@ int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
         const fbp_layer *layer = &network->layers[l];
         if (fbp_has_penalty(layer, task) || layer->max_norm > 0 || layer->frozen) return 0;
     }
-    return rows == 1 && !fbp_has_factors(network) && fbp_is_fused(network, task, rows) && !is_random(network, task) &&
-           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+    return rows == 1 && !fbp_has_factors(network) && !network->average && fbp_is_fused(network, task, rows) &&
+           !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 
 /* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's

@@ -14,7 +14,7 @@ import numpy as np
 
 import fastbp
 from fastbp import Dense, schedules
-from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+from fastbp.callbacks import EarlyStopping, ExponentialMovingAverage, ReduceLROnPlateau
 from helpers.inside import engine_of
 
 SIZES = [3, 4, 2]
@@ -39,6 +39,7 @@ class Change:
     options: dict[str, Any] = field(default_factory=dict)
     layers: list[Any] = field(default_factory=lambda: SIZES)
     descends: bool = False  # whatever the parameters, a loss that is not higher is right
+    keeps_first: bool = False  # a callback keeps the first epoch, also after an error
     counts_later: bool = False  # a Python step ends shortly before its epoch enters the history
 
     def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
@@ -61,6 +62,16 @@ def fit(net: fastbp.Network, data: Data, callbacks: tuple[Any, ...] = (), **opti
     """Fit with full batches: every step ends an epoch, so that `note` sees the end of each."""
     both = (data.note, *callbacks, data.note)
     return net.fit(data.X, data.y, **{"epochs": 4, "batch_size": None} | options, callbacks=both)
+
+
+class AllHooks:
+    """A callback with all hooks, which do nothing."""
+
+    def on_fit_begin(self, state: Any) -> None: ...
+    def on_epoch_begin(self, state: Any) -> None: ...
+    def on_batch_end(self, state: Any) -> None: ...
+    def on_epoch_end(self, state: Any) -> None: ...
+    def on_fit_end(self, state: Any) -> None: ...
 
 
 def step_by_parts(net: fastbp.Network, data: Data) -> None:
@@ -98,7 +109,13 @@ CHANGES = {
     "fit, validated": Change(
         lambda net, data: fit(net, data, validation_data=data.held_out, metrics=["r2", "mae"])
     ),
-    "fit, restore_best": Change(lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE),
+    "fit, restore_best": Change(
+        lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE, keeps_first=True
+    ),
+    "fit, hooks": Change(lambda net, data: fit(net, data, (AllHooks(),), epochs=2)),
+    "fit, averaging": Change(
+        lambda net, data: fit(net, data, (ExponentialMovingAverage(0.5),), validation_data=data.held_out)
+    ),
     "fit, tol": Change(lambda net, data: fit(net, data, epochs=9, tol=0.5, patience=1)),
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),
     "fit, rate of the epoch": Change(fit, BY_EPOCH),
@@ -157,11 +174,12 @@ class Course:
     def __init__(self, change: Change, network_class: type[fastbp.Network] = fastbp.Network) -> None:
         self.change, self._class = change, network_class
         net = change.network(network_class)
-        before, self._loss_before = len(net.history), self._loss(net)
-        self._right = {(numbers(net), before)}
+        self._before, self._loss_before = len(net.history), self._loss(net)
+        self._right = {(numbers(net), self._before)}
 
         def note(state: Any) -> None:
-            self._right.add((numbers(net), before + state.epoch + 1))
+            if state.epoch == 0 or not change.keeps_first:
+                self._right.add((numbers(net), self._before + state.epoch + 1))
 
         with suppress(fastbp.DivergenceError):
             change.call(net, Data(note))
@@ -199,6 +217,8 @@ class Course:
             yield "a loss that is not higher", self._loss(net) <= self._loss_before * (1 + 1e-12)
         elif atomic:
             epochs = [len(net.history) + later for later in range(1 + self.change.counts_later)]
+            if self.change.keeps_first and len(net.history) > self._before:
+                epochs.append(self._before + 1)
             is_right = any((numbers(net), n) in self._right for n in epochs)
             yield "at the end of a step, with the history of that", is_right
             n = min(len(net.history), len(self._losses))
