@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.columns import Entries, computed, constant, entries
+from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training.options import Options
-from fastbp._training.progress import Progress
+from fastbp._training.progress import shown_by
 from fastbp._training.snapshot import Snapshot, is_finite
-from fastbp._training.validation import Validation, held_out
+from fastbp._training.validation import Validation, ValidationData, held_out, split
 from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Function
-from fastbp.exceptions import DataError, DivergenceError
+from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
 from fastbp.schedules import Constant, Schedule
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -43,7 +45,9 @@ def train(
     *,
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    validation_data: ValidationData | None,
+    validation_split: float | Split | None,
+    validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks,
     **options: Any,
@@ -57,11 +61,20 @@ def train(
     """
     model.check_trainable()
     X, y = model.checks.examples(X, y)
+    split_off = None
+    if validation_split is not None:
+        if validation_data is not None:
+            raise ParameterError(
+                f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
+            )
+        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
     begin = begin_of(model, weights)
-    validation = held_out(model, validation_data, metrics)
+    validation = held_out(
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+    )
     columns = {"loss": False} | (validation.columns if validation else {})
     functions = checked.begin_callbacks(callbacks, columns, model)
     fit = Fit(
@@ -99,7 +112,7 @@ class Fit:
         `Trainer.begin`, or another function with its arguments that returns a `Run`.
     options : Options
     validation : Validation, optional
-        Data and metrics to evaluate after each epoch.
+        Data and metrics to evaluate after epochs.
     functions : list of callables
         Functions that are then called with the `EpochState`.
     """
@@ -118,8 +131,8 @@ class Fit:
         self._validation, self._functions, self._past = validation, functions, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(validation or functions or self._by_epoch)  # every epoch is
-        self._is_begun = self._is_done = False
+        self._watched = bool(functions or self._by_epoch)  # every epoch is
+        self._is_begun = self._is_done = self._is_measured = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
         """Train on X (n, n_in) and y, (n, n_out) or class labels (n,), until there is a reason to stop.
@@ -130,9 +143,7 @@ class Fit:
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
-        progress = (
-            Progress(self._options.epochs, self._options.verbose == 2) if self._options.verbose else None
-        )
+        progress = shown_by(self._options.verbose, self._options.epochs)
         try:
             while not self._history.stopped:
                 if self._by_epoch and self._run.step == 0:
@@ -179,6 +190,7 @@ class Fit:
         """Begin the run; nothing is computed yet."""
         options = self._options
         self._noted = perf_counter()
+        self._deadline = self._noted + options.max_seconds
         self._first_epoch = len(self._past)
         if not self._snapshot.take(epoch=0):
             raise DataError(
@@ -204,13 +216,27 @@ class Fit:
 
     def _advance(self) -> None:
         """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
-        run = self._run
-        one = self._watched or self._snapshot.is_due
-        if not run.advance(run.epoch + 1 if one else self._options.epochs, SLICE):
+        left = self._deadline - perf_counter()
+        seconds = min(SLICE, left) if left > 0 else SLICE
+        if not self._run.advance(self._until(is_over=left <= 0), seconds):
             raise self._divergence("loss")
-        self._note(self._validation.measure() if self._validation and run.step == 0 else {})
+        validation = self._validation
+        self._is_measured = validation is not None and not self._run.step and self._is_due(validation)
+        self._note(validation.measure() if validation and self._is_measured else {})
 
-    def _note(self, measured: dict[str, array[float]]) -> None:
+    def _until(self, is_over: bool) -> int:
+        """Return the number of epochs at which the next slice ends at the latest; `is_over`: out of time."""
+        epoch = self._run.epoch
+        if self._watched or is_over or self._snapshot.is_due:
+            return epoch + 1
+        return self._validation.next_after(epoch) if self._validation else self._options.epochs
+
+    def _is_due(self, validation: Validation) -> bool:
+        """Tell whether to validate at the end of this epoch, unless a callback makes it the last."""
+        run = self._run
+        return validation.is_due(run.epoch) or run.converged or perf_counter() >= self._deadline
+
+    def _note(self, measured: dict[str, float]) -> None:
         """Append the epochs done since the last call to both histories; they share the time equally."""
         run, history = self._run, self._history
         new = slice(len(history), run.epoch)
@@ -219,13 +245,21 @@ class Fit:
             before, self._noted = self._noted, perf_counter()
             found = {
                 "loss": entries(run.losses[new]),
-                **measured,
+                **(self._validation.entries(n, measured) if self._validation else {}),
                 **{name: entries(column[new]) for name, column in run.columns.items()},
                 "learning_rate": self._rates(n),
                 "seconds": constant((self._noted - before) / n, n),
             }
             history._append(found, n)
             self._past._append(found, n)
+
+    def _note_again(self, measured: dict[str, float]) -> None:
+        """Write the entry of the last epoch again, with what was measured after it had been written."""
+        last = len(self._history) - 1
+        row = self._history.row(last) | measured
+        for history, epoch in ((self._history, last), (self._past, self._first_epoch + last)):
+            history._truncate(epoch)
+            history._append({name: constant(value, 1) for name, value in row.items()}, 1)
 
     def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
@@ -242,8 +276,12 @@ class Fit:
         if self._run.converged:
             self._state.stop("converged")
         reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
+        if not reason and perf_counter() >= self._deadline:
+            reason = "max_seconds"
         if reason and not is_finite(self._model.engine):
             raise self._divergence("network's state")
+        if reason and self._validation and not self._is_measured:
+            self._note_again(self._validation.measure())
         if not reason and self._snapshot.is_due and not self._snapshot.take(self._run.epoch):
             raise self._divergence("network's state")
         self._history.stopped = reason

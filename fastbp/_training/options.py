@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
+from typing import Literal
+
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
 from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
 from fastbp.exceptions import ParameterError
+from fastbp.optimizers import LevenbergMarquardt
 
 
 class Options:
@@ -22,7 +27,8 @@ class Options:
         tol: float | None,
         patience: int,
         gradient_tol: float | None,
-        verbose: int,
+        max_seconds: float | None,
+        verbose: int | Literal["auto"],
     ) -> None:
         """Set the options as Python's own numbers; ParameterError if one is out of range."""
         self.rows = rows
@@ -32,6 +38,7 @@ class Options:
         self.tol = None if tol is None else number("tol", tol, at_least=0)
         self.patience = integer("patience", patience, at_least=1)
         self.gradient_tol = None if gradient_tol is None else number("gradient_tol", gradient_tol, above=0)
+        self.max_seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
         self.verbose = verbosity(verbose)
         if self.gradient_tol is not None and self.batch_rows < rows:
             raise ParameterError(
@@ -47,12 +54,24 @@ class Options:
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
             functions.append(stopping.begin(columns, "tol"))
+        if "validation_loss" in columns and isinstance(model.optimizer, LevenbergMarquardt):
+            own = early_stopping(model.optimizer, given)
+            functions += [own.begin(columns)] if own is not None else []
         return functions + callbacks.begin(given, columns, model.optimizer)
 
     @property
     def batch_rows(self) -> int:
         """Number of rows per batch; the last batch may be shorter."""
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
+
+
+def early_stopping(optimizer: LevenbergMarquardt, given: Callbacks) -> EarlyStopping | None:
+    """Return what `max_fail` asks for; None if nothing, or if one of the user's callbacks does the same."""
+    listed = given if isinstance(given, Sequence) else [given]
+    is_given = any(isinstance(callback, EarlyStopping) and callback.restore_best for callback in listed)
+    if is_given or optimizer.bayesian or optimizer.max_fail is None:
+        return None
+    return EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)
 
 
 def at_minimum(model: Model, gradient_tol: float) -> Function:
