@@ -90,9 +90,12 @@ def verbosity(verbose: Any) -> int | Literal["auto"]:
     """Return the verbosity, which must be 0, 1, 2 or "auto"; False is 0 and True is 1."""
     if isinstance(verbose, (bool, np.bool_)):
         return int(verbose)
-    if isinstance(verbose, str):
-        return choice("verbose", verbose, {"auto": "auto"})
-    return integer("verbose", verbose, at_least=0, below=3)
+    if isinstance(verbose, str) and verbose == "auto":
+        return "auto"
+    try:
+        return integer("verbose", verbose, at_least=0, below=3)
+    except ParameterError as error:
+        raise ParameterError(f"{error}, or 'auto'") from None
 
 
 def text(argument: str, value: Any) -> str:

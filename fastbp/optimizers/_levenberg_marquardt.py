@@ -49,7 +49,7 @@ class LevenbergMarquardt(Optimizer):
     damping : float, > 0
         The initial mu, relative to the largest diagonal element of J^T J. A later fit continues with the last
         mu of the fit before, unless that one converged.
-    max_fail : int, >= 1, optional
+    max_fail : int, >= 1, or None
         Number of epochs without a lower validation loss after which a fit with validation data stops
         ("early_stopping"); it ends with the parameters of the epoch with the lowest one. As the callback
         ``EarlyStopping("validation_loss", max_fail, restore_best=True)``. Not with `bayesian`, nor beside a
@@ -70,7 +70,7 @@ class LevenbergMarquardt(Optimizer):
     base_rate: ClassVar[float] = nan
     bayesian: bool = flag(default=False)
     damping: float = number(default=1e-3, above=0)
-    max_fail: int | None = checked_by(_count_or_none, "int", default=6)
+    max_fail: int | None = checked_by(_count_or_none, "int, >= 1, or None", default=6)
 
     def check_dtype(self, dtype: np.dtype[np.floating]) -> None:
         super().check_dtype(np.dtype(np.float64))  # in which everything is computed

@@ -332,7 +332,7 @@ def test_it_has_no_steps_by_themselves(network_class, waves):
 
 def test_the_value():
     value = fastbp.LevenbergMarquardt(bayesian=True, damping=0.1)
-    assert repr(value) == "LevenbergMarquardt(bayesian=True, damping=0.1)"
+    assert repr(value) == "LevenbergMarquardt(bayesian=True, damping=0.1, max_fail=6)"
     assert value == fastbp.LevenbergMarquardt(True, 0.1) != fastbp.LevenbergMarquardt()
     for wrong in ({"bayesian": 1}, {"damping": 0}, {"damping": np.nan}):
         with pytest.raises(ParameterError, match=next(iter(wrong))):
