@@ -20,25 +20,48 @@ ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
 
 class Weights:
-    """Weights of rows; a row with weight 0 counts as absent.
+    """Weights of rows or of single targets; rows without any weight count as absent.
+
+    At least one of the two is given.
 
     Parameters
     ----------
-    values : array (n,), float64, C-contiguous
-        Weight of each row.
+    values : array (n,), or (n, n_targets) for one weight per target, float64, C-contiguous, or None
+        Weights; None: each row has the weight 1.
     rows : array, int64, or None
         Indices of the rows with a nonzero weight, in order; None: all.
     """
 
     __slots__ = ("rows", "values")  # a named tuple would take longer to import
 
-    def __init__(self, values: NDArray[np.float64], rows: NDArray[np.int64] | None) -> None:
+    def __init__(self, values: NDArray[np.float64] | None, rows: NDArray[np.int64] | None) -> None:
         self.values, self.rows = values, rows
 
     @property
     def n_rows(self) -> int:
         """Number of rows with a nonzero weight."""
-        return len(self.values if self.rows is None else self.rows)
+        found = self.values if self.rows is None else self.rows
+        assert found is not None
+        return len(found)
+
+    def part(self, rows: slice) -> Weights:
+        """Return the weights of a slice of the rows with a nonzero weight.
+
+        If `rows` of the result is None, they belong to this slice of the data, else to all data.
+        """
+        if self.rows is not None:
+            return Weights(self.values, self.rows[rows])
+        assert self.values is not None
+        return Weights(self.values[rows], None)
+
+    def total(self, rows: NDArray[Any] | None = None) -> float:
+        """Return the sum over these rows (None: all with a nonzero weight) of the mean weight of the row."""
+        rows = self.rows if rows is None else rows
+        if self.values is None:
+            assert rows is not None
+            return float(len(rows))
+        values = self.values if rows is None else self.values[rows]
+        return float(values.sum()) / (1 if values.ndim == 1 else values.shape[1])
 
 
 def resolve_weights(
