@@ -156,7 +156,7 @@ def in_proportion(counts: Rows, total: int) -> Rows:
     """
     least, most = np.minimum(counts - 1, 1), counts - 1
     shares = counts * (total / counts.sum())
-    takes = np.clip(np.floor(shares).astype(np.intp), least, most)
+    takes: Rows = np.clip(np.floor(shares).astype(np.intp), least, most)
     while missing := total - int(takes.sum()):
         step = 1 if missing > 0 else -1
         able = np.flatnonzero(takes < most if missing > 0 else takes > least)

@@ -54,15 +54,7 @@ class Validation:
         every: int,
         epochs: int,
     ) -> None:
-        self._evaluation = (
-            model.engine,
-            model.trainer,
-            model.checks,
-            X,
-            y,
-            measured,
-            *([weights] if weights else []),
-        )
+        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured, weights
         self._every, self._epochs = every, epochs
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
