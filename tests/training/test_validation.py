@@ -240,7 +240,11 @@ def test_the_epochs_between_do_not_count_for_patience(make, data):
 
 REFUSED = [
     ({"validation_split": 0.2, "validation_data": "data"}, ParameterError, "validation_split is 0.2 beside"),
-    ({"validation_split": 0.0}, ParameterError, "validation_split is 0.0, expected a number > 0 and < 1, a S"),
+    (
+        {"validation_split": 0.0},
+        ParameterError,
+        "validation_split is 0.0, expected a number > 0 and < 1, a S",
+    ),
     ({"validation_split": "0.2"}, ParameterError, "validation_split is '0.2', expected a number"),
     ({"validation_split": ShuffledSplit}, ParameterError, "validation_split is .*expected a number"),
     ({"validation_split": StratifiedSplit()}, ParameterError, "the loss 'mse', which has no classes"),

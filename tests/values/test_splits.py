@@ -155,7 +155,7 @@ def test_what_has_no_classes_is_refused(y, loss, error, words):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_too_few_rows_are_refused(kind):
-    with pytest.raises(DataError, match="0.2 of 1 rows, which leaves 0 to train on and 1 to validate on"):
+    with pytest.raises(DataError, match=r"0\.2 of 1 rows, which leaves 0 to train on and 1 to validate on"):
         rows(kind(0.2), np.zeros(1, int))
     with pytest.raises(DataError, match="leaves 0 to train on and 9"):
         rows(kind(0.9), np.zeros(9, int))
@@ -164,5 +164,5 @@ def test_too_few_rows_are_refused(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, math.nan, "0.2", None, True])
 def test_other_shares_are_refused(kind, share):
-    with pytest.raises(ParameterError, match="share is .*expected a finite number > 0 and < 1"):
+    with pytest.raises(ParameterError, match=r"share is .*expected a finite number > 0 and < 1"):
         kind(share)
