@@ -105,9 +105,11 @@ def held_out(
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
     if split_off is not None:
         X, y, sample_weight = split_off
+        names = "y of validation_split", "sample_weight of validation_split"
     else:
         X, y, sample_weight = model.checks.held_out(validation_data)
-    weights = resolve_weights(model.checks, y, sample_weight, None)
+        names = "validation_data[1]", "validation_data[2]"
+    weights = resolve_weights(model.checks, y, sample_weight, None, *names)
     return Validation(model, X, y, weights, measured=measured, every=every, epochs=epochs)
 
 
