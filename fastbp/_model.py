@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastbp import _core, initializers
 from fastbp._architecture import Architecture
-from fastbp._base.arguments import integer, number
+from fastbp._base.arguments import integer, number, text
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
-FORMAT = 2  # of the states: version 1 had no number
+FORMAT = 3  # of the states: version 1 had no number
 
 # What the last call left that goes with the present parameters: the shape of the X of a forward pass that
 # `backward` may follow, or None, and whether there are gradients.
@@ -63,6 +63,9 @@ class Model:
     seed : int
     history : History
         All epochs since the model was made or reset.
+    remembered : dict
+        By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
+        setting the optimizer forget it.
     is_trainable : bool
         Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
     """
@@ -78,6 +81,7 @@ class Model:
         "is_trainable",
         "makes_steps",
         "optimizer",
+        "remembered",
         "scaling",
         "schedule",
         "seed",
@@ -143,6 +147,7 @@ class Model:
         self.engine.install_optimizer(setup)
         self.chosen = self.optimizer = optimizer
         self.schedule = schedule
+        self.remembered: dict[str, dict[str, float | str]] = {}
         self.makes_steps = isinstance(optimizer, GradientOptimizer)
 
     def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
@@ -225,7 +230,12 @@ class Model:
             "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
             "scaling": self.scaling,
             "history": copy(self.history),
+            "remembered": self.copy_of_remembered(),
         }
+
+    def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
+        """Return a copy of what callbacks remember, which later epochs do not change."""
+        return {name: dict(state) for name, state in self.remembered.items()}
 
     @classmethod
     def from_state(cls, state: Any, engine_class: EngineClass) -> Self:
@@ -264,6 +274,9 @@ class Model:
 
             model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
         model.history = _expect("history", state["history"], History)
+        model.remembered = {
+            text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
+        }
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
@@ -319,6 +332,14 @@ def _rebuilt(value: Any) -> Any:
         parts = map(_rebuilt, value)
         return value._make(parts) if hasattr(value, "_make") else tuple(parts)
     return value
+
+
+def _entries(state: Any) -> dict[str, float | str]:
+    """Return a copy of what a callback remembers; refuse all but numbers and strings."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
+            raise DataError(f"a callback remembers {shown(value)}, expected numbers and strings by name")
+    return dict(state)
 
 
 def _copy_into(own: Array, name: str, value: Any) -> None:

@@ -290,8 +290,8 @@ class Network(Named):
             last epoch. The columns have NaN for the other epochs.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure on the validation data, as for `evaluate`.
-        callbacks : callable, object with on_epoch_end, or sequence of these
-            Called after every epoch with its `fastbp.callbacks.EpochState`.
+        callbacks : callable, object with hooks such as on_epoch_end, or sequence of these
+            Called with a `fastbp.callbacks.EpochState`: functions after every epoch.
         tol : float, >= 0, optional
             Stop when, for `patience` epochs, the loss has not improved by more than tol |best loss|. Short
             for the callback ``EarlyStopping("loss", patience, min_delta=tol, relative=True)``.
@@ -368,7 +368,8 @@ class Network(Named):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {_fit_loop().USUAL_CAUSES}")
+            causes = _fit_loop().divergence.USUAL_CAUSES
+            raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {causes}")
         return loss
 
     def loss_and_gradients(

@@ -176,6 +176,9 @@ typedef struct {
     void *parameters; /* (n_parameters,) */
     void *gradients;  /* (n_parameters,); may be NULL if no plan stores them */
     void *state;      /* (states, n_parameters) */
+    void *average;    /* (n_parameters,) moving average of the parameters, updated after each step; or NULL */
+    double average_decay;
+    uint64_t averaged; /* steps that are in the average; the first one sets it */
 } fbp_network;
 
 typedef enum {
@@ -240,6 +243,7 @@ typedef struct {
     double sum, weight;         /* over this epoch: losses (means count times their weights), and weights */
     double *losses;             /* (epochs,) loss per epoch */
     size_t weight_columns;      /* as in fbp_batch */
+    double batch_loss;          /* of the last step */
 } fbp_fit;
 
 /* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step. Returns 0 right

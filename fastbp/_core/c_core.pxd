@@ -109,6 +109,9 @@ cdef extern from "fastbp.h" nogil:
         void *parameters
         void *gradients
         void *state
+        void *average
+        double average_decay
+        uint64_t averaged
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:
@@ -146,6 +149,7 @@ cdef extern from "fastbp.h" nogil:
         double sum, weight
         double *losses
         size_t weight_columns
+        double batch_loss
     int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
 
 

@@ -177,6 +177,16 @@ cdef class Engine(Planner):
         self.state = setup.state
         self.network.t, self.memory = 0, None
 
+    def set_average(self, cnp.ndarray average, double decay=0):
+        """Keep a moving average (P,) of the parameters from now on, the first time as a copy; None: none."""
+        if average is not None and (<size_t> average.shape[0] != self.network.n_parameters
+                                    or not is_plain(average, self.number) or average.ndim != 1):
+            raise ShapeError(f"the average has shape {np.shape(average)}, expected {self.parameters.shape}")
+        self.forget_plans()  # they have other operations
+        self.average = average
+        self.network.average = NULL if average is None else cnp.PyArray_DATA(average)
+        self.network.average_decay, self.network.averaged = decay, 0
+
     def set_scaling(self, mean, inverse_scale):
         """Use (X - mean) * inverse_scale in place of X from now on, both (n_in,); None, None: X itself."""
         if mean is not None:

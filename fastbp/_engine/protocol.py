@@ -49,6 +49,10 @@ class Run(Protocol):
         """Loss per epoch (epochs,), valid up to `epoch`: the mean over its rows, or the sum of sums."""
 
     @property
+    def batch_loss(self) -> float:
+        """Loss of the last step's batch, before the step; undefined before the first one."""
+
+    @property
     def converged(self) -> bool:
         """Whether further steps would gain nothing; always False for runs that cannot tell."""
 
@@ -133,6 +137,12 @@ class Engine(Trainer, Protocol):
 
     def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
+
+    def set_average(self, average: Array | None, decay: float = 0) -> None:
+        """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
+
+        After each step, average := decay average + (1 - decay) parameters. The first step copies them.
+        """
 
     def set_scaling(
         self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None

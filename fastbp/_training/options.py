@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 from typing import Literal
 
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
-from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, Hooks
 from fastbp.exceptions import ParameterError
-from fastbp.optimizers import LevenbergMarquardt
+from fastbp.optimizers import LevenbergMarquardt, Optimizer
 
 
 class Options:
@@ -46,18 +45,18 @@ class Options:
                 "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:
-        """Return the functions to call after each epoch: for these options, then the user's callbacks."""
-        functions = []
+    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> Hooks:
+        """Return the functions to call: for these options, then those of the user's callbacks."""
+        hooks, own = callbacks.begin(given, columns, model.optimizer, model.remembered), Hooks()
         if self.gradient_tol is not None:
-            functions.append(at_minimum(model, self.gradient_tol))
+            own.on_epoch_end.append(at_minimum(model, self.gradient_tol))
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
-            functions.append(stopping.begin(columns, "tol"))
-        if "validation_loss" in columns and isinstance(model.optimizer, LevenbergMarquardt):
-            own = early_stopping(model.optimizer, given)
-            functions += [own.begin(columns)] if own is not None else []
-        return functions + callbacks.begin(given, columns, model.optimizer)
+            own.on_epoch_end.append(stopping.begin(columns, "tol").on_epoch_end)
+        if not hooks.restores:
+            own.on_epoch_end += early_stopping(model.optimizer, columns)
+        hooks.on_epoch_end[:0] = own.on_epoch_end
+        return hooks
 
     @property
     def batch_rows(self) -> int:
@@ -65,13 +64,14 @@ class Options:
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
 
 
-def early_stopping(optimizer: LevenbergMarquardt, given: Callbacks) -> EarlyStopping | None:
-    """Return what `max_fail` asks for; None if nothing, or if one of the user's callbacks does the same."""
-    listed = given if isinstance(given, Sequence) else [given]
-    is_given = any(isinstance(callback, EarlyStopping) and callback.restore_best for callback in listed)
-    if is_given or optimizer.bayesian or optimizer.max_fail is None:
-        return None
-    return EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)
+def early_stopping(optimizer: Optimizer, columns: Columns) -> list[Function]:
+    """Return the function that `max_fail` asks for, if it does and there are validation data."""
+    if not isinstance(optimizer, LevenbergMarquardt) or "validation_loss" not in columns:
+        return []
+    if optimizer.bayesian or optimizer.max_fail is None:
+        return []
+    stopping = EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)
+    return [stopping.begin(columns).on_epoch_end]
 
 
 def at_minimum(model: Model, gradient_tol: float) -> Function:

@@ -28,7 +28,7 @@ from fastbp.losses import SumLoss, one_hot
 from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
-from fastbp.reference.optimizers import OPTIMIZERS
+from fastbp.reference.optimizers import OPTIMIZERS, update_mean
 from fastbp.reference.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Engine:
         self.penalty = 0.0
         self._tape: Tape = []
         self.set_scaling(None, None)
+        self.set_average(None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         # the twin of fbp_block_rows() in src_c/plan/task.c
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
@@ -122,6 +123,10 @@ class Engine:
     def apart(self, array: Array) -> Array:
         """Return the array, or a copy of one that shares memory with what a step writes."""
         return array.copy() if self.shares_memory(array) else array
+
+    def set_average(self, average: Array | None, decay: float = 0) -> None:
+        """Keep a moving average (P,) of the parameters from now on; the first step copies them."""
+        self._average, self._decay, self._later_decay = average, 0.0, decay
 
     def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
         """Work on (X - mean) inverse_scale from now on, both (n_in,) float64; on X itself for None, None."""
@@ -261,6 +266,9 @@ class Engine:
         for (W, _), layer in zip(self._weights, self.layers, strict=True):
             if layer.max_norm is not None:
                 regularization.limit_norms(W, layer.max_norm)
+        if self._average is not None:
+            update_mean(self._average, self.parameters, self._decay)
+            self._decay = self._later_decay
 
     # ---- its parts, for predictions and for losses that the user computes
 

@@ -17,7 +17,7 @@ def _flush(state: Array) -> None:
     state[np.abs(state) < np.finfo(state.dtype).smallest_normal] = 0
 
 
-def _average(mean: Array, x: Array, decay: float) -> None:
+def update_mean(mean: Array, x: Array, decay: float) -> None:
     """Update a running mean with x."""
     mean *= decay
     mean += (1 - decay) * x
@@ -44,8 +44,8 @@ def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, moment
 
 def _moments(g: Array, s: Array, beta1: float, beta2: float) -> None:
     """Update Adam's running means of the gradient and of its square."""
-    _average(s[0], g, beta1)
-    _average(s[1], g * g, beta2)
+    update_mean(s[0], g, beta1)
+    update_mean(s[1], g * g, beta2)
 
 
 def _root(v: Array, t: int, beta2: float, epsilon: float) -> Array:
@@ -94,13 +94,13 @@ def _nadam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 def _rmsprop(
     p: Array, g: Array, s: Array, t: int, learning_rate: float, alpha: float, epsilon: float
 ) -> None:
-    _average(s[0], g * g, alpha)
+    update_mean(s[0], g * g, alpha)
     p -= learning_rate * (g / (np.sqrt(s[0]) + epsilon))
 
 
 def _rmsprop_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, alpha, epsilon, momentum = parameters
-    _average(s[0], g * g, alpha)
+    update_mean(s[0], g * g, alpha)
     s[1] *= momentum
     s[1] += g / (np.sqrt(s[0]) + epsilon)
     _flush(s[1])
@@ -114,9 +114,9 @@ def _adagrad(p: Array, g: Array, s: Array, t: int, learning_rate: float, epsilon
 
 
 def _adadelta(p: Array, g: Array, s: Array, t: int, learning_rate: float, rho: float, epsilon: float) -> None:
-    _average(s[0], g * g, rho)
+    update_mean(s[0], g * g, rho)
     change = np.sqrt(s[1] + epsilon) / np.sqrt(s[0] + epsilon) * g
-    _average(s[1], change * change, rho)
+    update_mean(s[1], change * change, rho)
     p -= learning_rate * change
 
 
@@ -124,7 +124,7 @@ def _lion(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, beta1, beta2, weight_decay = parameters
     p *= 1 - learning_rate * weight_decay
     p -= learning_rate * np.sign(beta1 * s[0] + (1 - beta1) * g)
-    _average(s[0], g, beta2)
+    update_mean(s[0], g, beta2)
 
 
 def _irprop(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:

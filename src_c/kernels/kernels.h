@@ -48,7 +48,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
     O(passes_narrow) O(passes_row)                                         \
     O(normal_equations)                                                    \
     O(add_noise) O(dropout) O(penalty) O(penalty_gradient) O(max_norm)     \
-    O(update_all) O(update_clipped)
+    O(update_all) O(update_clipped) O(average)
 /* clang-format on */
 
 #define DECLARE_OPERATION(name) fbp_operation *name;

@@ -86,6 +86,7 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
     for (size_t l = 0; l <= output; l++) {
         if (fbp_trains(task) && network->layers[l].max_norm > 0) append(plan, &n, kernels->max_norm, l);
     }
+    if (fbp_trains(task) && network->average) append(plan, &n, kernels->average, 0);
     plan->update_end = n;
 }
 

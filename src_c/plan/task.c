@@ -67,7 +67,7 @@ int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
     for (size_t l = 0; l < network->n_layers; l++) {
         if (fbp_has_penalty(&network->layers[l], task) || network->layers[l].max_norm > 0) return 0;
     }
-    return rows == 1 && fbp_is_fused(network, task, rows) && !is_random(network, task) &&
+    return rows == 1 && fbp_is_fused(network, task, rows) && !is_random(network, task) && !network->average &&
            fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 
