@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 from math import nan
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
-from fastbp._training.progress import Progress
+from fastbp._training.progress import Shown, shown_by
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.layers import Layer, trained
@@ -45,7 +45,7 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
-    verbose: int = 0,
+    verbose: int | Literal["auto"] = 0,
 ) -> Any:
     """Train a network with scipy.optimize.minimize, on all rows of (X, y) at once.
 
@@ -73,7 +73,7 @@ def minimize(
         Options of the method, such as ``{"maxcor": 30}``.
     sample_weight, class_weight : optional
         Weights as for `Network.fit`, with all rows as one batch.
-    verbose : int
+    verbose : int or "auto"
         Verbosity as for `Network.fit`.
 
     Returns
@@ -104,7 +104,7 @@ def minimize(
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
-    progress = Progress(max_iterations, lines=verbose == 2) if verbose else None
+    progress = shown_by(verbose, max_iterations)
     task = Minimization(model, X, y, weights, progress)
     return model.guard.writing("minimize", NOTHING, task.run, solve, settings, undo=task.recover)
 
@@ -129,7 +129,7 @@ class Minimization:
         X: NDArray[Any],
         y: NDArray[Any],
         weights: Weights | None,
-        progress: Progress | None,
+        progress: Shown | None,
     ) -> None:
         self._engine, self._trainer, self._past = model.engine, model.trainer, model.history
         self._progress = progress

@@ -7,7 +7,7 @@ from copy import deepcopy
 from functools import cache
 from inspect import signature
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -28,10 +28,12 @@ from fastbp.layers import Dense, Layer
 from fastbp.losses import Loss, LossFunction
 from fastbp.metrics import Metrics, resolve
 from fastbp.optimizers import Optimizer
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import EngineClass
     from fastbp._summary import Summary
+    from fastbp._training.validation import ValidationData
 
 Array: TypeAlias = NDArray[Any]
 
@@ -274,13 +276,16 @@ class Network(Named):
         shuffle: bool = True,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: ValidationData | None = None,
+        validation_split: float | Split | None = None,
+        validation_every: int = 1,
         metrics: Metrics | None = None,
         callbacks: Callbacks = (),
         tol: float | None = None,
         patience: int = 10,
         gradient_tol: float | None = None,
-        verbose: int = 0,
+        max_seconds: float | None = None,
+        verbose: int | Literal["auto"] = 0,
     ) -> History:
         """Train on (X, y), starting from the present parameters and optimizer state.
 
@@ -308,8 +313,15 @@ class Network(Named):
             one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1). "balanced"
             is n / (number of classes * rows of the class), counting the classes and rows in y. Multiplied by
             sample_weight if both are given.
-        validation_data : (X, y), optional
-            Data on which loss and metrics are measured after every epoch, unweighted.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Data on which loss and metrics are measured after every epoch; class weights do not apply to them.
+        validation_split : float, > 0 and < 1, or StratifiedSplit or ShuffledSplit, optional
+            Part of the rows to hold out as validation data, with their sample weights, instead of
+            validation_data. A number: the last rows of X and y; n (1 - validation_split) rows, rounded down,
+            are trained on.
+        validation_every : int, >= 1
+            Number of epochs between two measurements on the validation data. They are also measured after the
+            last epoch. The columns have NaN for the other epochs.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure on the validation data, as for `evaluate`.
         callbacks : callable, object with hooks such as on_epoch_end, or sequence of these
@@ -321,8 +333,13 @@ class Network(Named):
             Number of epochs for `tol`.
         gradient_tol : float, > 0, optional
             Stop when every element of the gradient is at most this in magnitude; full batches only.
-        verbose : int
-            0 is silent, 1 shows a progress bar (tqdm's if installed), 2 also prints a line per epoch.
+        max_seconds : float, > 0, optional
+            Stop at the end of the first epoch that ends later than this many seconds after the start of
+            training. An epoch is never cut short.
+        verbose : int or "auto"
+            0 is silent, 1 shows a progress bar (tqdm's if installed), 2 also prints a line per epoch. "auto"
+            shows a bar on a terminal and in notebooks; otherwise it prints at most about one line per second,
+            and one for the last epoch.
 
         Returns
         -------
@@ -352,11 +369,14 @@ class Network(Named):
             sample_weight=sample_weight,
             class_weight=class_weight,
             validation_data=validation_data,
+            validation_split=validation_split,
+            validation_every=validation_every,
             metrics=metrics,
             callbacks=callbacks,
             tol=tol,
             patience=patience,
             gradient_tol=gradient_tol,
+            max_seconds=max_seconds,
             verbose=verbose,
         )
         return history

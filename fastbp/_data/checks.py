@@ -48,15 +48,18 @@ class InputChecks:
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
-    def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
-        """Return the pair, checked like other examples."""
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+        """Return X and y, checked like other examples, and their sample weights as they are, or None."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
-                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y) or "
+                "(X, y, sample_weight)"
             )
-        return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
+        X, y, *sample_weight = validation_data
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        return X, y, *(sample_weight or [None])
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype."""

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.columns import Entries, computed, constant, entries
+from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training import divergence
 from fastbp._training.averaging import Averaging
 from fastbp._training.options import Options
-from fastbp._training.progress import Progress
+from fastbp._training.progress import shown_by
 from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
-from fastbp._training.validation import Validation, held_out
+from fastbp._training.validation import Validation, ValidationData, held_out, split
 from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Hooks
-from fastbp.exceptions import DataError, DivergenceError
+from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
 from fastbp.schedules import Constant, Schedule
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -40,7 +42,9 @@ def train(
     *,
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    validation_data: ValidationData | None,
+    validation_split: float | Split | None,
+    validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks,
     **options: Any,
@@ -54,11 +58,20 @@ def train(
     """
     model.check_trainable()
     X, y = model.checks.examples(X, y)
+    split_off = None
+    if validation_split is not None:
+        if validation_data is not None:
+            raise ParameterError(
+                f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
+            )
+        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
     begin = begin_of(model, weights)
-    validation = held_out(model, validation_data, metrics)
+    validation = held_out(
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+    )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
     fit = Fit(
@@ -96,7 +109,7 @@ class Fit:
         `Trainer.begin`, or another function with its arguments that returns a `Run`.
     options : Options
     validation : Validation, optional
-        Data and metrics to evaluate after each epoch.
+        Data and metrics to evaluate after epochs.
     hooks : Hooks
         Functions to call with the `EpochState`.
     """
@@ -115,9 +128,9 @@ class Fit:
         self._validation, self._hooks, self._past = validation, hooks, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(validation or hooks or self._by_epoch)  # every epoch is
+        self._watched = bool(hooks or self._by_epoch)  # every epoch is
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
-        self._is_begun = self._is_done = self._is_over = self._is_told = False
+        self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
         """Train on X (n, n_in) and y, (n, n_out) or class labels (n,), until there is a reason to stop.
@@ -128,9 +141,7 @@ class Fit:
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
-        progress = (
-            Progress(self._options.epochs, self._options.verbose == 2) if self._options.verbose else None
-        )
+        progress = shown_by(self._options.verbose, self._options.epochs)
         try:
             self._call("on_fit_begin")
             while not self._history.stopped:
@@ -234,6 +245,7 @@ class Fit:
         """Begin the run; nothing is computed yet."""
         options = self._options
         self._noted = perf_counter()
+        self._deadline = self._noted + options.max_seconds
         self._first_epoch = len(self._past)
         if not take_all(self._snapshot, self._model, 0):
             raise DataError(
@@ -279,17 +291,32 @@ class Fit:
 
     def _advance(self) -> None:
         """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
-        run, by_step = self._run, bool(self._hooks.on_batch_end)
-        one = self._watched or self._snapshot.is_due
+        run, by_step, left = self._run, bool(self._hooks.on_batch_end), self._deadline - perf_counter()
         if self._averaging is not None:
             self._averaging.go_on()
-        if not run.advance(run.epoch + 1 if one else self._options.epochs, 0.0 if by_step else SLICE):
+        seconds = min(SLICE, left) if left > 0 else SLICE
+        if not run.advance(self._until(is_over=left <= 0), 0.0 if by_step else seconds):
             raise self._divergence("loss")
         if by_step:
             self._end_batch()
         if self._averaging is not None and run.step == 0:
             self._averaging.end_epoch(run.epoch - 1)
-        self._note(self._validation.measure() if self._validation and run.step == 0 else {})
+        validation = self._validation
+        self._is_measured = validation is not None and run.step == 0 and self._is_due(validation)
+        self._note(validation.measure() if validation and self._is_measured else {})
+
+    def _until(self, is_over: bool) -> int:
+        """Return the number of epochs at which the next slice ends at the latest; `is_over`: out of time."""
+        epoch = self._run.epoch
+        if self._watched or is_over or self._snapshot.is_due:
+            return epoch + 1
+        return self._validation.next_after(epoch) if self._validation else self._options.epochs
+
+    def _is_due(self, validation: Validation) -> bool:
+        """Tell whether to validate at the end of this epoch, unless a callback makes it the last one."""
+        run = self._run
+        is_last = run.converged or bool(self._state.reason) or perf_counter() >= self._deadline
+        return is_last or validation.is_due(run.epoch)
 
     def _end_batch(self) -> None:
         """Call the callbacks after a step; stop in the middle of an epoch if one asks for it."""
@@ -300,7 +327,7 @@ class Fit:
         if run.step and state.reason:
             self._stop(state.reason)
 
-    def _note(self, measured: dict[str, array[float]]) -> None:
+    def _note(self, measured: dict[str, float]) -> None:
         """Append the epochs done since the last call to both histories; they share the time equally."""
         run, history = self._run, self._history
         new = slice(len(history), run.epoch)
@@ -309,14 +336,23 @@ class Fit:
             before, self._noted = self._noted, perf_counter()
             found = {
                 "loss": entries(run.losses[new]),
-                **measured,
+                **(self._validation.entries(n, measured) if self._validation else {}),
                 **{name: entries(column[new]) for name, column in run.columns.items()},
                 "learning_rate": self._rates(n),
                 "seconds": constant((self._noted - before) / n, n),
             }
-            self._state.measured = found.keys()
+            missing = self._validation.columns.keys() - measured.keys() if self._validation else set()
+            self._state.measured = found.keys() - missing
             history._append(found, n)
             self._past._append(found, n)
+
+    def _note_again(self, measured: dict[str, float]) -> None:
+        """Write the entry of the last epoch again, with what was measured after it had been written."""
+        last = len(self._history) - 1
+        row = self._history.row(last) | measured
+        for history, epoch in ((self._history, last), (self._past, self._first_epoch + last)):
+            history._truncate(epoch)
+            history._append({name: constant(value, 1) for name, value in row.items()}, 1)
 
     def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
@@ -334,6 +370,8 @@ class Fit:
         if self._run.converged:
             self._state.stop("converged")
         reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
+        if not reason and perf_counter() >= self._deadline:
+            reason = "max_seconds"
         if reason:
             self._stop(reason)
         elif self._snapshot.is_due:
@@ -343,9 +381,11 @@ class Fit:
                 raise self._divergence("network's state")
 
     def _stop(self, reason: str) -> None:
-        """End the fit here, unless numbers are not finite."""
+        """End the fit here, unless numbers are not finite; validate, if an epoch has just ended."""
         if not is_finite(self._model.engine):
             raise self._divergence("network's state")
+        if self._validation and self._run.step == 0 and len(self._history) and not self._is_measured:
+            self._note_again(self._validation.measure())
         self._history.stopped = reason
 
     def _divergence(self, what: str) -> DivergenceError:

@@ -25,6 +25,8 @@ class Hooks:
     on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end : list of callables
         Functions of an `EpochState`.
     averaging : WeightAveraging or None
+    restores : bool
+        Whether one of the callbacks decides which epoch the fit ends with.
     states : dict
         What the callbacks with ``resume = True`` remember, by the callback: the dicts of their watchers.
     """
@@ -36,6 +38,7 @@ class Hooks:
         self.on_epoch_end: list[Function] = []
         self.on_fit_end: list[Function] = []
         self.averaging: WeightAveraging | None = None
+        self.restores = False
         self.states: dict[str, dict[str, float | str]] = {}
 
     def __bool__(self) -> bool:
@@ -98,7 +101,9 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
     """
     listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     hooks = Hooks()
-    _check_alone("restore an epoch", [i for i, callback in enumerate(listed) if _restores(callback)], listed)
+    restoring = [i for i, callback in enumerate(listed) if _restores(callback)]
+    _check_alone("restore an epoch", restoring, listed)
+    hooks.restores = bool(restoring)
     means = [i for i, callback in enumerate(listed) if isinstance(callback, WeightAveraging)]
     _check_alone("average the weights", means, listed)
     for i, callback in enumerate(listed):

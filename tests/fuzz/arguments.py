@@ -221,6 +221,11 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
     "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
     "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
+    "validation_split": one_of(None, 0.3, fastbp.ShuffledSplit(0.5), fastbp.StratifiedSplit(0.3)),
+    "validation_every": integers(1, 4),
+    "max_seconds": uniform(1e-3, 1),
+    "share": uniform(0.1, 0.9),
+    "max_fail": integers(1, 4),
     "metrics": one_of(
         "r2", "mae", "accuracy", "f1", ["auc"], lambda output, target: 1.0, fastbp.metrics.TopK(1)
     ),

@@ -184,5 +184,5 @@ def test_verbose_may_be_a_flag(verbose, capsys):
 @pytest.mark.parametrize("verbose", [3, -1, "1", None, 1.0])
 def test_other_kinds_of_verbose_are_refused(verbose):
     for call in (Network([3, 1]).fit, partial(fastbp.minimize, Network([3, 1]))):
-        with pytest.raises(ParameterError, match=r"verbose is .*expected an integer >= 0 and < 3"):
+        with pytest.raises(ParameterError, match=r"verbose is .*expected an integer >= 0 and < 3, or 'auto'"):
             call(X, Y, verbose=verbose)
