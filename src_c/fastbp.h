@@ -176,6 +176,9 @@ typedef struct {
     void *parameters; /* (n_parameters,) */
     void *gradients;  /* (n_parameters,); may be NULL if no plan stores them */
     void *state;      /* (states, n_parameters) */
+
+    /* Raw outputs, in the units of unscaled targets, are factor y + offset, (n_out,); or both NULL. */
+    const double *output_factor, *output_offset;
 } fbp_network;
 
 typedef enum {
@@ -203,8 +206,8 @@ typedef struct {
 
 typedef struct fbp_plan fbp_plan;
 
-/* Properties of a batch: y holds class labels; rows have weights. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2 } fbp_data;
+/* Properties of a batch: y holds class labels; rows have weights; output and d_output are raw, not y itself. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_RAW = 8 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
  * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */

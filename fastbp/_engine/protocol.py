@@ -16,6 +16,9 @@ from fastbp.losses import SumLoss
 Array: TypeAlias = NDArray[Any]
 Rates: TypeAlias = tuple[str, float, tuple[float, ...]]  # row of the schedule table, its rate, its parameters
 
+InputScaling: TypeAlias = tuple[Array, Array]  # mean and inverse_scale (n_in,), float64
+TargetScaling: TypeAlias = tuple[Array, Array, Array, Array]  # both (n_targets,); factor, offset (n_out,)
+
 
 class RunOptions(TypedDict):
     """The options of `Trainer.begin`."""
@@ -78,6 +81,13 @@ class Trainer(Protocol):
     def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
         """Return a training run over X (n, n_in) and y; nothing is computed yet."""
 
+    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
+        """Scale inputs and targets from now on: use (X - mean) inverse_scale, and y likewise.
+
+        Raw outputs are then factor h + offset. None: no scaling. It fails before anything changes, or not
+        at all.
+        """
+
 
 class Engine(Trainer, Protocol):
     """The arithmetic of one network: its parameters and optimizer state, and the passes over them.
@@ -134,29 +144,30 @@ class Engine(Trainer, Protocol):
     def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
 
-    def set_scaling(
-        self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None
-    ) -> None:
-        """Work on (X - mean) inverse_scale from now on, both (n_in,); on X itself for None, None."""
-
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps the parameters, the gradients or the optimizer's state."""
 
     def apart(self, array: Array) -> Array:
         """Return the array, or a copy if it shares memory with what a step writes."""
 
-    def predict(self, X: Array, out: Array) -> None:
-        """Write the outputs for X to out (n, n_out). Several threads may call it at once."""
+    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+        """Write the outputs for X to out (n, n_out). Several threads may call it at once.
+
+        They are raw, in the units of unscaled targets, or not, as the loss compares them with scaled ones.
+        """
 
     def predict_plain(self, X: object, out: object, guard: _core.Guard) -> Array | None:
-        """Return the outputs for X, in `out` if given, if the call needs no checks.
+        """Return the raw outputs for X, in `out` if given, if the call needs no checks.
 
         It needs none if X (n, n_in) or (n_in,) and out are contiguous arrays of the network's dtype, the work
         is short, and no other thread changes the network. Otherwise do nothing and return None.
         """
 
-    def forward(self, X: Array) -> Array:
-        """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs."""
+    def forward(self, X: Array, raw: bool = True) -> Array:
+        """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs.
+
+        The outputs are raw or not, as in `predict`, and `backward` takes the derivatives by these.
+        """
 
     def backward(self, d_output: Array) -> Array:
         """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in)."""
