@@ -83,7 +83,9 @@ class FittedNetwork(Protocol):
     def predict_classes(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the most probable class per row of X."""
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Any = None) -> dict[str, float]:
+    def evaluate(
+        self, X: ArrayLike, y: ArrayLike, metrics: Any = None, *, sample_weight: ArrayLike | None = None
+    ) -> dict[str, float]:
         """Return the loss and metrics of (X, y) by name."""
 
     def clone(self) -> Self:

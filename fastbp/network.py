@@ -230,8 +230,9 @@ class Network(Named):
             Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
         y : array_like, shape (n, n_out), or (n,) for one output, or None, optional
             Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
-            as before. None: no scaling. A custom loss then gets scaled targets (m, n_out) and the outputs in
-            their units. The targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
+            as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
+            measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
+            targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
 
         Raises
         ------
@@ -500,7 +501,14 @@ class Network(Named):
         architecture = self._model.architecture
         return inference.classes(self.predict(X), architecture.loss, architecture.layers[-1].activation)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike, metrics: Metrics | None = None) -> dict[str, float]:
+    def evaluate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        metrics: Metrics | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> dict[str, float]:
         """Return the "loss" of all rows of (X, y) as one batch, and metrics by name.
 
         Parameters
@@ -513,6 +521,9 @@ class Network(Named):
             binary_cross_entropy and all other losses "r2" and "mae", of which "r2" is the default of the
             others. A callable takes (output, target), returns a float and is called by its `__name__`. If an
             output is NaN, so are all metrics.
+        sample_weight : array_like, shape (n,) or (n, n_out), optional
+            Weights as for `fit`, of the loss and of the metrics of `fastbp.metrics`. A callable gets the rows
+            with a nonzero weight, and no weights.
 
         Raises
         ------
@@ -521,9 +532,10 @@ class Network(Named):
         """
         model = self._model
         X, y = model.checks.examples(X, y)
+        weights = resolve_weights(model.checks, y, sample_weight, None)
         measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
         found: dict[str, float] = model.guard.reading(
-            inference.evaluate, model.engine, model.trainer, model.checks, X, y, measured
+            inference.evaluate, model.engine, model.trainer, model.checks, X, y, measured, weights
         )
         return found
 

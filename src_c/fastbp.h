@@ -196,18 +196,20 @@ typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 
 /* Rows of one batch: first .. first + rows of the n rows that index names in x and y, or without index of x and y. */
 typedef struct {
     const fbp_source *x, *y; /* rows of n_in; of n_out, or one class label */
-    const double *weights;   /* of the rows of x and y; read only by plans with FBP_WEIGHTS, else may be NULL */
+    const double *weights;   /* (rows of x and y, weight_columns), read only by plans with FBP_WEIGHTS; or NULL */
     const int64_t *index;    /* (n,) or NULL */
     size_t first, rows, n;
     void *output;         /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
     const void *d_output; /* (rows, n_out): dJ/dy of the custom loss */
     void *d_input;        /* (rows, n_in): receives dJ/dx of the custom loss */
+    size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
 
 typedef struct fbp_plan fbp_plan;
 
-/* Properties of a batch: y holds class labels; rows have weights; output and d_output are raw, not y itself. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_RAW = 8 } fbp_data;
+/* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
+ * target of weight 0 may be NaN; output and d_output are raw, not y itself. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
  * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */
@@ -232,7 +234,7 @@ double fbp_learning_rate(const fbp_network *network);
 /* State of a fit, enough to continue it. */
 typedef struct {
     const fbp_source *x, *y;
-    const double *weights; /* of the rows of x and y, or NULL: 1 per row */
+    const double *weights; /* (rows of x and y, weight_columns), or NULL: 1 per row */
     const int64_t *rows;   /* (n,) the rows to train on, or NULL: all */
     size_t n, batch_size;
     uint64_t seed, first_epoch; /* epoch e of this fit is shuffled like epoch first_epoch + e of the seed */
@@ -240,6 +242,7 @@ typedef struct {
     size_t epoch, step;         /* complete epochs; steps done in the current one */
     double sum, weight;         /* over this epoch: losses (means count times their weights), and weights */
     double *losses;             /* (epochs,) loss per epoch */
+    size_t weight_columns;      /* as in fbp_batch */
 } fbp_fit;
 
 /* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step. Returns 0 right

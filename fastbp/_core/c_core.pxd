@@ -124,10 +124,11 @@ cdef extern from "fastbp.h" nogil:
         void *output
         const void *d_output
         void *d_input
+        size_t weight_columns
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_RAW
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
     fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
@@ -146,6 +147,7 @@ cdef extern from "fastbp.h" nogil:
         size_t epoch, step
         double sum, weight
         double *losses
+        size_t weight_columns
     int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
 
 

@@ -31,12 +31,15 @@ cdef void *data_of(object array) except? NULL:
 cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
     """Return all rows of x and y as one batch."""
     return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows,
-                     output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input))
+                     output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input), weight_columns=1)
 
 
 cdef unsigned int data_kind(y, weights):
     """Return what a plan has to know about the targets and weights."""
-    return (FBP_LABELS if y.ndim == 1 else 0) | (FBP_WEIGHTS if weights is not None else 0)
+    cdef unsigned int kind = FBP_LABELS if y.ndim == 1 else 0
+    if weights is not None and weights.values is not None:
+        kind |= FBP_WEIGHTS if weights.values.ndim == 1 else FBP_WEIGHTS | FBP_TARGET_WEIGHTS
+    return kind
 
 
 cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
@@ -225,16 +228,23 @@ cdef class Engine(Planner):
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.target_inverse_scale)
         return source
 
-    cdef size_t take_rows(self, weights, size_t rows, const double **values, const int64_t **index) except? 0:
+    cdef size_t take_rows(self, weights, size_t rows, const double **values, size_t *columns,
+                          const int64_t **index) except? 0:
         """Point to the weights of `rows` rows and to the rows with a nonzero weight; return how many these are.
 
         Both arrays are copies that nobody else has, so no user code can resize them.
         """
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        columns[0] = 1
         if weights is None:
             return rows
-        if np.shape(weights.values) != (rows,) or not is_plain(weights.values, cnp.NPY_DOUBLE):
-            raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},)")
-        values[0] = <const double *> data_of(weights.values)
+        if weights.values is not None:
+            if (np.shape(weights.values) not in ((rows,), (rows, n_out))
+                    or not is_plain(weights.values, cnp.NPY_DOUBLE)):
+                raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},) or "
+                                 f"({rows}, {n_out})")
+            values[0] = <const double *> data_of(weights.values)
+            columns[0] = 1 if weights.values.ndim == 1 else n_out
         if weights.rows is None:
             return rows
         if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
@@ -323,12 +333,14 @@ cdef class Engine(Planner):
         self.give_back(plan)
         return y
 
-    def loss(self, X, y):
-        """Return the loss over all rows."""
+    def loss(self, X, y, weights=None):
+        """Return the loss over all rows, or over those with a nonzero weight."""
         cdef fbp_source x = self.inputs_of(X)
         cdef fbp_source t = self.targets_of(y, x.rows)
-        plan = self.new_plan(FBP_EVALUATE, x.rows, data_kind(y, None))
-        return self.run(plan, FBP_FORWARD_PART, batch_of(&x, &t, None, None, None))
+        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
+        batch.rows = batch.n = self.take_rows(weights, x.rows, &batch.weights, &batch.weight_columns, &batch.index)
+        plan = self.new_plan(FBP_EVALUATE, batch.rows, data_kind(y, weights))
+        return self.run(plan, FBP_FORWARD_PART, batch)
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
         """Run parts of a training step on one batch: all rows, or those with a nonzero weight."""
@@ -338,12 +350,13 @@ cdef class Engine(Planner):
             y = y.copy()
         cdef const double *values = NULL
         cdef const int64_t *index = NULL
-        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &index)
+        cdef size_t columns
+        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
         cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
         cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
-        batch.weights, batch.index = values, index
+        batch.weights, batch.weight_columns, batch.index = values, columns, index
         batch.rows = batch.n = n
         return self.run(plan, parts, batch)
 
@@ -424,7 +437,8 @@ cdef class Engine(Planner):
         run.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
         run.x_source = self.inputs_of(X)
         run.y_source = self.targets_of(y, run.x_source.rows)
-        cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.rows)
+        cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.weight_columns,
+                                       &run.fit.rows)
         run.fit.n = n
         run.epoch_losses = np.empty(epochs)
         run.fit.batch_size = min(batch_size, n)

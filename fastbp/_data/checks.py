@@ -116,13 +116,15 @@ class InputChecks:
                 f"for {n} rows of X and {self.n_out} outputs of the network"
             )
         if targets.takes_labels and array.ndim == 1:
-            check_labels(argument, array, self.n_out)
+            check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
-        check_finite(argument, array, self.dtype)
+        loss, accepts = self.loss, targets.accepts
+        check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
         if not targets.any_number:
-            check_values(argument, array, targets.accepts, targets.expected)
+            takes = (lambda t: accepts(t) | np.isnan(t)) if loss.takes_nan else accepts
+            check_values(argument, array, takes, targets.expected)
         if targets.sums_to_one:
             check_distributions(argument, array)
         return array.reshape(n, self.n_out)
@@ -178,18 +180,34 @@ class InputChecks:
 # ---- values ------------------------------------------------------------------------------------------------
 
 
-def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
-    """Refuse NaN, infinity, and numbers that become infinite in dtype."""
+def check_finite(
+    argument: str, array: Array, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
+) -> None:
+    """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
+
+    `nan_option` tells in the error how to make NaN accepted.
+    """
     if array.dtype.kind != "f":
         return
     for first, block in blocks(array):
         position = _core.first_nonfinite(block, dtype)
+        if position >= 0 and nan:
+            position = _first_infinite(block, dtype)
         if position >= 0:
             index = np.unravel_index(position, block.shape)
             expected = "a finite number"
             if np.isfinite(block[index]):
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
+            elif np.isnan(block[index]) and nan_option:
+                expected += f"; {nan_option}"
             raise refuse(argument, block, first, index, expected)
+
+
+@np.errstate(all="ignore")  # overflow is what it looks for
+def _first_infinite(array: Array, dtype: np.dtype[Any]) -> int:
+    """Return the flat index of the first element that is infinite in dtype, or -1."""
+    infinite = np.isinf(array.astype(dtype))
+    return int(infinite.argmax()) if infinite.any() else -1
 
 
 def check_values(argument: str, array: Array, fits: Callable[[Array], Array], expected: str) -> None:
@@ -200,14 +218,18 @@ def check_values(argument: str, array: Array, fits: Callable[[Array], Array], ex
             raise refuse(argument, block, first, np.unravel_index(right.argmin(), block.shape), expected)
 
 
-def check_labels(argument: str, labels: Array, n_out: int) -> None:
-    """Refuse numbers that are not class labels."""
+def check_labels(argument: str, labels: Array, n_out: int, ignored: int | None = None) -> None:
+    """Refuse numbers that are not class labels, and not the label that is ignored."""
     if labels.dtype.kind == "f":
         raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
     for first, block in blocks(labels):
         position = _core.first_bad_label(block, n_out)
+        if position >= 0 and ignored is not None:
+            bad = ((block < 0) | (block >= n_out)) & (block != ignored)
+            position = int(bad.argmax()) if bad.any() else -1
         if position >= 0:
             expected = f"a class label, 0 to {n_out - 1} (the network's outputs)"
+            expected += "" if ignored is None else f", or {ignored} (ignore_index)"
             raise refuse(argument, block, first, (position,), expected)
 
 

@@ -49,7 +49,7 @@ def of_data(checks: InputChecks, X: ArrayLike | None, y: Any) -> tuple[Scaling |
     inputs = None if X is None else checks.inputs("X", X)
     if y is not None and y is not ...:
         y = checks.scalable(y, None if inputs is None else len(inputs))
-        y = measure(y, "y")
+        y = measure(y, "y", skip_nan=checks.loss.takes_nan)
     return None if inputs is None else measure(inputs), y
 
 

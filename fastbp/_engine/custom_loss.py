@@ -33,7 +33,7 @@ class CustomLossTrainer:
         self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
         self._scaling: TargetScaling | None = None
 
-    def loss(self, X: Array, y: Array) -> float:
+    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows."""
         output = np.empty((len(X), self._n_out), self._dtype)
         predict(self._engine, X, output, raw=False)

@@ -69,8 +69,8 @@ class Run(Protocol):
 class Trainer(Protocol):
     """Computes a loss and trains on it: an engine, or the Python code around one for a custom loss."""
 
-    def loss(self, X: Array, y: Array) -> float:
-        """Return the loss over all rows."""
+    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+        """Return the loss over all rows, or over those with a nonzero weight."""
 
     def loss_and_gradients(self, X: Array, y: Array, weights: Weights | None = None) -> float:
         """Return the loss of all rows as one batch; leave its derivatives in `Engine.gradients`."""

@@ -82,13 +82,14 @@ class StepwiseRun:
                 order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
                 self._order = order if self._rows is None else self._rows[order]
         X, y, weights, rows = self._X, self._y, self._weights, None
-        for array in (X, y) if weights is None else (X, y, weights.values):
-            check_memory(array)
+        for array in (X, y, None if weights is None else weights.values):
+            if array is not None:
+                check_memory(array)
         batch = slice(self.step * self._batch_size, (self.step + 1) * self._batch_size)
         if self._order is not None:
             rows = self._order[batch]
         else:  # views, not copies
-            X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
+            X, y, weights = X[batch], y[batch], weights and weights.part(batch)
         loss = self._trainer.train_on_batch(X, y, weights, rows)
         is_sum = self._trainer.loss_function.divisor == "one"
         weight = 1.0 if is_sum else weight_of(X, weights, rows)
@@ -102,7 +103,8 @@ class StepwiseRun:
 
 
 def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
-    """Return the total weight of these rows of X (None: all); without weights each row counts 1."""
-    if weights is None:
-        return float(len(X if rows is None else rows))
-    return float((weights.values if rows is None else weights.values[rows]).sum())
+    """Return the total weight of these rows of X; without weights each row counts 1.
+
+    None: all rows, or all with a nonzero weight.
+    """
+    return float(len(X if rows is None else rows)) if weights is None else weights.total(rows)

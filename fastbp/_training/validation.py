@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.shown import shown
+from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.inference import evaluate
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
@@ -25,8 +26,10 @@ class Validation:
         For each column of the history, whether greater is better.
     """
 
-    def __init__(self, model: Model, X: Array, y: Array, measured: tuple[Metric, ...]) -> None:
-        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured
+    def __init__(
+        self, model: Model, X: Array, y: Array, measured: tuple[Metric, ...], weights: Weights | None
+    ) -> None:
+        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured, weights
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
         }
@@ -48,4 +51,6 @@ def held_out(
         raise ParameterError(
             f"metrics is {shown(metrics)} without validation_data, expected validation_data, too"
         )
-    return Validation(model, *model.checks.held_out(validation_data), measured)
+    X, y = model.checks.held_out(validation_data)
+    weights = resolve_weights(model.checks, y, None, None, "validation_data[1]")  # which targets are known
+    return Validation(model, X, y, measured, weights)

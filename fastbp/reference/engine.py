@@ -147,8 +147,6 @@ class Engine:
 
         `rows` are the indices of the rows in the batch. None: all, or all with a nonzero weight.
         """
-        if rows is None and weights is not None:
-            rows = weights.rows
         X, y = self.apart(X), self.apart(y)
         divisor = self.loss_function.divide_by(weight_of(X, weights, rows), self.layers[-1].n_out)
         total = 0.0
@@ -162,15 +160,23 @@ class Engine:
     def _gather(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield inputs (m, n_in), targets (m, n_out), weights (m, 1) in the parameters' dtype, by block."""
+        """Yield inputs (m, n_in), targets (m, n_out) and weights in the parameters' dtype, by block.
+
+        Weights are (m, 1), or (m, n_out) if each target has its own; then a target of weight 0 becomes 0.
+        """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
         check_memory(y)
+        if rows is None and weights is not None:
+            rows = weights.rows
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
             t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else self._scaled(y[at], self._target_scaling)
-            w = np.ones(len(t), dtype) if weights is None else weights.values[at].astype(dtype)
-            yield self._inputs(X[at]), t, w[:, None]
+            w = np.ones((len(t), 1), dtype)
+            if weights is not None and weights.values is not None:
+                w = weights.values[at].astype(dtype).reshape(len(t), -1)
+                t = np.where(w == 0, dtype.type(0), t)  # an unknown target may be NaN
+            yield self._inputs(X[at]), t, w
 
     def _inputs(self, X: Array) -> Array:
         """Return rows (m, n_in) in the dtype of the parameters; scaled before that."""
@@ -217,7 +223,7 @@ class Engine:
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
         """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
 
-        The errors of a row are multiplied by its weight (m, 1).
+        The errors are multiplied by weights (m, 1) of rows, or (m, n_out) of single targets.
         """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
@@ -285,10 +291,10 @@ class Engine:
         """Return None: this engine has no faster way for few rows in plain arrays."""
 
     @_quietly
-    def loss(self, X: Array, y: Array) -> float:
-        """Return the loss over all rows."""
-        total = sum(self._loss(self._forward(x), t, w, 1)[0] for x, t, w in self._gather(X, y))
-        return total / self.loss_function.divide_by(len(X), self.layers[-1].n_out)
+    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+        """Return the loss over all rows, or over those with a nonzero weight."""
+        total = sum(self._loss(self._forward(x), t, w, 1)[0] for x, t, w in self._gather(X, y, weights))
+        return total / self.loss_function.divide_by(weight_of(X, weights, None), self.layers[-1].n_out)
 
     @_quietly
     def forward(self, X: Array, raw: bool = True) -> Array:

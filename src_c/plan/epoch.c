@@ -19,7 +19,8 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, fbp_batch *batch, int is_
                              .index = fit->order ? fit->order : fit->rows,
                              .first = first,
                              .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
-                             .n = n};
+                             .n = n,
+                             .weight_columns = fit->weight_columns};
     if (fit->step == 0) {
         fit->sum = fit->weight = 0;
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);

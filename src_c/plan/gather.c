@@ -58,14 +58,34 @@ void fbp_gather_block_labels(const fbp_dense *layer, fbp_step *step) {
     fbp_gather_labels(batch->y, batch->index, batch->first + step->first, step->rows, step->slot->labels);
 }
 
-/* Repeats each row's weight for each of its targets. */
+/* One weight per target; if the caller has one per row, repeats it for each of the row's targets. */
 void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
+    const size_t columns = step->batch->weight_columns;
     const fbp_source weights = {.data = (const char *)step->batch->weights,
-                                .row_stride = sizeof(double),
+                                .row_stride = (ptrdiff_t)(columns * sizeof(double)),
+                                .column_stride = columns > 1 ? sizeof(double) : 0,
                                 .rows = step->batch->x->rows,
-                                .columns = layer->n_out,
+                                .columns = columns > 1 ? columns : layer->n_out,
                                 .type = FBP_SOURCE_F64};
     gather_outputs(layer, step, &weights, step->slot->weights);
+}
+
+#define CLEAR_UNKNOWN(real)                                                                                   \
+    static void clear_unknown_##real(const fbp_dense *layer, const fbp_step *step, size_t rows, size_t columns) { \
+        for (size_t i = 0; i < rows; i++) {                                                                   \
+            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                    \
+            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                \
+            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];               \
+        }                                                                                                     \
+    }
+CLEAR_UNKNOWN(float)
+CLEAR_UNKNOWN(double)
+
+/* Sets targets of weight 0 to 0: they may be NaN, which no weight would remove from a sum. */
+void fbp_clear_unknown_targets(const fbp_dense *layer, fbp_step *step) {
+    const int narrow = layer->plan->narrow;
+    const size_t rows = narrow ? layer->n_out : step->rows, columns = narrow ? step->rows : layer->n_out;
+    (fbp_dtype_of(layer->plan) == FBP_FLOAT32 ? clear_unknown_float : clear_unknown_double)(layer, step, rows, columns);
 }
 
 /* Copies y to the caller's array. */

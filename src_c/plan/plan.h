@@ -32,7 +32,7 @@ typedef struct {
     void *inputs;    /* (block or all rows, n_in), rows x_stride of layer 0 apart */
     void *targets;   /* (block, n_out) */
     int64_t *labels; /* (block,) or NULL */
-    void *weights;   /* (block, n_out) weights of the rows, laid out like the targets, or NULL */
+    void *weights;   /* (block, n_out) weights, laid out like the targets, or NULL */
     void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
     void *gradients; /* (n_parameters,) gradients of the block, if there are several slots or the network is narrow */
     double loss;     /* of the block, not yet divided */
@@ -123,8 +123,8 @@ double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 double fbp_repeat(fbp_plan *plan);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
-fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,
-    fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
+fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights,
+    fbp_clear_unknown_targets, fbp_emit, fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
 
 /* rates.c: counts a step, and computes the optimizer's scalars for it */
 void fbp_begin_update(fbp_plan *plan);

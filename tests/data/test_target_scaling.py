@@ -388,6 +388,51 @@ def test_a_column_without_a_known_element():
     np.testing.assert_array_equal(found.scale, [0.5, 1])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", NETS.values(), ids=NETS.keys())
+def test_unknown_targets(network_class, rng, isa, sizes, dtype):
+    """The known ones are measured, and training is as on targets scaled beforehand."""
+    X, y = problem(rng)
+    y[rng.random(y.shape) < 0.2] = np.nan
+    y[7] = np.nan
+    options = {"dtype": dtype, "loss": fastbp.losses.MSE(ignore_nan=True)}
+    net, plain = pair(network_class, sizes, X, y, **options)
+    np.testing.assert_allclose(net.target_mean, np.nanmean(y, axis=0), rtol=1e-13)
+    np.testing.assert_allclose(net.target_scale, np.nanstd(y, axis=0), rtol=1e-12)
+    t = scaled(y, net)
+    for each, targets in ((net, y), (plain, t)):
+        each.fit(X, targets, epochs=3, batch_size=16, validation_data=(X, targets))
+        each.fit(X, targets, batch_size=1)
+    np.testing.assert_array_equal(net.parameters, plain.parameters)
+    np.testing.assert_array_equal(net.history.validation_loss, plain.history.validation_loss)
+    assert net.evaluate(X, y)["loss"] == plain.evaluate(X, t)["loss"]
+    r2 = {"float32": 1e-2, "float64": 1e-9}[dtype]  # rounded to float32, 9000 has steps of 0.001
+    assert net.evaluate(X, y)["r2"] == pytest.approx(plain.evaluate(X, t)["r2"], abs=r2)
+
+
+def test_unknown_targets_of_a_custom_loss(network_class, rng):
+    def known_squares(output, target):
+        error = np.where(np.isnan(target), 0, output - target)
+        return float(np.square(error).mean()), 2 * error / error.size
+
+    X, y = problem(rng)
+    y[rng.random(y.shape) < 0.2] = np.nan
+    loss = fastbp.losses.CustomLoss(known_squares, nan_targets=True)
+    net, plain = pair(network_class, [5, 7, 3], X, y, loss=loss)
+    net.fit(X, y)
+    plain.fit(X, scaled(y, net))
+    np.testing.assert_array_equal(net.parameters, plain.parameters)
+
+
+def test_a_target_that_is_never_known(network_class, rng):
+    X, y = problem(rng)
+    y[:, 2] = np.nan
+    net = network_class([5, 7, 3], loss=fastbp.losses.MSE(ignore_nan=True), seed=0)
+    with pytest.raises(DataError, match=r"y\[:, 2\] has no known element, expected at least one"):
+        net.adapt(X, y)
+    assert net.input_mean is None
+
+
 # ---- what it is to the network -----------------------------------------------------------------------------
 
 
