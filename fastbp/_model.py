@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from copy import copy
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -26,7 +27,7 @@ from fastbp.schedules import Schedule, Warmup, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, Rates, TargetScaling, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -60,8 +61,8 @@ class Model:
         Whether the optimizer can make single steps.
     schedule : Schedule
         The current schedule.
-    scaling : Scaling or None
-        Mean and scale of the inputs, after `adapt`.
+    scaling, target_scaling : Scaling or None
+        Mean and scale of the inputs and of the targets, after `adapt`.
     seed : int
     history : History
         All epochs since the model was made or reset.
@@ -88,6 +89,7 @@ class Model:
         "scaling",
         "schedule",
         "seed",
+        "target_scaling",
         "trainer",
     )
 
@@ -100,6 +102,7 @@ class Model:
         self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
+        self.target_scaling: Scaling | None = None
         self.history = History()
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
@@ -148,7 +151,7 @@ class Model:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
         engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
-        engine.set_scaling(*_numbers_of_scaling(self.scaling))
+        engine.set_scaling(*self._numbers_of_scaling(self.scaling, self.target_scaling))
         return engine
 
     # ---- optimizer and learning rate -----------------------------------------------------------------------
@@ -236,10 +239,21 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale_inputs(self, found: Scaling | None) -> None:
-        """Scale all inputs from now on; None: do not scale them."""
-        self.engine.set_scaling(*_numbers_of_scaling(found))
-        self.scaling = found
+    def scale(self, inputs: Scaling | None, targets: Scaling | EllipsisType | None) -> None:
+        """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
+        kept = self.target_scaling if isinstance(targets, EllipsisType) else targets
+        self.trainer.set_scaling(*self._numbers_of_scaling(inputs, kept))
+        self.checks.scale_targets(kept is not None)
+        self.scaling, self.target_scaling = inputs, kept
+
+    def _numbers_of_scaling(
+        self, inputs: Scaling | None, targets: Scaling | None
+    ) -> tuple[InputScaling | None, TargetScaling | None]:
+        """Return the arguments of `Trainer.set_scaling`."""
+        x = None if inputs is None else (inputs.mean, 1 / inputs.scale)
+        if targets is None:
+            return x, None
+        return x, (targets.mean, 1 / targets.scale, *self.architecture.loss.output_scaling(*targets))
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -254,6 +268,7 @@ class Model:
             "schedule": self.schedule,
             "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
             "scaling": self.scaling,
+            "target_scaling": self.target_scaling,
             "history": copy(self.history),
             "remembered": self.copy_of_remembered(),
         }
@@ -294,10 +309,11 @@ class Model:
         model._install(setup, optimizer, schedule)
         model.chosen = chosen
         model._fill(*state["numbers"])
-        if state["scaling"] is not None:
+        scalings = state["scaling"], state["target_scaling"]
+        if any(found is not None for found in scalings):
             from fastbp._data import scaling  # few need it
 
-            model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
+            model.scale(*scaling.of_copy(model.checks, *scalings))
         model.history = _expect("history", state["history"], History)
         model.remembered = {
             text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
@@ -333,11 +349,6 @@ def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ..
     """Return the arguments of `Engine.prepare_optimizer`."""
     hyperparameters = tuple(optimizer.hyperparameters)
     return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
-
-
-def _numbers_of_scaling(found: Scaling | None) -> tuple[Array | None, Array | None]:
-    """Return the arguments of `Engine.set_scaling`."""
-    return (None, None) if found is None else (found.mean, 1 / found.scale)
 
 
 # ---- parts of a state, which may be anything ---------------------------------------------------------------

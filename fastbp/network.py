@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from inspect import signature
 from math import isfinite
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -31,6 +32,7 @@ from fastbp.optimizers import Optimizer
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import EngineClass
     from fastbp._summary import Summary
     from fastbp._training.validation import ValidationData
@@ -201,14 +203,22 @@ class Network(Named):
     @property
     def input_mean(self) -> Array | None:
         """Mean that is subtracted from each input (n_in,), float64, read-only; None without `adapt`."""
-        found = self._model.scaling
-        return None if found is None else read_only(found.mean)
+        return _part(self._model.scaling, "mean")
 
     @property
     def input_scale(self) -> Array | None:
         """Scale that each input is then divided by (n_in,), float64, read-only; None without `adapt`."""
-        found = self._model.scaling
-        return None if found is None else read_only(found.scale)
+        return _part(self._model.scaling, "scale")
+
+    @property
+    def target_mean(self) -> Array | None:
+        """Mean that is subtracted from each target (n_out,), float64, read-only, or None; see `adapt`."""
+        return _part(self._model.target_scaling, "mean")
+
+    @property
+    def target_scale(self) -> Array | None:
+        """Scale that each target is then divided by, like `target_mean`."""
+        return _part(self._model.target_scaling, "scale")
 
     @property
     def gradients(self) -> Array:
@@ -240,31 +250,39 @@ class Network(Named):
 
     # ---- training ------------------------------------------------------------------------------------------
 
-    def adapt(self, X: ArrayLike | None) -> None:
-        """Scale inputs from now on: the network works on (x - mean) / scale.
+    def adapt(self, X: ArrayLike | None, y: ArrayLike | EllipsisType | None = ...) -> None:
+        """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
-        mean and scale are measured per column of X. The scale is the standard deviation (divided by n, not
-        n - 1), or 1 if a column is constant. Afterwards all calls take raw inputs; the difference is computed
-        in float64, and `backward` returns the derivative by the raw inputs. Training and `reset` leave the
-        scaling as it is; copies and pickles keep it.
+        mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
+        or 1 if a column is constant. Afterwards all calls take raw inputs and raw targets, and return raw
+        outputs, scale * h + mean for an output h; `backward` takes and returns the derivatives by these. The
+        differences are computed in float64. Training minimizes the loss of scaled targets, and all losses
+        that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training and
+        `reset` leave the scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
         X : array_like, shape (n, n_in), or None
             Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
+        y : array_like, shape (n, n_out), or (n,) for one output, or None, optional
+            Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
+            as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
+            measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
+            targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
-            X is not as for `fit`, or so large that squares overflow. Nothing has changed.
+            X or y is not as for `fit`, or so large that squares overflow. Nothing has changed.
+        ParameterError
+            There is a y, but the targets of the loss cannot be scaled.
         BusyError
             Another call is using the network.
         """
         from fastbp._data import scaling  # few need it
 
         model = self._model
-        found = None if X is None else scaling.measure(model.checks.inputs("X", X))
-        model.guard.changing("adapt", NOTHING, model.scale_inputs, found)
+        model.guard.changing("adapt", NOTHING, model.scale, *scaling.of_data(model.checks, X, y))
 
     def fit(
         self,
@@ -691,6 +709,11 @@ def _fit_loop() -> Any:
 def rows(array: Array) -> Array:
     """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
     return array if array.ndim == 2 else array[None]
+
+
+def _part(found: Scaling | None, name: str) -> Array | None:
+    """Return a read-only view of a vector of a scaling."""
+    return None if found is None else read_only(getattr(found, name))
 
 
 def _attributes(net: object) -> dict[str, Any]:

@@ -183,6 +183,9 @@ typedef struct {
     void *average;    /* (n_parameters,) moving average of the parameters, updated after each step; or NULL */
     double average_decay;
     uint64_t averaged; /* steps that are in the average; the first one sets it */
+
+    /* Raw outputs, in the units of unscaled targets, are factor y + offset, (n_out,); or both NULL. */
+    const double *output_factor, *output_offset;
 } fbp_network;
 
 typedef enum {
@@ -212,8 +215,8 @@ typedef struct {
 typedef struct fbp_plan fbp_plan;
 
 /* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
- * target of weight 0 may be NaN. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4 } fbp_data;
+ * target of weight 0 may be NaN; output and d_output are raw, not y itself. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
  * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */

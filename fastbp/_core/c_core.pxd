@@ -115,6 +115,8 @@ cdef extern from "fastbp.h" nogil:
         void *average
         double average_decay
         uint64_t averaged
+        const double *output_factor
+        const double *output_offset
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:
@@ -132,7 +134,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
     fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)

@@ -60,6 +60,15 @@ cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
     return network
 
 
+cdef tuple vectors_of(tuple given, size_t n):
+    """Return copies of vectors (n,) as float64."""
+    copies = tuple(np.array(vector, np.float64) for vector in given)
+    for vector in copies:
+        if vector.shape != (n,):
+            raise ShapeError(f"a scaling of shape {vector.shape}, expected {(n,)}")
+    return copies
+
+
 cdef check_sizes(layers, cnp.ndarray parameters):
     """Raise ShapeError if the layers do not fit each other, or the parameters do not fit the layers."""
     count, n_in = 0, layers[0].n_in
@@ -98,6 +107,9 @@ cdef class Engine(Planner):
     cdef public object memory        # of the optimizer, besides `state`
     cdef public object spare_arrays  # for the copies of the next Snapshot, or None
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
+    cdef object target_mean, target_inverse_scale  # (n_targets,) scaling of the targets, float64, or None
+    cdef object factor, offset       # (n_out,) of raw outputs, factor y + offset, float64, or None
+    cdef unsigned int output_data    # of plans with outputs: FBP_RAW with a factor
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters
     cdef bint takes_labels           # whether targets may be class labels
@@ -199,14 +211,22 @@ cdef class Engine(Planner):
         self.network.average = NULL if average is None else cnp.PyArray_DATA(average)
         self.network.average_decay, self.network.averaged = decay, 0
 
-    def set_scaling(self, mean, inverse_scale):
-        """Use (X - mean) * inverse_scale in place of X from now on, both (n_in,); None, None: X itself."""
-        if mean is not None:
-            mean, inverse_scale = np.array(mean, np.float64), np.array(inverse_scale, np.float64)
-            for vector in (mean, inverse_scale):
-                if vector.shape != (self.network.layers[0].n_in,):
-                    raise ShapeError(f"a scaling of shape {vector.shape}, expected {(self.network.layers[0].n_in,)}")
-        self.mean, self.inverse_scale = mean, inverse_scale
+    def set_scaling(self, inputs, targets):
+        """Use (X - mean) * inverse_scale in place of X from now on, where `inputs` has both, (n_in,); None: X itself.
+
+        `targets` has mean and inverse_scale (n_targets,) for y likewise, and factor and offset (n_out,): raw outputs
+        are factor * h + offset. None: y itself, and the raw outputs are h.
+        """
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        x = vectors_of(inputs or (), self.network.layers[0].n_in) or (None, None)
+        y = vectors_of(targets[:2], len(targets[0])) + vectors_of(targets[2:], n_out) if targets else (None,) * 4
+        # nothing fails from here on
+        self.mean, self.inverse_scale = x
+        self.target_mean, self.target_inverse_scale, self.factor, self.offset = y
+        self.network.output_factor = <const double *> data_of(self.factor)
+        self.network.output_offset = <const double *> data_of(self.offset)
+        self.output_data = 0 if self.factor is None else FBP_RAW
+        self.plans[FBP_CUSTOM_LOSS] = None  # its backward pass would scale otherwise than its forward pass
 
     cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
         """Describe rows of inputs, with their scaling."""
@@ -223,6 +243,11 @@ cdef class Engine(Planner):
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        if self.target_mean is not None:
+            if source.columns != <size_t> self.target_mean.size or is_label:
+                raise ShapeError(f"the targets have shape {np.shape(y)}, expected {self.target_mean.size} columns")
+            source.mean = <const double *> cnp.PyArray_DATA(self.target_mean)
+            source.inverse_scale = <const double *> cnp.PyArray_DATA(self.target_inverse_scale)
         return source
 
     cdef size_t take_rows(self, weights, size_t rows, const double **values, size_t *columns,
@@ -275,13 +300,13 @@ cdef class Engine(Planner):
             raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
         check_memory(array)
 
-    def predict(self, X, out):
+    def predict(self, X, out, bint raw=True):
         """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
         cdef fbp_source x = self.inputs_of(X)
         cdef Plan plan
         self.check_rows("out", out, x.rows)
         if x.rows:
-            plan = self.borrow_plan(x.rows)
+            plan = self.borrow_plan(x.rows, self.output_data if raw else 0)
             self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
             self.give_back(plan)
 
@@ -320,7 +345,7 @@ cdef class Engine(Planner):
             if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
                     or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.is_own(y)):
                 return None
-        plan = self.borrow_plan(source.rows)
+        plan = self.borrow_plan(source.rows, self.output_data)
         batch = batch_of(&source, NULL, y, None, None)
         if guard.writing_what is not None:  # checked last: nothing below lets another thread run
             self.give_back(plan)
@@ -371,9 +396,9 @@ cdef class Engine(Planner):
         shape[0], shape[1] = rows, columns
         return cnp.PyArray_SimpleNew(2, shape, self.number)
 
-    def forward(self, X):
+    def forward(self, X, bint raw=True):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], self.output_data if raw else 0)
         self.forward_rows = X.shape[0]  # set right away: it is what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
@@ -430,7 +455,8 @@ cdef class Engine(Planner):
         if batch_size < 1:
             raise ParameterError(f"batch_size is {batch_size}, expected at least 1")
         X, y = self.apart(X), self.apart(y)
-        run.engine, run.X, run.y, run.weights, run.scaling = self, X, y, weights, (self.mean, self.inverse_scale)
+        run.engine, run.X, run.y, run.weights = self, X, y, weights
+        run.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
         run.x_source = self.inputs_of(X)
         run.y_source = self.targets_of(y, run.x_source.rows)
         cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.weight_columns,

@@ -18,7 +18,7 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
-from fastbp.losses._targets import PROBABILITY_TOLERANCE
+from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
 Array: TypeAlias = NDArray[Any]
 
@@ -36,6 +36,7 @@ class InputChecks:
         self.loss, self.dtype = architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
+        self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
@@ -78,11 +79,36 @@ class InputChecks:
         check_finite(argument, array, self.dtype)
         return array
 
-    def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
+    def scale_targets(self, are_scaled: bool) -> None:
+        """Accept the targets that the loss accepts or, if they are scaled, those that can be."""
+        self.targets = self._scalable if are_scaled else self.loss.targets
+
+    def scalable(self, y: ArrayLike, n: int | None) -> Array:
+        """Return targets (n, n_out) whose scale can be measured; n: the rows of X, None without X.
+
+        Raises
+        ------
+        ParameterError
+            The targets of the loss cannot be scaled. Other errors as for `examples`.
+        """
+        if not self.loss.scales_targets:
+            raise ParameterError(
+                f"y is given with the loss {self.loss.name!r}, whose targets cannot be scaled, "
+                "expected none, or a loss of any numbers, such as mse"
+            )
+        if n is None:
+            y = as_array("y", y)
+            n = len(y) if y.ndim else 0
+            if n == 0:
+                raise ShapeError(f"y has shape {y.shape}, expected at least one row")
+        return self._targets("y", y, n, self._scalable)
+
+    def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
+        targets = targets or self.targets
         plain = self._plain(y, self.n_out) if self._any_number else None
         if plain is not None and len(plain) == n:
             return plain
-        array, targets = as_array(argument, y), self.targets
+        array = as_array(argument, y)
         if targets.any_shape:
             fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
         else:

@@ -28,14 +28,14 @@ SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
 SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: Engine, X: Array, out: Array) -> None:
-    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows."""
+def predict(engine: Engine, X: Array, out: Array, raw: bool = True) -> None:
+    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows; `raw` as for the engine."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
-        engine.predict(X, out)
+        engine.predict(X, out, raw)
         return
     for rows in parts:
-        engine.predict(X[rows], out[rows])
+        engine.predict(X[rows], out[rows], raw)
 
 
 def evaluate(

@@ -54,6 +54,19 @@ class Loss(Value, ABC):
     answers: ClassVar[Answers | None] = None
 
     @property
+    def scales_targets(self) -> bool:
+        """Whether `Network.adapt` may scale its targets: they are any numbers, and so are the outputs."""
+        return self.targets.any_number and self.activation is None
+
+    def output_scaling(self, mean: Array, scale: Array) -> tuple[Array, Array]:
+        """Return factor and offset, (n_out,) each, that turn outputs into the units of raw targets.
+
+        mean and scale (n_targets,) are those of the targets: the loss compares an output h with
+        (target - mean) / scale, and the raw output is factor h + offset.
+        """
+        return scale, mean
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that go with the loss; the first is the default."""
         return NUMBERS if self.answers is None else self.answers.metrics

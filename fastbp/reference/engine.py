@@ -33,7 +33,7 @@ from fastbp.reference.schedules import SCHEDULES
 from fastbp.schedules._warmup import warmed
 
 if TYPE_CHECKING:
-    from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
+    from fastbp._engine.protocol import EngineClass, InputScaling, Rates, Run, RunOptions, TargetScaling
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward keeps for backward: x, then z and y of every layer
@@ -136,9 +136,10 @@ class Engine:
         """Keep a moving average (P,) of the parameters from now on; the first step copies them."""
         self._average, self._decay, self._later_decay = average, 0.0, decay
 
-    def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
-        """Work on (X - mean) inverse_scale from now on, both (n_in,) float64; on X itself for None, None."""
-        self._mean, self._inverse_scale = mean, inverse_scale
+    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
+        """Work on (X - mean) inverse_scale from now on, and on y likewise; on X and y themselves for None."""
+        self._input_scaling, self._target_scaling = inputs, targets
+        self._tape = []
 
     # ---- a step of training: gather, forward, loss, backward, update
 
@@ -183,7 +184,7 @@ class Engine:
             rows = weights.rows
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
-            t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else np.asarray(y[at], dtype)
+            t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else self._scaled(y[at], self._target_scaling)
             w = np.ones((len(t), 1), dtype)
             if weights is not None and weights.values is not None:
                 w = weights.values[at].astype(dtype).reshape(len(t), -1)
@@ -191,9 +192,22 @@ class Engine:
             yield self._inputs(X[at]), t, w
 
     def _inputs(self, X: Array) -> Array:
-        """Return rows (m, n_in) in the dtype of the parameters; scaled before that, in float64."""
-        scaled = X if self._mean is None else (X - self._mean) * self._inverse_scale
-        return np.asarray(scaled, self.parameters.dtype)
+        """Return rows (m, n_in) in the dtype of the parameters; scaled before that."""
+        return self._scaled(X, self._input_scaling)
+
+    def _scaled(self, rows: Array, scaling: InputScaling | TargetScaling | None) -> Array:
+        """Return (rows - mean) inverse_scale, computed in float64, in the dtype of the parameters."""
+        if scaling is not None:
+            mean, inverse_scale, *_ = scaling
+            rows = (rows - mean) * inverse_scale
+        return np.asarray(rows, self.parameters.dtype)
+
+    def _raw(self, h: Array) -> Array:
+        """Return outputs (m, n_out) in the units of raw targets: factor h + offset, computed in float64."""
+        if self._target_scaling is None:
+            return h
+        _, _, factor, offset = self._target_scaling
+        return (factor * h + offset).astype(h.dtype)
 
     def _forward(self, x: Array, first: int | None = None) -> Tape:
         """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: each y is the x of the next layer.
@@ -289,12 +303,13 @@ class Engine:
     # ---- its parts, for predictions and for losses that the user computes
 
     @_quietly
-    def predict(self, X: Array, out: Array) -> None:
-        """Write the outputs of X (n, n_in) to out (n, n_out)."""
+    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+        """Write the outputs of X (n, n_in) to out (n, n_out), raw or as the loss sees them."""
         check_memory(X)
         check_memory(out)
         for block in self._blocks(X):
-            out[block] = self._forward(self._inputs(X[block]))[-1]
+            h = self._forward(self._inputs(X[block]))[-1]
+            out[block] = self._raw(h) if raw else h
 
     def predict_plain(self, X: object, out: object, guard: object) -> None:
         """Return None: this engine has no faster way for few rows in plain arrays."""
@@ -306,11 +321,13 @@ class Engine:
         return total / self.loss_function.divide_by(weight_of(X, weights, None), self.layers[-1].n_out)
 
     @_quietly
-    def forward(self, X: Array) -> Array:
-        """Return the outputs (n, n_out) of X (n, n_in); keep what backward needs."""
+    def forward(self, X: Array, raw: bool = True) -> Array:
+        """Return the outputs (n, n_out) of X (n, n_in), as in `predict`; keep what backward needs."""
         check_memory(X)
         self._tape = self._forward(self._inputs(X).copy(), 0)
-        return self._tape[-1].copy()
+        self._is_raw = raw
+        h = self._tape[-1].copy()
+        return self._raw(h) if raw else h
 
     @_quietly
     def backward(self, d_output: Array) -> Array:
@@ -319,11 +336,14 @@ class Engine:
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
         check_memory(d_output)
-        delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
+        d_h = d_output.copy()
+        if self._is_raw and self._target_scaling is not None:
+            d_h = (d_output * self._target_scaling[2]).astype(h.dtype)  # of factor h + offset
+        delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_h))
         self.penalty = self._penalty()
         d_input: Array = delta @ self._weights[0][0].T
-        if self._inverse_scale is not None:
-            d_input *= self._inverse_scale
+        if self._input_scaling is not None:
+            d_input *= self._input_scaling[1]
         return d_input
 
     @_quietly

@@ -22,7 +22,7 @@ static void list_gathers(fbp_plan *plan, size_t *n, fbp_task task, unsigned data
 }
 
 /* Forward pass and loss. */
-static void list_forward(fbp_plan *plan, size_t *n, fbp_task task) {
+static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
@@ -33,18 +33,18 @@ static void list_forward(fbp_plan *plan, size_t *n, fbp_task task) {
     }
     if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
     append(plan, n,
-           fbp_has_output(task)           ? fbp_emit
+           fbp_has_output(task)           ? (data & FBP_RAW ? fbp_emit_raw : fbp_emit)
            : task == FBP_NORMAL_EQUATIONS ? kernels->normal_equations
                                           : plan->loss,
            output);
 }
 
-static void list_backward(fbp_plan *plan, size_t *n, fbp_task task) {
+static void list_backward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
     const fbp_kernels *kernels = network->kernels;
     const size_t output = network->n_layers - 1;
     const int is_identity = plan->joined || network->layers[output].activation == FBP_ACTIVATION_identity;
-    if (task == FBP_CUSTOM_LOSS) append(plan, n, fbp_take_d_output, output);
+    if (task == FBP_CUSTOM_LOSS) append(plan, n, data & FBP_RAW ? fbp_take_raw_d_output : fbp_take_d_output, output);
     if (plan->has_softmax) append(plan, n, kernels->softmax_chain, output);
     else if (!is_identity) append(plan, n, kernels->output_chain, output);
     for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
@@ -79,9 +79,9 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
         append(plan, &n, plan->is_padded ? kernels->passes_row : kernels->passes_narrow, 0);
         plan->forward_end = n;
     } else {
-        list_forward(plan, &n, task);
+        list_forward(plan, &n, task, data);
         plan->forward_end = n;
-        if (fbp_trains(task)) list_backward(plan, &n, task);
+        if (fbp_trains(task)) list_backward(plan, &n, task, data);
     }
     plan->backward_end = n;
 

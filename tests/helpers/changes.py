@@ -135,6 +135,7 @@ CHANGES = {
     "forward, backward, step": Change(step_by_parts),
     "adapt": Change(lambda net, data: net.adapt(2 * data.X + 1)),
     "adapt(None)": Change(lambda net, data: net.adapt(None)),
+    "adapt(X, y)": Change(lambda net, data: net.adapt(2 * data.X + 1, 3 * data.y - 1)),
     "setting the optimizer": Change(setting("optimizer", fastbp.RMSprop(0.1, momentum=0.5))),
     "setting the learning rate": Change(setting("learning_rate", 0.5)),
     "setting trainable": Change(setting("trainable", [True, False])),
@@ -157,7 +158,8 @@ CHANGES = {
 def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     """Return what a step, a scaling or a setting changes, as a value."""
     engine = engine_of(net)
-    scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
+    scalings = net.input_mean, net.input_scale, net.target_mean, net.target_scale
+    scaling = [None if a is None else a.tobytes() for a in scalings]
     # a rate that is a function of the epoch is asked for as the next one begins
     has_rate = (
         isinstance(net.optimizer, fastbp.optimizers.GradientOptimizer) and not net.optimizer.goes_by_epoch
