@@ -46,12 +46,14 @@ from fastbp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     CustomLoss,
+    GaussianNLL,
     HalfSSE,
     Hinge,
     Huber,
     LogCosh,
     Poisson,
     Quantile,
+    Quantiles,
 )
 from fastbp.network import Network
 from fastbp.optimizers import (
@@ -87,6 +89,7 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "Error",
+    "GaussianNLL",
     "HalfSSE",
     "Hinge",
     "History",
@@ -101,6 +104,7 @@ __all__ = [
     "ParameterError",
     "Poisson",
     "Quantile",
+    "Quantiles",
     "Quickprop",
     "RMSprop",
     "ShapeError",

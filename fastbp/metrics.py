@@ -201,10 +201,18 @@ METRICS: dict[str, Metric] = {
 def named(loss: Loss) -> dict[str, Metric]:
     """Return the metrics available for the loss, by name; the first is measured by default."""
     found = {name: METRICS[name] for name in loss.metrics}
+    if loss.outputs_per_target > 1:
+        for name, metric in found.items():
+            found[name] = metric._replace(measure=partial(_of_estimate, metric.measure, loss.estimate))
     if loss.answers is not None:
         for name in found.keys() & ANSWERED.keys():
             found[name] = found[name]._replace(measure=partial(ANSWERED[name], read=loss.answers.read))
     return found
+
+
+def _of_estimate(measure: Measure, estimate: Read, output: Array, target: Array) -> float:
+    """Measure the predictions that groups of outputs stand for."""
+    return measure(estimate(output), target)
 
 
 def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:

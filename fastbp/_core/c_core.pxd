@@ -91,7 +91,7 @@ cdef extern from "fastbp.h" nogil:
         double alpha, l1, l2, dropout, max_norm
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
-    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS
+    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS, FBP_MAX_LANES
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -109,6 +109,8 @@ cdef extern from "fastbp.h" nogil:
         void *parameters
         void *gradients
         void *state
+        size_t outputs_per_target
+        const void *output_parameters
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:

@@ -51,6 +51,15 @@ class Loss(Value, ABC):
         return NUMBERS if self.answers is None else self.answers.metrics
 
     @property
+    def outputs_per_target(self) -> int:
+        """Number of outputs, side by side, that the loss compares with each target."""
+        return 1
+
+    def estimate(self, output: Array) -> Array:
+        """Return the predictions (n, n_targets) that metrics measure, from outputs (n, n_out)."""
+        return output
+
+    @property
     @abstractmethod
     def divisor(self) -> Divisor:
         """Divisor of the sum that J is: 1 ("one"), the number of "rows" or that of "elements"."""
@@ -75,6 +84,11 @@ class SumLoss(Loss):
         return 0.0
 
     @property
+    def output_parameters(self) -> tuple[float, ...]:
+        """A parameter for each of the outputs of a target, for losses that have them; else ()."""
+        return ()
+
+    @property
     def divisor(self) -> Divisor:
         return "elements"
 
@@ -91,8 +105,8 @@ class SumLoss(Loss):
         """Return the derivative of the sum by each output, before the division, as a new array like h."""
 
     def expected(self, t: Array) -> Array:
-        """Return the values that `terms` and `slopes` compare h with, for a target t (m, n_out)."""
-        return t
+        """Return the values (m, n_out) that `terms` and `slopes` compare h with, for t (m, n_targets)."""
+        return t if self.outputs_per_target == 1 else np.repeat(t, self.outputs_per_target, axis=1)
 
     @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
@@ -103,7 +117,8 @@ class SumLoss(Loss):
         output : array_like (m, n_out), or (n_out,) for one row
             float32 is computed in float32, everything else in float64; the sum is float64.
         target : array_like of the same shape
-            Or (m,) for one output; for `cross_entropy`, integer labels (m,) or probabilities (m, n_out).
+            Or (m,) for one output; for `cross_entropy`, integer labels (m,) or probabilities (m, n_out). With
+            several outputs per target, (m, n_targets) or, for one target, (m,).
             Values are not checked, for example that probabilities are between 0 and 1; `fit` and `evaluate`
             do that.
 
@@ -138,10 +153,21 @@ class SumLoss(Loss):
                     f"expected integer labels {output.shape[:-1]} or probabilities {output.shape}"
                 )
             return h, one_hot(target.reshape(-1), h.shape[1], h.dtype)
-        is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
-        if target.shape != output.shape and not is_column:
-            raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
-        return h, target.reshape(h.shape).astype(h.dtype, copy=False)
+        n_targets = self._grouped(output).shape[-2]
+        shape = (*output.shape[:-1], n_targets)
+        if target.shape != shape and not (n_targets == 1 and target.shape == shape[:-1]):
+            as_output = "as output has" if shape == output.shape else f"for output {output.shape}"
+            raise ShapeError(f"target has shape {target.shape}, expected {shape} {as_output}")
+        return h, target.reshape(len(h), n_targets).astype(h.dtype, copy=False)
+
+    def _grouped(self, output: ArrayLike) -> Array:
+        """Return outputs (..., n_out) as (..., n_targets, outputs_per_target)."""
+        h, each = as_array("output", output), self.outputs_per_target
+        if h.ndim == 0 or h.shape[-1] % each or h.size == 0:
+            raise ShapeError(
+                f"output has shape {h.shape}, expected (rows, outputs), {each} outputs per target"
+            )
+        return h.reshape(*h.shape[:-1], -1, each)
 
 
 def as_rows(output: NDArray[Any]) -> Array:

@@ -161,7 +161,7 @@ class Engine:
     def _gather(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield inputs (m, n_in), targets (m, n_out), weights (m, 1) in the parameters' dtype, by block."""
+        """Yield inputs (m, n_in), targets (m, n_targets), weights (m, 1) in the network's dtype, by block."""
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
         check_memory(y)
@@ -201,7 +201,7 @@ class Engine:
         return dropped
 
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
-        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
+        """Compare the output with the target (m, n_targets); return the sum of the errors and delta = dJ/dz.
 
         The errors of a row are multiplied by its weight (m, 1).
         """
