@@ -13,7 +13,12 @@ from helpers.inside import engine_of, row_weights
 from helpers.tables import DTYPES, ENGINES
 from helpers.weighted import make, weighted_problem
 
-LOSSES = [*losses.LOSSES.values(), fastbp.HalfSSE(reduction="mean"), fastbp.CrossEntropy(label_smoothing=0.1)]
+LOSSES = [
+    *losses.LOSSES.values(),
+    fastbp.HalfSSE(reduction="mean"),
+    fastbp.CrossEntropy(label_smoothing=0.1),
+    fastbp.Quantiles([0.3, 0.9]),
+]
 SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
 
 BATCHES = [  # rows, batch_size, shuffle

@@ -13,7 +13,7 @@ from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
 from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.optimizers import OPTIMIZERS, batches
-from helpers.problems import problem
+from helpers.problems import fitting, problem
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
 ISAS = _core.available_isas()
@@ -48,9 +48,8 @@ def test_both_engines_have_the_same_rows():
 
 
 def for_output(sizes, activation, loss):
-    """The sizes, with two units for a softmax that would have one."""
-    is_softmax = "softmax" in (activation, losses.get(loss).activation)
-    return (*sizes[:-1], 2) if is_softmax and sizes[-1] == 1 else tuple(sizes)
+    """The sizes, with two units for a softmax that would have one, and those that the loss needs."""
+    return fitting((*sizes[:-1], 2) if activation == "softmax" and sizes[-1] == 1 else sizes, loss)
 
 
 def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
@@ -240,7 +239,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
 def test_every_number_of_rows(rows, loss, dtype, isa):
     """Few rows, about a vector of rows, and several row blocks, in training and in evaluation."""
-    sizes = (5, 7, 3)
+    sizes = fitting((5, 7, 3), loss)
     X, y = problem(sizes, rows, loss)
     nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
     tolerance = 1e-10 if dtype == "float64" else 1e-4
