@@ -31,6 +31,11 @@ SCHEDULES = {
     "one_cycle": schedules.OneCycle(0.05, STEPS),
 }
 
+# data in which no output meets its target up to rounding, where the slope jumps
+SEEDS = {"quantiles": 1}
+# the curvature grows with exp(-s): larger steps would multiply rounding errors
+GENTLE = {"gaussian_nll": 1e-3}
+
 CASES = [(activation, loss) for activation in DIFFERENTIABLE for loss in losses.LOSSES] + [
     ("softmax", loss) for loss in losses.LOSSES if losses.get(loss).activation in (None, "softmax")
 ]
@@ -72,9 +77,8 @@ def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None
     if start is not None:
         net.parameters[:] = start
     size = batches(optimizer, BATCH)
-    history = net.fit(
-        *problem(sizes, STEPS // EPOCHS * BATCH, loss), epochs=EPOCHS if size else STEPS, batch_size=size
-    )
+    data = problem(sizes, STEPS // EPOCHS * BATCH, loss, SEEDS.get(loss, 0))
+    history = net.fit(*data, epochs=EPOCHS if size else STEPS, batch_size=size)
     return net.parameters.astype(np.float64), np.array(history.loss)
 
 
@@ -97,8 +101,10 @@ def check_parity(sizes, activation, loss, optimizer, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("activation", "loss"), CASES)
 def test_every_activation_and_loss(activation, loss, dtype, isa):
+    sgd = OPTIMIZERS["sgd"]
+    sgd = replace(sgd, learning_rate=GENTLE.get(loss, sgd.learning_rate))
     for sizes in NETS:
-        check_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
+        check_parity(for_output(sizes, activation, loss), activation, loss, sgd, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
