@@ -150,7 +150,8 @@ EXPORT void run_softmax(size_t rows, size_t columns, const real *z, real *y, siz
 /* `labels` is NULL if the loss reads targets. */
 EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *targets, int64_t *labels, real *delta,
                        size_t repeats) {
-    fbp_network network = {.loss_parameter = 1};
+    static const real zeros[1 + FBP_MAX_LANES];
+    fbp_network network = {.loss_parameter = 1, .outputs_per_target = 1, .output_parameters = zeros};
     fbp_plan plan = {.network = &network};
     fbp_slot slot = {.targets = targets, .labels = labels};
     const fbp_dense layer = {.n_out = columns, .y = y, .y_stride = columns, .delta = delta, .plan = &plan};

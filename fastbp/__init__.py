@@ -46,12 +46,14 @@ from fastbp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     CustomLoss,
+    GaussianNLL,
     HalfSSE,
     Hinge,
     Huber,
     LogCosh,
     Poisson,
     Quantile,
+    Quantiles,
 )
 from fastbp.network import Network
 from fastbp.optimizers import (
@@ -91,6 +93,7 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "Error",
+    "GaussianNLL",
     "HalfSSE",
     "Hinge",
     "History",
@@ -105,6 +108,7 @@ __all__ = [
     "ParameterError",
     "Poisson",
     "Quantile",
+    "Quantiles",
     "Quickprop",
     "RAdam",
     "RMSprop",

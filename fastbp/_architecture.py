@@ -107,6 +107,11 @@ class Architecture(Value):
         """Number of outputs."""
         return self.layers[-1].n_out
 
+    @property
+    def n_targets(self) -> int:
+        """Number of targets per row; a custom loss takes any number."""
+        return self.n_out // self.loss.outputs_per_target
+
     @cached_property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
@@ -275,6 +280,11 @@ def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> 
             )
         n_in = layer.n_out
     losses.check_pair(loss, layers[-1].activation)
+    if n_in % loss.outputs_per_target:
+        raise ParameterError(
+            f"layers[{len(layers)}] has {n_in} units with the loss {loss}, expected a multiple of "
+            f"{loss.outputs_per_target}, its outputs per target"
+        )
 
 
 def _resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:

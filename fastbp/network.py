@@ -316,7 +316,8 @@ class Network(Named):
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
             hinge -1 and 1. A custom loss takes (n,) or (n, k) for any k >= 1, and gets integers and bool
-            unconverted.
+            unconverted. The losses `GaussianNLL` and `Quantiles` have several outputs per target and take
+            (n, n_targets), or (n,) for one target.
         epochs : int, >= 1
             Number of passes through all rows.
         batch_size : int, >= 1, or None
@@ -576,6 +577,7 @@ class Network(Named):
         Returns
         -------
         array, shape (n, n_out), or (n_out,) for one row
+            The losses `GaussianNLL` and `Quantiles` have methods that take the outputs of a target apart.
 
         Raises
         ------
@@ -632,7 +634,8 @@ class Network(Named):
             "auc" and "top_k" or `TopK(k)`; for binary_cross_entropy and hinge the first three; for
             binary_cross_entropy and all other losses "r2" and "mae", of which "r2" is the default of the
             others. A callable takes (output, target), returns a float and is called by its `__name__`. If an
-            output is NaN, so are all metrics.
+            output is NaN, so are all metrics. For `GaussianNLL` and `Quantiles`, "r2" and "mae" measure the
+            means or the medians, and a callable gets all outputs.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weights as for `fit`, of the loss and of the metrics of `fastbp.metrics`. A callable gets the rows
             with a nonzero weight, and no weights.

@@ -159,6 +159,7 @@ typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } f
 
 enum { FBP_MAX_STATES = 3, FBP_MAX_HYPERPARAMETERS = 5, FBP_MAX_SCALARS = 8 };
 enum { FBP_MAX_SCHEDULE_PARAMETERS = 4 };
+enum { FBP_MAX_LANES = 16 }; /* elements in a vector */
 
 typedef struct {
     const fbp_kernels *kernels;
@@ -186,6 +187,11 @@ typedef struct {
 
     /* Raw outputs, in the units of unscaled targets, are factor y + offset, (n_out,); or both NULL. */
     const double *output_factor, *output_offset;
+
+    /* The loss compares so many outputs, side by side, with each target: 1 for most losses. A parameter for each of
+     * them, in the network's dtype, repeated up to outputs_per_target + FBP_MAX_LANES numbers; or NULL. */
+    size_t outputs_per_target;
+    const void *output_parameters;
 } fbp_network;
 
 typedef enum {
@@ -202,7 +208,7 @@ typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 
 
 /* Rows of one batch: first .. first + rows of the n rows that index names in x and y, or without index of x and y. */
 typedef struct {
-    const fbp_source *x, *y; /* rows of n_in; of n_out, or one class label */
+    const fbp_source *x, *y; /* rows of n_in; of n_out / outputs_per_target, or one class label */
     const double *weights;   /* (rows of x and y, weight_columns), read only by plans with FBP_WEIGHTS; or NULL */
     const int64_t *index;    /* (n,) or NULL */
     size_t first, rows, n;

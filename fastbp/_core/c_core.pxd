@@ -93,7 +93,7 @@ cdef extern from "fastbp.h" nogil:
         double rate_factor
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
-    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS
+    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS, FBP_MAX_LANES
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -117,6 +117,8 @@ cdef extern from "fastbp.h" nogil:
         uint64_t averaged
         const double *output_factor
         const double *output_offset
+        size_t outputs_per_target
+        const void *output_parameters
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:

@@ -115,6 +115,7 @@ cdef class Engine(Planner):
     cdef bint takes_labels           # whether targets may be class labels
     cdef size_t forward_rows         # rows of the last forward()
     cdef readonly double penalty     # penalty of the layers at the last backward()
+    cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
 
     def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
@@ -135,6 +136,11 @@ cdef class Engine(Planner):
         self.network.loss_parameter = loss.parameter
         self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
+        self.network.outputs_per_target = loss.outputs_per_target
+        if loss.output_parameters:
+            self.output_parameters = np.resize(np.array(loss.output_parameters, parameters.dtype),
+                                               len(loss.output_parameters) + FBP_MAX_LANES)
+            self.network.output_parameters = cnp.PyArray_DATA(self.output_parameters)
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
@@ -239,10 +245,10 @@ cdef class Engine(Planner):
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t columns = self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
-        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
-            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
+            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
         if self.target_mean is not None:
             if source.columns != <size_t> self.target_mean.size or is_label:
                 raise ShapeError(f"the targets have shape {np.shape(y)}, expected {self.target_mean.size} columns")

@@ -99,7 +99,7 @@ class Engine(Trainer, Protocol):
 
     There are two, `fastbp._core.Engine` in C and `fastbp.reference.Engine` in NumPy. An engine knows rows of
     the tables and numbers; `fastbp._model.Model` keeps the optimizer and the schedule that they come from.
-    Arrays are checked before they get here: X is (n, n_in), and y (n, n_out) or class labels (n,).
+    Arrays are checked before they get here: X is (n, n_in), and y (n, n_targets) or class labels (n,).
     """
 
     t: int  #: Number of optimizer steps done.

@@ -173,9 +173,9 @@ class Engine:
     def _gather(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield inputs (m, n_in), targets (m, n_out) and weights in the parameters' dtype, by block.
+        """Yield inputs (m, n_in), targets (m, n_targets) and weights in the parameters' dtype, by block.
 
-        Weights are (m, 1), or (m, n_out) if each target has its own; then a target of weight 0 becomes 0.
+        Weights are (m, 1), or (m, n_targets) if each target has its own; then one of weight 0 becomes 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
@@ -235,12 +235,14 @@ class Engine:
         return dropped
 
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
-        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
+        """Compare the output with the target (m, n_targets); return the sum of the errors and delta = dJ/dz.
 
-        The errors are multiplied by weights (m, 1) of rows, or (m, n_out) of single targets.
+        The errors are multiplied by weights (m, 1) of rows, or (m, n_targets) of single targets.
         """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
+        if w.shape[1] > 1:
+            w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
             terms, delta = JOINT[self.loss_function.name](z, t), h - t
         else:

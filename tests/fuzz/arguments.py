@@ -149,8 +149,8 @@ def inputs(random: Random, subject: Subject) -> Any:
 
 def targets(random: Random, subject: Subject) -> Any:
     """Return y, as the loss has it."""
-    shape = subject.rows, subject.layers[-1]
-    name = subject.loss if isinstance(subject.loss, str) else subject.loss.name
+    loss = losses.get(subject.loss)
+    shape, name = (subject.rows, subject.layers[-1] // loss.outputs_per_target), loss.name
     if name == "cross_entropy":
         return dressed(random, random.integers(0, shape[1], size=shape[0]), subject)
     if name == "binary_cross_entropy":
@@ -240,13 +240,14 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "layers": layers,
     "activation": one_of(*activations.ACTIVATIONS, fastbp.LeakyReLU(0.1), fastbp.ELU(0.5)),
     "output_activation": one_of(None, "identity", "sigmoid", "tanh", "softmax"),
-    "loss": one_of(*losses.LOSSES, fastbp.Huber(0.5), fastbp.Quantile(0.3)),
+    "loss": one_of(*losses.LOSSES, fastbp.Huber(0.5), fastbp.Quantile(0.3), fastbp.Quantiles([0.2, 0.8])),
     "optimizer": one_of(*optimizers.OPTIMIZERS, fastbp.SGD(0.01, momentum=0.9), fastbp.Adam(0.01)),
     "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
     "seed": integers(0, 2**40),
     "input_noise": uniform(0, 1),
     "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), schedules.Warmup(0.1, 3), lambda epoch: 0.01),
     "rate": uniform(1e-4, 0.1),
+    "quantiles": one_of([0.5], (0.1, 0.5, 0.9), np.array([0.2, 0.3])),
     "units": integers(1, 9),
     "initializer": one_of(*initializers.INITIALIZERS),
     "l1": uniform(0, 0.1),

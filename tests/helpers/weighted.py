@@ -5,10 +5,15 @@ import pytest
 
 import fastbp
 from fastbp import losses
-from helpers.problems import targets
+from helpers.problems import fitting, targets
 from helpers.tables import ENGINES
 
-LOSSES = [*losses.LOSSES.values(), fastbp.HalfSSE(reduction="mean"), fastbp.CrossEntropy(label_smoothing=0.1)]
+LOSSES = [
+    *losses.LOSSES.values(),
+    fastbp.HalfSSE(reduction="mean"),
+    fastbp.CrossEntropy(label_smoothing=0.1),
+    fastbp.Quantiles([0.3, 0.9]),
+]
 SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
 
 BATCHES = [  # rows, batch_size, shuffle
@@ -46,13 +51,13 @@ def tolerance(dtype):
 
 def make(network_class, sizes, loss, dtype="float64", **options):
     options = {"activation": "tanh", "optimizer": fastbp.SGD(1e-3), "seed": 1} | options
-    return network_class(list(sizes), loss=loss, dtype=dtype, **options)
+    return network_class(list(fitting(sizes, loss)), loss=loss, dtype=dtype, **options)
 
 
 def weighted_problem(sizes, loss, rows, rng):
     """Return inputs (rows, sizes[0]) and targets in float64."""
     X = rng.standard_normal((rows, sizes[0]))
-    return X, targets(rng, rows, sizes[-1], loss.name)
+    return X, targets(rng, rows, fitting(sizes, loss)[-1], loss)
 
 
 def assert_parity(sizes, loss, dtype, batches, rng, weights_of=some_weights):
