@@ -92,12 +92,8 @@ def test_loss_and_gradient_are_those_of_the_weighted_sum(loss, network_class, rn
     X, y = weighted_problem(sizes, loss, 11, rng)
     weights = target_weights(y.shape, rng)
     net = make(network_class, sizes, loss)
-    terms = np.array(
-        [
-            [loss(h, t) for h, t in zip(*row, strict=True)]
-            for row in zip(net.predict(X)[..., None], y[..., None], strict=True)
-        ]
-    )
+    of_targets = net.predict(X).reshape(*y.shape, -1)
+    terms = np.array([[loss(of_targets[i, j], y[i, [j]]) for j in range(y.shape[1])] for i in range(11)])
     expected = (weights * terms).sum() / divisor_of(loss, weights)
     value, gradients = net.loss_and_gradients(X, y, sample_weight=weights)
     assert value == pytest.approx(expected, rel=1e-12)

@@ -116,7 +116,7 @@ def test_without_the_option_the_error_names_it(loss, text, network_class, state_
 
 @pytest.mark.parametrize("loss", [*IGNORING, fastbp.CustomLoss(known_error, nan_targets=True)], ids=repr)
 def test_infinity_is_refused(loss, network_class, state_of):
-    net = network_class([2, 2], loss=loss, seed=0)
+    net = network_class([2, 2 * loss.outputs_per_target], loss=loss, seed=0)
     before = state_of(net)
     for number, text in ((np.inf, "y[2, 1] is inf, expected a finite number"), (1e39, "in float32")):
         y = np.array([[1, 1], [nan, 1], [1, number]])
@@ -128,14 +128,15 @@ def test_infinity_is_refused(loss, network_class, state_of):
 
 @every_loss
 def test_all_unknown_is_refused(loss, network_class, state_of):
-    net = network_class([2, 2], loss=loss, seed=0)
+    net = network_class([2, 2 * loss.outputs_per_target], loss=loss, seed=0)
     before = state_of(net)
     for call in (net.fit, net.evaluate, net.loss_and_gradients, net.train_on_batch):
         with pytest.raises(
             DataError, match="y has no known target with a weight above 0, expected at least one"
         ):
             call(np.ones((2, 2)), np.full((2, 2), nan))
-    y, weights = targets(np.random.default_rng(0), 2, 2, loss.name).astype(float), [0.0, 1.0]
+    n_out = net.layers[-1].n_out
+    y, weights = targets(np.random.default_rng(0), 2, n_out, loss).astype(float), [0.0, 1.0]
     y[1] = nan
     with pytest.raises(DataError, match="sample_weight with the known targets has no known target"):
         net.fit(np.ones((2, 2)), y, sample_weight=weights)

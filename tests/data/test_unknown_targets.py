@@ -95,8 +95,9 @@ def test_gradient_and_loss_are_those_of_the_known_targets(loss, network_class, r
     net = make(network_class, sizes, loss)
     value, gradients = net.loss_and_gradients(X, y)
     output, known = net.predict(X), ~np.isnan(y)
-    terms = sum(strict(loss)([h], [t]) for h, t in zip(output[known], y[known], strict=True))
-    divisor = {"one": 1, "rows": known.sum() / 3, "elements": known.sum()}[loss.divisor]
+    of_targets = output.reshape(*y.shape, -1)
+    terms = sum(strict(loss)(h, [t]) for h, t in zip(of_targets[known], y[known], strict=True))
+    divisor = {"one": 1, "rows": known.sum() / y.shape[1], "elements": known.sum()}[loss.divisor]
     assert value == pytest.approx(terms / divisor, rel=1e-12)
     assert net.loss(output, y) == pytest.approx(value, rel=1e-12)
     assert net.evaluate(X, y)["loss"] == pytest.approx(value, rel=1e-12)
@@ -107,7 +108,8 @@ def test_gradient_and_loss_are_those_of_the_known_targets(loss, network_class, r
 
 @every_loss
 def test_loss_as_a_function(loss, rng):
-    h, t = rng.uniform(0.1, 0.9, (7, 3)), targets(rng, 7, 3, loss.name).astype(float)
+    n_out = 3 * loss.outputs_per_target
+    h, t = rng.uniform(0.1, 0.9, (7, n_out)), targets(rng, 7, n_out, loss).astype(float)
     assert loss(h, t) == strict(loss)(h, t)
     np.testing.assert_array_equal(loss.gradient(h, t), strict(loss).gradient(h, t))
     t[[0, 2, 3], [1, 0, 2]] = nan
@@ -116,7 +118,7 @@ def test_loss_as_a_function(loss, rng):
     numerical = central_differences(lambda: loss(moved, t), moved, 1e-6)
     gradient = loss.gradient(h, t)
     np.testing.assert_allclose(gradient, numerical, rtol=1e-7, atol=1e-8)
-    assert (gradient[np.isnan(t)] == 0).all()
+    assert (gradient.reshape(7, 3, -1)[np.isnan(t)] == 0).all()
     h[5] = nan  # of a row that is absent
     assert loss(h, t) == loss(moved, t)
     h[0, 0] = nan

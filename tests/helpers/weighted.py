@@ -5,14 +5,21 @@ import pytest
 
 import fastbp
 from fastbp import losses
-from helpers.problems import targets
+from helpers.problems import fitting, targets
 from helpers.tables import ENGINES
 
-LOSSES = [*losses.LOSSES.values(), fastbp.HalfSSE(reduction="mean"), fastbp.CrossEntropy(label_smoothing=0.1)]
+LOSSES = [
+    *losses.LOSSES.values(),
+    fastbp.HalfSSE(reduction="mean"),
+    fastbp.CrossEntropy(label_smoothing=0.1),
+    fastbp.Quantiles([0.3, 0.9]),
+]
 #: Losses that ignore NaN in their targets
 IGNORING = [
-    type(loss)(ignore_nan=True) for loss in losses.LOSSES.values() if loss.name != "cross_entropy"
-] + [fastbp.HalfSSE("mean", ignore_nan=True)]
+    *(type(loss)(ignore_nan=True) for loss in losses.LOSSES.values() if loss.name != "cross_entropy"),
+    fastbp.HalfSSE("mean", ignore_nan=True),
+    fastbp.Quantiles([0.3, 0.9], ignore_nan=True),
+]
 SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
 
 BATCHES = [  # rows, batch_size, shuffle
@@ -50,13 +57,13 @@ def tolerance(dtype):
 
 def make(network_class, sizes, loss, dtype="float64", **options):
     options = {"activation": "tanh", "optimizer": fastbp.SGD(1e-3), "seed": 1} | options
-    return network_class(list(sizes), loss=loss, dtype=dtype, **options)
+    return network_class(list(fitting(sizes, loss)), loss=loss, dtype=dtype, **options)
 
 
 def weighted_problem(sizes, loss, rows, rng):
     """Return inputs (rows, sizes[0]) and targets in float64."""
     X = rng.standard_normal((rows, sizes[0]))
-    return X, targets(rng, rows, sizes[-1], loss.name)
+    return X, targets(rng, rows, fitting(sizes, loss)[-1], loss)
 
 
 def assert_parity(sizes, loss, dtype, batches, rng, weights_of=None):
@@ -84,7 +91,8 @@ def assert_parity(sizes, loss, dtype, batches, rng, weights_of=None):
 
 def problem_with_nan(sizes, loss, rows, rng, share=0.4):
     """Return inputs and targets, a share of which is unknown; the last row has one that is known."""
-    X, y = rng.normal(size=(rows, sizes[0])), targets(rng, rows, sizes[-1], loss.name).astype(float)
+    X, y = weighted_problem(sizes, loss, rows, rng)
+    y = y.astype(float)
     known = y[-1, -1]
     y[rng.random(y.shape) < share] = np.nan
     y[-1, -1] = known
