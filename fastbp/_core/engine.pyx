@@ -262,17 +262,17 @@ cdef class Engine(Planner):
 
         Both arrays are copies that nobody else has, so no user code can resize them.
         """
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t n_targets = self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
         columns[0] = 1
         if weights is None:
             return rows
         if weights.values is not None:
-            if (np.shape(weights.values) not in ((rows,), (rows, n_out))
+            if (np.shape(weights.values) not in ((rows,), (rows, n_targets))
                     or not is_plain(weights.values, cnp.NPY_DOUBLE)):
                 raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},) or "
-                                 f"({rows}, {n_out})")
+                                 f"({rows}, {n_targets})")
             values[0] = <const double *> data_of(weights.values)
-            columns[0] = 1 if weights.values.ndim == 1 else n_out
+            columns[0] = 1 if weights.values.ndim == 1 else n_targets
         if weights.rows is None:
             return rows
         if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
