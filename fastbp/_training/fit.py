@@ -132,7 +132,8 @@ class Fit:
             Progress(self._options.epochs, self._options.verbose == 2) if self._options.verbose else None
         )
         try:
-            self._call("on_fit_begin")
+            if self._hooks.on_fit_begin:
+                self._call("on_fit_begin")
             while not self._history.stopped:
                 if self._run.step == 0:
                     self._begin_epoch()
@@ -260,7 +261,8 @@ class Fit:
         self._state = EpochState(
             self._network, self._model, self._history, options.epochs, keep, self._run.steps_per_epoch
         )
-        self._model.remembered = self._model.remembered | self._hooks.states
+        if self._hooks.states:
+            self._model.remembered = self._model.remembered | self._hooks.states
         self._is_begun = True
 
     def _call(self, hook: str) -> None:
