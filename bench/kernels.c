@@ -104,6 +104,7 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
     fbp_plan plan = {.threads = 1, .narrow = 1};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
+                             .b = dW + n_in * n_out, /* only whether there is one counts */
                              .dW = dW,
                              .x = x,
                              .x_stride = stride,

@@ -48,6 +48,13 @@ class Numbers(Targets):
     any_number = True
 
 
+class OnePerOutput(Numbers):
+    """Any finite numbers, one per output, for a Python function whose targets the network scales."""
+
+    def in_words(self, n: int, n_out: int) -> str:
+        return f"{super().in_words(n, n_out)} (adapt scales one target per output)"
+
+
 class AtLeast(Targets):
     """Numbers of at least a minimum."""
 

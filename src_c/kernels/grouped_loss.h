@@ -11,22 +11,25 @@
 
 #define REAL_MAX (REAL_BITS == 32 ? REAL(FLT_MAX) : REAL(DBL_MAX))
 
-/* ---- targets (m, n_targets), each repeated: (m, n_out) ----------------------------------------------------------- */
+/* ---- arrays (m, n_targets), with each column repeated: (m, n_out) ------------------------------------------------ */
 
-static void repeat_targets(const fbp_dense *layer, fbp_step *step) {
+static void repeat_columns(const fbp_dense *layer, const fbp_step *step, real *array) {
     const fbp_plan *plan = layer->plan;
     const size_t each = plan->network->outputs_per_target, n_targets = layer->n_out / each;
     const size_t rows = plan->narrow ? 1 : step->rows, unit = plan->narrow ? layer->y_stride : 1;
     const size_t columns = plan->narrow ? step->rows : 1; /* elements of a unit */
-    for (size_t i = 0; i < rows; i++) {
-        real *t = (real *)step->slot->targets + i * layer->y_stride;
+    for (size_t i = 0; i < rows; i++, array += layer->y_stride) {
         for (size_t k = n_targets; k-- > 0;) { /* from the last one, so that none is overwritten before it is read */
             for (size_t o = each; o-- > 0;) {
-                for (size_t j = 0; j < columns; j++) t[(k * each + o) * unit + j] = t[k * unit + j];
+                for (size_t j = 0; j < columns; j++) array[(k * each + o) * unit + j] = array[k * unit + j];
             }
         }
     }
 }
+
+static void repeat_targets(const fbp_dense *layer, fbp_step *step) { repeat_columns(layer, step, step->slot->targets); }
+
+static void repeat_weights(const fbp_dense *layer, fbp_step *step) { repeat_columns(layer, step, step->slot->weights); }
 
 /* ---- losses ------------------------------------------------------------------------------------------------------ */
 

@@ -5,6 +5,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/activation.h"
+#include "kernels/average.h"
 #include "kernels/clipping.h"
 #include "kernels/dense.h"
 #include "kernels/grouped_loss.h"

@@ -156,6 +156,13 @@ def test_every_schedule(schedule, row, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_warmup_before_every_schedule(schedule, dtype):
+    optimizer = fastbp.Adam(schedules.Warmup(SCHEDULES[schedule], steps=12))
+    check_parity(NETS[0], "tanh", "mse", optimizer, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("row", OPTIMIZERS)
 def test_gradients_whose_squares_overflow(row, dtype, isa):
     """Adam then divides by infinity, and leaves the weight where it is."""

@@ -204,6 +204,12 @@ def layers(random: Random, subject: Subject) -> Any:
     return [sizes[0], *(fastbp.Dense(n, l2=1e-3) if random.random() < 0.2 else n for n in sizes[1:])]
 
 
+def trainable(random: Random, subject: Subject) -> Any:
+    """Return a bool, or one per layer."""
+    flags = (random.random(len(subject.layers) - 1) < 0.8).tolist()
+    return flags if random.random() < 0.8 else flags[0]
+
+
 VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "X": inputs,
     "y": targets,
@@ -215,6 +221,11 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
     "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
     "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
+    "validation_split": one_of(None, 0.3, fastbp.ShuffledSplit(0.5), fastbp.StratifiedSplit(0.3)),
+    "validation_every": integers(1, 4),
+    "max_seconds": uniform(1e-3, 1),
+    "share": uniform(0.1, 0.9),
+    "max_fail": integers(1, 4),
     "metrics": one_of(
         "r2", "mae", "accuracy", "f1", ["auc"], lambda output, target: 1.0, fastbp.metrics.TopK(1)
     ),
@@ -234,7 +245,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
     "seed": integers(0, 2**40),
     "input_noise": uniform(0, 1),
-    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), lambda epoch: 0.01),
+    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), schedules.Warmup(0.1, 3), lambda epoch: 0.01),
     "rate": uniform(1e-4, 0.1),
     "quantiles": one_of([0.5], (0.1, 0.5, 0.9), np.array([0.2, 0.3])),
     "units": integers(1, 9),
@@ -243,6 +254,10 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "l2": uniform(0, 0.1),
     "dropout": uniform(0, 0.9),
     "max_norm": uniform(0.1, 2),
+    "bias": one_of(True, False),
+    "trainable": trainable,
+    "learning_rate_factor": uniform(0.1, 2),
+    "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),
     "argument": one_of("activation"),
     "reduction": one_of("sum", "mean"),

@@ -249,7 +249,8 @@ def contents(thing: Any) -> Any:
 def state(net: fastbp.Network) -> Any:
     """Return what a call may change of a network, as a value."""
     engine = engine_of(net)
-    scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
+    scalings = net.input_mean, net.input_scale, net.target_mean, net.target_scale
+    scaling = [None if a is None else a.tobytes() for a in scalings]
     numbers = engine.parameters.tobytes(), engine.state.tobytes(), engine.t
     return (
         numbers,
