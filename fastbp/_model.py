@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from copy import copy
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -12,16 +13,17 @@ from numpy.typing import NDArray
 
 from fastbp import _core, initializers
 from fastbp._architecture import Architecture
-from fastbp._base.arguments import integer, number
+from fastbp._base.arguments import integer, number, text
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
+from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
-from fastbp.schedules import Schedule, check_row
+from fastbp.schedules import Schedule, Warmup, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
-FORMAT = 3  # of the states: version 1 had no number, version 2 no scaling of targets
+FORMAT = 3  # of the states: version 1 had no number
 
 # What the last call left that goes with the present parameters: the shape of the X of a forward pass that
 # `backward` may follow, or None, and whether there are gradients.
@@ -64,8 +66,11 @@ class Model:
     seed : int
     history : History
         All epochs since the model was made or reset.
-    is_trainable : bool
-        Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
+    remembered : dict
+        By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
+        setting the optimizer forget it.
+    is_trainable, is_differentiable : bool
+        Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
 
     __slots__ = (
@@ -76,9 +81,11 @@ class Model:
         "engine_class",
         "guard",
         "history",
+        "is_differentiable",
         "is_trainable",
         "makes_steps",
         "optimizer",
+        "remembered",
         "scaling",
         "schedule",
         "seed",
@@ -91,12 +98,12 @@ class Model:
     ) -> None:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
-        self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
+        self.seed, self.engine_class = seed, engine_class
+        self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
         self.target_scaling: Scaling | None = None
         self.history = History()
-        self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -105,10 +112,29 @@ class Model:
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
 
+    def _describe(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.is_differentiable = not architecture.obstacle
+        self.is_trainable = self.is_differentiable and any(architecture.trainable)
+
     def check_trainable(self) -> None:
-        """Raise ParameterError if no gradient can train the network."""
+        """Raise ParameterError if no gradient can train the network, or all of its layers are frozen."""
         if not self.is_trainable:
             self.architecture.check_trainable()
+
+    def check_differentiable(self) -> None:
+        """Raise ParameterError if no gradient can train the network, frozen layers or not."""
+        if not self.is_differentiable:
+            self.architecture.check_trainable()
+
+    def set_trainable(self, trainable: bool | Iterable[bool]) -> None:
+        """Train these layers from now on, a bool or one per layer; parameters and optimizer state stay."""
+        changed = self.architecture.with_trainable(trainable)
+        self.guard.changing("setting trainable", NOTHING, self._put_trainable, changed)
+
+    def _put_trainable(self, architecture: Architecture) -> None:
+        self.engine.set_trainable(architecture.trainable)
+        self._describe(architecture)
 
     def _new_engine(self, architecture: Architecture) -> Engine:
         """Return an engine with parameters of zeros."""
@@ -146,6 +172,7 @@ class Model:
         self.engine.install_optimizer(setup)
         self.chosen = self.optimizer = optimizer
         self.schedule = schedule
+        self.remembered: dict[str, dict[str, float | str]] = {}
         self.makes_steps = isinstance(optimizer, GradientOptimizer)
 
     def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
@@ -198,10 +225,13 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
+        """Draw the initial weights from the seed, except of frozen layers; reset optimizer state and history."""
         prepared = self._prepared(self.chosen, epoch=0)
-        parameters = np.zeros_like(self.engine.parameters)
-        self.draw_weights(parameters)
+        parameters = self.engine.parameters.copy()
+        drawn = np.zeros_like(parameters)
+        self.draw_weights(drawn)
+        for part, _ in trained(self.architecture.layers):
+            parameters[part] = drawn[part]
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:
@@ -240,7 +270,12 @@ class Model:
             "scaling": self.scaling,
             "target_scaling": self.target_scaling,
             "history": copy(self.history),
+            "remembered": self.copy_of_remembered(),
         }
+
+    def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
+        """Return a copy of what callbacks remember, which later epochs do not change."""
+        return {name: dict(state) for name, state in self.remembered.items()}
 
     @classmethod
     def from_state(cls, state: Any, engine_class: EngineClass) -> Self:
@@ -280,6 +315,9 @@ class Model:
 
             model.scale(*scaling.of_copy(model.checks, *scalings))
         model.history = _expect("history", state["history"], History)
+        model.remembered = {
+            text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
+        }
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
@@ -301,7 +339,10 @@ def resolve_seed(seed: int | None) -> int:
 
 def rates(schedule: Schedule) -> Rates:
     """Return the learning rates of a schedule as the engines take them."""
-    return schedule.row, schedule.learning_rate, tuple(schedule.parameters)
+    if isinstance(schedule, Warmup):
+        row, rate, parameters, _ = rates(schedule.following)
+        return row, rate, parameters, schedule.steps
+    return schedule.row, schedule.learning_rate, tuple(schedule.parameters), 0
 
 
 def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ...]:
@@ -330,6 +371,14 @@ def _rebuilt(value: Any) -> Any:
         parts = map(_rebuilt, value)
         return value._make(parts) if hasattr(value, "_make") else tuple(parts)
     return value
+
+
+def _entries(state: Any) -> dict[str, float | str]:
+    """Return a copy of what a callback remembers; refuse all but numbers and strings."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
+            raise DataError(f"a callback remembers {shown(value)}, expected numbers and strings by name")
+    return dict(state)
 
 
 def _copy_into(own: Array, name: str, value: Any) -> None:

@@ -255,10 +255,18 @@ METRICS: dict[str, Metric] = {
 def named(loss: Loss) -> dict[str, Metric]:
     """Return the metrics available for the loss, by name; the first is measured by default."""
     found = {name: METRICS[name] for name in loss.metrics}
+    if loss.outputs_per_target > 1:
+        for name, metric in found.items():
+            found[name] = metric._replace(measure=_estimating(metric.measure, loss.estimate))
     if loss.answers is not None:
         for name in found.keys() & ANSWERED.keys():
             found[name] = found[name]._replace(measure=_reading(ANSWERED[name], loss.answers.read))
     return found
+
+
+def _estimating(measure: Any, estimate: Read) -> Measure:
+    """Return a metric of the predictions that groups of outputs stand for."""
+    return lambda output, target, weights=None: measure(estimate(output), target, weights)
 
 
 def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:

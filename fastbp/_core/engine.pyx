@@ -51,11 +51,12 @@ cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
 
 
 cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
-    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
-    row, rate, parameters = schedule
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters, warmup)."""
+    row, rate, parameters, warmup = schedule
     network.schedule = SCHEDULE_IDS[row]
     network.hyperparameters[0] = rate
     fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
+    network.warmup = warmup
     return network
 
 
@@ -74,7 +75,7 @@ cdef check_sizes(layers, cnp.ndarray parameters):
     for layer in layers:
         if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
             raise ShapeError(f"a layer of {layer.n_in} inputs and {layer.n_out} units, expected {n_in} inputs")
-        count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
+        count, n_in = count + layer.n_parameters, layer.n_out
     if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
         raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
 
@@ -114,6 +115,7 @@ cdef class Engine(Planner):
     cdef bint takes_labels           # whether targets may be class labels
     cdef size_t forward_rows         # rows of the last forward()
     cdef readonly double penalty     # penalty of the layers at the last backward()
+    cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
 
     def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
@@ -125,7 +127,8 @@ cdef class Engine(Planner):
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
             c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
-                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
+                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0,
+                                   not layer.bias, not layer.trainable, layer.learning_rate_factor)
         self.network.kernels = kernels
         self.network.n_layers = len(layers)
         self.network.layers = c_layer
@@ -133,6 +136,11 @@ cdef class Engine(Planner):
         self.network.loss_parameter = loss.parameter
         self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
+        self.network.outputs_per_target = loss.outputs_per_target
+        if loss.output_parameters:
+            self.output_parameters = np.resize(np.array(loss.output_parameters, parameters.dtype),
+                                               len(loss.output_parameters) + FBP_MAX_LANES)
+            self.network.output_parameters = cnp.PyArray_DATA(self.output_parameters)
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
@@ -156,14 +164,14 @@ cdef class Engine(Planner):
         """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
 
-    def set_schedule(self, row, rate, parameters):
+    def set_schedule(self, row, rate, parameters, warmup):
         """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
-        self.network = with_schedule(self.network, (row, rate, parameters))
+        self.network = with_schedule(self.network, (row, rate, parameters, warmup))
 
     def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
         """Return what `install_optimizer` takes: an optimizer with a state of zeros.
 
-        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        `schedule` is (row, rate, parameters, warmup), as for `set_schedule`; its rate replaces the first hyperparameter.
         """
         cdef Setup setup = Setup()
         setup.engine = self
@@ -184,10 +192,30 @@ cdef class Engine(Planner):
         self.network.hyperparameters = setup.numbers.hyperparameters
         self.network.schedule = setup.numbers.schedule
         self.network.schedule_parameters = setup.numbers.schedule_parameters
+        self.network.warmup = setup.numbers.warmup
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
         self.state = setup.state
         self.network.t, self.memory = 0, None
+
+    def set_trainable(self, tuple trainable not None):
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+        cdef fbp_layer *c_layer = <fbp_layer *> <char *> self.layers
+        if len(trainable) != <Py_ssize_t> self.network.n_layers:
+            raise ShapeError(f"{len(trainable)} bools, expected one for each of {self.network.n_layers} layers")
+        self.forget_plans()  # they list the operations of the layers that were trained before
+        for i, is_trained in enumerate(trainable):
+            c_layer[i].frozen = not is_trained
+
+    def set_average(self, cnp.ndarray average, double decay=0):
+        """Keep a moving average (P,) of the parameters from now on, the first time as a copy; None: none."""
+        if average is not None and (<size_t> average.shape[0] != self.network.n_parameters
+                                    or not is_plain(average, self.number) or average.ndim != 1):
+            raise ShapeError(f"the average has shape {np.shape(average)}, expected {self.parameters.shape}")
+        self.forget_plans()  # they have other operations
+        self.average = average
+        self.network.average = NULL if average is None else cnp.PyArray_DATA(average)
+        self.network.average_decay, self.network.averaged = decay, 0
 
     def set_scaling(self, inputs, targets):
         """Use (X - mean) * inverse_scale in place of X from now on, where `inputs` has both, (n_in,); None: X itself.
@@ -217,10 +245,10 @@ cdef class Engine(Planner):
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t columns = self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
-        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
-            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
+            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
         if self.target_mean is not None:
             if source.columns != <size_t> self.target_mean.size or is_label:
                 raise ShapeError(f"the targets have shape {np.shape(y)}, expected {self.target_mean.size} columns")

@@ -43,6 +43,7 @@ cdef class Planner:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
         plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
+        plan.average = self.average
         plan.plan = fbp_plan_new(&self.network, task, rows, data)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
@@ -98,6 +99,8 @@ cdef class Run:
             raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
         if self.plan.state is not self.engine.state:
             raise Error("the optimizer was set during a run of the one before")
+        if self.plan.average is not self.engine.average:
+            raise Error("the average was set during a run without it")
         check_memory(self.X)
         check_memory(self.y)
         with nogil:
@@ -118,6 +121,11 @@ cdef class Run:
     def steps_per_epoch(self):
         """Number of steps per epoch, a short last one included."""
         return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
+
+    @property
+    def batch_loss(self):
+        """Loss of the last step."""
+        return self.fit.batch_loss
 
     @property
     def losses(self):

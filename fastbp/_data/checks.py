@@ -33,7 +33,7 @@ class InputChecks:
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
-        self.loss, self.dtype = architecture.loss, architecture.dtype
+        self.n_targets, self.loss, self.dtype = architecture.n_targets, architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
@@ -45,19 +45,22 @@ class InputChecks:
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_out) or class labels (n,): n >= 1, finite in dtype."""
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
-    def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
-        """Return the pair, checked like other examples."""
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+        """Return X and y, checked like other examples, and their sample weights as they are, or None."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
-                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y) or "
+                "(X, y, sample_weight)"
             )
-        return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
+        X, y, *sample_weight = validation_data
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        return X, y, *(sample_weight or [None])
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype."""
@@ -81,7 +84,7 @@ class InputChecks:
         self.targets = self._scalable if are_scaled else self.loss.targets
 
     def scalable(self, y: ArrayLike, n: int | None) -> Array:
-        """Return targets (n, n_out) whose scale can be measured; n: the rows of X, None without X.
+        """Return targets (n, n_targets) whose scale can be measured; n: the rows of X, None without X.
 
         Raises
         ------
@@ -102,18 +105,20 @@ class InputChecks:
 
     def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
         targets = targets or self.targets
-        plain = self._plain(y, self.n_out) if self._any_number else None
+        plain = self._plain(y, self.n_targets) if self._any_number else None
         if plain is not None and len(plain) == n:
             return plain
         array = as_array(argument, y)
         if targets.any_shape:
             fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
         else:
-            fits = array.shape in targets.shapes(n, self.n_out)
+            fits = array.shape in targets.shapes(n, self.n_targets)
         if not fits:
+            each = self.loss.outputs_per_target
             raise ShapeError(
-                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_out)}, "
+                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_targets)}, "
                 f"for {n} rows of X and {self.n_out} outputs of the network"
+                + (f", {each} per target" if each > 1 else "")
             )
         if targets.takes_labels and array.ndim == 1:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
@@ -127,7 +132,7 @@ class InputChecks:
             check_values(argument, array, takes, targets.expected)
         if targets.sums_to_one:
             check_distributions(argument, array)
-        return array.reshape(n, self.n_out)
+        return array.reshape(n, self.n_targets)
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""

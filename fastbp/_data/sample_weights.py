@@ -70,6 +70,7 @@ def resolve_weights(
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
     y_name: str = "y",
+    weight_name: str = "sample_weight",
 ) -> Weights | None:
     """Return the weights of y, which has passed the checks; None if all weigh 1 and all targets are known.
 
@@ -82,11 +83,11 @@ def resolve_weights(
     if sample_weight is None and class_weight is None:
         return None if known is None else _of_known(known, None, y_name)
     if checks.loss.targets.any_shape:  # only the custom loss can read its targets
-        name = _name(sample_weight, class_weight)
+        name = _name(weight_name, sample_weight, class_weight)
         raise ParameterError(
             f"{name} with a custom loss, expected None: the loss function can weight its rows"
         )
-    values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, y, checks)
+    values = np.ones(len(y)) if sample_weight is None else _of_samples(weight_name, sample_weight, y, checks)
     check_memory(y)  # reading sample_weight may have run user code
     if class_weight is not None:
         present = values > 0 if known is None else (values > 0) & known[:, 0]
@@ -96,7 +97,7 @@ def resolve_weights(
     highest = float(np.maximum.reduce(values, axis=None))
     if np.minimum.reduce(values, axis=None) >= least and highest * values.size * times < most:
         return Weights(values, None) if known is None else _of_known(known, values, y_name)
-    name = _name(sample_weight, class_weight)
+    name = _name(weight_name, sample_weight, class_weight)
     _check_in_detail(name, values, checks)
     return _of_known(known, values, f"{name} with the known targets")
 
@@ -135,9 +136,9 @@ def _of_known(known: NDArray[np.bool_] | None, values: NDArray[np.float64] | Non
     return Weights(values, None if values is not None and len(rows) == len(values) else rows)
 
 
-def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
+def _name(weight_name: str, sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
     """Return the name of the weights in errors."""
-    given = {"sample_weight": sample_weight, "class_weight": class_weight}
+    given = {weight_name: sample_weight, "class_weight": class_weight}
     return " * ".join(argument for argument, weight in given.items() if weight is not None)
 
 
@@ -166,14 +167,16 @@ def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks
         raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {most / times:.3g}{over}")
 
 
-def _of_samples(sample_weight: ArrayLike, y: NDArray[Any], checks: InputChecks) -> NDArray[np.float64]:
+def _of_samples(
+    name: str, sample_weight: ArrayLike, y: NDArray[Any], checks: InputChecks
+) -> NDArray[np.float64]:
     """Return a copy, which changes of the user's array do not reach: (n,), or (n, n_targets) if several."""
-    weights = as_array("sample_weight", sample_weight)
+    weights = as_array(name, sample_weight)
     by_row = checks.loss.targets.sums_to_one  # a row has one target
     if weights.shape != y.shape[:1] and (by_row or weights.shape != y.shape):
         expected = f"{y.shape[:1]}, one per row of X"
         expected += f" (the loss {checks.loss.name} has one target per row)" if by_row else f", or {y.shape}"
-        raise ShapeError(f"sample_weight has shape {weights.shape}, expected {expected}")
+        raise ShapeError(f"{name} has shape {weights.shape}, expected {expected}")
     values = np.array(weights, np.float64, order="C")
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 

@@ -91,6 +91,8 @@ def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array, weig
 def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
     answers = loss.answers or OF_ACTIVATION.get(activation.name)
+    if loss.outputs_per_target > 1:
+        raise ParameterError(f"loss is {loss}, expected one whose outputs are classes")
     if answers is None:
         names = [known.name for known in LOSSES.values() if known.answers and known.activation is None]
         raise ParameterError(

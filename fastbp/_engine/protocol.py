@@ -14,7 +14,8 @@ from fastbp.layers import Layer
 from fastbp.losses import SumLoss
 
 Array: TypeAlias = NDArray[Any]
-Rates: TypeAlias = tuple[str, float, tuple[float, ...]]  # row of the schedule table, its rate, its parameters
+#: Row of the schedule table, its rate, its parameters, and the number of steps of warm-up before its step 0.
+Rates: TypeAlias = tuple[str, float, tuple[float, ...], int]
 
 InputScaling: TypeAlias = tuple[Array, Array]  # mean and inverse_scale (n_in,), float64
 TargetScaling: TypeAlias = tuple[Array, Array, Array, Array]  # both (n_targets,); factor, offset (n_out,)
@@ -50,6 +51,10 @@ class Run(Protocol):
     @property
     def losses(self) -> NDArray[np.float64]:
         """Loss per epoch (epochs,), valid up to `epoch`: the mean over its rows, or the sum of sums."""
+
+    @property
+    def batch_loss(self) -> float:
+        """Loss of the last step's batch, before the step; undefined before the first one."""
 
     @property
     def converged(self) -> bool:
@@ -94,7 +99,7 @@ class Engine(Trainer, Protocol):
 
     There are two, `fastbp._core.Engine` in C and `fastbp.reference.Engine` in NumPy. An engine knows rows of
     the tables and numbers; `fastbp._model.Model` keeps the optimizer and the schedule that they come from.
-    Arrays are checked before they get here: X is (n, n_in), and y (n, n_out) or class labels (n,).
+    Arrays are checked before they get here: X is (n, n_in), and y (n, n_targets) or class labels (n,).
     """
 
     t: int  #: Number of optimizer steps done.
@@ -141,8 +146,20 @@ class Engine(Trainer, Protocol):
     def install_optimizer(self, setup: Any) -> None:
         """Use a prepared optimizer from now on, with `t` 0; this cannot fail half way."""
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
+
+    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes.
+
+        What `backward` needs of the last `forward` is lost.
+        """
+
+    def set_average(self, average: Array | None, decay: float = 0) -> None:
+        """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
+
+        After each step, average := decay average + (1 - decay) parameters. The first step copies them.
+        """
 
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps the parameters, the gradients or the optimizer's state."""

@@ -62,12 +62,14 @@ class StepwiseRun:
         self._n = len(X if self._rows is None else self._rows)
         self.steps_per_epoch = -(-self._n // batch_size)
         self.losses = np.zeros(epochs)
+        self.batch_loss = math.nan
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete or the time is up; False after a loss not finite."""
         deadline = time.perf_counter() + seconds
         while self.epoch < until_epoch:
-            if not math.isfinite(self._train()):
+            self.batch_loss = self._train()
+            if not math.isfinite(self.batch_loss):
                 return False
             if time.perf_counter() >= deadline:
                 break

@@ -92,6 +92,11 @@ class LevenbergMarquardtRun:
         names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
         self.columns = {name: np.zeros(epochs) for name in names}
 
+    @property
+    def batch_loss(self) -> float:
+        """Loss before the last step."""
+        return float(self.losses[max(self.epoch - 1, 0)])
+
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete, the time is up or the run has converged.
 

@@ -19,7 +19,7 @@ PROBABILITY_TOLERANCE = 1e-3  # of the sum of a row: the rounding errors of a th
 
 
 class Targets:
-    """Finite numbers, one per output."""
+    """Finite numbers, one per output, or per group of outputs."""
 
     any_number: ClassVar[bool] = False  # every finite number is accepted
     any_shape: ClassVar[bool] = False  # any number of columns and any dtype, for a function that reads them

@@ -23,13 +23,14 @@ from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import StepwiseRun, weight_of
 from fastbp.exceptions import ShapeError
-from fastbp.layers import Layer, split
+from fastbp.layers import Layer, split, trained
 from fastbp.losses import SumLoss, one_hot
 from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
-from fastbp.reference.optimizers import OPTIMIZERS
+from fastbp.reference.optimizers import OPTIMIZERS, update_mean
 from fastbp.reference.schedules import SCHEDULES
+from fastbp.schedules._warmup import warmed
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import EngineClass, InputScaling, Rates, Run, RunOptions, TargetScaling
@@ -55,7 +56,7 @@ class Engine:
     """The engine in NumPy; `fastbp._engine.protocol.Engine` documents its interface.
 
     The parameters (P,) of float32 or float64 are read and written in place: per layer W (n_in, n_out) in C
-    order, then b (n_out,). All arithmetic uses their dtype.
+    order, then b (n_out,) if it has one. All arithmetic uses their dtype.
     """
 
     isa = "numpy"
@@ -76,6 +77,7 @@ class Engine:
         self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db per layer
         self._weights = split(self.parameters, self.layers)
         self._d_weights = split(self.gradients, self.layers)
+        self._trained = trained(self.layers)
         self.state = np.empty((0, parameters.size), parameters.dtype)  # (states, P), of the optimizer
         self.t = 0
         self.memory: NDArray[np.float64] | None = None
@@ -83,6 +85,7 @@ class Engine:
         self.penalty = 0.0
         self._tape: Tape = []
         self.set_scaling(None, None)
+        self.set_average(None)
         widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
         # the twin of fbp_block_rows() in src_c/plan/task.c
         self._block_rows = min(4096, max(512, 65536 // widest // 64 * 64))
@@ -105,15 +108,21 @@ class Engine:
         self._optimizer, self._rates, self.state = setup, setup.rates, setup.state
         self.t, self.memory = 0, None
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table."""
-        self._rates = row, rate, parameters
+        self._rates = row, rate, parameters, warmup
+
+    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+        pairs = zip(self.layers, trainable, strict=True)
+        self.layers = tuple(layer._replace(trainable=flag) for layer, flag in pairs)
+        self._trained = trained(self.layers)
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
-        row, rate, parameters = self._rates
-        return SCHEDULES[row](self.t, rate, *parameters)
+        row, rate, parameters, warmup = self._rates
+        return warmed(lambda step: SCHEDULES[row](step, rate, *parameters), warmup, self.t)
 
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps what a step writes."""
@@ -122,6 +131,10 @@ class Engine:
     def apart(self, array: Array) -> Array:
         """Return the array, or a copy of one that shares memory with what a step writes."""
         return array.copy() if self.shares_memory(array) else array
+
+    def set_average(self, average: Array | None, decay: float = 0) -> None:
+        """Keep a moving average (P,) of the parameters from now on; the first step copies them."""
+        self._average, self._decay, self._later_decay = average, 0.0, decay
 
     def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
         """Work on (X - mean) inverse_scale from now on, and on y likewise; on X and y themselves for None."""
@@ -160,9 +173,9 @@ class Engine:
     def _gather(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield inputs (m, n_in), targets (m, n_out) and weights in the parameters' dtype, by block.
+        """Yield inputs (m, n_in), targets (m, n_targets) and weights in the parameters' dtype, by block.
 
-        Weights are (m, 1), or (m, n_out) if each target has its own; then a target of weight 0 becomes 0.
+        Weights are (m, 1), or (m, n_targets) if each target has its own; then one of weight 0 becomes 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
@@ -207,7 +220,8 @@ class Engine:
         for i, (W, b) in enumerate(self._weights):
             f = self.layers[i].activation
             z = (tape[-1] if first is None else self._drop(i, tape[-1], first)) @ W  # (m, n_out)
-            z += b
+            if self.layers[i].bias:
+                z += b
             tape += [z, ACTIVATIONS[f.name].function(z, f.alpha)]
         return tape
 
@@ -221,12 +235,14 @@ class Engine:
         return dropped
 
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
-        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
+        """Compare the output with the target (m, n_targets); return the sum of the errors and delta = dJ/dz.
 
-        The errors are multiplied by weights (m, 1) of rows, or (m, n_out) of single targets.
+        The errors are multiplied by weights (m, 1) of rows, or (m, n_targets) of single targets.
         """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
+        if w.shape[1] > 1:
+            w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
             terms, delta = JOINT[self.loss_function.name](z, t), h - t
         else:
@@ -244,12 +260,14 @@ class Engine:
         for i in reversed(range(len(self.layers))):
             y, (W, _), (d_W, d_b) = tape[2 * i], self._weights[i], self._d_weights[i]
             x = self._drop(i, y, first)
-            if first:
+            if not self.layers[i].trainable:
+                d_W[:] = d_b[:] = 0
+            elif first:
                 d_W += x.T @ delta
-                d_b += delta.sum(axis=0)
+                d_b += delta.sum(axis=0)[: d_b.size]  # none without a bias
             else:
                 np.matmul(x.T, delta, out=d_W)
-                np.sum(delta, axis=0, out=d_b)
+                d_b[:] = delta.sum(axis=0)[: d_b.size]
             if i > 0:
                 d_y = self._drop(i, delta @ W.T, first)
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], y, d_y)
@@ -259,7 +277,7 @@ class Engine:
         """Return the l1 and l2 penalties, and add their derivatives to dJ/dW."""
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
-            if layer.l1 or layer.l2:
+            if layer.trainable and (layer.l1 or layer.l2):
                 total += regularization.penalty(W, layer)
                 d_W += regularization.penalty_gradient(W, layer)
         return total
@@ -268,13 +286,21 @@ class Engine:
     def update(self) -> None:
         """Do one step of the optimizer along the gradients."""
         optimizer = self._optimizer
-        numbers = self.learning_rate, *optimizer.hyperparameters
+        rate = self.learning_rate
         self.t += 1
-        g = regularization.clip(self.gradients, optimizer.clip_value, optimizer.clip_norm)
-        optimizer.rule(self.parameters, g, self.state, self.t, *numbers)
+        g = np.zeros_like(self.gradients)
+        for part, _ in self._trained:
+            g[part] = self.gradients[part]
+        g = regularization.clip(g, optimizer.clip_value, optimizer.clip_norm)
+        for part, factor in self._trained:
+            numbers = rate * factor, *optimizer.hyperparameters
+            optimizer.rule(self.parameters[part], g[part], self.state[:, part], self.t, *numbers)
         for (W, _), layer in zip(self._weights, self.layers, strict=True):
-            if layer.max_norm is not None:
+            if layer.trainable and layer.max_norm is not None:
                 regularization.limit_norms(W, layer.max_norm)
+        if self._average is not None:
+            update_mean(self._average, self.parameters, self._decay)
+            self._decay = self._later_decay
 
     # ---- its parts, for predictions and for losses that the user computes
 
@@ -344,7 +370,8 @@ class Engine:
         parts: list[Array] = []
         for i in reversed(range(len(self.layers))):
             x, (W, _) = tape[2 * i], self._weights[i]
-            parts = [(x[:, :, None] * delta[:, None, :]).reshape(len(x), -1), delta, *parts]
+            d_b = delta[:, : self._weights[i][1].size]  # no columns without a bias
+            parts = [(x[:, :, None] * delta[:, None, :]).reshape(len(x), -1), d_b, *parts]
             if i > 0:
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
         return np.hstack(parts)

@@ -84,7 +84,8 @@ CLEAR_UNKNOWN(double)
 /* Sets targets of weight 0 to 0: they may be NaN, which no weight would remove from a sum. */
 void fbp_clear_unknown_targets(const fbp_dense *layer, fbp_step *step) {
     const int narrow = layer->plan->narrow;
-    const size_t rows = narrow ? layer->n_out : step->rows, columns = narrow ? step->rows : layer->n_out;
+    const size_t n = layer->n_out / layer->plan->network->outputs_per_target;
+    const size_t rows = narrow ? n : step->rows, columns = narrow ? step->rows : n;
     (fbp_dtype_of(layer->plan) == FBP_FLOAT32 ? clear_unknown_float : clear_unknown_double)(layer, step, rows, columns);
 }
 

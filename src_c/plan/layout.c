@@ -54,17 +54,18 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
         layer->alpha = from->alpha;
         const size_t row = plan->is_padded ? vector_stride(plan, from->n_out) : from->n_out;
         layer->W = at_offset(plan->parameters, at * size);
-        layer->b = at_offset(layer->W, from->n_in * row * size);
-        layer->dW = at_offset(gradients, at * size);
+        layer->b = from->no_bias ? NULL : at_offset(layer->W, from->n_in * row * size);
+        layer->dW = from->frozen ? NULL : at_offset(gradients, at * size);
         layer->previous = l > 0 ? layer - 1 : NULL;
         layer->plan = plan;
-        at += (from->n_in + 1) * row;
+        layer->scalars = plan->layer_scalars ? plan->layer_scalars[l] : plan->scalars;
+        at += fbp_parameter_rows(from) * row;
         if (plan->is_padded && l > 0) {
             layer->WT = at_offset(plan->parameters, at * size);
             layer->dWT = at_offset(gradients, at * size);
             at += from->n_out * vector_stride(plan, from->n_in);
         }
-        offset += (from->n_in + 1) * from->n_out;
+        offset += fbp_parameter_rows(from) * from->n_out;
     }
     plan->n_parameters = at;
 }
@@ -134,9 +135,10 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
         const size_t n_out = layer->n_out, stride = layer->y_stride;
         layer->x = layer->previous ? layer->previous->y : slot->inputs;
         layer->y = has_backward ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
-        if (has_backward && saves_slope(plan, l)) layer->slope = take_units(plan, a, n_out, rows, stride);
+        const int is_reached = fbp_is_reached(network, task, l), drops = fbp_has_dropout(layer->options, task);
+        if ((is_reached || drops) && saves_slope(plan, l)) layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
-        if (has_backward || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
+        if (is_reached || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
     }
 }
 

@@ -9,7 +9,8 @@
 
 enum { LAYERS = 2, THREADS = 3 };
 
-#define LAYER(n_in, n_out, f) {n_in, n_out, FBP_ACTIVATION_##f, 1.0}
+#define LAYER(inputs, units, f) \
+    {.n_in = inputs, .n_out = units, .activation = FBP_ACTIVATION_##f, .alpha = 1.0, .rate_factor = 1.0}
 
 /* Sizes for each way to compute: products that copy operands and use all threads, blocks of rows in several slots,
  * narrow networks. */

@@ -22,6 +22,8 @@ WITHOUT = (
     "adapt(X, y)",
     "setting the optimizer",
     "setting the learning rate",
+    "setting trainable",
+    "replace_output",
     "reset",
     "clone",
     "pickle",

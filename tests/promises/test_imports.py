@@ -14,12 +14,12 @@ LAYERS = """
 exceptions _version _moved
 _core
 _base
-activations callbacks history initializers layers losses metrics optimizers schedules
+activations callbacks history initializers layers losses metrics optimizers schedules splits
 _architecture
 _data
 _engine
 _model
-_training
+_training _summary
 _model_file
 network
 _scipy datasets reference
