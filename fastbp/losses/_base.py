@@ -262,11 +262,11 @@ class SumLoss(Loss):
     def _grouped(self, output: ArrayLike) -> Array:
         """Return outputs (..., n_out) as (..., n_targets, outputs_per_target)."""
         h, each = as_array("output", output), self.outputs_per_target
-        if h.ndim == 0 or h.shape[-1] % each or h.size == 0:
+        if h.ndim == 0 or h.shape[-1] == 0 or h.shape[-1] % each:
             raise ShapeError(
                 f"output has shape {h.shape}, expected (rows, outputs), {each} outputs per target"
             )
-        return h.reshape(*h.shape[:-1], -1, each)
+        return h.reshape(*h.shape[:-1], h.shape[-1] // each, each)
 
 
 def as_rows(output: NDArray[Any]) -> Array:

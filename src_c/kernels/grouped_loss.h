@@ -29,6 +29,8 @@ static void repeat_weights(const fbp_dense *layer, fbp_step *step) { repeat_colu
 
 /* ---- losses ------------------------------------------------------------------------------------------------------ */
 
+_Static_assert(LANES <= FBP_MAX_LANES, "output_parameters are repeated for one vector more");
+
 typedef struct { vec value, slope; } loss_terms;
 
 /* The terms of n <= LANES elements h and their targets t. `output` is the output that they are of: all of them in
