@@ -56,7 +56,7 @@ class Loss(Value, ABC):
     @property
     def scales_targets(self) -> bool:
         """Whether `Network.adapt` may scale its targets: they are any numbers, and so are the outputs."""
-        return self.targets.any_number and self.activation is None
+        return self.targets.any_number and self.activation in (None, "identity")
 
     def output_scaling(self, mean: Array, scale: Array) -> tuple[Array, Array]:
         """Return factor and offset, (n_out,) each, that turn outputs into the units of raw targets.
@@ -94,6 +94,7 @@ class Loss(Value, ABC):
             return np.asarray(~np.isnan(target))
         return np.ones(target.shape, bool)
 
+    @property
     def outputs_per_target(self) -> int:
         """Number of outputs, side by side, that the loss compares with each target."""
         return 1
@@ -138,6 +139,7 @@ class SumLoss(Loss):
     def nan_option(self) -> str:
         return f"{type(self).__name__}(ignore_nan=True) leaves unknown targets out"
 
+    @property
     def output_parameters(self) -> tuple[float, ...]:
         """A parameter for each of the outputs of a target, for losses that have them; else ()."""
         return ()

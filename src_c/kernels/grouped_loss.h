@@ -5,11 +5,7 @@
 #ifndef FASTBP_GROUPED_LOSS_H
 #define FASTBP_GROUPED_LOSS_H
 
-#include <float.h>
-
 #include "kernels/loss.h"
-
-#define REAL_MAX (REAL_BITS == 32 ? REAL(FLT_MAX) : REAL(DBL_MAX))
 
 /* ---- arrays (m, n_targets), with each column repeated: (m, n_out) ------------------------------------------------ */
 
