@@ -59,7 +59,7 @@ def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | N
         raise DataError(f"the targets are scaled, expected none with the loss {checks.loss.name!r}")
     return (
         None if inputs is None else checked(inputs, checks.n_in),
-        None if targets is None else checked(targets, checks.n_out),
+        None if targets is None else checked(targets, checks.n_targets),
     )
 
 
