@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastbp
-from fastbp import Dense, schedules
+from fastbp import Dense, ShuffledSplit, schedules
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from helpers.inside import engine_of
 
@@ -96,6 +96,11 @@ CHANGES = {
     ),
     "fit, validated": Change(
         lambda net, data: fit(net, data, validation_data=data.held_out, metrics=["r2", "mae"])
+    ),
+    "fit, split": Change(
+        lambda net, data: fit(
+            net, data, validation_split=ShuffledSplit(0.3), validation_every=3, max_seconds=1e6
+        )
     ),
     "fit, restore_best": Change(lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE),
     "fit, tol": Change(lambda net, data: fit(net, data, epochs=9, tol=0.5, patience=1)),
