@@ -250,7 +250,7 @@ class Network(Named):
 
     # ---- training ------------------------------------------------------------------------------------------
 
-    def adapt(self, X: ArrayLike | None, y: ArrayLike | EllipsisType | None = ...) -> None:
+    def adapt(self, X: ArrayLike | EllipsisType | None, y: ArrayLike | EllipsisType | None = ...) -> None:
         """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
         mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
@@ -262,8 +262,9 @@ class Network(Named):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or None
+        X : array_like, shape (n, n_in), or None, or ...
             Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
+            ``...`` (Ellipsis): the inputs are scaled as before.
         y : array_like, shape (n, n_out), or (n,) for one output, or None, optional
             Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
@@ -519,8 +520,9 @@ class Network(Named):
     ) -> Self:
         """Return a new network with the trained layers of this one and a new output layer, for another task.
 
-        The layers below the output keep weights, options and input scaling. The weights of the new layer are
-        drawn from the seed. Optimizer state and history start anew, with the optimizer that was last set by
+        The layers below the output keep weights, options and input scaling; targets are not scaled, because
+        the new ones are others: ``new.adapt(..., y)`` does it. The weights of the new layer are drawn from
+        the seed. Optimizer state and history start anew, with the optimizer that was last set by
         the constructor or the attribute. This network does not change.
 
         Parameters

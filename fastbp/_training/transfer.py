@@ -16,5 +16,5 @@ def with_output(model: Model, architecture: Architecture, seed: int) -> Model:
     new.draw_weights(new.engine.parameters)
     body = sum(layer.n_parameters for layer in architecture.layers[:-1])
     new.engine.parameters[:body] = model.engine.parameters[:body]
-    new.scale_inputs(model.scaling)
+    new.scale(model.scaling, None)
     return new
