@@ -318,16 +318,17 @@ class Network(Named):
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
             hinge -1 and 1. A custom loss takes (n,) or (n, k) for any k >= 1, and gets integers and bool
             unconverted. The losses `GaussianNLL` and `Quantiles` have several outputs per target and take
-            (n, n_targets), or (n,) for one target.
+            (n, n_targets), or (n,) for one target. A loss with ignore_nan=True leaves out targets that are
+            NaN, and CrossEntropy with ignore_index=-1 rows with this label.
         epochs : int, >= 1
             Number of passes through all rows.
         batch_size : int, >= 1, or None
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
         shuffle : bool
             Whether to visit the rows in a new random order in every epoch.
-        sample_weight : array_like, shape (n,), optional
-            Weight >= 0 of each row's error. A batch divides by the sum of its weights instead of the number
-            of its rows; rows of weight 0 are left out.
+        sample_weight : array_like, shape (n,) or (n, n_out), optional
+            Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
+            instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
         class_weight : dict from labels to numbers >= 0, or "balanced", optional
             Weight per class (1 for classes that are not named), for cross_entropy with integer labels or
             one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1). "balanced"

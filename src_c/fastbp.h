@@ -212,9 +212,9 @@ typedef struct {
     const double *weights;   /* (rows of x and y, weight_columns), read only by plans with FBP_WEIGHTS; or NULL */
     const int64_t *index;    /* (n,) or NULL */
     size_t first, rows, n;
-    void *output;         /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
-    const void *d_output; /* (rows, n_out): dJ/dy of the custom loss */
-    void *d_input;        /* (rows, n_in): receives dJ/dx of the custom loss */
+    void *output;          /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
+    const void *d_output;  /* (rows, n_out): dJ/dy of the custom loss */
+    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss */
     size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
 

@@ -361,17 +361,8 @@ cdef class Engine(Planner):
         self.give_back(plan)
         return y
 
-    def loss(self, X, y, weights=None):
-        """Return the loss over all rows, or over those with a nonzero weight."""
-        cdef fbp_source x = self.inputs_of(X)
-        cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
-        batch.rows = batch.n = self.take_rows(weights, x.rows, &batch.weights, &batch.weight_columns, &batch.index)
-        plan = self.new_plan(FBP_EVALUATE, batch.rows, data_kind(y, weights))
-        return self.run(plan, FBP_FORWARD_PART, batch)
-
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
-        """Run parts of a training step on one batch: all rows, or those with a nonzero weight."""
+        """Run parts of a task on one batch: all rows, or those with a nonzero weight."""
         if self.is_own(X):
             X = X.copy()
         if self.is_own(y):
@@ -380,13 +371,19 @@ cdef class Engine(Planner):
         cdef const int64_t *index = NULL
         cdef size_t columns
         cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
-        cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
+        cdef unsigned int data = data_kind(y, weights)
+        # several threads may evaluate at the same time, each with a plan of its own
+        cdef Plan plan = self.new_plan(task, n, data) if task == FBP_EVALUATE else self.plan_for(task, n, data)
         cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
         batch.weights, batch.weight_columns, batch.index = values, columns, index
         batch.rows = batch.n = n
         return self.run(plan, parts, batch)
+
+    def loss(self, X, y, weights=None):
+        """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
+        return self.learn(FBP_EVALUATE, FBP_FORWARD_PART, X, y, weights)
 
     def loss_and_gradients(self, X, y, weights=None):
         """Compute the gradients of all rows as one batch; return the loss."""

@@ -36,6 +36,7 @@ class InputChecks:
         self.n_targets, self.loss, self.dtype = architecture.n_targets, architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
+        self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:

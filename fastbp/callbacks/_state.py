@@ -124,7 +124,7 @@ class EpochState:
     ) -> None:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
-        self.measured: Collection[str] = [*history]
+        self.measured: Collection[str] = ()
         self.reason = ""
         self._model, self._keep = model, keep
         self._is_under_way = False  # an epoch is

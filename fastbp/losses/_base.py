@@ -94,6 +94,7 @@ class Loss(Value, ABC):
             return np.asarray(~np.isnan(target))
         return np.ones(target.shape, bool)
 
+    @property
     def outputs_per_target(self) -> int:
         """Number of outputs, side by side, that the loss compares with each target."""
         return 1
@@ -138,6 +139,7 @@ class SumLoss(Loss):
     def nan_option(self) -> str:
         return f"{type(self).__name__}(ignore_nan=True) leaves unknown targets out"
 
+    @property
     def output_parameters(self) -> tuple[float, ...]:
         """A parameter for each of the outputs of a target, for losses that have them; else ()."""
         return ()
@@ -260,11 +262,11 @@ class SumLoss(Loss):
     def _grouped(self, output: ArrayLike) -> Array:
         """Return outputs (..., n_out) as (..., n_targets, outputs_per_target)."""
         h, each = as_array("output", output), self.outputs_per_target
-        if h.ndim == 0 or h.shape[-1] % each or h.size == 0:
+        if h.ndim == 0 or h.shape[-1] == 0 or h.shape[-1] % each:
             raise ShapeError(
                 f"output has shape {h.shape}, expected (rows, outputs), {each} outputs per target"
             )
-        return h.reshape(*h.shape[:-1], -1, each)
+        return h.reshape(*h.shape[:-1], h.shape[-1] // each, each)
 
 
 def as_rows(output: NDArray[Any]) -> Array:

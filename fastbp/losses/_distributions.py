@@ -70,7 +70,7 @@ class GaussianNLL(SumLoss):
         """
         h = self._grouped(output)
         with np.errstate(all="ignore"):
-            return h[..., 0], np.exp(h[..., 1] / 2)
+            return h[..., 0].copy(), np.exp(h[..., 1] / 2)
 
     def estimate(self, output: Array) -> Array:
         return output[..., ::2]

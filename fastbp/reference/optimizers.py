@@ -116,7 +116,7 @@ def _radam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 
 def _adamax(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, beta1, beta2, epsilon = parameters
-    _average(s[0], g, beta1)
+    update_mean(s[0], g, beta1)
     np.maximum(beta2 * s[1], np.abs(g) + epsilon, out=s[1])
     p -= learning_rate / (1 - beta1**t) * (s[0] / s[1])
 
@@ -139,8 +139,8 @@ def _rmsprop_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) 
 
 def _centered_root(g: Array, s: Array, alpha: float) -> Array:
     """Update the running means of g^2 and g; return the root of the variance, at least 0."""
-    _average(s[0], g * g, alpha)
-    _average(s[1], g, alpha)
+    update_mean(s[0], g * g, alpha)
+    update_mean(s[1], g, alpha)
     square = np.minimum(s[1] * s[1], np.finfo(s.dtype).max)  # infinity - infinity would be NaN
     root: Array = np.sqrt(np.maximum(s[0] - square, 0))
     return root

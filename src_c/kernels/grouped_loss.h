@@ -5,11 +5,7 @@
 #ifndef FASTBP_GROUPED_LOSS_H
 #define FASTBP_GROUPED_LOSS_H
 
-#include <float.h>
-
 #include "kernels/loss.h"
-
-#define REAL_MAX (REAL_BITS == 32 ? REAL(FLT_MAX) : REAL(DBL_MAX))
 
 /* ---- arrays (m, n_targets), with each column repeated: (m, n_out) ------------------------------------------------ */
 
@@ -32,6 +28,8 @@ static void repeat_targets(const fbp_dense *layer, fbp_step *step) { repeat_colu
 static void repeat_weights(const fbp_dense *layer, fbp_step *step) { repeat_columns(layer, step, step->slot->weights); }
 
 /* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+_Static_assert(LANES <= FBP_MAX_LANES, "output_parameters are repeated for one vector more");
 
 typedef struct { vec value, slope; } loss_terms;
 

@@ -70,13 +70,13 @@ void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
     gather_outputs(layer, step, &weights, step->slot->weights);
 }
 
-#define CLEAR_UNKNOWN(real)                                                                                   \
+#define CLEAR_UNKNOWN(real)                                                                                       \
     static void clear_unknown_##real(const fbp_dense *layer, const fbp_step *step, size_t rows, size_t columns) { \
-        for (size_t i = 0; i < rows; i++) {                                                                   \
-            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                    \
-            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                \
-            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];               \
-        }                                                                                                     \
+        for (size_t i = 0; i < rows; i++) {                                                                       \
+            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                        \
+            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                    \
+            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];                   \
+        }                                                                                                         \
     }
 CLEAR_UNKNOWN(float)
 CLEAR_UNKNOWN(double)

@@ -69,8 +69,7 @@ static void radam_scalars(double *c, const double *h, double k) {
     if (rho > 5.0) {
         c[4] *= sqrt((rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho));
         c[6] *= c[5]; /* epsilon is added before the bias correction */
-    } else
-        c[5] = 0;
+    } else c[5] = 0;
 }
 
 /* k is the number of the step, which some optimizers do not use. */

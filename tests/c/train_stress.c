@@ -74,7 +74,8 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                              .n = rows,
                              .output = output,
                              .d_output = y,
-                             .d_input = d_input};
+                             .d_input = d_input,
+                             .weight_columns = 1};
     fbp_network network = {.kernels = kernels,
                            .n_layers = LAYERS,
                            .layers = cases[c].layers,

@@ -1,7 +1,5 @@
 """Weights of single targets, (n, n_out): parity of the engines, and what they mean."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -26,11 +24,11 @@ every_loss = pytest.mark.parametrize("loss", ELEMENTWISE, ids=repr)
 every_loss_and_shape = in_every_shape(ELEMENTWISE)
 
 
-def target_weights(rows, rng, n_out=2):
-    """Random weights (rows, n_out), some of them and some rows 0; the last one is not."""
-    weights = rng.uniform(0.1, 3, (rows, n_out))
-    weights[rng.random(weights.shape) < 1 / 3] = 0
-    weights[rng.random(rows) < 1 / 5] = 0
+def target_weights(shape, rng):
+    """Random weights (rows, n_targets), some of them and some rows 0; the last one is not."""
+    weights = rng.uniform(0.1, 3, shape)
+    weights[rng.random(shape) < 1 / 3] = 0
+    weights[rng.random(shape[0]) < 1 / 5] = 0
     weights[-1, -1] = 1.5
     return weights
 
@@ -41,20 +39,19 @@ def target_weights(rows, rng, n_out=2):
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_loss_and_shape
 def test_both_engines_do_the_same(sizes, loss, dtype, isa, rng):
-    assert_parity(sizes, loss, dtype, BATCHES, rng, partial(target_weights, n_out=sizes[-1]))
+    assert_parity(sizes, loss, dtype, BATCHES, rng, target_weights)
 
 
 @in_every_shape([losses.log_cosh, losses.binary_cross_entropy])
 @pytest.mark.parametrize("batch_size", [None, 5000])
 def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, isa, rng):
-    weights_of = partial(target_weights, n_out=sizes[-1])
-    assert_parity(sizes, loss, "float64", [(2 * 4096 + 33, batch_size, True)], rng, weights_of)
+    assert_parity(sizes, loss, "float64", [(2 * 4096 + 33, batch_size, True)], rng, target_weights)
 
 
 @pytest.mark.parametrize("sizes", [(3, 16, 2), (40, 100, 3)])
 def test_threads_and_modes_change_no_bit(sizes, isa, rng):
     X, y = weighted_problem(sizes, losses.mse, 9000, rng)
-    weights = target_weights(9000, rng, sizes[-1])
+    weights = target_weights(y.shape, rng)
     results = set()
     for threads in (1, 2, 3, 8):
         for gradient_tol in (None, 1e-300):  # fused or stored
@@ -70,7 +67,7 @@ def test_threads_and_modes_change_no_bit(sizes, isa, rng):
 @pytest.mark.parametrize("sizes", [(3, 5, 2), (3, 40, 2)])
 def test_fused_and_stored(sizes, batch_size, isa, rng):
     X, y = weighted_problem(sizes, losses.mse, batch_size, rng)
-    weights = target_weights(batch_size, rng)
+    weights = target_weights(y.shape, rng)
     fused, stored = (make(fastbp.Network, sizes, losses.mse) for _ in range(2))
     for _ in range(3):
         loss = fused.train_on_batch(X, y, sample_weight=weights)
@@ -93,14 +90,10 @@ def test_loss_and_gradient_are_those_of_the_weighted_sum(loss, network_class, rn
     """The terms are computed from the loss of each target alone."""
     sizes = (3, 5, 3)
     X, y = weighted_problem(sizes, loss, 11, rng)
-    weights = target_weights(11, rng, 3)
+    weights = target_weights(y.shape, rng)
     net = make(network_class, sizes, loss)
-    terms = np.array(
-        [
-            [loss(h, t) for h, t in zip(*row, strict=True)]
-            for row in zip(net.predict(X)[..., None], y[..., None], strict=True)
-        ]
-    )
+    of_targets = net.predict(X).reshape(*y.shape, -1)
+    terms = np.array([[loss(of_targets[i, j], y[i, [j]]) for j in range(y.shape[1])] for i in range(11)])
     expected = (weights * terms).sum() / divisor_of(loss, weights)
     value, gradients = net.loss_and_gradients(X, y, sample_weight=weights)
     assert value == pytest.approx(expected, rel=1e-12)
@@ -119,7 +112,7 @@ def test_equal_columns_are_weights_of_rows(sizes, loss, dtype, network_class, is
     weights = some_weights(23, rng)
     by_row, by_target = (make(network_class, sizes, loss, dtype) for _ in range(2))
     expected = by_row.fit(X, y, epochs=3, batch_size=7, sample_weight=weights).loss
-    columns = np.repeat(weights[:, None], sizes[-1], axis=1)
+    columns = np.repeat(weights[:, None], y.shape[1], axis=1)
     got = by_target.fit(X, y, epochs=3, batch_size=7, sample_weight=columns).loss
     rtol, atol = (1e-12, 1e-13) if dtype == "float64" else (1e-5, 1e-6)
     np.testing.assert_allclose(got, expected, rtol=rtol)
@@ -131,7 +124,7 @@ def test_equal_columns_are_weights_of_rows(sizes, loss, dtype, network_class, is
 @every_loss_and_shape
 def test_rows_without_weight_are_absent(sizes, loss, network_class, rng):
     X, y = weighted_problem(sizes, loss, 41, rng)
-    weights = target_weights(41, rng, sizes[-1])
+    weights = target_weights(y.shape, rng)
     here = weights.any(axis=1)
     with_them, without = (make(network_class, sizes, loss) for _ in range(2))
     X[~here] = 1e6
@@ -142,7 +135,7 @@ def test_rows_without_weight_are_absent(sizes, loss, network_class, rng):
 
 def test_a_target_without_weight_does_not_count(network_class, isa, rng):
     X, y = weighted_problem((3, 5, 2), losses.mse, 20, rng)
-    weights = target_weights(20, rng)
+    weights = target_weights(y.shape, rng)
     results = []
     for absent in (0.0, 1e30):
         net = make(network_class, (3, 5, 2), losses.mse)
@@ -153,7 +146,7 @@ def test_a_target_without_weight_does_not_count(network_class, isa, rng):
 
 def test_epoch_loss_is_the_mean_of_the_batches_by_weight(network_class, rng):
     X, y = weighted_problem((3, 2), losses.mse, 20, rng)
-    weights = target_weights(20, rng)
+    weights = target_weights(y.shape, rng)
     net = make(network_class, (3, 2), losses.mse, optimizer=fastbp.SGD(1e-300))
     loss = net.fit(X, y, batch_size=3, shuffle=False, sample_weight=weights).loss
     assert loss[0] == pytest.approx(net.evaluate(X, y, sample_weight=weights)["loss"], rel=1e-12)
@@ -197,7 +190,7 @@ def test_weights_of_any_dtype_and_layout(kind, order, network_class, rng):
 )
 def test_evaluate_in_slices(loss, kind, network_class, rng, monkeypatch):
     X, y = weighted_problem((3, 5, 2), loss, 41, rng)
-    weights = some_weights(41, rng) if kind == "rows" else target_weights(41, rng)
+    weights = some_weights(41, rng) if kind == "rows" else target_weights(y.shape, rng)
     net = make(network_class, (3, 5, 2), loss)
     whole = net.evaluate(X, y, sample_weight=weights)
     monkeypatch.setattr("fastbp._engine.inference.SLICE_ROWS", 7)

@@ -1,27 +1,22 @@
 """Unknown targets: NaN in y with ignore_nan, labels equal to ignore_index, NaN for custom losses."""
 
 import math
-import pickle
 
 import numpy as np
 import pytest
 
 import fastbp
 from fastbp import losses
-from fastbp.exceptions import DataError, DTypeError, ParameterError
+from fastbp.exceptions import DataError, ParameterError
 from helpers.differences import central_differences
 from helpers.layouts import misaligned
 from helpers.problems import targets
 from helpers.tables import DTYPES, ENGINES
-from helpers.weighted import SHAPES, make, tolerance
+from helpers.weighted import IGNORING, SHAPES, make, problem_with_nan, tolerance
 
 nan = math.nan
 
-REAL = [type(loss)(ignore_nan=True) for loss in losses.LOSSES.values() if loss.name != "cross_entropy"] + [
-    fastbp.HalfSSE("mean", ignore_nan=True)
-]
-
-every_loss = pytest.mark.parametrize("loss", REAL, ids=repr)
+every_loss = pytest.mark.parametrize("loss", IGNORING, ids=repr)
 every_shape = pytest.mark.parametrize("sizes", SHAPES.values(), ids=SHAPES)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -29,15 +24,6 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 def strict(loss):
     """Return the same loss without the option."""
     return type(loss)(**{name: getattr(loss, name) for name in loss._names if name != "ignore_nan"})
-
-
-def problem(sizes, loss, rows, rng, share=0.4):
-    """Return inputs and targets, a share of which is unknown; the last row has one that is known."""
-    X, y = rng.normal(size=(rows, sizes[0])), targets(rng, rows, sizes[-1], loss.name).astype(float)
-    known = y[-1, -1]
-    y[rng.random(y.shape) < share] = nan
-    y[-1, -1] = known
-    return X, y
 
 
 # ---- training ----------------------------------------------------------------------------------------------
@@ -49,7 +35,7 @@ def problem(sizes, loss, rows, rng, share=0.4):
 def test_nan_is_a_weight_of_zero(sizes, loss, dtype, network_class, isa, rng):
     """In epochs of any batches, bit for bit as with weights of the targets."""
     for batch_size, shuffle in ((7, True), (1, False), (None, True)):
-        X, y = problem(sizes, loss, 30, rng)
+        X, y = problem_with_nan(sizes, loss, 30, rng)
         weights, filled = ~np.isnan(y), np.nan_to_num(y, nan=1)
         nets = [make(network_class, sizes, each, dtype) for each in (loss, strict(loss))]
         options = {"epochs": 2, "batch_size": batch_size, "shuffle": shuffle}
@@ -66,7 +52,7 @@ def test_nan_is_a_weight_of_zero(sizes, loss, dtype, network_class, isa, rng):
 @every_dtype
 def test_both_engines_do_the_same(loss, dtype, isa, rng):
     for sizes in SHAPES.values():
-        X, y = problem(sizes, loss, 41, rng)
+        X, y = problem_with_nan(sizes, loss, 41, rng)
         rate = 1e-5 if loss.divisor == "one" else 1e-3
         native, numpy = nets = [make(c, sizes, loss, dtype, optimizer=fastbp.SGD(rate)) for c in ENGINES]
         fits = [net.fit(X, y, epochs=2, batch_size=7, validation_data=(X, y)) for net in nets]
@@ -78,7 +64,7 @@ def test_both_engines_do_the_same(loss, dtype, isa, rng):
 @every_loss
 @every_shape
 def test_without_nan_no_bit_changes(sizes, loss, network_class, isa, rng):
-    X, y = problem(sizes, loss, 30, rng, share=0)
+    X, y = problem_with_nan(sizes, loss, 30, rng, share=0)
     results = []
     for each in (loss, strict(loss)):
         net = make(network_class, sizes, each, optimizer="adam")
@@ -91,7 +77,7 @@ def test_without_nan_no_bit_changes(sizes, loss, network_class, isa, rng):
 @every_shape
 def test_rows_without_a_known_target_are_absent(sizes, loss, network_class, isa, rng):
     """If no other target is unknown, bit for bit as training on the others alone."""
-    X, y = problem(sizes, loss, 30, rng, share=0)
+    X, y = problem_with_nan(sizes, loss, 30, rng, share=0)
     gone = rng.random(30) < 0.4
     y[gone] = nan
     X[gone] = 1e6  # which nobody looks at
@@ -105,12 +91,13 @@ def test_rows_without_a_known_target_are_absent(sizes, loss, network_class, isa,
 @every_loss
 def test_gradient_and_loss_are_those_of_the_known_targets(loss, network_class, rng):
     sizes = (3, 5, 3)
-    X, y = problem(sizes, loss, 11, rng)
+    X, y = problem_with_nan(sizes, loss, 11, rng)
     net = make(network_class, sizes, loss)
     value, gradients = net.loss_and_gradients(X, y)
     output, known = net.predict(X), ~np.isnan(y)
-    terms = sum(strict(loss)([h], [t]) for h, t in zip(output[known], y[known], strict=True))
-    divisor = {"one": 1, "rows": known.sum() / 3, "elements": known.sum()}[loss.divisor]
+    of_targets = output.reshape(*y.shape, -1)
+    terms = sum(strict(loss)(h, [t]) for h, t in zip(of_targets[known], y[known], strict=True))
+    divisor = {"one": 1, "rows": known.sum() / y.shape[1], "elements": known.sum()}[loss.divisor]
     assert value == pytest.approx(terms / divisor, rel=1e-12)
     assert net.loss(output, y) == pytest.approx(value, rel=1e-12)
     assert net.evaluate(X, y)["loss"] == pytest.approx(value, rel=1e-12)
@@ -121,7 +108,8 @@ def test_gradient_and_loss_are_those_of_the_known_targets(loss, network_class, r
 
 @every_loss
 def test_loss_as_a_function(loss, rng):
-    h, t = rng.uniform(0.1, 0.9, (7, 3)), targets(rng, 7, 3, loss.name).astype(float)
+    n_out = 3 * loss.outputs_per_target
+    h, t = rng.uniform(0.1, 0.9, (7, n_out)), targets(rng, 7, n_out, loss).astype(float)
     assert loss(h, t) == strict(loss)(h, t)
     np.testing.assert_array_equal(loss.gradient(h, t), strict(loss).gradient(h, t))
     t[[0, 2, 3], [1, 0, 2]] = nan
@@ -130,7 +118,7 @@ def test_loss_as_a_function(loss, rng):
     numerical = central_differences(lambda: loss(moved, t), moved, 1e-6)
     gradient = loss.gradient(h, t)
     np.testing.assert_allclose(gradient, numerical, rtol=1e-7, atol=1e-8)
-    assert (gradient[np.isnan(t)] == 0).all()
+    assert (gradient.reshape(7, 3, -1)[np.isnan(t)] == 0).all()
     h[5] = nan  # of a row that is absent
     assert loss(h, t) == loss(moved, t)
     h[0, 0] = nan
@@ -151,7 +139,7 @@ def test_the_numbers_of_one_target(rng):
 @pytest.mark.parametrize("sizes", [(3, 5, 2), (3, 40, 2)])
 def test_threads_and_modes_change_no_bit(sizes, rows, isa, rng):
     loss = fastbp.Huber(ignore_nan=True)
-    X, y = problem(sizes, loss, rows, rng)
+    X, y = problem_with_nan(sizes, loss, rows, rng)
     results = set()
     for threads in (1, 2, 3, 8):
         for gradient_tol in (None, 1e-300):
@@ -165,7 +153,7 @@ def test_threads_and_modes_change_no_bit(sizes, rows, isa, rng):
 def test_with_sample_weights(network_class, rng):
     """A weight of rows or of targets counts where the target is known."""
     loss = fastbp.MSE(ignore_nan=True)
-    X, y = problem((3, 2), loss, 30, rng)
+    X, y = problem_with_nan((3, 2), loss, 30, rng)
     by_row, by_target = rng.uniform(0, 2, 30), rng.uniform(0, 2, (30, 2))
     by_row[:5] = 0
     for weights in (by_row, by_target):
@@ -196,7 +184,7 @@ def test_with_class_weights(loss, classes, network_class, rng):
 @pytest.mark.parametrize("kind", ["f2", "f4", ">f8", "list", "strided", "misaligned", "F"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_y_in_any_form(kind, dtype, network_class, rng):
-    X, y = problem((3, 2), fastbp.MSE(), 30, rng)
+    X, y = problem_with_nan((3, 2), fastbp.MSE(), 30, rng)
     y = y.astype("f2").astype("f8")
     given = {
         "list": lambda: y.tolist(),
@@ -215,7 +203,7 @@ def test_y_in_any_form(kind, dtype, network_class, rng):
 def test_many_rows_in_blocks(network_class, rng, monkeypatch):
     """The known targets are found block by block."""
     monkeypatch.setattr("fastbp._data.checks.blocks.__defaults__", (8,))
-    X, y = problem((3, 2), fastbp.MSE(), 50, rng, share=0.1)
+    X, y = problem_with_nan((3, 2), fastbp.MSE(), 50, rng, share=0.1)
     y[:20] = 1.0  # blocks without NaN first
     net = make(network_class, (3, 2), fastbp.MSE(ignore_nan=True))
     known = ~np.isnan(y)
@@ -236,7 +224,7 @@ def test_an_output_that_is_nan_shows(loss, network_class):
 
 
 def test_metrics_use_the_known_targets(network_class, rng):
-    X, y = problem((3, 3), fastbp.MSE(), 40, rng)
+    X, y = problem_with_nan((3, 3), fastbp.MSE(), 40, rng)
     y[:, 1] = nan  # r2 leaves this output out
     net = make(network_class, (3, 4, 3), fastbp.MSE(ignore_nan=True))
     h, known = net.predict(X), ~np.isnan(y)
@@ -266,7 +254,7 @@ def test_metrics_of_answers_use_the_known_targets(loss, classes, network_class, 
 
 
 def test_validation_data_with_unknown_targets(network_class, rng):
-    X, y = problem((3, 2), fastbp.MSE(), 40, rng)
+    X, y = problem_with_nan((3, 2), fastbp.MSE(), 40, rng)
     net = make(network_class, (3, 2), fastbp.MSE(ignore_nan=True))
     history = net.fit(X[:20], y[:20], validation_data=(X[20:], y[20:]), metrics="mae")
     expected = net.evaluate(X[20:], y[20:], "mae")
@@ -293,154 +281,3 @@ def test_minimize_and_levenberg_marquardt(network_class, rng):
     result = fastbp.minimize(net, X, y, max_iterations=20)
     assert net.evaluate(X, y)["loss"] == pytest.approx(result.fun, rel=1e-9)
     assert result.fun < before
-
-
-# ---- classes -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ignored", [-1, 1, 255, -(2**63)])
-@pytest.mark.parametrize("sizes", [(3, 5, 3), (3, 40, 3), (3, 33)])
-@every_dtype
-def test_rows_of_the_ignored_label_are_absent(sizes, ignored, dtype, network_class, isa, rng):
-    X, y = rng.normal(size=(40, 3)), rng.integers(0, sizes[-1], 40)
-    gone = rng.random(40) < 0.4 if ignored != 1 else y == 1
-    y[gone] = ignored
-    X[gone] = 1e6
-    loss = fastbp.CrossEntropy(0.1, ignore_index=ignored)
-    here, alone = (make(network_class, sizes, loss, dtype) for _ in range(2))
-    names = ["accuracy", "f1", "auc", fastbp.metrics.TopK(2)]
-    for options in ({}, {"class_weight": "balanced"}, {"sample_weight": rng.uniform(0, 2, 40)}):
-        own = options | (
-            {"sample_weight": options["sample_weight"][~gone]} if "sample_weight" in options else {}
-        )
-        got = here.fit(X, y, epochs=2, batch_size=7, **options).loss
-        assert got == alone.fit(X[~gone], y[~gone], epochs=2, batch_size=7, **own).loss
-        assert here.parameters.tobytes() == alone.parameters.tobytes()
-        options.pop("class_weight", None), own.pop("class_weight", None)
-        found = here.evaluate(X, y, names, **options)
-        assert found == pytest.approx(alone.evaluate(X[~gone], y[~gone], names, **own), rel=1e-12)
-    h, value = here.predict(X), here.loss_and_gradients(X, y)[0]
-    assert here.loss(h, y) == pytest.approx(value, rel=1e-6)
-    gradient = loss.gradient(h, y)
-    np.testing.assert_array_equal(gradient[~gone], loss.gradient(h[~gone], y[~gone]))
-    assert (gradient[gone] == 0).all()
-
-
-def test_labels_that_are_none(network_class, state_of):
-    net = network_class([2, 3], loss=fastbp.CrossEntropy(ignore_index=-1), seed=0)
-    X, before = np.ones((4, 2)), state_of(net)
-    for y, text in (
-        ([0, 1, 2, 3], r"y\[3\] is 3, expected a class label, 0 to 2 .*, or -1 \(ignore_index\)"),
-        ([-1, -1, 1, -2], r"y\[3\] is -2, expected a class label"),
-        ([-1, -1, -1, -1], "y has no known target"),
-    ):
-        for call in (net.fit, net.evaluate, net.loss_and_gradients):
-            with pytest.raises(DataError, match=text):
-                call(X, y)
-    with pytest.raises(DTypeError, match="expected integers"):
-        net.fit(X, [0, 1, nan, 1])
-    for call in (net.loss, net.loss.gradient):
-        with pytest.raises(DataError, match="target has no known value"):
-            call(np.full((2, 3), 1 / 3), [-1, -1])
-    with pytest.raises(
-        DataError, match=r"y\[0\] is -1, expected a class label, 0 to 2 \(the network's outputs\)$"
-    ):
-        network_class([2, 3], loss="cross_entropy").fit(X, [-1, 1, 0, 0])
-    assert state_of(net) == before
-    assert net.evaluate(X, np.eye(3)[[0, 1, 2, 0]])["loss"] > 0  # probabilities have no label
-
-
-# ---- a loss of one's own -----------------------------------------------------------------------------------
-
-
-def known_error(output, target):
-    there = np.isfinite(target)
-    error = np.where(there, output - target, 0)
-    return float((error**2).sum() / there.sum()), 2 * error / there.sum()
-
-
-def test_a_custom_loss_gets_nan(network_class, rng):
-    X, y = problem((3, 2), fastbp.MSE(), 30, rng)
-    nets = [
-        make(network_class, (3, 4, 2), loss)
-        for loss in (fastbp.CustomLoss(known_error, nan_targets=True), fastbp.MSE(ignore_nan=True))
-    ]
-    fits = [net.fit(X, y, epochs=2, batch_size=None).loss for net in nets]
-    np.testing.assert_allclose(*fits, rtol=1e-12)
-    assert nets[0].evaluate(X, y)["loss"] == pytest.approx(nets[1].evaluate(X, y)["loss"], rel=1e-12)
-
-
-# ---- refusals and values -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("loss", "text"),
-    [
-        ("mse", "MSE(ignore_nan=True) leaves unknown targets out"),
-        ("hinge", "Hinge(ignore_nan=True) leaves unknown targets out"),
-        (known_error, "CustomLoss(function, nan_targets=True) hands NaN to the function"),
-    ],
-)
-def test_without_the_option_the_error_names_it(loss, text, network_class, state_of):
-    net = network_class([2, 2], loss=loss, seed=0)
-    before = state_of(net)
-    for call in (net.fit, net.evaluate, net.loss_and_gradients, net.train_on_batch):
-        with pytest.raises(DataError) as caught:
-            call(np.ones((2, 2)), [[1, 1], [nan, 1]])
-        assert str(caught.value) == f"y[1, 0] is nan, expected a finite number; {text}"
-    assert state_of(net) == before
-
-
-@pytest.mark.parametrize("loss", [*REAL, fastbp.CustomLoss(known_error, nan_targets=True)], ids=repr)
-def test_infinity_is_refused(loss, network_class, state_of):
-    net = network_class([2, 2], loss=loss, seed=0)
-    before = state_of(net)
-    for number, text in ((np.inf, "y[2, 1] is inf, expected a finite number"), (1e39, "in float32")):
-        y = np.array([[1, 1], [nan, 1], [1, number]])
-        with pytest.raises(DataError) as caught:
-            net.fit(np.ones((3, 2)), y)
-        assert text in str(caught.value)
-    assert state_of(net) == before
-
-
-@every_loss
-def test_all_unknown_is_refused(loss, network_class, state_of):
-    net = network_class([2, 2], loss=loss, seed=0)
-    before = state_of(net)
-    for call in (net.fit, net.evaluate, net.loss_and_gradients, net.train_on_batch):
-        with pytest.raises(
-            DataError, match="y has no known target with a weight above 0, expected at least one"
-        ):
-            call(np.ones((2, 2)), np.full((2, 2), nan))
-    y, weights = targets(np.random.default_rng(0), 2, 2, loss.name).astype(float), [0.0, 1.0]
-    y[1] = nan
-    with pytest.raises(DataError, match="sample_weight with the known targets has no known target"):
-        net.fit(np.ones((2, 2)), y, sample_weight=weights)
-    assert state_of(net) == before
-
-
-def test_values_of_known_targets_are_checked(network_class):
-    net = network_class([2, 1], loss=fastbp.BinaryCrossEntropy(ignore_nan=True), seed=0)
-    with pytest.raises(DataError, match=r"y\[1, 0\] is 1.5, expected a probability"):
-        net.fit(np.ones((3, 2)), [[nan], [1.5], [0]])
-    net = network_class([2, 1], loss=fastbp.Hinge(ignore_nan=True), seed=0)
-    with pytest.raises(DataError, match=r"y\[1, 0\] is 0.0, expected -1 or 1"):
-        net.fit(np.ones((3, 2)), [[nan], [0], [1]])
-
-
-@pytest.mark.parametrize(
-    ("loss", "text"),
-    [
-        (fastbp.MSE(ignore_nan=True), "MSE(ignore_nan=True)"),
-        (fastbp.MSE(), "MSE()"),
-        (fastbp.CrossEntropy(ignore_index=-1), "CrossEntropy(label_smoothing=0.0, ignore_index=-1)"),
-        (fastbp.CustomLoss(known_error, nan_targets=True), "nan_targets=True"),
-    ],
-)
-def test_copies_keep_the_option(loss, text, rng):
-    net = fastbp.Network([3, 2], loss=loss, seed=0)
-    for twin in (net.clone(), pickle.loads(pickle.dumps(net))):
-        assert twin.loss == loss
-        assert text in repr(twin.loss)
-    with pytest.raises(ParameterError, match="ignore_nan is 1, expected True or False"):
-        fastbp.Huber(ignore_nan=1)

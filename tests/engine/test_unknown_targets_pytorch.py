@@ -15,7 +15,7 @@ FUNCTIONS = {
 
 
 def trained(torch, net, X, loss, steps):
-    """Return PyTorch's copy of the network after steps of gradient descent on loss(output), and the losses."""
+    """Return PyTorch's copy of the network after steps of gradient descent, and its losses."""
     model = model_of(torch, net)
     optimizer = torch.optim.SGD(model.parameters(), lr=net.learning_rate)
     found = []

@@ -147,6 +147,14 @@ def inputs(random: Random, subject: Subject) -> Any:
     return dressed(random, random.normal(size=shape).astype(subject.dtype), subject)
 
 
+def weights(random: Random, subject: Subject) -> Any:
+    """Return weights of rows, or of targets."""
+    loss = losses.get(subject.loss)
+    n_targets = subject.layers[-1] // loss.outputs_per_target
+    by_target = random.random() < 0.4 and not loss.targets.sums_to_one
+    return dressed(random, random.random((subject.rows, n_targets) if by_target else subject.rows), subject)
+
+
 def targets(random: Random, subject: Subject) -> Any:
     """Return y, as the loss has it."""
     loss = losses.get(subject.loss)
@@ -218,7 +226,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "target": outputs,
     "d_output": outputs,
     "out": array_out,
-    "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
+    "sample_weight": weights,
     "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
     "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
     "validation_split": one_of(None, 0.3, fastbp.ShuffledSplit(0.5), fastbp.StratifiedSplit(0.3)),
@@ -240,7 +248,12 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "layers": layers,
     "activation": one_of(*activations.ACTIVATIONS, fastbp.LeakyReLU(0.1), fastbp.ELU(0.5)),
     "output_activation": one_of(None, "identity", "sigmoid", "tanh", "softmax"),
-    "loss": one_of(*losses.LOSSES, fastbp.Huber(0.5), fastbp.Quantile(0.3), fastbp.Quantiles([0.2, 0.8])),
+    "loss": one_of(
+        *losses.LOSSES,
+        fastbp.Huber(0.5, ignore_nan=True),
+        fastbp.Quantile(0.3),
+        fastbp.Quantiles([0.2, 0.8]),
+    ),
     "optimizer": one_of(*optimizers.OPTIMIZERS, fastbp.SGD(0.01, momentum=0.9), fastbp.Adam(0.01)),
     "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
     "seed": integers(0, 2**40),
@@ -265,6 +278,9 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "amsgrad": one_of(True, False),
     "restore_best": one_of(True, False),
     "relative": one_of(True, False),
+    "ignore_nan": one_of(True, False),
+    "nan_targets": one_of(True, False),
+    "ignore_index": integers(-3, 300),
     "bayesian": one_of(True, False),
     "monitor": one_of("loss", "validation_loss"),
     "every": integers(1, 10),

@@ -21,5 +21,6 @@ def make_data(loss, rows, n_in, n_out, rng):
         return X, rng.dirichlet(np.ones(n_out), rows)
     if loss.name == "hinge":
         return X, rng.choice([-1.0, 1.0], (rows, n_targets))
-    draw = rng.normal if loss.activation in (None, "identity") else rng.uniform  # probabilities; counts need not be whole
+    is_number = loss.activation in (None, "identity")
+    draw = rng.normal if is_number else rng.uniform  # probabilities; counts need not be whole
     return X, draw(size=(rows, n_targets))

@@ -14,6 +14,12 @@ LOSSES = [
     fastbp.CrossEntropy(label_smoothing=0.1),
     fastbp.Quantiles([0.3, 0.9]),
 ]
+#: Losses that ignore NaN in their targets
+IGNORING = [
+    *(type(loss)(ignore_nan=True) for loss in losses.LOSSES.values() if loss.name != "cross_entropy"),
+    fastbp.HalfSSE("mean", ignore_nan=True),
+    fastbp.Quantiles([0.3, 0.9], ignore_nan=True),
+]
 SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
 
 BATCHES = [  # rows, batch_size, shuffle
@@ -60,11 +66,11 @@ def weighted_problem(sizes, loss, rows, rng):
     return X, targets(rng, rows, fitting(sizes, loss)[-1], loss)
 
 
-def assert_parity(sizes, loss, dtype, batches, rng, weights_of=some_weights):
-    """Compare the engines over batches (rows, batch_size, shuffle) with weights `weights_of(rows, rng)`."""
+def assert_parity(sizes, loss, dtype, batches, rng, weights_of=None):
+    """Compare the engines over batches (rows, batch_size, shuffle); by default, with weights of rows."""
     for rows, batch_size, shuffle in batches:
         X, y = weighted_problem(sizes, loss, rows, rng)
-        weights = weights_of(rows, rng)
+        weights = weights_of(y.shape, rng) if weights_of else some_weights(rows, rng)
         native, numpy = nets = [make(each, sizes, loss, dtype) for each in ENGINES]
         if loss.divisor == "one":
             for net in nets:
@@ -81,3 +87,13 @@ def assert_parity(sizes, loss, dtype, batches, rng, weights_of=some_weights):
         np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=0, atol=tolerance(dtype) * scale)
         by_evaluate = [net.evaluate(X, y, [], sample_weight=weights)["loss"] for net in nets]
         np.testing.assert_allclose(*by_evaluate, rtol=tolerance(dtype), atol=1e-14)
+
+
+def problem_with_nan(sizes, loss, rows, rng, share=0.4):
+    """Return inputs and targets, a share of which is unknown; the last row has one that is known."""
+    X, y = weighted_problem(sizes, loss, rows, rng)
+    y = y.astype(float)
+    known = y[-1, -1]
+    y[rng.random(y.shape) < share] = np.nan
+    y[-1, -1] = known
+    return X, y

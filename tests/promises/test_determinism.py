@@ -66,7 +66,8 @@ def test_fused_and_stored_in_narrow_networks(optimizer, dtype, isa, rng):
     for (activation, loss), rows in cases:
         n = rows + rows // 2  # the last batch is smaller
         sizes = fitting((3, 16, 5, 2), loss)
-        targets = (np.sign(y - 0.5) if loss == "hinge" else y)[:, : sizes[-1] // losses.get(loss).outputs_per_target]
+        targets = np.sign(y - 0.5) if loss == "hinge" else y
+        targets = targets[:, : sizes[-1] // losses.get(loss).outputs_per_target]
         options = {"activation": activation, "loss": loss, "optimizer": gentle, "dtype": dtype, "seed": 1}
         fused, stored = (
             run(fastbp.Network(list(sizes), **options), X[:n], targets[:n], stored=mode, batch_size=rows)

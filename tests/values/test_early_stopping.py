@@ -15,6 +15,7 @@ def epochs_until_stop(values, greater_is_better=False, **options):
     """Let EarlyStopping see these values; return the number of epochs after which it stops."""
     history = fastbp.History({"column": [], "loss": []})
     state = fastbp.callbacks.EpochState(None, None, history, len(values), lambda epoch: True)
+    state.measured = ["column"]
     stopping = EarlyStopping("column", **options).begin({"column": greater_is_better})
     for epoch, value in enumerate(values, 1):
         history._append({"column": np.array([float(value)]), "loss": np.zeros(1)}, 1)

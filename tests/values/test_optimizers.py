@@ -303,6 +303,24 @@ def test_nan_is_not_swallowed(row, network_class, isa):
             assert np.isfinite(np.delete(net.parameters, 5)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_the_variance_is_never_negative(momentum, dtype, network_class, isa):
+    """Of gradients that stay the same it is 0, and rounding may make v - u^2 less than that."""
+    optimizer = RMSprop(0.01, alpha=0.5, momentum=momentum, centered=True)
+    net = network_class([1, 200], optimizer=optimizer, dtype=dtype, seed=0)
+    gradients = np.linspace(-3, 3, 200)[None]
+    below = 0
+    for _ in range(100):
+        net.forward([[1.0]])
+        net.backward(gradients)
+        net.step()
+        v, u = engine_of(net).state[:2]
+        below += np.count_nonzero(v < u * u)
+    assert below > 0
+    assert np.isfinite(net.parameters).all()
+
+
 def test_nadam_needs_no_state_but_the_step_number(rng, network_class):
     """A copied network continues in the middle of training, as if it had never been copied."""
     optimizer = NAdam(0.01, beta1=0.999, momentum_decay=0.7)
