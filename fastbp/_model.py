@@ -225,7 +225,7 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed, except of frozen layers; reset optimizer state and history."""
+        """Draw the initial weights, but of frozen layers; reset optimizer state, step count and history."""
         prepared = self._prepared(self.chosen, epoch=0)
         parameters = self.engine.parameters.copy()
         drawn = np.zeros_like(parameters)

@@ -83,6 +83,7 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .loss_parameter = 1.0,
                            .divisor = FBP_DIVIDE_BY_ROWS,
                            .optimizer = cases[c].optimizer,
+                           .outputs_per_target = 1,
                            .hyperparameters = {0.01, 0.9, 0.999, 1e-8},
                            .n_parameters = n,
                            .parameters = parameters,
