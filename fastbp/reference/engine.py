@@ -244,11 +244,10 @@ class Engine:
         if w.shape[1] > 1:
             w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
-            terms, delta = JOINT[self.loss_function.name](z, t), h - t
+            terms, delta = JOINT[self.loss_function.name](z, t), w * (h - t)
         else:
-            terms, d_h = self.loss_function.terms(h, t), self.loss_function.slopes(h, t)
+            terms, d_h = self.loss_function.terms(h, t), w * self.loss_function.slopes(h, t)
             delta = chain(self.layers[-1].activation, z, h, d_h)
-        delta *= w
         delta /= divisor
         return float((w * terms).sum(dtype=np.float64)), delta
 

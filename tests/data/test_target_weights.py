@@ -105,6 +105,19 @@ def test_loss_and_gradient_are_those_of_the_weighted_sum(loss, network_class, rn
         assert gradients[i] == pytest.approx(numerical[0], rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.parametrize("sizes", [(3, 5, 3), (3, 20, 3)])
+def test_a_softmax_output_mixes_weighted_derivatives(sizes, network_class, isa, rng):
+    """An output depends on all logits, so the weights belong to the outputs, not to the logits."""
+    X, y = weighted_problem(sizes, losses.mse, 11, rng)
+    weights = target_weights(y.shape, rng)
+    net = make(network_class, sizes, losses.mse, output_activation="softmax")
+    _, gradients = net.loss_and_gradients(X, y, sample_weight=weights)
+    numerical = central_differences(
+        lambda: net.evaluate(X, y, sample_weight=weights)["loss"], net.parameters, 1e-6
+    )
+    np.testing.assert_allclose(gradients, numerical, rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_loss_and_shape
 def test_equal_columns_are_weights_of_rows(sizes, loss, dtype, network_class, isa, rng):
