@@ -85,6 +85,7 @@ METHODS: dict[str, Call] = {
     "predict_classes": fastbp.Network.predict_classes,
     "reset": fastbp.Network.reset,
     "step": fastbp.Network.step,
+    "summary": fastbp.Network.summary,
     "train_on_batch": fastbp.Network.train_on_batch,
     "optimizer = ": set_optimizer,
     "learning_rate = ": set_learning_rate,
