@@ -4,6 +4,9 @@
 
 Adam gets the time of the Bayesian fit, and 20 times that time. Its learning rate falls along a cosine over
 all of its steps; three initial rates are shown. The data come from scikit-learn.
+
+The option --stopping compares ways not to learn the noise instead: early stopping on a fifth of the training
+rows, and the Bayesian fit, which needs none. There each seed also splits the rows.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes, make_friedman1
 
 import fastbp
+from fastbp.callbacks import EarlyStopping
 from fastbp.schedules import Cosine
 from machine import describe
 
@@ -74,15 +78,62 @@ def row(name, fit, train, test, seeds, seconds=0.0):
     return took
 
 
+def least_squares(train, test):
+    """Return the test r2 of the linear fit."""
+    (X, y), (X_test, y_test) = [(np.column_stack([X, np.ones(len(X))]), y) for X, y in (train, test)]
+    w = np.linalg.lstsq(X, y, rcond=None)[0]
+    return fastbp.metrics.r2((X_test @ w)[:, None], y_test[:, None])
+
+
+def stopping_fits():
+    """Return the fits of the second table: optimizer and options by name."""
+    split = {"validation_split": fastbp.ShuffledSplit(0.2)}
+    lm = {"epochs": STEPS, "batch_size": None}
+    adam = {"epochs": 2000, "batch_size": BATCH}
+    early = EarlyStopping("validation_loss", patience=200, restore_best=True)
+    return {
+        "Levenberg-Marquardt": (fastbp.LevenbergMarquardt(), lm),
+        "the same, `validation_split`, `max_fail=6`": (fastbp.LevenbergMarquardt(), lm | split),
+        "the same, `bayesian=True`": (fastbp.LevenbergMarquardt(bayesian=True), lm),
+        "Adam, 2000 epochs": (fastbp.Adam(1e-3), adam),
+        "Adam, `validation_split`, early stopping": (fastbp.Adam(1e-3), adam | split | {"callbacks": early}),
+    }
+
+
+def stopping_table(X, y, seeds):
+    """Print the test r2 of each fit over random splits of the rows."""
+    sets = [standardized(X, y, seed) for seed in range(seeds)]
+    print("| fit | epochs | test r2: median (range) |")
+    print("|---|---|---|")
+    for name, (optimizer, options) in stopping_fits().items():
+        fits = [fitted(train, seed, optimizer, **options) for seed, (train, _) in enumerate(sets)]
+        r2 = [net.evaluate(*test)["r2"] for (net, _), (_, test) in zip(fits, sets, strict=True)]
+        epochs = median(len(net.history) for net, _ in fits)
+        print(f"| {name} | {epochs:.0f} | {of_range(r2)} |", flush=True)
+    print(f"| linear least squares | | {of_range([least_squares(*each) for each in sets])} |")
+
+
+def of_range(numbers):
+    return f"{median(numbers):.3f} ({min(numbers):.3f} to {max(numbers):.3f})"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--stopping", action="store_true")
+    arguments = parser.parse_args()
+    seeds = arguments.seeds
     machine = describe()
     print(f"{machine['cpu']}, {machine['isa']}, one thread")
     for name, (X, y) in SETS.items():
         train, test = standardized(X, y)
         n, n_in = train[0].shape
+        if arguments.stopping:
+            print(
+                f"\n{name}: {n} training rows, {len(test[0])} for the test, network {n_in}-{HIDDEN}-1 tanh\n"
+            )
+            stopping_table(X, y, seeds)
+            continue
         print(f"\n{name}: {n} training rows, {len(test[0])} held out, network {n_in}-{HIDDEN}-1 tanh\n")
         print("| fit | ms | training mse: median (range) | held-out mse: median (range) |")
         print("|---|---|---|---|")

@@ -4,9 +4,9 @@
     history = net.fit(X, y, epochs=30, batch_size=32, validation_data=(Xv, yv))
     probabilities = net.predict(Xv)
 
-The modules `activations`, `losses`, `optimizers`, `schedules`, `initializers`, `metrics` and `callbacks` list
-what a network can be built from and trained with. `fastbp.reference` has the same network in plain NumPy, and
-`fastbp.datasets` and `fastbp.plot` help with examples.
+The modules `activations`, `losses`, `optimizers`, `schedules`, `initializers`, `metrics`, `callbacks` and
+`splits` list what a network can be built from and trained with. `fastbp.reference` has the same network in
+plain NumPy, and `fastbp.datasets` and `fastbp.plot` help with examples.
 """
 
 try:
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from fastbp import _moved as _moved
-from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules
+from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules, splits
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
 from fastbp._version import __version__
 from fastbp.activations import CELU, ELU, LeakyReLU
@@ -46,12 +46,14 @@ from fastbp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     CustomLoss,
+    GaussianNLL,
     HalfSSE,
     Hinge,
     Huber,
     LogCosh,
     Poisson,
     Quantile,
+    Quantiles,
 )
 from fastbp.network import Network
 from fastbp.optimizers import (
@@ -69,6 +71,7 @@ from fastbp.optimizers import (
     RAdam,
     RMSprop,
 )
+from fastbp.splits import ShuffledSplit, StratifiedSplit
 
 __all__ = [
     "CELU",
@@ -90,6 +93,7 @@ __all__ = [
     "Dense",
     "DivergenceError",
     "Error",
+    "GaussianNLL",
     "HalfSSE",
     "Hinge",
     "History",
@@ -104,10 +108,13 @@ __all__ = [
     "ParameterError",
     "Poisson",
     "Quantile",
+    "Quantiles",
     "Quickprop",
     "RAdam",
     "RMSprop",
     "ShapeError",
+    "ShuffledSplit",
+    "StratifiedSplit",
     "UnknownArgumentError",
     "__version__",
     "activations",
@@ -121,6 +128,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "show_config",
+    "splits",
     "threads",
 ]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from copy import copy
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -11,24 +13,25 @@ from numpy.typing import NDArray
 
 from fastbp import _core, initializers
 from fastbp._architecture import Architecture
-from fastbp._base.arguments import integer, number
+from fastbp._base.arguments import integer, number, text
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
+from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
 from fastbp.schedules import Schedule, Warmup, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, Rates, TargetScaling, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
-FORMAT = 2  # of the states: version 1 had no number
+FORMAT = 3  # of the states: version 1 had no number
 
 # What the last call left that goes with the present parameters: the shape of the X of a forward pass that
 # `backward` may follow, or None, and whether there are gradients.
@@ -58,13 +61,16 @@ class Model:
         Whether the optimizer can make single steps.
     schedule : Schedule
         The current schedule.
-    scaling : Scaling or None
-        Mean and scale of the inputs, after `adapt`.
+    scaling, target_scaling : Scaling or None
+        Mean and scale of the inputs and of the targets, after `adapt`.
     seed : int
     history : History
         All epochs since the model was made or reset.
-    is_trainable : bool
-        Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
+    remembered : dict
+        By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
+        setting the optimizer forget it.
+    is_trainable, is_differentiable : bool
+        Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
 
     __slots__ = (
@@ -75,12 +81,15 @@ class Model:
         "engine_class",
         "guard",
         "history",
+        "is_differentiable",
         "is_trainable",
         "makes_steps",
         "optimizer",
+        "remembered",
         "scaling",
         "schedule",
         "seed",
+        "target_scaling",
         "trainer",
     )
 
@@ -89,11 +98,12 @@ class Model:
     ) -> None:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
-        self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
+        self.seed, self.engine_class = seed, engine_class
+        self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
+        self.target_scaling: Scaling | None = None
         self.history = History()
-        self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -102,10 +112,29 @@ class Model:
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
 
+    def _describe(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.is_differentiable = not architecture.obstacle
+        self.is_trainable = self.is_differentiable and any(architecture.trainable)
+
     def check_trainable(self) -> None:
-        """Raise ParameterError if no gradient can train the network."""
+        """Raise ParameterError if no gradient can train the network, or all of its layers are frozen."""
         if not self.is_trainable:
             self.architecture.check_trainable()
+
+    def check_differentiable(self) -> None:
+        """Raise ParameterError if no gradient can train the network, frozen layers or not."""
+        if not self.is_differentiable:
+            self.architecture.check_trainable()
+
+    def set_trainable(self, trainable: bool | Iterable[bool]) -> None:
+        """Train these layers from now on, a bool or one per layer; parameters and optimizer state stay."""
+        changed = self.architecture.with_trainable(trainable)
+        self.guard.changing("setting trainable", NOTHING, self._put_trainable, changed)
+
+    def _put_trainable(self, architecture: Architecture) -> None:
+        self.engine.set_trainable(architecture.trainable)
+        self._describe(architecture)
 
     def _new_engine(self, architecture: Architecture) -> Engine:
         """Return an engine with parameters of zeros."""
@@ -122,7 +151,7 @@ class Model:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
         engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
-        engine.set_scaling(*_numbers_of_scaling(self.scaling))
+        engine.set_scaling(*self._numbers_of_scaling(self.scaling, self.target_scaling))
         return engine
 
     # ---- optimizer and learning rate -----------------------------------------------------------------------
@@ -143,6 +172,7 @@ class Model:
         self.engine.install_optimizer(setup)
         self.chosen = self.optimizer = optimizer
         self.schedule = schedule
+        self.remembered: dict[str, dict[str, float | str]] = {}
         self.makes_steps = isinstance(optimizer, GradientOptimizer)
 
     def checked_schedule(self, optimizer: Optimizer, epoch: int) -> Schedule:
@@ -195,10 +225,13 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
+        """Draw the initial weights, but of frozen layers; reset optimizer state, step count and history."""
         prepared = self._prepared(self.chosen, epoch=0)
-        parameters = np.zeros_like(self.engine.parameters)
-        self.draw_weights(parameters)
+        parameters = self.engine.parameters.copy()
+        drawn = np.zeros_like(parameters)
+        self.draw_weights(drawn)
+        for part, _ in trained(self.architecture.layers):
+            parameters[part] = drawn[part]
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:
@@ -206,10 +239,22 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale_inputs(self, found: Scaling | None) -> None:
-        """Scale all inputs from now on; None: do not scale them."""
-        self.engine.set_scaling(*_numbers_of_scaling(found))
-        self.scaling = found
+    def scale(self, inputs: Scaling | EllipsisType | None, targets: Scaling | EllipsisType | None) -> None:
+        """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
+        x = self.scaling if isinstance(inputs, EllipsisType) else inputs
+        y = self.target_scaling if isinstance(targets, EllipsisType) else targets
+        self.trainer.set_scaling(*self._numbers_of_scaling(x, y))
+        self.checks.scale_targets(y is not None)
+        self.scaling, self.target_scaling = x, y
+
+    def _numbers_of_scaling(
+        self, inputs: Scaling | None, targets: Scaling | None
+    ) -> tuple[InputScaling | None, TargetScaling | None]:
+        """Return the arguments of `Trainer.set_scaling`."""
+        x = None if inputs is None else (inputs.mean, 1 / inputs.scale)
+        if targets is None:
+            return x, None
+        return x, (targets.mean, 1 / targets.scale, *self.architecture.loss.output_scaling(*targets))
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -224,8 +269,14 @@ class Model:
             "schedule": self.schedule,
             "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
             "scaling": self.scaling,
+            "target_scaling": self.target_scaling,
             "history": copy(self.history),
+            "remembered": self.copy_of_remembered(),
         }
+
+    def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
+        """Return a copy of what callbacks remember, which later epochs do not change."""
+        return {name: dict(state) for name, state in self.remembered.items()}
 
     @classmethod
     def from_state(cls, state: Any, engine_class: EngineClass) -> Self:
@@ -259,11 +310,15 @@ class Model:
         model._install(setup, optimizer, schedule)
         model.chosen = chosen
         model._fill(*state["numbers"])
-        if state["scaling"] is not None:
+        scalings = state["scaling"], state["target_scaling"]
+        if any(found is not None for found in scalings):
             from fastbp._data import scaling  # few need it
 
-            model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
+            model.scale(*scaling.of_copy(model.checks, *scalings))
         model.history = _expect("history", state["history"], History)
+        model.remembered = {
+            text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
+        }
         return model
 
     def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
@@ -297,11 +352,6 @@ def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ..
     return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
 
 
-def _numbers_of_scaling(found: Scaling | None) -> tuple[Array | None, Array | None]:
-    """Return the arguments of `Engine.set_scaling`."""
-    return (None, None) if found is None else (found.mean, 1 / found.scale)
-
-
 # ---- parts of a state, which may be anything ---------------------------------------------------------------
 
 
@@ -322,6 +372,14 @@ def _rebuilt(value: Any) -> Any:
         parts = map(_rebuilt, value)
         return value._make(parts) if hasattr(value, "_make") else tuple(parts)
     return value
+
+
+def _entries(state: Any) -> dict[str, float | str]:
+    """Return a copy of what a callback remembers; refuse all but numbers and strings."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
+            raise DataError(f"a callback remembers {shown(value)}, expected numbers and strings by name")
+    return dict(state)
 
 
 def _copy_into(own: Array, name: str, value: Any) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import nan
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,10 @@ from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
-from fastbp._training.progress import Progress
+from fastbp._training.progress import Shown, shown_by
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.history import History
+from fastbp.layers import Layer, trained
 from fastbp.network import Network
 
 #: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
@@ -44,15 +45,16 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
-    verbose: int = 0,
+    verbose: int | Literal["auto"] = 0,
 ) -> Any:
     """Train a network with scipy.optimize.minimize, on all rows of (X, y) at once.
 
     It starts from the present parameters and ends at those that SciPy returns. If Ctrl-C or an error stops
     it, it ends at those with the lowest loss so far. The network's optimizer and its clipping are not used.
-    The penalties l1 and l2 are part of the loss; dropout, max_norm and input_noise are refused. `net.history`
-    gets one epoch per iteration, whose loss is the lowest before that iteration; `stopped` is "converged",
-    "epochs" (the limit was reached), or "stalled", and the result then gives SciPy's reason.
+    The penalties l1 and l2 are part of the loss; dropout, max_norm, learning_rate_factor and input_noise are
+    refused. SciPy sees only the parameters of layers that are not frozen. `net.history` gets one epoch per
+    iteration, whose loss is the lowest before that iteration; `stopped` is "converged", "epochs" (the limit
+    was reached), or "stalled", and the result then gives SciPy's reason.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def minimize(
         Options of the method, such as ``{"maxcor": 30}``.
     sample_weight, class_weight : optional
         Weights as for `Network.fit`, with all rows as one batch.
-    verbose : int
+    verbose : int or "auto"
         Verbosity as for `Network.fit`.
 
     Returns
@@ -97,14 +99,22 @@ def minimize(
     verbose = verbosity(verbose)
     model = net._model
     model.check_trainable()
-    model.architecture.check_without(("dropout", "max_norm"), "minimize")
+    model.architecture.check_without(("dropout", "max_norm", "learning_rate_factor"), "minimize")
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
-    progress = Progress(max_iterations, lines=verbose == 2) if verbose else None
+    progress = shown_by(verbose, max_iterations)
     task = Minimization(model, X, y, weights, progress)
     return model.guard.writing("minimize", NOTHING, task.run, solve, settings, undo=task.recover)
+
+
+def free_parameters(layers: Iterable[Layer]) -> Any:
+    """Return an index of the parameters that are not frozen; a slice, which copies nothing, if it is one."""
+    parts = [part for part, _ in trained(layers)]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
 
 class Minimization:
@@ -119,10 +129,11 @@ class Minimization:
         X: NDArray[Any],
         y: NDArray[Any],
         weights: Weights | None,
-        progress: Progress | None,
+        progress: Shown | None,
     ) -> None:
         self._engine, self._trainer, self._past = model.engine, model.trainer, model.history
         self._progress = progress
+        self._free = free_parameters(model.architecture.layers)
         self._data: tuple[Any, ...] = model.engine.apart(X), model.engine.apart(y), weights
         self._best = self._before = np.inf  # the lowest loss so far, and that before the present iteration
         self._snapshot = _core.Snapshot(model.engine)  # of the parameters with the lowest loss
@@ -133,7 +144,7 @@ class Minimization:
         """Minimize, set the parameters to SciPy's result, and append the iterations to the history."""
         self._first_epoch = len(self._past)
         self._snapshot.take(0)
-        start = self._engine.parameters.astype(np.float64)
+        start = self._engine.parameters[self._free].astype(np.float64)
         try:
             self._before, _ = self._evaluate(start)
             result = solve(self._evaluate, start, jac=True, callback=self._end_iteration, **settings)
@@ -157,13 +168,13 @@ class Minimization:
 
     def _set(self, x: NDArray[np.float64]) -> None:
         with np.errstate(all="ignore"):
-            self._engine.parameters[:] = x
+            self._engine.parameters[self._free] = x
 
     def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return loss and gradient (P,) at x."""
+        """Return loss and gradient (n,) at x, the n parameters that are trained."""
         self._set(x)
         loss = self._trainer.loss_and_gradients(*self._data)
-        gradients = self._engine.gradients.astype(np.float64)
+        gradients = self._engine.gradients[self._free].astype(np.float64)
         if not np.isfinite(loss + np.abs(gradients).sum()):
             raise DivergenceError(
                 f"the loss became {loss}, or its gradient not finite, in iteration {len(self._history) + 1}; "

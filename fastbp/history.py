@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 from fastbp._base.arguments import choice, text
@@ -31,17 +31,19 @@ class History:
         losses.
     validation_loss, validation_accuracy, ...
         Results of `Network.evaluate` on the validation data after each epoch, one column per metric. NaN in
-        epochs without validation data; if there never were any, the column is missing.
+        epochs without validation data or that `validation_every` passes over; if there never were any
+        validation data, the column is missing.
     learning_rate
         Learning rate of the last step of the epoch; NaN for epochs of `minimize`.
     seconds
         Wall-clock time since the previous epoch: steps, validation, and the callbacks in between. If there is
         nothing to do between epochs, the epochs of one slice of work (about 20 ms) share its time equally.
     stopped : str
-        Reason why the last fit ended: "epochs" (all are done), "tol" or "gradient_tol" (the arguments of
-        `fit`), "early_stopping", the reason that a callback gave ("callback" by default), "converged" (no
-        further gain for `LevenbergMarquardt` or `minimize`), "stalled" (`minimize` could not continue),
-        "interrupted" or "diverged" (an error was raised); "" before the first fit.
+        Reason why the last fit ended: "epochs" (all are done), "tol", "gradient_tol" or "max_seconds" (the
+        arguments of `fit`), "early_stopping" (the callback, or `max_fail` of `LevenbergMarquardt`), the
+        reason that a callback gave ("callback" by default), "converged" (no further gain for
+        `LevenbergMarquardt` or `minimize`), "stalled" (`minimize` could not continue), "interrupted" or
+        "diverged" (an error was raised); "" before the first fit.
 
     Parameters
     ----------
@@ -132,9 +134,11 @@ class History:
         return {name: column[at] for name, column in self._columns.items()}
 
     def describe(self, epoch: int) -> str:
-        """Return the losses and metrics of the epoch with this index as text."""
+        """Return the losses and metrics of the epoch with this index as text, those that were measured."""
         measured = {
-            name: v for name, v in self.row(epoch).items() if name not in ("learning_rate", "seconds")
+            name: v
+            for name, v in self.row(epoch).items()
+            if name not in ("learning_rate", "seconds") and (name == "loss" or not isnan(v))
         }
         return "  ".join(f"{name.replace('_', ' ')} {value:.5g}" for name, value in measured.items())
 

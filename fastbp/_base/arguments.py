@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -86,10 +86,16 @@ def flag(argument: str, value: Any) -> bool:
     return bool(value)
 
 
-def verbosity(verbose: Any) -> int:
-    """Return the verbosity, which must be 0, 1 or 2; False is 0 and True is 1."""
-    is_flag = isinstance(verbose, (bool, np.bool_))
-    return int(verbose) if is_flag else integer("verbose", verbose, at_least=0, below=3)
+def verbosity(verbose: Any) -> int | Literal["auto"]:
+    """Return the verbosity, which must be 0, 1, 2 or "auto"; False is 0 and True is 1."""
+    if isinstance(verbose, (bool, np.bool_)):
+        return int(verbose)
+    if isinstance(verbose, str) and verbose == "auto":
+        return "auto"
+    try:
+        return integer("verbose", verbose, at_least=0, below=3)
+    except ParameterError as error:
+        raise ParameterError(f"{error}, or 'auto'") from None
 
 
 def text(argument: str, value: Any) -> str:

@@ -45,12 +45,25 @@ class Declared:
         Numbers that the value is above, at least and below; None for no bound.
     kw_only, init, repr : bool
         As in `dataclasses.field`.
+    is_quiet : bool
+        Whether `repr` of a value leaves the field out if it has its default.
     is_plain : bool
         Whether the class has only a type for the field, and perhaps a default. Then it is not checked, and
         a class with its own `__init__` may set it there.
     """
 
-    __slots__ = ("bounds", "check", "default", "init", "is_plain", "kind", "kw_only", "name", "repr")
+    __slots__ = (
+        "bounds",
+        "check",
+        "default",
+        "init",
+        "is_plain",
+        "is_quiet",
+        "kind",
+        "kw_only",
+        "name",
+        "repr",
+    )
 
     def __init__(
         self,
@@ -63,10 +76,12 @@ class Declared:
         init: bool = True,
         repr: bool = True,
         is_plain: bool = False,
+        is_quiet: bool = False,
     ) -> None:
         self.check = partial(_unless_none, check) if default is None and not is_plain else check
         self.kind, self.bounds, self.default = kind, bounds, default
         self.kw_only, self.init, self.repr, self.is_plain = kw_only, init, repr, is_plain
+        self.is_quiet = is_quiet
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -114,9 +129,9 @@ def integer(*, default: Any = MISSING, at_least: int, below: int | None = None, 
     return Declared(check, "int", default, bounds=(None, at_least, below), kw_only=kw_only)
 
 
-def flag(*, default: Any = MISSING, kw_only: bool = False) -> Any:
+def flag(*, default: Any = MISSING, kw_only: bool = False, is_quiet: bool = False) -> Any:
     """Declare True or False."""
-    return Declared(arguments.flag, "bool", default, kw_only=kw_only)
+    return Declared(arguments.flag, "bool", default, kw_only=kw_only, is_quiet=is_quiet)
 
 
 def text(*, default: Any = MISSING, kw_only: bool = False) -> Any:

@@ -17,6 +17,7 @@ from fastbp import _core
 WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
 SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
 NOISE = 2  # purpose: noise on the inputs; the step is that of the optimizer
+SPLIT = 3  # purpose: the rows that a fit holds out; the same in every fit
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 
@@ -55,3 +56,8 @@ def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:
         j = (r * (i + 1)) >> 64
         order[i], order[j] = order[j], order[i]
     return np.array(order, np.intp)
+
+
+def random_order(seed: int, purpose: int, n: int) -> NDArray[np.intp]:
+    """Return n rows in a random order: sorted by random words, of which equal ones keep their order."""
+    return np.argsort(raw(seed, purpose, 0, 0, n), kind="stable")

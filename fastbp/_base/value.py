@@ -194,7 +194,7 @@ class Value(Named):
         shown = ", ".join(
             f"{name}={value!r}"
             for (name, field), value in zip(self._table.declared.items(), self._content(), strict=True)
-            if field.repr and value is not None
+            if field.repr and value is not None and not (field.is_quiet and value == field.default)
         )
         return f"{type(self).__name__}({shown})"
 

@@ -30,7 +30,7 @@ from fastbp._core.arrays import (  # noqa: E402
     watch,
 )
 from fastbp._core.engine import Engine  # noqa: E402
-from fastbp._core.guard import Guard, Snapshot, to_the_end  # noqa: E402
+from fastbp._core.guard import Exchange, Guard, Snapshot, to_the_end  # noqa: E402
 from fastbp._core.library import (  # noqa: E402
     ACTIVATIONS,
     COMPILER,
@@ -71,6 +71,7 @@ __all__ = [
     "SCHEDULES",
     "VECTOR_MATH",
     "Engine",
+    "Exchange",
     "Guard",
     "OwnThreads",
     "Run",

@@ -104,15 +104,33 @@ cdef tuple borrow_arrays(engine):
     return np.empty_like(engine.parameters), np.empty_like(engine.state)
 
 
+cdef class Exchange:
+    """Two arrays of one shape and dtype whose contents can be exchanged, which nothing can interrupt."""
+
+    cdef cnp.ndarray one, other
+    cdef readonly bint is_done  # whether they are exchanged now
+
+    def __init__(self, cnp.ndarray one not None, cnp.ndarray other not None):
+        self.one, self.other, self.is_done = one, other, False
+
+    def set(self, bint done):
+        """Exchange the contents unless they are as asked for, exchanged or not."""
+        if done != self.is_done:
+            copy = self.one.copy()
+            cnp.PyArray_CopyInto(self.one, self.other)
+            cnp.PyArray_CopyInto(self.other, copy)
+            self.is_done = done
+
+
 cdef class Snapshot:
     """A copy of an engine's parameters, optimizer state and step count, to be restored as a whole.
 
-    No Python code runs while they are copied or restored, so nothing can interrupt this. `epoch` is the argument of the
-    last `take`, or None. The arrays of a snapshot that is deleted become the engine's spare ones; the next snapshot
-    takes them, so that memory is not allocated and mapped for each fit.
+    No Python code runs while they are copied or restored, so nothing can interrupt this. `epoch` and `extra` are the
+    arguments of the last `take`, or None. The arrays of a snapshot that is deleted become the engine's spare ones; the
+    next snapshot takes them, so that memory is not allocated and mapped for each fit.
     """
 
-    cdef readonly object engine, epoch
+    cdef readonly object engine, epoch, extra
     cdef tuple arrays  # copies of parameters and state; this snapshot's alone
     cdef object t, memory
 
@@ -124,14 +142,14 @@ cdef class Snapshot:
             self.engine.spare_arrays = self.arrays
             self.arrays = self.epoch = None
 
-    def take(self, epoch):
-        """Copy the state of the engine after `epoch` epochs."""
+    def take(self, epoch, extra=None):
+        """Copy the state of the engine after `epoch` epochs; keep `extra`, anything that does not change, with it."""
         engine = self.engine
         if self.arrays is None:
             self.arrays = borrow_arrays(engine)
         cnp.PyArray_CopyInto(self.arrays[0], engine.parameters)
         cnp.PyArray_CopyInto(self.arrays[1], engine.state)
-        self.t, self.memory, self.epoch = engine.t, engine.memory, epoch
+        self.t, self.memory, self.epoch, self.extra = engine.t, engine.memory, epoch, extra
 
     def restore(self):
         """Restore the copied state."""

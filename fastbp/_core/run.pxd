@@ -8,6 +8,7 @@ cdef class Plan:
     cdef size_t rows, threads
     cdef unsigned int data
     cdef object state  # state of the optimizer; kept alive, because the plan points to it
+    cdef object average  # of the engine when the plan was made
     cdef Plan next  # next one in the list of spare plans of the engine
 
 
@@ -16,6 +17,7 @@ cdef class Planner:
     cdef readonly object parameters  # (P,)
     cdef readonly object gradients   # (P,), or None until they are needed
     cdef readonly object state       # (states, P)
+    cdef readonly object average     # (P,) moving average of the parameters, or None
     cdef size_t block_rows           # rows of the largest row block
     cdef size_t short_rows           # a pass over so few rows keeps the GIL: it takes a few microseconds
     cdef list plans                  # by task: the plan of the last call, or None
@@ -26,7 +28,7 @@ cdef class Planner:
     cdef void forget_plans(self)
     cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data)
     cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data)
-    cdef Plan borrow_plan(self, size_t rows)
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data)
     cdef void give_back(self, Plan plan)
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept
 

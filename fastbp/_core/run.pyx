@@ -43,6 +43,7 @@ cdef class Planner:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
         plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
+        plan.average = self.average
         plan.plan = fbp_plan_new(&self.network, task, rows, data)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
@@ -57,15 +58,15 @@ cdef class Planner:
             self.plans[task] = plan
         return plan
 
-    cdef Plan borrow_plan(self, size_t rows):
-        """Return a plan for predictions, for one thread at a time: the first spare one if it is large enough."""
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data):
+        """Return a plan for predictions, for one thread at a time: the first spare one if it suits."""
         cdef Plan plan = self.spare
         if plan is not None:
             self.spare, plan.next = plan.next, None
             self.spare_bytes -= fbp_plan_bytes(plan.plan)
-            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
+            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads() and plan.data == data:
                 return plan
-        return self.new_plan(FBP_PREDICT, rows, 0)
+        return self.new_plan(FBP_PREDICT, rows, data)
 
     cdef void give_back(self, Plan plan):
         """Keep a borrowed plan as a spare one, unless the spare plans would take too much memory."""
@@ -98,6 +99,8 @@ cdef class Run:
             raise ParameterError(f"until_epoch is {until_epoch}, expected at most {self.epoch_losses.size}")
         if self.plan.state is not self.engine.state:
             raise Error("the optimizer was set during a run of the one before")
+        if self.plan.average is not self.engine.average:
+            raise Error("the average was set during a run without it")
         check_memory(self.X)
         check_memory(self.y)
         with nogil:
@@ -118,6 +121,11 @@ cdef class Run:
     def steps_per_epoch(self):
         """Number of steps per epoch, a short last one included."""
         return (self.fit.n + self.fit.batch_size - 1) // self.fit.batch_size
+
+    @property
+    def batch_loss(self):
+        """Loss of the last step."""
+        return self.fit.batch_loss
 
     @property
     def losses(self):

@@ -18,7 +18,7 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
-from fastbp.losses._targets import PROBABILITY_TOLERANCE
+from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
 Array: TypeAlias = NDArray[Any]
 
@@ -33,9 +33,11 @@ class InputChecks:
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
-        self.loss, self.dtype = architecture.loss, architecture.dtype
+        self.n_targets, self.loss, self.dtype = architecture.n_targets, architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
+        self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
+        self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
@@ -44,19 +46,22 @@ class InputChecks:
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_out) or class labels (n,): n >= 1, finite in dtype."""
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
-    def held_out(self, validation_data: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
-        """Return the pair, checked like other examples."""
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+        """Return X and y, checked like other examples, and their sample weights as they are, or None."""
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
-                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y)"
+                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y) or "
+                "(X, y, sample_weight)"
             )
-        return self.examples(*validation_data, "validation_data[0]", "validation_data[1]")
+        X, y, *sample_weight = validation_data
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        return X, y, *(sample_weight or [None])
 
     def inputs(self, argument: str, X: ArrayLike) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype."""
@@ -75,31 +80,60 @@ class InputChecks:
         check_finite(argument, array, self.dtype)
         return array
 
-    def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        plain = self._plain(y, self.n_out) if self._any_number else None
+    def scale_targets(self, are_scaled: bool) -> None:
+        """Accept the targets that the loss accepts or, if they are scaled, those that can be."""
+        self.targets = self._scalable if are_scaled else self.loss.targets
+
+    def scalable(self, y: ArrayLike, n: int | None) -> Array:
+        """Return targets (n, n_targets) whose scale can be measured; n: the rows of X, None without X.
+
+        Raises
+        ------
+        ParameterError
+            The targets of the loss cannot be scaled. Other errors as for `examples`.
+        """
+        if not self.loss.scales_targets:
+            raise ParameterError(
+                f"y is given with the loss {self.loss.name!r}, whose targets cannot be scaled, "
+                "expected none, or a loss of any numbers, such as mse"
+            )
+        if n is None:
+            y = as_array("y", y)
+            n = len(y) if y.ndim else 0
+            if n == 0:
+                raise ShapeError(f"y has shape {y.shape}, expected at least one row")
+        return self._targets("y", y, n, self._scalable)
+
+    def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
+        targets = targets or self.targets
+        plain = self._plain(y, self.n_targets) if self._any_number else None
         if plain is not None and len(plain) == n:
             return plain
-        array, targets = as_array(argument, y), self.targets
+        array = as_array(argument, y)
         if targets.any_shape:
             fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
         else:
-            fits = array.shape in targets.shapes(n, self.n_out)
+            fits = array.shape in targets.shapes(n, self.n_targets)
         if not fits:
+            each = self.loss.outputs_per_target
             raise ShapeError(
-                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_out)}, "
+                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_targets)}, "
                 f"for {n} rows of X and {self.n_out} outputs of the network"
+                + (f", {each} per target" if each > 1 else "")
             )
         if targets.takes_labels and array.ndim == 1:
-            check_labels(argument, array, self.n_out)
+            check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
-        check_finite(argument, array, self.dtype)
+        loss, accepts = self.loss, targets.accepts
+        check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
         if not targets.any_number:
-            check_values(argument, array, targets.accepts, targets.expected)
+            takes = (lambda t: accepts(t) | np.isnan(t)) if loss.takes_nan else accepts
+            check_values(argument, array, takes, targets.expected)
         if targets.sums_to_one:
             check_distributions(argument, array)
-        return array.reshape(n, self.n_out)
+        return array.reshape(n, self.n_targets)
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
@@ -152,18 +186,34 @@ class InputChecks:
 # ---- values ------------------------------------------------------------------------------------------------
 
 
-def check_finite(argument: str, array: Array, dtype: np.dtype[Any]) -> None:
-    """Refuse NaN, infinity, and numbers that become infinite in dtype."""
+def check_finite(
+    argument: str, array: Array, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
+) -> None:
+    """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
+
+    `nan_option` tells in the error how to make NaN accepted.
+    """
     if array.dtype.kind != "f":
         return
     for first, block in blocks(array):
         position = _core.first_nonfinite(block, dtype)
+        if position >= 0 and nan:
+            position = _first_infinite(block, dtype)
         if position >= 0:
             index = np.unravel_index(position, block.shape)
             expected = "a finite number"
             if np.isfinite(block[index]):
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
+            elif np.isnan(block[index]) and nan_option:
+                expected += f"; {nan_option}"
             raise refuse(argument, block, first, index, expected)
+
+
+@np.errstate(all="ignore")  # overflow is what it looks for
+def _first_infinite(array: Array, dtype: np.dtype[Any]) -> int:
+    """Return the flat index of the first element that is infinite in dtype, or -1."""
+    infinite = np.isinf(array.astype(dtype))
+    return int(infinite.argmax()) if infinite.any() else -1
 
 
 def check_values(argument: str, array: Array, fits: Callable[[Array], Array], expected: str) -> None:
@@ -174,14 +224,18 @@ def check_values(argument: str, array: Array, fits: Callable[[Array], Array], ex
             raise refuse(argument, block, first, np.unravel_index(right.argmin(), block.shape), expected)
 
 
-def check_labels(argument: str, labels: Array, n_out: int) -> None:
-    """Refuse numbers that are not class labels."""
+def check_labels(argument: str, labels: Array, n_out: int, ignored: int | None = None) -> None:
+    """Refuse numbers that are not class labels, and not the label that is ignored."""
     if labels.dtype.kind == "f":
         raise DTypeError(f"{argument} has dtype {labels.dtype}, expected integers (classes 0 to {n_out - 1})")
     for first, block in blocks(labels):
         position = _core.first_bad_label(block, n_out)
+        if position >= 0 and ignored is not None:
+            bad = ((block < 0) | (block >= n_out)) & (block != ignored)
+            position = int(bad.argmax()) if bad.any() else -1
         if position >= 0:
             expected = f"a class label, 0 to {n_out - 1} (the network's outputs)"
+            expected += "" if ignored is None else f", or {ignored} (ignore_index)"
             raise refuse(argument, block, first, (position,), expected)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arguments import NORMAL, integer, number
 from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
-from fastbp._core import check_memory
-from fastbp._data.checks import InputChecks, check_finite, check_values
+from fastbp._core import check_memory, first_nonfinite
+from fastbp._data.checks import InputChecks, blocks, check_finite, check_values
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.losses._targets import are_among
 
@@ -20,92 +20,178 @@ ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"]
 
 
 class Weights:
-    """Weights of rows; a row with weight 0 counts as absent.
+    """Weights of rows or of single targets; rows without any weight count as absent.
+
+    At least one of the two is given.
 
     Parameters
     ----------
-    values : array (n,), float64, C-contiguous
-        Weight of each row.
+    values : array (n,), or (n, n_targets) for one weight per target, float64, C-contiguous, or None
+        Weights; None: each row has the weight 1.
     rows : array, int64, or None
         Indices of the rows with a nonzero weight, in order; None: all.
     """
 
     __slots__ = ("rows", "values")  # a named tuple would take longer to import
 
-    def __init__(self, values: NDArray[np.float64], rows: NDArray[np.int64] | None) -> None:
+    def __init__(self, values: NDArray[np.float64] | None, rows: NDArray[np.int64] | None) -> None:
         self.values, self.rows = values, rows
 
     @property
     def n_rows(self) -> int:
         """Number of rows with a nonzero weight."""
-        return len(self.values if self.rows is None else self.rows)
+        found = self.values if self.rows is None else self.rows
+        assert found is not None
+        return len(found)
+
+    def part(self, rows: slice) -> Weights:
+        """Return the weights of a slice of the rows with a nonzero weight.
+
+        If `rows` of the result is None, they belong to this slice of the data, else to all data.
+        """
+        if self.rows is not None:
+            return Weights(self.values, self.rows[rows])
+        assert self.values is not None
+        return Weights(self.values[rows], None)
+
+    def total(self, rows: NDArray[Any] | None = None) -> float:
+        """Return the sum over these rows (None: all with a nonzero weight) of the mean weight of the row."""
+        rows = self.rows if rows is None else rows
+        if self.values is None:
+            assert rows is not None
+            return float(len(rows))
+        values = self.values if rows is None else self.values[rows]
+        return float(values.sum()) / (1 if values.ndim == 1 else values.shape[1])
 
 
 def resolve_weights(
-    checks: InputChecks, y: NDArray[Any], sample_weight: ArrayLike | None, class_weight: ClassWeight | None
+    checks: InputChecks,
+    y: NDArray[Any],
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight | None,
+    y_name: str = "y",
+    weight_name: str = "sample_weight",
 ) -> Weights | None:
-    """Return the weights of the rows of y, which has passed the checks; None if no weights are given.
+    """Return the weights of y, which has passed the checks; None if all weigh 1 and all targets are known.
 
     Raises
     ------
     ShapeError, DTypeError, DataError, ParameterError
         An argument is not as described in `Network.fit`.
     """
+    known = _known(checks, y) if checks.may_be_unknown else None
     if sample_weight is None and class_weight is None:
-        return None
+        return None if known is None else _of_known(known, None, y_name)
     if checks.loss.targets.any_shape:  # only the custom loss can read its targets
-        name = _name(sample_weight, class_weight)
+        name = _name(weight_name, sample_weight, class_weight)
         raise ParameterError(
             f"{name} with a custom loss, expected None: the loss function can weight its rows"
         )
-    values = np.ones(len(y)) if sample_weight is None else _of_samples(sample_weight, len(y))
+    values = np.ones(len(y)) if sample_weight is None else _of_samples(weight_name, sample_weight, y, checks)
     check_memory(y)  # reading sample_weight may have run user code
     if class_weight is not None:
+        present = values > 0 if known is None else (values > 0) & known[:, 0]
         with np.errstate(all="ignore"):  # checked below
-            values = values * _of_classes(class_weight, y, values > 0, checks)
-    least, most, times = _bounds(checks)
-    if np.minimum.reduce(values) >= least and float(np.maximum.reduce(values)) * len(values) * times < most:
-        return Weights(values, None)
-    return _check_in_detail(_name(sample_weight, class_weight), values, checks)
+            values = values * _of_classes(class_weight, y, present, known, checks)
+    least, most, times = _bounds(checks, values)
+    highest = float(np.maximum.reduce(values, axis=None))
+    if np.minimum.reduce(values, axis=None) >= least and highest * values.size * times < most:
+        return Weights(values, None) if known is None else _of_known(known, values, y_name)
+    name = _name(weight_name, sample_weight, class_weight)
+    _check_in_detail(name, values, checks)
+    return _of_known(known, values, f"{name} with the known targets")
 
 
-def _name(sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
+def _known(checks: InputChecks, y: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which targets are known, (n, n_targets), or (n, 1) for labels; None if all are."""
+    loss = checks.loss
+    if y.ndim == 1:
+        known = loss.known(y)[:, None]
+        return None if known.all() else known
+    if y.dtype.kind != "f":
+        return None
+    found: NDArray[np.bool_] | None = None
+    for first, block in blocks(y):
+        if first_nonfinite(block, checks.dtype) >= 0:
+            found = np.ones(y.shape, bool) if found is None else found
+            found[first : first + len(block)] = loss.known(block)
+    return found
+
+
+def _of_known(known: NDArray[np.bool_] | None, values: NDArray[np.float64] | None, name: str) -> Weights:
+    """Return the weights `values` of rows or targets (None: 1) where a target is known (None: everywhere).
+
+    If each row is known as a whole or not at all, it keeps one weight, as if the unknown ones did not exist.
+    """
+    present: Any = True  # (n,)
+    if known is not None:
+        present = known.any(axis=1)
+        if not np.array_equal(present, known.all(axis=1)):
+            values = known * (np.ones((1, 1)) if values is None else values.reshape(len(known), -1))
+    if values is not None:
+        present = present & values.reshape(len(values), -1).any(axis=1)
+    rows = np.flatnonzero(present).astype(np.int64, copy=False)
+    if len(rows) == 0:
+        raise DataError(f"{name} has no known target with a weight above 0, expected at least one")
+    return Weights(values, None if values is not None and len(rows) == len(values) else rows)
+
+
+def _name(weight_name: str, sample_weight: ArrayLike | None, class_weight: ClassWeight | None) -> str:
     """Return the name of the weights in errors."""
-    given = {"sample_weight": sample_weight, "class_weight": class_weight}
+    given = {weight_name: sample_weight, "class_weight": class_weight}
     return " * ".join(argument for argument, weight in given.items() if weight is not None)
 
 
-def _bounds(checks: InputChecks) -> tuple[float, float, int]:
+def _bounds(checks: InputChecks, values: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return (least, most, times): weights above 0 are >= least, and their sum times `times` is < most."""
     least, _ = NORMAL[checks.dtype]
-    return least, 1 / least, checks.n_out if checks.loss.divisor == "elements" else 1
+    columns = 1 if values.ndim == 1 else values.shape[1]
+    by_row = checks.loss.divisor == "rows"  # then a single weight of a target is divided by their number
+    return (
+        least * columns if by_row else least,
+        1 / least,
+        (checks.n_out if checks.loss.divisor == "elements" else 1) / columns,
+    )
 
 
 @np.errstate(all="ignore")
-def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks) -> Weights:
-    """Return the weights; refuse them if a gradient over its divisor would overflow or underflow."""
-    least, most, times = _bounds(checks)
+def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks) -> None:
+    """Refuse weights if a gradient over its divisor would overflow or underflow."""
+    least, most, times = _bounds(checks, values)
     check_finite(name, values, checks.dtype)
     expected = f"0, or a number >= {least:.3g} (the smallest normal number of {checks.dtype})"
     check_values(name, values, lambda w: (w == 0) | (w >= least), expected)
     total = float(values.sum())
     if not 0 < total * times < most:
-        over = f" ({most:.3g} / {times} outputs)" if times > 1 else ""
+        over = f" ({most:.3g} / {times:g} outputs)" if times > 1 else ""
         raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {most / times:.3g}{over}")
-    return Weights(values, None if values.all() else np.flatnonzero(values).astype(np.int64, copy=False))
 
 
-def _of_samples(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
-    weights = as_array("sample_weight", sample_weight)
-    if weights.shape != (n,):
-        raise ShapeError(f"sample_weight has shape {weights.shape}, expected ({n},), one per row of X")
-    return np.array(weights, np.float64)  # a copy, which changes of the user's array do not reach
+def _of_samples(
+    name: str, sample_weight: ArrayLike, y: NDArray[Any], checks: InputChecks
+) -> NDArray[np.float64]:
+    """Return a copy, which changes of the user's array do not reach: (n,), or (n, n_targets) if several."""
+    weights = as_array(name, sample_weight)
+    by_row = checks.loss.targets.sums_to_one  # a row has one target
+    if weights.shape != y.shape[:1] and (by_row or weights.shape != y.shape):
+        expected = f"{y.shape[:1]}, one per row of X"
+        expected += f" (the loss {checks.loss.name} has one target per row)" if by_row else f", or {y.shape}"
+        raise ShapeError(f"{name} has shape {weights.shape}, expected {expected}")
+    values = np.array(weights, np.float64, order="C")
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 
 
 def _of_classes(
-    class_weight: ClassWeight, y: NDArray[Any], present: NDArray[np.bool_], checks: InputChecks
+    class_weight: ClassWeight,
+    y: NDArray[Any],
+    present: NDArray[np.bool_],
+    known: NDArray[np.bool_] | None,
+    checks: InputChecks,
 ) -> NDArray[np.float64]:
-    """Return the weight of each row's class (n,); "balanced" counts only the rows that are `present`."""
+    """Return the weight of each row's class (n,), 1 where it is not known.
+
+    "balanced" counts only the rows that are `present`.
+    """
     classes, which = _classes(y, checks)
     table = np.ones(len(classes))
     if isinstance(class_weight, Mapping):
@@ -125,7 +211,9 @@ def _of_classes(
             f"class_weight is {shown(class_weight)}, "
             "expected 'balanced' or a dict from class labels to weights"
         )
-    return table[which]
+    if known is None:
+        return table[which]
+    return np.where(known[:, 0], table[np.where(known[:, 0], which, 0)], 1)
 
 
 def _as_label(key: Any) -> Any:
@@ -155,7 +243,7 @@ def _classes(y: NDArray[Any], checks: InputChecks) -> tuple[Sequence[int], NDArr
         )
     if not targets.only_classes:
         expected = f"a label, {' or '.join(map(str, classes))}, with class_weight"
-        check_values("y", y, lambda t: are_among(t, classes), expected)
+        check_values("y", y, lambda t: are_among(t, classes) | ~checks.loss.known(t), expected)
     labels = y.reshape(-1)
     if len(classes) == 2:  # the common case, faster than by search
         return classes, (labels == classes[1]).astype(np.intp)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from fastbp import _core
 from fastbp._data.checks import InputChecks
+from fastbp._data.sample_weights import Weights
+from fastbp._engine.stepwise import weight_of
 from fastbp.activations import Activation
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.losses import LOSSES, CustomLoss, Loss
@@ -26,45 +28,71 @@ SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
 SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: Engine, X: Array, out: Array) -> None:
-    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows."""
+def predict(engine: Engine, X: Array, out: Array, raw: bool = True) -> None:
+    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows; `raw` as for the engine."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
-        engine.predict(X, out)
+        engine.predict(X, out, raw)
         return
     for rows in parts:
-        engine.predict(X[rows], out[rows])
+        engine.predict(X[rows], out[rows], raw)
 
 
 def evaluate(
-    engine: Engine, trainer: Trainer, checks: InputChecks, X: Array, y: Array, measured: tuple[Metric, ...]
+    engine: Engine,
+    trainer: Trainer,
+    checks: InputChecks,
+    X: Array,
+    y: Array,
+    measured: tuple[Metric, ...],
+    weights: Weights | None = None,
 ) -> dict[str, float]:
-    """Return the loss and the metrics by name, for checked data; metrics are NaN if an output is."""
-    found = {"loss": _loss(engine, trainer, checks.loss, X, y)}
+    """Return the loss and the metrics by name, for checked data; metrics are NaN if an output is.
+
+    Rows without weight are absent. Functions of the user get the rows that are present, without weights.
+    """
+    found = {"loss": _loss(engine, trainer, checks.loss, X, y, weights)}
     if measured:
         output = checks.new_output(X)
         predict(engine, X, output)
+        values = None
+        if weights is not None:
+            _core.check_memory(y)
+            output, y, values = _present(output, y, weights)
         is_nan = isnan(output.min())
         for metric in measured:
             _core.check_memory(y)  # the previous metric may be user code
-            found[metric.name] = nan if is_nan else metric.measure(output, y)
+            found[metric.name] = nan if is_nan else metric.measure(output, y, values)
     return found
 
 
-def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array) -> float:
+def _present(output: Array, y: Array, weights: Weights) -> tuple[Array, Array, NDArray[np.float64] | None]:
+    """Return the outputs, targets and weights of the rows that have a weight."""
+    values, rows = weights.values, weights.rows
+    if rows is None:
+        return output, y, values
+    return output[rows], y[rows], None if values is None else values[rows]
+
+
+def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array, weights: Weights | None) -> float:
     """Return the loss of all rows; computed in slices if the losses of slices can be added."""
     if isinstance(loss, CustomLoss):  # which need not be a mean over rows
         return trainer.loss(X, y)
-    total = 0.0
-    for rows in _short_slices(engine, len(X)):
-        part = trainer.loss(X[rows], y[rows])
-        total += part if loss.divisor == "one" else part * (len(X[rows]) / len(X))
+    total, whole = 0.0, weight_of(X, weights, None)
+    for part in _short_slices(engine, len(X) if weights is None else weights.n_rows):
+        own = None if weights is None else weights.part(part)
+        all_rows = own is not None and own.rows is not None  # which `own` chooses from
+        x, t = (X, y) if all_rows else (X[part], y[part])
+        value = trainer.loss(x, t, own)
+        total += value if loss.divisor == "one" else value * (weight_of(x, own, None) / whole)
     return total
 
 
 def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
     answers = loss.answers or OF_ACTIVATION.get(activation.name)
+    if loss.outputs_per_target > 1:
+        raise ParameterError(f"loss is {loss}, expected one whose outputs are classes")
     if answers is None:
         names = [known.name for known in LOSSES.values() if known.answers and known.activation is None]
         raise ParameterError(

@@ -62,12 +62,14 @@ class StepwiseRun:
         self._n = len(X if self._rows is None else self._rows)
         self.steps_per_epoch = -(-self._n // batch_size)
         self.losses = np.zeros(epochs)
+        self.batch_loss = math.nan
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete or the time is up; False after a loss not finite."""
         deadline = time.perf_counter() + seconds
         while self.epoch < until_epoch:
-            if not math.isfinite(self._train()):
+            self.batch_loss = self._train()
+            if not math.isfinite(self.batch_loss):
                 return False
             if time.perf_counter() >= deadline:
                 break
@@ -82,13 +84,14 @@ class StepwiseRun:
                 order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
                 self._order = order if self._rows is None else self._rows[order]
         X, y, weights, rows = self._X, self._y, self._weights, None
-        for array in (X, y) if weights is None else (X, y, weights.values):
-            check_memory(array)
+        for array in (X, y, None if weights is None else weights.values):
+            if array is not None:
+                check_memory(array)
         batch = slice(self.step * self._batch_size, (self.step + 1) * self._batch_size)
         if self._order is not None:
             rows = self._order[batch]
         else:  # views, not copies
-            X, y, weights = X[batch], y[batch], weights and Weights(weights.values[batch], None)
+            X, y, weights = X[batch], y[batch], weights and weights.part(batch)
         loss = self._trainer.train_on_batch(X, y, weights, rows)
         is_sum = self._trainer.loss_function.divisor == "one"
         weight = 1.0 if is_sum else weight_of(X, weights, rows)
@@ -102,7 +105,8 @@ class StepwiseRun:
 
 
 def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
-    """Return the total weight of these rows of X (None: all); without weights each row counts 1."""
-    if weights is None:
-        return float(len(X if rows is None else rows))
-    return float((weights.values if rows is None else weights.values[rows]).sum())
+    """Return the total weight of these rows of X; without weights each row counts 1.
+
+    None: all rows, or all with a nonzero weight.
+    """
+    return float(len(X if rows is None else rows)) if weights is None else weights.total(rows)

@@ -11,28 +11,27 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.columns import Entries, computed, constant, entries
+from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
+from fastbp._training import divergence
+from fastbp._training.averaging import Averaging
 from fastbp._training.options import Options
-from fastbp._training.progress import Progress
-from fastbp._training.snapshot import Snapshot, is_finite
-from fastbp._training.validation import Validation, held_out
-from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Function
-from fastbp.exceptions import DataError, DivergenceError
+from fastbp._training.progress import shown_by
+from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
+from fastbp._training.validation import Validation, ValidationData, held_out, split
+from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Hooks
+from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
 from fastbp.schedules import Constant, Schedule
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
-
-UNSCALED = "inputs or targets that are not scaled (mean 0 and variance 1 serve well)"
-USUAL_CAUSES = (
-    f"Usual causes: a learning rate that is too high, {UNSCALED}, a loss that is a sum over many rows"
-)
 
 
 def train(
@@ -43,7 +42,9 @@ def train(
     *,
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
-    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    validation_data: ValidationData | None,
+    validation_split: float | Split | None,
+    validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks,
     **options: Any,
@@ -57,20 +58,29 @@ def train(
     """
     model.check_trainable()
     X, y = model.checks.examples(X, y)
+    split_off = None
+    if validation_split is not None:
+        if validation_data is not None:
+            raise ParameterError(
+                f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
+            )
+        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
     begin = begin_of(model, weights)
-    validation = held_out(model, validation_data, metrics)
+    validation = held_out(
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+    )
     columns = {"loss": False} | (validation.columns if validation else {})
-    functions = checked.begin_callbacks(callbacks, columns, model)
+    hooks = checked.begin_callbacks(callbacks, columns, model)
     fit = Fit(
         model,
         network=network,
         begin=begin,
         options=checked,
         validation=validation,
-        functions=functions,
+        hooks=hooks,
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
     return trained
@@ -99,9 +109,9 @@ class Fit:
         `Trainer.begin`, or another function with its arguments that returns a `Run`.
     options : Options
     validation : Validation, optional
-        Data and metrics to evaluate after each epoch.
-    functions : list of callables
-        Functions that are then called with the `EpochState`.
+        Data and metrics to evaluate after epochs.
+    hooks : Hooks
+        Functions to call with the `EpochState`.
     """
 
     def __init__(
@@ -112,14 +122,15 @@ class Fit:
         begin: Callable[..., Run],
         options: Options,
         validation: Validation | None,
-        functions: list[Function],
+        hooks: Hooks,
     ) -> None:
         self._model, self._network, self._begin, self._options = model, network, begin, options
-        self._validation, self._functions, self._past = validation, functions, model.history
+        self._validation, self._hooks, self._past = validation, hooks, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(validation or functions or self._by_epoch)  # every epoch is
-        self._is_begun = self._is_done = False
+        self._watched = bool(hooks or self._by_epoch)  # every epoch is
+        self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
+        self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
 
     def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
         """Train on X (n, n_in) and y, (n, n_out) or class labels (n,), until there is a reason to stop.
@@ -130,13 +141,15 @@ class Fit:
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
-        progress = (
-            Progress(self._options.epochs, self._options.verbose == 2) if self._options.verbose else None
-        )
+        progress = shown_by(self._options.verbose, self._options.epochs)
         try:
+            if self._hooks.on_fit_begin:
+                self._call("on_fit_begin")
             while not self._history.stopped:
-                if self._by_epoch and self._run.step == 0:
-                    self._model.begin_epoch(self._first_epoch + self._run.epoch)
+                if self._run.step == 0:
+                    self._begin_epoch()
+                    if self._history.stopped:
+                        break
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
@@ -148,10 +161,18 @@ class Fit:
             if progress is not None:
                 progress.close()
         self._is_done = True
+        self._finish()
+        self._past.stopped = self._history.stopped
+        self._is_over = True
+        self._end(None)
+        return self._history
+
+    def _finish(self) -> None:
+        """Leave the mean of the parameters or the epoch that was kept, if there is one; may be repeated."""
+        if self._averaging is not None:
+            self._averaging.end()
         if self._kept.epoch is not None:
             self._kept.restore()
-        self._past.stopped = self._history.stopped
-        return self._history
 
     def recover(self, error: BaseException) -> None:
         """Leave finite numbers, those after some step, and the history of the epochs up to there.
@@ -159,32 +180,81 @@ class Fit:
         May be interrupted and called again.
         """
         if not self._is_begun:
+            if self._averaging is not None:
+                self._averaging.cancel()
             return
+        if not self._is_over:
+            self._go_back(error)
+        self._end(error)
+
+    def _go_back(self, error: BaseException) -> None:
+        """Choose what the network ends with after an error: what a callback kept, before all."""
         self._past._follow(self._history, self._first_epoch)  # it misses epochs after an interrupted `_note`
         diverged = isinstance(error, DivergenceError)
         epochs = self._run.epoch
+        has_steps = epochs > 0 or self._run.step > 0
         if self._is_done:  # perhaps interrupted before the best epoch was put back
-            if self._kept.epoch is not None:
-                self._kept.restore()
-        elif diverged or not is_finite(self._model.engine):
-            self._snapshot.restore()
+            self._finish()
+        elif self._kept.epoch is not None:
+            self._note({})
+            self._return_to(self._kept)
+            if not self._is_told:
+                error.add_note(
+                    f"the network is back where it was after epoch {self._kept.epoch}, which a callback kept"
+                )
+                self._is_told = True
+        elif diverged or not has_steps or not self._is_sound():
+            self._return_to(self._snapshot)
             epochs = self._snapshot.epoch or 0
         else:
             self._note({})
         self._history._truncate(epochs)
         self._past._truncate(self._first_epoch + epochs)
-        self._history.stopped = self._past.stopped = "diverged" if diverged else "interrupted"
+        self._history.stopped = "diverged" if diverged else "interrupted"
+        if has_steps:
+            self._past.stopped = self._history.stopped
+        self._state.reason = self._history.stopped
+
+    def _is_sound(self) -> bool:
+        """Put the mean of the parameters in place, if there is one; tell whether all is finite."""
+        if self._averaging is not None:
+            self._averaging.end()
+        return is_finite(self._model.engine)
+
+    def _return_to(self, snapshot: Snapshot) -> None:
+        """Put back the numbers, the learning rate and what callbacks remember; may be repeated."""
+        if self._averaging is not None:
+            self._averaging.cancel()
+        restore_all(snapshot, self._model)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Call the callbacks for the last time, each once; an error of theirs does not hide the first one."""
+        first, functions = error, self._hooks.on_fit_end
+        self._state.reason = self._history.stopped
+        while functions:
+            try:
+                functions.pop(0)(self._state)
+            except Exception as raised:
+                if first is None:
+                    first = raised
+                else:
+                    first.add_note(f"on_fit_end of a callback raised an error, too: {raised!r}")
+        if error is None and first is not None:
+            raise first
 
     def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
         """Begin the run; nothing is computed yet."""
         options = self._options
         self._noted = perf_counter()
+        self._deadline = self._noted + options.max_seconds
         self._first_epoch = len(self._past)
-        if not self._snapshot.take(epoch=0):
+        if not take_all(self._snapshot, self._model, 0):
             raise DataError(
                 "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
                 "reset() draws fresh ones"
             )
+        if self._averaging is not None:
+            self._averaging.start()  # before plans are made for the run
         self._run = self._begin(
             X,
             y,
@@ -199,18 +269,67 @@ class Fit:
         measured = self._validation.columns if self._validation else ()
         columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
         self._history = History({name: [] for name in columns})
-        self._state = EpochState(self._network, self._model, self._history, options.epochs, self._kept.take)
+        keep = partial(take_all, self._kept, self._model)
+        self._state = EpochState(
+            self._network, self._model, self._history, options.epochs, keep, self._run.steps_per_epoch
+        )
+        if self._hooks.states:
+            self._model.remembered = self._model.remembered | self._hooks.states
         self._is_begun = True
+
+    def _call(self, hook: str) -> None:
+        """Call the callbacks; stop the fit if one asks for it."""
+        for function in getattr(self._hooks, hook):
+            function(self._state)
+        if self._state.reason:
+            self._stop(self._state.reason)
+
+    def _begin_epoch(self) -> None:
+        self._state.begin_epoch()
+        if self._by_epoch:
+            self._model.begin_epoch(self._first_epoch + self._run.epoch)
+        if self._hooks.on_epoch_begin:
+            self._call("on_epoch_begin")
 
     def _advance(self) -> None:
         """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
-        run = self._run
-        one = self._watched or self._snapshot.is_due
-        if not run.advance(run.epoch + 1 if one else self._options.epochs, SLICE):
+        run, by_step, left = self._run, bool(self._hooks.on_batch_end), self._deadline - perf_counter()
+        if self._averaging is not None:
+            self._averaging.go_on()
+        seconds = min(SLICE, left) if left > 0 else SLICE
+        if not run.advance(self._until(is_over=left <= 0), 0.0 if by_step else seconds):
             raise self._divergence("loss")
-        self._note(self._validation.measure() if self._validation and run.step == 0 else {})
+        if by_step:
+            self._end_batch()
+        if self._averaging is not None and run.step == 0:
+            self._averaging.end_epoch(run.epoch - 1)
+        validation = self._validation
+        self._is_measured = validation is not None and run.step == 0 and self._is_due(validation)
+        self._note(validation.measure() if validation and self._is_measured else {})
 
-    def _note(self, measured: dict[str, array[float]]) -> None:
+    def _until(self, is_over: bool) -> int:
+        """Return the number of epochs at which the next slice ends at the latest; `is_over`: out of time."""
+        epoch = self._run.epoch
+        if self._watched or is_over or self._snapshot.is_due:
+            return epoch + 1
+        return self._validation.next_after(epoch) if self._validation else self._options.epochs
+
+    def _is_due(self, validation: Validation) -> bool:
+        """Tell whether to validate at the end of this epoch, unless a callback makes it the last one."""
+        run = self._run
+        is_last = run.converged or bool(self._state.reason) or perf_counter() >= self._deadline
+        return is_last or validation.is_due(run.epoch)
+
+    def _end_batch(self) -> None:
+        """Call the callbacks after a step; stop in the middle of an epoch if one asks for it."""
+        run, state = self._run, self._state
+        state.step, state.batch_loss = run.step or run.steps_per_epoch, run.batch_loss
+        for function in self._hooks.on_batch_end:
+            function(state)
+        if run.step and state.reason:
+            self._stop(state.reason)
+
+    def _note(self, measured: dict[str, float]) -> None:
         """Append the epochs done since the last call to both histories; they share the time equally."""
         run, history = self._run, self._history
         new = slice(len(history), run.epoch)
@@ -219,13 +338,23 @@ class Fit:
             before, self._noted = self._noted, perf_counter()
             found = {
                 "loss": entries(run.losses[new]),
-                **measured,
+                **(self._validation.entries(n, measured) if self._validation else {}),
                 **{name: entries(column[new]) for name, column in run.columns.items()},
                 "learning_rate": self._rates(n),
                 "seconds": constant((self._noted - before) / n, n),
             }
+            missing = self._validation.columns.keys() - measured.keys() if self._validation else set()
+            self._state.measured = found.keys() - missing
             history._append(found, n)
             self._past._append(found, n)
+
+    def _note_again(self, measured: dict[str, float]) -> None:
+        """Write the entry of the last epoch again, with what was measured after it had been written."""
+        last = len(self._history) - 1
+        row = self._history.row(last) | measured
+        for history, epoch in ((self._history, last), (self._past, self._first_epoch + last)):
+            history._truncate(epoch)
+            history._append({name: constant(value, 1) for name, value in row.items()}, 1)
 
     def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
@@ -237,30 +366,34 @@ class Fit:
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
-        for function in self._functions:
+        self._state.end_epoch()
+        for function in self._hooks.on_epoch_end:
             function(self._state)
         if self._run.converged:
             self._state.stop("converged")
         reason = self._state.reason or ("epochs" if self._run.epoch == self._options.epochs else "")
-        if reason and not is_finite(self._model.engine):
+        if not reason and perf_counter() >= self._deadline:
+            reason = "max_seconds"
+        if reason:
+            self._stop(reason)
+        elif self._snapshot.is_due:
+            if self._averaging is not None:
+                self._averaging.go_on()
+            if not take_all(self._snapshot, self._model, self._run.epoch):
+                raise self._divergence("network's state")
+
+    def _stop(self, reason: str) -> None:
+        """End the fit here, unless numbers are not finite; validate, if an epoch has just ended."""
+        if not is_finite(self._model.engine):
             raise self._divergence("network's state")
-        if not reason and self._snapshot.is_due and not self._snapshot.take(self._run.epoch):
-            raise self._divergence("network's state")
+        if self._validation and self._run.step == 0 and len(self._history) and not self._is_measured:
+            self._note_again(self._validation.measure())
         self._history.stopped = reason
 
     def _divergence(self, what: str) -> DivergenceError:
-        run = self._run
-        steps = run.epoch * run.steps_per_epoch + run.step  # done, the bad one included
-        epoch, step = divmod(steps - 1, run.steps_per_epoch)
-        return DivergenceError(
-            f"the {what} became NaN or infinite in epoch {epoch + 1} of this fit, step {step + 1} of "
-            f"{run.steps_per_epoch}; the network is back where it was after epoch {self._snapshot.epoch}. "
-            + (
-                f"Usual cause: {UNSCALED}"
-                if isinstance(self._model.optimizer, LevenbergMarquardt)
-                else USUAL_CAUSES
-            )
-        )
+        kept, self._is_told = self._kept.epoch, True
+        back = f"{self._snapshot.epoch}" if kept is None else f"{kept}, which a callback kept"
+        return divergence.error(what, self._run, back, self._model.optimizer)
 
 
 def rates_at(schedule: Schedule, steps: range) -> array[float]:

@@ -21,9 +21,12 @@ ROUNDING, TINY = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tin
 
 
 def check_weights(optimizer: LevenbergMarquardt, weights: Weights | None) -> None:
-    """Refuse sample and class weights."""
-    if weights is not None:
-        raise ParameterError(f"sample_weight or class_weight is given, expected none with {optimizer}")
+    """Refuse sample and class weights, and rows of which only some targets are known."""
+    if weights is not None and weights.values is not None:
+        raise ParameterError(
+            f"sample_weight or class_weight is given, expected none with {optimizer}, and rows of y that are "
+            "NaN in all columns or in none"
+        )
 
 
 class LevenbergMarquardtRun:
@@ -36,6 +39,8 @@ class LevenbergMarquardtRun:
     model : Model
         Model whose optimizer is a `LevenbergMarquardt`.
     X, y : arrays (n, n_in), (n, n_out)
+    weights : Weights, optional
+        The rows to train on, without weights.
     epochs, stored
         As in `fastbp._engine.protocol.RunOptions`.
     ignored
@@ -50,10 +55,13 @@ class LevenbergMarquardtRun:
         X: NDArray[Any],
         y: NDArray[Any],
         *,
+        weights: Weights | None,
         epochs: int,
         stored: bool,
         **ignored: Any,
     ) -> None:
+        if weights is not None:
+            X, y = X[weights.rows], y[weights.rows]
         optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
         loss = model.architecture.loss
         assert isinstance(optimizer, LevenbergMarquardt)  # `begin_of` chose by that,
@@ -83,6 +91,11 @@ class LevenbergMarquardtRun:
         self.losses = np.zeros(epochs)
         names = ("damping", "alpha", "beta", "gamma") if self._bayesian else ("damping",)
         self.columns = {name: np.zeros(epochs) for name in names}
+
+    @property
+    def batch_loss(self) -> float:
+        """Loss before the last step."""
+        return float(self.losses[max(self.epoch - 1, 0)])
 
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete, the time is up or the run has converged.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Literal
+
 from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
-from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, Hooks
 from fastbp.exceptions import ParameterError
+from fastbp.optimizers import LevenbergMarquardt, Optimizer
 
 
 class Options:
@@ -22,7 +26,8 @@ class Options:
         tol: float | None,
         patience: int,
         gradient_tol: float | None,
-        verbose: int,
+        max_seconds: float | None,
+        verbose: int | Literal["auto"],
     ) -> None:
         """Set the options as Python's own numbers; ParameterError if one is out of range."""
         self.rows = rows
@@ -32,6 +37,7 @@ class Options:
         self.tol = None if tol is None else number("tol", tol, at_least=0)
         self.patience = integer("patience", patience, at_least=1)
         self.gradient_tol = None if gradient_tol is None else number("gradient_tol", gradient_tol, above=0)
+        self.max_seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
         self.verbose = verbosity(verbose)
         if self.gradient_tol is not None and self.batch_rows < rows:
             raise ParameterError(
@@ -39,20 +45,34 @@ class Options:
                 "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> list[Function]:
-        """Return the functions to call after each epoch: for these options, then the user's callbacks."""
-        functions = []
+    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> Hooks:
+        """Return the functions to call: for these options, then those of the user's callbacks."""
+        functions: list[Function] = []
         if self.gradient_tol is not None:
             functions.append(at_minimum(model, self.gradient_tol))
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
-            functions.append(stopping.begin(columns, "tol"))
-        return functions + callbacks.begin(given, columns, model.optimizer)
+            functions.append(stopping.begin(columns, "tol").on_epoch_end)
+        hooks = callbacks.begin(given, columns, model.optimizer, model.remembered)
+        if not hooks.restores:
+            functions += early_stopping(model.optimizer, columns)
+        hooks.on_epoch_end[:0] = functions
+        return hooks
 
     @property
     def batch_rows(self) -> int:
         """Number of rows per batch; the last batch may be shorter."""
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
+
+
+def early_stopping(optimizer: Optimizer, columns: Columns) -> list[Function]:
+    """Return the function that `max_fail` asks for, if it does and there are validation data."""
+    if not isinstance(optimizer, LevenbergMarquardt) or "validation_loss" not in columns:
+        return []
+    if optimizer.bayesian or optimizer.max_fail is None:
+        return []
+    stopping = EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)
+    return [stopping.begin(columns).on_epoch_end]
 
 
 def at_minimum(model: Model, gradient_tol: float) -> Function:

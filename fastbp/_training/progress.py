@@ -1,4 +1,4 @@
-"""Progress of a fit: a bar on stderr and, if asked, one line per epoch on stdout.
+"""Progress of a fit: a bar on stderr, and lines on stdout, one per epoch or a few.
 
 Nothing here can end a fit: output that a missing, closed or broken stream refuses is dropped.
 """
@@ -9,15 +9,23 @@ import sys
 from contextlib import suppress
 from functools import cache
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from fastbp.history import History
 
 REDRAW = 0.1  # seconds between two drawings of the plain bar on a terminal
 RELINE = 30.0  # seconds between two lines if stderr is no terminal
+LOG_INTERVAL = 1.0  # least seconds between two lines of `Log`
 WIDTH = 30  # characters of the plain bar
 LONG_EPOCH = 1.0  # seconds; slower fits show tenths of epochs
 WHOLE = 1e-6  # epochs; rounding error allowed in a sum of many steps
+
+
+def shown_by(verbose: int | Literal["auto"], epochs: int) -> Shown | None:
+    """Return what shows a fit of so many epochs; None if nothing does."""
+    if verbose == "auto":
+        return Progress(epochs, lines=False) if _is_live() else Log(epochs)
+    return Progress(epochs, lines=verbose == 2) if verbose else None
 
 
 class Progress:
@@ -39,8 +47,7 @@ class Progress:
         """Show the number of epochs done, with fractions; `history` has the complete ones."""
         if self._lines:
             for epoch in range(self._shown, len(history)):
-                number = f"{epoch + 1:{len(str(self._epochs))}}"
-                self._show("write", f"epoch {number}/{self._epochs}  {history.describe(epoch)}")
+                self._show("write", line_of(epoch, self._epochs, history))
             self._shown = len(history)
         elif len(history):
             self._show("set_postfix_str", history.describe(-1), refresh=False)
@@ -56,6 +63,44 @@ class Progress:
             getattr(self._bar, method)(*args, **options)
         except Exception:
             self._bar = PlainBar(self._epochs)
+
+
+class Log:
+    """Shows a fit by plain lines on stdout: at most about one per second, and one for the last epoch.
+
+    Parameters
+    ----------
+    epochs : int
+        Number of epochs requested.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs, self._shown = epochs, 0
+        self._history, self._due = History(), perf_counter()
+
+    def update(self, epochs: float, history: History) -> None:
+        """Print the last complete epoch if it is time for a line."""
+        self._history = history
+        if perf_counter() >= self._due:
+            self._put()
+
+    def close(self) -> None:
+        """Print the last complete epoch."""
+        self._put()
+
+    def _put(self) -> None:
+        epochs = len(self._history)
+        if epochs > self._shown:
+            _put(sys.stdout, line_of(epochs - 1, self._epochs, self._history) + "\n")
+            self._shown, self._due = epochs, perf_counter() + LOG_INTERVAL
+
+
+Shown: TypeAlias = Progress | Log
+
+
+def line_of(epoch: int, epochs: int, history: History) -> str:
+    """Return the line for the epoch with this index."""
+    return f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}  {history.describe(epoch)}"
 
 
 def _make_bar(epochs: int) -> Any:

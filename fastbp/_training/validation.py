@@ -1,23 +1,41 @@
-"""Validation data of a fit, and the loss and metrics to measure on them after each epoch."""
+"""Validation data of a fit, and the loss and metrics to measure on them after some epochs."""
 
 from __future__ import annotations
 
 from array import array
+from math import nan
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import _core
+from fastbp._base.arguments import integer, number
 from fastbp._base.shown import shown
+from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.inference import evaluate
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metric, Metrics, resolve
+from fastbp.splits import LastRows, Split
 
 Array: TypeAlias = NDArray[Any]
+Examples: TypeAlias = "tuple[Array, Array, ArrayLike | None]"  # X, y and sample weights
+ValidationData: TypeAlias = "tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]"
 
 
 class Validation:
     """Data that a fit does not train on, and the metrics to measure on them.
+
+    Parameters
+    ----------
+    model : Model
+    X, y : arrays (n, n_in), (n, n_out) or (n,)
+    weights : Weights, optional
+    measured : tuple of Metric
+    every : int, >= 1
+        Number of epochs between two measurements.
+    epochs : int
+        Number of epochs of the fit; it is measured after the last, too.
 
     Attributes
     ----------
@@ -25,27 +43,98 @@ class Validation:
         For each column of the history, whether greater is better.
     """
 
-    def __init__(self, model: Model, X: Array, y: Array, measured: tuple[Metric, ...]) -> None:
-        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured
+    def __init__(
+        self,
+        model: Model,
+        X: Array,
+        y: Array,
+        weights: Weights | None,
+        *,
+        measured: tuple[Metric, ...],
+        every: int,
+        epochs: int,
+    ) -> None:
+        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured, weights
+        self._every, self._epochs = every, epochs
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
         }
 
-    def measure(self) -> dict[str, array[float]]:
-        """Return one epoch's entry for each column."""
-        values = evaluate(*self._evaluation).values()
-        return {column: array("d", [value]) for column, value in zip(self.columns, values, strict=True)}
+    def next_after(self, epoch: int) -> int:
+        """Return the number of epochs after which it is measured next, when `epoch` are done."""
+        return min((epoch // self._every + 1) * self._every, self._epochs)
+
+    def is_due(self, epoch: int) -> bool:
+        """Tell whether to measure after this number of epochs."""
+        return epoch % self._every == 0 or epoch == self._epochs
+
+    def measure(self) -> dict[str, float]:
+        """Return one entry for each column."""
+        return dict(zip(self.columns, evaluate(*self._evaluation).values(), strict=True))
+
+    def entries(self, n: int, measured: dict[str, float]) -> dict[str, array[float]]:
+        """Return the entries of n epochs for each column: only the last may be measured, others are NaN."""
+        return {
+            name: array("d", [nan]) * (n - 1) + array("d", [measured.get(name, nan)]) for name in self.columns
+        }
 
 
 def held_out(
-    model: Model, validation_data: tuple[ArrayLike, ArrayLike] | None, metrics: Metrics | None
+    model: Model,
+    validation_data: ValidationData | None,
+    split_off: Examples | None,
+    metrics: Metrics | None,
+    *,
+    every: int,
+    epochs: int,
 ) -> Validation | None:
-    """Return the validation of a fit, its arguments checked; None without validation data."""
-    if validation_data is None and metrics is None:
+    """Return the validation of a fit, its arguments checked; None without validation data.
+
+    `split_off` are the rows that `validation_split` holds out.
+    """
+    every = integer("validation_every", every, at_least=1)
+    is_given = validation_data is not None or split_off is not None
+    if not is_given:
+        for name, given in (("metrics", metrics), ("validation_every", None if every == 1 else every)):
+            if given is not None:
+                raise ParameterError(
+                    f"{name} is {shown(given)} without validation_data, expected validation_data, too, or "
+                    "validation_split"
+                )
         return None
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
-    if validation_data is None:
+    if split_off is not None:
+        X, y, sample_weight = split_off
+        names = "y of validation_split", "sample_weight of validation_split"
+    else:
+        X, y, sample_weight = model.checks.held_out(validation_data)
+        names = "validation_data[1]", "validation_data[2]"
+    weights = resolve_weights(model.checks, y, sample_weight, None, *names)
+    return Validation(model, X, y, weights, measured=measured, every=every, epochs=epochs)
+
+
+def split(
+    model: Model, X: Array, y: Array, sample_weight: ArrayLike | None, validation_split: float | Split
+) -> tuple[Examples, Examples]:
+    """Return the examples to train on and those to validate on; views of the arrays for the last share."""
+    chosen = validation_split if isinstance(validation_split, Split) else last_rows(validation_split)
+    weights = resolve_weights(model.checks, y, sample_weight, None)
+    values = None if sample_weight is None or weights is None else weights.values
+    _core.check_memory(X)  # reading sample_weight may have run user code
+    _core.check_memory(y)
+    training, held = (
+        (X[rows], y[rows], None if values is None else values[rows])
+        for rows in chosen.parts(y, model.architecture.loss, model.seed)
+    )
+    return training, held
+
+
+def last_rows(validation_split: Any) -> LastRows:
+    """Return the split that holds out this share of the rows."""
+    try:
+        return LastRows(number("validation_split", validation_split, above=0, below=1))
+    except ParameterError:
         raise ParameterError(
-            f"metrics is {shown(metrics)} without validation_data, expected validation_data, too"
-        )
-    return Validation(model, *model.checks.held_out(validation_data), measured)
+            f"validation_split is {shown(validation_split)}, expected a number > 0 and < 1, "
+            "a StratifiedSplit or a ShuffledSplit"
+        ) from None

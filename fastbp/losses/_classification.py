@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from fastbp._base.fields import number
+from fastbp._base.fields import integer, number
 from fastbp.losses._answers import Argmax, AtLeastHalf, Sign
 from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
 from fastbp.losses._targets import ClassProbabilities, OneOf, Probabilities
@@ -64,6 +66,8 @@ class CrossEntropy(SumLoss):
     ----------
     label_smoothing : float, >= 0 and < 1
         Share of each target that is spread over all classes, so that no logit is driven to infinity.
+    ignore_index : int, >= -2**63 and < 2**63, optional
+        Label of rows whose class is unknown: they count as absent, and the mean is that of the other rows.
 
     References
     ----------
@@ -74,11 +78,21 @@ class CrossEntropy(SumLoss):
     activation = "softmax"
     targets = ClassProbabilities()
     answers = Argmax()
+    ignore_nan: ClassVar[bool] = False  # type: ignore[misc]  # a row is unknown as a whole: ignore_index
     label_smoothing: float = number(default=0.0, at_least=0, below=1)
+    ignore_index: int | None = integer(default=None, at_least=-(2**63), below=2**63, kw_only=True)
 
     @property
     def parameter(self) -> float:
         return self.label_smoothing
+
+    @property
+    def ignored_label(self) -> int | None:
+        return self.ignore_index
+
+    @property
+    def nan_option(self) -> str:
+        return ""
 
     def expected(self, t: Array) -> Array:
         return t if self.label_smoothing == 0 else t + self.label_smoothing * (1 / t.shape[1] - t)

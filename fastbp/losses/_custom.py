@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastbp._base.arrays import as_array
-from fastbp._base.fields import checked_by
+from fastbp._base.fields import checked_by, flag
 from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._base import Array, Divisor, Loss
@@ -37,11 +37,15 @@ class CustomLoss(Loss):
     function : callable
         Takes the output (m, n_out) and the target (m,) or (m, k) of a batch, and returns a pair: the loss, a
         number, and its derivative by the output, (m, n_out).
+    nan_targets : bool
+        Whether targets may be NaN, which the function then gets.
     """
 
     name = "custom"
     targets = AnyArray()
+    ignore_nan: ClassVar[bool] = False  # the function may do so
     function: LossFunction = checked_by(_check_function, "callable")
+    nan_targets: bool = flag(default=False, kw_only=True, is_quiet=True)
 
     def __str__(self) -> str:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
@@ -49,6 +53,14 @@ class CustomLoss(Loss):
     @property
     def metrics(self) -> tuple[str, ...]:
         return ()  # its targets may be anything
+
+    @property
+    def takes_nan(self) -> bool:
+        return self.nan_targets
+
+    @property
+    def nan_option(self) -> str:
+        return "CustomLoss(function, nan_targets=True) hands NaN to the function"
 
     @property
     def divisor(self) -> Divisor:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from math import nan
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from fastbp._base.fields import flag, number
+from fastbp._base import arguments
+from fastbp._base.fields import checked_by, flag, number
 from fastbp.exceptions import ParameterError
 from fastbp.losses import SumLoss
 from fastbp.optimizers._base import Optimizer, Trainable
 from fastbp.schedules import Constant, Schedule
 
 MOST_PARAMETERS = 5000
+REFUSED = ("l1", "l2", "dropout", "max_norm", "trainable", "learning_rate_factor")  # options of layers
+
+
+def _count_or_none(argument: str, value: Any) -> int | None:
+    return None if value is None else arguments.integer(argument, value, at_least=1)
 
 
 class LevenbergMarquardt(Optimizer):
@@ -29,8 +35,8 @@ class LevenbergMarquardt(Optimizer):
     operations and 16 P^2 bytes.
 
     There is no learning rate (the history has NaN), and nothing is clipped. Not supported are other losses,
-    mini-batches, more than 5000 parameters, l1, l2, dropout, max_norm, input_noise, sample_weight,
-    class_weight, single steps and `ReduceLROnPlateau`.
+    mini-batches, more than 5000 parameters, l1, l2, dropout, max_norm, frozen layers,
+    learning-rate factors, input_noise, sample_weight, class_weight, single steps and `ReduceLROnPlateau`.
 
     Parameters
     ----------
@@ -44,6 +50,11 @@ class LevenbergMarquardt(Optimizer):
     damping : float, > 0
         The initial mu, relative to the largest diagonal element of J^T J. A later fit continues with the last
         mu of the fit before, unless that one converged.
+    max_fail : int, >= 1, or None
+        Number of epochs without a lower validation loss after which a fit with validation data stops
+        ("early_stopping"); it ends with the parameters of the epoch with the lowest one. As the callback
+        ``EarlyStopping("validation_loss", max_fail, restore_best=True)``. Not with `bayesian`, nor beside a
+        callback EarlyStopping that restores. None: train on.
 
     References
     ----------
@@ -60,6 +71,7 @@ class LevenbergMarquardt(Optimizer):
     base_rate: ClassVar[float] = nan
     bayesian: bool = flag(default=False)
     damping: float = number(default=1e-3, above=0)
+    max_fail: int | None = checked_by(_count_or_none, "int, >= 1, or None", default=6)
 
     def check_dtype(self, dtype: np.dtype[np.floating]) -> None:
         super().check_dtype(np.dtype(np.float64))  # in which everything is computed
@@ -77,7 +89,7 @@ class LevenbergMarquardt(Optimizer):
                 f"the network has {n:,} parameters, expected at most {MOST_PARAMETERS:,} for the optimizer "
                 f"{self}: two matrices of so many rows and columns take {16 * n * n:.2g} bytes"
             )
-        architecture.check_without(("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
+        architecture.check_without(REFUSED, f"the optimizer {self}")
 
     def check_step(self, call: str) -> None:
         raise ParameterError(f"optimizer is {self}, which works in fit alone, expected another for {call}")

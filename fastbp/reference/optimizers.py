@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
-def _flush(state: Array) -> None:
+def flush(state: Array) -> None:
     """Set subnormal numbers to 0: the decaying state of an idle weight would slow down all later steps."""
     state[np.abs(state) < np.finfo(state.dtype).smallest_normal] = 0
 
@@ -21,7 +21,7 @@ def _average(mean: Array, x: Array, decay: float) -> None:
     """Update a running mean with x."""
     mean *= decay
     mean += (1 - decay) * x
-    _flush(mean)
+    flush(mean)
 
 
 def _sgd(p: Array, g: Array, s: Array, t: int, learning_rate: float) -> None:
@@ -31,14 +31,14 @@ def _sgd(p: Array, g: Array, s: Array, t: int, learning_rate: float) -> None:
 def _momentum(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
     s *= momentum
     s += g
-    _flush(s)
+    flush(s)
     p -= learning_rate * s[0]
 
 
 def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
     s *= momentum
     s += g
-    _flush(s)
+    flush(s)
     p -= learning_rate * (g + momentum * s[0])
 
 
@@ -133,7 +133,7 @@ def _rmsprop_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) 
     _average(s[0], g * g, alpha)
     s[1] *= momentum
     s[1] += g / (np.sqrt(s[0]) + epsilon)
-    _flush(s[1])
+    flush(s[1])
     p -= learning_rate * s[1]
 
 
@@ -156,13 +156,13 @@ def _rmsprop_centered_momentum(p: Array, g: Array, s: Array, t: int, *parameters
     root = _centered_root(g, s, alpha)
     s[2] *= momentum
     s[2] += g / (root + epsilon)
-    _flush(s[2])
+    flush(s[2])
     p -= learning_rate * s[2]
 
 
 def _adagrad(p: Array, g: Array, s: Array, t: int, learning_rate: float, epsilon: float) -> None:
     s += g * g
-    _flush(s)
+    flush(s)
     p -= learning_rate * (g / (np.sqrt(s[0]) + epsilon))
 
 
@@ -196,14 +196,14 @@ def _irprop(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 def _quickprop(p: Array, g: Array, s: Array, t: int, learning_rate: float, mu: float) -> None:
     change, last = s  # the last change of p, and the last gradient
     slope = g.copy()
-    _flush(slope)
+    flush(slope)
     downhill, turned = change * np.sign(slope) < 0, change * np.sign(slope) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         jump = slope / (last - slope)
     jump[downhill & (np.abs(slope) > mu / (1 + mu) * np.abs(last))] = mu
     change *= np.where(slope == 0, 0, np.where(change == 0, 0, jump))
     change -= learning_rate * np.where(turned, 0, g)
-    _flush(change)
+    flush(change)
     last[:] = slope
     p += change
 

@@ -5,8 +5,10 @@
 
 #include "kernels/kernels.h"
 #include "kernels/activation.h"
+#include "kernels/average.h"
 #include "kernels/clipping.h"
 #include "kernels/dense.h"
+#include "kernels/grouped_loss.h"
 #include "kernels/linear_algebra.h"
 #include "kernels/loss.h"
 #include "kernels/narrow.h"

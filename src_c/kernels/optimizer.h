@@ -65,10 +65,10 @@ ALWAYS_INLINE void update(const fbp_update *u, element_update element, const int
 #include "tables/optimizers.def"
 #undef OPTIMIZER
 
-/* Takes the optimizer's step on a rectangle of gradients. */
-static void update_rectangle(const fbp_plan *plan, fbp_update rectangle) {
+/* Takes the optimizer's step on a rectangle of gradients, with the scalars of its layers. */
+static void update_rectangle(const fbp_plan *plan, const double *scalars, fbp_update rectangle) {
     const fbp_network *network = plan->network;
-    rectangle.scalars = plan->scalars;
+    rectangle.scalars = scalars;
     rectangle.parameters = plan->parameters;
     rectangle.state = plan->state;
     network->kernels->updates[network->optimizer](&rectangle);

@@ -30,7 +30,7 @@ ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t 
 static void forward_row(const fbp_dense *layer) {
     const vec alpha = splat((real)layer->alpha);
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
-        const vec b = load((const real *)layer->b + j);
+        const vec b = load((const real *)layer->start + j);
         const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
         const vec y = vector_values[layer->function](z, alpha);
         store((real *)layer->y + j, y);
@@ -42,12 +42,13 @@ static void forward_row(const fbp_dense *layer) {
 static void loss_row(const fbp_dense *layer, fbp_step *step) {
     const fbp_network *network = layer->plan->network;
     const vec p = splat((real)network->loss_parameter), scale = splat((real)step->scale);
-    const vec weight = splat(step->slot->weights ? *(const real *)step->slot->weights : 1);
+    const real *weights = step->slot->weights;
     real losses[FBP_NARROW];
     double sum = 0;
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
         const size_t n = smaller(layer->n_out - j, LANES);
         const vec h = load((const real *)layer->y + j), t = load_n((const real *)step->slot->targets + j, n), d = h - t;
+        const vec weight = weights ? load_n(weights + j, n) : ONE;
         const vec d_h = vector_losses[network->loss].slope(h, t, d, p) * (weight * scale);
         const vec delta = layer->slope ? d_h * load((const real *)layer->slope + j) : d_h;
         store((real *)layer->delta + j, delta);
@@ -68,6 +69,7 @@ static void backward_row(const fbp_dense *layer) {
     }
     if (previous) outer_product(delta, layer->n_out, layer->x, layer->n_in, layer->x_stride, layer->dWT);
     outer_product(layer->x, layer->n_in, delta, layer->n_out, layer->y_stride, layer->dW);
+    if (!layer->b) return;
     outer_product(&one, 1, delta, layer->n_out, layer->y_stride, (real *)layer->dW + layer->n_in * layer->y_stride);
 }
 

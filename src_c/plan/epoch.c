@@ -19,7 +19,8 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, fbp_batch *batch, int is_
                              .index = fit->order ? fit->order : fit->rows,
                              .first = first,
                              .rows = n - first < fit->batch_size ? n - first : fit->batch_size,
-                             .n = n};
+                             .n = n,
+                             .weight_columns = fit->weight_columns};
     if (fit->step == 0) {
         fit->sum = fit->weight = 0;
         if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
@@ -44,7 +45,7 @@ static int advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seco
     fbp_batch batch;
     int is_first = 1;
     for (size_t steps = 0, between = 1; fit->epoch < until_epoch; is_first = 0) {
-        if (!isfinite(train_next(plan, fit, &batch, is_first))) return 0;
+        if (!isfinite(fit->batch_loss = train_next(plan, fit, &batch, is_first))) return 0;
         if (++steps < between) continue;
         const double now = fbp_seconds();
         if (now - start >= seconds) break;

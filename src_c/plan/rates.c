@@ -72,6 +72,29 @@ static void radam_scalars(double *c, const double *h, double k) {
     } else c[5] = 0;
 }
 
+/* k is the number of the step, which some optimizers do not use. Inlined, because tiny networks notice a call. */
+static inline __attribute__((always_inline)) void set_scalars(double *c, const fbp_network *network, const double *h,
+                                                              double k __attribute__((unused))) {
+    switch (network->optimizer) {
+#define OPTIMIZER(name, states, scalars, ...) \
+    case FBP_OPTIMIZER_##name: scalars break;
+#include "tables/optimizers.def"
+#undef OPTIMIZER
+        default: break;
+    }
+}
+
+/* Scalars of layers with a learning rate of their own. */
+static void __attribute__((noinline)) set_layer_scalars(fbp_plan *plan, const double *h, double k) {
+    const fbp_network *network = plan->network;
+    double own[FBP_MAX_HYPERPARAMETERS];
+    for (size_t l = 0; l < network->n_layers; l++) {
+        memcpy(own, h, sizeof own);
+        own[0] *= network->layers[l].rate_factor;
+        set_scalars(plan->layer_scalars[l], network, own, k);
+    }
+}
+
 void fbp_begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
     const double *h = network->hyperparameters;
@@ -81,13 +104,7 @@ void fbp_begin_update(fbp_plan *plan) {
         scheduled[0] = fbp_learning_rate(network);
         h = scheduled;
     }
-    const double k __attribute__((unused)) = (double)++network->t; /* unused by some optimizers */
-    double *c = plan->scalars;
-    switch (network->optimizer) {
-#define OPTIMIZER(name, states, scalars, ...) \
-    case FBP_OPTIMIZER_##name: scalars break;
-#include "tables/optimizers.def"
-#undef OPTIMIZER
-        default: break;
-    }
+    const double k = (double)++network->t;
+    set_scalars(plan->scalars, network, h, k);
+    if (plan->layer_scalars) set_layer_scalars(plan, h, k);
 }

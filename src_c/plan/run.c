@@ -5,13 +5,17 @@
 #include "plan/plan.h"
 #include "system/system.h"
 
-/* Sum of the weights of all rows, in their order; 1 per row without weights. */
+/* Sum of the weights of all rows, in their order, where that of a row is the mean over its targets; 1 per row without
+ * weights. */
 static double weight_of(const fbp_batch *batch) {
+    const size_t columns = batch->weight_columns;
     double sum = 0;
     if (!batch->weights) return (double)(int64_t)batch->rows; /* faster than from unsigned */
-    for (size_t i = batch->first; i < batch->first + batch->rows; i++)
-        sum += batch->weights[batch->index ? batch->index[i] : (int64_t)i];
-    return sum;
+    for (size_t i = batch->first; i < batch->first + batch->rows; i++) {
+        const double *weights = batch->weights + (batch->index ? (size_t)batch->index[i] : i) * columns;
+        for (size_t j = 0; j < columns; j++) sum += weights[j];
+    }
+    return sum / (double)columns;
 }
 
 static double divisor_of(const fbp_network *network, double weight) {

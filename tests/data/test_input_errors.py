@@ -119,7 +119,7 @@ OPTIONS = [
     ({"verbose": 3}, ["verbose is 3", "< 3"]),
     ({"verbose": "yes"}, ["verbose is 'yes'"]),
     ({"validation_data": X}, ["validation_data is <class 'numpy.ndarray'>", "pair (X, y)"]),
-    ({"validation_data": (X, Y, Y)}, ["of length 3", "pair (X, y)"]),
+    ({"validation_data": (X, Y, Y, Y)}, ["of length 4", "pair (X, y)"]),
 ]
 
 

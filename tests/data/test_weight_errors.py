@@ -17,7 +17,11 @@ NAN = float("nan")
 
 BAD_SAMPLE_WEIGHTS = [
     ([1, 1], ShapeError, "sample_weight has shape (2,), expected (4,)"),
-    (np.ones((4, 1)), ShapeError, "sample_weight has shape (4, 1), expected (4,)"),
+    (
+        np.ones((4, 2)),
+        ShapeError,
+        "sample_weight has shape (4, 2), expected (4,), one per row of X, or (4, 1)",
+    ),
     (1.0, ShapeError, "sample_weight has shape (), expected (4,)"),
     ("1111", DTypeError, "sample_weight has dtype <U4"),
     (np.ones(4, complex), DTypeError, "sample_weight has dtype complex128"),

@@ -66,6 +66,15 @@ def set_learning_rate(net: fastbp.Network, rate: Any) -> None:
     net.learning_rate = rate
 
 
+def set_trainable(net: fastbp.Network, trainable: Any) -> None:
+    net.trainable = trainable
+
+
+def replace_output(net: fastbp.Network, units: Any, loss: Any, freeze: Any, seed: Any) -> Any:
+    """Return the parameters of a network with another output."""
+    return net.replace_output(units, loss=loss, freeze=freeze, seed=seed).parameters
+
+
 #: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
@@ -83,12 +92,14 @@ METHODS: dict[str, Call] = {
     "minimize": fastbp.minimize,
     "predict": fastbp.Network.predict,
     "predict_classes": fastbp.Network.predict_classes,
+    "replace_output": replace_output,
     "reset": fastbp.Network.reset,
     "step": fastbp.Network.step,
     "summary": fastbp.Network.summary,
     "train_on_batch": fastbp.Network.train_on_batch,
     "optimizer = ": set_optimizer,
     "learning_rate = ": set_learning_rate,
+    "trainable = ": set_trainable,
 }
 
 

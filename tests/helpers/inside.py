@@ -93,3 +93,8 @@ def take_snapshots(monkeypatch, interval, share=None):
     monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", interval)
     if share is not None:
         monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", share)
+
+
+def measured_epochs(history):
+    """Return the indices of the epochs whose validation loss was measured."""
+    return np.flatnonzero(~np.isnan(history.validation_loss)).tolist()

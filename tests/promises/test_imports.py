@@ -14,7 +14,7 @@ LAYERS = """
 exceptions _version _moved
 _core
 _base
-activations callbacks history initializers layers losses metrics optimizers schedules
+activations callbacks history initializers layers losses metrics optimizers schedules splits
 _architecture
 _data
 _engine

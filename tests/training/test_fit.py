@@ -312,9 +312,9 @@ def test_snapshots_are_an_interval_apart(rng, monkeypatch):
     times = []
     take = snapshot.Snapshot.take
 
-    def timed(kept, epoch):
+    def timed(kept, epoch, extra):
         times.append(perf_counter())
-        return take(kept, epoch)
+        return take(kept, epoch, extra)
 
     monkeypatch.setattr(snapshot.Snapshot, "take", timed)
     take_snapshots(monkeypatch, interval=0.002)

@@ -4,6 +4,7 @@ import builtins
 import io
 import re
 import sys
+from array import array
 
 import pytest
 
@@ -244,3 +245,78 @@ def test_a_failing_fit_still_closes_the_bar(make, data, monkeypatch, capsys):
     with pytest.raises(ZeroDivisionError):
         make().fit(*data, verbose=1)
     assert capsys.readouterr().err.endswith("\n")
+
+
+# ---- verbose="auto" ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bar")
+def test_auto_is_a_bar_on_a_terminal(make, data, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    history = make().fit(*data, epochs=7, verbose="auto")
+    assert "7/7 epochs" in sys.stderr.getvalue()
+    assert f"loss {history.loss[-1]:.5g}" in sys.stderr.getvalue()
+    assert capsys.readouterr().out == ""
+
+
+def test_auto_is_few_lines_in_a_file(make, data, capsys):
+    """The first epoch seen and the last one, if it takes less than a second."""
+    history = make().fit(*data, epochs=300, verbose="auto", validation_data=data)
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert 2 <= len(lines) <= 2 + history.total_seconds
+    assert lines[0].startswith("epoch   1/300  loss ")
+    assert lines[-1] == f"epoch 300/300  {history.describe(-1)}"
+
+
+def test_auto_prints_every_epoch_if_they_are_slow(make, data, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LOG_INTERVAL", 0.0)
+    history = make().fit(*data, epochs=5, verbose="auto", validation_data=data)
+    expected = [f"epoch {i + 1}/5  {history.describe(i)}" for i in range(5)]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_auto_prints_a_line_per_interval(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    log, history = progress.Log(1000), fastbp.History()
+    for epoch in range(1000):
+        history._append({"loss": array("d", [epoch])}, 1)
+        now[0] = 0.0043 * (epoch + 1)
+        log.update(epoch + 1, history)
+    log.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line[5:10]) for line in lines] == [1, 234, 467, 700, 933, 1000]
+
+
+def test_auto_shows_the_last_epoch_of_a_fit_that_fails(make, data, capsys):
+    def fail(state):
+        if state.epoch == 3:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        make().fit(*data, epochs=9, verbose="auto", callbacks=fail)
+    assert [line[:9] for line in capsys.readouterr().out.splitlines()] == ["epoch 1/9", "epoch 4/9"]
+
+
+def test_epochs_that_are_not_validated_are_shown_without(make, data, capsys):
+    make().fit(*data, epochs=4, validation_data=data, validation_every=2, verbose=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert ["validation" in line for line in lines] == [False, True, False, True]
+    assert "nan" not in "".join(lines)
+
+
+@pytest.mark.parametrize("stream", [None, Bare(), Broken(OSError("full"))], ids=["none", "bare", "broken"])
+def test_auto_needs_no_streams(make, data, monkeypatch, stream):
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert len(make().fit(*data, epochs=3, verbose="auto")) == 3
+
+
+def test_auto_of_minimize(make, data, capsys):
+    pytest.importorskip("scipy")
+    fastbp.minimize(make(), *data, max_iterations=5, verbose="auto")
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("epoch 5/5  loss ")
+    assert err == ""

@@ -58,7 +58,7 @@ UNKNOWN = [
     (LeakyReLU, "negative_slope", "did you mean alpha?"),
     (LeakyReLU, "name", "expected one of: alpha"),
     (Huber, "beta", "did you mean delta?"),
-    (fastbp.MSE, "reduction", "expected none"),
+    (fastbp.MSE, "reduction", "expected one of: ignore_nan"),
     (EarlyStopping, "restore_best_weights", "did you mean restore_best?"),
     (ReduceLROnPlateau, "min_lr", "did you mean min_learning_rate?"),
     (TopK, "n", "expected one of: k"),
@@ -112,7 +112,7 @@ def test_positional_arguments_are_counted():
 
 def test_signatures_tell_the_arguments():
     assert next(iter(inspect.signature(Adam).parameters)) == "learning_rate"
-    assert not inspect.signature(fastbp.MSE).parameters
+    assert [*inspect.signature(fastbp.MSE).parameters] == ["ignore_nan"]
     assert [*inspect.signature(Network).parameters] == [*Network._names]
 
 
@@ -184,5 +184,5 @@ def test_verbose_may_be_a_flag(verbose, capsys):
 @pytest.mark.parametrize("verbose", [3, -1, "1", None, 1.0])
 def test_other_kinds_of_verbose_are_refused(verbose):
     for call in (Network([3, 1]).fit, partial(fastbp.minimize, Network([3, 1]))):
-        with pytest.raises(ParameterError, match=r"verbose is .*expected an integer >= 0 and < 3"):
+        with pytest.raises(ParameterError, match=r"verbose is .*expected an integer >= 0 and < 3, or 'auto'"):
             call(X, Y, verbose=verbose)

@@ -61,7 +61,8 @@ def accepted(field):
 def written(bound):
     """Return a number as text, large and small powers of 2 as 2**n."""
     mantissa, exponent = math.frexp(bound)
-    return f"2**{exponent - 1}" if mantissa == 0.5 and abs(exponent) > 20 else f"{bound:g}"
+    sign = "-" if mantissa < 0 else ""
+    return f"{sign}2**{exponent - 1}" if abs(mantissa) == 0.5 and abs(exponent) > 20 else f"{bound:g}"
 
 
 def test_there_are_values_of_every_kind():

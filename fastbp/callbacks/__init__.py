@@ -1,0 +1,40 @@
+"""Callbacks: what is called at certain moments of a fit, and may stop it.
+
+A callback is a function of an `EpochState`, which is called after every epoch, or an object with some of
+the methods `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end` and `on_fit_end`, each of which
+takes one. Those of this package are immutable values. What they remember is in an object that `begin` makes
+for each fit, so one value serves many fits.
+"""
+
+from __future__ import annotations
+
+from fastbp.callbacks._averaging import (
+    ExponentialMovingAverage,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
+from fastbp.callbacks._base import Callback, Columns, Function, OnEpochEnd, Watcher
+from fastbp.callbacks._hooks import Callbacks, Hooks, begin
+from fastbp.callbacks._loggers import CSVLogger, TensorBoard
+from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
+from fastbp.callbacks._state import EpochState, FittedNetwork
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "Callbacks",
+    "Columns",
+    "EarlyStopping",
+    "EpochState",
+    "ExponentialMovingAverage",
+    "FittedNetwork",
+    "Function",
+    "Hooks",
+    "OnEpochEnd",
+    "ReduceLROnPlateau",
+    "StochasticWeightAveraging",
+    "TensorBoard",
+    "Watcher",
+    "WeightAveraging",
+    "begin",
+]

@@ -1,0 +1,130 @@
+"""The callbacks of one fit, sorted by the moments at which they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from fastbp._base.shown import shown
+from fastbp.callbacks._averaging import WeightAveraging
+from fastbp.callbacks._base import Callback, Columns, Function, OnEpochEnd
+from fastbp.exceptions import ParameterError
+from fastbp.optimizers import Optimizer
+
+Callbacks: TypeAlias = Function | OnEpochEnd | Sequence[Function | OnEpochEnd]
+Remembered: TypeAlias = Mapping[str, Mapping[str, float | str]]  # by callback, the states of their watchers
+
+HOOKS = ("on_fit_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_fit_end")
+
+
+class Hooks:
+    """The functions to call in one fit, in the order of the callbacks.
+
+    Attributes
+    ----------
+    on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end : list of callables
+        Functions of an `EpochState`.
+    averaging : WeightAveraging or None
+    restores : bool
+        Whether one of the callbacks decides which epoch the fit ends with.
+    states : dict
+        What the callbacks with ``resume = True`` remember, by the callback: the dicts of their watchers.
+    """
+
+    def __init__(self) -> None:
+        self.on_fit_begin: list[Function] = []
+        self.on_epoch_begin: list[Function] = []
+        self.on_batch_end: list[Function] = []
+        self.on_epoch_end: list[Function] = []
+        self.on_fit_end: list[Function] = []
+        self.averaging: WeightAveraging | None = None
+        self.restores = False
+        self.states: dict[str, dict[str, float | str]] = {}
+
+    def __bool__(self) -> bool:
+        """Tell whether something has to be done between steps or epochs."""
+        between = self.on_epoch_end or self.on_batch_end or self.on_epoch_begin or self.on_fit_begin
+        return bool(between or self.averaging)
+
+    def add(self, argument: str, callback: Any, columns: Columns, remembered: Remembered) -> None:
+        """Add the hooks of a callback; ParameterError if it has none."""
+        watcher = callback
+        if isinstance(callback, type):
+            own = {}
+        else:
+            own = _methods(callback)
+            if not own and callable(begin := getattr(callback, "begin", None)):
+                watcher = begin(columns)
+                own = _methods(watcher)
+            if not own and callable(watcher):
+                own = {"on_epoch_end": watcher}
+        if not own or not all(map(callable, own.values())):
+            raise ParameterError(
+                f"{argument} is {shown(callback)}, expected a function of the state or an object with "
+                f"{', '.join(HOOKS[:-1])} or {HOOKS[-1]}"
+            )
+        if getattr(callback, "resume", False) is True:
+            self._resume(argument, callback, watcher, remembered)
+        for hook, function in own.items():
+            getattr(self, hook).append(function)
+
+    def _resume(self, argument: str, callback: Any, watcher: Any, remembered: Remembered) -> None:
+        """Let a watcher go on with what the network remembers of an equal callback."""
+        state = getattr(watcher, "state", None)
+        plain_repr: object = object.__repr__
+        if type(callback).__repr__ is plain_repr or not isinstance(state, dict):
+            raise ParameterError(
+                f"{argument} is {shown(callback)} with resume=True, expected a __repr__ that describes it, "
+                "and begin(columns) that returns an object with a dict `state`"
+            )
+        key = repr(callback)
+        while key in self.states:  # equal callbacks remember on their own
+            key += "'"
+        state.update(remembered.get(key, {}))
+        self.states[key] = state
+
+
+def _methods(callback: object) -> dict[str, Any]:
+    """Return the hooks that an object has, by name."""
+    found = {hook: getattr(callback, hook, None) for hook in HOOKS}
+    return {hook: method for hook, method in found.items() if method is not None}
+
+
+def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Remembered) -> Hooks:
+    """Return the functions to call in a fit, for one callback or a sequence of them.
+
+    Parameters
+    ----------
+    columns
+        What the fit measures, each with whether greater is better.
+    remembered
+        What the network remembers of callbacks of earlier fits; it stays as it is.
+    """
+    listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
+    hooks = Hooks()
+    if not listed:
+        return hooks
+    restoring = [i for i, callback in enumerate(listed) if _restores(callback)]
+    _check_alone("restore an epoch", restoring, listed)
+    hooks.restores = bool(restoring)
+    means = [i for i, callback in enumerate(listed) if isinstance(callback, WeightAveraging)]
+    _check_alone("average the weights", means, listed)
+    for i, callback in enumerate(listed):
+        if isinstance(callback, Callback):
+            callback.check(f"callbacks[{i}]", optimizer)
+        if isinstance(callback, WeightAveraging):
+            hooks.averaging = callback
+        else:
+            hooks.add(f"callbacks[{i}]", callback, columns, remembered)
+    return hooks
+
+
+def _restores(callback: Any) -> bool:
+    return not isinstance(callback, type) and getattr(callback, "restores", False) is True
+
+
+def _check_alone(what: str, found: list[int], listed: list[Any]) -> None:
+    """Refuse more than one callback that decides what the fit ends with."""
+    if len(found) > 1:
+        names = " and ".join(f"callbacks[{i}] ({shown(listed[i])})" for i in found)
+        raise ParameterError(f"{names} each {what}, expected one that does")
