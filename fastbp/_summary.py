@@ -44,7 +44,9 @@ def summarize(model: Model, name: str) -> Summary:
     """Return the summary of a network whose class has this name."""
     architecture = model.architecture
     title = f"{name}: {architecture.dtype}, seed {model.seed}"
-    rows, total = layer_rows(model), ("total", "", "", "", "", f"{architecture.n_parameters:,}", "")
+    frozen = sum(layer.n_parameters for layer in architecture.layers if not layer.trainable)
+    note = f"{frozen:,} of them frozen" if frozen else ""
+    rows, total = layer_rows(model), ("total", "", "", "", "", f"{architecture.n_parameters:,}", note)
     facts = list(facts_of(model).items())
     width = max(len(fact) for fact, _ in facts)
     text = "\n".join(
@@ -63,8 +65,7 @@ def summarize(model: Model, name: str) -> Summary:
 def layer_rows(model: Model) -> list[tuple[str, ...]]:
     """Return the cells of each layer, in the columns of `HEAD`."""
     architecture = model.architecture
-    sizes = [W.size + b.size for W, b in architecture.split(model.engine.parameters)]
-    named = zip(architecture.layers, architecture.initializers, sizes, strict=True)
+    named = zip(architecture.layers, architecture.initializers, strict=True)
     return [
         (
             f"{i}",
@@ -72,10 +73,10 @@ def layer_rows(model: Model) -> list[tuple[str, ...]]:
             f"{layer.n_out:,}",
             str(layer.activation),
             initializer,
-            f"{size:,}",
+            f"{layer.n_parameters:,}",
             options(layer),
         )
-        for i, (layer, initializer, size) in enumerate(named, 1)
+        for i, (layer, initializer) in enumerate(named, 1)
     ]
 
 
@@ -95,12 +96,17 @@ def facts_of(model: Model) -> dict[str, str]:
     architecture, engine = model.architecture, model.engine
     inputs = ["scaled"] * (model.scaling is not None)
     inputs += [f"with noise of {architecture.input_noise}"] * bool(architecture.input_noise)
-    return {
+    facts = {
         "loss": str(architecture.loss),
         "optimizer": str(model.optimizer),
         "memory": f"parameters {memory(engine.parameters.nbytes)}, optimizer {memory(engine.state.nbytes)}",
         "trained": f"{len(model.history):,} epochs, {engine.t:,} steps",
-    } | ({"inputs": ", ".join(inputs)} if inputs else {})
+    }
+    if inputs:
+        facts["inputs"] = ", ".join(inputs)
+    if model.target_scaling is not None:
+        facts["targets"] = "scaled"
+    return facts
 
 
 def aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -95,6 +95,7 @@ METHODS: dict[str, Call] = {
     "replace_output": replace_output,
     "reset": fastbp.Network.reset,
     "step": fastbp.Network.step,
+    "summary": fastbp.Network.summary,
     "train_on_batch": fastbp.Network.train_on_batch,
     "optimizer = ": set_optimizer,
     "learning_rate = ": set_learning_rate,

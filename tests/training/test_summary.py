@@ -75,10 +75,13 @@ def test_it_follows_training(network_class, rng):
     net = network_class([2, 1], optimizer="sgd", input_noise=0.1)
     X = rng.normal(size=(40, 2))
     net.adapt(X)
+    assert "targets" not in net.summary()
+    net.adapt(X, X[:, 0])
     net.fit(X, X[:, 0], epochs=1200, batch_size=20)
     text = str(net.summary())
     assert "trained    1,200 epochs, 2,400 steps" in text
     assert "inputs     scaled, with noise of 0.1" in text
+    assert "targets    scaled" in text
     assert "optimizer 0 KB" in text
 
 
@@ -136,6 +139,14 @@ def test_it_shows_every_option_of_a_layer():
     for name, default in flags.items():
         assert f"{name}=" not in text
         assert f"{name}={not default}" in fastbp.Network([2, Dense(3, **{name: not default}), 1]).summary()
+
+
+def test_it_counts_what_is_frozen(network_class):
+    net = network_class([2, Dense(3, trainable=False), Dense(4, bias=False), 1], seed=0)
+    lines = [line.split() for line in str(net.summary()).splitlines()[3:7]]
+    assert [line[5:] for line in lines[:3]] == [["9", "trainable=False"], ["12", "bias=False"], ["5"]]
+    assert " ".join(lines[3]) == "total 26 9 of them frozen"
+    assert net.n_parameters == net.parameters.size == 26
 
 
 @pytest.mark.parametrize("sizes", [[1, 1], [3, 5, 2], [4, 4, 4, 4]])
