@@ -88,7 +88,7 @@ EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t 
                              .n_out = n_out,
                              .activation = KERNELS.activations[activation],
                              .W = W,
-                             .b = W + n_in * n_out,
+                             .start = W + n_in * n_out,
                              .x = x,
                              .x_stride = stride,
                              .y = y,
@@ -104,7 +104,7 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
     fbp_plan plan = {.threads = 1, .narrow = 1};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
-                             .b = dW + n_in * n_out, /* only whether there is one counts */
+                             .trained_rows = n_in + 1,
                              .dW = dW,
                              .x = x,
                              .x_stride = stride,

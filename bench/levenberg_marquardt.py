@@ -90,7 +90,7 @@ def stopping_fits():
     split = {"validation_split": fastbp.ShuffledSplit(0.2)}
     lm = {"epochs": STEPS, "batch_size": None}
     adam = {"epochs": 2000, "batch_size": BATCH}
-    early = EarlyStopping("validation_loss", patience=50, restore_best=True)
+    early = EarlyStopping("validation_loss", patience=200, restore_best=True)
     return {
         "Levenberg-Marquardt": (fastbp.LevenbergMarquardt(), lm),
         "the same, `validation_split`, `max_fail=6`": (fastbp.LevenbergMarquardt(), lm | split),

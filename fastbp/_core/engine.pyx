@@ -242,10 +242,14 @@ cdef class Engine(Planner):
         self.scale_inputs(&source)
         return source
 
+    cdef size_t n_targets(self) noexcept:
+        """Return the number of targets per row."""
+        return self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
+
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
-        cdef size_t columns = self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
+        cdef size_t columns = self.n_targets()
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
@@ -262,17 +266,17 @@ cdef class Engine(Planner):
 
         Both arrays are copies that nobody else has, so no user code can resize them.
         """
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t n_targets = self.n_targets()
         columns[0] = 1
         if weights is None:
             return rows
         if weights.values is not None:
-            if (np.shape(weights.values) not in ((rows,), (rows, n_out))
+            if (np.shape(weights.values) not in ((rows,), (rows, n_targets))
                     or not is_plain(weights.values, cnp.NPY_DOUBLE)):
                 raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},) or "
-                                 f"({rows}, {n_out})")
+                                 f"({rows}, {n_targets})")
             values[0] = <const double *> data_of(weights.values)
-            columns[0] = 1 if weights.values.ndim == 1 else n_out
+            columns[0] = 1 if weights.values.ndim == 1 else n_targets
         if weights.rows is None:
             return rows
         if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:

@@ -56,7 +56,7 @@ class Loss(Value, ABC):
     @property
     def scales_targets(self) -> bool:
         """Whether `Network.adapt` may scale its targets: they are any numbers, and so are the outputs."""
-        return self.targets.any_number and self.activation is None
+        return self.targets.any_number and self.activation in (None, "identity")
 
     def output_scaling(self, mean: Array, scale: Array) -> tuple[Array, Array]:
         """Return factor and offset, (n_out,) each, that turn outputs into the units of raw targets.

@@ -85,8 +85,6 @@ ALWAYS_INLINE void multiply_narrow(narrow_product p, const product_kind kind) {
     }
 }
 
-static const real no_bias[FBP_NARROW];
-
 static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
     const size_t m = round_up(step->rows, LANES), n = layer->n_out, stride = layer->y_stride;
     multiply_narrow(
@@ -97,7 +95,7 @@ static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
             .a = layer->W,
             .row = 1,
             .column = n,
-            .start = layer->b ? layer->b : no_bias,
+            .start = layer->start,
             .x = layer->x,
             .y = layer->y,
             .x_stride = layer->x_stride,
@@ -140,7 +138,7 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
     const size_t n = layer->n_out, m = step->rows;
     dot_rows x = {layer->x, layer->x_stride};
     real *dW = layer->dW;
-    for (size_t left = layer->n_in + (layer->b != NULL), rows; left > 0; left -= rows) {
+    for (size_t left = layer->trained_rows, rows; left > 0; left -= rows) {
         rows = smaller(left, MOST_DOT_ROWS);
         dot_rows d = {layer->delta, layer->y_stride};
         for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS) {
@@ -162,9 +160,7 @@ static void passes_narrow(const fbp_dense *layers, fbp_step *step) {
     if (plan->has_softmax) softmax_chain_narrow(output, step);
     const fbp_dense *lowest = layers + plan->lowest;
     for (const fbp_dense *layer = output; layer > lowest; layer--) backward_input_narrow(layer, step);
-    for (const fbp_dense *layer = lowest; layer <= output; layer++) {
-        if (layer->dW) backward_weights_narrow(layer, step);
-    }
+    for (const fbp_dense *layer = lowest; layer <= output; layer++) backward_weights_narrow(layer, step);
 }
 
 #endif

@@ -30,7 +30,7 @@ ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t 
 static void forward_row(const fbp_dense *layer) {
     const vec alpha = splat((real)layer->alpha);
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
-        const vec b = layer->b ? load((const real *)layer->b + j) : splat(0);
+        const vec b = load((const real *)layer->start + j);
         const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
         const vec y = vector_values[layer->function](z, alpha);
         store((real *)layer->y + j, y);

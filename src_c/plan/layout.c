@@ -4,6 +4,7 @@
 
 #include "plan/arena.h"
 #include "plan/plan.h"
+#include "rows/rows.h"
 
 /* Rows a multiple of 1 KB apart would share sets of the cache. */
 size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0 ? n + ALIGNMENT / real_size : n; }
@@ -30,6 +31,8 @@ static size_t vector_stride(const fbp_plan *plan, size_t n) {
     return (n + lanes - 1) / lanes * lanes;
 }
 
+static const _Alignas(ALIGNMENT) double no_bias[FBP_NARROW]; /* zeros of either type */
+
 static void *at_offset(void *array, size_t bytes) { return array ? (char *)array + bytes : NULL; }
 
 /* Points the slot's layers to their parameters and gradients. */
@@ -55,6 +58,8 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
         const size_t row = plan->is_padded ? vector_stride(plan, from->n_out) : from->n_out;
         layer->W = at_offset(plan->parameters, at * size);
         layer->b = from->no_bias ? NULL : at_offset(layer->W, from->n_in * row * size);
+        layer->start = from->no_bias ? no_bias : layer->b;
+        layer->trained_rows = from->frozen ? 0 : fbp_parameter_rows(from);
         layer->dW = from->frozen ? NULL : at_offset(gradients, at * size);
         layer->previous = l > 0 ? layer - 1 : NULL;
         layer->plan = plan;

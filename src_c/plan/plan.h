@@ -25,6 +25,8 @@ typedef struct fbp_dense {
     void *scratch;                    /* of the products: plan->scratch_bytes per thread */
     fbp_plan *plan;
     const double *scalars; /* of the optimizer for this layer: the plan's, or its own */
+    const void *start;     /* (n_out,) what the sums of z start from in narrow networks: b, or zeros */
+    size_t trained_rows;   /* rows of W and b that are trained: none, n_in, or n_in + 1 */
 } fbp_dense;
 
 /* A slot: the arrays for one block of rows. Several slots let threads work on several blocks at the same time. */

@@ -72,8 +72,9 @@ static void radam_scalars(double *c, const double *h, double k) {
     } else c[5] = 0;
 }
 
-/* k is the number of the step, which some optimizers do not use. */
-static void set_scalars(double *c, const fbp_network *network, const double *h, double k __attribute__((unused))) {
+/* k is the number of the step, which some optimizers do not use. Inlined, because tiny networks notice a call. */
+static inline __attribute__((always_inline)) void set_scalars(double *c, const fbp_network *network, const double *h,
+                                                              double k __attribute__((unused))) {
     switch (network->optimizer) {
 #define OPTIMIZER(name, states, scalars, ...) \
     case FBP_OPTIMIZER_##name: scalars break;
@@ -83,10 +84,21 @@ static void set_scalars(double *c, const fbp_network *network, const double *h, 
     }
 }
 
+/* Scalars of layers with a learning rate of their own. */
+static void __attribute__((noinline)) set_layer_scalars(fbp_plan *plan, const double *h, double k) {
+    const fbp_network *network = plan->network;
+    double own[FBP_MAX_HYPERPARAMETERS];
+    for (size_t l = 0; l < network->n_layers; l++) {
+        memcpy(own, h, sizeof own);
+        own[0] *= network->layers[l].rate_factor;
+        set_scalars(plan->layer_scalars[l], network, own, k);
+    }
+}
+
 void fbp_begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
     const double *h = network->hyperparameters;
-    double scheduled[FBP_MAX_HYPERPARAMETERS], own[FBP_MAX_HYPERPARAMETERS];
+    double scheduled[FBP_MAX_HYPERPARAMETERS];
     if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0) {
         memcpy(scheduled, h, sizeof scheduled);
         scheduled[0] = fbp_learning_rate(network);
@@ -94,9 +106,5 @@ void fbp_begin_update(fbp_plan *plan) {
     }
     const double k = (double)++network->t;
     set_scalars(plan->scalars, network, h, k);
-    for (size_t l = 0; plan->layer_scalars && l < network->n_layers; l++) {
-        memcpy(own, h, sizeof own);
-        own[0] *= network->layers[l].rate_factor;
-        set_scalars(plan->layer_scalars[l], network, own, k);
-    }
+    if (plan->layer_scalars) set_layer_scalars(plan, h, k);
 }

@@ -190,6 +190,29 @@ def test_a_frozen_body_is_a_function_of_the_inputs(network_class, shape, clippin
     np.testing.assert_allclose(net.history.loss, head.history.loss, rtol=1e-9)
 
 
+@pytest.mark.parametrize("sizes", SHAPES.values(), ids=SHAPES)
+def test_gradients_of_frozen_layers_count_for_nothing(network_class, sizes):
+    """Not even those that the user writes; the next gradients are 0 there again."""
+    net = make(network_class, sizes, "frozen between", optimizer=fastbp.SGD(1.0, clip_norm=1e-3))
+    X, y = problem(sizes, 9)
+    first, frozen, last = layered.parts(net)
+    for begin in (
+        lambda: net.loss_and_gradients(X, y),
+        lambda: net.backward(net.loss.gradient(net.forward(X), y)),
+    ):
+        begin()
+        net.gradients[frozen] = 1e3
+        before = net.parameters.copy()
+        net.step()
+        step = before - net.parameters
+        assert not step[frozen].any()
+        assert np.linalg.norm(step) == pytest.approx(1e-3, rel=1e-2)
+        begin()
+        assert not net.gradients[frozen].any()
+        assert net.gradients[first].any()
+        assert net.gradients[last].any()
+
+
 @pytest.mark.parametrize("limit", [1e-3, 1e-200])
 def test_clipping_norms_beyond_the_largest_number(network_class, limit, isa):
     """Squares overflow: the norm is that of the layers that are trained."""

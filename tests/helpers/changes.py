@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fastbp
-from fastbp import Dense, schedules
+from fastbp import Dense, ShuffledSplit, schedules
 from fastbp.callbacks import EarlyStopping, ExponentialMovingAverage, ReduceLROnPlateau
 from helpers.inside import engine_of
 
@@ -115,6 +115,11 @@ CHANGES = {
     "fit, hooks": Change(lambda net, data: fit(net, data, (AllHooks(),), epochs=2)),
     "fit, averaging": Change(
         lambda net, data: fit(net, data, (ExponentialMovingAverage(0.5),), validation_data=data.held_out)
+    ),
+    "fit, split": Change(
+        lambda net, data: fit(
+            net, data, validation_split=ShuffledSplit(0.3), validation_every=3, max_seconds=1e6
+        )
     ),
     "fit, tol": Change(lambda net, data: fit(net, data, epochs=9, tol=0.5, patience=1)),
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),

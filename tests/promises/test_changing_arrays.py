@@ -7,6 +7,7 @@ wrong outcome is a crash.
 import sys
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 import fastbp
@@ -100,6 +101,19 @@ HOOKS = {
     "sample_weight read": lambda attack, a: {"sample_weight": ReadLate(a.weights.copy(), attack)},
     "validation_data read": lambda attack, a: {
         "validation_data": (a.held_out_X, ReadLate(a.held_out_y.copy(), attack))
+    },
+    "validation weights read": lambda attack, a: {
+        "validation_data": (a.held_out_X, a.held_out_y, ReadLate(np.ones(len(a.held_out_X)), attack))
+    },
+    "sample_weight read, split": lambda attack, a: {
+        "sample_weight": ReadLate(a.weights.copy(), attack),
+        "validation_data": None,
+        "validation_split": 0.5,
+    },
+    "sample_weight read, shuffled": lambda attack, a: {
+        "sample_weight": ReadLate(a.weights.copy(), attack),
+        "validation_data": None,
+        "validation_split": fastbp.ShuffledSplit(0.5),
     },
     "epochs": lambda attack, a: {"epochs": Number(attack, 2)},
     "batch_size": lambda attack, a: {"batch_size": Number(attack, 1024)},

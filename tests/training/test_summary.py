@@ -3,6 +3,7 @@
 import copy
 import pickle
 from html.parser import HTMLParser
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_it_has_a_line_for_every_layer_and_fact(net):
     ]
     facts = dict(line.split("  ", 1) for line in lines[8:])
     assert {name: text.strip() for name, text in facts.items()} == {
-        "loss": "MSE()",
+        "loss": repr(net.loss),
         "optimizer": repr(net.optimizer),
         "memory": "parameters 12.57 KB, optimizer 25.14 KB",
         "trained": "0 epochs, 0 steps",
@@ -131,6 +132,10 @@ def test_it_shows_every_option_of_a_layer():
     assert chosen.keys() <= {*Layer._fields}
     text = str(fastbp.Network([2, Dense(3, **chosen), 1]).summary())
     assert "l1=0.1, l2=0.2, dropout=0.5, max_norm=3.0" in text
+    flags = {name: p.default for name, p in signature(Dense).parameters.items() if type(p.default) is bool}
+    for name, default in flags.items():
+        assert f"{name}=" not in text
+        assert f"{name}={not default}" in fastbp.Network([2, Dense(3, **{name: not default}), 1]).summary()
 
 
 @pytest.mark.parametrize("sizes", [[1, 1], [3, 5, 2], [4, 4, 4, 4]])

@@ -1,5 +1,7 @@
 """Validation data of a fit: splits, weights, every k-th epoch."""
 
+from time import sleep
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from fastbp import DataError, Error, ParameterError, ShapeError, ShuffledSplit, 
 from fastbp.callbacks import EarlyStopping
 from fastbp.losses import LOSSES
 from helpers.inside import measured_epochs
+from helpers.memory import traced_peak
 
 
 def custom_loss(output, target):
@@ -227,6 +230,38 @@ def test_a_converged_fit_measures_its_last_epoch(network_class):
     history = net.fit(*data, epochs=200, batch_size=None, validation_data=data, validation_every=150)
     assert history.stopped == "converged"
     assert measured_epochs(history) == [len(history) - 1]
+
+
+@pytest.mark.parametrize("kind", ["epochs", "converged", "max_seconds"])
+def test_callbacks_see_the_measurement_of_the_last_epoch(network_class, kind):
+    """If the fit knows that it is the last: then restore_best counts it, too."""
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    data, seen = (X, X @ [1.0, 2.0]), []
+
+    def look(state):
+        seen.append("validation_loss" in state.measured)
+        if kind == "max_seconds":
+            sleep(0.01)
+
+    net = network_class([2, 1], dtype="float64", optimizer=fastbp.LevenbergMarquardt(max_fail=None))
+    history = net.fit(
+        *data,
+        epochs=3 if kind == "epochs" else 200,
+        batch_size=None,
+        validation_data=data,
+        validation_every=150,
+        callbacks=look,
+        max_seconds=1e-9 if kind == "max_seconds" else None,
+    )
+    assert history.stopped == kind
+    assert seen == [False] * (len(history) - 1) + [True]
+
+
+def test_the_last_share_is_not_copied():
+    X, y = np.ones((20000, 50)), np.zeros(20000)
+    net = fastbp.Network([50, 1], seed=0)
+    net.fit(X[:100], y[:100])
+    assert traced_peak(lambda: net.fit(X, y, validation_split=0.5, metrics=[])) < 0.1 * X.nbytes
 
 
 def test_the_epochs_between_do_not_count_for_patience(make, data):
