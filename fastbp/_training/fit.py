@@ -164,7 +164,7 @@ class Fit:
         self._finish()
         self._past.stopped = self._history.stopped
         self._is_over = True
-        self._end(None)
+        self._hooks.end(self._state, self._history.stopped, None)
         return self._history
 
     def _finish(self) -> None:
@@ -185,7 +185,7 @@ class Fit:
             return
         if not self._is_over:
             self._go_back(error)
-        self._end(error)
+        self._hooks.end(self._state, self._history.stopped, error)
 
     def _go_back(self, error: BaseException) -> None:
         """Choose what the network ends with after an error: what a callback kept, before all."""
@@ -213,7 +213,6 @@ class Fit:
         self._history.stopped = "diverged" if diverged else "interrupted"
         if has_steps:
             self._past.stopped = self._history.stopped
-        self._state.reason = self._history.stopped
 
     def _is_sound(self) -> bool:
         """Put the mean of the parameters in place, if there is one; tell whether all is finite."""
@@ -226,21 +225,6 @@ class Fit:
         if self._averaging is not None:
             self._averaging.cancel()
         restore_all(snapshot, self._model)
-
-    def _end(self, error: BaseException | None) -> None:
-        """Call the callbacks for the last time, each once; an error of theirs does not hide the first one."""
-        first, functions = error, self._hooks.on_fit_end
-        self._state.reason = self._history.stopped
-        while functions:
-            try:
-                functions.pop(0)(self._state)
-            except Exception as raised:
-                if first is None:
-                    first = raised
-                else:
-                    first.add_note(f"on_fit_end of a callback raised an error, too: {raised!r}")
-        if error is None and first is not None:
-            raise first
 
     def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
         """Begin the run; nothing is computed yet."""

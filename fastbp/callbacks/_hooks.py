@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from fastbp._base.shown import shown
 from fastbp.callbacks._averaging import WeightAveraging
 from fastbp.callbacks._base import Callback, Columns, Function, OnEpochEnd
+from fastbp.callbacks._state import EpochState
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import Optimizer
 
@@ -67,6 +68,23 @@ class Hooks:
             self._resume(argument, callback, watcher, remembered)
         for hook, function in own.items():
             getattr(self, hook).append(function)
+
+    def end(self, state: EpochState, reason: str, error: BaseException | None) -> None:
+        """Call the callbacks for the last time, each once; an error of theirs does not hide that of the fit.
+
+        If it is interrupted, the next call goes on with the other callbacks.
+        """
+        state.reason, first = reason, error
+        while self.on_fit_end:
+            try:
+                self.on_fit_end.pop(0)(state)
+            except Exception as raised:
+                if first is None:
+                    first = raised
+                else:
+                    first.add_note(f"on_fit_end of a callback raised an error, too: {raised!r}")
+        if error is None and first is not None:
+            raise first
 
     def _resume(self, argument: str, callback: Any, watcher: Any, remembered: Remembered) -> None:
         """Let a watcher go on with what the network remembers of an equal callback."""
