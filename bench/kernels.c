@@ -88,7 +88,7 @@ EXPORT void run_forward_narrow(size_t activation, size_t m, size_t n_in, size_t 
                              .n_out = n_out,
                              .activation = KERNELS.activations[activation],
                              .W = W,
-                             .b = W + n_in * n_out,
+                             .start = W + n_in * n_out,
                              .x = x,
                              .x_stride = stride,
                              .y = y,
@@ -104,6 +104,7 @@ EXPORT void run_backward_weights_narrow(size_t m, size_t n_in, size_t n_out, siz
     fbp_plan plan = {.threads = 1, .narrow = 1};
     const fbp_dense layer = {.n_in = n_in,
                              .n_out = n_out,
+                             .trained_rows = n_in + 1,
                              .dW = dW,
                              .x = x,
                              .x_stride = stride,
@@ -149,7 +150,8 @@ EXPORT void run_softmax(size_t rows, size_t columns, const real *z, real *y, siz
 /* `labels` is NULL if the loss reads targets. */
 EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *targets, int64_t *labels, real *delta,
                        size_t repeats) {
-    fbp_network network = {.loss_parameter = 1};
+    static const real zeros[1 + FBP_MAX_LANES];
+    fbp_network network = {.loss_parameter = 1, .outputs_per_target = 1, .output_parameters = zeros};
     fbp_plan plan = {.network = &network};
     fbp_slot slot = {.targets = targets, .labels = labels};
     const fbp_dense layer = {.n_out = columns, .y = y, .y_stride = columns, .delta = delta, .plan = &plan};

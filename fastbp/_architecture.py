@@ -6,13 +6,14 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastbp import activations, initializers, losses
-from fastbp._base.arguments import held, integer, number
+from fastbp._base.arguments import flag, held, integer, number
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.activations import Activation
@@ -106,20 +107,58 @@ class Architecture(Value):
         """Number of outputs."""
         return self.layers[-1].n_out
 
+    @property
+    def n_targets(self) -> int:
+        """Number of targets per row; a custom loss takes any number."""
+        return self.n_out // self.loss.outputs_per_target
+
     @cached_property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return sum((layer.n_in + 1) * layer.n_out for layer in self.layers)
+        return sum(layer.n_parameters for layer in self.layers)
 
     def split(self, vector: NDArray[Any]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """Return a parameter vector (P,) as views W (n_in, n_out) and b (n_out,) per layer."""
+        """Return a parameter vector (P,) as views W (n_in, n_out) and b, (n_out,) or (0,), per layer."""
         return split(vector, self.layers)
+
+    @property
+    def trainable(self) -> tuple[bool, ...]:
+        """Whether training changes the parameters, per layer."""
+        return tuple(layer.trainable for layer in self.layers)
+
+    def with_trainable(self, trainable: bool | Iterable[bool]) -> Self:
+        """Return the same architecture with other layers to train: a bool for all, or one per layer."""
+        pairs = zip(self.layers, _flags("trainable", trainable, len(self.layers)), strict=True)
+        return self.__replace__(layers=tuple(layer._replace(trainable=is_on) for layer, is_on in pairs))
+
+    def with_output(
+        self,
+        output: int | Dense,
+        *,
+        loss: str | Loss | LossFunction | None,
+        output_activation: str | Activation | None,
+        freeze: bool,
+    ) -> Self:
+        """Return the architecture that `Network.replace_output` describes."""
+        body = self.layers[:-1]
+        n_in = body[-1].n_out if body else self.n_in
+        loss = losses.get(self.loss if loss is None else loss)
+        default = _output_activation(output_activation, loss)
+        head, name = _resolve_layer("output", output, n_in, default)
+        if output_activation is not None:
+            _check_own_activation("output", head, default)
+        if freeze:
+            body = tuple(layer._replace(trainable=False) for layer in body)
+        names = (*self.initializers[:-1], name)
+        return self.__replace__(layers=(*body, head), initializers=names, loss=loss)
 
     @cached_property
     def obstacle(self) -> str:
-        """Why no gradient can train such a network; "" if one can."""
+        """Why no gradient gets to all layers that are to be trained; "" if it does."""
+        is_above = False  # the layer is one to be trained, or above one
         for i, layer in enumerate(self.layers, 1):
-            if layer.activation.name == "step":
+            is_above = is_above or layer.trainable
+            if is_above and layer.activation.name == "step":
                 return (
                     f"layers[{i}] has the activation step, whose derivative is 0 everywhere, and with it "
                     "that of the loss by every weight before: no gradient can train the network; expected "
@@ -128,16 +167,21 @@ class Architecture(Value):
         return ""
 
     def check_trainable(self) -> None:
-        """Raise ParameterError if no gradient can train such a network."""
+        """Raise ParameterError if no gradient can train such a network, or all layers are frozen."""
         if self.obstacle:
             raise ParameterError(self.obstacle)
+        if not any(self.trainable):
+            raise ParameterError("trainable is False for all layers, expected at least one to train")
 
     def check_without(self, options: Iterable[str], user: str) -> None:
         """Raise ParameterError, on behalf of `user`, for input noise or a layer with one of these options."""
         for i, layer in enumerate(self.layers, 1):
             for option in options:
-                if value := getattr(layer, option):
-                    raise ParameterError(f"layers[{i}] has {option}={value}, expected none with {user}")
+                value, usual = getattr(layer, option), Layer._field_defaults[option]
+                if value != usual:
+                    raise ParameterError(
+                        f"layers[{i}] has {option}={value}, expected {usual or 'none'} with {user}"
+                    )
         if self.input_noise:
             raise ParameterError(f"input_noise is {self.input_noise}, expected none with {user}")
 
@@ -151,24 +195,38 @@ def _resolve_layers(
     """Return the layers with their defaults filled in, and the name of each layer's initializer."""
     specs = _listed(given)
     hidden = activations.get(activation)
-    output = activations.get(
-        losses.output_activation(loss) if output_activation is None else output_activation,
-        "output_activation",
-    )
+    output = _output_activation(output_activation, loss)
     n_in = integer("layers[0]", specs[0], at_least=1)
     resolved, names = [], []
     for i, spec in enumerate(specs[1:], 1):
-        dense = spec if isinstance(spec, Dense) else Dense(integer(f"layers[{i}]", spec, at_least=1))
         is_output = i == len(specs) - 1
-        f = dense.activation or (output if is_output else hidden)
-        if is_output and output_activation is not None and f != output:
-            raise ParameterError(
-                f"output_activation is {output}, expected {f} or None: layers[{i}] names its own"
-            )
-        resolved.append(Layer(n_in, dense.units, f, dense.l1, dense.l2, dense.dropout, dense.max_norm))
-        names.append(dense.initializer or initializers.default(f))
-        n_in = dense.units
+        layer, name = _resolve_layer(f"layers[{i}]", spec, n_in, output if is_output else hidden)
+        if is_output and output_activation is not None:
+            _check_own_activation(f"layers[{i}]", layer, output)
+        resolved.append(layer)
+        names.append(name)
+        n_in = layer.n_out
     return tuple(resolved), tuple(names)
+
+
+def _resolve_layer(argument: str, spec: int | Dense, n_in: int, default: Activation) -> tuple[Layer, str]:
+    """Return a layer with its defaults filled in, and the name of its initializer."""
+    dense = spec if isinstance(spec, Dense) else Dense(integer(argument, spec, at_least=1))
+    f = dense.activation or default
+    return Layer.of(dense, n_in, f), dense.initializer or initializers.default(f)
+
+
+def _output_activation(given: str | Activation | None, loss: Loss) -> Activation:
+    """Return the activation of an output layer that names none."""
+    return activations.get(losses.output_activation(loss) if given is None else given, "output_activation")
+
+
+def _check_own_activation(argument: str, layer: Layer, output: Activation) -> None:
+    """Raise ParameterError if the output layer's own activation is not the argument `output_activation`."""
+    if layer.activation != output:
+        raise ParameterError(
+            f"output_activation is {output}, expected {layer.activation} or None: {argument} names its own"
+        )
 
 
 def _listed(given: Iterable[int | Dense]) -> list[int | Dense]:
@@ -183,6 +241,21 @@ def _listed(given: Iterable[int | Dense]) -> list[int | Dense]:
             f"layers is {shown(given)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
         )
     return specs
+
+
+def _flags(argument: str, given: bool | Iterable[bool], n: int) -> list[bool]:
+    """Return one bool per layer, from a bool for all or an iterable of n."""
+    if isinstance(given, (bool, np.bool_)):
+        return [bool(given)] * n
+    try:
+        entries = [] if isinstance(given, NO_LISTS) else list(islice(given, n + 1))
+    except TypeError:
+        entries = []
+    if len(entries) != n:
+        raise ParameterError(
+            f"{argument} is {shown(given)}, expected a bool, or a list of {n}, one per layer"
+        )
+    return [flag(f"{argument}[{i}]", entry) for i, entry in enumerate(entries)]
 
 
 def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> None:
@@ -207,6 +280,11 @@ def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> 
             )
         n_in = layer.n_out
     losses.check_pair(loss, layers[-1].activation)
+    if n_in % loss.outputs_per_target:
+        raise ParameterError(
+            f"layers[{len(layers)}] has {n_in} units with the loss {loss}, expected a multiple of "
+            f"{loss.outputs_per_target}, its outputs per target"
+        )
 
 
 def _resolve_dtype(dtype: DTypeLike) -> np.dtype[Any]:

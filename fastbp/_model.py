@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from copy import copy
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -18,13 +20,14 @@ from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
 from fastbp.exceptions import DataError
 from fastbp.history import History
+from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
-from fastbp.schedules import Schedule, check_row
+from fastbp.schedules import Schedule, Warmup, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, Rates, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, Rates, TargetScaling, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -58,16 +61,16 @@ class Model:
         Whether the optimizer can make single steps.
     schedule : Schedule
         The current schedule.
-    scaling : Scaling or None
-        Mean and scale of the inputs, after `adapt`.
+    scaling, target_scaling : Scaling or None
+        Mean and scale of the inputs and of the targets, after `adapt`.
     seed : int
     history : History
         All epochs since the model was made or reset.
     remembered : dict
         By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
         setting the optimizer forget it.
-    is_trainable : bool
-        Whether the architecture is trainable, kept here because asking it would slow calls for one batch.
+    is_trainable, is_differentiable : bool
+        Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
 
     __slots__ = (
@@ -78,6 +81,7 @@ class Model:
         "engine_class",
         "guard",
         "history",
+        "is_differentiable",
         "is_trainable",
         "makes_steps",
         "optimizer",
@@ -85,6 +89,7 @@ class Model:
         "scaling",
         "schedule",
         "seed",
+        "target_scaling",
         "trainer",
     )
 
@@ -93,11 +98,12 @@ class Model:
     ) -> None:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
-        self.architecture, self.seed, self.engine_class = architecture, seed, engine_class
+        self.seed, self.engine_class = seed, engine_class
+        self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
+        self.target_scaling: Scaling | None = None
         self.history = History()
-        self.is_trainable = not architecture.obstacle
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -106,10 +112,29 @@ class Model:
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
         self._install(*self._prepared(optimizer, epoch=0))
 
+    def _describe(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.is_differentiable = not architecture.obstacle
+        self.is_trainable = self.is_differentiable and any(architecture.trainable)
+
     def check_trainable(self) -> None:
-        """Raise ParameterError if no gradient can train the network."""
+        """Raise ParameterError if no gradient can train the network, or all of its layers are frozen."""
         if not self.is_trainable:
             self.architecture.check_trainable()
+
+    def check_differentiable(self) -> None:
+        """Raise ParameterError if no gradient can train the network, frozen layers or not."""
+        if not self.is_differentiable:
+            self.architecture.check_trainable()
+
+    def set_trainable(self, trainable: bool | Iterable[bool]) -> None:
+        """Train these layers from now on, a bool or one per layer; parameters and optimizer state stay."""
+        changed = self.architecture.with_trainable(trainable)
+        self.guard.changing("setting trainable", NOTHING, self._put_trainable, changed)
+
+    def _put_trainable(self, architecture: Architecture) -> None:
+        self.engine.set_trainable(architecture.trainable)
+        self._describe(architecture)
 
     def _new_engine(self, architecture: Architecture) -> Engine:
         """Return an engine with parameters of zeros."""
@@ -126,7 +151,7 @@ class Model:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
         engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
-        engine.set_scaling(*_numbers_of_scaling(self.scaling))
+        engine.set_scaling(*self._numbers_of_scaling(self.scaling, self.target_scaling))
         return engine
 
     # ---- optimizer and learning rate -----------------------------------------------------------------------
@@ -200,10 +225,13 @@ class Model:
             W[:] = initializers.draw(self.architecture.initializers[i], self.seed, i, *W.shape)
 
     def reset(self) -> None:
-        """Draw the initial weights from the seed; reset optimizer state, step count and history."""
+        """Draw the initial weights, but of frozen layers; reset optimizer state, step count and history."""
         prepared = self._prepared(self.chosen, epoch=0)
-        parameters = np.zeros_like(self.engine.parameters)
-        self.draw_weights(parameters)
+        parameters = self.engine.parameters.copy()
+        drawn = np.zeros_like(parameters)
+        self.draw_weights(drawn)
+        for part, _ in trained(self.architecture.layers):
+            parameters[part] = drawn[part]
         self.guard.changing("reset", NOTHING, self._start, prepared, parameters, History())
 
     def _start(self, prepared: tuple[Any, Optimizer, Schedule], parameters: Array, history: History) -> None:
@@ -211,10 +239,21 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale_inputs(self, found: Scaling | None) -> None:
-        """Scale all inputs from now on; None: do not scale them."""
-        self.engine.set_scaling(*_numbers_of_scaling(found))
-        self.scaling = found
+    def scale(self, inputs: Scaling | None, targets: Scaling | EllipsisType | None) -> None:
+        """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
+        kept = self.target_scaling if isinstance(targets, EllipsisType) else targets
+        self.trainer.set_scaling(*self._numbers_of_scaling(inputs, kept))
+        self.checks.scale_targets(kept is not None)
+        self.scaling, self.target_scaling = inputs, kept
+
+    def _numbers_of_scaling(
+        self, inputs: Scaling | None, targets: Scaling | None
+    ) -> tuple[InputScaling | None, TargetScaling | None]:
+        """Return the arguments of `Trainer.set_scaling`."""
+        x = None if inputs is None else (inputs.mean, 1 / inputs.scale)
+        if targets is None:
+            return x, None
+        return x, (targets.mean, 1 / targets.scale, *self.architecture.loss.output_scaling(*targets))
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -229,6 +268,7 @@ class Model:
             "schedule": self.schedule,
             "numbers": (engine.parameters.copy(), engine.state.copy(), engine.t, copy(engine.memory)),
             "scaling": self.scaling,
+            "target_scaling": self.target_scaling,
             "history": copy(self.history),
             "remembered": self.copy_of_remembered(),
         }
@@ -269,10 +309,11 @@ class Model:
         model._install(setup, optimizer, schedule)
         model.chosen = chosen
         model._fill(*state["numbers"])
-        if state["scaling"] is not None:
+        scalings = state["scaling"], state["target_scaling"]
+        if any(found is not None for found in scalings):
             from fastbp._data import scaling  # few need it
 
-            model.scale_inputs(scaling.checked(state["scaling"], architecture.n_in))
+            model.scale(*scaling.of_copy(model.checks, *scalings))
         model.history = _expect("history", state["history"], History)
         model.remembered = {
             text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
@@ -298,18 +339,16 @@ def resolve_seed(seed: int | None) -> int:
 
 def rates(schedule: Schedule) -> Rates:
     """Return the learning rates of a schedule as the engines take them."""
-    return schedule.row, schedule.learning_rate, tuple(schedule.parameters)
+    if isinstance(schedule, Warmup):
+        row, rate, parameters, _ = rates(schedule.following)
+        return row, rate, parameters, schedule.steps
+    return schedule.row, schedule.learning_rate, tuple(schedule.parameters), 0
 
 
 def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ...]:
     """Return the arguments of `Engine.prepare_optimizer`."""
     hyperparameters = tuple(optimizer.hyperparameters)
     return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
-
-
-def _numbers_of_scaling(found: Scaling | None) -> tuple[Array | None, Array | None]:
-    """Return the arguments of `Engine.set_scaling`."""
-    return (None, None) if found is None else (found.mean, 1 / found.scale)
 
 
 # ---- parts of a state, which may be anything ---------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import nan
 from time import perf_counter
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from fastbp._model import NOTHING, Model
 from fastbp._training.progress import Shown, shown_by
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.history import History
+from fastbp.layers import Layer, trained
 from fastbp.network import Network
 
 #: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
@@ -50,9 +51,10 @@ def minimize(
 
     It starts from the present parameters and ends at those that SciPy returns. If Ctrl-C or an error stops
     it, it ends at those with the lowest loss so far. The network's optimizer and its clipping are not used.
-    The penalties l1 and l2 are part of the loss; dropout, max_norm and input_noise are refused. `net.history`
-    gets one epoch per iteration, whose loss is the lowest before that iteration; `stopped` is "converged",
-    "epochs" (the limit was reached), or "stalled", and the result then gives SciPy's reason.
+    The penalties l1 and l2 are part of the loss; dropout, max_norm, learning_rate_factor and input_noise are
+    refused. SciPy sees only the parameters of layers that are not frozen. `net.history` gets one epoch per
+    iteration, whose loss is the lowest before that iteration; `stopped` is "converged", "epochs" (the limit
+    was reached), or "stalled", and the result then gives SciPy's reason.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def minimize(
     verbose = verbosity(verbose)
     model = net._model
     model.check_trainable()
-    model.architecture.check_without(("dropout", "max_norm"), "minimize")
+    model.architecture.check_without(("dropout", "max_norm", "learning_rate_factor"), "minimize")
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     solve = scipy("optimize", "minimize").minimize
@@ -105,6 +107,14 @@ def minimize(
     progress = shown_by(verbose, max_iterations)
     task = Minimization(model, X, y, weights, progress)
     return model.guard.writing("minimize", NOTHING, task.run, solve, settings, undo=task.recover)
+
+
+def free_parameters(layers: Iterable[Layer]) -> Any:
+    """Return an index of the parameters that are not frozen; a slice, which copies nothing, if it is one."""
+    parts = [part for part, _ in trained(layers)]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
 
 class Minimization:
@@ -123,6 +133,7 @@ class Minimization:
     ) -> None:
         self._engine, self._trainer, self._past = model.engine, model.trainer, model.history
         self._progress = progress
+        self._free = free_parameters(model.architecture.layers)
         self._data: tuple[Any, ...] = model.engine.apart(X), model.engine.apart(y), weights
         self._best = self._before = np.inf  # the lowest loss so far, and that before the present iteration
         self._snapshot = _core.Snapshot(model.engine)  # of the parameters with the lowest loss
@@ -133,7 +144,7 @@ class Minimization:
         """Minimize, set the parameters to SciPy's result, and append the iterations to the history."""
         self._first_epoch = len(self._past)
         self._snapshot.take(0)
-        start = self._engine.parameters.astype(np.float64)
+        start = self._engine.parameters[self._free].astype(np.float64)
         try:
             self._before, _ = self._evaluate(start)
             result = solve(self._evaluate, start, jac=True, callback=self._end_iteration, **settings)
@@ -157,13 +168,13 @@ class Minimization:
 
     def _set(self, x: NDArray[np.float64]) -> None:
         with np.errstate(all="ignore"):
-            self._engine.parameters[:] = x
+            self._engine.parameters[self._free] = x
 
     def _evaluate(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return loss and gradient (P,) at x."""
+        """Return loss and gradient (n,) at x, the n parameters that are trained."""
         self._set(x)
         loss = self._trainer.loss_and_gradients(*self._data)
-        gradients = self._engine.gradients.astype(np.float64)
+        gradients = self._engine.gradients[self._free].astype(np.float64)
         if not np.isfinite(loss + np.abs(gradients).sum()):
             raise DivergenceError(
                 f"the loss became {loss}, or its gradient not finite, in iteration {len(self._history) + 1}; "

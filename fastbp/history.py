@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import isnan, nan
 from typing import Any
 
-from fastbp._base.arguments import text
+from fastbp._base.arguments import choice, text
 from fastbp._base.columns import Column, Entries, constant
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
+
+FRAMES = {"pandas": ("pandas", "pandas"), "polars": ("polars", "Polars")}  # module and name of each library
+EDGE = 4  # epochs that a notebook shows at either end of a long history
 
 
 class History:
@@ -18,7 +21,7 @@ class History:
 
     A column is `history.loss` or `history["loss"]`, a new list of floats at each access; `row` returns a
     single epoch without copying whole columns. Iterating yields the names of the columns; `len` is the number
-    of epochs. ``pandas.DataFrame(history.to_dict())`` makes a table.
+    of epochs. `to_frame` returns a data frame of pandas or Polars. Notebooks show a table and a picture.
 
     Attributes
     ----------
@@ -105,6 +108,26 @@ class History:
         epochs = self._epochs  # read once: another thread may be training
         return {name: column.numbers(0, epochs).tolist() for name, column in self._columns.items()}
 
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return the columns as a data frame with one row per epoch.
+
+        Parameters
+        ----------
+        library : "pandas" or "polars"
+            The library whose `DataFrame` is made.
+
+        Raises
+        ------
+        ParameterError
+            `library` is another one.
+        ImportError
+            The library is not installed.
+        """
+        from fastbp._base.optional import load  # few need it
+
+        module, name = choice("library", library, FRAMES)
+        return load(module, name, "History.to_frame").DataFrame(self.to_dict())
+
     def row(self, epoch: int) -> dict[str, float]:
         """Return the entries of the epoch with this index, by column; -1 is the last epoch."""
         at = range(self._epochs)[epoch]
@@ -159,6 +182,24 @@ class History:
             f"History({len(self)} epochs in {self.total_seconds:.3g} s, first: {self.describe(0)}, "
             f"last: {self.describe(-1)}, stopped: {self.stopped})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the first and last epochs as a table, and the losses as a picture, for notebooks."""
+        from fastbp._base import markup  # which only notebooks need
+
+        epochs, columns = self._epochs, self._columns  # read once: another thread may be training
+        if epochs == 0:
+            return markup.paragraph("History: 0 epochs")
+        skipped = epochs > 2 * EDGE
+        shown = [*range(EDGE), *range(epochs - EDGE, epochs)] if skipped else [*range(epochs)]
+        rows = [[f"{i + 1:,}", *(f"{column[i]:.5g}" for column in columns.values())] for i in shown]
+        if skipped:
+            rows.insert(EDGE, ["..."] * (len(columns) + 1))
+        losses = [name for name in columns if name in ("loss", "validation_loss")]
+        drawn = {name: columns[name].numbers(0, epochs).tolist() for name in losses}
+        seconds = f" in {self.total_seconds:.3g} s" if "seconds" in columns else ""
+        title = f"History: {epochs:,} epochs{seconds}, stopped: {self.stopped or 'not yet'}"
+        return markup.paragraph(title) + markup.table(["epoch", *columns], rows) + markup.curves(drawn)
 
 
 def _column(name: str, values: Iterable[float]) -> Column:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastbp import activations, initializers
 from fastbp._base import arguments
-from fastbp._base.fields import checked_by, integer, number
+from fastbp._base.fields import checked_by, flag, integer, number
 from fastbp._base.value import Value, check_numbers
 from fastbp.activations import Activation
 
@@ -27,7 +27,7 @@ def _initializer(argument: str, value: Any) -> str:
 
 
 class Dense(Value):
-    """A fully connected layer, y = f(x W + b).
+    """A fully connected layer, y = f(x W + b), or y = f(x W) without a bias.
 
     Parameters
     ----------
@@ -44,6 +44,14 @@ class Dense(Value):
         other outputs are scaled up so that the mean stays the same. Not allowed in the output layer.
     max_norm : float, > 0, optional
         Largest norm of the weights into a unit, W[:, j]. After each update, they are scaled down to it.
+    bias : bool
+        Whether the layer has the vector b. Without it, `Network.biases` has an array of shape (0,) for it.
+    trainable : bool
+        Whether training changes W and b. `Network.trainable` changes this later. A frozen layer has no l1, l2
+        and max_norm, and its gradients are 0; its dropout stays active in training.
+    learning_rate_factor : float, > 0
+        Factor of the learning rate in the steps of this layer, wherever the optimizer's formula has the rate:
+        in AdamW's decay, too, as in PyTorch's parameter groups.
 
     References
     ----------
@@ -59,6 +67,9 @@ class Dense(Value):
     l2: float = number(default=0.0, at_least=0, kw_only=True)
     dropout: float = number(default=0.0, at_least=0, below=1, kw_only=True)
     max_norm: float | None = number(default=None, above=0, kw_only=True)
+    bias: bool = flag(default=True, kw_only=True)
+    trainable: bool = flag(default=True, kw_only=True)
+    learning_rate_factor: float = number(default=1.0, above=0, kw_only=True)
 
 
 class LayerFields(NamedTuple):
@@ -67,14 +78,17 @@ class LayerFields(NamedTuple):
     n_in: int
     n_out: int
     activation: Activation
-    l1: float
-    l2: float
-    dropout: float
-    max_norm: float | None
+    l1: float = 0.0
+    l2: float = 0.0
+    dropout: float = 0.0
+    max_norm: float | None = None
+    bias: bool = True
+    trainable: bool = True
+    learning_rate_factor: float = 1.0
 
 
 class Layer(LayerFields):
-    """A layer with all sizes and options filled in and checked: W is (n_in, n_out), b is (n_out,)."""
+    """A layer with all sizes and options filled in and checked: W is (n_in, n_out), b is (n_out,) or (0,)."""
 
     __slots__ = ()
 
@@ -87,18 +101,40 @@ class Layer(LayerFields):
         l2: float = 0.0,
         dropout: float = 0.0,
         max_norm: float | None = None,
+        bias: bool = True,
+        trainable: bool = True,
+        learning_rate_factor: float = 1.0,
     ) -> Self:
         return super().__new__(
             cls,
             arguments.integer("n_in", n_in, at_least=1),
             arguments.integer("n_out", n_out, at_least=1),
             activations.get(activation),
-            **Dense._check_fields(l1=l1, l2=l2, dropout=dropout, max_norm=max_norm),
+            **Dense._check_fields(
+                l1=l1,
+                l2=l2,
+                dropout=dropout,
+                max_norm=max_norm,
+                bias=bias,
+                trainable=trainable,
+                learning_rate_factor=learning_rate_factor,
+            ),
         )
 
     @classmethod
     def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
         return cls(*iterable)  # _replace calls it
+
+    @classmethod
+    def of(cls, dense: Dense, n_in: int, activation: Activation) -> Self:
+        """Return the layer that `dense` describes, with its inputs and activation filled in."""
+        options = (getattr(dense, option) for option in cls._fields[3:])
+        return cls(n_in, dense.units, activation, *options)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return (self.n_in + self.bias) * self.n_out
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that dtype does not hold."""
@@ -106,10 +142,27 @@ class Layer(LayerFields):
 
 
 def split(vector: NDArray[Any], layers: Iterable[Layer]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return views W (n_in, n_out) and b (n_out,) per layer into a vector of all parameters (P,)."""
+    """Return views W (n_in, n_out) and b, (n_out,) or (0,), per layer into all parameters (P,)."""
     views, start = [], 0
     for layer in layers:
-        middle, end = start + layer.n_in * layer.n_out, start + (layer.n_in + 1) * layer.n_out
+        middle, end = start + layer.n_in * layer.n_out, start + layer.n_parameters
         views.append((vector[start:middle].reshape(layer.n_in, layer.n_out), vector[middle:end]))
         start = end
     return views
+
+
+def trained(layers: Iterable[Layer]) -> list[tuple[slice, float]]:
+    """Return the parts of the parameter vector that training changes, each with its learning-rate factor.
+
+    Neighboring layers with the same factor are one part.
+    """
+    parts: list[tuple[slice, float]] = []
+    start = 0
+    for layer in layers:
+        end, factor = start + layer.n_parameters, layer.learning_rate_factor
+        if layer.trainable and parts and parts[-1] == (slice(parts[-1][0].start, start), factor):
+            parts[-1] = slice(parts[-1][0].start, end), factor
+        elif layer.trainable:
+            parts.append((slice(start, end), factor))
+        start = end
+    return parts

@@ -4,9 +4,8 @@ A metric takes the outputs (n, n_out), n >= 1, and the targets: class labels (n,
 output, (n,) is accepted as a column. Metrics of answers `read` outputs and targets in the same way: as the
 `most_probable` class per row, or as yes where a number is `at_least_half` or `positive`.
 
-Each metric takes weights >= 0 of the rows (n,); those of yes/no answers and of numbers also take one per
-target (n, n_out). What has the weight 0 is left out, so its target may be NaN. Without weights all count
-equally.
+Each takes weights >= 0 of the rows (n,); those of yes/no answers and of numbers also one per target (n,
+n_out). What has the weight 0 is left out, so its target may be NaN. Without weights all count equally.
 """
 
 from __future__ import annotations
@@ -40,8 +39,9 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
-Function: TypeAlias = Callable[[Array, Array], float]  # (output, target)
+Function: TypeAlias = Callable[[Array, Array], float]  # of the user: (output, target)
 Measure: TypeAlias = Callable[..., float]  # (output, target, weights=None)
+Compared: TypeAlias = tuple[Array, Array, "Array | None"]  # outputs, targets, weights
 Read: TypeAlias = Callable[[Array], Array]
 Metrics: TypeAlias = str | Function | Sequence[str | Function]
 
@@ -118,28 +118,26 @@ def auc(
     for j, scores in enumerate(output.T):
         yes = truth == j if truth.ndim == 1 else truth[:, j]
         w = None if weights is None else weights[:, min(j, weights.shape[1] - 1)]
-        area = _area(scores, yes, w)
-        if area is not None:
-            areas.append(area)
+        areas += _areas(scores, yes, w)
     return sum(areas) / len(areas) if areas else nan
 
 
-def _area(scores: Array, yes: Array, weights: Array | None) -> float | None:
-    """Return the area under the ROC curve of one output, from (n,) each; None if all targets are the same."""
+def _areas(scores: Array, yes: Array, weights: Array | None) -> list[float]:
+    """Return the area under the ROC curve of one output, from (n,) each; none if all targets are the same."""
     if weights is not None:
         order = np.flatnonzero(weights)[np.argsort(scores[weights > 0])]
         scores, yes, weights = scores[order], yes[order], weights[order]
     higher, lower = np.sort(scores[yes]), np.sort(scores[~yes])
     if not len(higher) or not len(lower):
-        return None
+        return []
     positions = (np.searchsorted(lower, higher, side) for side in ("left", "right"))
     if weights is None:
-        return sum(int(below.sum()) for below in positions) / 2 / (len(higher) * len(lower))
+        return [sum(int(below.sum()) for below in positions) / 2 / (len(higher) * len(lower))]
     own, sums = (
         weights[yes],
         np.r_[0.0, np.cumsum(weights[~yes])],
     )  # sums[i]: weight of the first i lower ones
-    return float(sum((own * sums[below]).sum() for below in positions) / 2 / (own.sum() * sums[-1]))
+    return [float(sum((own * sums[below]).sum() for below in positions) / 2 / (own.sum() * sums[-1]))]
 
 
 class TopK(Value):
@@ -255,10 +253,18 @@ METRICS: dict[str, Metric] = {
 def named(loss: Loss) -> dict[str, Metric]:
     """Return the metrics available for the loss, by name; the first is measured by default."""
     found = {name: METRICS[name] for name in loss.metrics}
+    if loss.outputs_per_target > 1:
+        for name, metric in found.items():
+            found[name] = metric._replace(measure=_estimating(metric.measure, loss.estimate))
     if loss.answers is not None:
         for name in found.keys() & ANSWERED.keys():
             found[name] = found[name]._replace(measure=_reading(ANSWERED[name], loss.answers.read))
     return found
+
+
+def _estimating(measure: Any, estimate: Read) -> Measure:
+    """Return a metric of the predictions that groups of outputs stand for."""
+    return lambda output, target, weights=None: measure(estimate(output), target, weights)
 
 
 def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:
@@ -319,15 +325,13 @@ def _rows(output: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     return h, t.reshape(h.shape)
 
 
-def _answers(
-    output: ArrayLike, target: ArrayLike, read: Read, sample_weight: ArrayLike | None
-) -> tuple[Array, Array, Array | None]:
+def _answers(output: ArrayLike, target: ArrayLike, read: Read, weights: ArrayLike | None) -> Compared:
     """Return outputs and targets as rows (n, n_out), or targets as labels (n,) for classes, and weights."""
     h, t = _outputs(output), as_array("target", target)
     is_yes_or_no = np.ndim(read(h[:1])) > 1
-    weights = _weights(sample_weight, h, by_target=is_yes_or_no)
+    w = _weights(weights, h, by_target=is_yes_or_no)
     if is_yes_or_no or (t.ndim > 1 and h.shape[1] > 1):
-        return *_rows(h, t), weights
+        return *_rows(h, t), w
     if h.shape[1] == 1:
         raise ShapeError(
             "output has one column, expected one for each class: read=at_least_half or read=positive tells "
@@ -339,21 +343,20 @@ def _answers(
             f"expected integer labels {h.shape[:1]} or rows {h.shape}"
         )
     check_labels(t, h.shape[1])
-    return h, t, weights
+    return h, t, w
 
 
 def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = True) -> Array | None:
     """Return weights as float64, (n, 1) of rows or (n, n_out) of targets."""
     if sample_weight is None:
         return None
-    weights, shape = as_array("sample_weight", sample_weight), output.shape
-    if weights.shape != shape[:1] and not (by_target and weights.shape == shape):
-        expected = f"{shape[:1]} or {shape}" if by_target else f"{shape[:1]}"
-        raise ShapeError(f"sample_weight has shape {weights.shape}, expected {expected}")
+    weights = as_array("sample_weight", sample_weight)
+    shapes = (output.shape[:1], output.shape) if by_target else (output.shape[:1],)
+    if weights.shape not in shapes:
+        raise ShapeError(f"sample_weight has shape {weights.shape}, expected {' or '.join(map(str, shapes))}")
     if not (weights >= 0).all() or not 0 < weights.sum(dtype=np.float64) < np.inf:
         raise DataError("sample_weight has negative or not finite numbers or only 0, expected weights >= 0")
-    numbers: Array = weights.astype(np.float64)
-    return numbers.reshape(len(numbers), -1)
+    return np.asarray(weights, np.float64).reshape(len(weights), -1)
 
 
 def _first(target: Array, weights: Array | None) -> Array:
@@ -377,9 +380,7 @@ def slices(n: int, rows: int) -> list[slice]:
     return [slice(first, first + rows) for first in range(0, n, rows)]
 
 
-def _blocks(
-    output: Array, target: Array, weights: Array | None
-) -> Iterator[tuple[Array, Array, Array | None]]:
+def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Compared]:
     """Yield outputs (m, n_out), targets and weights, some rows at a time."""
     for rows in slices(len(output), BLOCK_ROWS):
         yield output[rows], target[rows], None if weights is None else weights[rows]
@@ -397,8 +398,7 @@ def _sum(values: Array, weights: Array | None) -> float:
 
 def _sums(values: Array, weights: Array | None) -> Array:
     """Return the sum of each column."""
-    sums: Array = _weighted(values, weights).sum(axis=0)
-    return sums
+    return np.asarray(_weighted(values, weights).sum(axis=0))
 
 
 def _one_hot(answers: Array, n_out: int) -> Array:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from inspect import signature
 from math import isfinite
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core, optimizers
 from fastbp._architecture import Architecture
+from fastbp._base.arguments import flag
 from fastbp._base.arrays import read_only
 from fastbp._base.value import Named
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
@@ -30,7 +32,9 @@ from fastbp.optimizers import Optimizer
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import EngineClass
+    from fastbp._summary import Summary
     from fastbp._training.validation import ValidationData
 
 Array: TypeAlias = NDArray[Any]
@@ -110,8 +114,29 @@ class Network(Named):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Layers with their defaults filled in: n_in, n_out, activation, l1, l2, dropout, max_norm."""
+        """Layers with their defaults filled in: n_in, n_out, activation and the options of `Dense`."""
         return self._model.architecture.layers
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return self._model.architecture.n_parameters
+
+    @property
+    def trainable(self) -> tuple[bool, ...]:
+        """Whether training changes W and b, one bool per layer; settable, with one bool for all layers, too.
+
+        Training computes no gradient below the lowest trainable layer. Setting it keeps parameters and
+        optimizer state; gradients and outputs for `backward` are stale afterwards. BusyError in a fit.
+
+        Adam and its relatives correct their running means by the number of steps of the whole network. For a
+        layer that is trained later, set the optimizer, too: ``net.optimizer = Adam(1e-4)`` starts anew.
+        """
+        return self._model.architecture.trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool | Iterable[bool]) -> None:
+        self._model.set_trainable(trainable)
 
     @property
     def loss(self) -> Loss:
@@ -162,7 +187,7 @@ class Network(Named):
 
     @property
     def parameters(self) -> Array:
-        """All weights and biases as one vector (P,), W then b of each layer; writable."""
+        """All weights and biases as one vector (P,), W then b (if any) of each layer; writable."""
         return _core.handed_out(self._model.engine.parameters)
 
     @property
@@ -172,20 +197,28 @@ class Network(Named):
 
     @property
     def biases(self) -> tuple[Array, ...]:
-        """Vector b (n_out,) per layer, views into `parameters`."""
+        """Vector b (n_out,) per layer, views into `parameters`; (0,) for a layer without bias."""
         return tuple(b for _, b in self._model.architecture.split(self.parameters))
 
     @property
     def input_mean(self) -> Array | None:
         """Mean that is subtracted from each input (n_in,), float64, read-only; None without `adapt`."""
-        found = self._model.scaling
-        return None if found is None else read_only(found.mean)
+        return _part(self._model.scaling, "mean")
 
     @property
     def input_scale(self) -> Array | None:
         """Scale that each input is then divided by (n_in,), float64, read-only; None without `adapt`."""
-        found = self._model.scaling
-        return None if found is None else read_only(found.scale)
+        return _part(self._model.scaling, "scale")
+
+    @property
+    def target_mean(self) -> Array | None:
+        """Mean that is subtracted from each target (n_out,), float64, read-only, or None; see `adapt`."""
+        return _part(self._model.target_scaling, "mean")
+
+    @property
+    def target_scale(self) -> Array | None:
+        """Scale that each target is then divided by, like `target_mean`."""
+        return _part(self._model.target_scaling, "scale")
 
     @property
     def gradients(self) -> Array:
@@ -204,33 +237,52 @@ class Network(Named):
             raise Error("no gradients of the present parameters: call loss_and_gradients() or backward()")
         return left
 
+    def summary(self) -> Summary:
+        """Return a table of the layers, with what trains them: ``print(net.summary())``; a str.
+
+        It shows sizes, activation, initializer, parameters and options of each layer, then the loss, the
+        optimizer, the memory of parameters and optimizer state, and how long the network has been trained.
+        Notebooks show it as a table, and so they show a network.
+        """
+        from fastbp._summary import summarize  # few need it
+
+        return summarize(self._model, type(self).__name__)
+
     # ---- training ------------------------------------------------------------------------------------------
 
-    def adapt(self, X: ArrayLike | None) -> None:
-        """Scale inputs from now on: the network works on (x - mean) / scale.
+    def adapt(self, X: ArrayLike | None, y: ArrayLike | EllipsisType | None = ...) -> None:
+        """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
-        mean and scale are measured per column of X. The scale is the standard deviation (divided by n, not
-        n - 1), or 1 if a column is constant. Afterwards all calls take raw inputs; the difference is computed
-        in float64, and `backward` returns the derivative by the raw inputs. Training and `reset` leave the
-        scaling as it is; copies and pickles keep it.
+        mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
+        or 1 if a column is constant. Afterwards all calls take raw inputs and raw targets, and return raw
+        outputs, scale * h + mean for an output h; `backward` takes and returns the derivatives by these. The
+        differences are computed in float64. Training minimizes the loss of scaled targets, and all losses
+        that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training and
+        `reset` leave the scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
         X : array_like, shape (n, n_in), or None
             Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
+        y : array_like, shape (n, n_out), or (n,) for one output, or None, optional
+            Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
+            as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
+            measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
+            targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
-            X is not as for `fit`, or so large that squares overflow. Nothing has changed.
+            X or y is not as for `fit`, or so large that squares overflow. Nothing has changed.
+        ParameterError
+            There is a y, but the targets of the loss cannot be scaled.
         BusyError
             Another call is using the network.
         """
         from fastbp._data import scaling  # few need it
 
         model = self._model
-        found = None if X is None else scaling.measure(model.checks.inputs("X", X))
-        model.guard.changing("adapt", NOTHING, model.scale_inputs, found)
+        model.guard.changing("adapt", NOTHING, model.scale, *scaling.of_data(model.checks, X, y))
 
     def fit(
         self,
@@ -264,16 +316,18 @@ class Network(Named):
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
             hinge -1 and 1. A custom loss takes (n,) or (n, k) for any k >= 1, and gets integers and bool
-            unconverted.
+            unconverted. The losses `GaussianNLL` and `Quantiles` have several outputs per target and take
+            (n, n_targets), or (n,) for one target. A loss with ignore_nan=True leaves out targets that are
+            NaN, and CrossEntropy with ignore_index=-1 rows with this label.
         epochs : int, >= 1
             Number of passes through all rows.
         batch_size : int, >= 1, or None
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
         shuffle : bool
             Whether to visit the rows in a new random order in every epoch.
-        sample_weight : array_like, shape (n,), optional
-            Weight >= 0 of each row's error. A batch divides by the sum of its weights instead of the number
-            of its rows; rows of weight 0 are left out.
+        sample_weight : array_like, shape (n,) or (n, n_out), optional
+            Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
+            instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
         class_weight : dict from labels to numbers >= 0, or "balanced", optional
             Weight per class (1 for classes that are not named), for cross_entropy with integer labels or
             one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1). "balanced"
@@ -315,7 +369,7 @@ class Network(Named):
         Raises
         ------
         ShapeError, DTypeError, DataError, ParameterError
-            An argument is not as above, or an activation is step. Nothing has changed.
+            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed.
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
             the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are at least
@@ -382,7 +436,7 @@ class Network(Named):
     ) -> tuple[float, Array]:
         """Return the loss of all rows as one batch and a copy of `gradients`; arguments as for `fit`."""
         model = self._model
-        model.check_trainable()
+        model.check_differentiable()
         X, y = model.checks.examples(X, y)
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         found: tuple[float, Array] = model.guard.writing(
@@ -427,7 +481,7 @@ class Network(Named):
             There was no `forward`, or the parameters have changed since, by a call or in place.
         """
         model = self._model
-        model.check_trainable()
+        model.check_differentiable()
         left: Left = model.guard.left or NOTHING
         shape, _ = left
         if shape is None:
@@ -442,14 +496,71 @@ class Network(Named):
     def step(self) -> None:
         """Do one optimizer step along `gradients`, which are stale afterwards."""
         model = self._model
+        model.check_trainable()
         if not model.makes_steps:
             model.optimizer.check_step("step")
         left = self._check_gradients()
         model.guard.following(left, "step", NOTHING, model.engine.update)
 
     def reset(self) -> None:
-        """Draw the initial weights again, from the seed; reset biases, optimizer state and history."""
+        """Draw the initial weights again, from the seed; reset biases, optimizer state and history.
+
+        Frozen layers keep W and b.
+        """
         self._model.reset()
+
+    def replace_output(
+        self,
+        output: int | Dense,
+        *,
+        loss: str | Loss | LossFunction | None = None,
+        output_activation: str | Activation | None = None,
+        freeze: bool = False,
+        seed: int | None = None,
+    ) -> Self:
+        """Return a new network with the trained layers of this one and a new output layer, for another task.
+
+        The layers below the output keep weights, options and input scaling. The weights of the new layer are
+        drawn from the seed. Optimizer state and history start anew, with the optimizer that was last set by
+        the constructor or the attribute. This network does not change.
+
+        Parameters
+        ----------
+        output : int or Dense
+            The new output layer, or its number of units.
+        loss : str, Loss or callable, optional
+            Loss of the new network. Default: that of this network.
+        output_activation : str or Activation, optional
+            Activation of the new layer. Default: that of the layer, or of the loss.
+        freeze : bool
+            Whether to freeze all layers below the output. Otherwise they are as trainable as before.
+        seed : int, >= 0 and < 2**64, optional
+            Seed of the new network. Default: that of this network.
+
+        Returns
+        -------
+        Network
+            Of the same class, with copies of the attributes of a subclass.
+
+        Raises
+        ------
+        ParameterError
+            An argument is not as above, or loss and output layer do not fit each other.
+        BusyError
+            Another thread is changing the network.
+        """
+        from fastbp._training import transfer  # few need it
+
+        model = self._model
+        architecture = model.architecture.with_output(
+            output, loss=loss, output_activation=output_activation, freeze=flag("freeze", freeze)
+        )
+        seed = model.seed if seed is None else resolve_seed(seed)
+        made: Model = model.guard.reading(transfer.with_output, model, architecture, seed)
+        other = object.__new__(type(self))
+        other._model = made
+        _set_attributes(other, deepcopy(_attributes(self), {id(self): other}))
+        return other
 
     # ---- using it ------------------------------------------------------------------------------------------
 
@@ -467,6 +578,7 @@ class Network(Named):
         Returns
         -------
         array, shape (n, n_out), or (n_out,) for one row
+            The losses `GaussianNLL` and `Quantiles` have methods that take the outputs of a target apart.
 
         Raises
         ------
@@ -523,7 +635,8 @@ class Network(Named):
             "auc" and "top_k" or `TopK(k)`; for binary_cross_entropy and hinge the first three; for
             binary_cross_entropy and all other losses "r2" and "mae", of which "r2" is the default of the
             others. A callable takes (output, target), returns a float and is called by its `__name__`. If an
-            output is NaN, so are all metrics.
+            output is NaN, so are all metrics. For `GaussianNLL` and `Quantiles`, "r2" and "mae" measure the
+            means or the medians, and a callable gets all outputs.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weights as for `fit`, of the loss and of the metrics of `fastbp.metrics`. A callable gets the rows
             with a nonzero weight, and no weights.
@@ -585,6 +698,9 @@ class Network(Named):
             f"{model.engine.isa}; {architecture.loss}, {model.optimizer}, seed={model.seed})"
         )
 
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
 
 @cache  # also for a fit while the interpreter shuts down, which imports nothing any more
 def _fit_loop() -> Any:
@@ -597,6 +713,11 @@ def _fit_loop() -> Any:
 def rows(array: Array) -> Array:
     """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
     return array if array.ndim == 2 else array[None]
+
+
+def _part(found: Scaling | None, name: str) -> Array | None:
+    """Return a read-only view of a vector of a scaling."""
+    return None if found is None else read_only(getattr(found, name))
 
 
 def _attributes(net: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@
  *     z (m, n_out) = x (m, n_in) W (n_in, n_out) + b (n_out,)        y = f(z)
  *
  * The parameters of a network are one vector: W and b of the first layer, W and b of the second, and so on, each in C
- * order. */
+ * order. A layer may have no b. */
 #ifndef FASTBP_H
 #define FASTBP_H
 
@@ -147,15 +147,19 @@ typedef struct {
     size_t n_in, n_out;
     fbp_activation_id activation;
     double alpha;
-    double l1, l2;   /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
-    double dropout;  /* share of the outputs that training sets to 0; 0 in the last layer */
-    double max_norm; /* largest norm of the weights into a unit, after an update; 0: no limit */
+    double l1, l2;      /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
+    double dropout;     /* share of the outputs that training sets to 0; 0 in the last layer */
+    double max_norm;    /* largest norm of the weights into a unit, after an update; 0: no limit */
+    int no_bias;        /* z = x W: the parameters have no b of this layer */
+    int frozen;         /* training leaves the parameters as they are; their stored gradients are 0 */
+    double rate_factor; /* the optimizer's learning rate is multiplied by this; > 0 */
 } fbp_layer;
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;
 
 enum { FBP_MAX_STATES = 3, FBP_MAX_HYPERPARAMETERS = 5, FBP_MAX_SCALARS = 8 };
 enum { FBP_MAX_SCHEDULE_PARAMETERS = 4 };
+enum { FBP_MAX_LANES = 16 }; /* elements in a vector */
 
 typedef struct {
     const fbp_kernels *kernels;
@@ -176,9 +180,18 @@ typedef struct {
     void *parameters; /* (n_parameters,) */
     void *gradients;  /* (n_parameters,); may be NULL if no plan stores them */
     void *state;      /* (states, n_parameters) */
+    double warmup;    /* steps of a linear warm-up before the schedule's own step 0 */
     void *average;    /* (n_parameters,) moving average of the parameters, updated after each step; or NULL */
     double average_decay;
     uint64_t averaged; /* steps that are in the average; the first one sets it */
+
+    /* Raw outputs, in the units of unscaled targets, are factor y + offset, (n_out,); or both NULL. */
+    const double *output_factor, *output_offset;
+
+    /* The loss compares so many outputs, side by side, with each target: 1 for most losses. A parameter for each of
+     * them, in the network's dtype, repeated up to outputs_per_target + FBP_MAX_LANES numbers; or NULL. */
+    size_t outputs_per_target;
+    const void *output_parameters;
 } fbp_network;
 
 typedef enum {
@@ -195,21 +208,21 @@ typedef enum { FBP_FORWARD_PART = 1, FBP_BACKWARD_PART = 2, FBP_UPDATE_PART = 4 
 
 /* Rows of one batch: first .. first + rows of the n rows that index names in x and y, or without index of x and y. */
 typedef struct {
-    const fbp_source *x, *y; /* rows of n_in; of n_out, or one class label */
+    const fbp_source *x, *y; /* rows of n_in; of n_out / outputs_per_target, or one class label */
     const double *weights;   /* (rows of x and y, weight_columns), read only by plans with FBP_WEIGHTS; or NULL */
     const int64_t *index;    /* (n,) or NULL */
     size_t first, rows, n;
-    void *output;         /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
-    const void *d_output; /* (rows, n_out): dJ/dy of the custom loss */
-    void *d_input;        /* (rows, n_in): receives dJ/dx of the custom loss */
+    void *output;          /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
+    const void *d_output;  /* (rows, n_out): dJ/dy of the custom loss */
+    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss */
     size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
 
 typedef struct fbp_plan fbp_plan;
 
 /* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
- * target of weight 0 may be NaN. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4 } fbp_data;
+ * target of weight 0 may be NaN; output and d_output are raw, not y itself. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
  * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */

@@ -62,9 +62,10 @@ def schedule_picture() -> Figure:
         "Cosine(1, steps=25, growth=1)": schedules.Cosine(1, steps=25, growth=1),
         "Cosine(1, steps=14, growth=2)": schedules.Cosine(1, steps=14, growth=2),
         "OneCycle(1, steps=100)": schedules.OneCycle(1, steps=100),
+        "Warmup(Exponential(1, decay=0.97), steps=20)": schedules.Warmup(schedules.Exponential(1, 0.97), 20),
     }
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    grid = figure.subplots(2, 4, sharex=True, sharey=True).flat
+    figure = Figure(figsize=(10, 5.5), layout="constrained")
+    grid = figure.subplots(3, 3, sharex=True, sharey=True).flat
     for axes, (name, schedule) in zip(grid, shown.items(), strict=True):
         axes.step(range(100), [schedule(k) for k in range(100)], where="post", color=BLUE)
         axes.set_title(name, fontsize=9)

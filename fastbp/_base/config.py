@@ -6,6 +6,7 @@ import numpy as np
 
 from fastbp import _core
 from fastbp._base.cpus import available_cpus
+from fastbp._base.shown import memory
 from fastbp._version import __version__
 
 
@@ -17,16 +18,10 @@ def show_config() -> None:
         "ISA": f"{_core.isa()} (this machine runs {', '.join(_core.available_isas())})",
         "compiler": _core.COMPILER,
         "threads": f"{_core.threads()} (this process may use {available_cpus()} CPUs)",
-        "caches": f"L1 {_shown(l1)}, L2 {_shown(l2)}, L3 {_shown(l3)} per core",
+        "caches": f"L1 {memory(l1)}, L2 {memory(l2)}, L3 {memory(l3)} per core",
         "NumPy": np.__version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),
     }
     for name, value in rows.items():
         print(f"{name:9} {value}")
-
-
-def _shown(size: int) -> str:
-    """Return a number of bytes in KB or MB."""
-    unit, name = (2**20, "MB") if size >= 2**20 else (2**10, "KB")
-    return f"{round(size / unit, 2):g} {name}"

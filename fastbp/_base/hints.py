@@ -38,7 +38,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "total_steps": ("steps",),
     "T_mult": ("growth",),
     "eta_min": ("final",),
-    "warmup_steps": ("warmup",),
+    "warmup_steps": ("warmup", "steps"),
+    "total_iters": ("steps",),
     "pct_start": ("warmup_share",),
     "div_factor": ("start_divisor",),
     "final_div_factor": ("final_divisor",),
@@ -75,10 +76,11 @@ OWNERS = {
     "metrics": "fit",
     "callbacks": "fit",
     "verbose": "fit",
-    "weight_decay": "AdamW, Lion, or l2 of Dense",
+    "weight_decay": "SGD, AdamW, Lion, or l2 of Dense",
     "momentum": "SGD or RMSprop",
     "nesterov": "SGD, or NAdam",
     "amsgrad": "Adam",
+    "centered": "RMSprop",
 }
 
 

@@ -8,8 +8,14 @@ from typing import Any
 
 def scipy(module: str, user: str) -> Any:
     """Return a module of SciPy. If SciPy is missing, the ImportError names `user` and how to install it."""
+    return load(f"scipy.{module}", "SciPy", user)
+
+
+def load(module: str, name: str, user: str) -> Any:
+    """Return a module of the package called `name`, an extra of fastbp; ImportError as for `scipy`."""
+    package = module.partition(".")[0]
     try:
-        return import_module(f"scipy.{module}")
+        return import_module(module)
     except ImportError as error:
-        message = f'{user} needs SciPy ({error}): pip install "fastbp[scipy]", or pip install scipy'
-        raise ImportError(message, name="scipy") from error
+        message = f'{user} needs {name} ({error}): pip install "fastbp[{package}]", or pip install {package}'
+        raise ImportError(message, name=package) from error

@@ -1,4 +1,4 @@
-"""Short representations of values for error messages."""
+"""Short representations of values for messages, and of sizes."""
 
 from __future__ import annotations
 
@@ -40,3 +40,9 @@ class Short(Repr):
 
 
 shown = Short().repr
+
+
+def memory(size: int) -> str:
+    """Return a number of bytes in KB or MB."""
+    unit, name = (2**20, "MB") if size >= 2**20 else (2**10, "KB")
+    return f"{round(size / unit, 2):g} {name}"

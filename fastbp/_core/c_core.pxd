@@ -89,9 +89,11 @@ cdef extern from "fastbp.h" nogil:
         size_t n_in, n_out
         fbp_activation_id activation
         double alpha, l1, l2, dropout, max_norm
+        int no_bias, frozen
+        double rate_factor
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
-    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS
+    enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS, FBP_MAX_LANES
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -109,9 +111,14 @@ cdef extern from "fastbp.h" nogil:
         void *parameters
         void *gradients
         void *state
+        double warmup
         void *average
         double average_decay
         uint64_t averaged
+        const double *output_factor
+        const double *output_offset
+        size_t outputs_per_target
+        const void *output_parameters
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:
@@ -129,7 +136,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
     fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)

@@ -51,12 +51,22 @@ cdef fill(double *numbers, Py_ssize_t most, tuple values, str what):
 
 
 cdef fbp_network with_schedule(fbp_network network, tuple schedule) except *:
-    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters)."""
-    row, rate, parameters = schedule
+    """Return the network with the learning rates of `schedule`, which is (row, rate, parameters, warmup)."""
+    row, rate, parameters, warmup = schedule
     network.schedule = SCHEDULE_IDS[row]
     network.hyperparameters[0] = rate
     fill(network.schedule_parameters, FBP_MAX_SCHEDULE_PARAMETERS, parameters, "schedule parameters")
+    network.warmup = warmup
     return network
+
+
+cdef tuple vectors_of(tuple given, size_t n):
+    """Return copies of vectors (n,) as float64."""
+    copies = tuple(np.array(vector, np.float64) for vector in given)
+    for vector in copies:
+        if vector.shape != (n,):
+            raise ShapeError(f"a scaling of shape {vector.shape}, expected {(n,)}")
+    return copies
 
 
 cdef check_sizes(layers, cnp.ndarray parameters):
@@ -65,7 +75,7 @@ cdef check_sizes(layers, cnp.ndarray parameters):
     for layer in layers:
         if layer.n_in != n_in or min(layer.n_in, layer.n_out) < 1:
             raise ShapeError(f"a layer of {layer.n_in} inputs and {layer.n_out} units, expected {n_in} inputs")
-        count, n_in = count + (layer.n_in + 1) * layer.n_out, layer.n_out
+        count, n_in = count + layer.n_parameters, layer.n_out
     if parameters.ndim != 1 or parameters.size != count or not cnp.PyArray_ISCARRAY(parameters):
         raise ShapeError(f"the parameters have the shape {np.shape(parameters)}, expected ({count},), contiguous")
 
@@ -97,11 +107,15 @@ cdef class Engine(Planner):
     cdef public object memory        # of the optimizer, besides `state`
     cdef public object spare_arrays  # for the copies of the next Snapshot, or None
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
+    cdef object target_mean, target_inverse_scale  # (n_targets,) scaling of the targets, float64, or None
+    cdef object factor, offset       # (n_out,) of raw outputs, factor y + offset, float64, or None
+    cdef unsigned int output_data    # of plans with outputs: FBP_RAW with a factor
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters
     cdef bint takes_labels           # whether targets may be class labels
     cdef size_t forward_rows         # rows of the last forward()
     cdef readonly double penalty     # penalty of the layers at the last backward()
+    cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
 
     def __init__(self, layers, loss, cnp.ndarray parameters not None, *, uint64_t seed=0, double input_noise=0):
         cdef fbp_layer *c_layer
@@ -113,7 +127,8 @@ cdef class Engine(Planner):
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
             c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
-                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0)
+                                   layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0,
+                                   not layer.bias, not layer.trainable, layer.learning_rate_factor)
         self.network.kernels = kernels
         self.network.n_layers = len(layers)
         self.network.layers = c_layer
@@ -121,6 +136,11 @@ cdef class Engine(Planner):
         self.network.loss_parameter = loss.parameter
         self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
+        self.network.outputs_per_target = loss.outputs_per_target
+        if loss.output_parameters:
+            self.output_parameters = np.resize(np.array(loss.output_parameters, parameters.dtype),
+                                               len(loss.output_parameters) + FBP_MAX_LANES)
+            self.network.output_parameters = cnp.PyArray_DATA(self.output_parameters)
         self.network.seed, self.network.input_noise = seed, input_noise
         self.network.n_parameters = parameters.size
         self.network.parameters = cnp.PyArray_DATA(parameters)
@@ -144,14 +164,14 @@ cdef class Engine(Planner):
         """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
 
-    def set_schedule(self, row, rate, parameters):
+    def set_schedule(self, row, rate, parameters, warmup):
         """Take the learning rates of all later steps from a row of the schedule table; the step count stays."""
-        self.network = with_schedule(self.network, (row, rate, parameters))
+        self.network = with_schedule(self.network, (row, rate, parameters, warmup))
 
     def prepare_optimizer(self, str row, tuple hyperparameters, tuple schedule, clip_value=None, clip_norm=None):
         """Return what `install_optimizer` takes: an optimizer with a state of zeros.
 
-        `schedule` is (row, rate, parameters), as for `set_schedule`; its rate replaces the first hyperparameter.
+        `schedule` is (row, rate, parameters, warmup), as for `set_schedule`; its rate replaces the first hyperparameter.
         """
         cdef Setup setup = Setup()
         setup.engine = self
@@ -172,10 +192,20 @@ cdef class Engine(Planner):
         self.network.hyperparameters = setup.numbers.hyperparameters
         self.network.schedule = setup.numbers.schedule
         self.network.schedule_parameters = setup.numbers.schedule_parameters
+        self.network.warmup = setup.numbers.warmup
         self.network.clip_value, self.network.clip_norm = setup.numbers.clip_value, setup.numbers.clip_norm
         self.network.state = cnp.PyArray_DATA(setup.state)
         self.state = setup.state
         self.network.t, self.memory = 0, None
+
+    def set_trainable(self, tuple trainable not None):
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+        cdef fbp_layer *c_layer = <fbp_layer *> <char *> self.layers
+        if len(trainable) != <Py_ssize_t> self.network.n_layers:
+            raise ShapeError(f"{len(trainable)} bools, expected one for each of {self.network.n_layers} layers")
+        self.forget_plans()  # they list the operations of the layers that were trained before
+        for i, is_trained in enumerate(trainable):
+            c_layer[i].frozen = not is_trained
 
     def set_average(self, cnp.ndarray average, double decay=0):
         """Keep a moving average (P,) of the parameters from now on, the first time as a copy; None: none."""
@@ -187,14 +217,22 @@ cdef class Engine(Planner):
         self.network.average = NULL if average is None else cnp.PyArray_DATA(average)
         self.network.average_decay, self.network.averaged = decay, 0
 
-    def set_scaling(self, mean, inverse_scale):
-        """Use (X - mean) * inverse_scale in place of X from now on, both (n_in,); None, None: X itself."""
-        if mean is not None:
-            mean, inverse_scale = np.array(mean, np.float64), np.array(inverse_scale, np.float64)
-            for vector in (mean, inverse_scale):
-                if vector.shape != (self.network.layers[0].n_in,):
-                    raise ShapeError(f"a scaling of shape {vector.shape}, expected {(self.network.layers[0].n_in,)}")
-        self.mean, self.inverse_scale = mean, inverse_scale
+    def set_scaling(self, inputs, targets):
+        """Use (X - mean) * inverse_scale in place of X from now on, where `inputs` has both, (n_in,); None: X itself.
+
+        `targets` has mean and inverse_scale (n_targets,) for y likewise, and factor and offset (n_out,): raw outputs
+        are factor * h + offset. None: y itself, and the raw outputs are h.
+        """
+        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        x = vectors_of(inputs or (), self.network.layers[0].n_in) or (None, None)
+        y = vectors_of(targets[:2], len(targets[0])) + vectors_of(targets[2:], n_out) if targets else (None,) * 4
+        # nothing fails from here on
+        self.mean, self.inverse_scale = x
+        self.target_mean, self.target_inverse_scale, self.factor, self.offset = y
+        self.network.output_factor = <const double *> data_of(self.factor)
+        self.network.output_offset = <const double *> data_of(self.offset)
+        self.output_data = 0 if self.factor is None else FBP_RAW
+        self.plans[FBP_CUSTOM_LOSS] = None  # its backward pass would scale otherwise than its forward pass
 
     cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
         """Describe rows of inputs, with their scaling."""
@@ -204,13 +242,22 @@ cdef class Engine(Planner):
         self.scale_inputs(&source)
         return source
 
+    cdef size_t n_targets(self) noexcept:
+        """Return the number of targets per row."""
+        return self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
+
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t columns = self.n_targets()
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
-        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == n_out)):
-            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {n_out}), or labels ({rows},)")
+        if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
+            raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
+        if self.target_mean is not None:
+            if source.columns != <size_t> self.target_mean.size or is_label:
+                raise ShapeError(f"the targets have shape {np.shape(y)}, expected {self.target_mean.size} columns")
+            source.mean = <const double *> cnp.PyArray_DATA(self.target_mean)
+            source.inverse_scale = <const double *> cnp.PyArray_DATA(self.target_inverse_scale)
         return source
 
     cdef size_t take_rows(self, weights, size_t rows, const double **values, size_t *columns,
@@ -219,17 +266,17 @@ cdef class Engine(Planner):
 
         Both arrays are copies that nobody else has, so no user code can resize them.
         """
-        cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
+        cdef size_t n_targets = self.n_targets()
         columns[0] = 1
         if weights is None:
             return rows
         if weights.values is not None:
-            if (np.shape(weights.values) not in ((rows,), (rows, n_out))
+            if (np.shape(weights.values) not in ((rows,), (rows, n_targets))
                     or not is_plain(weights.values, cnp.NPY_DOUBLE)):
                 raise ShapeError(f"the weights have shape {np.shape(weights.values)}, expected ({rows},) or "
-                                 f"({rows}, {n_out})")
+                                 f"({rows}, {n_targets})")
             values[0] = <const double *> data_of(weights.values)
-            columns[0] = 1 if weights.values.ndim == 1 else n_out
+            columns[0] = 1 if weights.values.ndim == 1 else n_targets
         if weights.rows is None:
             return rows
         if not is_plain(weights.rows, cnp.NPY_INT64) or first_bad_label(weights.rows, rows) >= 0:
@@ -263,13 +310,13 @@ cdef class Engine(Planner):
             raise ShapeError(f"{name} has shape {np.shape(array)}, expected ({rows}, {n_out}), C-contiguous")
         check_memory(array)
 
-    def predict(self, X, out):
+    def predict(self, X, out, bint raw=True):
         """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
         cdef fbp_source x = self.inputs_of(X)
         cdef Plan plan
         self.check_rows("out", out, x.rows)
         if x.rows:
-            plan = self.borrow_plan(x.rows)
+            plan = self.borrow_plan(x.rows, self.output_data if raw else 0)
             self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
             self.give_back(plan)
 
@@ -308,7 +355,7 @@ cdef class Engine(Planner):
             if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
                     or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.is_own(y)):
                 return None
-        plan = self.borrow_plan(source.rows)
+        plan = self.borrow_plan(source.rows, self.output_data)
         batch = batch_of(&source, NULL, y, None, None)
         if guard.writing_what is not None:  # checked last: nothing below lets another thread run
             self.give_back(plan)
@@ -318,17 +365,8 @@ cdef class Engine(Planner):
         self.give_back(plan)
         return y
 
-    def loss(self, X, y, weights=None):
-        """Return the loss over all rows, or over those with a nonzero weight."""
-        cdef fbp_source x = self.inputs_of(X)
-        cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
-        batch.rows = batch.n = self.take_rows(weights, x.rows, &batch.weights, &batch.weight_columns, &batch.index)
-        plan = self.new_plan(FBP_EVALUATE, batch.rows, data_kind(y, weights))
-        return self.run(plan, FBP_FORWARD_PART, batch)
-
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
-        """Run parts of a training step on one batch: all rows, or those with a nonzero weight."""
+        """Run parts of a task on one batch: all rows, or those with a nonzero weight."""
         if self.is_own(X):
             X = X.copy()
         if self.is_own(y):
@@ -337,13 +375,19 @@ cdef class Engine(Planner):
         cdef const int64_t *index = NULL
         cdef size_t columns
         cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
-        cdef Plan plan = self.plan_for(task, n, data_kind(y, weights))
+        cdef unsigned int data = data_kind(y, weights)
+        # several threads may evaluate at the same time, each with a plan of its own
+        cdef Plan plan = self.new_plan(task, n, data) if task == FBP_EVALUATE else self.plan_for(task, n, data)
         cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
         batch.weights, batch.weight_columns, batch.index = values, columns, index
         batch.rows = batch.n = n
         return self.run(plan, parts, batch)
+
+    def loss(self, X, y, weights=None):
+        """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
+        return self.learn(FBP_EVALUATE, FBP_FORWARD_PART, X, y, weights)
 
     def loss_and_gradients(self, X, y, weights=None):
         """Compute the gradients of all rows as one batch; return the loss."""
@@ -359,9 +403,9 @@ cdef class Engine(Planner):
         shape[0], shape[1] = rows, columns
         return cnp.PyArray_SimpleNew(2, shape, self.number)
 
-    def forward(self, X):
+    def forward(self, X, bint raw=True):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], 0)
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], self.output_data if raw else 0)
         self.forward_rows = X.shape[0]  # set right away: it is what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
@@ -418,7 +462,8 @@ cdef class Engine(Planner):
         if batch_size < 1:
             raise ParameterError(f"batch_size is {batch_size}, expected at least 1")
         X, y = self.apart(X), self.apart(y)
-        run.engine, run.X, run.y, run.weights, run.scaling = self, X, y, weights, (self.mean, self.inverse_scale)
+        run.engine, run.X, run.y, run.weights = self, X, y, weights
+        run.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
         run.x_source = self.inputs_of(X)
         run.y_source = self.targets_of(y, run.x_source.rows)
         cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.weight_columns,

@@ -28,7 +28,7 @@ cdef class Planner:
     cdef void forget_plans(self)
     cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data)
     cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data)
-    cdef Plan borrow_plan(self, size_t rows)
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data)
     cdef void give_back(self, Plan plan)
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept
 

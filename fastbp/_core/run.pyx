@@ -58,15 +58,15 @@ cdef class Planner:
             self.plans[task] = plan
         return plan
 
-    cdef Plan borrow_plan(self, size_t rows):
-        """Return a plan for predictions, for one thread at a time: the first spare one if it is large enough."""
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data):
+        """Return a plan for predictions, for one thread at a time: the first spare one if it suits."""
         cdef Plan plan = self.spare
         if plan is not None:
             self.spare, plan.next = plan.next, None
             self.spare_bytes -= fbp_plan_bytes(plan.plan)
-            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads():
+            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads() and plan.data == data:
                 return plan
-        return self.new_plan(FBP_PREDICT, rows, 0)
+        return self.new_plan(FBP_PREDICT, rows, data)
 
     cdef void give_back(self, Plan plan):
         """Keep a borrowed plan as a spare one, unless the spare plans would take too much memory."""

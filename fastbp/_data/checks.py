@@ -18,7 +18,7 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
-from fastbp.losses._targets import PROBABILITY_TOLERANCE
+from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
 Array: TypeAlias = NDArray[Any]
 
@@ -33,9 +33,11 @@ class InputChecks:
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
-        self.loss, self.dtype = architecture.loss, architecture.dtype
+        self.n_targets, self.loss, self.dtype = architecture.n_targets, architecture.loss, architecture.dtype
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
+        self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
+        self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
@@ -44,7 +46,7 @@ class InputChecks:
     def examples(
         self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
     ) -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_out) or class labels (n,): n >= 1, finite in dtype."""
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
@@ -78,19 +80,46 @@ class InputChecks:
         check_finite(argument, array, self.dtype)
         return array
 
-    def _targets(self, argument: str, y: ArrayLike, n: int) -> Array:
-        plain = self._plain(y, self.n_out) if self._any_number else None
+    def scale_targets(self, are_scaled: bool) -> None:
+        """Accept the targets that the loss accepts or, if they are scaled, those that can be."""
+        self.targets = self._scalable if are_scaled else self.loss.targets
+
+    def scalable(self, y: ArrayLike, n: int | None) -> Array:
+        """Return targets (n, n_targets) whose scale can be measured; n: the rows of X, None without X.
+
+        Raises
+        ------
+        ParameterError
+            The targets of the loss cannot be scaled. Other errors as for `examples`.
+        """
+        if not self.loss.scales_targets:
+            raise ParameterError(
+                f"y is given with the loss {self.loss.name!r}, whose targets cannot be scaled, "
+                "expected none, or a loss of any numbers, such as mse"
+            )
+        if n is None:
+            y = as_array("y", y)
+            n = len(y) if y.ndim else 0
+            if n == 0:
+                raise ShapeError(f"y has shape {y.shape}, expected at least one row")
+        return self._targets("y", y, n, self._scalable)
+
+    def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
+        targets = targets or self.targets
+        plain = self._plain(y, self.n_targets) if self._any_number else None
         if plain is not None and len(plain) == n:
             return plain
-        array, targets = as_array(argument, y), self.targets
+        array = as_array(argument, y)
         if targets.any_shape:
             fits = array.ndim in (1, 2) and len(array) == n and array.size > 0
         else:
-            fits = array.shape in targets.shapes(n, self.n_out)
+            fits = array.shape in targets.shapes(n, self.n_targets)
         if not fits:
+            each = self.loss.outputs_per_target
             raise ShapeError(
-                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_out)}, "
+                f"{argument} has shape {array.shape}, expected {targets.in_words(n, self.n_targets)}, "
                 f"for {n} rows of X and {self.n_out} outputs of the network"
+                + (f", {each} per target" if each > 1 else "")
             )
         if targets.takes_labels and array.ndim == 1:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
@@ -104,7 +133,7 @@ class InputChecks:
             check_values(argument, array, takes, targets.expected)
         if targets.sums_to_one:
             check_distributions(argument, array)
-        return array.reshape(n, self.n_out)
+        return array.reshape(n, self.n_targets)
 
     def query(self, X: ArrayLike) -> Array:
         """Return X (n, n_in), or (n_in,) for one row; any values."""

@@ -79,7 +79,7 @@ def resolve_weights(
     ShapeError, DTypeError, DataError, ParameterError
         An argument is not as described in `Network.fit`.
     """
-    known = _known(checks, y)
+    known = _known(checks, y) if checks.may_be_unknown else None
     if sample_weight is None and class_weight is None:
         return None if known is None else _of_known(known, None, y_name)
     if checks.loss.targets.any_shape:  # only the custom loss can read its targets
@@ -105,10 +105,10 @@ def resolve_weights(
 def _known(checks: InputChecks, y: NDArray[Any]) -> NDArray[np.bool_] | None:
     """Return which targets are known, (n, n_targets), or (n, 1) for labels; None if all are."""
     loss = checks.loss
-    if y.ndim == 1 and y.dtype.kind != "f" and loss.ignored_label is not None:
+    if y.ndim == 1:
         known = loss.known(y)[:, None]
         return None if known.all() else known
-    if not loss.ignore_nan or y.dtype.kind != "f":
+    if y.dtype.kind != "f":
         return None
     found: NDArray[np.bool_] | None = None
     for first, block in blocks(y):

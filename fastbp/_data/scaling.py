@@ -1,4 +1,4 @@
-"""Mean and scale of the inputs, measured on data. A network that has them takes raw inputs."""
+"""Mean and scale of inputs and targets, measured on data. A network that has them takes raw data."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from math import sqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fastbp._data.checks import blocks
+from fastbp._data.checks import InputChecks, blocks
 from fastbp.exceptions import DataError
 
 Array: TypeAlias = NDArray[Any]
@@ -18,7 +18,7 @@ LEAST_SCALE = sqrt(np.finfo(np.float64).tiny)  # squares of smaller numbers are 
 
 
 class Scaling(NamedTuple):
-    """Mean that is subtracted from each input, and scale that divides it: (n_in,) float64, read-only."""
+    """Mean that is subtracted from each column, and scale that divides it: (columns,) float64, read-only."""
 
     mean: Array
     scale: Array
@@ -33,45 +33,84 @@ def fixed(mean: Array, scale: Array) -> Scaling:
     return Scaling(mean, scale)
 
 
-def checked(found: Any, n_in: int) -> Scaling:
-    """Return the scaling of a copied network with `n_in` inputs; DataError if it is not valid."""
+def checked(found: Any, columns: int) -> Scaling:
+    """Return the scaling of so many columns of a copied network; DataError if it is not valid."""
     mean, scale = (np.array(vector, np.float64) for vector in found)
-    if not mean.shape == scale.shape == (n_in,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
+    if not mean.shape == scale.shape == (columns,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
         raise DataError(
             f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that cannot scale, "
-            f"expected finite vectors ({n_in},), the second above 0"
+            f"expected finite vectors ({columns},), the second above 0"
         )
     return fixed(mean, scale)
 
 
-def measure(X: Array) -> Scaling:
-    """Return the mean and the standard deviation of each column of X (n, n_in), finite; n >= 1.
+def of_data(checks: InputChecks, X: ArrayLike | None, y: Any) -> tuple[Scaling | None, Any]:
+    """Return the scalings that X and y ask of `Model.scale`: measured ones, None for None, ... for ..."""
+    inputs = None if X is None else checks.inputs("X", X)
+    if y is not None and y is not ...:
+        y = checks.scalable(y, None if inputs is None else len(inputs))
+        y = measure(y, "y", skip_nan=checks.loss.takes_nan)
+    return None if inputs is None else measure(inputs), y
+
+
+def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | None, Scaling | None]:
+    """Return the scalings of a copied network; DataError if they do not go with it."""
+    if targets is not None and not checks.loss.scales_targets:
+        raise DataError(f"the targets are scaled, expected none with the loss {checks.loss.name!r}")
+    return (
+        None if inputs is None else checked(inputs, checks.n_in),
+        None if targets is None else checked(targets, checks.n_targets),
+    )
+
+
+def measure(X: Array, argument: str = "X", skip_nan: bool = False) -> Scaling:
+    """Return the mean and the standard deviation of each column of X (n, columns), finite; n >= 1.
 
     The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
     blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant column
-    has the scale 1, and its mean is exactly its value.
+    has the scale 1, and its mean is exactly its value. With `skip_nan`, NaN is an unknown element, and a
+    column is measured by those that are known.
 
     Raises
     ------
     DataError
-        The squares overflow.
+        The squares overflow, or no element of a column is known.
     """
-    origin = X[0].astype(np.float64)  # (n_in,)
+    origin = _first_known(X, argument) if skip_nan else X[0].astype(np.float64)  # (columns,)
     mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
+    n: Any = 0  # elements before the block; k are those in it: a number, or (columns,) if some are unknown
     with np.errstate(all="ignore"):
-        for n, block in blocks(X, BLOCK):  # n rows came before it
-            x = block - origin  # (rows, n_in)
-            m, share = x.mean(axis=0), len(x) / (n + len(x))
+        for _, block in blocks(X, BLOCK):
+            x = block - origin  # (rows, columns)
+            known: Any = ~np.isnan(x) if skip_nan else True
+            k = known.sum(axis=0) if skip_nan else len(x)
+            m, share = x.sum(axis=0, where=known) / np.maximum(k, 1), k / np.maximum(n + k, 1)
             x -= m
             shift = m - mean
-            squares += np.square(x, out=x).sum(axis=0) + np.square(shift) * (n * share)
+            squares += np.square(x, out=x).sum(axis=0, where=known) + np.square(shift) * (n * share)
             mean += shift * share
-        scale = np.sqrt(squares / len(X))
+            n = n + k
+        scale = np.sqrt(squares / n)
     wrong = ~np.isfinite(scale)
     if wrong.any():
         j = int(wrong.argmax())
         raise DataError(
-            f"X[:, {j}] spreads too far, from {X[:, j].min():g} to {X[:, j].max():g}, "
+            f"{argument}[:, {j}] spreads too far, from {np.nanmin(X[:, j]):g} to {np.nanmax(X[:, j]):g}, "
             "expected squares that fit in float64"
         )
     return fixed(origin + mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+
+
+def _first_known(X: Array, argument: str) -> Array:
+    """Return the first element of each column that is not NaN, (columns,) float64."""
+    found: Array = X[0].astype(np.float64)
+    for _, block in blocks(X, BLOCK):
+        missing = np.isnan(found)
+        if not missing.any():
+            return found
+        first = np.isnan(block).argmin(axis=0)  # (columns,)
+        found = np.where(missing, block[first, np.arange(len(first))], found)
+    missing = np.isnan(found)
+    if missing.any():
+        raise DataError(f"{argument}[:, {missing.argmax()}] has no known element, expected at least one")
+    return found

@@ -16,7 +16,7 @@ from fastbp.exceptions import DataError
 from fastbp.losses import CustomLoss
 
 if TYPE_CHECKING:
-    from fastbp._engine.protocol import Engine, Run, RunOptions
+    from fastbp._engine.protocol import Engine, InputScaling, Run, RunOptions, TargetScaling
 
 Array: TypeAlias = NDArray[Any]
 
@@ -24,17 +24,19 @@ Array: TypeAlias = NDArray[Any]
 class CustomLossTrainer:
     """Computes a `CustomLoss` and trains on it, over an engine whose own loss is never used.
 
-    Sample weights are refused before they get here, so `weights` is None in every call.
+    Sample weights are refused before they get here, so `weights` is None in every call. If the targets are
+    scaled, the function gets scaled targets and the outputs in their units.
     """
 
     def __init__(self, engine: Engine, loss: CustomLoss, n_out: int) -> None:
         self.loss_function = loss
         self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
+        self._scaling: TargetScaling | None = None
 
     def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows."""
         output = np.empty((len(X), self._n_out), self._dtype)
-        predict(self._engine, X, output)
+        predict(self._engine, X, output, raw=False)
         _core.check_memory(y)
         return self.loss_function(output, self._targets(y))
 
@@ -43,7 +45,7 @@ class CustomLossTrainer:
     ) -> float:
         """Return the loss of the rows in `rows` (None: all rows) and store its gradients in the engine."""
         x, t = (X, y) if rows is None else (X[rows], y[rows])
-        output = self._engine.forward(x)
+        output = self._engine.forward(x, raw=False)
         loss, returned = self.loss_function.measure(output, self._targets(t))
         with np.errstate(all="ignore"):  # overflow is refused below
             d_output = np.ascontiguousarray(returned, output.dtype)
@@ -68,8 +70,15 @@ class CustomLossTrainer:
         """Return a run that calls `train_on_batch` for each batch."""
         return StepwiseRun(self, self._engine.apart(X), self._engine.apart(y), **options)
 
+    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
+        """Scale inputs and targets from now on."""
+        self._engine.set_scaling(inputs, targets)
+        self._scaling = targets
+
     def _targets(self, y: Array) -> Array:
         """Return a copy, which the function may write to, with floats in the network's dtype."""
-        dtype = self._dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("=")
         with np.errstate(all="ignore"):
-            return np.array(y, dtype)
+            if self._scaling is not None:
+                mean, inverse_scale, *_ = self._scaling
+                return ((y - mean) * inverse_scale).astype(self._dtype)
+            return np.array(y, self._dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))

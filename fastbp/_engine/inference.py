@@ -28,14 +28,14 @@ SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
 SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: Engine, X: Array, out: Array) -> None:
-    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows."""
+def predict(engine: Engine, X: Array, out: Array, raw: bool = True) -> None:
+    """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows; `raw` as for the engine."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
-        engine.predict(X, out)
+        engine.predict(X, out, raw)
         return
     for rows in parts:
-        engine.predict(X[rows], out[rows])
+        engine.predict(X[rows], out[rows], raw)
 
 
 def evaluate(
@@ -91,6 +91,8 @@ def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array, weig
 def classes(output: Array, loss: Loss, activation: Activation) -> Any:
     """Return the classes that outputs (..., n_out) stand for; see `Network.predict_classes`."""
     answers = loss.answers or OF_ACTIVATION.get(activation.name)
+    if loss.outputs_per_target > 1:
+        raise ParameterError(f"loss is {loss}, expected one whose outputs are classes")
     if answers is None:
         names = [known.name for known in LOSSES.values() if known.answers and known.activation is None]
         raise ParameterError(

@@ -14,7 +14,11 @@ from fastbp.layers import Layer
 from fastbp.losses import SumLoss
 
 Array: TypeAlias = NDArray[Any]
-Rates: TypeAlias = tuple[str, float, tuple[float, ...]]  # row of the schedule table, its rate, its parameters
+#: Row of the schedule table, its rate, its parameters, and the number of steps of warm-up before its step 0.
+Rates: TypeAlias = tuple[str, float, tuple[float, ...], int]
+
+InputScaling: TypeAlias = tuple[Array, Array]  # mean and inverse_scale (n_in,), float64
+TargetScaling: TypeAlias = tuple[Array, Array, Array, Array]  # both (n_targets,); factor, offset (n_out,)
 
 
 class RunOptions(TypedDict):
@@ -82,13 +86,20 @@ class Trainer(Protocol):
     def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
         """Return a training run over X (n, n_in) and y; nothing is computed yet."""
 
+    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
+        """Scale inputs and targets from now on: use (X - mean) inverse_scale, and y likewise.
+
+        Raw outputs are then factor h + offset. None: no scaling. It fails before anything changes, or not
+        at all.
+        """
+
 
 class Engine(Trainer, Protocol):
     """The arithmetic of one network: its parameters and optimizer state, and the passes over them.
 
     There are two, `fastbp._core.Engine` in C and `fastbp.reference.Engine` in NumPy. An engine knows rows of
     the tables and numbers; `fastbp._model.Model` keeps the optimizer and the schedule that they come from.
-    Arrays are checked before they get here: X is (n, n_in), and y (n, n_out) or class labels (n,).
+    Arrays are checked before they get here: X is (n, n_in), and y (n, n_targets) or class labels (n,).
     """
 
     t: int  #: Number of optimizer steps done.
@@ -135,8 +146,14 @@ class Engine(Trainer, Protocol):
     def install_optimizer(self, setup: Any) -> None:
         """Use a prepared optimizer from now on, with `t` 0; this cannot fail half way."""
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
+
+    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes.
+
+        What `backward` needs of the last `forward` is lost.
+        """
 
     def set_average(self, average: Array | None, decay: float = 0) -> None:
         """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
@@ -144,29 +161,30 @@ class Engine(Trainer, Protocol):
         After each step, average := decay average + (1 - decay) parameters. The first step copies them.
         """
 
-    def set_scaling(
-        self, mean: NDArray[np.float64] | None, inverse_scale: NDArray[np.float64] | None
-    ) -> None:
-        """Work on (X - mean) inverse_scale from now on, both (n_in,); on X itself for None, None."""
-
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps the parameters, the gradients or the optimizer's state."""
 
     def apart(self, array: Array) -> Array:
         """Return the array, or a copy if it shares memory with what a step writes."""
 
-    def predict(self, X: Array, out: Array) -> None:
-        """Write the outputs for X to out (n, n_out). Several threads may call it at once."""
+    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+        """Write the outputs for X to out (n, n_out). Several threads may call it at once.
+
+        They are raw, in the units of unscaled targets, or not, as the loss compares them with scaled ones.
+        """
 
     def predict_plain(self, X: object, out: object, guard: _core.Guard) -> Array | None:
-        """Return the outputs for X, in `out` if given, if the call needs no checks.
+        """Return the raw outputs for X, in `out` if given, if the call needs no checks.
 
         It needs none if X (n, n_in) or (n_in,) and out are contiguous arrays of the network's dtype, the work
         is short, and no other thread changes the network. Otherwise do nothing and return None.
         """
 
-    def forward(self, X: Array) -> Array:
-        """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs."""
+    def forward(self, X: Array, raw: bool = True) -> Array:
+        """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs.
+
+        The outputs are raw or not, as in `predict`, and `backward` takes the derivatives by these.
+        """
 
     def backward(self, d_output: Array) -> Array:
         """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in)."""

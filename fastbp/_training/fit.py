@@ -143,7 +143,8 @@ class Fit:
         self._start(X, y, weights)
         progress = shown_by(self._options.verbose, self._options.epochs)
         try:
-            self._call("on_fit_begin")
+            if self._hooks.on_fit_begin:
+                self._call("on_fit_begin")
             while not self._history.stopped:
                 if self._run.step == 0:
                     self._begin_epoch()
@@ -272,7 +273,8 @@ class Fit:
         self._state = EpochState(
             self._network, self._model, self._history, options.epochs, keep, self._run.steps_per_epoch
         )
-        self._model.remembered = self._model.remembered | self._hooks.states
+        if self._hooks.states:
+            self._model.remembered = self._model.remembered | self._hooks.states
         self._is_begun = True
 
     def _call(self, hook: str) -> None:
@@ -396,5 +398,4 @@ class Fit:
 
 def rates_at(schedule: Schedule, steps: range) -> array[float]:
     """Return the learning rates of these steps."""
-    formula, numbers = schedule.formula, (schedule.learning_rate, *schedule.parameters)
-    return array("d", [formula(step, *numbers) for step in steps])
+    return array("d", schedule.rates(steps))

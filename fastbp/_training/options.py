@@ -47,15 +47,16 @@ class Options:
 
     def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> Hooks:
         """Return the functions to call: for these options, then those of the user's callbacks."""
-        hooks, own = callbacks.begin(given, columns, model.optimizer, model.remembered), Hooks()
+        functions: list[Function] = []
         if self.gradient_tol is not None:
-            own.on_epoch_end.append(at_minimum(model, self.gradient_tol))
+            functions.append(at_minimum(model, self.gradient_tol))
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
-            own.on_epoch_end.append(stopping.begin(columns, "tol").on_epoch_end)
+            functions.append(stopping.begin(columns, "tol").on_epoch_end)
+        hooks = callbacks.begin(given, columns, model.optimizer, model.remembered)
         if not hooks.restores:
-            own.on_epoch_end += early_stopping(model.optimizer, columns)
-        hooks.on_epoch_end[:0] = own.on_epoch_end
+            functions += early_stopping(model.optimizer, columns)
+        hooks.on_epoch_end[:0] = functions
         return hooks
 
     @property

@@ -43,7 +43,8 @@ class Hooks:
 
     def __bool__(self) -> bool:
         """Tell whether something has to be done between steps or epochs."""
-        return self.averaging is not None or any(getattr(self, hook) for hook in HOOKS[:-1])
+        between = self.on_epoch_end or self.on_batch_end or self.on_epoch_begin or self.on_fit_begin
+        return bool(between or self.averaging)
 
     def add(self, argument: str, callback: Any, columns: Columns, remembered: Remembered) -> None:
         """Add the hooks of a callback; ParameterError if it has none."""
@@ -101,6 +102,8 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
     """
     listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     hooks = Hooks()
+    if not listed:
+        return hooks
     restoring = [i for i, callback in enumerate(listed) if _restores(callback)]
     _check_alone("restore an epoch", restoring, listed)
     hooks.restores = bool(restoring)

@@ -124,7 +124,7 @@ class EpochState:
     ) -> None:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
-        self.measured: Collection[str] = [*history]
+        self.measured: Collection[str] = ()
         self.reason = ""
         self._model, self._keep = model, keep
         self._is_under_way = False  # an epoch is
@@ -133,7 +133,7 @@ class EpochState:
     @property
     def epoch(self) -> int:
         """Index of the epoch, 0 for the first of the fit; in `on_fit_end` that of the last complete one."""
-        return len(self.history) if self._is_under_way else len(self.history) - 1
+        return max(len(self.history) - (not self._is_under_way), 0)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from fastbp.exceptions import ParameterError
 from fastbp.losses._base import Loss, SumLoss
 from fastbp.losses._classification import BinaryCrossEntropy, CrossEntropy, Hinge
 from fastbp.losses._custom import CustomLoss, LossFunction
+from fastbp.losses._distributions import GaussianNLL, Quantiles
 from fastbp.losses._regression import MAE, MSE, HalfSSE, Huber, LogCosh, Poisson, Quantile
 from fastbp.losses._targets import check_labels, one_hot
 
@@ -24,6 +25,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "CrossEntropy",
     "CustomLoss",
+    "GaussianNLL",
     "HalfSSE",
     "Hinge",
     "Huber",
@@ -34,12 +36,14 @@ __all__ = [
     "OwnLoss",
     "Poisson",
     "Quantile",
+    "Quantiles",
     "SumLoss",
     "allowed",
     "binary_cross_entropy",
     "check_labels",
     "check_pair",
     "cross_entropy",
+    "gaussian_nll",
     "get",
     "half_sse",
     "hinge",
@@ -51,6 +55,7 @@ __all__ = [
     "output_activation",
     "poisson",
     "quantile",
+    "quantiles",
 ]
 
 OwnLoss, OwnFunction = CustomLoss, LossFunction  # the former names
@@ -65,6 +70,8 @@ hinge = Hinge()
 poisson = Poisson()
 binary_cross_entropy = BinaryCrossEntropy()
 cross_entropy = CrossEntropy()
+gaussian_nll = GaussianNLL()
+quantiles = Quantiles()
 
 #: Every loss of the engines' table, with its default parameter, by name.
 LOSSES: dict[str, SumLoss] = {name: globals()[name] for name, *_ in _core.LOSSES}
@@ -97,5 +104,5 @@ def check_pair(loss: Loss, activation: Activation) -> None:
     if not allowed(loss, activation):
         raise ParameterError(
             f"output_activation is {activation.name!r} with the loss {loss.name!r}, "
-            f"expected {loss.activation!r} (the loss takes the logarithm of the output)"
+            f"expected {loss.activation!r}, which this loss is computed with"
         )

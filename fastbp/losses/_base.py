@@ -54,6 +54,19 @@ class Loss(Value, ABC):
     answers: ClassVar[Answers | None] = None
 
     @property
+    def scales_targets(self) -> bool:
+        """Whether `Network.adapt` may scale its targets: they are any numbers, and so are the outputs."""
+        return self.targets.any_number and self.activation in (None, "identity")
+
+    def output_scaling(self, mean: Array, scale: Array) -> tuple[Array, Array]:
+        """Return factor and offset, (n_out,) each, that turn outputs into the units of raw targets.
+
+        mean and scale (n_targets,) are those of the targets: the loss compares an output h with
+        (target - mean) / scale, and the raw output is factor h + offset.
+        """
+        return scale, mean
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that go with the loss; the first is the default."""
         return NUMBERS if self.answers is None else self.answers.metrics
@@ -80,6 +93,15 @@ class Loss(Value, ABC):
         if self.ignore_nan and target.dtype.kind == "f":
             return np.asarray(~np.isnan(target))
         return np.ones(target.shape, bool)
+
+    @property
+    def outputs_per_target(self) -> int:
+        """Number of outputs, side by side, that the loss compares with each target."""
+        return 1
+
+    def estimate(self, output: Array) -> Array:
+        """Return the predictions (n, n_targets) that metrics measure, from outputs (n, n_out)."""
+        return output
 
     @property
     @abstractmethod
@@ -118,6 +140,11 @@ class SumLoss(Loss):
         return f"{type(self).__name__}(ignore_nan=True) leaves unknown targets out"
 
     @property
+    def output_parameters(self) -> tuple[float, ...]:
+        """A parameter for each of the outputs of a target, for losses that have them; else ()."""
+        return ()
+
+    @property
     def divisor(self) -> Divisor:
         return "elements"
 
@@ -134,8 +161,13 @@ class SumLoss(Loss):
         """Return the derivative of the sum by each output, before the division, as a new array like h."""
 
     def expected(self, t: Array) -> Array:
-        """Return the values that `terms` and `slopes` compare h with, for a target t (m, n_out)."""
-        return t
+        """Return the values (m, n_out) that `terms` and `slopes` compare h with, for t (m, n_targets)."""
+        return self.repeated(t)
+
+    def repeated(self, columns: Array) -> Array:
+        """Return columns (m, n_targets), each repeated for the outputs of its target: (m, n_out)."""
+        each = self.outputs_per_target
+        return columns if each == 1 else np.repeat(columns, each, axis=1)
 
     @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
     def __call__(self, output: ArrayLike, target: ArrayLike) -> float:
@@ -146,7 +178,8 @@ class SumLoss(Loss):
         output : array_like (m, n_out), or (n_out,) for one row
             float32 is computed in float32, everything else in float64; the sum is float64.
         target : array_like of the same shape
-            Or (m,) for one output; for `cross_entropy`, integer labels (m,) or probabilities (m, n_out).
+            Or (m,) for one output; for `cross_entropy`, integer labels (m,) or probabilities (m, n_out). With
+            several outputs per target, (m, n_targets) or, for one target, (m,).
             Values are not checked, for example that probabilities are between 0 and 1; `fit` and `evaluate`
             do that.
 
@@ -160,7 +193,7 @@ class SumLoss(Loss):
         h, t, known, _ = self._operands(as_array("output", output), as_array("target", target))
         terms = self.terms(h, self.expected(t))
         if known is not None:
-            terms = terms * known
+            terms = terms * self.repeated(known)
         return float(terms.sum(dtype=np.float64)) / self._divide(h, known)
 
     @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
@@ -170,7 +203,7 @@ class SumLoss(Loss):
         h, t, known, rows = self._operands(given, as_array("target", target))
         gradient = self.slopes(h, self.expected(t))
         if known is not None:
-            gradient *= known
+            gradient *= self.repeated(known)
         gradient /= self._divide(h, known)
         if rows is not None:  # of which the others have the derivative 0
             gradient, kept = np.zeros((len(rows), h.shape[1]), h.dtype), gradient
@@ -217,12 +250,23 @@ class SumLoss(Loss):
                 return h, one_hot(labels, h.shape[1], h.dtype), None
             t = one_hot(np.where(known, labels, 0), h.shape[1], h.dtype)
             return h, t, known[:, None]
-        is_column = h.shape[1] == 1 and target.shape == output.shape[:-1]
-        if target.shape != output.shape and not is_column:
-            raise ShapeError(f"target has shape {target.shape}, expected {output.shape} as output has")
-        target = target.reshape(h.shape)
+        n_targets = self._grouped(output).shape[-2]
+        shape = (*output.shape[:-1], n_targets)
+        if target.shape != shape and not (n_targets == 1 and target.shape == shape[:-1]):
+            as_output = "as output has" if shape == output.shape else f"for output {output.shape}"
+            raise ShapeError(f"target has shape {target.shape}, expected {shape} {as_output}")
+        target = target.reshape(len(h), n_targets)
         known = self.known(target)
         return h, target.astype(h.dtype, copy=False), None if known.all() else known
+
+    def _grouped(self, output: ArrayLike) -> Array:
+        """Return outputs (..., n_out) as (..., n_targets, outputs_per_target)."""
+        h, each = as_array("output", output), self.outputs_per_target
+        if h.ndim == 0 or h.shape[-1] == 0 or h.shape[-1] % each:
+            raise ShapeError(
+                f"output has shape {h.shape}, expected (rows, outputs), {each} outputs per target"
+            )
+        return h.reshape(*h.shape[:-1], h.shape[-1] // each, each)
 
 
 def as_rows(output: NDArray[Any]) -> Array:

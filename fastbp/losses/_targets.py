@@ -19,7 +19,7 @@ PROBABILITY_TOLERANCE = 1e-3  # of the sum of a row: the rounding errors of a th
 
 
 class Targets:
-    """Finite numbers, one per output."""
+    """Finite numbers, one per output, or per group of outputs."""
 
     any_number: ClassVar[bool] = False  # every finite number is accepted
     any_shape: ClassVar[bool] = False  # any number of columns and any dtype, for a function that reads them
@@ -46,6 +46,13 @@ class Numbers(Targets):
     """Any finite numbers."""
 
     any_number = True
+
+
+class OnePerOutput(Numbers):
+    """Any finite numbers, one per output, for a Python function whose targets the network scales."""
+
+    def in_words(self, n: int, n_out: int) -> str:
+        return f"{super().in_words(n, n_out)} (adapt scales one target per output)"
 
 
 class AtLeast(Targets):

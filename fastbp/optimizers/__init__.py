@@ -8,7 +8,18 @@ from __future__ import annotations
 from fastbp._base.arguments import choice
 from fastbp.optimizers._base import GradientOptimizer, Optimizer
 from fastbp.optimizers._full_batch import IRprop, Quickprop
-from fastbp.optimizers._gradient import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
+from fastbp.optimizers._gradient import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+)
 from fastbp.optimizers._levenberg_marquardt import LevenbergMarquardt, NoRate
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "GradientOptimizer",
     "IRprop",
     "LevenbergMarquardt",
@@ -26,6 +38,7 @@ __all__ = [
     "NoRate",
     "Optimizer",
     "Quickprop",
+    "RAdam",
     "RMSprop",
     "get",
 ]
@@ -33,7 +46,7 @@ __all__ = [
 #: Every optimizer with a learning rate, with its default parameters, by name.
 OPTIMIZERS: dict[str, GradientOptimizer] = {
     kind.__name__.lower(): kind()
-    for kind in (SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion, IRprop, Quickprop)
+    for kind in (SGD, Adam, AdamW, NAdam, RMSprop, Adagrad, Adadelta, Lion, IRprop, Quickprop, Adamax, RAdam)
 }
 
 

@@ -12,7 +12,9 @@ from fastbp._base.fields import checked_by, number
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError
 from fastbp.losses import Loss
-from fastbp.schedules import Constant, LearningRate, Schedule, check_rate, in_epoch
+from fastbp.schedules import Constant, LearningRate, Schedule
+from fastbp.schedules._base import check_rate
+from fastbp.schedules._warmup import goes_by_epoch, in_epoch, without_warmup
 
 #: Lower bound of `epsilon`: the smallest normal number of float32, so that idle weights do not lead to 0 / 0.
 TINY = 2.0**-126
@@ -112,12 +114,14 @@ class GradientOptimizer(Optimizer):
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         super().check_dtype(dtype)
-        if isinstance(self.learning_rate, Constant):  # is checked like the number that it stands for
+        if isinstance(
+            without_warmup(self.learning_rate), Constant
+        ):  # is checked like the number that it stands for
             held("learning_rate", self.base_rate, dtype, self, positive=True)
 
     @property
     def goes_by_epoch(self) -> bool:
-        return not isinstance(self.learning_rate, float | Schedule)
+        return goes_by_epoch(self.learning_rate)
 
     def schedule(self, epoch: int) -> Schedule:
         return in_epoch(self.learning_rate, epoch)
@@ -125,7 +129,7 @@ class GradientOptimizer(Optimizer):
     @property
     def base_rate(self) -> float:
         """The learning rate that the schedule changes."""
-        return self.schedule(0).learning_rate
+        return in_epoch(without_warmup(self.learning_rate), 0).learning_rate
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:

@@ -16,6 +16,8 @@ class SGD(GradientOptimizer):
     """Gradient descent: p := p - learning_rate g, by default without momentum.
 
     With momentum, b := momentum b + g and p := p - learning_rate b; Nesterov steps by g + momentum b instead.
+    With weight decay, g + weight_decay p takes the place of g, after clipping; all parameters decay, biases
+    included.
 
     Parameters
     ----------
@@ -23,6 +25,7 @@ class SGD(GradientOptimizer):
     momentum : float, >= 0 and < 1
     nesterov : bool
         Whether to use Nesterov's momentum; needs a momentum > 0.
+    weight_decay : float, >= 0
 
     References
     ----------
@@ -32,6 +35,7 @@ class SGD(GradientOptimizer):
     learning_rate: LearningRate = rate(0.01)
     momentum: float = number(default=0.0, at_least=0, below=1)
     nesterov: bool = flag(default=False)
+    weight_decay: float = number(default=0.0, at_least=0)
 
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:
@@ -39,13 +43,13 @@ class SGD(GradientOptimizer):
 
     @property
     def row(self) -> str:
-        if not self.momentum:
-            return "sgd"
-        return "nesterov" if self.nesterov else "momentum"
+        name = "nesterov" if self.nesterov else "momentum" if self.momentum else "sgd"
+        return f"{name}_weight_decay" if self.weight_decay else name
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        return (self.base_rate, self.momentum) if self.momentum else (self.base_rate,)
+        used = (number for number in (self.momentum, self.weight_decay) if number)
+        return (self.base_rate, *used)
 
 
 class Adam(GradientOptimizer):
@@ -138,11 +142,63 @@ class NAdam(GradientOptimizer):
     momentum_decay: float = number(default=4e-3, at_least=0)
 
 
+class RAdam(GradientOptimizer):
+    """Rectified Adam: it divides by the mean square v only once v is an average of enough gradients.
+
+    m and v as in `Adam`; rho = 2 / (1 - beta2) - 1 and rho_t = rho - 2 t beta2^t / (1 - beta2^t).
+    While rho_t <= 5: p := p - learning_rate / (1 - beta1^t) m. Afterwards
+    p := p - learning_rate r_t / (1 - beta1^t) * m sqrt(1 - beta2^t) / (sqrt(v) + epsilon), where
+    r_t^2 = (rho_t - 4) (rho_t - 2) rho / ((rho - 4) (rho - 2) rho_t).
+
+    Parameters
+    ----------
+    learning_rate : float, > 0, or a schedule, or a function of the epoch
+    beta1, beta2 : float, >= 0 and < 1
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
+
+    References
+    ----------
+    L. Liu et al., On the variance of the adaptive learning rate and beyond, 2020.
+    """
+
+    row = "radam"
+    learning_rate: LearningRate = rate(1e-3)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.999, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+
+
+class Adamax(GradientOptimizer):
+    """Adam with the largest of the decayed magnitudes of the gradient (u) in place of its mean square.
+
+    m as in `Adam`; u := max(beta2 u, |g| + epsilon);  p := p - learning_rate / (1 - beta1^t) * m / u.
+
+    Parameters
+    ----------
+    learning_rate : float, > 0, or a schedule, or a function of the epoch
+    beta1, beta2 : float, >= 0 and < 1
+    epsilon : float, >= 2**-126
+        The lower bound is the smallest normal number of float32.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
+    """
+
+    row = "adamax"
+    learning_rate: LearningRate = rate(2e-3)
+    beta1: float = number(default=0.9, at_least=0, below=1)
+    beta2: float = number(default=0.999, at_least=0, below=1)
+    epsilon: float = number(default=1e-8, at_least=TINY)
+
+
 class RMSprop(GradientOptimizer):
     """RMSprop: the gradient divided by the root of its running mean square, by default without momentum.
 
     v := alpha v + (1 - alpha) g^2;  p := p - learning_rate g / (sqrt(v) + epsilon).
     With momentum, b := momentum b + g / (sqrt(v) + epsilon) and p := p - learning_rate b.
+    Centered, u := alpha u + (1 - alpha) g, and the root is that of the variance max(v - u^2, 0) instead of v.
 
     Parameters
     ----------
@@ -151,25 +207,30 @@ class RMSprop(GradientOptimizer):
     epsilon : float, >= 2**-126
         The lower bound is the smallest normal number of float32.
     momentum : float, >= 0 and < 1
+    centered : bool
+        Whether to divide by the root of the gradient's running variance instead of its mean square.
 
     References
     ----------
     T. Tieleman and G. Hinton, Lecture 6.5, Neural networks for machine learning, 2012.
+    A. Graves, Generating sequences with recurrent neural networks, 2013 (centered).
     """
 
     learning_rate: LearningRate = rate(0.01)
     alpha: float = number(default=0.99, at_least=0, below=1)
     epsilon: float = number(default=1e-8, at_least=TINY)
     momentum: float = number(default=0.0, at_least=0, below=1)
+    centered: bool = flag(default=False)
 
     @property
     def row(self) -> str:
-        return "rmsprop_momentum" if self.momentum else "rmsprop"
+        name = "rmsprop_centered" if self.centered else "rmsprop"
+        return f"{name}_momentum" if self.momentum else name
 
     @property
     def hyperparameters(self) -> tuple[float, ...]:
-        numbers = super().hyperparameters
-        return numbers if self.momentum else numbers[:-1]
+        numbers = (self.base_rate, self.alpha, self.epsilon)
+        return (*numbers, self.momentum) if self.momentum else numbers
 
 
 class Adagrad(GradientOptimizer):

@@ -15,6 +15,7 @@ from fastbp.optimizers._base import Optimizer, Trainable
 from fastbp.schedules import Constant, Schedule
 
 MOST_PARAMETERS = 5000
+REFUSED = ("l1", "l2", "dropout", "max_norm", "trainable", "learning_rate_factor")  # options of layers
 
 
 def _count_or_none(argument: str, value: Any) -> int | None:
@@ -34,8 +35,8 @@ class LevenbergMarquardt(Optimizer):
     operations and 16 P^2 bytes.
 
     There is no learning rate (the history has NaN), and nothing is clipped. Not supported are other losses,
-    mini-batches, more than 5000 parameters, l1, l2, dropout, max_norm, input_noise, sample_weight,
-    class_weight, single steps and `ReduceLROnPlateau`.
+    mini-batches, more than 5000 parameters, l1, l2, dropout, max_norm, frozen layers,
+    learning-rate factors, input_noise, sample_weight, class_weight, single steps and `ReduceLROnPlateau`.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ class LevenbergMarquardt(Optimizer):
                 f"the network has {n:,} parameters, expected at most {MOST_PARAMETERS:,} for the optimizer "
                 f"{self}: two matrices of so many rows and columns take {16 * n * n:.2g} bytes"
             )
-        architecture.check_without(("l1", "l2", "dropout", "max_norm"), f"the optimizer {self}")
+        architecture.check_without(REFUSED, f"the optimizer {self}")
 
     def check_step(self, call: str) -> None:
         raise ParameterError(f"optimizer is {self}, which works in fit alone, expected another for {call}")

@@ -23,16 +23,17 @@ from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import StepwiseRun, weight_of
 from fastbp.exceptions import ShapeError
-from fastbp.layers import Layer, split
+from fastbp.layers import Layer, split, trained
 from fastbp.losses import SumLoss, one_hot
 from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS, update_mean
 from fastbp.reference.schedules import SCHEDULES
+from fastbp.schedules._warmup import warmed
 
 if TYPE_CHECKING:
-    from fastbp._engine.protocol import EngineClass, Rates, Run, RunOptions
+    from fastbp._engine.protocol import EngineClass, InputScaling, Rates, Run, RunOptions, TargetScaling
 
 Array: TypeAlias = NDArray[Any]
 Tape: TypeAlias = list[Array]  # what forward keeps for backward: x, then z and y of every layer
@@ -55,7 +56,7 @@ class Engine:
     """The engine in NumPy; `fastbp._engine.protocol.Engine` documents its interface.
 
     The parameters (P,) of float32 or float64 are read and written in place: per layer W (n_in, n_out) in C
-    order, then b (n_out,). All arithmetic uses their dtype.
+    order, then b (n_out,) if it has one. All arithmetic uses their dtype.
     """
 
     isa = "numpy"
@@ -76,6 +77,7 @@ class Engine:
         self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db per layer
         self._weights = split(self.parameters, self.layers)
         self._d_weights = split(self.gradients, self.layers)
+        self._trained = trained(self.layers)
         self.state = np.empty((0, parameters.size), parameters.dtype)  # (states, P), of the optimizer
         self.t = 0
         self.memory: NDArray[np.float64] | None = None
@@ -106,15 +108,21 @@ class Engine:
         self._optimizer, self._rates, self.state = setup, setup.rates, setup.state
         self.t, self.memory = 0, None
 
-    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...]) -> None:
+    def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table."""
-        self._rates = row, rate, parameters
+        self._rates = row, rate, parameters, warmup
+
+    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
+        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+        pairs = zip(self.layers, trainable, strict=True)
+        self.layers = tuple(layer._replace(trainable=flag) for layer, flag in pairs)
+        self._trained = trained(self.layers)
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
-        row, rate, parameters = self._rates
-        return SCHEDULES[row](self.t, rate, *parameters)
+        row, rate, parameters, warmup = self._rates
+        return warmed(lambda step: SCHEDULES[row](step, rate, *parameters), warmup, self.t)
 
     def shares_memory(self, array: Array) -> bool:
         """Tell whether an array overlaps what a step writes."""
@@ -128,9 +136,10 @@ class Engine:
         """Keep a moving average (P,) of the parameters from now on; the first step copies them."""
         self._average, self._decay, self._later_decay = average, 0.0, decay
 
-    def set_scaling(self, mean: Array | None, inverse_scale: Array | None) -> None:
-        """Work on (X - mean) inverse_scale from now on, both (n_in,) float64; on X itself for None, None."""
-        self._mean, self._inverse_scale = mean, inverse_scale
+    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
+        """Work on (X - mean) inverse_scale from now on, and on y likewise; on X and y themselves for None."""
+        self._input_scaling, self._target_scaling = inputs, targets
+        self._tape = []
 
     # ---- a step of training: gather, forward, loss, backward, update
 
@@ -164,9 +173,9 @@ class Engine:
     def _gather(
         self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """Yield inputs (m, n_in), targets (m, n_out) and weights in the parameters' dtype, by block.
+        """Yield inputs (m, n_in), targets (m, n_targets) and weights in the parameters' dtype, by block.
 
-        Weights are (m, 1), or (m, n_out) if each target has its own; then a target of weight 0 becomes 0.
+        Weights are (m, 1), or (m, n_targets) if each target has its own; then one of weight 0 becomes 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
@@ -175,7 +184,7 @@ class Engine:
             rows = weights.rows
         for block in self._blocks(X if rows is None else rows):
             at = block if rows is None else rows[block]
-            t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else np.asarray(y[at], dtype)
+            t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else self._scaled(y[at], self._target_scaling)
             w = np.ones((len(t), 1), dtype)
             if weights is not None and weights.values is not None:
                 w = weights.values[at].astype(dtype).reshape(len(t), -1)
@@ -183,9 +192,22 @@ class Engine:
             yield self._inputs(X[at]), t, w
 
     def _inputs(self, X: Array) -> Array:
-        """Return rows (m, n_in) in the dtype of the parameters; scaled before that, in float64."""
-        scaled = X if self._mean is None else (X - self._mean) * self._inverse_scale
-        return np.asarray(scaled, self.parameters.dtype)
+        """Return rows (m, n_in) in the dtype of the parameters; scaled before that."""
+        return self._scaled(X, self._input_scaling)
+
+    def _scaled(self, rows: Array, scaling: InputScaling | TargetScaling | None) -> Array:
+        """Return (rows - mean) inverse_scale, computed in float64, in the dtype of the parameters."""
+        if scaling is not None:
+            mean, inverse_scale, *_ = scaling
+            rows = (rows - mean) * inverse_scale
+        return np.asarray(rows, self.parameters.dtype)
+
+    def _raw(self, h: Array) -> Array:
+        """Return outputs (m, n_out) in the units of raw targets: factor h + offset, computed in float64."""
+        if self._target_scaling is None:
+            return h
+        _, _, factor, offset = self._target_scaling
+        return (factor * h + offset).astype(h.dtype)
 
     def _forward(self, x: Array, first: int | None = None) -> Tape:
         """Apply every layer to x (m, n_in); return [x, z, y, z, y, ...]: each y is the x of the next layer.
@@ -198,7 +220,8 @@ class Engine:
         for i, (W, b) in enumerate(self._weights):
             f = self.layers[i].activation
             z = (tape[-1] if first is None else self._drop(i, tape[-1], first)) @ W  # (m, n_out)
-            z += b
+            if self.layers[i].bias:
+                z += b
             tape += [z, ACTIVATIONS[f.name].function(z, f.alpha)]
         return tape
 
@@ -212,12 +235,14 @@ class Engine:
         return dropped
 
     def _loss(self, tape: Tape, t: Array, w: Array, divisor: float) -> tuple[float, Array]:
-        """Compare the output with the target (m, n_out); return the sum of the errors and delta = dJ/dz.
+        """Compare the output with the target (m, n_targets); return the sum of the errors and delta = dJ/dz.
 
-        The errors are multiplied by weights (m, 1) of rows, or (m, n_out) of single targets.
+        The errors are multiplied by weights (m, 1) of rows, or (m, n_targets) of single targets.
         """
         z, h = tape[-2:]
         t = self.loss_function.expected(t)
+        if w.shape[1] > 1:
+            w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
             terms, delta = JOINT[self.loss_function.name](z, t), h - t
         else:
@@ -235,12 +260,14 @@ class Engine:
         for i in reversed(range(len(self.layers))):
             y, (W, _), (d_W, d_b) = tape[2 * i], self._weights[i], self._d_weights[i]
             x = self._drop(i, y, first)
-            if first:
+            if not self.layers[i].trainable:
+                d_W[:] = d_b[:] = 0
+            elif first:
                 d_W += x.T @ delta
-                d_b += delta.sum(axis=0)
+                d_b += delta.sum(axis=0)[: d_b.size]  # none without a bias
             else:
                 np.matmul(x.T, delta, out=d_W)
-                np.sum(delta, axis=0, out=d_b)
+                d_b[:] = delta.sum(axis=0)[: d_b.size]
             if i > 0:
                 d_y = self._drop(i, delta @ W.T, first)
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], y, d_y)
@@ -250,7 +277,7 @@ class Engine:
         """Return the l1 and l2 penalties, and add their derivatives to dJ/dW."""
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
-            if layer.l1 or layer.l2:
+            if layer.trainable and (layer.l1 or layer.l2):
                 total += regularization.penalty(W, layer)
                 d_W += regularization.penalty_gradient(W, layer)
         return total
@@ -259,12 +286,17 @@ class Engine:
     def update(self) -> None:
         """Do one step of the optimizer along the gradients."""
         optimizer = self._optimizer
-        numbers = self.learning_rate, *optimizer.hyperparameters
+        rate = self.learning_rate
         self.t += 1
-        g = regularization.clip(self.gradients, optimizer.clip_value, optimizer.clip_norm)
-        optimizer.rule(self.parameters, g, self.state, self.t, *numbers)
+        g = np.zeros_like(self.gradients)
+        for part, _ in self._trained:
+            g[part] = self.gradients[part]
+        g = regularization.clip(g, optimizer.clip_value, optimizer.clip_norm)
+        for part, factor in self._trained:
+            numbers = rate * factor, *optimizer.hyperparameters
+            optimizer.rule(self.parameters[part], g[part], self.state[:, part], self.t, *numbers)
         for (W, _), layer in zip(self._weights, self.layers, strict=True):
-            if layer.max_norm is not None:
+            if layer.trainable and layer.max_norm is not None:
                 regularization.limit_norms(W, layer.max_norm)
         if self._average is not None:
             update_mean(self._average, self.parameters, self._decay)
@@ -273,12 +305,13 @@ class Engine:
     # ---- its parts, for predictions and for losses that the user computes
 
     @_quietly
-    def predict(self, X: Array, out: Array) -> None:
-        """Write the outputs of X (n, n_in) to out (n, n_out)."""
+    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+        """Write the outputs of X (n, n_in) to out (n, n_out), raw or as the loss sees them."""
         check_memory(X)
         check_memory(out)
         for block in self._blocks(X):
-            out[block] = self._forward(self._inputs(X[block]))[-1]
+            h = self._forward(self._inputs(X[block]))[-1]
+            out[block] = self._raw(h) if raw else h
 
     def predict_plain(self, X: object, out: object, guard: object) -> None:
         """Return None: this engine has no faster way for few rows in plain arrays."""
@@ -290,11 +323,13 @@ class Engine:
         return total / self.loss_function.divide_by(weight_of(X, weights, None), self.layers[-1].n_out)
 
     @_quietly
-    def forward(self, X: Array) -> Array:
-        """Return the outputs (n, n_out) of X (n, n_in); keep what backward needs."""
+    def forward(self, X: Array, raw: bool = True) -> Array:
+        """Return the outputs (n, n_out) of X (n, n_in), as in `predict`; keep what backward needs."""
         check_memory(X)
         self._tape = self._forward(self._inputs(X).copy(), 0)
-        return self._tape[-1].copy()
+        self._is_raw = raw
+        h = self._tape[-1].copy()
+        return self._raw(h) if raw else h
 
     @_quietly
     def backward(self, d_output: Array) -> Array:
@@ -303,11 +338,14 @@ class Engine:
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
         check_memory(d_output)
-        delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_output.copy()))
+        d_h = d_output.copy()
+        if self._is_raw and self._target_scaling is not None:
+            d_h = (d_output * self._target_scaling[2]).astype(h.dtype)  # of factor h + offset
+        delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_h))
         self.penalty = self._penalty()
         d_input: Array = delta @ self._weights[0][0].T
-        if self._inverse_scale is not None:
-            d_input *= self._inverse_scale
+        if self._input_scaling is not None:
+            d_input *= self._input_scaling[1]
         return d_input
 
     @_quietly
@@ -332,7 +370,8 @@ class Engine:
         parts: list[Array] = []
         for i in reversed(range(len(self.layers))):
             x, (W, _) = tape[2 * i], self._weights[i]
-            parts = [(x[:, :, None] * delta[:, None, :]).reshape(len(x), -1), delta, *parts]
+            d_b = delta[:, : self._weights[i][1].size]  # no columns without a bias
+            parts = [(x[:, :, None] * delta[:, None, :]).reshape(len(x), -1), d_b, *parts]
             if i > 0:
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
         return np.hstack(parts)

@@ -42,6 +42,16 @@ def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, moment
     p -= learning_rate * (g + momentum * s[0])
 
 
+def _with_weight_decay(rule: Callable[..., None]) -> Callable[..., None]:
+    """Return the rule for the gradient of the loss and a penalty; the last parameter is the weight decay."""
+
+    def decayed(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
+        *others, weight_decay = parameters
+        rule(p, g + weight_decay * p, s, t, *others)
+
+    return decayed
+
+
 def _moments(g: Array, s: Array, beta1: float, beta2: float) -> None:
     """Update Adam's running means of the gradient and of its square."""
     update_mean(s[0], g, beta1)
@@ -91,6 +101,26 @@ def _nadam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     p -= learning_rate * (step / _root(s[1], t, beta2, epsilon))
 
 
+def _radam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
+    learning_rate, beta1, beta2, epsilon = parameters
+    _moments(g, s, beta1, beta2)
+    step = learning_rate / (1 - beta1**t)
+    longest = 2 / (1 - beta2) - 1  # an average of so many gradients is worth as much as s[1] after many steps
+    length = longest - 2 * t * beta2**t / (1 - beta2**t)  # after t steps
+    if length > 5:
+        step *= math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+        p -= step * math.sqrt(1 - beta2**t) * (s[0] / (np.sqrt(s[1]) + epsilon))
+    else:
+        p -= step * s[0]
+
+
+def _adamax(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
+    learning_rate, beta1, beta2, epsilon = parameters
+    update_mean(s[0], g, beta1)
+    np.maximum(beta2 * s[1], np.abs(g) + epsilon, out=s[1])
+    p -= learning_rate / (1 - beta1**t) * (s[0] / s[1])
+
+
 def _rmsprop(
     p: Array, g: Array, s: Array, t: int, learning_rate: float, alpha: float, epsilon: float
 ) -> None:
@@ -105,6 +135,29 @@ def _rmsprop_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) 
     s[1] += g / (np.sqrt(s[0]) + epsilon)
     _flush(s[1])
     p -= learning_rate * s[1]
+
+
+def _centered_root(g: Array, s: Array, alpha: float) -> Array:
+    """Update the running means of g^2 and g; return the root of the variance, at least 0."""
+    update_mean(s[0], g * g, alpha)
+    update_mean(s[1], g, alpha)
+    square = np.minimum(s[1] * s[1], np.finfo(s.dtype).max)  # infinity - infinity would be NaN
+    root: Array = np.sqrt(np.maximum(s[0] - square, 0))
+    return root
+
+
+def _rmsprop_centered(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
+    learning_rate, alpha, epsilon = parameters
+    p -= learning_rate * (g / (_centered_root(g, s, alpha) + epsilon))
+
+
+def _rmsprop_centered_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
+    learning_rate, alpha, epsilon, momentum = parameters
+    root = _centered_root(g, s, alpha)
+    s[2] *= momentum
+    s[2] += g / (root + epsilon)
+    _flush(s[2])
+    p -= learning_rate * s[2]
 
 
 def _adagrad(p: Array, g: Array, s: Array, t: int, learning_rate: float, epsilon: float) -> None:
@@ -159,12 +212,19 @@ OPTIMIZERS: dict[str, tuple[int, Callable[..., None]]] = {
     "sgd": (0, _sgd),
     "momentum": (1, _momentum),
     "nesterov": (1, _nesterov),
+    "sgd_weight_decay": (0, _with_weight_decay(_sgd)),
+    "momentum_weight_decay": (1, _with_weight_decay(_momentum)),
+    "nesterov_weight_decay": (1, _with_weight_decay(_nesterov)),
     "adam": (2, _adam),
     "amsgrad": (3, _amsgrad),
     "adamw": (2, _adamw),
     "nadam": (2, _nadam),
+    "radam": (2, _radam),
+    "adamax": (2, _adamax),
     "rmsprop": (1, _rmsprop),
     "rmsprop_momentum": (2, _rmsprop_momentum),
+    "rmsprop_centered": (2, _rmsprop_centered),
+    "rmsprop_centered_momentum": (3, _rmsprop_centered_momentum),
     "adagrad": (1, _adagrad),
     "adadelta": (2, _adadelta),
     "lion": (1, _lion),

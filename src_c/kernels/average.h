@@ -1,4 +1,4 @@
-/* The moving average of the parameters after each step: an operation that only plans of networks that average contain. */
+/* The moving average of the parameters over the steps: only plans of networks that average have this operation. */
 #ifndef FASTBP_AVERAGE_H
 #define FASTBP_AVERAGE_H
 

@@ -128,12 +128,13 @@ static void backward_input(const fbp_dense *layer, fbp_step *step) {
 static void finish_update(const product *p, tile *c, size_t i, size_t j) {
     const size_t n = p->layer->n_out, offset = p->layer->offset + (p->first_row + i) * n + j;
     join_rows(c, n);
-    update_rectangle(p->layer->plan, (fbp_update){.gradients = c->data,
-                                                  .gradients_stride = c->ld,
-                                                  .offset = offset,
-                                                  .stride = n,
-                                                  .rows = c->rows,
-                                                  .columns = c->columns});
+    update_rectangle(p->layer->plan, p->layer->scalars,
+                     (fbp_update){.gradients = c->data,
+                                  .gradients_stride = c->ld,
+                                  .offset = offset,
+                                  .stride = n,
+                                  .rows = c->rows,
+                                  .columns = c->columns});
 }
 
 /* The same, after adding the gradients of the penalties. The tile may end with b, which has no penalty. */
@@ -188,11 +189,12 @@ static void update_from_row(const fbp_dense *layer) {
                        .stride = n,
                        .rows = layer->n_in,
                        .columns = n};
-    update_rectangle(layer->plan, rows);
+    update_rectangle(layer->plan, layer->scalars, rows);
+    if (!layer->b) return;
     rows.factors = &one; /* b, whose input is 1 */
     rows.offset += layer->n_in * n;
     rows.rows = 1;
-    update_rectangle(layer->plan, rows);
+    update_rectangle(layer->plan, layer->scalars, rows);
 }
 
 static void backward_weights(const fbp_dense *layer, fbp_step *step) {
@@ -215,17 +217,25 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
                  .layer = layer,
                  .step = step};
     multiply(&p);
+    if (!layer->b) return;
     p.first_row = layer->n_in; /* b is one more row below W, whose input is 1 */
     sum_rows(&p);
 }
 
 /* ---- stored gradients -------------------------------------------------------------------------------------------- */
 
-/* Updates the whole parameter vector. */
+/* Updates all parameters that are trained. */
 static void update_all(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     (void)step;
-    update_rectangle(plan, (fbp_update){.gradients = plan->gradients, .rows = 1, .columns = plan->n_parameters});
+    for (size_t i = 0; i < plan->n_segments; i++) {
+        const fbp_segment *segment = &plan->segments[i];
+        update_rectangle(plan, segment->scalars,
+                         (fbp_update){.gradients = (const real *)plan->gradients + segment->offset,
+                                      .offset = segment->offset,
+                                      .rows = 1,
+                                      .columns = segment->n});
+    }
 }
 
 /* sum += share, the gradients of the next block of rows */

@@ -8,6 +8,7 @@
 #include "kernels/average.h"
 #include "kernels/clipping.h"
 #include "kernels/dense.h"
+#include "kernels/grouped_loss.h"
 #include "kernels/linear_algebra.h"
 #include "kernels/loss.h"
 #include "kernels/narrow.h"

@@ -46,7 +46,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
     O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
     O(forward_narrow) O(softmax_narrow) O(cross_entropy_narrow)            \
     O(passes_narrow) O(passes_row)                                         \
-    O(normal_equations)                                                    \
+    O(normal_equations) O(repeat_targets) O(repeat_weights)                                  \
     O(add_noise) O(dropout) O(penalty) O(penalty_gradient) O(max_norm)     \
     O(update_all) O(update_clipped) O(average)
 /* clang-format on */

@@ -95,7 +95,7 @@ static void forward_narrow(const fbp_dense *layer, fbp_step *step) {
             .a = layer->W,
             .row = 1,
             .column = n,
-            .start = layer->b,
+            .start = layer->start,
             .x = layer->x,
             .y = layer->y,
             .x_stride = layer->x_stride,
@@ -138,7 +138,7 @@ static void backward_weights_narrow(const fbp_dense *layer, fbp_step *step) {
     const size_t n = layer->n_out, m = step->rows;
     dot_rows x = {layer->x, layer->x_stride};
     real *dW = layer->dW;
-    for (size_t left = layer->n_in + 1, rows; left > 0; left -= rows) {
+    for (size_t left = layer->trained_rows, rows; left > 0; left -= rows) {
         rows = smaller(left, MOST_DOT_ROWS);
         dot_rows d = {layer->delta, layer->y_stride};
         for (size_t o = 0; o < n; o += MOST_DOT_COLUMNS) {
@@ -158,8 +158,9 @@ static void passes_narrow(const fbp_dense *layers, fbp_step *step) {
     if (plan->has_softmax) softmax_narrow(output, step);
     plan->loss(output, step);
     if (plan->has_softmax) softmax_chain_narrow(output, step);
-    for (const fbp_dense *layer = output; layer > layers; layer--) backward_input_narrow(layer, step);
-    for (const fbp_dense *layer = layers; layer <= output; layer++) backward_weights_narrow(layer, step);
+    const fbp_dense *lowest = layers + plan->lowest;
+    for (const fbp_dense *layer = output; layer > lowest; layer--) backward_input_narrow(layer, step);
+    for (const fbp_dense *layer = lowest; layer <= output; layer++) backward_weights_narrow(layer, step);
 }
 
 #endif

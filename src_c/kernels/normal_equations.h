@@ -22,7 +22,7 @@ static void write_derivatives(const fbp_dense *layer, const fbp_step *step, real
         const real *x = (const real *)layer->x + k * layer->x_stride;
         const real *delta = (const real *)layer->delta + k * layer->y_stride;
         real *to = J + k * stride + layer->offset;
-        for (size_t i = 0; i <= layer->n_in; i++, to += layer->n_out) {
+        for (size_t i = 0; i < fbp_parameter_rows(layer->options); i++, to += layer->n_out) {
             const real x_i = i < layer->n_in ? x[i] : 1;
             for (size_t j = 0; j < layer->n_out; j++) to[j] = x_i * delta[j];
         }

@@ -11,6 +11,14 @@ static inline void adam_means(vec g, vec *s, const vec *c) {
     s[1] = flush(fmadd(c[3] * g, g, c[2] * s[1]));
 }
 
+/* Updates RMSprop's means: s[0] of the squared gradient, s[1] of the gradient; returns the root of the variance.
+ * Rounding may make it slightly negative: then it is 0. The limit keeps infinity - infinity from being NaN. */
+static inline vec centered_root(vec g, vec *s, const vec *c) {
+    s[0] = flush(fmadd(c[2] * g, g, c[1] * s[0]));
+    s[1] = flush(fmadd(c[2], g, c[1] * s[1]));
+    return vsqrt(vmax(splat(0), s[0] - vmin(splat(REAL_MAX), s[1] * s[1])));
+}
+
 typedef vec element_update(vec p, vec g, vec *s, const vec *c);
 
 /* Updates n <= LANES parameters, the first of which is parameters[at]. Their gradients are g, or factor times g. */
@@ -57,10 +65,10 @@ ALWAYS_INLINE void update(const fbp_update *u, element_update element, const int
 #include "tables/optimizers.def"
 #undef OPTIMIZER
 
-/* Takes the optimizer's step on a rectangle of gradients. */
-static void update_rectangle(const fbp_plan *plan, fbp_update rectangle) {
+/* Takes the optimizer's step on a rectangle of gradients, with the scalars of its layers. */
+static void update_rectangle(const fbp_plan *plan, const double *scalars, fbp_update rectangle) {
     const fbp_network *network = plan->network;
-    rectangle.scalars = plan->scalars;
+    rectangle.scalars = scalars;
     rectangle.parameters = plan->parameters;
     rectangle.state = plan->state;
     network->kernels->updates[network->optimizer](&rectangle);

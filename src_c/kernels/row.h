@@ -30,7 +30,7 @@ ALWAYS_INLINE void outer_product(const real *x, size_t K, const real *y, size_t 
 static void forward_row(const fbp_dense *layer) {
     const vec alpha = splat((real)layer->alpha);
     for (size_t j = 0; j < layer->y_stride; j += LANES) {
-        const vec b = load((const real *)layer->b + j);
+        const vec b = load((const real *)layer->start + j);
         const vec z = row_times(layer->x, layer->n_in, (const real *)layer->W + j, layer->y_stride, b);
         const vec y = vector_values[layer->function](z, alpha);
         store((real *)layer->y + j, y);
@@ -69,6 +69,7 @@ static void backward_row(const fbp_dense *layer) {
     }
     if (previous) outer_product(delta, layer->n_out, layer->x, layer->n_in, layer->x_stride, layer->dWT);
     outer_product(layer->x, layer->n_in, delta, layer->n_out, layer->y_stride, layer->dW);
+    if (!layer->b) return;
     outer_product(&one, 1, delta, layer->n_out, layer->y_stride, (real *)layer->dW + layer->n_in * layer->y_stride);
 }
 

@@ -43,6 +43,7 @@ typedef uint64_t ureal;
 
 #define REAL(c) ((real)(c))
 #define REAL_MIN_NORMAL (REAL_BITS == 32 ? REAL(FLT_MIN) : REAL(DBL_MIN))
+#define REAL_MAX REAL(REAL_BITS == 32 ? (double)FLT_MAX : DBL_MAX)
 #define REAL_EPSILON (REAL_BITS == 32 ? REAL(FLT_EPSILON) : REAL(DBL_EPSILON))
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 

@@ -70,13 +70,13 @@ void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
     gather_outputs(layer, step, &weights, step->slot->weights);
 }
 
-#define CLEAR_UNKNOWN(real)                                                                                   \
+#define CLEAR_UNKNOWN(real)                                                                                       \
     static void clear_unknown_##real(const fbp_dense *layer, const fbp_step *step, size_t rows, size_t columns) { \
-        for (size_t i = 0; i < rows; i++) {                                                                   \
-            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                    \
-            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                \
-            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];               \
-        }                                                                                                     \
+        for (size_t i = 0; i < rows; i++) {                                                                       \
+            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                        \
+            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                    \
+            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];                   \
+        }                                                                                                         \
     }
 CLEAR_UNKNOWN(float)
 CLEAR_UNKNOWN(double)
@@ -84,7 +84,8 @@ CLEAR_UNKNOWN(double)
 /* Sets targets of weight 0 to 0: they may be NaN, which no weight would remove from a sum. */
 void fbp_clear_unknown_targets(const fbp_dense *layer, fbp_step *step) {
     const int narrow = layer->plan->narrow;
-    const size_t rows = narrow ? layer->n_out : step->rows, columns = narrow ? step->rows : layer->n_out;
+    const size_t n = layer->n_out / layer->plan->network->outputs_per_target;
+    const size_t rows = narrow ? n : step->rows, columns = narrow ? step->rows : n;
     (fbp_dtype_of(layer->plan) == FBP_FLOAT32 ? clear_unknown_float : clear_unknown_double)(layer, step, rows, columns);
 }
 
@@ -100,4 +101,39 @@ void fbp_emit(const fbp_dense *layer, fbp_step *step) {
 void fbp_take_d_output(const fbp_dense *layer, fbp_step *step) {
     memcpy((char *)layer->delta + output_bytes(layer, step->offset),
            (const char *)step->batch->d_output + output_bytes(layer, step->first), output_bytes(layer, step->rows));
+}
+
+/* Rows of outputs (rows, n) in double, each rounded once: to := factor (n,) from + offset (n,), where element (i, o) of
+ * `from` is from[i * row + o * column], and offset may be NULL for 0. */
+#define SCALE(type)                                                                                                    \
+    static void scale_##type(const type *from, size_t row, size_t column, size_t rows, size_t n, const double *factor, \
+                             const double *offset, type *to) {                                                         \
+        for (size_t i = 0; i < rows; i++) {                                                                            \
+            for (size_t o = 0; o < n; o++)                                                                             \
+                to[i * n + o] = (type)(factor[o] * (double)from[i * row + o * column] + (offset ? offset[o] : 0));     \
+        }                                                                                                              \
+    }
+SCALE(float)
+SCALE(double)
+
+static void scale_outputs(const fbp_dense *layer, const void *from, size_t row, size_t column, size_t rows,
+                          const double *offset, void *to) {
+    const double *const factor = layer->plan->network->output_factor;
+    if (fbp_dtype_of(layer->plan) == FBP_FLOAT32)
+        scale_float(from, row, column, rows, layer->n_out, factor, offset, to);
+    else scale_double(from, row, column, rows, layer->n_out, factor, offset, to);
+}
+
+/* Writes factor y + offset to the caller's array. */
+void fbp_emit_raw(const fbp_dense *layer, fbp_step *step) {
+    const int narrow = layer->plan->narrow;
+    scale_outputs(layer, (const char *)layer->y + output_bytes(layer, step->offset), narrow ? 1 : layer->n_out,
+                  narrow ? layer->y_stride : 1, step->rows, layer->plan->network->output_offset,
+                  (char *)step->batch->output + output_bytes(layer, step->first));
+}
+
+/* Reads the derivative by raw outputs from the caller's array; times factor, it is dJ/dy. */
+void fbp_take_raw_d_output(const fbp_dense *layer, fbp_step *step) {
+    scale_outputs(layer, (const char *)step->batch->d_output + output_bytes(layer, step->first), layer->n_out, 1,
+                  step->rows, NULL, (char *)layer->delta + output_bytes(layer, step->offset));
 }

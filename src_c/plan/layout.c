@@ -4,6 +4,7 @@
 
 #include "plan/arena.h"
 #include "plan/plan.h"
+#include "rows/rows.h"
 
 /* Rows a multiple of 1 KB apart would share sets of the cache. */
 size_t fbp_padded(size_t n, size_t real_size) { return n * real_size % 1024 == 0 ? n + ALIGNMENT / real_size : n; }
@@ -30,6 +31,8 @@ static size_t vector_stride(const fbp_plan *plan, size_t n) {
     return (n + lanes - 1) / lanes * lanes;
 }
 
+static const _Alignas(ALIGNMENT) double no_bias[FBP_NARROW]; /* zeros of either type */
+
 static void *at_offset(void *array, size_t bytes) { return array ? (char *)array + bytes : NULL; }
 
 /* Points the slot's layers to their parameters and gradients. */
@@ -54,17 +57,20 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
         layer->alpha = from->alpha;
         const size_t row = plan->is_padded ? vector_stride(plan, from->n_out) : from->n_out;
         layer->W = at_offset(plan->parameters, at * size);
-        layer->b = at_offset(layer->W, from->n_in * row * size);
-        layer->dW = at_offset(gradients, at * size);
+        layer->b = from->no_bias ? NULL : at_offset(layer->W, from->n_in * row * size);
+        layer->start = from->no_bias ? no_bias : layer->b;
+        layer->trained_rows = from->frozen ? 0 : fbp_parameter_rows(from);
+        layer->dW = from->frozen ? NULL : at_offset(gradients, at * size);
         layer->previous = l > 0 ? layer - 1 : NULL;
         layer->plan = plan;
-        at += (from->n_in + 1) * row;
+        layer->scalars = plan->layer_scalars ? plan->layer_scalars[l] : plan->scalars;
+        at += fbp_parameter_rows(from) * row;
         if (plan->is_padded && l > 0) {
             layer->WT = at_offset(plan->parameters, at * size);
             layer->dWT = at_offset(gradients, at * size);
             at += from->n_out * vector_stride(plan, from->n_in);
         }
-        offset += (from->n_in + 1) * from->n_out;
+        offset += fbp_parameter_rows(from) * from->n_out;
     }
     plan->n_parameters = at;
 }
@@ -134,9 +140,10 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
         const size_t n_out = layer->n_out, stride = layer->y_stride;
         layer->x = layer->previous ? layer->previous->y : slot->inputs;
         layer->y = has_backward ? take_units(plan, a, n_out, rows, stride) : outputs[l % 2];
-        if (has_backward && saves_slope(plan, l)) layer->slope = take_units(plan, a, n_out, rows, stride);
+        const int is_reached = fbp_is_reached(network, task, l), drops = fbp_has_dropout(layer->options, task);
+        if ((is_reached || drops) && saves_slope(plan, l)) layer->slope = take_units(plan, a, n_out, rows, stride);
         layer->saved = layer->slope ? layer->slope : layer->y;
-        if (has_backward || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
+        if (is_reached || (l == last && fbp_has_loss(task))) layer->delta = take_units(plan, a, n_out, rows, stride);
     }
 }
 

@@ -25,8 +25,9 @@ static void pad(const fbp_plan *plan, void *plain, void *padded) {
     for (size_t l = 0; l < plan->network->n_layers; l++) {
         const fbp_dense *layer = &plan->slots->layers[l];
         const layer_rows rows = rows_of(plan, layer, plain, padded);
-        char *const WT = rows.padded + (layer->n_in + 1) * rows.padded_bytes;
-        for (size_t i = 0; i <= layer->n_in; i++) {
+        const size_t n = fbp_parameter_rows(layer->options);
+        char *const WT = rows.padded + n * rows.padded_bytes;
+        for (size_t i = 0; i < n; i++) {
             const char *row = rows.plain + i * rows.row_bytes;
             memcpy(rows.padded + i * rows.padded_bytes, row, rows.row_bytes);
             for (size_t o = 0; o < layer->n_out && l > 0 && i < layer->n_in; o++)
@@ -39,7 +40,7 @@ static void unpad(const fbp_plan *plan, void *plain, void *padded) {
     for (size_t l = 0; l < plan->network->n_layers; l++) {
         const fbp_dense *layer = &plan->slots->layers[l];
         const layer_rows rows = rows_of(plan, layer, plain, padded);
-        for (size_t i = 0; i <= layer->n_in; i++)
+        for (size_t i = 0; i < fbp_parameter_rows(layer->options); i++)
             memcpy(rows.plain + i * rows.row_bytes, rows.padded + i * rows.padded_bytes, rows.row_bytes);
     }
 }

@@ -13,7 +13,7 @@ typedef struct fbp_dense {
     fbp_activation activation;
     fbp_activation_id function; /* the number of the activation */
     double alpha;
-    void *W, *b, *dW; /* (n_in, n_out), (n_out,); dW, followed by db, is NULL if updates are fused */
+    void *W, *b, *dW; /* (n_in, n_out), (n_out,) or NULL; dW, followed by db, is NULL if updates are fused, or frozen */
     void *WT, *dWT; /* (n_out, n_in) in padded plans, rows x_stride apart, like W and dW y_stride; except first layer */
     const void *x;  /* (block, n_in), rows x_stride apart; transposed in narrow networks, and then a row of ones */
     size_t x_stride, y_stride;
@@ -24,6 +24,9 @@ typedef struct fbp_dense {
     const struct fbp_dense *previous; /* the layer that computes x, NULL for the first */
     void *scratch;                    /* of the products: plan->scratch_bytes per thread */
     fbp_plan *plan;
+    const double *scalars; /* of the optimizer for this layer: the plan's, or its own */
+    const void *start;     /* (n_out,) what the sums of z start from in narrow networks: b, or zeros */
+    size_t trained_rows;   /* rows of W and b that are trained: none, n_in, or n_in + 1 */
 } fbp_dense;
 
 /* A slot: the arrays for one block of rows. Several slots let threads work on several blocks at the same time. */
@@ -56,6 +59,12 @@ typedef struct {
     size_t layer;
 } fbp_planned;
 
+/* A run of parameters that stored updates treat alike. */
+typedef struct {
+    size_t offset, n;
+    const double *scalars;
+} fbp_segment;
+
 struct fbp_plan {
     fbp_network *network;
     size_t block_rows; /* capacity of a row block */
@@ -79,6 +88,11 @@ struct fbp_plan {
     double scalars[FBP_MAX_SCALARS]; /* of the optimizer, for this step */
 
     size_t threads, scratch_bytes; /* threads for products; bytes of scratch per thread */
+    size_t lowest;                 /* layer down to which training needs derivatives: the first that is not frozen */
+    double (*layer_scalars)[FBP_MAX_SCALARS]; /* per layer, or NULL if all layers have the same learning rate */
+    fbp_segment *segments;                    /* what stored updates go through */
+    size_t n_segments;
+
     size_t n_slots;
     fbp_slot *slots;
     fbp_planned *operations;
@@ -87,7 +101,12 @@ struct fbp_plan {
     size_t bytes;                                                                      /* size of the workspace */
 };
 
-static inline int fbp_is_penalized(const fbp_layer *layer) { return layer->l1 > 0 || layer->l2 > 0; }
+static inline int fbp_is_penalized(const fbp_layer *layer) {
+    return !layer->frozen && (layer->l1 > 0 || layer->l2 > 0);
+}
+
+/* Rows of n_out parameters: those of W, and b. */
+static inline size_t fbp_parameter_rows(const fbp_layer *layer) { return layer->n_in + !layer->no_bias; }
 
 static inline fbp_dtype fbp_dtype_of(const fbp_plan *plan) {
     return plan->network->kernels->real_size == sizeof(float) ? FBP_FLOAT32 : FBP_FLOAT64;
@@ -105,6 +124,10 @@ int fbp_clips(const fbp_network *network);
 int fbp_has_noise(const fbp_network *network, fbp_task task);
 int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
+int fbp_has_max_norm(const fbp_layer *layer, fbp_task task);
+int fbp_has_factors(const fbp_network *network);                         /* layers differ in their learning rates */
+size_t fbp_lowest_trained(const fbp_network *network, fbp_task task);    /* layer; n_layers: none */
+int fbp_is_reached(const fbp_network *network, fbp_task task, size_t l); /* by the backward pass */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
 
@@ -124,7 +147,7 @@ double fbp_repeat(fbp_plan *plan);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
 fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights,
-    fbp_clear_unknown_targets, fbp_emit, fbp_take_d_output;
+    fbp_clear_unknown_targets, fbp_emit, fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
 
 /* rates.c: counts a step, and computes the optimizer's scalars for it */
 void fbp_begin_update(fbp_plan *plan);

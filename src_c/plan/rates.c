@@ -19,8 +19,9 @@ static double cycle(double k, double steps, double growth) {
     return k / steps;
 }
 
-double fbp_learning_rate(const fbp_network *network) {
-    const double rate = network->hyperparameters[0], k = (double)network->t, *p = network->schedule_parameters;
+/* Learning rate of step k of the schedule, after its warm-up. */
+static double scheduled_rate(const fbp_network *network, double k) {
+    const double rate = network->hyperparameters[0], *p = network->schedule_parameters;
     switch (network->schedule) {
 #define SCHEDULE(name, value) \
     case FBP_SCHEDULE_##name: return value;
@@ -28,6 +29,12 @@ double fbp_learning_rate(const fbp_network *network) {
 #undef SCHEDULE
         default: return rate;
     }
+}
+
+double fbp_learning_rate(const fbp_network *network) {
+    const double k = (double)network->t, warmup = network->warmup;
+    if (k < warmup) return scheduled_rate(network, 0) * (k + 1) / (warmup + 1);
+    return scheduled_rate(network, k - warmup);
 }
 
 /* ---- scalars of the optimizer for the next step, in double ------------------------------------------------------- */
@@ -55,17 +62,19 @@ static void nadam_scalars(double *c, const double *h, double k) {
     c[7] = h[0] * (1.0 - mu) / (1.0 - product);
 }
 
-void fbp_begin_update(fbp_plan *plan) {
-    fbp_network *network = plan->network;
-    const double *h = network->hyperparameters;
-    double scheduled[FBP_MAX_HYPERPARAMETERS];
-    if (network->schedule != FBP_SCHEDULE_constant) {
-        memcpy(scheduled, h, sizeof scheduled);
-        scheduled[0] = fbp_learning_rate(network);
-        h = scheduled;
-    }
-    const double k __attribute__((unused)) = (double)++network->t; /* unused by some optimizers */
-    double *c = plan->scalars;
+/* Liu et al., equations 5 and 6. rho is the length of an average that is worth as much as the mean square. */
+static void radam_scalars(double *c, const double *h, double k) {
+    const double power = pow(h[2], k), most = 2.0 / (1.0 - h[2]) - 1.0, rho = most - 2.0 * k * power / (1.0 - power);
+    adam_scalars(c, h, k);
+    if (rho > 5.0) {
+        c[4] *= sqrt((rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho));
+        c[6] *= c[5]; /* epsilon is added before the bias correction */
+    } else c[5] = 0;
+}
+
+/* k is the number of the step, which some optimizers do not use. Inlined, because tiny networks notice a call. */
+static inline __attribute__((always_inline)) void set_scalars(double *c, const fbp_network *network, const double *h,
+                                                              double k __attribute__((unused))) {
     switch (network->optimizer) {
 #define OPTIMIZER(name, states, scalars, ...) \
     case FBP_OPTIMIZER_##name: scalars break;
@@ -73,4 +82,29 @@ void fbp_begin_update(fbp_plan *plan) {
 #undef OPTIMIZER
         default: break;
     }
+}
+
+/* Scalars of layers with a learning rate of their own. */
+static void __attribute__((noinline)) set_layer_scalars(fbp_plan *plan, const double *h, double k) {
+    const fbp_network *network = plan->network;
+    double own[FBP_MAX_HYPERPARAMETERS];
+    for (size_t l = 0; l < network->n_layers; l++) {
+        memcpy(own, h, sizeof own);
+        own[0] *= network->layers[l].rate_factor;
+        set_scalars(plan->layer_scalars[l], network, own, k);
+    }
+}
+
+void fbp_begin_update(fbp_plan *plan) {
+    fbp_network *network = plan->network;
+    const double *h = network->hyperparameters;
+    double scheduled[FBP_MAX_HYPERPARAMETERS];
+    if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0) {
+        memcpy(scheduled, h, sizeof scheduled);
+        scheduled[0] = fbp_learning_rate(network);
+        h = scheduled;
+    }
+    const double k = (double)++network->t;
+    set_scalars(plan->scalars, network, h, k);
+    if (plan->layer_scalars) set_layer_scalars(plan, h, k);
 }

@@ -54,6 +54,28 @@ int fbp_has_dropout(const fbp_layer *layer, fbp_task task) { return fbp_trains(t
 
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task) { return fbp_trains(task) && fbp_is_penalized(layer); }
 
+int fbp_has_max_norm(const fbp_layer *layer, fbp_task task) {
+    return fbp_trains(task) && !layer->frozen && layer->max_norm > 0;
+}
+
+int fbp_has_factors(const fbp_network *network) {
+    for (size_t l = 0; l < network->n_layers; l++) {
+        if (network->layers[l].rate_factor < 1 || network->layers[l].rate_factor > 1) return 1;
+    }
+    return 0;
+}
+
+size_t fbp_lowest_trained(const fbp_network *network, fbp_task task) {
+    size_t l = 0;
+    while (fbp_trains(task) && l < network->n_layers && network->layers[l].frozen) l++;
+    return l;
+}
+
+/* The caller of a custom loss also gets dJ/dx. */
+int fbp_is_reached(const fbp_network *network, fbp_task task, size_t l) {
+    return fbp_has_backward(task) && (task == FBP_CUSTOM_LOSS || l >= fbp_lowest_trained(network, task));
+}
+
 /* Whether the task draws random numbers, which it does row by row. */
 static int is_random(const fbp_network *network, fbp_task task) {
     for (size_t l = 0; l < network->n_layers; l++) {
@@ -65,10 +87,11 @@ static int is_random(const fbp_network *network, fbp_task task) {
 /* Whether a plan for training steps on single rows keeps a copy of the parameters (kernels/row.h). */
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
     for (size_t l = 0; l < network->n_layers; l++) {
-        if (fbp_has_penalty(&network->layers[l], task) || network->layers[l].max_norm > 0) return 0;
+        const fbp_layer *layer = &network->layers[l];
+        if (fbp_has_penalty(layer, task) || layer->max_norm > 0 || layer->frozen) return 0;
     }
-    return rows == 1 && fbp_is_fused(network, task, rows) && !is_random(network, task) && !network->average &&
-           fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
+    return rows == 1 && !fbp_has_factors(network) && !network->average && fbp_is_fused(network, task, rows) &&
+           !is_random(network, task) && fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 
 /* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's

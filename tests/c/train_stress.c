@@ -9,7 +9,8 @@
 
 enum { LAYERS = 2, THREADS = 3 };
 
-#define LAYER(n_in, n_out, f) {n_in, n_out, FBP_ACTIVATION_##f, 1.0}
+#define LAYER(inputs, units, f) \
+    {.n_in = inputs, .n_out = units, .activation = FBP_ACTIVATION_##f, .alpha = 1.0, .rate_factor = 1.0}
 
 /* Sizes for each way to compute: products that copy operands and use all threads, blocks of rows in several slots,
  * narrow networks. */
@@ -73,7 +74,8 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                              .n = rows,
                              .output = output,
                              .d_output = y,
-                             .d_input = d_input};
+                             .d_input = d_input,
+                             .weight_columns = 1};
     fbp_network network = {.kernels = kernels,
                            .n_layers = LAYERS,
                            .layers = cases[c].layers,
@@ -81,6 +83,7 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .loss_parameter = 1.0,
                            .divisor = FBP_DIVIDE_BY_ROWS,
                            .optimizer = cases[c].optimizer,
+                           .outputs_per_target = 1,
                            .hyperparameters = {0.01, 0.9, 0.999, 1e-8},
                            .n_parameters = n,
                            .parameters = parameters,

@@ -11,48 +11,19 @@ from fastbp.exceptions import ParameterError
 from helpers.differences import central_differences
 from helpers.inside import engine_of, row_weights
 from helpers.tables import DTYPES, ENGINES
-from helpers.weighted import make, weighted_problem
-
-LOSSES = [*losses.LOSSES.values(), fastbp.HalfSSE(reduction="mean"), fastbp.CrossEntropy(label_smoothing=0.1)]
-SHAPES = {"narrow": (3, 5, 2), "wide": (3, 33, 17, 3), "one output": (3, 33, 1)}
-
-BATCHES = [  # rows, batch_size, shuffle
-    (41, 7, True),
-    (41, 7, False),
-    (41, None, True),
-    (1, 1, True),
-    (9, 1, False),
-]
+from helpers.weighted import (
+    BATCHES,
+    LOSSES,
+    assert_parity,
+    in_every_shape,
+    make,
+    some_weights,
+    weighted_problem,
+)
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def in_every_shape(among):
-    """Parametrize with losses and sizes that go together: cross_entropy has classes, two at least."""
-    return pytest.mark.parametrize(
-        ("sizes", "loss"),
-        [
-            pytest.param(sizes, loss, id=f"{name}-{loss}")
-            for loss in among
-            for name, sizes in SHAPES.items()
-            if sizes[-1] > 1 or loss.name != "cross_entropy"
-        ],
-    )
-
-
 every_loss_and_shape = in_every_shape(LOSSES)
-
-
-def some_weights(rows, rng):
-    """Random weights, a third of them 0; the last one is not."""
-    weights = rng.uniform(0.1, 3, rows)
-    weights[:-1][rng.random(rows - 1) < 1 / 3] = 0
-    return weights
-
-
-def tolerance(dtype):
-    return 1e-10 if dtype == "float64" else 1e-4
 
 
 # ---- native and reference ----------------------------------------------------------------------------------
@@ -68,26 +39,6 @@ def test_both_engines_do_the_same(sizes, loss, dtype, isa, rng):
 @pytest.mark.parametrize("batch_size", [None, 5000])
 def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, isa, rng):
     assert_parity(sizes, loss, "float64", [(2 * 4096 + 33, batch_size, True)], rng)
-
-
-def assert_parity(sizes, loss, dtype, batches, rng):
-    for rows, batch_size, shuffle in batches:
-        X, y = weighted_problem(sizes, loss, rows, rng)
-        weights = some_weights(rows, rng)
-        native, numpy = nets = [make(each, sizes, loss, dtype) for each in ENGINES]
-        if loss.divisor == "one":
-            for net in nets:
-                net.optimizer = fastbp.SGD(1e-5)
-        fit = {"epochs": 2, "batch_size": batch_size, "shuffle": shuffle, "sample_weight": weights}
-        by_fit = [net.fit(X, y, **fit).loss for net in nets]
-        np.testing.assert_allclose(*by_fit, rtol=tolerance(dtype), atol=1e-14)
-        by_step = [net.train_on_batch(X, y, sample_weight=weights) for net in nets]
-        np.testing.assert_allclose(*by_step, rtol=tolerance(dtype), atol=1e-14)
-        np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=tolerance(dtype))
-        for net in nets:
-            net.loss_and_gradients(X, y, sample_weight=weights)
-        scale = max(np.abs(numpy.gradients).max(), 1e-3)
-        np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=0, atol=tolerance(dtype) * scale)
 
 
 # ---- what a weight means -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
 from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.optimizers import OPTIMIZERS, batches
-from helpers.problems import problem
+from helpers.problems import fitting, problem
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
 ISAS = _core.available_isas()
@@ -30,6 +30,11 @@ SCHEDULES = {
     "cosine": schedules.Cosine(0.05, steps=10, final=0.001, warmup=5, growth=2),
     "one_cycle": schedules.OneCycle(0.05, STEPS),
 }
+
+# data in which no output meets its target up to rounding, where the slope jumps
+SEEDS = {"quantiles": 1}
+# the curvature grows with exp(-s): larger steps would multiply rounding errors
+GENTLE = {"gaussian_nll": 1e-3}
 
 CASES = [(activation, loss) for activation in DIFFERENTIABLE for loss in losses.LOSSES] + [
     ("softmax", loss) for loss in losses.LOSSES if losses.get(loss).activation in (None, "softmax")
@@ -48,9 +53,8 @@ def test_both_engines_have_the_same_rows():
 
 
 def for_output(sizes, activation, loss):
-    """The sizes, with two units for a softmax that would have one."""
-    is_softmax = "softmax" in (activation, losses.get(loss).activation)
-    return (*sizes[:-1], 2) if is_softmax and sizes[-1] == 1 else tuple(sizes)
+    """The sizes, with two units for a softmax that would have one, and those that the loss needs."""
+    return fitting((*sizes[:-1], 2) if activation == "softmax" and sizes[-1] == 1 else sizes, loss)
 
 
 def make(network_class, sizes, activation, loss, optimizer, dtype, seed=3):
@@ -73,9 +77,8 @@ def trained(network_class, sizes, activation, loss, optimizer, dtype, start=None
     if start is not None:
         net.parameters[:] = start
     size = batches(optimizer, BATCH)
-    history = net.fit(
-        *problem(sizes, STEPS // EPOCHS * BATCH, loss), epochs=EPOCHS if size else STEPS, batch_size=size
-    )
+    data = problem(sizes, STEPS // EPOCHS * BATCH, loss, SEEDS.get(loss, 0))
+    history = net.fit(*data, epochs=EPOCHS if size else STEPS, batch_size=size)
     return net.parameters.astype(np.float64), np.array(history.loss)
 
 
@@ -98,8 +101,10 @@ def check_parity(sizes, activation, loss, optimizer, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("activation", "loss"), CASES)
 def test_every_activation_and_loss(activation, loss, dtype, isa):
+    sgd = OPTIMIZERS["sgd"]
+    sgd = replace(sgd, learning_rate=GENTLE.get(loss, sgd.learning_rate))
     for sizes in NETS:
-        check_parity(for_output(sizes, activation, loss), activation, loss, OPTIMIZERS["sgd"], dtype)
+        check_parity(for_output(sizes, activation, loss), activation, loss, sgd, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -147,6 +152,13 @@ def test_every_optimizer(row, dtype, isa):
 def test_every_schedule(schedule, row, dtype):
     assert SCHEDULES[schedule].row == schedule
     optimizer = replace(OPTIMIZERS[row], learning_rate=SCHEDULES[schedule])
+    check_parity(NETS[0], "tanh", "mse", optimizer, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_warmup_before_every_schedule(schedule, dtype):
+    optimizer = fastbp.Adam(schedules.Warmup(SCHEDULES[schedule], steps=12))
     check_parity(NETS[0], "tanh", "mse", optimizer, dtype)
 
 
@@ -240,7 +252,7 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
 def test_every_number_of_rows(rows, loss, dtype, isa):
     """Few rows, about a vector of rows, and several row blocks, in training and in evaluation."""
-    sizes = (5, 7, 3)
+    sizes = fitting((5, 7, 3), loss)
     X, y = problem(sizes, rows, loss)
     nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
     tolerance = 1e-10 if dtype == "float64" else 1e-4

@@ -10,19 +10,21 @@ from fastbp import activations, losses
 from fastbp._base.philox import permutation
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer
-from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile
+from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile, Quantiles
 from fastbp.optimizers import SGD, Adam
 from fastbp.reference import ACTIVATIONS, Engine, chain
 from helpers import tables
 from helpers.differences import central_differences
 from helpers.engines import make_data, make_engine
 from helpers.inside import set_optimizer
+from helpers.problems import fitting
 
 ALL_LOSSES = [
     *losses.LOSSES.values(),
     HalfSSE(reduction="mean"),
     Huber(delta=0.3),
     Quantile(q=0.9),
+    Quantiles([0.2, 0.7]),
     CrossEntropy(label_smoothing=0.1),
 ]
 
@@ -30,7 +32,7 @@ ALL_LOSSES = [
 KINKS = {
     "relu": (0,), "relu6": (0, 6), "leaky_relu": (0,), "elu": (0,), "selu": (0,), "celu": (0,), "step": (0,),
     "softsign": (0,), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3), "hard_tanh": (-1, 1),
-    "mae": (0,), "huber": (-1, -0.3, 0.3, 1), "quantile": (0,), "hinge": (0,),
+    "mae": (0,), "huber": (-1, -0.3, 0.3, 1), "quantile": (0,), "quantiles": (0,), "hinge": (0,),
 }  # fmt: skip
 
 H = 1e-5  # half the step of a difference
@@ -45,15 +47,16 @@ def distance(name, values):
 
 def smooth_problem(hidden, output, loss):
     """An engine and data with no argument of an activation or of the loss near a kink."""
+    sizes = fitting((3, 5, 4, 2), loss)
     for seed in itertools.count():
         rng = np.random.default_rng(seed)
-        engine = make_engine((3, 5, 4, 2), hidden, output, loss, rng)
-        X, y = make_data(loss, 6, 3, 2, rng)
+        engine = make_engine(sizes, hidden, output, loss, rng)
+        X, y = make_data(loss, 6, sizes[0], sizes[-1], rng)
         tape = engine._forward(X)
         margins = [
             distance(layer.activation.name, z) for layer, z in zip(engine.layers, tape[1::2], strict=True)
         ]
-        if min(*margins, distance(loss.name, tape[-1] - y)) > MARGIN:
+        if min(*margins, distance(loss.name, tape[-1] - loss.expected(y))) > MARGIN:
             return engine, X, y
 
 

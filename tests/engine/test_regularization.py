@@ -13,7 +13,7 @@ from fastbp.exceptions import ParameterError
 from helpers.engines_agree import assert_all_close, assert_parity
 from helpers.errors import refuses
 from helpers.inside import engine_of, run_of
-from helpers.problems import problem
+from helpers.problems import fitting, problem
 from helpers.pytorch import assert_same_parameters, model_of
 from helpers.regularized import OPTIONS, SHAPES, SIZES, make
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
@@ -47,8 +47,9 @@ def differences(f, vector):
 def smooth_case(network_class, name, activation, loss):
     """A network and data without a kink nearby: there the differences to both sides are not the same."""
     for seed in itertools.count():
-        net = make(network_class, SIZES, name, activation=activation, loss=loss, seed=seed)
-        X, y = problem(SIZES, 6, loss, seed)
+        sizes = fitting(SIZES, loss)
+        net = make(network_class, sizes, name, activation=activation, loss=loss, seed=seed)
+        X, y = problem(sizes, 6, loss, seed)
         one_sided = differences(lambda: net.loss_and_gradients(X, y)[0], net.parameters)  # noqa: B023
         if np.abs(one_sided[0] - one_sided[1]).max() < 2e-3:
             return net, X, y, one_sided.mean(axis=0)

@@ -147,10 +147,18 @@ def inputs(random: Random, subject: Subject) -> Any:
     return dressed(random, random.normal(size=shape).astype(subject.dtype), subject)
 
 
+def weights(random: Random, subject: Subject) -> Any:
+    """Return weights of rows, or of targets."""
+    loss = losses.get(subject.loss)
+    n_targets = subject.layers[-1] // loss.outputs_per_target
+    by_target = random.random() < 0.4 and not loss.targets.sums_to_one
+    return dressed(random, random.random((subject.rows, n_targets) if by_target else subject.rows), subject)
+
+
 def targets(random: Random, subject: Subject) -> Any:
     """Return y, as the loss has it."""
-    shape = subject.rows, subject.layers[-1]
-    name = subject.loss if isinstance(subject.loss, str) else subject.loss.name
+    loss = losses.get(subject.loss)
+    shape, name = (subject.rows, subject.layers[-1] // loss.outputs_per_target), loss.name
     if name == "cross_entropy":
         return dressed(random, random.integers(0, shape[1], size=shape[0]), subject)
     if name == "binary_cross_entropy":
@@ -204,6 +212,12 @@ def layers(random: Random, subject: Subject) -> Any:
     return [sizes[0], *(fastbp.Dense(n, l2=1e-3) if random.random() < 0.2 else n for n in sizes[1:])]
 
 
+def trainable(random: Random, subject: Subject) -> Any:
+    """Return a bool, or one per layer."""
+    flags = (random.random(len(subject.layers) - 1) < 0.8).tolist()
+    return flags if random.random() < 0.8 else flags[0]
+
+
 VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "X": inputs,
     "y": targets,
@@ -212,7 +226,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "target": outputs,
     "d_output": outputs,
     "out": array_out,
-    "sample_weight": lambda random, subject: dressed(random, random.random(subject.rows), subject),
+    "sample_weight": weights,
     "class_weight": one_of("balanced", {0: 1.0, 1: 2.0}, {True: 1.5}),
     "validation_data": lambda random, subject: (inputs(random, subject), targets(random, subject)),
     "validation_split": one_of(None, 0.3, fastbp.ShuffledSplit(0.5), fastbp.StratifiedSplit(0.3)),
@@ -234,19 +248,29 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "layers": layers,
     "activation": one_of(*activations.ACTIVATIONS, fastbp.LeakyReLU(0.1), fastbp.ELU(0.5)),
     "output_activation": one_of(None, "identity", "sigmoid", "tanh", "softmax"),
-    "loss": one_of(*losses.LOSSES, fastbp.Huber(0.5), fastbp.Quantile(0.3)),
+    "loss": one_of(
+        *losses.LOSSES,
+        fastbp.Huber(0.5, ignore_nan=True),
+        fastbp.Quantile(0.3),
+        fastbp.Quantiles([0.2, 0.8]),
+    ),
     "optimizer": one_of(*optimizers.OPTIMIZERS, fastbp.SGD(0.01, momentum=0.9), fastbp.Adam(0.01)),
     "dtype": one_of("float32", "float64", np.float32, np.dtype("f8")),
     "seed": integers(0, 2**40),
     "input_noise": uniform(0, 1),
-    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), lambda epoch: 0.01),
+    "learning_rate": one_of(0.01, 1e-3, schedules.Step(0.1, 3), schedules.Warmup(0.1, 3), lambda epoch: 0.01),
     "rate": uniform(1e-4, 0.1),
+    "quantiles": one_of([0.5], (0.1, 0.5, 0.9), np.array([0.2, 0.3])),
     "units": integers(1, 9),
     "initializer": one_of(*initializers.INITIALIZERS),
     "l1": uniform(0, 0.1),
     "l2": uniform(0, 0.1),
     "dropout": uniform(0, 0.9),
     "max_norm": uniform(0.1, 2),
+    "bias": one_of(True, False),
+    "trainable": trainable,
+    "learning_rate_factor": uniform(0.1, 2),
+    "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),
     "argument": one_of("activation"),
     "reduction": one_of("sum", "mean"),
@@ -254,6 +278,9 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "amsgrad": one_of(True, False),
     "restore_best": one_of(True, False),
     "relative": one_of(True, False),
+    "ignore_nan": one_of(True, False),
+    "nan_targets": one_of(True, False),
+    "ignore_index": integers(-3, 300),
     "bayesian": one_of(True, False),
     "monitor": one_of("loss", "validation_loss"),
     "every": integers(1, 10),

@@ -21,7 +21,7 @@ PUBLIC: dict[Any, tuple[str, ...]] = {
     fastbp.losses: (*LOSSES, "CustomLoss", "get"),
     fastbp.metrics: ("accuracy", "f1", "auc", "r2", "mae", "TopK"),
     fastbp.optimizers: ("get",),
-    fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle"),
+    fastbp.schedules: ("Step", "Exponential", "InverseScaling", "Cosine", "OneCycle", "Warmup"),
 }
 
 
@@ -66,6 +66,15 @@ def set_learning_rate(net: fastbp.Network, rate: Any) -> None:
     net.learning_rate = rate
 
 
+def set_trainable(net: fastbp.Network, trainable: Any) -> None:
+    net.trainable = trainable
+
+
+def replace_output(net: fastbp.Network, units: Any, loss: Any, freeze: Any, seed: Any) -> Any:
+    """Return the parameters of a network with another output."""
+    return net.replace_output(units, loss=loss, freeze=freeze, seed=seed).parameters
+
+
 #: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
@@ -83,11 +92,13 @@ METHODS: dict[str, Call] = {
     "minimize": fastbp.minimize,
     "predict": fastbp.Network.predict,
     "predict_classes": fastbp.Network.predict_classes,
+    "replace_output": replace_output,
     "reset": fastbp.Network.reset,
     "step": fastbp.Network.step,
     "train_on_batch": fastbp.Network.train_on_batch,
     "optimizer = ": set_optimizer,
     "learning_rate = ": set_learning_rate,
+    "trainable = ": set_trainable,
 }
 
 

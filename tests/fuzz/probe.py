@@ -21,6 +21,7 @@ from fastbp import reference
 from fuzz.arguments import SHARES, Subject, value
 from fuzz.entries import FUNCTIONS, METHODS, parameters
 from helpers.inside import engine_of
+from helpers.problems import fitting
 
 WRONG = 0.15  # of the arguments: anything
 GIVEN = 0.35  # of the optional arguments
@@ -71,8 +72,7 @@ class Probe:
         layers = random.integers(1, 9, size=random.integers(2, 5)).tolist()
         dtype = "float32" if random.random() < 0.5 else "float64"
         loss = value(random, "loss", None, 0)
-        is_softmax = isinstance(loss, str) and loss == "cross_entropy"
-        layers[-1] = max(2, layers[-1]) if is_softmax else layers[-1]
+        layers = list(fitting(layers, loss))
         rows = int(random.integers(1, 20))
         return Subject(
             layers, dtype, loss, rows, is_one_row=self.entry in ("predict", "forward") and rows == 1
@@ -140,7 +140,8 @@ class Probe:
             return []
         found = []
         for dtype in ("float32", "float64"):
-            made = Outcome(fastbp.Network, [3, 4, 2], dtype=dtype, seed=0, **{name: thing})
+            n_out = 2 * (thing.outputs_per_target if name == "loss" else 1)
+            made = Outcome(fastbp.Network, [3, 4, n_out], dtype=dtype, seed=0, **{name: thing})
             found += self._errors(made)
             if made.error is not None:
                 continue
@@ -248,7 +249,8 @@ def contents(thing: Any) -> Any:
 def state(net: fastbp.Network) -> Any:
     """Return what a call may change of a network, as a value."""
     engine = engine_of(net)
-    scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
+    scalings = net.input_mean, net.input_scale, net.target_mean, net.target_scale
+    scaling = [None if a is None else a.tobytes() for a in scalings]
     numbers = engine.parameters.tobytes(), engine.state.tobytes(), engine.t
     return (
         numbers,

@@ -14,7 +14,7 @@ import numpy as np
 
 import fastbp
 from fastbp import Dense, ShuffledSplit, schedules
-from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+from fastbp.callbacks import EarlyStopping, ExponentialMovingAverage, ReduceLROnPlateau
 from helpers.inside import engine_of
 
 SIZES = [3, 4, 2]
@@ -39,6 +39,7 @@ class Change:
     options: dict[str, Any] = field(default_factory=dict)
     layers: list[Any] = field(default_factory=lambda: SIZES)
     descends: bool = False  # whatever the parameters, a loss that is not higher is right
+    keeps_first: bool = False  # a callback keeps the first epoch, also after an error
     counts_later: bool = False  # a Python step ends shortly before its epoch enters the history
 
     def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
@@ -63,6 +64,16 @@ def fit(net: fastbp.Network, data: Data, callbacks: tuple[Any, ...] = (), **opti
     return net.fit(data.X, data.y, **{"epochs": 4, "batch_size": None} | options, callbacks=both)
 
 
+class AllHooks:
+    """A callback with all hooks, which do nothing."""
+
+    def on_fit_begin(self, state: Any) -> None: ...
+    def on_epoch_begin(self, state: Any) -> None: ...
+    def on_batch_end(self, state: Any) -> None: ...
+    def on_epoch_end(self, state: Any) -> None: ...
+    def on_fit_end(self, state: Any) -> None: ...
+
+
 def step_by_parts(net: fastbp.Network, data: Data) -> None:
     """Train as with a loss that only the caller knows."""
     net.backward(net.forward(data.X) - data.y)
@@ -80,6 +91,7 @@ DIVERGING = {"optimizer": fastbp.SGD(1e200), "loss": "half_sse", "activation": "
 BEST = (EarlyStopping("validation_loss", 2, restore_best=True), ReduceLROnPlateau("loss", patience=1))
 BY_EPOCH = {"optimizer": fastbp.SGD(lambda epoch: 0.1 / (1 + epoch))}
 REGULAR = [3, Dense(4, l1=1e-3, l2=1e-3, dropout=0.2, max_norm=2.0), 2]
+FROZEN = [3, Dense(4, bias=False, trainable=False), Dense(3, learning_rate_factor=0.5), 2]
 WEIGHTS = np.linspace(0, 1, 12)
 
 
@@ -102,7 +114,13 @@ CHANGES = {
             net, data, validation_split=ShuffledSplit(0.3), validation_every=3, max_seconds=1e6
         )
     ),
-    "fit, restore_best": Change(lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE),
+    "fit, restore_best": Change(
+        lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE, keeps_first=True
+    ),
+    "fit, hooks": Change(lambda net, data: fit(net, data, (AllHooks(),), epochs=2)),
+    "fit, averaging": Change(
+        lambda net, data: fit(net, data, (ExponentialMovingAverage(0.5),), validation_data=data.held_out)
+    ),
     "fit, tol": Change(lambda net, data: fit(net, data, epochs=9, tol=0.5, patience=1)),
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),
     "fit, rate of the epoch": Change(fit, BY_EPOCH),
@@ -122,8 +140,12 @@ CHANGES = {
     "forward, backward, step": Change(step_by_parts),
     "adapt": Change(lambda net, data: net.adapt(2 * data.X + 1)),
     "adapt(None)": Change(lambda net, data: net.adapt(None)),
+    "adapt(X, y)": Change(lambda net, data: net.adapt(2 * data.X + 1, 3 * data.y - 1)),
     "setting the optimizer": Change(setting("optimizer", fastbp.RMSprop(0.1, momentum=0.5))),
     "setting the learning rate": Change(setting("learning_rate", 0.5)),
+    "setting trainable": Change(setting("trainable", [True, False])),
+    "fit, frozen": Change(fit, layers=FROZEN),
+    "replace_output": Change(lambda net, data: net.replace_output(5, freeze=True)),
     "reset": Change(lambda net, data: net.reset()),
     "minimize": Change(
         lambda net, data: fastbp.minimize(net, data.X, data.y, max_iterations=3), descends=True
@@ -141,7 +163,8 @@ CHANGES = {
 def numbers(net: fastbp.Network) -> tuple[Any, ...]:
     """Return what a step, a scaling or a setting changes, as a value."""
     engine = engine_of(net)
-    scaling = [None if a is None else a.tobytes() for a in (net.input_mean, net.input_scale)]
+    scalings = net.input_mean, net.input_scale, net.target_mean, net.target_scale
+    scaling = [None if a is None else a.tobytes() for a in scalings]
     # a rate that is a function of the epoch is asked for as the next one begins
     has_rate = (
         isinstance(net.optimizer, fastbp.optimizers.GradientOptimizer) and not net.optimizer.goes_by_epoch
@@ -158,11 +181,12 @@ class Course:
     def __init__(self, change: Change, network_class: type[fastbp.Network] = fastbp.Network) -> None:
         self.change, self._class = change, network_class
         net = change.network(network_class)
-        before, self._loss_before = len(net.history), self._loss(net)
-        self._right = {(numbers(net), before)}
+        self._before, self._loss_before = len(net.history), self._loss(net)
+        self._right = {(numbers(net), self._before)}
 
         def note(state: Any) -> None:
-            self._right.add((numbers(net), before + state.epoch + 1))
+            if state.epoch == 0 or not change.keeps_first:
+                self._right.add((numbers(net), self._before + state.epoch + 1))
 
         with suppress(fastbp.DivergenceError):
             change.call(net, Data(note))
@@ -200,6 +224,8 @@ class Course:
             yield "a loss that is not higher", self._loss(net) <= self._loss_before * (1 + 1e-12)
         elif atomic:
             epochs = [len(net.history) + later for later in range(1 + self.change.counts_later)]
+            if self.change.keeps_first and len(net.history) > self._before:
+                epochs.append(self._before + 1)
             is_right = any((numbers(net), n) in self._right for n in epochs)
             yield "at the end of a step, with the history of that", is_right
             n = min(len(net.history), len(self._losses))
@@ -230,6 +256,7 @@ class Course:
             if len(net.history) != before + 2:
                 return False
         kind = type(net.optimizer)
+        net.trainable = True  # a frozen layer keeps its weights
         net.reset()
         if type(net.optimizer) is not kind:
             return False

@@ -16,10 +16,11 @@ def make_engine(sizes, hidden, output, loss, rng, dtype=np.float64):
 
 def make_data(loss, rows, n_in, n_out, rng):
     """Return inputs (rows, n_in) and targets that the loss takes; rows of probabilities for cross_entropy."""
-    X = rng.normal(size=(rows, n_in))
+    X, n_targets = rng.normal(size=(rows, n_in)), n_out // loss.outputs_per_target
     if loss.name == "cross_entropy":
         return X, rng.dirichlet(np.ones(n_out), rows)
     if loss.name == "hinge":
-        return X, rng.choice([-1.0, 1.0], (rows, n_out))
-    draw = rng.uniform if loss.activation else rng.normal  # probabilities; counts need not be whole
-    return X, draw(size=(rows, n_out))
+        return X, rng.choice([-1.0, 1.0], (rows, n_targets))
+    is_number = loss.activation in (None, "identity")
+    draw = rng.normal if is_number else rng.uniform  # probabilities; counts need not be whole
+    return X, draw(size=(rows, n_targets))

@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from fastbp.losses import LOSSES
+from fastbp import losses
 from fastbp.losses._targets import AtLeast, OneOf
+
+
+def fitting(sizes, loss):
+    """Return the sizes with the least number of outputs, not below theirs, that the loss can have."""
+    loss = losses.get(loss)
+    n_out = max(sizes[-1], 2 if loss.activation == "softmax" else 1)
+    return (*sizes[:-1], -(-n_out // loss.outputs_per_target) * loss.outputs_per_target)
 
 
 def problem(sizes, rows, loss="mse", seed=0):
@@ -14,14 +21,16 @@ def problem(sizes, rows, loss="mse", seed=0):
 
 
 def targets(rng, rows, n_out, loss, dtype=np.float64):
-    """Return targets that the loss accepts: labels (rows,), else its classes or numbers (rows, n_out)."""
-    declared = LOSSES[loss].targets
+    """Return targets that the loss accepts: labels (rows,), else its classes or numbers (rows, n_targets)."""
+    loss = losses.get(loss)
+    declared = loss.targets
     if declared.takes_labels:
         return rng.integers(0, n_out, rows)
+    shape = rows, n_out // loss.outputs_per_target
     if isinstance(declared, OneOf):
-        return rng.choice(declared.classes, (rows, n_out))
+        return rng.choice(declared.classes, shape)
     least = declared.minimum if isinstance(declared, AtLeast) else 0
-    return (least + rng.random((rows, n_out))).astype(dtype)
+    return (least + rng.random(shape)).astype(dtype)
 
 
 def regression(rng, n=50, n_in=4, n_out=3):

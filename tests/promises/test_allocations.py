@@ -19,8 +19,11 @@ ENOUGH = 3  # calls in a row in which nothing fails: what fails may be done with
 WITHOUT = (
     "adapt",
     "adapt(None)",
+    "adapt(X, y)",
     "setting the optimizer",
     "setting the learning rate",
+    "setting trainable",
+    "replace_output",
     "reset",
     "clone",
     "pickle",

@@ -35,6 +35,10 @@ def train_on(rows):
     engine().train_on_batch(X, Y, Weights(np.ones(20), rows))
 
 
+def wide():
+    return engine_of(fastbp.Network([3, 2], seed=0))
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -51,6 +55,12 @@ REFUSED = {
     "weights of rows before the first": lambda: train_on(np.array([-1, 3])),
     "weights of rows as bytes": lambda: train_on(np.arange(3, dtype="i1")),
     "weights of every other row": lambda: train_on(np.arange(20)[::2]),
+    "weights of targets that are not there": lambda: engine().train_on_batch(
+        X, Y, Weights(np.ones((20, 2)), None)
+    ),
+    "weights of targets in columns": lambda: wide().train_on_batch(
+        X, np.ones((20, 2)), Weights(np.asfortranarray(np.ones((20, 2))), None)
+    ),
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),

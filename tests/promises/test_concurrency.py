@@ -26,7 +26,7 @@ CHANGES = {
     "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
     "loss_and_gradients": lambda net, X, y: net.loss_and_gradients(X, y),
     "forward": lambda net, X, y: net.forward(X),
-    "adapt": lambda net, X, y: net.adapt(X),
+    "adapt": lambda net, X, y: net.adapt(X, None),
     "reset": lambda net, X, y: net.reset(),
     "setting the optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
     "setting the learning rate": lambda net, X, y: setattr(net, "learning_rate", 0.1),

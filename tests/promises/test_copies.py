@@ -24,7 +24,9 @@ OPTIMIZERS = [
     *optimizers.OPTIMIZERS.values(),
     fastbp.SGD(0.05, momentum=0.9, nesterov=True),
     fastbp.Adam(amsgrad=True, clip_norm=0.1),
+    fastbp.SGD(0.05, momentum=0.9, weight_decay=0.01),
     fastbp.RMSprop(momentum=0.5),
+    fastbp.RMSprop(momentum=0.5, centered=True),
     fastbp.LevenbergMarquardt(),
     fastbp.LevenbergMarquardt(bayesian=True),
 ]
@@ -34,7 +36,9 @@ RATES = [
     schedules.Cosine(0.05, steps=4, warmup=2, growth=2),
     schedules.OneCycle(0.05, steps=20),
     schedules.InverseScaling(0.05),
+    schedules.Warmup(schedules.Step(0.05, every=7), steps=9),
     lambda epoch: 0.05 / (1 + epoch),
+    schedules.Warmup(lambda epoch: 0.05 / (1 + epoch), steps=9),
 ]
 
 

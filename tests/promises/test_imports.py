@@ -19,7 +19,7 @@ _architecture
 _data
 _engine
 _model
-_training
+_training _summary
 _model_file
 network
 _scipy datasets reference

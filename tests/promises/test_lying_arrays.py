@@ -66,6 +66,7 @@ USES = {
     "forward": ("X", lambda net, a: net.forward(a.X)),
     "backward": ("y", lambda net, a: (net.forward(a.X), net.backward(a.y))[1]),
     "adapt": ("X", lambda net, a: net.adapt(a.X)),
+    "adapt(y)": ("y", lambda net, a: net.adapt(a.X, a.y)),
     "evaluate(X)": ("X", lambda net, a: net.evaluate(a.X, a.y)),
     "evaluate(y)": ("y", lambda net, a: net.evaluate(a.X, a.y)),
     "fit(X)": ("X", lambda net, a: net.fit(a.X, a.y, batch_size=1024)),

@@ -19,6 +19,8 @@ OWN = {
     "biases": lambda net: net.biases[0],
     "input_mean": lambda net: net.input_mean,
     "input_scale": lambda net: net.input_scale,
+    "target_mean": lambda net: net.target_mean,
+    "target_scale": lambda net: net.target_scale,
     "result of loss_and_gradients": lambda net: net.loss_and_gradients(np.ones((4, 3)), np.ones((4, 1)))[1],
     "result of forward": lambda net: net.forward(np.ones((4, 3))),
     "result of predict": lambda net: net.predict(np.ones((4, 3))),
@@ -28,7 +30,7 @@ OWN = {
 def own_network():
     rng = np.random.default_rng(0)
     net = fastbp.Network([3, 2_000, 1], seed=0)
-    net.adapt(rng.normal(size=(10, 3)))
+    net.adapt(rng.normal(size=(10, 3)), rng.normal(size=(10, 1)))
     net.loss_and_gradients(np.ones((4, 3)), np.ones((4, 1)))
     return net
 
@@ -67,6 +69,7 @@ READS = {
     "predict": lambda net, a: net.predict(a),
     "forward": lambda net, a: net.forward(a),
     "adapt": lambda net, a: net.adapt(a),
+    "adapt(y)": lambda net, a: net.adapt(a, a[:, :1]),
     "evaluate": lambda net, a: net.evaluate(a, a[:, :1]),
     "train_on_batch": lambda net, a: net.train_on_batch(a, a[:, 1:2]),
     "loss_and_gradients": lambda net, a: net.loss_and_gradients(a, a[:, 1:2]),

@@ -160,7 +160,7 @@ WITHOUT_A_WORD = {
     "evaluate": lambda net, X, y: net.evaluate(X, y * 1e-38, metrics=["r2", "mae"]),
     "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
     "minimize": lambda net, X, y: fastbp.minimize(net, X, y, max_iterations=2),
-    "adapt": lambda net, X, y: net.adapt(X * 1e-200),
+    "adapt": lambda net, X, y: net.adapt(X * 1e-200, y * 1e-200),
     "predict": lambda net, X, y: net.predict(X * 1e300),
     "predict of little": lambda net, X, y: net.predict(X * 1e-300),
     "backward": lambda net, X, y: (net.forward(X), net.backward(y * 1e-38)),

@@ -83,6 +83,7 @@ STALE = {
     "stored fit": lambda net, X, y: net.fit(X, y, batch_size=None, gradient_tol=1e-9),
     "train_on_batch": lambda net, X, y: net.train_on_batch(X, y),
     "adapt": lambda net, X, y: net.adapt(X),
+    "adapt, targets": lambda net, X, y: net.adapt(None, y),
     "reset": lambda net, X, y: net.reset(),
     "optimizer": lambda net, X, y: setattr(net, "optimizer", "sgd"),
 }

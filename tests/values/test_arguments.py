@@ -41,7 +41,7 @@ UNKNOWN = [
     *((type(value), "lr", "did you mean learning_rate?") for value in OPTIMIZERS.values()),
     *((type(value), "clipnorm", "did you mean clip_norm?") for value in OPTIMIZERS.values()),
     *((type(value), "row", "expected one of: learning_rate") for value in OPTIMIZERS.values()),
-    *((kind, "weight_decay", "AdamW") for kind in (SGD, Adam, NAdam, RMSprop)),
+    *((kind, "weight_decay", "SGD, AdamW") for kind in (Adam, NAdam, RMSprop)),
     *((kind, "betas", "did you mean beta1 or beta2?") for kind in (Adam, AdamW, NAdam, Lion)),
     *((kind, "eps", "did you mean epsilon?") for kind in (Adam, RMSprop, Adagrad, Adadelta)),
     (Adam, "beta_1", "did you mean beta1"),

@@ -8,13 +8,14 @@ import pytest
 import fastbp
 from fastbp import SGD, DivergenceError
 from fastbp._training import snapshot
-from fastbp.callbacks import EarlyStopping
+from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 
 
 def epochs_until_stop(values, greater_is_better=False, **options):
     """Let EarlyStopping see these values; return the number of epochs after which it stops."""
     history = fastbp.History({"column": [], "loss": []})
     state = fastbp.callbacks.EpochState(None, None, history, len(values), lambda epoch: True)
+    state.measured = ["column"]
     stopping = EarlyStopping("column", **options).begin({"column": greater_is_better})
     for epoch, value in enumerate(values, 1):
         history._append({"column": np.array([float(value)]), "loss": np.zeros(1)}, 1)
@@ -41,7 +42,42 @@ SERIES = {
         {"patience": 2, "min_delta": 0.1, "relative": True},
         None,
     ),
+    "max": ([1, 2, 3, 2], {"patience": 1, "mode": "max"}, 4),
+    "min, though the column says max": (
+        [1, 2, 3],
+        {"patience": 2, "mode": "min", "greater_is_better": True},
+        3,
+    ),
+    "a baseline that is not reached": ([5, 4, 3, 2], {"patience": 3, "baseline": 1}, 3),
+    "a baseline that is reached": ([5, 4, 0.5, 2, 2], {"patience": 3, "baseline": 1}, None),
+    "then it has to improve": ([0.5, 0.6, 0.7], {"patience": 2, "baseline": 1}, 3),
+    "a baseline for max": ([1, 2, 3, 4], {"patience": 2, "baseline": 9, "mode": "max"}, 2),
+    "exactly the baseline": ([1, 1], {"patience": 2, "baseline": 1}, 2),
+    "start_from_epoch": ([1, 2, 3, 4, 5], {"patience": 1, "start_from_epoch": 3}, 5),
+    "the first ones set no best value": ([0, 0, 3, 2, 1], {"patience": 1, "start_from_epoch": 2}, None),
 }
+
+
+def test_epochs_that_were_not_measured_do_not_count():
+    """With values in every third epoch, as with NaN that nobody has seen in the others."""
+    history = fastbp.History({"column": [], "loss": []})
+    state = fastbp.callbacks.EpochState(None, None, history, 99, lambda epoch: True)
+    watchers = [
+        kind("column", patience=2).begin({"column": False}) for kind in (EarlyStopping, ReduceLROnPlateau)
+    ]
+    waited = []
+    for epoch, value in enumerate([3, 1, 2, 1.5]):
+        for measured in (True, False, False):
+            state.measured = ["column"] if measured else []
+            number = value if measured else math.nan
+            history._append({"column": np.array([float(number)]), "loss": np.zeros(1)}, 1)
+            if epoch < 3:
+                watchers[1].on_epoch_end(state)
+            watchers[0].on_epoch_end(state)
+            waited.append(watchers[0].state["waited"])
+            assert bool(state.reason) == (epoch == 3)
+    assert waited == [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert watchers[1].state["waited"] == 1
 
 
 @pytest.mark.parametrize(("values", "options", "expected"), SERIES.values(), ids=SERIES.keys())
@@ -162,3 +198,117 @@ def test_what_is_not_finite_is_not_kept(network_class, data, state_of):
     with pytest.raises(DivergenceError, match="network's state"):
         net.fit(*data, batch_size=None, epochs=2, callbacks=EarlyStopping("loss", restore_best=True))
     assert state_of(net) == before
+
+
+# ---- restore_best, whatever ends the fit -------------------------------------------------------------------
+
+
+def ending(how, epoch=5):
+    """Return a callback that lets the fit end like this."""
+
+    def end(state):
+        if state.epoch == epoch:
+            if how is DivergenceError:
+                state.learning_rate = 1e300
+            else:
+                raise how
+
+    return end
+
+
+def kept_and_ended(make, data, state_of, how):
+    """Let a fit end while an epoch is kept; return the network, what it was like then, and the error."""
+    net, seen = make(optimizer=fastbp.Adam(0.1)), []
+
+    def keep(state):
+        if state.epoch == 2:
+            state.keep()
+            seen.append(state_of(net))
+        state.learning_rate *= 0.5
+
+    with pytest.raises(how) as raised:
+        net.fit(*data, epochs=9, batch_size=8, validation_data=data, callbacks=[keep, ending(how)])
+    return net, seen[0], raised.value
+
+
+ENDS = pytest.mark.parametrize("how", [KeyboardInterrupt, LookupError, DivergenceError])
+
+
+@ENDS
+def test_the_kept_epoch_survives_an_error(make, data, state_of, how):
+    """With its learning rate; the history has all complete epochs, and the error says so."""
+    net, then, error = kept_and_ended(make, data, state_of, how)
+    assert state_of(net)[:5] == then[:5]
+    assert net.learning_rate == 0.1 * 0.5**2
+    assert len(net.history) == 6
+    assert np.isfinite(net.history.validation_loss).all()
+    assert net.history.stopped == ("diverged" if how is DivergenceError else "interrupted")
+    told = "the network is back where it was after epoch 3, which a callback kept"
+    assert told in "\n".join([str(error), *getattr(error, "__notes__", [])])
+
+
+@ENDS
+def test_without_a_kept_epoch_a_rate_that_made_the_fit_diverge_is_taken_back(make, data, how):
+    net = make(optimizer=fastbp.Adam(0.1))
+
+    def halve(state):
+        state.learning_rate *= 0.5
+
+    with pytest.raises(how):
+        net.fit(*data, epochs=9, batch_size=8, callbacks=[halve, ending(how)])
+    assert net.learning_rate == 0.1 * 0.5 ** len(net.history)
+    net.fit(*data)
+
+
+def test_a_schedule_that_a_callback_ended_is_back_after_a_divergence(make, data):
+    falling = fastbp.schedules.Exponential(learning_rate=0.1, decay=0.9)
+    net = make(optimizer=SGD(falling))
+    with pytest.raises(DivergenceError):
+        net.fit(*data, epochs=9, batch_size=8, callbacks=ending(DivergenceError, 0))
+    assert (net.optimizer, net.learning_rate) == (SGD(falling), 0.1)
+
+
+def test_a_fit_that_ends_well_keeps_its_rate(make, data):
+    net = make(optimizer=SGD(0.1))
+
+    def keep(state):
+        if state.epoch == 1:
+            state.keep()
+        state.learning_rate *= 0.5
+
+    net.fit(*data, epochs=4, callbacks=keep)
+    assert net.learning_rate == 0.1 * 0.5**4
+
+
+def test_two_that_restore_are_refused(make, data, state_of):
+    net = make()
+    before = state_of(net)
+    best = [EarlyStopping(name, restore_best=True) for name in ("loss", "validation_loss")]
+    message = (
+        r"^callbacks\[0\] \(Early.*\) and callbacks\[2\] \(Early.*\) each restore an epoch, expected one"
+    )
+    with pytest.raises(fastbp.ParameterError, match=message):
+        net.fit(*data, validation_data=data, callbacks=[best[0], print, best[1]])
+    assert state_of(net) == before
+    net.fit(*data, callbacks=[best[0], EarlyStopping("loss")])
+
+
+# ---- several fits ------------------------------------------------------------------------------------------
+
+
+def test_it_resumes_if_asked(make, data):
+    for resume in (False, True):
+        net, stopping = make(), EarlyStopping("loss", patience=3, min_delta=1e9, resume=resume)
+        stopped = [net.fit(*data, callbacks=stopping).stopped for _ in range(5)]
+        assert stopped == (["epochs"] * 3 + ["early_stopping"] * 2 if resume else ["epochs"] * 5)
+
+
+def test_the_best_epoch_of_an_earlier_fit_counts(make, data, state_of):
+    net = make(optimizer=fastbp.Adam(0.02))
+    stopping = EarlyStopping("validation_loss", patience=50, restore_best=True, resume=True)
+    net.fit(*data, epochs=4, validation_data=data, callbacks=stopping)
+    best = state_of(net)[:3]
+    net.learning_rate = 3.0
+    history = net.fit(*data, epochs=3, validation_data=data, callbacks=stopping)
+    assert min(history.validation_loss) > net.history.validation_loss[3]
+    assert state_of(net)[:3] == best

@@ -14,12 +14,19 @@ from fastbp.losses import (
     Quantile,
 )
 from helpers.differences import central_differences
+from helpers.problems import fitting
 
 nan, inf = math.nan, math.inf
 
 
 H = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
 T = np.array([[0.0, 1.0, 0.0], [0.7, 0.2, 0.1]])
+
+
+def example(loss):
+    """H and T, or as many columns of them as the loss has outputs and targets."""
+    _, n_out = fitting((1, 3), loss)
+    return np.resize(H.T, (n_out, 2)).T, T[:, : n_out // loss.outputs_per_target]
 
 
 def test_losses_by_hand():
@@ -59,31 +66,34 @@ def test_slopes_at_kinks():
     ids=repr,
 )
 def test_loss_gradient_is_the_numerical_one(loss):
-    moved = H.copy()
-    numerical = central_differences(lambda: loss(moved, T), moved, 1e-6)
-    gradient = loss.gradient(H, T)
+    h, t = example(loss)
+    moved = h.copy()
+    numerical = central_differences(lambda: loss(moved, t), moved, 1e-6)
+    gradient = loss.gradient(h, t)
     np.testing.assert_allclose(gradient, numerical, rtol=1e-8, atol=1e-9)
-    single = loss.gradient(H.astype(np.float32), T)
+    single = loss.gradient(h.astype(np.float32), t)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, gradient, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
 def test_loss_leaves_its_arguments_alone(loss):
-    h, t = H.copy(), T.copy()
+    given = example(loss)
+    h, t = (array.copy() for array in given)
     assert isinstance(loss(h, t), float)
     loss.gradient(h, t)
-    np.testing.assert_array_equal(h, H)
-    np.testing.assert_array_equal(t, T)
+    np.testing.assert_array_equal(h, given[0])
+    np.testing.assert_array_equal(t, given[1])
 
 
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
 def test_loss_passes_nan_on(loss):
-    h = H.copy()
+    h, t = example(loss)
+    assert math.isnan(loss(h, np.full_like(t, nan)))
+    h = h.copy()
     h[1, 0] = nan
-    assert math.isnan(loss(h, T))
-    assert math.isnan(loss.gradient(h, T)[1, 0])
-    assert math.isnan(loss(H, np.full_like(T, nan)))
+    assert math.isnan(loss(h, t))
+    assert math.isnan(loss.gradient(h, t)[1, 0])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -148,13 +158,15 @@ def test_losses_where_numpy_raises(loss, dtype):
         math.inf,
         math.nan,
     ]
+    _, n_out = fitting((1, 2), loss)
     for h in numbers:
         with np.errstate(all="ignore"):
-            output = np.array([[h, 0.5]], dtype)
+            output = np.array([[h, 0.5, h][:n_out]], dtype)
         for t in numbers:
-            quiet = loss(output, [[t, 0.5]]), loss.gradient(output, [[t, 0.5]])
+            target = [[t, 0.5][: n_out // loss.outputs_per_target]]
+            quiet = loss(output, target), loss.gradient(output, target)
             with np.errstate(all="raise"):
-                raising = loss(output, [[t, 0.5]]), loss.gradient(output, [[t, 0.5]])
+                raising = loss(output, target), loss.gradient(output, target)
             for one, other in zip(quiet, raising, strict=True):
                 np.testing.assert_array_equal(one, other)
 
@@ -162,13 +174,14 @@ def test_losses_where_numpy_raises(loss, dtype):
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
 def test_losses_of_one_output_do_not_broadcast(loss):
     """Targets (n,) of outputs (n, 1) are a column, and of no other shape."""
-    output, target = np.linspace(0.1, 0.9, 5)[:, None], np.ones(5)
+    each = loss.outputs_per_target
+    output, target = np.repeat(np.linspace(0.1, 0.9, 5)[:, None], each, axis=1), np.ones(5)
     if loss.name != "cross_entropy":
         assert loss(output, target) == loss(output, target[:, None])
-        assert loss.gradient(output, target).shape == (5, 1)
+        assert loss.gradient(output, target).shape == (5, each)
     for h, t in (
         (output, target[:4]),
-        (output[:, 0], target[:, None]),
+        *([(output[:, 0], target[:, None])] if each == 1 else []),
         (output, target[None]),
         (output, 1.0),
     ):
@@ -179,18 +192,19 @@ def test_losses_of_one_output_do_not_broadcast(loss):
 
 @pytest.mark.parametrize("loss", losses.LOSSES.values(), ids=repr)
 def test_loss_refuses_shapes_that_do_not_fit(loss):
-    for target in (T[:1], T[:, :2], T.T, T[0], 0.5, T[None]):
+    h, t = example(loss)
+    for target in (t[:1], t[:, :-1], t.T[:, :1], t[0], 0.5, t[None]):
         with pytest.raises(ShapeError, match="target has shape"):
-            loss(H, target)
+            loss(h, target)
         with pytest.raises(ShapeError, match="target has shape"):
-            loss.gradient(H, target)
-    for output in (0.5, H[None], H[:0]):
+            loss.gradient(h, target)
+    for output in (0.5, h[None], h[:0]):
         with pytest.raises(ShapeError, match=r"output has shape .* expected \(rows, outputs\)"):
-            loss(output, T)
+            loss(output, t)
     with pytest.raises(DTypeError, match="output has dtype complex128, expected real numbers"):
-        loss(H.astype(complex), T)
+        loss(h.astype(complex), t)
     with pytest.raises(DTypeError, match="target has dtype <U1, expected real numbers"):
-        loss(H, np.full(T.shape, "a"))
+        loss(h, np.full(t.shape, "a"))
 
 
 def test_labels_are_checked():

@@ -25,7 +25,8 @@ def case(request, network_class, rng):
     """A network with this loss, and data for it."""
     net = network_class([3, 8, 6], loss=request.param, seed=0)
     X = rng.normal(size=(20, 3))
-    y = rng.integers(6, size=20) if request.param == "cross_entropy" else rng.integers(2, size=(20, 6))
+    shape = 20, 6 // net.loss.outputs_per_target
+    y = rng.integers(6, size=20) if request.param == "cross_entropy" else rng.integers(2, size=shape)
     return net, X, 2 * y - 1 if request.param == "hinge" else y
 
 

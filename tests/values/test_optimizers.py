@@ -11,12 +11,14 @@ from fastbp import (
     Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
     IRprop,
     Lion,
     NAdam,
     ParameterError,
     Quickprop,
+    RAdam,
     RMSprop,
     optimizers,
 )
@@ -57,19 +59,44 @@ def nadam(o, p, gradients):
         yield p
 
 
+def radam(o, p, gradients):
+    m, v, longest = 0.0, 0.0, 2 / (1 - o.beta2) - 1
+    for t, g in enumerate(gradients, 1):
+        m = o.beta1 * m + (1 - o.beta1) * g
+        v = o.beta2 * v + (1 - o.beta2) * g**2
+        corrected, length = m / (1 - o.beta1**t), longest - 2 * t * o.beta2**t / (1 - o.beta2**t)
+        if length > 5:
+            numerator, denominator = ((x - 4) * (x - 2) / x for x in (length, longest))
+            adaptive = math.sqrt(1 - o.beta2**t) / (math.sqrt(v) + o.epsilon)
+            corrected *= math.sqrt(numerator / denominator) * adaptive
+        p -= o.learning_rate * corrected
+        yield p
+
+
+def adamax(o, p, gradients):
+    m = u = 0.0
+    for t, g in enumerate(gradients, 1):
+        m = o.beta1 * m + (1 - o.beta1) * g
+        u = max(o.beta2 * u, abs(g) + o.epsilon)
+        p -= o.learning_rate / (1 - o.beta1**t) * m / u
+        yield p
+
+
 def sgd(o, p, gradients):
     velocity = 0.0
     for g in gradients:
+        g += o.weight_decay * p
         velocity = o.momentum * velocity + g
         p -= o.learning_rate * (g + o.momentum * velocity if o.nesterov else velocity)
         yield p
 
 
 def rmsprop(o, p, gradients):
-    v = b = 0.0
+    v = b = mean = 0.0
     for g in gradients:
         v = o.alpha * v + (1 - o.alpha) * g**2
-        b = o.momentum * b + g / (math.sqrt(v) + o.epsilon)
+        mean = o.alpha * mean + (1 - o.alpha) * g if o.centered else 0.0
+        b = o.momentum * b + g / (math.sqrt(v - mean**2) + o.epsilon)
         p -= o.learning_rate * b
         yield p
 
@@ -140,7 +167,7 @@ def quickprop(o, p, gradients):
 
 TEXTBOOK = {
     fastbp.SGD: sgd, Adam: adam, AdamW: adam, NAdam: nadam, RMSprop: rmsprop, Adagrad: adagrad,
-    Adadelta: adadelta, Lion: lion, IRprop: irprop, Quickprop: quickprop,
+    Adadelta: adadelta, Lion: lion, IRprop: irprop, Quickprop: quickprop, RAdam: radam, Adamax: adamax,
 }  # fmt: skip
 
 
@@ -176,6 +203,7 @@ def test_float32_stays_float32(optimizer):
 # states that are no negative numbers
 POSITIVE = {
     "adam": [1], "amsgrad": [1, 2], "adamw": [1], "nadam": [1], "rmsprop": [0], "rmsprop_momentum": [0],
+    "radam": [1], "adamax": [1], "rmsprop_centered": [0], "rmsprop_centered_momentum": [0],
     "adagrad": [0], "adadelta": [0, 1], "irprop": [1],
 }  # fmt: skip
 
@@ -193,6 +221,8 @@ def test_one_step_of_both_engines(row, dtype, isa, rng):
     state = rng.normal(size=engine_of(nets[0]).state.shape) * 10.0 ** rng.integers(-6, 2, 2 * n)
     for i in POSITIVE.get(row, ()):
         state[i] = np.abs(state[i])
+    if optimizer.row.startswith("rmsprop_centered"):
+        state[1] = np.sqrt(state[0]) * rng.uniform(-0.9, 0.9, 2 * n)  # the variance is > 0
     if row == "irprop":
         state[0] = rng.integers(-1, 2, 2 * n)
     if row == "quickprop":
@@ -271,6 +301,24 @@ def test_nan_is_not_swallowed(row, network_class, isa):
             net.step()
             assert np.isnan(net.parameters[5])
             assert np.isfinite(np.delete(net.parameters, 5)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_the_variance_is_never_negative(momentum, dtype, network_class, isa):
+    """Of gradients that stay the same it is 0, and rounding may make v - u^2 less than that."""
+    optimizer = RMSprop(0.01, alpha=0.5, momentum=momentum, centered=True)
+    net = network_class([1, 200], optimizer=optimizer, dtype=dtype, seed=0)
+    gradients = np.linspace(-3, 3, 200)[None]
+    below = 0
+    for _ in range(100):
+        net.forward([[1.0]])
+        net.backward(gradients)
+        net.step()
+        v, u = engine_of(net).state[:2]
+        below += np.count_nonzero(v < u * u)
+    assert below > 0
+    assert np.isfinite(net.parameters).all()
 
 
 def test_nadam_needs_no_state_but_the_step_number(rng, network_class):

@@ -8,9 +8,11 @@ from fastbp import (
     Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
     IRprop,
     NAdam,
+    RAdam,
     RMSprop,
 )
 from helpers.optimizers import VARIANTS
@@ -32,13 +34,18 @@ def betas(o):
 
 # the class in torch.optim, and its arguments
 TORCH = {
-    fastbp.SGD: ("SGD", lambda o: {"lr": o.learning_rate, "momentum": o.momentum, "nesterov": o.nesterov}),
+    fastbp.SGD: ("SGD", lambda o: {
+        "lr": o.learning_rate, "momentum": o.momentum, "nesterov": o.nesterov, "weight_decay": o.weight_decay
+    }),
     Adam: ("Adam", lambda o: betas(o) | {"amsgrad": o.amsgrad}),
     AdamW: ("AdamW", lambda o: betas(o) | {"weight_decay": o.weight_decay}),
     NAdam: ("NAdam", lambda o: betas(o) | {"momentum_decay": o.momentum_decay}),
     RMSprop: ("RMSprop", lambda o: {
-        "lr": o.learning_rate, "alpha": o.alpha, "eps": o.epsilon, "momentum": o.momentum
+        "lr": o.learning_rate, "alpha": o.alpha, "eps": o.epsilon, "momentum": o.momentum,
+        "centered": o.centered
     }),
+    RAdam: ("RAdam", betas),
+    Adamax: ("Adamax", betas),
     Adagrad: ("Adagrad", lambda o: {"lr": o.learning_rate, "eps": o.epsilon}),
     Adadelta: ("Adadelta", lambda o: {"lr": o.learning_rate, "rho": o.rho, "eps": o.epsilon}),
     IRprop: ("Rprop", lambda o: {

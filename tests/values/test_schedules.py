@@ -11,7 +11,7 @@ import pytest
 
 import fastbp
 from fastbp import Adam, BusyError, DivergenceError, ParameterError, _core
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step, Warmup
 from helpers.inside import engine_of, schedule_of
 from helpers.names import name_of
 from helpers.pytorch import assert_same_parameters, model_of
@@ -34,6 +34,12 @@ SCHEDULES = [
     OneCycle(0.1, steps=60, warmup_share=0),
     OneCycle(0.1, steps=10, warmup_share=0.1),  # whose first step is the highest
     OneCycle(0.1, steps=1),
+    Warmup(0.1, steps=9),
+    Warmup(Constant(0.1), steps=1),
+    Warmup(Step(0.1, every=7), steps=5),
+    Warmup(Cosine(0.1, steps=9, final=0.001, warmup=2, growth=2), steps=4),
+    Warmup(OneCycle(0.1, steps=20), steps=6),  # to the low rate where the cycle begins
+    Warmup(InverseScaling(0.1), steps=0),
 ]
 OPTIMIZERS = [fastbp.SGD(0.05, momentum=0.9), Adam(0.05)]
 
@@ -55,8 +61,8 @@ def data(rng):
 
 
 def test_there_is_a_value_for_every_native_row():
-    assert {kind.row for kind in Schedule.__subclasses__()} == set(_core.SCHEDULES)
-    assert {schedule.row for schedule in SCHEDULES} == set(_core.SCHEDULES)
+    assert {kind.row for kind in Schedule.__subclasses__()} == {*_core.SCHEDULES, Warmup.row}
+    assert {schedule.row for schedule in SCHEDULES} == {*_core.SCHEDULES, Warmup.row}
     assert fastbp.reference.schedules.SCHEDULES.keys() == set(_core.SCHEDULES)
 
 
@@ -78,6 +84,8 @@ def test_the_native_rows_are_the_twins(schedule):
         (Cosine(0.8, steps=2, final=0.2, warmup=3), [0.2, 0.4, 0.6, 0.8, 0.5, 0.2, 0.2]),
         (Cosine(0.8, steps=2, growth=1), [0.8, 0.4, 0.8, 0.4, 0.8]),
         (Cosine(0.8, steps=1, growth=2), [0.8, 0.8, 0.4, 0.8]),
+        (Warmup(0.8, steps=3), [0.2, 0.4, 0.6, 0.8, 0.8]),
+        (Warmup(Step(0.8, every=2, factor=0.5), steps=1), [0.4, 0.8, 0.8, 0.4, 0.4, 0.2]),
         (OneCycle(0.8, 5, 0.6, start_divisor=2, final_divisor=2), [0.4, 0.6, 0.8, 0.5, 0.2, 0.2]),
     ],
     ids=repr,
@@ -109,6 +117,8 @@ BAD = [
     (Cosine, "warmup", WHOLE.format(0)),
     (Cosine, "growth", WHOLE.format(1)),
     (OneCycle, "steps", WHOLE.format(1)),
+    (Warmup, "learning_rate", "expected a finite number > 0"),
+    (Warmup, "steps", WHOLE.format(0)),
     (OneCycle, "warmup_share", "expected a finite number >= 0 and < 1"),
     (OneCycle, "start_divisor", "expected a finite number > 0"),
     (OneCycle, "final_divisor", "expected a finite number > 0"),
@@ -162,7 +172,7 @@ def test_every_step_takes_its_rate(schedule, dtype, network_class):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("schedule", [*SCHEDULES, falling], ids=name_of)
+@pytest.mark.parametrize("schedule", [*SCHEDULES, falling, Warmup(falling, 6)], ids=name_of)
 def test_a_fit_goes_on_where_the_last_one_ended(schedule, optimizer, network_class, data, state_of):
     """Two epochs and two are four, in bits; also through a pickle, and over another network's head."""
     whole, halves = (make(network_class, replace(optimizer, learning_rate=schedule)) for _ in range(2))
@@ -333,6 +343,19 @@ TORCH = {
                 lr.CosineAnnealingLR(o, N - WARM, 0.01),
             ],
             [WARM],
+        ),
+    ),
+    "LinearLR": (Warmup(0.1, WARM), lambda lr, o: lr.LinearLR(o, 1 / (WARM + 1), total_iters=WARM)),
+    "LinearLR, ExponentialLR": (
+        Warmup(Exponential(0.1, decay=0.97), WARM),
+        lambda lr, o: lr.SequentialLR(
+            o, [lr.LinearLR(o, 1 / (WARM + 1), total_iters=WARM), lr.ExponentialLR(o, 0.97)], [WARM]
+        ),
+    ),
+    "LinearLR, StepLR": (
+        Warmup(Step(0.1, every=30, factor=0.3), WARM),
+        lambda lr, o: lr.SequentialLR(
+            o, [lr.LinearLR(o, 1 / (WARM + 1), total_iters=WARM), lr.StepLR(o, 30, 0.3)], [WARM]
         ),
     ),
     "LambdaLR": (InverseScaling(0.1, power=0.7), lambda lr, o: lr.LambdaLR(o, lambda k: (k + 1) ** -0.7)),

@@ -33,7 +33,7 @@ from fastbp.exceptions import UnknownArgumentError
 from fastbp.layers import Layer
 from fastbp.losses import CustomLoss
 from fastbp.metrics import TopK
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step, Warmup
 
 RELU = fastbp.activations.get("relu")
 X, Y = np.ones((4, 3)), np.ones((4, 1))
@@ -95,6 +95,8 @@ STATES = [
     (InverseScaling(0.1), {"power": float("nan")}),
     (OneCycle(0.1, 9), {"start_divisor": 0.0}),
     (Constant(0.1), {"learning_rate": -1.0}),
+    (Warmup(0.1, 9), {"learning_rate": Warmup(0.1, 9)}),
+    (Warmup(Step(0.1, 9), 9), {"steps": -1}),
     (SGD(), {"momentum": 1.0}),
     (SGD(), {"nesterov": True}),
     (Adam(), {"epsilon": 0.0}),

@@ -24,8 +24,21 @@ from fastbp.losses import (
     Poisson,
     Quantile,
 )
-from fastbp.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, IRprop, Lion, NAdam, Quickprop, RMSprop
-from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step
+from fastbp.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    IRprop,
+    Lion,
+    NAdam,
+    Quickprop,
+    RAdam,
+    RMSprop,
+)
+from fastbp.schedules import Constant, Cosine, Exponential, InverseScaling, OneCycle, Step, Warmup
 
 nan, inf = math.nan, math.inf
 
@@ -44,10 +57,11 @@ VALUES = {
     "Poisson()": Poisson,
     "BinaryCrossEntropy()": BinaryCrossEntropy,
     "CrossEntropy(label_smoothing=0.1)": lambda: CrossEntropy(label_smoothing=0.1),
-    "SGD(learning_rate=0.1, momentum=0.9, nesterov=True)": lambda: SGD(0.1, 0.9, nesterov=True),
-    "SGD(learning_rate=Step(learning_rate=0.1, every=9, factor=0.5), momentum=0.0, nesterov=False)": lambda: (
-        SGD(Step(0.1, 9, 0.5))
+    "SGD(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)": (
+        lambda: SGD(0.1, 0.9, nesterov=True, weight_decay=0.01)
     ),
+    "SGD(learning_rate=Step(learning_rate=0.1, every=9, factor=0.5), momentum=0.0, nesterov=False, "
+    "weight_decay=0.0)": lambda: SGD(Step(0.1, 9, 0.5)),
     "Constant(learning_rate=0.0)": lambda: Constant(0),
     "Step(learning_rate=0.1, every=9, factor=0.5)": lambda: Step(0.1, 9, 0.5),
     "Exponential(learning_rate=0.1, decay=0.9, every=1)": lambda: Exponential(0.1, 0.9),
@@ -62,14 +76,18 @@ VALUES = {
     ),
     "AdamW(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01)": AdamW,
     "NAdam(learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-08, momentum_decay=0.004)": NAdam,
-    "RMSprop(learning_rate=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0)": RMSprop,
+    "RMSprop(learning_rate=0.01, alpha=0.99, epsilon=1e-08, momentum=0.0, centered=False)": RMSprop,
+    "RAdam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)": RAdam,
+    "Adamax(learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-08)": Adamax,
+    "Warmup(learning_rate=Constant(learning_rate=0.1), steps=9)": lambda: Warmup(Constant(0.1), np.int64(9)),
     "Adagrad(learning_rate=0.01, epsilon=1e-10)": Adagrad,
     "Adadelta(learning_rate=1.0, rho=0.9, epsilon=1e-06)": Adadelta,
     "Lion(learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0)": Lion,
     "IRprop(learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-06, step_max=50.0)": IRprop,
     "Quickprop(learning_rate=0.01, mu=1.75)": Quickprop,
-    "Dense(units=3, activation=relu, initializer='he_uniform', l1=0.0, l2=0.0, dropout=0.1, max_norm=2.0)": (
-        lambda: Dense(np.int64(3), "relu", "he", dropout=0.1, max_norm=2)
+    "Dense(units=3, activation=relu, initializer='he_uniform', l1=0.0, l2=0.0, dropout=0.1, max_norm=2.0, "
+    "bias=False, trainable=True, learning_rate_factor=1.0)": (
+        lambda: Dense(np.int64(3), "relu", "he", dropout=0.1, max_norm=2, bias=np.False_)
     ),
 }
 
@@ -178,12 +196,19 @@ def test_optimizers_have_the_numbers_of_their_row():
     assert (SGD(0.1).row, SGD(0.1).hyperparameters) == ("sgd", (0.1,))
     assert (SGD(0.1, 0.9).row, SGD(0.1, 0.9).hyperparameters) == ("momentum", (0.1, 0.9))
     assert SGD(0.1, 0.9, nesterov=True).row == "nesterov"
+    decaying = SGD(0.1, 0.9, weight_decay=0.01)
+    assert (decaying.row, decaying.hyperparameters) == ("momentum_weight_decay", (0.1, 0.9, 0.01))
+    decaying = SGD(0.1, weight_decay=0.01)
+    assert (decaying.row, decaying.hyperparameters) == ("sgd_weight_decay", (0.1, 0.01))
     assert (Adam(1).row, Adam(1).hyperparameters) == ("adam", (1.0, 0.9, 0.999, 1e-8))
     assert Adam(1, amsgrad=True).row == "amsgrad"
     assert Adam(1, amsgrad=True).hyperparameters == Adam(1).hyperparameters
     assert (RMSprop(1).row, RMSprop(1).hyperparameters) == ("rmsprop", (1.0, 0.99, 1e-8))
     assert RMSprop(1, momentum=0.5).row == "rmsprop_momentum"
     assert RMSprop(1, momentum=0.5).hyperparameters == (1.0, 0.99, 1e-8, 0.5)
+    assert RMSprop(1, centered=True).row == "rmsprop_centered"
+    assert RMSprop(1, centered=True).hyperparameters == (1.0, 0.99, 1e-8)
+    assert RMSprop(1, momentum=0.5, centered=True).row == "rmsprop_centered_momentum"
     assert IRprop(1).hyperparameters == (1.0, 0.5, 1.2, 1e-6, 50.0)
     assert all(value.hyperparameters[0] == value.learning_rate for value in optimizers.OPTIMIZERS.values())
 
@@ -194,7 +219,8 @@ def test_both_engines_have_the_same_tables():
     assert tuple(losses.LOSSES) == tuple(name for name, *_ in _core.LOSSES)
     links = {name: link for name, link, _ in _core.LOSSES if link != "none"}
     assert links == {name: loss.activation for name, loss in losses.LOSSES.items() if loss.activation}
-    assert links.keys() == reference.JOINT.keys()
+    joint = {name for name, link in links.items() if link != "identity"}  # where logits are outputs
+    assert joint == reference.JOINT.keys()
 
 
 def test_every_row_is_an_activation_of_the_module():

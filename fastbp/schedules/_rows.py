@@ -1,102 +1,11 @@
-"""Learning-rate schedules: immutable values that give the rate of each optimizer step.
-
-Steps are counted from 0 over all fits. The count starts again when the optimizer is set or the network is
-reset. A schedule that has an end keeps its last rate.
-"""
+"""Schedules that change with every step, one class per row of the engines' table."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from math import cos, inf, pi, pow
-from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
-
-from fastbp._base import arguments
-from fastbp._base.arguments import held
 from fastbp._base.fields import integer, number
-from fastbp._base.value import Value
-from fastbp.exceptions import ParameterError
-
-STEPS = 2**53  # below which float64 counts them
-
-__all__ = [
-    "SCHEDULES",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "InverseScaling",
-    "LearningRate",
-    "OneCycle",
-    "Schedule",
-    "Step",
-]
-
-
-class Schedule(Value, ABC):
-    """A learning rate for each step: ``schedule(k)`` is the rate of step k, counted from 0.
-
-    Attributes
-    ----------
-    learning_rate : float
-        The rate that the schedule changes.
-    row : str
-        Name of its row in the engines' table.
-    """
-
-    row: ClassVar[str]
-    formula: ClassVar[Callable[..., float]]  # (step, learning_rate, *parameters) -> rate, as in the row
-    learning_rate: float = number(above=0)
-
-    @property
-    @abstractmethod
-    def parameters(self) -> tuple[float, ...]:
-        """The numbers of the row, in its order."""
-
-    @property
-    def reached(self) -> dict[str, float]:
-        """The positive rates at the start, soon after it and at the end, by formula."""
-        return {"learning_rate": self.learning_rate}
-
-    def check_dtype(self, dtype: np.dtype[Any]) -> None:
-        """Refuse rates that dtype cannot hold; they are computed in float64."""
-        for name, rate in self.reached.items():
-            held(name, rate, dtype, self, positive=True)
-
-    def __call__(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
-        return self.formula(step, self.learning_rate, *self.parameters)
-
-
-#: What an optimizer takes as its learning rate: a number, a schedule, or a function of the number of epochs
-#: done so far.
-LearningRate: TypeAlias = float | Schedule | Callable[[int], float]
-
-
-class Constant(Schedule):
-    """The same rate at every step: a number as a schedule, or a function of the epoch within one epoch.
-
-    Parameters
-    ----------
-    learning_rate : float, >= 0
-    """
-
-    row = "constant"
-    learning_rate: float = number(at_least=0)
-
-    def check_dtype(self, dtype: np.dtype[Any]) -> None:
-        """Refuse a rate that is too large for dtype; functions and callbacks may let it fall to 0."""
-        if self.learning_rate > 1:
-            super().check_dtype(dtype)
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        return ()
-
-    @staticmethod
-    def formula(step: int, learning_rate: float) -> float:
-        return learning_rate
+from fastbp.schedules._base import STEPS, Schedule
 
 
 class Step(Schedule):
@@ -305,35 +214,3 @@ def power(base: float, exponent: float) -> float:
         return pow(base, exponent)
     except OverflowError:
         return inf
-
-
-#: Every schedule that the engines know, by row of their table.
-SCHEDULES: dict[str, type[Schedule]] = {
-    kind.row: kind for kind in (Constant, Step, Exponential, InverseScaling, Cosine, OneCycle)
-}
-
-
-def check_row(schedule: Schedule) -> None:
-    """Raise ParameterError if a subclass computes other rates than its row of the engines' table."""
-    row, kind = SCHEDULES.get(schedule.row), type(schedule)
-    if row is None or kind.formula is not row.formula or kind.__call__ is not Schedule.__call__:
-        raise ParameterError(
-            f"learning_rate is {schedule}, expected a number, a schedule of fastbp.schedules or a function "
-            "of the epoch: the engines compute schedules themselves, by the rows of their table"
-        )
-
-
-def check_rate(argument: str, learning_rate: Any) -> LearningRate:
-    """Return what an optimizer takes as learning rate; ParameterError if it is nothing of the kind."""
-    function = callable(learning_rate) and not isinstance(learning_rate, type)
-    rate: LearningRate = learning_rate if function else arguments.number(argument, learning_rate, above=0)
-    return rate
-
-
-def in_epoch(learning_rate: LearningRate, epoch: int) -> Schedule:
-    """Return the schedule of an epoch's steps; ParameterError if a function returns no rate for it."""
-    if isinstance(learning_rate, Schedule):
-        return learning_rate
-    if isinstance(learning_rate, float):
-        return Constant(learning_rate)
-    return Constant(arguments.number(f"learning_rate({epoch})", learning_rate(epoch), at_least=0))
