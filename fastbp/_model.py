@@ -239,12 +239,13 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale(self, inputs: Scaling | None, targets: Scaling | EllipsisType | None) -> None:
+    def scale(self, inputs: Scaling | EllipsisType | None, targets: Scaling | EllipsisType | None) -> None:
         """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
-        kept = self.target_scaling if isinstance(targets, EllipsisType) else targets
-        self.trainer.set_scaling(*self._numbers_of_scaling(inputs, kept))
-        self.checks.scale_targets(kept is not None)
-        self.scaling, self.target_scaling = inputs, kept
+        x = self.scaling if isinstance(inputs, EllipsisType) else inputs
+        y = self.target_scaling if isinstance(targets, EllipsisType) else targets
+        self.trainer.set_scaling(*self._numbers_of_scaling(x, y))
+        self.checks.scale_targets(y is not None)
+        self.scaling, self.target_scaling = x, y
 
     def _numbers_of_scaling(
         self, inputs: Scaling | None, targets: Scaling | None

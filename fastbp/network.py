@@ -212,7 +212,7 @@ class Network(Named):
 
     @property
     def target_mean(self) -> Array | None:
-        """Mean that is subtracted from each target (n_out,), float64, read-only, or None; see `adapt`."""
+        """Mean that is subtracted from each target (n_targets,), float64, read-only; None without."""
         return _part(self._model.target_scaling, "mean")
 
     @property
@@ -250,21 +250,23 @@ class Network(Named):
 
     # ---- training ------------------------------------------------------------------------------------------
 
-    def adapt(self, X: ArrayLike | None, y: ArrayLike | EllipsisType | None = ...) -> None:
+    def adapt(self, X: ArrayLike | EllipsisType | None, y: ArrayLike | EllipsisType | None = ...) -> None:
         """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
         mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
-        or 1 if a column is constant. Afterwards all calls take raw inputs and raw targets, and return raw
-        outputs, scale * h + mean for an output h; `backward` takes and returns the derivatives by these. The
-        differences are computed in float64. Training minimizes the loss of scaled targets, and all losses
-        that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training and
-        `reset` leave the scaling as it is; copies and pickles keep it.
+        or 1 if a column is constant. The differences are computed in float64. Afterwards all calls take raw
+        inputs and raw targets, and return raw outputs: scale * h + mean for an output h, or what
+        `Loss.output_scaling` says, for losses with several outputs per target. `backward` takes and returns
+        the derivatives by raw outputs and inputs. Training minimizes the loss of scaled targets, and the
+        losses that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training
+        and `reset` leave the scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or None
+        X : array_like, shape (n, n_in), or None, or ...
             Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
-        y : array_like, shape (n, n_out), or (n,) for one output, or None, optional
+            ``...`` (Ellipsis): the inputs are scaled as before.
+        y : array_like, shape (n, n_targets), or (n,) for one target, or None, optional
             Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
             measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
@@ -520,8 +522,9 @@ class Network(Named):
     ) -> Self:
         """Return a new network with the trained layers of this one and a new output layer, for another task.
 
-        The layers below the output keep weights, options and input scaling. The weights of the new layer are
-        drawn from the seed. Optimizer state and history start anew, with the optimizer that was last set by
+        The layers below the output keep weights, options and input scaling; targets are not scaled, because
+        the new ones are others: ``new.adapt(..., y)`` does it. The weights of the new layer are drawn from
+        the seed. Optimizer state and history start anew, with the optimizer that was last set by
         the constructor or the attribute. This network does not change.
 
         Parameters

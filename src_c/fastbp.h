@@ -181,7 +181,7 @@ typedef struct {
     void *gradients;  /* (n_parameters,); may be NULL if no plan stores them */
     void *state;      /* (states, n_parameters) */
     double warmup;    /* steps of a linear warm-up before the schedule's own step 0 */
-    void *average;    /* (n_parameters,) moving average of the parameters, updated after each step; or NULL */
+    void *average;    /* (n_parameters,) moving average of the parameters over the steps, first zeros; or NULL */
     double average_decay;
     uint64_t averaged; /* steps that are in the average; the first one sets it */
 

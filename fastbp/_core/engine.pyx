@@ -208,7 +208,7 @@ cdef class Engine(Planner):
             c_layer[i].frozen = not is_trained
 
     def set_average(self, cnp.ndarray average, double decay=0):
-        """Keep a moving average (P,) of the parameters from now on, the first time as a copy; None: none."""
+        """Keep a moving average of the parameters over the steps in an array (P,) of zeros; None: keep none."""
         if average is not None and (<size_t> average.shape[0] != self.network.n_parameters
                                     or not is_plain(average, self.number) or average.ndim != 1):
             raise ShapeError(f"the average has shape {np.shape(average)}, expected {self.parameters.shape}")

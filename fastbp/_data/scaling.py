@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fastbp._data.checks import InputChecks, blocks
 from fastbp.exceptions import DataError
@@ -44,13 +44,15 @@ def checked(found: Any, columns: int) -> Scaling:
     return fixed(mean, scale)
 
 
-def of_data(checks: InputChecks, X: ArrayLike | None, y: Any) -> tuple[Scaling | None, Any]:
+def of_data(checks: InputChecks, X: Any, y: Any) -> tuple[Any, Any]:
     """Return the scalings that X and y ask of `Model.scale`: measured ones, None for None, ... for ..."""
-    inputs = None if X is None else checks.inputs("X", X)
-    if y is not None and y is not ...:
-        y = checks.scalable(y, None if inputs is None else len(inputs))
-        y = measure(y, "y", skip_nan=checks.loss.takes_nan)
-    return None if inputs is None else measure(inputs), y
+    has_X, has_y = (data is not None and data is not ... for data in (X, y))
+    X = checks.inputs("X", X) if has_X else X
+    y = checks.scalable(y, len(X) if has_X else None) if has_y else y
+    return (
+        measure(X) if has_X else X,
+        measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y,
+    )
 
 
 def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | None, Scaling | None]:

@@ -156,7 +156,7 @@ class Engine(Trainer, Protocol):
         """
 
     def set_average(self, average: Array | None, decay: float = 0) -> None:
-        """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
+        """Keep a moving average of the parameters in an array (P,) of zeros from now on; None: keep none.
 
         After each step, average := decay average + (1 - decay) parameters. The first step copies them.
         """

@@ -10,8 +10,8 @@ def with_output(model: Model, architecture: Architecture, seed: int) -> Model:
     """Return a model with the weights of all layers below the output, and a new output layer.
 
     `architecture` is that of the model with another output layer, whose weights are drawn from `seed`. The
-    optimizer is the one that the user set, and starts anew. The scaling of the inputs is the same; targets are no
-    longer scaled, because the new output layer is for others.
+    optimizer is the one that the user set, and starts anew. The scaling of the inputs is the same; targets
+    are no longer scaled, because the new output layer is for others.
     """
     new = Model(architecture, model.chosen, seed, model.engine_class)
     new.draw_weights(new.engine.parameters)

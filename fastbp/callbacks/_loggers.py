@@ -139,10 +139,11 @@ def _writer_class() -> Any:
             return getattr(import_module(module), name)
         except ImportError:
             continue
-    raise ImportError(
-        "the callback TensorBoard needs the package tensorboard or tensorboardX: pip install tensorboard",
-        name="tensorboard",
+    message = (
+        "the callback TensorBoard needs the package tensorboard or tensorboardX: "
+        'pip install "fastbp[tensorboard]", or pip install tensorboard'
     )
+    raise ImportError(message, name="tensorboard")
 
 
 class EventWriter(Watcher):

@@ -28,7 +28,7 @@ from fastbp.losses import SumLoss, one_hot
 from fastbp.reference import regularization
 from fastbp.reference.activations import ACTIVATIONS, chain
 from fastbp.reference.losses import JOINT
-from fastbp.reference.optimizers import OPTIMIZERS, update_mean
+from fastbp.reference.optimizers import OPTIMIZERS, flush
 from fastbp.reference.schedules import SCHEDULES
 from fastbp.schedules._warmup import warmed
 
@@ -299,7 +299,8 @@ class Engine:
             if layer.trainable and layer.max_norm is not None:
                 regularization.limit_norms(W, layer.max_norm)
         if self._average is not None:
-            update_mean(self._average, self.parameters, self._decay)
+            self._average += (1 - self._decay) * (self.parameters - self._average)
+            flush(self._average)
             self._decay = self._later_decay
 
     # ---- its parts, for predictions and for losses that the user computes

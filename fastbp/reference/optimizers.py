@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
-def _flush(state: Array) -> None:
+def flush(state: Array) -> None:
     """Set subnormal numbers to 0: the decaying state of an idle weight would slow down all later steps."""
     state[np.abs(state) < np.finfo(state.dtype).smallest_normal] = 0
 
 
-def update_mean(mean: Array, x: Array, decay: float) -> None:
+def _average(mean: Array, x: Array, decay: float) -> None:
     """Update a running mean with x."""
     mean *= decay
     mean += (1 - decay) * x
-    _flush(mean)
+    flush(mean)
 
 
 def _sgd(p: Array, g: Array, s: Array, t: int, learning_rate: float) -> None:
@@ -31,14 +31,14 @@ def _sgd(p: Array, g: Array, s: Array, t: int, learning_rate: float) -> None:
 def _momentum(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
     s *= momentum
     s += g
-    _flush(s)
+    flush(s)
     p -= learning_rate * s[0]
 
 
 def _nesterov(p: Array, g: Array, s: Array, t: int, learning_rate: float, momentum: float) -> None:
     s *= momentum
     s += g
-    _flush(s)
+    flush(s)
     p -= learning_rate * (g + momentum * s[0])
 
 
@@ -54,8 +54,8 @@ def _with_weight_decay(rule: Callable[..., None]) -> Callable[..., None]:
 
 def _moments(g: Array, s: Array, beta1: float, beta2: float) -> None:
     """Update Adam's running means of the gradient and of its square."""
-    update_mean(s[0], g, beta1)
-    update_mean(s[1], g * g, beta2)
+    _average(s[0], g, beta1)
+    _average(s[1], g * g, beta2)
 
 
 def _root(v: Array, t: int, beta2: float, epsilon: float) -> Array:
@@ -116,7 +116,7 @@ def _radam(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 
 def _adamax(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, beta1, beta2, epsilon = parameters
-    update_mean(s[0], g, beta1)
+    _average(s[0], g, beta1)
     np.maximum(beta2 * s[1], np.abs(g) + epsilon, out=s[1])
     p -= learning_rate / (1 - beta1**t) * (s[0] / s[1])
 
@@ -124,23 +124,23 @@ def _adamax(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 def _rmsprop(
     p: Array, g: Array, s: Array, t: int, learning_rate: float, alpha: float, epsilon: float
 ) -> None:
-    update_mean(s[0], g * g, alpha)
+    _average(s[0], g * g, alpha)
     p -= learning_rate * (g / (np.sqrt(s[0]) + epsilon))
 
 
 def _rmsprop_momentum(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, alpha, epsilon, momentum = parameters
-    update_mean(s[0], g * g, alpha)
+    _average(s[0], g * g, alpha)
     s[1] *= momentum
     s[1] += g / (np.sqrt(s[0]) + epsilon)
-    _flush(s[1])
+    flush(s[1])
     p -= learning_rate * s[1]
 
 
 def _centered_root(g: Array, s: Array, alpha: float) -> Array:
     """Update the running means of g^2 and g; return the root of the variance, at least 0."""
-    update_mean(s[0], g * g, alpha)
-    update_mean(s[1], g, alpha)
+    _average(s[0], g * g, alpha)
+    _average(s[1], g, alpha)
     square = np.minimum(s[1] * s[1], np.finfo(s.dtype).max)  # infinity - infinity would be NaN
     root: Array = np.sqrt(np.maximum(s[0] - square, 0))
     return root
@@ -156,20 +156,20 @@ def _rmsprop_centered_momentum(p: Array, g: Array, s: Array, t: int, *parameters
     root = _centered_root(g, s, alpha)
     s[2] *= momentum
     s[2] += g / (root + epsilon)
-    _flush(s[2])
+    flush(s[2])
     p -= learning_rate * s[2]
 
 
 def _adagrad(p: Array, g: Array, s: Array, t: int, learning_rate: float, epsilon: float) -> None:
     s += g * g
-    _flush(s)
+    flush(s)
     p -= learning_rate * (g / (np.sqrt(s[0]) + epsilon))
 
 
 def _adadelta(p: Array, g: Array, s: Array, t: int, learning_rate: float, rho: float, epsilon: float) -> None:
-    update_mean(s[0], g * g, rho)
+    _average(s[0], g * g, rho)
     change = np.sqrt(s[1] + epsilon) / np.sqrt(s[0] + epsilon) * g
-    update_mean(s[1], change * change, rho)
+    _average(s[1], change * change, rho)
     p -= learning_rate * change
 
 
@@ -177,7 +177,7 @@ def _lion(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
     learning_rate, beta1, beta2, weight_decay = parameters
     p *= 1 - learning_rate * weight_decay
     p -= learning_rate * np.sign(beta1 * s[0] + (1 - beta1) * g)
-    update_mean(s[0], g, beta2)
+    _average(s[0], g, beta2)
 
 
 def _irprop(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
@@ -196,14 +196,14 @@ def _irprop(p: Array, g: Array, s: Array, t: int, *parameters: float) -> None:
 def _quickprop(p: Array, g: Array, s: Array, t: int, learning_rate: float, mu: float) -> None:
     change, last = s  # the last change of p, and the last gradient
     slope = g.copy()
-    _flush(slope)
+    flush(slope)
     downhill, turned = change * np.sign(slope) < 0, change * np.sign(slope) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         jump = slope / (last - slope)
     jump[downhill & (np.abs(slope) > mu / (1 + mu) * np.abs(last))] = mu
     change *= np.where(slope == 0, 0, np.where(change == 0, 0, jump))
     change -= learning_rate * np.where(turned, 0, g)
-    _flush(change)
+    flush(change)
     last[:] = slope
     p += change
 

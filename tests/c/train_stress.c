@@ -76,6 +76,8 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                              .d_output = y,
                              .d_input = d_input,
                              .weight_columns = 1};
+    const double scaling[] = {0.5, 2, 3};
+    CHECK(n_out <= sizeof scaling / sizeof *scaling);
     fbp_network network = {.kernels = kernels,
                            .n_layers = LAYERS,
                            .layers = cases[c].layers,
@@ -88,8 +90,11 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .n_parameters = n,
                            .parameters = parameters,
                            .gradients = gradients,
-                           .state = state};
-    const unsigned data = (labels ? FBP_LABELS : 0) | (task == FBP_TRAIN || task == FBP_STORED ? FBP_WEIGHTS : 0);
+                           .state = state,
+                           .output_factor = scaling,
+                           .output_offset = scaling};
+    const unsigned data = (labels ? FBP_LABELS : 0) | (task == FBP_TRAIN || task == FBP_STORED ? FBP_WEIGHTS : 0) |
+                          (task == FBP_PREDICT || task == FBP_CUSTOM_LOSS ? FBP_RAW : 0);
     fbp_plan *plan = fbp_plan_new(&network, task, rows, data);
     CHECK(plan);
     fbp_run(plan, FBP_FORWARD_PART | (task < FBP_TRAIN ? 0 : FBP_BACKWARD_PART | FBP_UPDATE_PART), &batch);

@@ -78,15 +78,18 @@ def test_trains_as_on_scaled_targets(network_class, rng, isa, sizes, dtype, rows
 @pytest.mark.parametrize("loss", SCALED)
 def test_every_loss_of_numbers(network_class, rng, loss, dtype):
     X, y = problem(rng)
-    net, plain = pair(network_class, [5, 40, 3], X, y, dtype=dtype, loss=loss, optimizer="irprop")
+    sizes = [5, 40, 3 * losses.get(loss).outputs_per_target]
+    net, plain = pair(network_class, sizes, X, y, dtype=dtype, loss=loss, optimizer="irprop")
     for each, targets in ((net, y), (plain, scaled(y, net))):
         each.fit(X, targets, epochs=5, batch_size=None)
     np.testing.assert_array_equal(net.history.loss, plain.history.loss)
-    np.testing.assert_array_equal(net.predict(X), raw(plain.predict(X), net))
+    factor, offset = net.loss.output_scaling(net.target_mean, net.target_scale)
+    np.testing.assert_array_equal(net.predict(X), (factor * plain.predict(X) + offset).astype(dtype))
 
 
 def test_the_losses():
-    assert {"mse", "half_sse", "mae", "huber", "log_cosh", "quantile"} <= set(SCALED)
+    assert {"mse", "half_sse", "mae", "huber", "log_cosh", "quantile"} < set(SCALED)
+    assert {"gaussian_nll", "quantiles"} < set(SCALED)
     assert not {"cross_entropy", "binary_cross_entropy", "hinge", "poisson"} & set(SCALED)
 
 
@@ -270,6 +273,46 @@ def test_targets_of_any_dtype(network_class, rng, kind):
     net, plain = pair(network_class, [5, 7, 3], X, y, dtype="float64")
     for a, b in zip(training(net, X[::2], y), training(plain, X[::2], scaled(y, net)), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- several outputs per target ----------------------------------------------------------------------------
+
+SEVERAL = {"gaussian_nll": losses.GaussianNLL(), "quantiles": losses.Quantiles([0.1, 0.5, 0.9])}
+
+
+@pytest.mark.parametrize("sizes", [[5, 7], [5, 40], [5]], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", SEVERAL)
+def test_several_outputs_per_target(network_class, rng, isa, loss, dtype, sizes):
+    """Training is as on scaled targets, and each raw output follows from the unscaled one."""
+    X, y = problem(rng)
+    each = SEVERAL[loss].outputs_per_target
+    net, plain = pair(network_class, [*sizes, 3 * each], X, y, dtype=dtype, loss=SEVERAL[loss])
+    assert net.target_mean.shape == (3,)
+    t = scaled(y, net)
+    for a, b in zip(training(net, X, y), training(plain, X, t), strict=True):
+        np.testing.assert_array_equal(a, b)
+    factor, offset = SEVERAL[loss].output_scaling(net.target_mean, net.target_scale)
+    expected = (factor * plain.predict(X) + offset).astype(dtype)
+    for output in (net.predict(X), net.forward(X), net.clone().predict(X)):
+        np.testing.assert_array_equal(output, expected)
+    if dtype == "float64":
+        assert net.evaluate(X, y)["r2"] == pytest.approx(plain.evaluate(X, t)["r2"], rel=1e-9)
+
+
+def test_raw_outputs_of_a_normal_distribution(network_class, rng):
+    """Mean and standard deviation are in the units of y: the likelihood only shifts by the log scale."""
+    X, y = problem(rng)
+    loss = losses.GaussianNLL()
+    net, plain = pair(network_class, [5, 7, 6], X, y, dtype="float64", loss=loss)
+    net.fit(X, y, epochs=20)
+    plain.parameters[:] = net.parameters
+    mean, deviation = loss.mean_and_std(net.predict(X))
+    m, s = loss.mean_and_std(plain.predict(X))
+    np.testing.assert_allclose(mean, m * net.target_scale + net.target_mean, rtol=1e-12)
+    np.testing.assert_allclose(deviation, s * net.target_scale, rtol=1e-12)
+    shift = np.log(net.target_scale).mean()
+    assert net.loss(net.predict(X), y) == pytest.approx(net.evaluate(X, y)["loss"] + shift, rel=1e-9)
 
 
 # ---- custom losses -----------------------------------------------------------------------------------------
@@ -460,6 +503,11 @@ def test_each_argument_for_itself(network_class, rng, state_of):
     assert scalings(net) == [None, None, *targets]
     net.adapt(None, 2 * y)
     np.testing.assert_array_equal(net.target_scale, 2 * np.array(targets[1]))
+    net.adapt(X)
+    net.adapt(..., y)
+    assert scalings(net) == [*inputs, *targets]
+    net.adapt(..., None)
+    assert scalings(net) == [*inputs, None, None]
     net.adapt(None, None)
     assert scalings(net) == [None] * 4
     np.testing.assert_array_equal(net.predict(X), output)
@@ -504,6 +552,20 @@ def test_copies_keep_it_and_are_independent(network_class, rng, duplicate, loss)
     for each in (net, twin):
         each.fit(X, y, epochs=2)
     np.testing.assert_array_equal(net.parameters, twin.parameters)
+
+
+def test_a_new_output_layer_has_targets_of_its_own(network_class, rng):
+    X, y = problem(rng)
+    net = network_class([5, 7, 3], seed=0)
+    net.adapt(X, y)
+    inputs = scalings(net)[:2]
+    new = net.replace_output(2)
+    assert scalings(new) == [*inputs, None, None]
+    new.adapt(..., y[:, :2])
+    np.testing.assert_array_equal(new.target_mean, net.target_mean[:2])
+    new.fit(X, y[:, :2])
+    assert scalings(new)[:2] == inputs
+    assert net.predict(X).shape == (60, 3)
 
 
 def test_reset_and_optimizers_keep_it(network_class, rng):

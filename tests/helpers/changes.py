@@ -109,17 +109,17 @@ CHANGES = {
     "fit, validated": Change(
         lambda net, data: fit(net, data, validation_data=data.held_out, metrics=["r2", "mae"])
     ),
-    "fit, split": Change(
-        lambda net, data: fit(
-            net, data, validation_split=ShuffledSplit(0.3), validation_every=3, max_seconds=1e6
-        )
-    ),
     "fit, restore_best": Change(
         lambda net, data: fit(net, data, BEST, validation_data=data.held_out), WORSE, keeps_first=True
     ),
     "fit, hooks": Change(lambda net, data: fit(net, data, (AllHooks(),), epochs=2)),
     "fit, averaging": Change(
         lambda net, data: fit(net, data, (ExponentialMovingAverage(0.5),), validation_data=data.held_out)
+    ),
+    "fit, split": Change(
+        lambda net, data: fit(
+            net, data, validation_split=ShuffledSplit(0.3), validation_every=3, max_seconds=1e6
+        )
     ),
     "fit, tol": Change(lambda net, data: fit(net, data, epochs=9, tol=0.5, patience=1)),
     "fit, gradient_tol": Change(lambda net, data: fit(net, data, gradient_tol=1e3)),

@@ -259,6 +259,15 @@ def test_the_next_fit_averages_anew_and_without_the_callback_not_at_all(make, da
     assert state_of(twin) == state_of(plain) != state_of(again)
 
 
+@BOTH
+def test_layers_that_are_not_trained_stay_as_they_are(network_class, rng, average):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
+    net = network_class([3, Dense(33, trainable=False), 2], dtype="float32", seed=0)
+    W = net.weights[0].copy()
+    net.fit(X, y, epochs=9, batch_size=5, callbacks=average)
+    assert (net.weights[0] == W).all()
+
+
 def test_a_mean_that_never_begins_leaves_the_parameters(make, data, state_of):
     net, twin = make(), make()
     net.fit(*data, epochs=3, callbacks=StochasticWeightAveraging(3))

@@ -52,7 +52,7 @@ def test_without_a_package_that_writes_event_files(make, data, state_of, tmp_pat
         monkeypatch.setitem(sys.modules, module, None)
     net = make()
     before = state_of(net)
-    with pytest.raises(ImportError, match=r"tensorboard or tensorboardX: pip install tensorboard"):
+    with pytest.raises(ImportError, match=r"needs .* tensorboardX: pip install \"fastbp\[tensorboard\]"):
         net.fit(*data, callbacks=TensorBoard(tmp_path))
     assert state_of(net) == before
 
