@@ -281,3 +281,21 @@ def test_minimize_and_levenberg_marquardt(network_class, rng):
     result = fastbp.minimize(net, X, y, max_iterations=20)
     assert net.evaluate(X, y)["loss"] == pytest.approx(result.fun, rel=1e-9)
     assert result.fun < before
+
+
+@pytest.mark.parametrize("loss", [fastbp.MSE(ignore_nan=True), fastbp.Quantiles([0.2, 0.8], ignore_nan=True)])
+@every_shape
+def test_with_scaled_targets(sizes, loss, isa, rng):
+    """Unknown targets are left out of the scale and of the loss of scaled targets, in both engines."""
+    X, y = problem_with_nan(sizes, loss, 41, rng)
+    y = 100 + 30 * y
+    native, numpy = nets = [make(each, sizes, loss) for each in ENGINES]
+    for net in nets:
+        net.adapt(X, y)
+    fits = [net.fit(X, y, epochs=2, batch_size=7, metrics="mae", validation_data=(X, y)) for net in nets]
+    for column in ("loss", "validation_loss", "validation_mae"):
+        np.testing.assert_allclose(*(fit[column] for fit in fits), rtol=1e-10)
+    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=1e-10)
+    known = ~np.isnan(y)
+    output = loss.estimate(native.predict(X))
+    assert native.evaluate(X, y, "mae")["mae"] == pytest.approx(np.abs(output - y)[known].mean(), rel=1e-10)
