@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import DataError, Error, ParameterError, ShapeError, ShuffledSplit, StratifiedSplit
-from fastbp.callbacks import EarlyStopping
+from fastbp.callbacks import EarlyStopping, ExponentialMovingAverage
 from fastbp.losses import LOSSES
 from helpers.inside import measured_epochs
 from helpers.memory import traced_peak
@@ -32,7 +32,8 @@ def examples(loss, n=50):
 
 
 def network(network_class, loss, **options):
-    outputs = 3 if isinstance(loss, str) and loss == "cross_entropy" else 1
+    known = LOSSES.get(loss) if isinstance(loss, str) else None
+    outputs = 3 if loss == "cross_entropy" else known.outputs_per_target if known else 1
     return network_class([4, 6, outputs], **{"loss": loss, "seed": 11, "activation": "tanh"} | options)
 
 
@@ -173,6 +174,36 @@ def test_class_weights_do_not_apply_to_validation(network_class):
     assert history.validation_loss == [net.evaluate(X, y)["loss"]]
 
 
+@pytest.mark.parametrize("split", [0.3, ShuffledSplit(0.3)], ids=repr)
+def test_unknown_targets_are_split_along(network_class, split):
+    """Each part knows its own targets; with weights of single targets and without."""
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+    y[rng.random(y.shape) < 0.3] = np.nan
+    for weights in (None, rng.random(40), rng.random((40, 2))):
+        net, by_hand = (network_class([4, 5, 2], loss=fastbp.MSE(ignore_nan=True), seed=11) for _ in range(2))
+        parts = (slice(28), slice(28, 40)) if split == 0.3 else split.parts(y, net.loss, 11)
+        own, held = (None if weights is None else weights[part] for part in parts)
+        history = net.fit(X, y, epochs=3, validation_split=split, sample_weight=weights)
+        expected = by_hand.fit(
+            X[parts[0]],
+            y[parts[0]],
+            epochs=3,
+            sample_weight=own,
+            validation_data=(X[parts[1]], y[parts[1]], held),
+        )
+        assert net.parameters.tobytes() == by_hand.parameters.tobytes()
+        assert history.validation_loss == expected.validation_loss
+        assert history.validation_r2 == expected.validation_r2
+
+
+def test_a_part_without_known_targets_is_refused(network_class):
+    y = np.r_[np.ones(8), np.full(2, np.nan)]
+    net = network_class([1, 1], loss=fastbp.MSE(ignore_nan=True), seed=0)
+    with pytest.raises(DataError, match="y of validation_split has no known target"):
+        net.fit(np.ones((10, 1)), y, validation_split=0.2)
+
+
 # ---- every k-th epoch --------------------------------------------------------------------------------------
 
 
@@ -189,6 +220,22 @@ def test_every_kth_epoch_and_the_last(make, data, every, callbacks):
     assert history.loss == full.loss
     assert list(history) == list(net.history) == list(full)
     assert net.parameters.tobytes() == twin.parameters.tobytes()
+
+
+def test_averaged_weights_are_measured_every_kth_epoch(make, data):
+    def stop(state):
+        if state.epoch == 7:
+            state.stop()
+
+    options = {"epochs": 20, "batch_size": 8, "validation_data": data}
+    mean = ExponentialMovingAverage(0.9)
+    full = make().fit(*data, callbacks=[mean, stop], **options)
+    net = make()
+    history = net.fit(*data, callbacks=[mean, stop], validation_every=3, **options)
+    assert measured_epochs(history) == [2, 5, 7]
+    assert [history.validation_loss[i] for i in (2, 5, 7)] == [full.validation_loss[i] for i in (2, 5, 7)]
+    assert history.loss == full.loss
+    assert history.validation_loss[-1] == net.evaluate(*data)["loss"]
 
 
 def test_it_is_measured_no_more_often(make, data, monkeypatch):

@@ -1,0 +1,21 @@
+"""Declarations of `settings`: the engine reads what is set."""
+
+from fastbp._core.c_core cimport *
+from fastbp._core.run cimport Planner
+
+
+cdef void *data_of(object array) except? NULL
+
+
+cdef class Settings(Planner):
+    cdef bytearray layers            # of fbp_layer
+    cdef public object memory        # of the optimizer, besides `state`
+    cdef public object spare_arrays  # for the copies of the next Snapshot, or None
+    cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
+    cdef object target_mean, target_inverse_scale  # (n_targets,) scaling of the targets, float64, or None
+    cdef object factor, offset       # (n_out,) of raw outputs, factor y + offset, float64, or None
+    cdef unsigned int output_data    # of plans with outputs: FBP_RAW with a factor
+    cdef readonly str isa
+    cdef int number                  # NumPy's number of the type of the parameters
+    cdef bint takes_labels           # whether targets may be class labels
+    cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
