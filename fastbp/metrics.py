@@ -10,7 +10,7 @@ n_out). What has the weight 0 is left out, so its target may be NaN. Without wei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import nan
 from typing import Any, NamedTuple, TypeAlias
 
@@ -73,12 +73,9 @@ def accuracy(
         The shapes do not fit, an array is masked or not numeric, a label or a weight is out of range.
     """
     output, target, weights = _answers(output, target, read, sample_weight)
-    right = answers = 0.0
-    for h, t, w in _blocks(output, target, weights):
-        is_right = (read(h) == read(t)).reshape(len(h), -1)  # (m, 1) or (m, n_out)
-        right += _sum(is_right, w)
-        answers += _sum(np.ones(is_right.shape), w)
-    return right / answers
+    return _mean(
+        ((read(h) == read(t)).reshape(len(h), -1), w) for h, t, w in _blocks(output, target, weights)
+    )
 
 
 def f1(
@@ -154,14 +151,13 @@ class TopK(Value):
     def __call__(self, output: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share. Parameters and errors as for `accuracy` of classes."""
         output, target, weights = _answers(output, target, most_probable, sample_weight)
-        right = rows = 0.0
-        for h, t, w in _blocks(output, target, weights):
-            labels = most_probable(t).astype(np.intp)[:, None]  # (m, 1)
-            own = np.take_along_axis(h, labels, axis=1)
-            ahead = (h > own) | ((h == own) & (np.arange(h.shape[1]) < labels))  # (m, n_out)
-            right += _sum(ahead.sum(axis=1, keepdims=True) < self.k, w)
-            rows += _sum(np.ones((len(h), 1)), w)
-        return right / rows
+        return _mean((self._is_among(h, t), w) for h, t, w in _blocks(output, target, weights))
+
+    def _is_among(self, h: Array, t: Array) -> Array:
+        labels = most_probable(t).astype(np.intp)[:, None]  # (m, 1)
+        own = np.take_along_axis(h, labels, axis=1)
+        ahead = (h > own) | ((h == own) & (np.arange(h.shape[1]) < labels))  # (m, n_out)
+        return np.asarray(ahead.sum(axis=1, keepdims=True) < self.k)
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------
@@ -191,14 +187,12 @@ def r2(output: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = N
     """
     output, target = _rows(output, target)
     weights = _weights(sample_weight, output)
-    origin = _first(target, weights).astype(
-        np.float64
-    )  # (n_out,), from which a constant differs by exactly 0
-    n, differences, residual, total = np.zeros((4, len(origin)))
+    origin = _first(target, weights)  # (n_out,), from which a constant differs by exactly 0
+    n, mean, residual, total = np.zeros((4, len(origin)))
+    n += len(target) if weights is None else weights.sum(axis=0)
     for _, t, w in _blocks(output, target, weights):
-        n += _sums(np.ones(t.shape), w)
-        differences += _sums(t - origin, w)
-    mean = differences / n
+        mean += _sums(t - origin, w)
+    mean /= n
     for h, t, w in _blocks(output, target, weights):
         t = t.astype(np.float64)  # (m, n_out)
         residual += _sums(np.square(t - h), w)
@@ -216,11 +210,7 @@ def mae(output: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = 
     """
     output, target = _rows(output, target)
     weights = _weights(sample_weight, output)
-    total = n = 0.0
-    for h, t, w in _blocks(output, target, weights):
-        total += _sum(abs(t.astype(np.float64) - h), w)
-        n += _sum(np.ones(h.shape), w)
-    return total / n
+    return _mean((abs(t.astype(np.float64) - h), w) for h, t, w in _blocks(output, target, weights))
 
 
 # ---- by name -----------------------------------------------------------------------------------------------
@@ -360,11 +350,9 @@ def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = T
 
 
 def _first(target: Array, weights: Array | None) -> Array:
-    """Return for each column of the target (n, n_out) its first element with a nonzero weight."""
-    if weights is None:
-        return np.asarray(target[0])
-    first = np.broadcast_to(weights > 0, target.shape).argmax(axis=0)
-    return np.asarray(np.take_along_axis(target, first[None], axis=0)[0])
+    """Return the first element with a nonzero weight of each column of the target, (n_out,) float64."""
+    rows: Any = 0 if weights is None else (weights > 0).argmax(axis=0)
+    return np.asarray(target[rows, np.arange(target.shape[1])], np.float64)
 
 
 def _outputs(output: ArrayLike) -> Array:
@@ -386,14 +374,19 @@ def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Com
         yield output[rows], target[rows], None if weights is None else weights[rows]
 
 
-@np.errstate(all="ignore")
 def _weighted(values: Array, weights: Array | None) -> Array:
     """Return values (m, k) times weights (m, 1) or (m, k); 0 where the weight is, whatever the value."""
-    return values if weights is None else np.where(weights > 0, values * weights, 0)
+    with np.errstate(all="ignore"):
+        return values if weights is None else np.where(weights > 0, values * weights, 0)
 
 
-def _sum(values: Array, weights: Array | None) -> float:
-    return float(_weighted(values, weights).sum())
+def _mean(blocks: Iterable[tuple[Array, Array | None]]) -> float:
+    """Return the mean of values (m, k) with weights, from pairs of both for some rows each."""
+    total = n = 0.0
+    for values, w in blocks:
+        total += float(_weighted(values, w).sum())
+        n += values.size if w is None else float(_weighted(np.ones(values.shape), w).sum())
+    return total / n
 
 
 def _sums(values: Array, weights: Array | None) -> Array:
