@@ -376,8 +376,7 @@ def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Com
 
 def _weighted(values: Array, weights: Array | None) -> Array:
     """Return values (m, k) times weights (m, 1) or (m, k); 0 where the weight is, whatever the value."""
-    with np.errstate(all="ignore"):
-        return values if weights is None else np.where(weights > 0, values * weights, 0)
+    return values if weights is None else np.where(weights > 0, values * weights, 0)
 
 
 def _mean(blocks: Iterable[tuple[Array, Array | None]]) -> float:
