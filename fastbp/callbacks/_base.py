@@ -14,15 +14,50 @@ Function: TypeAlias = Callable[[EpochState], object]
 Columns: TypeAlias = Mapping[str, bool]  # what a fit measures, each with whether greater is better
 
 
-class OnEpochEnd(Protocol):
-    """An object with a method that is called after each epoch.
+class OnFitBegin(Protocol):
+    """An object with a method that is called before the first step; it may have the other hooks, too."""
 
-    It may have any of the other hooks, too; one of them is enough: `on_fit_begin`, `on_epoch_begin`,
-    `on_batch_end`, `on_fit_end`.
-    """
+    def on_fit_begin(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnEpochBegin(Protocol):
+    """An object with a method that is called before each epoch; it may have the other hooks, too."""
+
+    def on_epoch_begin(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnBatchEnd(Protocol):
+    """An object with a method that is called after each step; it may have the other hooks, too."""
+
+    def on_batch_end(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnEpochEnd(Protocol):
+    """An object with a method that is called after each epoch; it may have the other hooks, too."""
 
     def on_epoch_end(self, state: EpochState, /) -> object:
         """Look at the state; the return value is ignored."""
+
+
+class OnFitEnd(Protocol):
+    """An object with a method that is called when the fit ends; it may have the other hooks, too."""
+
+    def on_fit_end(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class Begins(Protocol):
+    """An object that makes the object with the hooks, one for each fit, as every `Callback` does."""
+
+    def begin(self, columns: Columns, /) -> object:
+        """Return the object with the hooks to call."""
+
+
+#: What `fit` takes as a callback.
+AnyCallback: TypeAlias = Function | OnFitBegin | OnEpochBegin | OnBatchEnd | OnEpochEnd | OnFitEnd | Begins
 
 
 class Watcher:
