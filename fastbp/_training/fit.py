@@ -365,6 +365,8 @@ class Fit:
                 self._averaging.go_on()
             if not take_all(self._snapshot, self._model, self._run.epoch):
                 raise self._divergence("network's state")
+            if self._averaging is not None:
+                self._averaging.show()  # for on_epoch_begin, whether a snapshot was due or not
 
     def _stop(self, reason: str) -> None:
         """End the fit here, unless numbers are not finite; validate, if an epoch has just ended."""
