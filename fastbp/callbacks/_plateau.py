@@ -165,7 +165,7 @@ class Stopping(Plateau):
         self.state["epochs"] = 0
 
     def on_fit_begin(self, state: EpochState) -> None:
-        """Keep the start of a fit that resumes, if it is still the best epoch, which the last fit restored."""
+        """Keep the start of a fit that resumes, if it still is the best epoch, as the last fit left it."""
         if not self._chosen.restore_best or "best" not in self.state:
             return
         if self.state["kept"] == checksum(state):
