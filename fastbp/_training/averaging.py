@@ -29,6 +29,7 @@ class Averaging:
 
     def start(self) -> None:
         """Let the engine update the mean after each step, if it is a moving average."""
+        self._t = self._engine.t  # not earlier: another thread may have trained before the fit began
         if self._chosen.decay is not None:
             self._engine.set_average(self._mean, self._chosen.decay)
 
