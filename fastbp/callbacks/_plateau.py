@@ -194,7 +194,7 @@ class Stopping(Plateau):
 
 def checksum(state: EpochState) -> int:
     """Return a number that tells whether the network's parameters have changed."""
-    return crc32(state.network.parameters)
+    return crc32(memoryview(state.network.parameters))
 
 
 class Reduction(Plateau):
