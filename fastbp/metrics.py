@@ -133,10 +133,8 @@ def _areas(scores: Array, yes: Array, weights: Array | None) -> list[float]:
     positions = (np.searchsorted(lower, higher, side) for side in ("left", "right"))
     if weights is None:
         return [sum(int(below.sum()) for below in positions) / 2 / (len(higher) * len(lower))]
-    own, sums = (
-        weights[yes],
-        np.r_[0.0, np.cumsum(weights[~yes])],
-    )  # sums[i]: weight of the first i lower ones
+    own = weights[yes]
+    sums = np.r_[0.0, np.cumsum(weights[~yes])]  # sums[i]: weight of the first i lower ones
     return [float(sum((own * sums[below]).sum() for below in positions) / 2 / (own.sum() * sums[-1]))]
 
 
@@ -347,16 +345,21 @@ def _answers(output: ArrayLike, target: ArrayLike, read: Read, weights: ArrayLik
 
 
 def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = True) -> Array | None:
-    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets."""
+    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets.
+
+    They are multiplied by a power of two, so that the largest is close to 1: products of tiny or huge ones
+    would underflow or overflow.
+    """
     if sample_weight is None:
         return None
     weights = as_array("sample_weight", sample_weight)
     shapes = (output.shape[:1], output.shape) if by_target else (output.shape[:1],)
     if weights.shape not in shapes:
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected {' or '.join(map(str, shapes))}")
-    if not (weights >= 0).all() or not 0 < weights.sum(dtype=np.float64) < np.inf:
+    if not (weights >= 0).all() or not 0 < weights.max() < np.inf:
         raise DataError("sample_weight has negative or not finite numbers or only 0, expected weights >= 0")
-    return np.asarray(weights, np.float64).reshape(len(weights), -1)
+    _, exponent = np.frexp(float(weights.max()))
+    return np.ldexp(weights.astype(np.float64), -exponent).reshape(len(weights), -1)
 
 
 def _first(target: Array, weights: Array | None) -> Array:
