@@ -20,7 +20,8 @@ from fastbp._training.options import Options
 from fastbp._training.progress import shown_by
 from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
 from fastbp._training.validation import Validation, ValidationData, held_out, split
-from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Hooks
+from fastbp.callbacks import Callbacks, EpochState, FittedNetwork
+from fastbp.callbacks._hooks import Hooks
 from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics

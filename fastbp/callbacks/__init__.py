@@ -26,7 +26,7 @@ from fastbp.callbacks._base import (
     OnFitEnd,
     Watcher,
 )
-from fastbp.callbacks._hooks import Callbacks, Hooks, begin
+from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
 from fastbp.callbacks._state import EpochState, FittedNetwork
@@ -43,7 +43,6 @@ __all__ = [
     "ExponentialMovingAverage",
     "FittedNetwork",
     "Function",
-    "Hooks",
     "OnBatchEnd",
     "OnEpochBegin",
     "OnEpochEnd",
@@ -54,5 +53,4 @@ __all__ = [
     "TensorBoard",
     "Watcher",
     "WeightAveraging",
-    "begin",
 ]
