@@ -182,19 +182,19 @@ class Stopping(Plateau):
             return
         self.state["waited"] = self.waited + 1
         if self.improves(state.metrics):
+            if chosen.baseline is None or self.beats(state.metrics[self._column], chosen.baseline):
+                self.state["waited"] = 0
             if chosen.restore_best:
                 if chosen.resume:
                     self.state["kept"] = checksum(state)
-                state.keep()
-            if chosen.baseline is None or self.beats(state.metrics[self._column], chosen.baseline):
-                self.state["waited"] = 0
+                state.keep()  # with what is remembered here
         if self.waited >= chosen.patience:
             state.stop(self._reason)
 
 
 def checksum(state: EpochState) -> int:
     """Return a number that tells whether the network's parameters have changed."""
-    return crc32(memoryview(state.network.parameters))
+    return crc32(state.network.parameters.tobytes())
 
 
 class Reduction(Plateau):

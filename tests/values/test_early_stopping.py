@@ -321,3 +321,15 @@ def test_a_best_epoch_that_is_lost_does_not_count(make, data):
     net.parameters[:] += 1.0
     history = net.fit(*data, epochs=4, validation_data=data, callbacks=stopping)
     assert net.evaluate(*data)["loss"] == min(history.validation_loss) > net.history.validation_loss[3]
+
+
+def test_an_error_leaves_the_count_of_the_best_epoch(make, data):
+    net, stopping = make(), EarlyStopping("loss", patience=2, min_delta=1e9, restore_best=True, resume=True)
+
+    def fail(state):
+        if state.epoch == 1:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        net.fit(*data, epochs=9, callbacks=[stopping, fail])
+    assert len(net.fit(*data, epochs=9, callbacks=stopping)) == 2  # none had been waited for the first epoch
