@@ -189,9 +189,7 @@ def r2(output: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = N
     """
     output, target = _rows(output, target)
     weights = _weights(sample_weight, output)
-    origin = _first(target, weights).astype(
-        np.float64
-    )  # (n_out,), from which a constant differs by exactly 0
+    origin = _first(target, weights).astype(np.float64)  # (n_out,); a constant differs from it by exactly 0
     n, differences, residual, total = np.zeros((4, len(origin)))
     for _, t, w in _blocks(output, target, weights):
         n += _sums(np.ones(t.shape), w)
@@ -345,11 +343,7 @@ def _answers(output: ArrayLike, target: ArrayLike, read: Read, weights: ArrayLik
 
 
 def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = True) -> Array | None:
-    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets.
-
-    They are multiplied by a power of two, so that the largest is close to 1: products of tiny or huge ones
-    would underflow or overflow.
-    """
+    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets, the largest close to 1."""
     if sample_weight is None:
         return None
     weights = as_array("sample_weight", sample_weight)
@@ -358,8 +352,9 @@ def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = T
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected {' or '.join(map(str, shapes))}")
     if not (weights >= 0).all() or not 0 < weights.max() < np.inf:
         raise DataError("sample_weight has negative or not finite numbers or only 0, expected weights >= 0")
-    _, exponent = np.frexp(float(weights.max()))
-    return np.ldexp(weights.astype(np.float64), -exponent).reshape(len(weights), -1)
+    _, exponent = np.frexp(float(weights.max()))  # a power of two changes no digit
+    scaled: Array = np.ldexp(weights.astype(np.float64), -exponent)
+    return scaled.reshape(len(weights), -1)
 
 
 def _first(target: Array, weights: Array | None) -> Array:
