@@ -128,6 +128,7 @@ class Fit:
         self._model, self._network, self._begin, self._options = model, network, begin, options
         self._validation, self._hooks, self._past = validation, hooks, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
+        self._schedule = model.schedule
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
         self._watched = bool(hooks or self._by_epoch)  # every epoch is
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
@@ -282,6 +283,7 @@ class Fit:
         if self._averaging is not None:
             self._averaging.go_on()
         seconds = min(SLICE, left) if left > 0 else SLICE
+        self._schedule = self._model.schedule  # of these steps; callbacks may change it
         if not run.advance(self._until(is_over=left <= 0), 0.0 if by_step else seconds):
             raise self._divergence("loss")
         if by_step:
@@ -343,7 +345,7 @@ class Fit:
 
     def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
-        schedule, run = self._model.schedule, self._run
+        schedule, run = self._schedule, self._run
         if isinstance(schedule, Constant):
             return constant(schedule.learning_rate, n)
         every, end = run.steps_per_epoch, self._model.engine.t - run.step
