@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
+from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.callbacks._state import EpochState
+from fastbp.exceptions import DataError
 from fastbp.optimizers import Optimizer
 
 Function: TypeAlias = Callable[[EpochState], object]
@@ -69,11 +73,31 @@ class Watcher:
     ----------
     state : dict
         All that it remembers, numbers and strings by name. If the callback has ``resume = True``, the
-        network keeps the dict, and so do its copies and pickles; the next fit's watcher gets what it holds.
+        network keeps the dict, and so do its copies and pickles, which DataError refuses for other objects;
+        the next fit's watcher gets what it holds.
     """
 
     def __init__(self) -> None:
         self.state: dict[str, float | str] = {}
+
+
+def plain(state: Any) -> dict[str, float | str]:
+    """Return a copy of the `state` of a watcher, with Python's numbers for NumPy's.
+
+    Raises
+    ------
+    DataError
+        It has something else than numbers and strings by name, which a copied network could not keep.
+    """
+    found = {}
+    for name, given in state.items():
+        value = given.item() if isinstance(given, np.generic) else given
+        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
+            raise DataError(
+                f"a callback remembers {shown(value)} as {shown(name)}, expected numbers and strings by name"
+            )
+        found[name] = value
+    return found
 
 
 class Callback(Value, ABC):
