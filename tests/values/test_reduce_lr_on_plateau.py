@@ -220,9 +220,7 @@ def test_the_protocol_for_callbacks_of_ones_own(make, data):
     assert counting.counter.state["epochs"] == 3
     counting.counter.state["wrong"] = [1]
     for copied in (net.clone, lambda: pickle.dumps(net)):
-        with pytest.raises(
-            fastbp.DataError, match=r"remembers \[1\] as 'wrong', expected numbers"
-        ):
+        with pytest.raises(fastbp.DataError, match=r"remembers \[1\] as 'wrong', expected numbers"):
             copied()
 
 
