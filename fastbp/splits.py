@@ -156,6 +156,7 @@ def in_proportion(counts: Rows, total: int) -> Rows:
     class on each side; a class of one row stays in training.
     """
     shares = counts * (total / counts.sum())
+    takes: Rows
     takes, most = (
         np.clip(whole.astype(np.intp), np.minimum(counts - 1, 1), counts - 1)
         for whole in (np.floor(shares), np.ceil(shares))
