@@ -18,6 +18,7 @@ from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._data.checks import InputChecks
+from fastbp.callbacks._base import plain
 from fastbp.exceptions import DataError
 from fastbp.history import History
 from fastbp.layers import trained
@@ -271,7 +272,7 @@ class Model:
             "scaling": self.scaling,
             "target_scaling": self.target_scaling,
             "history": copy(self.history),
-            "remembered": self.copy_of_remembered(),
+            "remembered": {name: plain(entries) for name, entries in self.remembered.items()},
         }
 
     def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
@@ -317,7 +318,7 @@ class Model:
             model.scale(*scaling.of_copy(model.checks, *scalings))
         model.history = _expect("history", state["history"], History)
         model.remembered = {
-            text("a callback", name): _entries(entries) for name, entries in state["remembered"].items()
+            text("a callback", name): plain(entries) for name, entries in state["remembered"].items()
         }
         return model
 
@@ -372,14 +373,6 @@ def _rebuilt(value: Any) -> Any:
         parts = map(_rebuilt, value)
         return value._make(parts) if hasattr(value, "_make") else tuple(parts)
     return value
-
-
-def _entries(state: Any) -> dict[str, float | str]:
-    """Return a copy of what a callback remembers; refuse all but numbers and strings."""
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
-            raise DataError(f"a callback remembers {shown(value)}, expected numbers and strings by name")
-    return dict(state)
 
 
 def _copy_into(own: Array, name: str, value: Any) -> None:

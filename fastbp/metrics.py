@@ -130,10 +130,8 @@ def _areas(scores: Array, yes: Array, weights: Array | None) -> list[float]:
     positions = (np.searchsorted(lower, higher, side) for side in ("left", "right"))
     if weights is None:
         return [sum(int(below.sum()) for below in positions) / 2 / (len(higher) * len(lower))]
-    own, sums = (
-        weights[yes],
-        np.r_[0.0, np.cumsum(weights[~yes])],
-    )  # sums[i]: weight of the first i lower ones
+    own = weights[yes]
+    sums = np.r_[0.0, np.cumsum(weights[~yes])]  # sums[i]: weight of the first i lower ones
     return [float(sum((own * sums[below]).sum() for below in positions) / 2 / (own.sum() * sums[-1]))]
 
 
@@ -337,16 +335,18 @@ def _answers(output: ArrayLike, target: ArrayLike, read: Read, weights: ArrayLik
 
 
 def _weights(sample_weight: ArrayLike | None, output: Array, by_target: bool = True) -> Array | None:
-    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets."""
+    """Return weights as float64, (n, 1) of rows or (n, n_out) of targets, the largest close to 1."""
     if sample_weight is None:
         return None
     weights = as_array("sample_weight", sample_weight)
     shapes = (output.shape[:1], output.shape) if by_target else (output.shape[:1],)
     if weights.shape not in shapes:
         raise ShapeError(f"sample_weight has shape {weights.shape}, expected {' or '.join(map(str, shapes))}")
-    if not (weights >= 0).all() or not 0 < weights.sum(dtype=np.float64) < np.inf:
+    if not (weights >= 0).all() or not 0 < weights.max() < np.inf:
         raise DataError("sample_weight has negative or not finite numbers or only 0, expected weights >= 0")
-    return np.asarray(weights, np.float64).reshape(len(weights), -1)
+    _, exponent = np.frexp(float(weights.max()))  # a power of two changes no digit
+    scaled: Array = np.ldexp(weights.astype(np.float64), -exponent)
+    return scaled.reshape(len(weights), -1)
 
 
 def _first(target: Array, weights: Array | None) -> Array:

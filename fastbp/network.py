@@ -77,7 +77,7 @@ class Network(Named):
     While a call changes the network, only the same thread may read it; all other calls raise BusyError. Any
     number of threads may `predict` and `evaluate` at once. Networks can be pickled and copied. If a callback
     copies the network at the end of an epoch and continues training the copy, the result is bit-identical to
-    that of the fit.
+    that of the fit, unless the fit averages weights.
 
     Calls read NumPy arrays in place. Do not resize or change an array in another thread during a call: this
     is not noticed.

@@ -152,16 +152,17 @@ def class_of_rows(y: Array, loss: Loss) -> Array:
 def in_proportion(counts: Rows, total: int) -> Rows:
     """Return how many rows of each class to hold out: `total` in all, if the bounds allow it.
 
-    The bounds are at least one row of each class on each side; a class of one row stays in training.
+    The bounds are the whole numbers below and above the share of the class, but at least one row of each
+    class on each side; a class of one row stays in training.
     """
-    least, most = np.minimum(counts - 1, 1), counts - 1
     shares = counts * (total / counts.sum())
-    takes: Rows = np.clip(np.floor(shares).astype(np.intp), least, most)
-    while missing := total - int(takes.sum()):
-        step = 1 if missing > 0 else -1
-        able = np.flatnonzero(takes < most if missing > 0 else takes > least)
-        if not able.size:
-            break
-        lack = step * (shares - takes)[able]
-        takes[able[np.argsort(-lack, kind="stable")[: abs(missing)]]] += step
+    takes: Rows
+    takes, most = (
+        np.clip(whole.astype(np.intp), np.minimum(counts - 1, 1), counts - 1)
+        for whole in (np.floor(shares), np.ceil(shares))
+    )
+    able = np.flatnonzero(takes < most)
+    missing = max(total - int(takes.sum()), 0)
+    lack = (shares - takes)[able]
+    takes[able[np.argsort(-lack, kind="stable")[:missing]]] += 1
     return takes

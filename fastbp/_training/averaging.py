@@ -29,6 +29,7 @@ class Averaging:
 
     def start(self) -> None:
         """Let the engine update the mean after each step, if it is a moving average."""
+        self._t = self._engine.t  # not earlier: another thread may have trained before the fit began
         if self._chosen.decay is not None:
             self._engine.set_average(self._mean, self._chosen.decay)
 
@@ -37,7 +38,7 @@ class Averaging:
         if self._chosen.decay is None and epoch >= self._chosen.start_epoch:
             self._mean += (self._engine.parameters - self._mean) / (self._n + 1)
             self._n += 1
-        self._show()
+        self.show()
 
     def go_on(self) -> None:
         """Put the parameters of the training back."""
@@ -45,7 +46,7 @@ class Averaging:
 
     def end(self) -> None:
         """Leave the mean in place for good, if there is one; may be repeated."""
-        self._show()
+        self.show()
         self.cancel()
 
     def cancel(self) -> None:
@@ -53,7 +54,8 @@ class Averaging:
         if self._chosen.decay is not None:
             self._engine.set_average(None)
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Put the mean in place, if there is one; may be repeated."""
         steps = self._n if self._chosen.decay is None else self._engine.t - self._t
         if steps:
             self._places.set(True)

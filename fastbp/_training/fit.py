@@ -20,7 +20,8 @@ from fastbp._training.options import Options
 from fastbp._training.progress import shown_by
 from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
 from fastbp._training.validation import Validation, ValidationData, held_out, split
-from fastbp.callbacks import Callbacks, EpochState, FittedNetwork, Hooks
+from fastbp.callbacks import Callbacks, EpochState, FittedNetwork
+from fastbp.callbacks._hooks import Hooks
 from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
@@ -127,6 +128,7 @@ class Fit:
         self._model, self._network, self._begin, self._options = model, network, begin, options
         self._validation, self._hooks, self._past = validation, hooks, model.history
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
+        self._schedule = model.schedule
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
         self._watched = bool(hooks or self._by_epoch)  # every epoch is
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
@@ -281,6 +283,7 @@ class Fit:
         if self._averaging is not None:
             self._averaging.go_on()
         seconds = min(SLICE, left) if left > 0 else SLICE
+        self._schedule = self._model.schedule  # of these steps; callbacks may change it
         if not run.advance(self._until(is_over=left <= 0), 0.0 if by_step else seconds):
             raise self._divergence("loss")
         if by_step:
@@ -342,7 +345,7 @@ class Fit:
 
     def _rates(self, n: int) -> Entries:
         """Return the learning rates of the last steps of the last n complete epochs."""
-        schedule, run = self._model.schedule, self._run
+        schedule, run = self._schedule, self._run
         if isinstance(schedule, Constant):
             return constant(schedule.learning_rate, n)
         every, end = run.steps_per_epoch, self._model.engine.t - run.step
@@ -365,6 +368,8 @@ class Fit:
                 self._averaging.go_on()
             if not take_all(self._snapshot, self._model, self._run.epoch):
                 raise self._divergence("network's state")
+            if self._averaging is not None:
+                self._averaging.show()  # for on_epoch_begin, whether a snapshot was due or not
 
     def _stop(self, reason: str) -> None:
         """End the fit here, unless numbers are not finite; validate, if an epoch has just ended."""

@@ -24,8 +24,8 @@ def check_weights(optimizer: LevenbergMarquardt, weights: Weights | None) -> Non
     """Refuse sample and class weights, and rows of which only some targets are known."""
     if weights is not None and weights.values is not None:
         raise ParameterError(
-            f"sample_weight or class_weight is given, expected none with {optimizer}, and rows of y that are "
-            "NaN in all columns or in none"
+            "sample_weight or class_weight is given, or y has rows of which only some targets are NaN, "
+            f"expected none of these with {optimizer}"
         )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import inf
 from typing import Literal
 
-from fastbp import callbacks
 from fastbp._base.arguments import flag, integer, number, verbosity
 from fastbp._model import Model
-from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, Hooks
+from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, _hooks
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import LevenbergMarquardt, Optimizer
 
@@ -45,7 +44,7 @@ class Options:
                 "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> Hooks:
+    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> _hooks.Hooks:
         """Return the functions to call: for these options, then those of the user's callbacks."""
         functions: list[Function] = []
         if self.gradient_tol is not None:
@@ -53,7 +52,7 @@ class Options:
         if self.tol is not None:
             stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
             functions.append(stopping.begin(columns, "tol").on_epoch_end)
-        hooks = callbacks.begin(given, columns, model.optimizer, model.remembered)
+        hooks = _hooks.begin(given, columns, model.optimizer, model.remembered)
         if not hooks.restores:
             functions += early_stopping(model.optimizer, columns)
         hooks.on_epoch_end[:0] = functions

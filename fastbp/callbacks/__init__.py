@@ -13,13 +13,27 @@ from fastbp.callbacks._averaging import (
     StochasticWeightAveraging,
     WeightAveraging,
 )
-from fastbp.callbacks._base import Callback, Columns, Function, OnEpochEnd, Watcher
-from fastbp.callbacks._hooks import Callbacks, Hooks, begin
+from fastbp.callbacks._base import (
+    AnyCallback,
+    Begins,
+    Callback,
+    Columns,
+    Function,
+    OnBatchEnd,
+    OnEpochBegin,
+    OnEpochEnd,
+    OnFitBegin,
+    OnFitEnd,
+    Watcher,
+)
+from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
 from fastbp.callbacks._state import EpochState, FittedNetwork
 
 __all__ = [
+    "AnyCallback",
+    "Begins",
     "CSVLogger",
     "Callback",
     "Callbacks",
@@ -29,12 +43,14 @@ __all__ = [
     "ExponentialMovingAverage",
     "FittedNetwork",
     "Function",
-    "Hooks",
+    "OnBatchEnd",
+    "OnEpochBegin",
     "OnEpochEnd",
+    "OnFitBegin",
+    "OnFitEnd",
     "ReduceLROnPlateau",
     "StochasticWeightAveraging",
     "TensorBoard",
     "Watcher",
     "WeightAveraging",
-    "begin",
 ]

@@ -4,25 +4,64 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
+from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.callbacks._state import EpochState
+from fastbp.exceptions import DataError
 from fastbp.optimizers import Optimizer
 
 Function: TypeAlias = Callable[[EpochState], object]
 Columns: TypeAlias = Mapping[str, bool]  # what a fit measures, each with whether greater is better
 
 
-class OnEpochEnd(Protocol):
-    """An object with a method that is called after each epoch.
+class OnFitBegin(Protocol):
+    """An object with a method that is called before the first step; it may have the other hooks, too."""
 
-    It may have any of the other hooks, too; one of them is enough: `on_fit_begin`, `on_epoch_begin`,
-    `on_batch_end`, `on_fit_end`.
-    """
+    def on_fit_begin(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnEpochBegin(Protocol):
+    """An object with a method that is called before each epoch; it may have the other hooks, too."""
+
+    def on_epoch_begin(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnBatchEnd(Protocol):
+    """An object with a method that is called after each step; it may have the other hooks, too."""
+
+    def on_batch_end(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class OnEpochEnd(Protocol):
+    """An object with a method that is called after each epoch; it may have the other hooks, too."""
 
     def on_epoch_end(self, state: EpochState, /) -> object:
         """Look at the state; the return value is ignored."""
+
+
+class OnFitEnd(Protocol):
+    """An object with a method that is called when the fit ends; it may have the other hooks, too."""
+
+    def on_fit_end(self, state: EpochState, /) -> object:
+        """Look at the state; the return value is ignored."""
+
+
+class Begins(Protocol):
+    """An object that makes the object with the hooks, one for each fit, as every `Callback` does."""
+
+    def begin(self, columns: Columns, /) -> object:
+        """Return the object with the hooks to call."""
+
+
+#: What `fit` takes as a callback.
+AnyCallback: TypeAlias = Function | OnFitBegin | OnEpochBegin | OnBatchEnd | OnEpochEnd | OnFitEnd | Begins
 
 
 class Watcher:
@@ -34,11 +73,31 @@ class Watcher:
     ----------
     state : dict
         All that it remembers, numbers and strings by name. If the callback has ``resume = True``, the
-        network keeps the dict, and so do its copies and pickles; the next fit's watcher gets what it holds.
+        network keeps the dict, and so do its copies and pickles, which DataError refuses for other objects;
+        the next fit's watcher gets what it holds.
     """
 
     def __init__(self) -> None:
         self.state: dict[str, float | str] = {}
+
+
+def plain(state: Any) -> dict[str, float | str]:
+    """Return a copy of the `state` of a watcher, with Python's numbers for NumPy's.
+
+    Raises
+    ------
+    DataError
+        It has something else than numbers and strings by name, which a copied network could not keep.
+    """
+    found = {}
+    for name, given in state.items():
+        value = given.item() if isinstance(given, np.generic) else given
+        if not isinstance(name, str) or not isinstance(value, (int, float, str)):
+            raise DataError(
+                f"a callback remembers {shown(value)} as {shown(name)}, expected numbers and strings by name"
+            )
+        found[name] = value
+    return found
 
 
 class Callback(Value, ABC):

@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 
 from fastbp._base.shown import shown
 from fastbp.callbacks._averaging import WeightAveraging
-from fastbp.callbacks._base import Callback, Columns, Function, OnEpochEnd
+from fastbp.callbacks._base import AnyCallback, Callback, Columns, Function, plain
 from fastbp.callbacks._state import EpochState
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import DataError, ParameterError
 from fastbp.optimizers import Optimizer
 
-Callbacks: TypeAlias = Function | OnEpochEnd | Sequence[Function | OnEpochEnd]
+Callbacks: TypeAlias = AnyCallback | Sequence[AnyCallback]
 Remembered: TypeAlias = Mapping[str, Mapping[str, float | str]]  # by callback, the states of their watchers
 
 HOOKS = ("on_fit_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_fit_end")
@@ -95,6 +95,10 @@ class Hooks:
                 f"{argument} is {shown(callback)} with resume=True, expected a __repr__ that describes it, "
                 "and begin(columns) that returns an object with a dict `state`"
             )
+        try:
+            plain(state)
+        except DataError as error:
+            raise ParameterError(f"{argument} is {shown(callback)} with resume=True, but {error}") from error
         key = repr(callback)
         while key in self.states:  # equal callbacks remember on their own
             key += "'"

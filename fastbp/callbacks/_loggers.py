@@ -66,17 +66,19 @@ class CSVWriter(Watcher):
         self._columns = [*state.history]
         header = ",".join(["epoch", *map(_quoted, self._columns)])
         try:
-            lines = self._lines() if self._append else []
-            if lines and lines[0] != header:
-                raise ParameterError(
-                    f"path is {self._path!r}, a file with the columns {shown(lines[0])}, expected {header}"
-                )
-            self._file = open(self._path, "a" if lines else "w", encoding="utf-8")  # noqa: SIM115
-            self._first = max(len(lines) - 1, 0)
-            if not lines:
-                self._write(header)
-        except OSError as error:
+            text = self._text() if self._append else ""
+            lines = text.splitlines()
+            if not lines or lines[0] == header:
+                self._file = open(self._path, "a" if lines else "w", encoding="utf-8")  # noqa: SIM115
+                if not text.endswith("\n"):  # a line that another program left open, or no line
+                    self._write("" if lines else header)
+        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no path of the system
             raise ParameterError(f"path is {self._path!r}, expected a file to write to: {error}") from error
+        if self._file is None:
+            raise ParameterError(
+                f"path is {self._path!r}, a file with the columns {shown(lines[0])}, expected {header}"
+            )
+        self._first = max(len(lines) - 1, 0)
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Write the line of the epoch."""
@@ -89,12 +91,12 @@ class CSVWriter(Watcher):
         if self._file is not None:
             self._file.close()
 
-    def _lines(self) -> list[str]:
-        """Return the lines that the file already has."""
+    def _text(self) -> str:
+        """Return what the file already has."""
         if not os.path.exists(self._path):
-            return []
+            return ""
         with open(self._path, encoding="utf-8") as file:
-            return file.read().splitlines()
+            return file.read()
 
     def _write(self, line: str) -> None:
         assert self._file is not None  # on_fit_begin has opened it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
+from zlib import crc32
 
 from fastbp._base import arguments
 from fastbp._base.fields import flag, integer, number, one_of, text
@@ -44,7 +45,8 @@ class EarlyStopping(Callback):
     resume : bool
         Whether the next fit of the network with an equal callback goes on with the best value and the number
         of epochs without improvement, instead of starting again. `reset` and setting the optimizer forget
-        them.
+        them. With restore_best, it starts again if the parameters are no longer those of the best epoch,
+        because another call has changed them.
     """
 
     monitor: str = text(default="validation_loss")
@@ -163,9 +165,14 @@ class Stopping(Plateau):
         self.state["epochs"] = 0
 
     def on_fit_begin(self, state: EpochState) -> None:
-        """Keep the start of a fit that resumes: it has the best epoch so far, which the last fit restored."""
-        if self._chosen.restore_best and "best" in self.state:
+        """Keep the start of a fit that resumes, if it still is the best epoch, as the last fit left it."""
+        if not self._chosen.restore_best or "best" not in self.state:
+            return
+        if self.state["kept"] == checksum(state):
             state.keep()
+        else:
+            del self.state["best"]
+            self.state["waited"] = 0
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Count the epoch; stop if there were enough without improvement."""
@@ -175,12 +182,19 @@ class Stopping(Plateau):
             return
         self.state["waited"] = self.waited + 1
         if self.improves(state.metrics):
-            if chosen.restore_best:
-                state.keep()
             if chosen.baseline is None or self.beats(state.metrics[self._column], chosen.baseline):
                 self.state["waited"] = 0
+            if chosen.restore_best:
+                if chosen.resume:
+                    self.state["kept"] = checksum(state)
+                state.keep()  # with what is remembered here
         if self.waited >= chosen.patience:
             state.stop(self._reason)
+
+
+def checksum(state: EpochState) -> int:
+    """Return a number that tells whether the network's parameters have changed."""
+    return crc32(state.network.parameters.tobytes())
 
 
 class Reduction(Plateau):

@@ -273,7 +273,7 @@ def test_minimize_and_levenberg_marquardt(network_class, rng):
         results.append((net.fit(X[rows], y[rows], epochs=5, batch_size=None).loss, net.parameters.tobytes()))
     assert results[0] == results[1]
     y[1, 0] = nan
-    with pytest.raises(ParameterError, match="rows of y that are NaN in all columns or in none"):
+    with pytest.raises(ParameterError, match="y has rows of which only some targets are NaN"):
         net.fit(X, y, batch_size=None)
     pytest.importorskip("scipy")
     net = network_class([2, 4, 2], loss=loss, dtype="float64", seed=0)

@@ -7,6 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import SGD, Adam, Dense, DivergenceError, ParameterError, reference
+from fastbp._training import snapshot
 from fastbp.callbacks import EarlyStopping, ExponentialMovingAverage, StochasticWeightAveraging
 from helpers.callbacks import stop_after
 from helpers.engines_agree import assert_parity
@@ -226,6 +227,23 @@ def test_an_interruption_within_an_epoch_leaves_the_mean_of_the_steps(make, data
         net.fit(*data, epochs=9, batch_size=8, callbacks=[raw, EMA, Interrupting()])
     np.testing.assert_allclose(net.parameters, mean_of(raw, EMA), rtol=1e-12)
     assert len(net.history) == 1
+
+
+@BOTH
+def test_the_next_epoch_begins_with_the_mean_in_place(make, data, average, monkeypatch):
+    """Whether a snapshot of the raw parameters was due or not, which the clock decides."""
+    monkeypatch.setattr(snapshot, "SNAPSHOT_INTERVAL", 0.0)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_SHARE", 1e9)
+    seen = []
+
+    class Look:
+        def on_epoch_begin(self, state):
+            seen.append(state.network.parameters.copy())
+
+        on_epoch_end = on_epoch_begin
+
+    make(optimizer=Adam(0.02)).fit(*data, epochs=6, callbacks=[average, Look()])
+    np.testing.assert_array_equal(seen[1:-1:2], seen[2::2])
 
 
 @BOTH

@@ -158,6 +158,20 @@ def test_the_rate_of_the_epoch_is_known_as_it_begins(make, data):
     assert rates == [0.1, 0.1 / 2, 0.1 / 3]
 
 
+def test_the_history_has_the_rate_of_the_last_step(make, data):
+    """Not the one that a callback sets after it."""
+    rates = []
+
+    def change(state):
+        rates.append(state.learning_rate)
+        state.learning_rate = rates[0] / (1 + len(rates))
+
+    net, hook = make(optimizer=SGD(0.01)), Recorder("on_batch_end", act=acting("on_batch_end", change))
+    history = net.fit(*data, epochs=3, batch_size=8, callbacks=hook)
+    steps = len(rates) // 3
+    assert history.learning_rate == rates[steps - 1 :: steps] == net.history.learning_rate
+
+
 def test_a_rate_set_after_each_batch(make, data):
     net, twin = make(optimizer=SGD(0.1)), make(optimizer=SGD(0.1))
 

@@ -312,3 +312,24 @@ def test_the_best_epoch_of_an_earlier_fit_counts(make, data, state_of):
     history = net.fit(*data, epochs=3, validation_data=data, callbacks=stopping)
     assert min(history.validation_loss) > net.history.validation_loss[3]
     assert state_of(net)[:3] == best
+
+
+def test_a_best_epoch_that_is_lost_does_not_count(make, data):
+    net = make(optimizer=fastbp.Adam(0.02))
+    stopping = EarlyStopping("validation_loss", patience=50, restore_best=True, resume=True)
+    net.fit(*data, epochs=4, validation_data=data, callbacks=stopping)
+    net.parameters[:] += 1.0
+    history = net.fit(*data, epochs=4, validation_data=data, callbacks=stopping)
+    assert net.evaluate(*data)["loss"] == min(history.validation_loss) > net.history.validation_loss[3]
+
+
+def test_an_error_leaves_the_count_of_the_best_epoch(make, data):
+    net, stopping = make(), EarlyStopping("loss", patience=2, min_delta=1e9, restore_best=True, resume=True)
+
+    def fail(state):
+        if state.epoch == 1:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        net.fit(*data, epochs=9, callbacks=[stopping, fail])
+    assert len(net.fit(*data, epochs=9, callbacks=stopping)) == 2  # none had been waited for the first epoch

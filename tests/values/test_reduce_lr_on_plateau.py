@@ -219,8 +219,33 @@ def test_the_protocol_for_callbacks_of_ones_own(make, data):
     net.fit(*data, callbacks=counting)
     assert counting.counter.state["epochs"] == 3
     counting.counter.state["wrong"] = [1]
-    with pytest.raises(fastbp.DataError, match=r"a callback remembers \[1\], expected numbers and strings"):
-        net.clone()
+    for copied in (net.clone, lambda: pickle.dumps(net)):
+        with pytest.raises(fastbp.DataError, match=r"remembers \[1\] as 'wrong', expected numbers"):
+            copied()
+
+
+def test_numbers_of_numpy_are_remembered_as_those_of_python(make, data):
+    net, counting = make(), Counting()
+    net.fit(*data, callbacks=counting)
+    counting.counter.state |= {"epochs": np.int64(4), "best": np.float32(0.5)}
+    pickle.loads(pickle.dumps(net)).fit(*data, callbacks=counting)
+    assert counting.counter.state["epochs"] == 5
+    assert type(counting.counter.state["best"]) is float
+
+
+@pytest.mark.parametrize("wrong", [{"best": None}, {"best": [1]}, {1: 2}])
+def test_what_no_copy_can_keep_is_refused(make, data, state_of, wrong):
+    class Wrong(Counting):
+        def begin(self, columns):
+            counter = Counter()
+            counter.state = wrong
+            return counter
+
+    net = make()
+    before = state_of(net)
+    with pytest.raises(ParameterError, match=r"^callbacks\[0\] is .* resume=True, but a callback remembers"):
+        net.fit(*data, callbacks=Wrong())
+    assert state_of(net) == before
 
 
 @pytest.mark.parametrize("missing", ["repr", "state"])

@@ -85,7 +85,8 @@ def test_classes_are_in_proportion(n, share):
         ([2, 2, 2, 2], 1, [1, 1, 1, 1]),  # even if that changes the total
         ([2, 2, 2, 2], 7, [1, 1, 1, 1]),
         ([10, 1], 2, [2, 0]),  # a single row is trained on
-        ([10, 1, 1, 1], 6, [6, 0, 0, 0]),
+        ([10, 1, 1, 1], 6, [5, 0, 0, 0]),  # of 4.6, not more to make up for the others
+        ([100, *[2] * 50], 40, [20, *[1] * 50]),  # and not less
         ([1, 1], 1, [0, 0]),
         ([5, 3], 7, [4, 2]),
     ],

@@ -112,7 +112,7 @@ def test_what_has_no_weight_is_left_out(metric, rng, weights):
 @every_metric
 def test_equal_weights_are_none(metric, rng):
     output, target = rng.random((60, 2)), rng.integers(0, 2, (60, 2))
-    for weight in (1, 0.3, 1e-30):
+    for weight in (1, 0.3, 1e-30, 1e-320, 1e308):
         value = metric(output, target, np.full(60, weight))
         assert value == pytest.approx(metric(output, target, None), rel=1e-12)
 
