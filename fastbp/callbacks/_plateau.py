@@ -128,6 +128,11 @@ class Plateau(Watcher):
 
     def __init__(self, chosen: EarlyStopping | ReduceLROnPlateau, columns: Columns) -> None:
         super().__init__()
+        if chosen.monitor == "validation_loss" and chosen.monitor not in columns:
+            raise ParameterError(
+                "monitor is 'validation_loss' without validation data, expected validation_data, "
+                f"validation_split, or one of: {', '.join(columns)}"
+            )
         greater = arguments.choice("monitor", chosen.monitor, columns)
         self._column = chosen.monitor
         self._sign = -1 if (greater if chosen.mode == "auto" else chosen.mode == "max") else 1
