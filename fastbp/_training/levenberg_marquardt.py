@@ -24,8 +24,8 @@ def check_weights(optimizer: LevenbergMarquardt, weights: Weights | None) -> Non
     """Refuse sample and class weights, and rows of which only some targets are known."""
     if weights is not None and weights.values is not None:
         raise ParameterError(
-            f"sample_weight or class_weight is given, expected none with {optimizer}, and rows of y that are "
-            "NaN in all columns or in none"
+            f"there are weights, or rows of y with some NaN, expected neither with {optimizer}: no "
+            "sample_weight, no class_weight, and rows of y that are NaN in all columns or in none"
         )
 
 

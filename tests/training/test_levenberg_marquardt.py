@@ -294,7 +294,11 @@ WRONG = [
     ({"layers": [2, fastbp.Dense(4, dropout=0.5), 2]}, {}, r"layers\[1\] has dropout=0.5"),
     ({"layers": [2, 4, fastbp.Dense(2, max_norm=1)]}, {}, r"layers\[2\] has max_norm=1.0"),
     ({"input_noise": 0.1}, {}, r"input_noise is 0.1, expected none"),
-    ({}, {"sample_weight": np.ones(90)}, "sample_weight or class_weight is given, expected none with Lev"),
+    (
+        {},
+        {"sample_weight": np.ones(90)},
+        "weights, or rows of y with some NaN, expected neither .* no sample_weight",
+    ),
     (
         {},
         {"batch_size": 32},
