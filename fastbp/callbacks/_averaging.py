@@ -31,7 +31,8 @@ class WeightAveraging(Callback):
     def check(self, argument: str, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, GradientOptimizer):
             raise ParameterError(
-                f"{argument} is {self} with the optimizer {optimizer}, expected one of steps along gradients"
+                f"{argument} is {self} with the optimizer {optimizer}, expected a gradient optimizer, such "
+                "as adam"
             )
 
     def begin(self, columns: Columns) -> Watcher:
