@@ -36,9 +36,11 @@ class EarlyStopping(Callback):
         ends it; after an error also with the learning rate of that epoch. The history keeps all complete
         epochs. Of several callbacks that restore, `fit` refuses all but one.
     mode : "auto" or "min" or "max"
-        Whether lower or higher is better; "auto": as the column says.
+        Whether lower or higher is better; "auto": lower for losses, for metrics as their
+        `greater_is_better`.
     baseline : float, optional
-        Only values that are also better than this one, by more than min_delta, end the waiting.
+        Epochs whose value is not better than this, by more than min_delta, count as epochs without
+        improvement.
     start_from_epoch : int, >= 0
         Number of epochs at the start that do not count.
     resume : bool
@@ -78,6 +80,7 @@ class ReduceLROnPlateau(Callback):
     monitor : str
         Name of the column, as for `EarlyStopping`.
     factor : float, > 0 and < 1
+        What the rate is multiplied by.
     patience : int, >= 1
         Number of epochs without improvement after which the rate is lowered.
     min_delta : float, >= 0
@@ -90,7 +93,7 @@ class ReduceLROnPlateau(Callback):
         Number of epochs after a reduction in which those without improvement do not count, as in PyTorch;
         Keras counts one of them.
     mode : "auto" or "min" or "max"
-        Whether lower or higher is better; "auto": as the column says.
+        Whether lower or higher is better, as for `EarlyStopping`.
     resume : bool
         Whether the next fit of the network with an equal callback goes on counting, as the lower rate also
         stays. `reset` and setting the optimizer forget the count.
