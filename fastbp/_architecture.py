@@ -282,8 +282,8 @@ def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> 
     losses.check_pair(loss, layers[-1].activation)
     if n_in % loss.outputs_per_target:
         raise ParameterError(
-            f"layers[{len(layers)}] has {n_in} units with the loss {loss}, expected a multiple of "
-            f"{loss.outputs_per_target}, its outputs per target"
+            f"layers[{len(layers)}] has {n_in} unit{'s' * (n_in > 1)} with the loss {loss}, expected a "
+            f"multiple of {loss.outputs_per_target}, the outputs per target of this loss"
         )
 
 

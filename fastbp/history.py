@@ -179,7 +179,7 @@ class History:
         if not len(self):
             return "History(0 epochs)"
         return (
-            f"History({len(self)} epochs in {self.total_seconds:.3g} s, first: {self.describe(0)}, "
+            f"History({_counted(len(self))} in {self.total_seconds:.3g} s, first: {self.describe(0)}, "
             f"last: {self.describe(-1)}, stopped: {self.stopped})"
         )
 
@@ -198,8 +198,12 @@ class History:
         losses = [name for name in columns if name in ("loss", "validation_loss")]
         drawn = {name: columns[name].numbers(0, epochs).tolist() for name in losses}
         seconds = f" in {self.total_seconds:.3g} s" if "seconds" in columns else ""
-        title = f"History: {epochs:,} epochs{seconds}, stopped: {self.stopped or 'not yet'}"
+        title = f"History: {_counted(epochs)}{seconds}, stopped: {self.stopped or 'not yet'}"
         return markup.paragraph(title) + markup.table(["epoch", *columns], rows) + markup.curves(drawn)
+
+
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs:,} epochs"
 
 
 def _column(name: str, values: Iterable[float]) -> Column:

@@ -131,6 +131,11 @@ class Layer(LayerFields):
         options = (getattr(dense, option) for option in cls._fields[3:])
         return cls(n_in, dense.units, activation, *options)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{name} of a layer cannot be set: layers are immutable. Network.trainable can be set"
+        )
+
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""

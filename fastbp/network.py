@@ -124,7 +124,7 @@ class Network(Named):
 
     @property
     def trainable(self) -> tuple[bool, ...]:
-        """Whether training changes W and b, one bool per layer; settable, with one bool for all layers, too.
+        """Whether training changes W and b, one bool per layer; set it to such a list or to one bool.
 
         Training computes no gradient below the lowest trainable layer. Setting it keeps parameters and
         optimizer state; gradients and outputs for `backward` are stale afterwards. BusyError in a fit.
@@ -212,7 +212,7 @@ class Network(Named):
 
     @property
     def target_mean(self) -> Array | None:
-        """Mean that is subtracted from each target (n_targets,), float64, read-only; None without."""
+        """Mean that is subtracted from each target (n_targets,), float64, read-only; None if not scaled."""
         return _part(self._model.target_scaling, "mean")
 
     @property
@@ -635,9 +635,9 @@ class Network(Named):
             Inputs and targets as for `fit`.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure, defined in `fastbp.metrics`. For cross_entropy "accuracy" (the default), "f1",
-            "auc" and "top_k" or `TopK(k)`; for binary_cross_entropy and hinge the first three; for
-            binary_cross_entropy and all other losses "r2" and "mae", of which "r2" is the default of the
-            others. A callable takes (output, target), returns a float and is called by its `__name__`. If an
+            "auc" and "top_k" or `TopK(k)`; for hinge "accuracy" (the default), "f1" and "auc"; for
+            binary_cross_entropy these three, "r2" and "mae"; for all other losses "r2" (the default) and
+            "mae". A callable takes (output, target), returns a float and is called by its `__name__`. If an
             output is NaN, so are all metrics. For `GaussianNLL` and `Quantiles`, "r2" and "mae" measure the
             means or the medians, and a callable gets all outputs.
         sample_weight : array_like, shape (n,) or (n, n_out), optional

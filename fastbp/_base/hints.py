@@ -59,16 +59,25 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "requires_grad": ("trainable",),
     "frozen": ("trainable",),
     "lr_factor": ("learning_rate_factor",),
+    "lr_scale": ("learning_rate_factor",),
     "p": ("dropout",),
     "rate": ("dropout",),
     "negative_slope": ("alpha",),
     "beta": ("delta",),
     "tau": ("q",),
     "smoothing": ("label_smoothing",),
+    "ignore_class": ("ignore_index",),
     # callbacks
     "min_lr": ("min_learning_rate",),
     "threshold": ("min_delta",),
     "tol": ("min_delta",),
+    "filename": ("path",),
+    "ema_momentum": ("decay",),
+    "swa_start": ("start_epoch",),
+    # splits
+    "test_size": ("share",),
+    "test_fraction": ("share",),
+    "validation_fraction": ("share",),
 }
 
 #: Names of arguments that only some classes or calls have, with these classes and calls.

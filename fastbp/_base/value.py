@@ -21,6 +21,8 @@ from fastbp.exceptions import ParameterError, UnknownArgumentError
 if TYPE_CHECKING:
     from dataclasses import Field
 
+    from fastbp._base.fields import Declared
+
 
 class Named:
     """A class whose constructor refuses unknown keyword arguments and suggests known ones.
@@ -194,9 +196,14 @@ class Value(Named):
         shown = ", ".join(
             f"{name}={value!r}"
             for (name, field), value in zip(self._table.declared.items(), self._content(), strict=True)
-            if field.repr and value is not None and not (field.is_quiet and value == field.default)
+            if field.repr and not _is_left_out(field, value)
         )
         return f"{type(self).__name__}({shown})"
+
+
+def _is_left_out(field: Declared, value: object) -> bool:
+    """Tell whether `repr` leaves out a field that has its default: None, or that of a quiet field."""
+    return (value is None or field.is_quiet) and value == field.default
 
 
 def frozen(message: str) -> AttributeError:

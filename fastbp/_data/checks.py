@@ -56,7 +56,7 @@ class InputChecks:
             is_listed = isinstance(validation_data, (tuple, list))
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
-                f"validation_data is {type(validation_data)}{length}, expected a pair (X, y) or "
+                f"validation_data is a {type(validation_data).__name__}{length}, expected (X, y) or "
                 "(X, y, sample_weight)"
             )
         X, y, *sample_weight = validation_data
@@ -95,7 +95,7 @@ class InputChecks:
         if not self.loss.scales_targets:
             raise ParameterError(
                 f"y is given with the loss {self.loss.name!r}, whose targets cannot be scaled, "
-                "expected none, or a loss of any numbers, such as mse"
+                "expected no y, or a loss that takes any real numbers, such as mse"
             )
         if n is None:
             y = as_array("y", y)

@@ -1,4 +1,4 @@
-"""Callbacks: what is called at certain moments of a fit, and may stop it.
+"""Callbacks: functions and objects that a fit calls at certain moments, and that may stop it.
 
 A callback is a function of an `EpochState`, which is called after every epoch, or an object with some of
 the methods `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end` and `on_fit_end`, each of which

@@ -31,7 +31,8 @@ class WeightAveraging(Callback):
     def check(self, argument: str, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, GradientOptimizer):
             raise ParameterError(
-                f"{argument} is {self} with the optimizer {optimizer}, expected one of steps along gradients"
+                f"{argument} is {self} with the optimizer {optimizer}, expected a gradient optimizer, such "
+                "as adam"
             )
 
     def begin(self, columns: Columns) -> Watcher:
@@ -40,7 +41,7 @@ class WeightAveraging(Callback):
 
 
 class ExponentialMovingAverage(WeightAveraging):
-    """Train on, but predict with a moving average of the parameters over the steps.
+    """Leave training as it is, but predict with a moving average of the parameters over the steps.
 
     After each step, average := decay average + (1 - decay) parameters; the first step copies the parameters.
     As PyTorch's AveragedModel with get_ema_avg_fn. Polyak and Juditsky, Acceleration of stochastic
@@ -67,11 +68,11 @@ class ExponentialMovingAverage(WeightAveraging):
 
 
 class StochasticWeightAveraging(WeightAveraging):
-    """Train on, but predict with the mean of the parameters at the ends of epochs.
+    """Leave training as it is, but predict with the mean of the parameters at the ends of epochs.
 
     As PyTorch's AveragedModel. Izmailov et al., Averaging weights leads to wider optima and better
-    generalization (2018). `WeightAveraging` tells where the mean is used. Until the end of the first epoch
-    that counts, the raw parameters are.
+    generalization (2018). `WeightAveraging` tells where the mean is used. Before the first epoch that counts
+    ends, there is no mean: the network has the raw parameters, also after a fit that is shorter.
 
     Parameters
     ----------

@@ -65,9 +65,7 @@ AnyCallback: TypeAlias = Function | OnFitBegin | OnEpochBegin | OnBatchEnd | OnE
 
 
 class Watcher:
-    """What a callback remembers of one fit, or of several: the object that `begin` returns.
-
-    It has some of the hooks as methods.
+    """Object with the hooks of a callback for one fit, as `begin` returns it; it stores what they remember.
 
     Attributes
     ----------

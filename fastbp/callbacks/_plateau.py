@@ -37,9 +37,11 @@ class EarlyStopping(Callback):
         ends it; after an error also with the learning rate of that epoch. The history keeps all complete
         epochs. Of several callbacks that restore, `fit` refuses all but one.
     mode : "auto" or "min" or "max"
-        Whether lower or higher is better; "auto": as the column says.
+        Whether lower or higher is better; "auto": lower for losses, for metrics as their
+        `greater_is_better`.
     baseline : float, optional
-        Only values that are also better than this one, by more than min_delta, end the waiting.
+        Epochs whose value is not better than this, by more than min_delta, count as epochs without
+        improvement.
     start_from_epoch : int, >= 0
         Number of epochs at the start that do not count.
     resume : bool
@@ -80,6 +82,7 @@ class ReduceLROnPlateau(Callback):
     monitor : str
         Name of the column, as for `EarlyStopping`.
     factor : float, > 0 and < 1
+        What the rate is multiplied by.
     patience : int, >= 1
         Number of epochs without improvement after which the rate is lowered.
     min_delta : float, >= 0
@@ -92,7 +95,7 @@ class ReduceLROnPlateau(Callback):
         Number of epochs after a reduction in which those without improvement do not count, as in PyTorch;
         Keras counts one of them.
     mode : "auto" or "min" or "max"
-        Whether lower or higher is better; "auto": as the column says.
+        Whether lower or higher is better, as for `EarlyStopping`.
     resume : bool
         Whether the next fit of the network with an equal callback goes on counting, as the lower rate also
         stays. `reset` and setting the optimizer forget the count.
@@ -130,6 +133,11 @@ class Plateau(Watcher):
 
     def __init__(self, chosen: EarlyStopping | ReduceLROnPlateau, columns: Columns) -> None:
         super().__init__()
+        if chosen.monitor == "validation_loss" and chosen.monitor not in columns:
+            raise ParameterError(
+                "monitor is 'validation_loss' without validation data, expected validation_data, "
+                f"validation_split, or one of: {', '.join(columns)}"
+            )
         greater = arguments.choice("monitor", chosen.monitor, columns)
         self._column = chosen.monitor
         self._sign = -1 if (greater if chosen.mode == "auto" else chosen.mode == "max") else 1

@@ -130,6 +130,13 @@ class EpochState:
         self._is_under_way = False  # an epoch is
         self._thread, self._is_over = get_ident(), False
 
+    def __repr__(self) -> str:
+        measured = {name: value for name, value in self.metrics.items() if name in self.measured}
+        return (
+            f"EpochState(epoch={self.epoch} of {self.epochs}, step={self.step} of {self.steps_per_epoch}, "
+            f"metrics={measured})"
+        )
+
     @property
     def epoch(self) -> int:
         """Index of the epoch, 0 for the first of the fit; in `on_fit_end` that of the last complete one."""

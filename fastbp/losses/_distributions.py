@@ -27,7 +27,7 @@ class GaussianNLL(SumLoss):
     is any number, and the variance exp(s) is above 0.
 
     `predict` returns both, (n, 2 n_targets); `mean_and_std` takes them apart. Metrics measure the means.
-    Targets should be scaled to a variance of about 1.
+    Targets should have a variance of about 1; `Network.adapt` scales them.
 
     References
     ----------

@@ -23,12 +23,12 @@ def _followed(argument: str, learning_rate: Any) -> LearningRate:
 class Warmup(Schedule):
     """Raise the rate linearly in the first steps, then follow a schedule from its own step 0.
 
-    In the warm-up, k < steps, the rate is first (k + 1) / (steps + 1), where `first` is the first rate of
-    what follows; of a function of the epoch, that of the present epoch. A later step k is step k - steps of
-    what follows.
+    Step k < steps has the rate f (k + 1) / (steps + 1), where f is the first rate of what follows, or for a
+    function of the epoch its rate in the present epoch. A later step k has the rate of step k - steps of what
+    follows.
 
-    PyTorch's LinearLR(1 / (steps + 1), total_iters=steps) and the other scheduler in a SequentialLR with the
-    milestone `steps`.
+    The same as PyTorch's SequentialLR of LinearLR(1 / (steps + 1), total_iters=steps) and the other
+    scheduler, with the milestone `steps`.
 
     Parameters
     ----------

@@ -118,8 +118,8 @@ OPTIONS = [
     ({"gradient_tol": 0.1, "batch_size": 3}, ["gradient_tol is 0.1", "batch_size=3", "batch_size=None"]),
     ({"verbose": 3}, ["verbose is 3", "< 3"]),
     ({"verbose": "yes"}, ["verbose is 'yes'"]),
-    ({"validation_data": X}, ["validation_data is <class 'numpy.ndarray'>", "pair (X, y)"]),
-    ({"validation_data": (X, Y, Y, Y)}, ["of length 4", "pair (X, y)"]),
+    ({"validation_data": X}, ["validation_data is a ndarray", "expected (X, y)"]),
+    ({"validation_data": (X, Y, Y, Y)}, ["a tuple of length 4", "expected (X, y)"]),
 ]
 
 

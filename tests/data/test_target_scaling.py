@@ -584,7 +584,7 @@ def test_reset_and_optimizers_keep_it(network_class, rng):
 def test_losses_whose_targets_cannot_be_scaled(network_class, rng, loss):
     X, y = problem(rng)
     net = network_class([5, 7, 3], loss=loss, seed=0)
-    with pytest.raises(ParameterError, match=f"y is given with the loss '{loss}', .* expected none, or a"):
+    with pytest.raises(ParameterError, match=f"y is given with the loss '{loss}', .* expected no y, or a"):
         net.adapt(X, y)
     assert scalings(net) == [None] * 4
     net.adapt(X, None)

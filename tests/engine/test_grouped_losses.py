@@ -238,7 +238,7 @@ def test_outputs_are_whole_groups(network_class):
     ):
         network_class([4, 8, 3], loss="gaussian_nll")
     with pytest.raises(
-        ParameterError, match=r"layers\[1\] has 4 units .* a multiple of 3, its outputs per target"
+        ParameterError, match=r"layers\[1\] has 4 units .* a multiple of 3, the outputs per target"
     ):
         network_class([4, 4], loss="quantiles")
     with pytest.raises(

@@ -151,6 +151,16 @@ def test_metrics_before_and_after_an_epoch(make, data):
     assert [measured for *_, measured in seen] == 3 * [[]] + 5 * [columns]
 
 
+def test_the_state_shows_where_the_fit_is(make, data):
+    shown = []
+    history = make().fit(*data, epochs=2, batch_size=None, callbacks=lambda state: shown.append(repr(state)))
+    assert [text.split(", metrics")[0] for text in shown] == [
+        "EpochState(epoch=0 of 2, step=1 of 1",
+        "EpochState(epoch=1 of 2, step=1 of 1",
+    ]
+    assert all(f"'loss': {loss!r}" in text for text, loss in zip(shown, history.loss, strict=True))
+
+
 def test_the_rate_of_the_epoch_is_known_as_it_begins(make, data):
     rates = []
     recorder = Recorder(act=acting("on_epoch_begin", lambda state: rates.append(state.learning_rate)))

@@ -334,7 +334,7 @@ REFUSED = [
     ({"validation_every": 0}, ParameterError, "validation_every is 0, expected an integer >= 1"),
     ({"validation_every": 3}, ParameterError, "validation_every is 3 without validation_data, expected"),
     ({"metrics": "mae"}, ParameterError, "metrics is 'mae' without validation_data, expected"),
-    ({"validation_data": (1, 2, 3, 4)}, ParameterError, r"length 4, expected a pair .* or \(X, y, sample_w"),
+    ({"validation_data": (1, 2, 3, 4)}, ParameterError, r"length 4, expected .* or \(X, y, sample_w"),
     ({"validation_data": "short weights"}, ShapeError, r"validation_data\[2\] has shape \(22,\), expected"),
     ({"validation_data": "negative weights"}, DataError, r"validation_data\[2\]\[0\] is -1"),
     (

@@ -229,6 +229,12 @@ def test_history_is_readable(make, data):
     assert 0 < history.total_seconds < 10
 
 
+def test_one_epoch_is_singular(make, data):
+    history = make().fit(*data)
+    assert repr(history).startswith("History(1 epoch in ")
+    assert "History: 1 epoch in " in history._repr_html_()
+
+
 def test_returned_history_is_independent(make, data):
     net = make()
     history = net.fit(*data)

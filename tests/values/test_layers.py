@@ -80,3 +80,10 @@ def test_a_softmax_of_one_unit_is_refused_with_the_remedy(kind, arguments):
         ParameterError, match=r"has 1 unit .*softmax.*sigmoid and the loss binary_cross_entropy"
     ):
         kind(**{"layers": [3, 1]} | arguments)
+
+
+def test_a_layer_cannot_be_set_and_names_what_can():
+    net = Network([3, 4, 1])
+    with pytest.raises(AttributeError, match=r"trainable of a layer cannot be set.*Network\.trainable"):
+        net.layers[0].trainable = False
+    assert net.trainable == (True, True)

@@ -93,7 +93,7 @@ def test_values_check_their_arguments(value, options, message):
 @pytest.mark.parametrize(
     ("monitor", "validated", "message"),
     [
-        ("validation_loss", False, "monitor is 'validation_loss', expected one of: loss$"),
+        ("validation_loss", False, "without validation data, .*split, or one of: loss$"),
         ("accuracy", True, "monitor is 'accuracy', expected one of: loss, validation_loss, validation_r2$"),
         ("seconds", False, "monitor is 'seconds', expected one of: loss$"),
     ],
