@@ -193,7 +193,7 @@ class SumLoss(Loss):
         h, t, known, _ = self._operands(as_array("output", output), as_array("target", target))
         terms = self.terms(h, self.expected(t))
         if known is not None:
-            terms = terms * self.repeated(known)
+            terms = np.where(self.repeated(known), terms, 0)  # which may be infinite
         return float(terms.sum(dtype=np.float64)) / self._divide(h, known)
 
     @np.errstate(all="ignore")  # overflow shows in the result, underflow is 0
@@ -203,7 +203,7 @@ class SumLoss(Loss):
         h, t, known, rows = self._operands(given, as_array("target", target))
         gradient = self.slopes(h, self.expected(t))
         if known is not None:
-            gradient *= self.repeated(known)
+            gradient = np.where(self.repeated(known), gradient, gradient.dtype.type(0))
         gradient /= self._divide(h, known)
         if rows is not None:  # of which the others have the derivative 0
             gradient, kept = np.zeros((len(rows), h.shape[1]), h.dtype), gradient

@@ -244,12 +244,12 @@ class Engine:
         if w.shape[1] > 1:
             w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
-            terms, delta = JOINT[self.loss_function.name](z, t), w * (h - t)
+            terms, delta = JOINT[self.loss_function.name](z, t), _counted(h - t, w)
         else:
-            terms, d_h = self.loss_function.terms(h, t), w * self.loss_function.slopes(h, t)
+            terms, d_h = self.loss_function.terms(h, t), _counted(self.loss_function.slopes(h, t), w)
             delta = chain(self.layers[-1].activation, z, h, d_h)
         delta /= divisor
-        return float((w * terms).sum(dtype=np.float64)), delta
+        return float(_counted(terms, w).sum(dtype=np.float64)), delta
 
     def _backward(self, tape: Tape, delta: Array, first: int = 0) -> Array:
         """Carry delta = dJ/dz (m, n_out) from the last layer back to the first; write dJ/dW and dJ/db.
@@ -382,6 +382,12 @@ class Engine:
 
     def _blocks(self, rows: Array) -> list[slice]:
         return [slice(i, i + self._block_rows) for i in range(0, len(rows), self._block_rows)]
+
+
+def _counted(terms: Array, w: Array) -> Array:
+    """Return terms times their weights w; 0 where a weight is 0, even if the term is infinite."""
+    counted: Array = np.where(w == 0, w.dtype.type(0), w * terms)
+    return counted
 
 
 if TYPE_CHECKING:

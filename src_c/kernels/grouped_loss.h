@@ -53,7 +53,8 @@ ALWAYS_INLINE void grouped_loss(const fbp_dense *layer, fbp_step *step, terms_fu
             const loss_terms loss = terms(layer, (const real *)layer->y + at, (const real *)slot->targets + at,
                                           narrow ? i : j % layer->n_out, lanes);
             const vec weight = slot->weights ? load_n((const real *)slot->weights + at, lanes) : ONE;
-            const vec d_h = loss.slope * (weight * scale), value = loss.value * weight;
+            const vec d_h = counted(loss.slope * (weight * scale), slot->weights, weight);
+            const vec value = counted(loss.value * weight, slot->weights, weight);
             store_n((real *)layer->delta + at, factor ? d_h * load_n(factor + at, lanes) : d_h, lanes);
             if (!plan->is_padded) add_to(&sum, fill_tail(value, n, 0));
             for (size_t lane = 0; lane < n && plan->is_padded; lane++) in_order += (double)value[lane];

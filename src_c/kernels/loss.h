@@ -16,6 +16,12 @@ static inline vec log_cosh(vec d) {
 
 typedef vec loss_function(vec h, vec t, vec d, vec p);
 
+/* v, which has been multiplied by the weights; 0 where these are 0: such a target has no part in the loss, even if v
+ * was infinite. `weights` is NULL if there are none. */
+static inline vec counted(vec v, const real *weights, vec weight) {
+    return weights ? blend(weight == ZERO, ZERO, v) : v;
+}
+
 /* Elements of the output, of the targets and so on; NULL: weights of 1, no factor. */
 typedef struct {
     const real *h, *t, *weights, *factor;
@@ -27,9 +33,9 @@ ALWAYS_INLINE vec loss_vector(const loss_operands *o, size_t j, const size_t n, 
                               loss_function slope) {
     const vec h = load_n(o->h + j, n), t = load_n(o->t + j, n), d = h - t;
     const vec weight = o->weights ? load_n(o->weights + j, n) : ONE;
-    const vec d_h = slope(h, t, d, p) * (weight * scale);
+    const vec d_h = counted(slope(h, t, d, p) * (weight * scale), o->weights, weight);
     store_n(o->delta + j, o->factor ? d_h * load_n(o->factor + j, n) : d_h, n);
-    return value(h, t, d, p) * weight;
+    return counted(value(h, t, d, p) * weight, o->weights, weight);
 }
 
 /* Writes the block's loss to step->slot, and dJ/dh to delta. In narrow networks, where rows end with whole vectors,

@@ -49,10 +49,10 @@ static void loss_row(const fbp_dense *layer, fbp_step *step) {
         const size_t n = smaller(layer->n_out - j, LANES);
         const vec h = load((const real *)layer->y + j), t = load_n((const real *)step->slot->targets + j, n), d = h - t;
         const vec weight = weights ? load_n(weights + j, n) : ONE;
-        const vec d_h = vector_losses[network->loss].slope(h, t, d, p) * (weight * scale);
+        const vec d_h = counted(vector_losses[network->loss].slope(h, t, d, p) * (weight * scale), weights, weight);
         const vec delta = layer->slope ? d_h * load((const real *)layer->slope + j) : d_h;
         store((real *)layer->delta + j, delta);
-        store(losses + j, vector_losses[network->loss].value(h, t, d, p) * weight);
+        store(losses + j, counted(vector_losses[network->loss].value(h, t, d, p) * weight, weights, weight));
     }
     for (size_t o = 0; o < layer->n_out; o++) sum += (double)losses[o]; /* in the order of passes_narrow() */
     step->slot->loss = sum;

@@ -61,6 +61,36 @@ def test_both_engines_do_the_same(loss, dtype, isa, rng):
         np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=tolerance(dtype))
 
 
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [
+        (fastbp.MSE(ignore_nan=True), [1e200]),
+        (fastbp.Poisson(ignore_nan=True), [1000]),
+        (fastbp.GaussianNLL(ignore_nan=True), [1, -2000]),
+    ],
+    ids=repr,
+)
+@every_shape
+def test_an_unknown_target_has_no_part_where_its_loss_overflows(
+    sizes, loss, outputs, network_class, isa, rng
+):
+    """Not even NaN, which infinity times a weight of 0 would be."""
+    sizes = (*sizes[:-1], 2 * len(outputs))
+    for rows in (1, 20):
+        X, y = problem_with_nan(sizes, loss, rows, rng, share=0)
+        y[:, 1] = nan
+        y[1:, 0][rng.random(rows - 1) < 0.3] = nan
+        nets = [make(network_class, sizes, loss) for _ in range(2)]
+        nets[1].biases[-1][-len(outputs) :] = outputs
+        found = [net.loss_and_gradients(X, y) for net in nets]
+        losses_found = [found[1][0], nets[1].evaluate(X, y, [])["loss"], loss(nets[1].predict(X), y)]
+        assert losses_found == pytest.approx([found[0][0]] * 3, rel=1e-12)
+        assert np.array_equal(found[0][1], found[1][1])
+        assert nets[1].train_on_batch(X, y) == pytest.approx(found[0][0], rel=1e-12)
+        assert np.isfinite(nets[1].parameters).all()
+        assert np.isfinite(loss.gradient(nets[1].predict(X), y)).all()
+
+
 @every_loss
 @every_shape
 def test_without_nan_no_bit_changes(sizes, loss, network_class, isa, rng):
