@@ -112,10 +112,12 @@ class Engine:
         """Take the learning rates of all later steps from a row of the schedule table."""
         self._rates = row, rate, parameters, warmup
 
-    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
-        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
-        pairs = zip(self.layers, trainable, strict=True)
-        self.layers = tuple(layer._replace(trainable=flag) for layer, flag in pairs)
+    def set_training(self, trainable: tuple[bool, ...], factors: tuple[float, ...]) -> None:
+        """Say for each layer whether later updates change it, and by what its learning rate is multiplied."""
+        options = zip(self.layers, trainable, factors, strict=True)
+        self.layers = tuple(
+            layer._replace(trainable=flag, learning_rate_factor=factor) for layer, flag, factor in options
+        )
         self._trained = trained(self.layers)
 
     @property
@@ -175,7 +177,7 @@ class Engine:
     ) -> Iterator[tuple[Array, Array, Array]]:
         """Yield inputs (m, n_in), targets (m, n_targets) and weights in the parameters' dtype, by block.
 
-        Weights are (m, 1), or (m, n_targets) if each target has its own; then one of weight 0 becomes 0.
+        Weights are (m, 1), or (m, n_targets) if each target has its own; those of unknown targets are 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
         check_memory(X)
@@ -188,7 +190,6 @@ class Engine:
             w = np.ones((len(t), 1), dtype)
             if weights is not None and weights.values is not None:
                 w = weights.values[at].astype(dtype).reshape(len(t), -1)
-                t = np.where(w == 0, dtype.type(0), t)  # an unknown target may be NaN
             yield self._inputs(X[at]), t, w
 
     def _inputs(self, X: Array) -> Array:
@@ -385,7 +386,7 @@ class Engine:
 
 
 def _counted(terms: Array, w: Array) -> Array:
-    """Return terms times their weights w; 0 where a weight is 0, even if the term is infinite."""
+    """Return terms times their weights w; 0 where a weight is 0, even if the term is NaN or infinite."""
     counted: Array = np.where(w == 0, w.dtype.type(0), w * terms)
     return counted
 

@@ -16,8 +16,8 @@ static inline vec log_cosh(vec d) {
 
 typedef vec loss_function(vec h, vec t, vec d, vec p);
 
-/* v, which has been multiplied by the weights; 0 where these are 0: such a target has no part in the loss, even if v
- * was infinite. `weights` is NULL if there are none. */
+/* v, which has been multiplied by the weights; 0 where these are 0: such a target has no part in the loss, even if it
+ * is NaN, because it is unknown, or its loss is infinite. `weights` is NULL if there are none. */
 static inline vec counted(vec v, const real *weights, vec weight) {
     return weights ? blend(weight == ZERO, ZERO, v) : v;
 }

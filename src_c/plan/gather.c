@@ -70,25 +70,6 @@ void fbp_gather_weights(const fbp_dense *layer, fbp_step *step) {
     gather_outputs(layer, step, &weights, step->slot->weights);
 }
 
-#define CLEAR_UNKNOWN(real)                                                                                       \
-    static void clear_unknown_##real(const fbp_dense *layer, const fbp_step *step, size_t rows, size_t columns) { \
-        for (size_t i = 0; i < rows; i++) {                                                                       \
-            const real *weights = (const real *)step->slot->weights + i * layer->y_stride;                        \
-            real *targets = (real *)step->slot->targets + i * layer->y_stride;                                    \
-            for (size_t j = 0; j < columns; j++) targets[j] = weights[j] == 0 ? 0 : targets[j];                   \
-        }                                                                                                         \
-    }
-CLEAR_UNKNOWN(float)
-CLEAR_UNKNOWN(double)
-
-/* Sets targets of weight 0 to 0: they may be NaN, which no weight would remove from a sum. */
-void fbp_clear_unknown_targets(const fbp_dense *layer, fbp_step *step) {
-    const int narrow = layer->plan->narrow;
-    const size_t n = layer->n_out / layer->plan->network->outputs_per_target;
-    const size_t rows = narrow ? n : step->rows, columns = narrow ? step->rows : n;
-    (fbp_dtype_of(layer->plan) == FBP_FLOAT32 ? clear_unknown_float : clear_unknown_double)(layer, step, rows, columns);
-}
-
 /* Copies y to the caller's array. */
 void fbp_emit(const fbp_dense *layer, fbp_step *step) {
     char *const to = (char *)step->batch->output + output_bytes(layer, step->first);

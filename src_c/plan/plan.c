@@ -18,7 +18,6 @@ static void list_gathers(fbp_plan *plan, size_t *n, fbp_task task, unsigned data
     if (fbp_has_output(task)) return;
     append(plan, n, data & FBP_LABELS ? fbp_gather_block_labels : fbp_gather_targets, output);
     if (data & FBP_WEIGHTS) append(plan, n, fbp_gather_weights, output);
-    if (data & FBP_TARGET_WEIGHTS) append(plan, n, fbp_clear_unknown_targets, output);
     if (plan->network->outputs_per_target == 1) return;
     append(plan, n, plan->network->kernels->repeat_targets, output);
     if (data & FBP_TARGET_WEIGHTS) append(plan, n, plan->network->kernels->repeat_weights, output);
@@ -125,7 +124,7 @@ static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
-    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 13 };
+    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 12 };
     const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_slots = fbp_most_slots(threads);
     const int has_factors = fbp_trains(task) && fbp_has_factors(network);

@@ -146,8 +146,8 @@ double fbp_run_loaded(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 double fbp_repeat(fbp_plan *plan);
 
 /* gather.c: operations that copy between the caller's arrays and the workspace */
-fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights,
-    fbp_clear_unknown_targets, fbp_emit, fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
+fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,
+    fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
 
 /* rates.c: counts a step, and computes the optimizer's scalars for it */
 void fbp_begin_update(fbp_plan *plan);
