@@ -126,10 +126,31 @@ class Architecture(Value):
         """Whether training changes the parameters, per layer."""
         return tuple(layer.trainable for layer in self.layers)
 
+    @property
+    def learning_rate_factors(self) -> tuple[float, ...]:
+        """Factor of the learning rate, per layer."""
+        return tuple(layer.learning_rate_factor for layer in self.layers)
+
     def with_trainable(self, trainable: bool | Iterable[bool]) -> Self:
         """Return the same architecture with other layers to train: a bool for all, or one per layer."""
-        pairs = zip(self.layers, _flags("trainable", trainable, len(self.layers)), strict=True)
-        return self.__replace__(layers=tuple(layer._replace(trainable=is_on) for layer, is_on in pairs))
+        flags = _per_layer("trainable", trainable, len(self.layers), "bool", (bool, np.bool_))
+        return self._with_options(
+            {"trainable": flag(f"trainable[{i}]", entry)} for i, entry in enumerate(flags)
+        )
+
+    def with_learning_rate_factors(self, factors: float | Iterable[float]) -> Self:
+        """Return the same architecture with other factors: a number for all layers, or one per layer."""
+        entries = _per_layer(
+            "learning_rate_factors", factors, len(self.layers), "number", (int, float, np.number)
+        )
+        return self._with_options(
+            {"learning_rate_factor": number(f"learning_rate_factors[{i}]", entry, above=0)}
+            for i, entry in enumerate(entries)
+        )
+
+    def _with_options(self, options: Iterable[Mapping[str, Any]]) -> Self:
+        pairs = zip(self.layers, options, strict=True)
+        return self.__replace__(layers=tuple(layer._replace(**changed) for layer, changed in pairs))
 
     def with_output(
         self,
@@ -243,19 +264,19 @@ def _listed(given: Iterable[int | Dense]) -> list[int | Dense]:
     return specs
 
 
-def _flags(argument: str, given: bool | Iterable[bool], n: int) -> list[bool]:
-    """Return one bool per layer, from a bool for all or an iterable of n."""
-    if isinstance(given, (bool, np.bool_)):
-        return [bool(given)] * n
+def _per_layer(argument: str, given: Any, n: int, noun: str, single: Any) -> list[Any]:
+    """Return one entry per layer, from an iterable of n, or from an instance of `single` for all."""
+    if isinstance(given, single):
+        return [given] * n
     try:
         entries = [] if isinstance(given, NO_LISTS) else list(islice(given, n + 1))
     except TypeError:
         entries = []
     if len(entries) != n:
         raise ParameterError(
-            f"{argument} is {shown(given)}, expected a bool, or a list of {n}, one per layer"
+            f"{argument} is {shown(given)}, expected a {noun}, or a list of {n}, one per layer"
         )
-    return [flag(f"{argument}[{i}]", entry) for i, entry in enumerate(entries)]
+    return entries
 
 
 def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> None:

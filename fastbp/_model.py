@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from copy import copy
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -128,13 +127,12 @@ class Model:
         if not self.is_differentiable:
             self.architecture.check_trainable()
 
-    def set_trainable(self, trainable: bool | Iterable[bool]) -> None:
-        """Train these layers from now on, a bool or one per layer; parameters and optimizer state stay."""
-        changed = self.architecture.with_trainable(trainable)
-        self.guard.changing("setting trainable", NOTHING, self._put_trainable, changed)
+    def set_training(self, what: str, architecture: Architecture) -> None:
+        """Change to an architecture that differs only in how layers are trained; all numbers stay."""
+        self.guard.changing(f"setting {what}", NOTHING, self._put_training, architecture)
 
-    def _put_trainable(self, architecture: Architecture) -> None:
-        self.engine.set_trainable(architecture.trainable)
+    def _put_training(self, architecture: Architecture) -> None:
+        self.engine.set_training(architecture.trainable, architecture.learning_rate_factors)
         self._describe(architecture)
 
     def _new_engine(self, architecture: Architecture) -> Engine:

@@ -133,7 +133,8 @@ class Layer(LayerFields):
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
-            f"{name} of a layer cannot be set: layers are immutable. Network.trainable can be set"
+            f"{name} of a layer cannot be set: layers are immutable. "
+            "Network.trainable and Network.learning_rate_factors can be set"
         )
 
     @property

@@ -153,14 +153,15 @@ cdef class Settings(Planner):
         self.state = setup.state
         self.network.t, self.memory = 0, None
 
-    def set_trainable(self, tuple trainable not None):
-        """Let later updates change the layers that these bools, one per layer, name; nothing else changes."""
+    def set_training(self, tuple trainable not None, tuple factors not None):
+        """Say for each layer whether later updates change it, and by what its learning rate is multiplied."""
         cdef fbp_layer *c_layer = <fbp_layer *> <char *> self.layers
-        if len(trainable) != <Py_ssize_t> self.network.n_layers:
-            raise ShapeError(f"{len(trainable)} bools, expected one for each of {self.network.n_layers} layers")
+        for values in (trainable, factors):
+            if len(values) != <Py_ssize_t> self.network.n_layers:
+                raise ShapeError(f"{len(values)} values, expected one for each of {self.network.n_layers} layers")
         self.forget_plans()  # they list the operations of the layers that were trained before
-        for i, is_trained in enumerate(trainable):
-            c_layer[i].frozen = not is_trained
+        for i, (is_trained, factor) in enumerate(zip(trainable, factors)):
+            c_layer[i].frozen, c_layer[i].rate_factor = not is_trained, factor
 
     def set_average(self, cnp.ndarray average, double decay=0):
         """Keep a moving average of the parameters over the steps in an array (P,) of zeros; None: keep none."""

@@ -149,10 +149,10 @@ class Engine(Trainer, Protocol):
     def set_schedule(self, row: str, rate: float, parameters: tuple[float, ...], warmup: int) -> None:
         """Take the learning rates of all later steps from a row of the schedule table; `t` stays."""
 
-    def set_trainable(self, trainable: tuple[bool, ...]) -> None:
-        """Let later updates change the layers that these bools, one per layer, name; nothing else changes.
+    def set_training(self, trainable: tuple[bool, ...], factors: tuple[float, ...]) -> None:
+        """Say for each layer whether later updates change it, and by what its learning rate is multiplied.
 
-        What `backward` needs of the last `forward` is lost.
+        Nothing else changes. What `backward` needs of the last `forward` is lost.
         """
 
     def set_average(self, average: Array | None, decay: float = 0) -> None:

@@ -47,7 +47,7 @@ def train(
     validation_split: float | Split | None,
     validation_every: int,
     metrics: Metrics | None,
-    callbacks: Callbacks,
+    callbacks: Callbacks | None,
     **options: Any,
 ) -> History:
     """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
@@ -68,13 +68,13 @@ def train(
         (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
-    model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
-    begin = begin_of(model, weights)
     validation = held_out(
         model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
     )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
+    model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
+    begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
         network=network,

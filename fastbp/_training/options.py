@@ -44,7 +44,7 @@ class Options:
                 "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
             )
 
-    def begin_callbacks(self, given: Callbacks, columns: Columns, model: Model) -> _hooks.Hooks:
+    def begin_callbacks(self, given: Callbacks | None, columns: Columns, model: Model) -> _hooks.Hooks:
         """Return the functions to call: for these options, then those of the user's callbacks."""
         functions: list[Function] = []
         if self.gradient_tol is not None:

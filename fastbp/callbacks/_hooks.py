@@ -17,6 +17,14 @@ Remembered: TypeAlias = Mapping[str, Mapping[str, float | str]]  # by callback, 
 
 HOOKS = ("on_fit_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_fit_end")
 
+#: Names of other libraries, which would never be called, and the hook to use instead.
+FOREIGN = {
+    "on_train_begin": "on_fit_begin",
+    "on_train_end": "on_fit_end",
+    "on_train_batch_end": "on_batch_end",
+    "on_train_epoch_end": "on_epoch_end",
+}
+
 
 class Hooks:
     """The functions to call in one fit, in the order of the callbacks.
@@ -64,6 +72,9 @@ class Hooks:
                 f"{argument} is {shown(callback)}, expected a function of the state or an object with "
                 f"{', '.join(HOOKS[:-1])} or {HOOKS[-1]}"
             )
+        for name, hook in FOREIGN.items():
+            if callable(getattr(watcher, name, None)):
+                raise ParameterError(f"{argument} has a method {name}, expected {hook}: it is never called")
         if getattr(callback, "resume", False) is True:
             self._resume(argument, callback, watcher, remembered)
         for hook, function in own.items():
@@ -113,7 +124,7 @@ def _methods(callback: object) -> dict[str, Any]:
 
 
 def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Remembered) -> Hooks:
-    """Return the functions to call in a fit, for one callback or a sequence of them.
+    """Return the functions to call in a fit, for one callback, a sequence of them, or None.
 
     Parameters
     ----------
@@ -122,6 +133,8 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
     remembered
         What the network remembers of callbacks of earlier fits; it stays as it is.
     """
+    if callbacks is None:
+        return Hooks()
     listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     hooks = Hooks()
     if not listed:

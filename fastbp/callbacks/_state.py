@@ -33,6 +33,14 @@ class FittedNetwork(Protocol):
         """Layers with their defaults filled in."""
 
     @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+
+    @property
+    def trainable(self) -> tuple[bool, ...]:
+        """Whether training changes W and b, one bool per layer; to read."""
+
+    @property
     def loss(self) -> Loss:
         """Loss that the fit minimizes."""
 

@@ -218,6 +218,12 @@ def trainable(random: Random, subject: Subject) -> Any:
     return flags if random.random() < 0.8 else flags[0]
 
 
+def factors(random: Random, subject: Subject) -> Any:
+    """Return a number, or one per layer."""
+    numbers = random.uniform(0.1, 2, len(subject.layers) - 1).tolist()
+    return numbers if random.random() < 0.8 else numbers[0]
+
+
 VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "X": inputs,
     "y": targets,
@@ -269,6 +275,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "max_norm": uniform(0.1, 2),
     "bias": one_of(True, False),
     "trainable": trainable,
+    "factors": factors,
     "learning_rate_factor": uniform(0.1, 2),
     "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),

@@ -70,6 +70,10 @@ def set_trainable(net: fastbp.Network, trainable: Any) -> None:
     net.trainable = trainable
 
 
+def set_learning_rate_factors(net: fastbp.Network, factors: Any) -> None:
+    net.learning_rate_factors = factors
+
+
 def replace_output(net: fastbp.Network, units: Any, loss: Any, freeze: Any, seed: Any) -> Any:
     """Return the parameters of a network with another output."""
     return net.replace_output(units, loss=loss, freeze=freeze, seed=seed).parameters
@@ -100,6 +104,7 @@ METHODS: dict[str, Call] = {
     "optimizer = ": set_optimizer,
     "learning_rate = ": set_learning_rate,
     "trainable = ": set_trainable,
+    "learning_rate_factors = ": set_learning_rate_factors,
 }
 
 
@@ -108,4 +113,5 @@ def reader(name: str) -> Call:
     return lambda net: getattr(net, name)
 
 
-METHODS |= {name: reader(name) for name, thing in vars(fastbp.Network).items() if isinstance(thing, property)}
+MEMBERS = {name: getattr(fastbp.Network, name) for name in dir(fastbp.Network) if not name.startswith("_")}
+METHODS |= {name: reader(name) for name, thing in MEMBERS.items() if isinstance(thing, property)}

@@ -23,6 +23,7 @@ WITHOUT = (
     "setting the optimizer",
     "setting the learning rate",
     "setting trainable",
+    "setting learning_rate_factors",
     "replace_output",
     "reset",
     "clone",

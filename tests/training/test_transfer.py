@@ -72,6 +72,33 @@ def test_wrong_ones_are_refused(make, wrong):
     assert net.trainable == (True, True)
 
 
+def test_factors_are_set(make, data):
+    net, by_constructor = make(), make()
+    net.fit(*data, epochs=2)
+    by_constructor.fit(*data, epochs=2)
+    net.learning_rate_factors = [0.5, 2]
+    assert net.learning_rate_factors == (0.5, 2.0)
+    assert [layer.learning_rate_factor for layer in net.layers] == [0.5, 2.0]
+    before = net.parameters.copy()
+    net.train_on_batch(*data)
+    by_constructor.train_on_batch(*data)
+    steps, plain = net.parameters - before, by_constructor.parameters - before
+    body = net.layers[0].n_parameters
+    np.testing.assert_allclose(steps[:body], 0.5 * plain[:body], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(steps[body:], 2 * plain[body:], rtol=1e-4, atol=1e-7)
+    assert net.clone().learning_rate_factors == (0.5, 2.0)
+    net.learning_rate_factors = 1
+    assert net.learning_rate_factors == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, -1, "ab", [1], [1] * 3, [1, np.nan], [1, "a"], [1, True]])
+def test_wrong_factors_are_refused(make, wrong):
+    net = make()
+    with pytest.raises(ParameterError, match="learning_rate_factor"):
+        net.learning_rate_factors = wrong
+    assert net.learning_rate_factors == (1.0, 1.0)
+
+
 def test_not_in_a_fit(make, data):
     net = make()
     seen = []

@@ -200,7 +200,19 @@ def test_one_that_raises_leaves_complete_epochs(make, data, state_of):
     net.fit(*data)
 
 
+class KerasNames:
+    def on_epoch_end(self, state):
+        pass
+
+    def on_train_begin(self, state):
+        pass
+
+
 REFUSED = {
+    "hooks of another library": (
+        KerasNames(),
+        r"callbacks\[0\] has a method on_train_begin, expected on_fit_begin",
+    ),
     "a number": (3, r"callbacks\[0\] is 3, expected a function"),
     "a class": ([EarlyStopping], r"callbacks\[0\] is <class .*EarlyStopping"),
     "a name": ([print, "tqdm"], r"callbacks\[1\] is 'tqdm'"),
@@ -214,6 +226,11 @@ def test_what_is_no_callback_is_refused(make, data, state_of, given, message):
     with pytest.raises(ParameterError, match=message):
         net.fit(*data, callbacks=given)
     assert state_of(net) == before
+
+
+def test_no_callbacks(make, data):
+    net, twin = make(), make()
+    assert net.fit(*data, epochs=2, callbacks=None).loss == twin.fit(*data, epochs=2, callbacks=()).loss
 
 
 def test_every_call_of_stop_stops(network_class):
