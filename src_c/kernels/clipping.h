@@ -39,7 +39,7 @@ static inline vec clip(vec g, vec largest) { return vmax(-largest, vmin(largest,
 
 /* The same of the norm of all gradients that are trained. */
 static double limit_over_gradients(const fbp_plan *plan, const real *g, double limit, double most) {
-    const fbp_segment *end = plan->segments + plan->n_segments;
+    const fbp_segment *end = plan->segments_end;
     double largest = 0, squares = 0;
     for (const fbp_segment *s = plan->segments; s < end; s++)
         largest = largest_of(largest, g + s->offset, s->n, 1, most);
@@ -54,11 +54,10 @@ static real clip_factor(const fbp_plan *plan, vec largest) {
     const real *g = plan->network->gradients;
     wide_sum squares = {0};
     if (!(limit > 0)) return 1;
-    for (size_t k = 0; k < plan->n_segments; k++) {
-        const real *from = g + plan->segments[k].offset;
-        for (size_t i = 0, n; i < plan->segments[k].n; i += n) {
-            n = smaller(plan->segments[k].n - i, LANES);
-            add_square_to(&squares, clip(load_n(from + i, n), largest));
+    for (const fbp_segment *s = plan->segments; s < plan->segments_end; s++) {
+        for (size_t i = 0, n; i < s->n; i += n) {
+            n = smaller(s->n - i, LANES);
+            add_square_to(&squares, clip(load_n(g + s->offset + i, n), largest));
         }
     }
     const double norm = sqrt(total(&squares));
@@ -93,7 +92,8 @@ static void update_clipped(const fbp_dense *layer, fbp_step *step) {
     const vec largest = splat(most > 0 ? (real)most : REAL(INFINITY));
     const real factor = clip_factor(plan, largest);
     (void)step;
-    for (size_t i = 0; i < plan->n_segments; i++) update_clipped_segment(plan, &plan->segments[i], largest, &factor);
+    for (const fbp_segment *s = plan->segments; s < plan->segments_end; s++)
+        update_clipped_segment(plan, s, largest, &factor);
 }
 
 #endif

@@ -228,13 +228,12 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
 static void update_all(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     (void)step;
-    for (size_t i = 0; i < plan->n_segments; i++) {
-        const fbp_segment *segment = &plan->segments[i];
-        update_rectangle(plan, segment->scalars,
-                         (fbp_update){.gradients = (const real *)plan->gradients + segment->offset,
-                                      .offset = segment->offset,
+    for (const fbp_segment *s = plan->segments; s < plan->segments_end; s++) {
+        update_rectangle(plan, s->scalars,
+                         (fbp_update){.gradients = (const real *)plan->gradients + s->offset,
+                                      .offset = s->offset,
                                       .rows = 1,
-                                      .columns = segment->n});
+                                      .columns = s->n});
     }
 }
 

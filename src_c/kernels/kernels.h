@@ -23,15 +23,17 @@ typedef struct {
     int saves_slope;                   /* whether `saved` is f' itself; else it is y */
 } fbp_activation;
 
-/* An update of a rectangle of the parameter vector (fused), or of all of it (stored). */
+/* An update of a rectangle of the parameter vector (fused), or of all of it (stored). The order of the fields keeps
+ * compilers from joining stores, for which the loads that follow at once would wait. */
 typedef struct {
-    const double *scalars;
-    void *parameters, *const *state; /* whole vectors */
-    const void *gradients;           /* of the rectangle, rows gradients_stride apart */
-    const void *factors;             /* (rows,) factor per row of gradients, unless NULL */
+    void *parameters;      /* whole vectors */
+    const void *gradients; /* of the rectangle, rows gradients_stride apart */
+    void *const *state;    /* whole vectors */
+    const void *factors;   /* (rows,) factor per row of gradients, unless NULL */
     size_t gradients_stride;
     size_t offset, stride; /* of the rectangle's first element in the vectors, and from row to row there */
     size_t rows, columns;
+    const double *scalars;
 } fbp_update;
 
 /* One operation of a plan, on one layer and the current block of rows (plan/plan.h). */

@@ -105,16 +105,18 @@ static void list_operations(fbp_plan *plan, fbp_task task, unsigned data) {
 /* Lists the parameters that stored updates go through: neighboring layers together if they have one learning rate. */
 static void list_segments(fbp_plan *plan) {
     const fbp_network *network = plan->network;
-    if (plan->is_padded) plan->segments[plan->n_segments++] = (fbp_segment){0, plan->n_parameters, plan->scalars};
+    fbp_segment *end = plan->segments;
+    if (plan->is_padded) *end++ = (fbp_segment){0, plan->n_parameters, plan->scalars};
     for (size_t l = 0; l < network->n_layers && !plan->is_padded; l++) {
         const fbp_layer *layer = &network->layers[l];
         const fbp_dense *dense = &plan->slots->layers[l];
-        fbp_segment *last = plan->n_segments ? &plan->segments[plan->n_segments - 1] : NULL;
+        fbp_segment *last = end > plan->segments ? end - 1 : NULL;
         const size_t n = fbp_parameter_rows(layer) * layer->n_out;
         if (layer->frozen) continue;
         if (last && last->offset + last->n == dense->offset && last->scalars == dense->scalars) last->n += n;
-        else plan->segments[plan->n_segments++] = (fbp_segment){dense->offset, n, dense->scalars};
+        else *end++ = (fbp_segment){dense->offset, n, dense->scalars};
     }
+    plan->segments_end = end;
 }
 
 static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {

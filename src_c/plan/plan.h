@@ -90,8 +90,7 @@ struct fbp_plan {
     size_t threads, scratch_bytes; /* threads for products; bytes of scratch per thread */
     size_t lowest;                 /* layer down to which training needs derivatives: the first that is not frozen */
     double (*layer_scalars)[FBP_MAX_SCALARS]; /* per layer, or NULL if all layers have the same learning rate */
-    fbp_segment *segments;                    /* what stored updates go through */
-    size_t n_segments;
+    fbp_segment *segments, *segments_end;     /* what stored updates go through */
 
     size_t n_slots;
     fbp_slot *slots;

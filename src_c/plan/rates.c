@@ -84,27 +84,22 @@ static inline __attribute__((always_inline)) void set_scalars(double *c, const f
     }
 }
 
-/* Scalars of layers with a learning rate of their own. */
-static void __attribute__((noinline)) set_layer_scalars(fbp_plan *plan, const double *h, double k) {
-    const fbp_network *network = plan->network;
+/* fbp_begin_update() for rates that change from step to step or from layer to layer. */
+static void __attribute__((noinline)) begin_scheduled_update(fbp_plan *plan) {
+    fbp_network *network = plan->network;
     double own[FBP_MAX_HYPERPARAMETERS];
-    for (size_t l = 0; l < network->n_layers; l++) {
-        memcpy(own, h, sizeof own);
-        own[0] *= network->layers[l].rate_factor;
+    memcpy(own, network->hyperparameters, sizeof own);
+    const double rate = own[0] = fbp_learning_rate(network), k = (double)++network->t;
+    set_scalars(plan->scalars, network, own, k);
+    for (size_t l = 0; plan->layer_scalars && l < network->n_layers; l++) {
+        own[0] = rate * network->layers[l].rate_factor;
         set_scalars(plan->layer_scalars[l], network, own, k);
     }
 }
 
 void fbp_begin_update(fbp_plan *plan) {
     fbp_network *network = plan->network;
-    const double *h = network->hyperparameters;
-    double scheduled[FBP_MAX_HYPERPARAMETERS];
-    if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0) {
-        memcpy(scheduled, h, sizeof scheduled);
-        scheduled[0] = fbp_learning_rate(network);
-        h = scheduled;
-    }
-    const double k = (double)++network->t;
-    set_scalars(plan->scalars, network, h, k);
-    if (plan->layer_scalars) set_layer_scalars(plan, h, k);
+    if (network->schedule != FBP_SCHEDULE_constant || network->warmup > 0 || plan->layer_scalars)
+        begin_scheduled_update(plan);
+    else set_scalars(plan->scalars, network, network->hyperparameters, (double)++network->t);
 }
