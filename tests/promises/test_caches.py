@@ -284,7 +284,10 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize("name", _core.available_isas())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(isa, marks=[pytest.mark.slow] * (isa == "baseline")) for isa in _core.available_isas()],
+)
 def test_results_do_not_depend_on_them(python, name):
     """Products far larger and far smaller than the caches have the same bits, on any number of threads."""
     results = [

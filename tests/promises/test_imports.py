@@ -1,12 +1,14 @@
 """Imports point one way, from the command line down to the exceptions; type-only imports count, too."""
 
 import ast
+import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import fastbp
+from helpers.paths import ROOT
 
 # Rooms from the bottom up, one layer per line: a module imports from lower layers and from its own, without a
 # circle. `fastbp` is the package's __init__.py, which names the rooms that it loads on first use.
@@ -107,6 +109,15 @@ def circle(graph):
 @pytest.fixture(scope="module")
 def graph():
     return imports_in(Path(fastbp.__file__).parent)
+
+
+def test_every_package_is_in_the_wheel():
+    """Tests of a source tree would not notice a package that pyproject.toml does not name."""
+    if not (ROOT / "pyproject.toml").is_file():
+        pytest.skip("pyproject.toml is not beside these tests")
+    found = {path.parent.relative_to(ROOT).as_posix() for path in (ROOT / "fastbp").rglob("__init__.py")}
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(name.replace("/", ".") for name in found) == sorted(named)
 
 
 def test_every_module_has_a_layer(graph):
