@@ -60,14 +60,10 @@ cdef class Engine(Settings):
         self.scale_inputs(&source)
         return source
 
-    cdef size_t n_targets(self) noexcept:
-        """Return the number of targets per row."""
-        return self.network.layers[self.network.n_layers - 1].n_out // self.network.outputs_per_target
-
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
-        cdef size_t columns = self.n_targets()
+        cdef size_t columns = self.n_targets
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
@@ -84,7 +80,7 @@ cdef class Engine(Settings):
 
         Both arrays are copies that nobody else has, so no user code can resize them.
         """
-        cdef size_t n_targets = self.n_targets()
+        cdef size_t n_targets = self.n_targets
         columns[0] = 1
         if weights is None:
             return rows

@@ -18,4 +18,5 @@ cdef class Settings(Planner):
     cdef readonly str isa
     cdef int number                  # NumPy's number of the type of the parameters
     cdef bint takes_labels           # whether targets may be class labels
+    cdef size_t n_targets            # per row
     cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None

@@ -92,6 +92,7 @@ cdef class Settings(Planner):
         self.takes_labels = loss.targets.takes_labels
         self.network.divisor = DIVISORS[loss.divisor]
         self.network.outputs_per_target = loss.outputs_per_target
+        self.n_targets = layers[-1].n_out // loss.outputs_per_target
         if loss.output_parameters:
             self.output_parameters = np.resize(np.array(loss.output_parameters, parameters.dtype),
                                                len(loss.output_parameters) + FBP_MAX_LANES)
