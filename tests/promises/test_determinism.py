@@ -58,7 +58,7 @@ def test_fused_and_stored(examples, batch_size, optimizer, dtype, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_fused_and_stored_in_narrow_networks(name, dtype, isa, rng):
-    """With the batch in the lanes: every activation and loss, a third of them per optimizer; short batches."""
+    """With the batch in the lanes: every activation and loss, a third of them per optimizer."""
     X, y = rng.standard_normal((150, 3)) / 4, rng.random((150, 2))
     elementwise = [name for name in losses.LOSSES if name != "cross_entropy"]
     gentle = replace(OPTIMIZERS[name], learning_rate=1e-6)  # no activation diverges
