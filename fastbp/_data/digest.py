@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastbp._core import check_memory
 from fastbp._data.checks import blocks
+from fastbp._data.sample_weights import Weights
 
 
 def digest(array: NDArray[Any] | None) -> str:
@@ -30,3 +31,8 @@ def digest(array: NDArray[Any] | None) -> str:
         check_memory(array)  # a signal handler may have run
         found.update(np.ascontiguousarray(block, dtype))
     return found.hexdigest()
+
+
+def digest_of_weights(weights: Weights | None) -> str:
+    """Return a digest of the weights of rows, and of which of them count."""
+    return "none" if weights is None else f"{digest(weights.values)} {digest(weights.rows)}"

@@ -50,7 +50,9 @@ class Options:
         functions: list[Function] = []
         if self.gradient_tol is not None:
             functions.append(at_minimum(model, self.gradient_tol))
-        stopping = {} if self.tol is None else {"tol": EarlyStopping("loss", self.patience, self.tol, relative=True)}
+        stopping = (
+            {} if self.tol is None else {"tol": EarlyStopping("loss", self.patience, self.tol, relative=True)}
+        )
         if not hooks.restores:
             stopping |= early_stopping(model.optimizer, columns)
         for reason, callback in stopping.items():

@@ -190,6 +190,10 @@ class EpochState:
         if not self._keep(len(self.history)):
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
 
+    def resume(self, step: int) -> None:
+        """Note that the fit continues from a checkpoint, after this number of steps of an epoch."""
+        self.is_resumed, self.step, self._is_under_way = True, step, step > 0
+
     def begin_epoch(self) -> None:
         """Note that the next epoch is under way."""
         self.step, self._is_under_way = 0, True
