@@ -149,6 +149,27 @@ class Description(Copies):
         """Scale that each target is then divided by, like `target_mean`."""
         return _part(self._model.target_scaling, "scale")
 
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs, distinct strings; None without. Set it to a list of n_in names, or to None.
+
+        Copies, pickles, model files, `reset` and `replace_output` keep them.
+        """
+        return self._model.feature_names
+
+    @feature_names.setter
+    def feature_names(self, names: Iterable[str] | None) -> None:
+        self._model.name("feature_names", names)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, one per output, like `feature_names`; `replace_output` drops them."""
+        return self._model.class_names
+
+    @class_names.setter
+    def class_names(self, names: Iterable[str] | None) -> None:
+        self._model.name("class_names", names)
+
     def summary(self) -> Summary:
         """Return a table of the layers, with what trains them: ``print(net.summary())``; a str.
 
