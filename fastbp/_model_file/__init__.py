@@ -1,1 +1,1 @@
-"""Model files: what they contain, the layout of their bytes, and writing one at once."""
+"""Model files: the safetensors layout with a checksum, and files that are replaced in one step."""

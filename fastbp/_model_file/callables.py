@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 from fastbp._base.fields import text
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
-from fastbp._model_file.parts import Misfit
+from fastbp._model_file.parts import MisfitError
 from fastbp.exceptions import ParameterError
 from fastbp.losses import CustomLoss, Loss
 from fastbp.optimizers import NoRate, Optimizer
@@ -98,15 +98,15 @@ class Given:
 
     def _unfit(self, name: str, where: str, expected: str) -> ParameterError:
         return ParameterError(
-            f"custom[{name!r}] is {shown(self._custom[name])}, expected {expected}: {self._path} names it as "
+            f"custom[{name!r}] is {shown(self._custom[name])}, expected {expected}: {self._path} has it as "
             f"its {where}"
         )
 
     def _refuse(self, name: str, where: str) -> NoReturn:
         given = f"has only {', '.join(map(shown, self._custom))}" if self._custom else "is empty"
         raise ParameterError(
-            f"custom {given}, expected {shown(name)}, too: {self._path} names it as its {where}, and does not "
-            f"contain it. load(path, custom={{{shown(name)}: ...}}) gives it"
+            f"custom {given}, expected {shown(name)}, too: {self._path} has it as its {where}, but only by "
+            f"name. load(path, custom={{{shown(name)}: ...}}) gives it"
         )
 
 
@@ -183,8 +183,8 @@ def float_of(part: Any, where: str) -> float:
     if type(part) is dict and list(part) == ["float"] and part["float"] in ("inf", "-inf", "nan"):
         return float(part["float"])
     if type(part) not in (int, float):
-        raise Misfit(f"{where} is {shown(part)}, expected a number")
+        raise MisfitError(f"{where} is {shown(part)}, expected a number")
     try:
         return float(part)
     except OverflowError:
-        raise Misfit(f"{where} is {shown(part)}, expected a number of float64") from None
+        raise MisfitError(f"{where} is {shown(part)}, expected a number of float64") from None

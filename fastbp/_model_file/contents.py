@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp._engine.protocol import EngineClass
 from fastbp._model import Model
 from fastbp._model_file import atomic, container
 from fastbp._model_file.callables import Given, Named
 from fastbp._model_file.described import Description, described, description_of
-from fastbp._model_file.parts import Misfit, describing
+from fastbp._model_file.parts import MisfitError, describing
 from fastbp.exceptions import ModelFileError
 from fastbp.history import History
 
@@ -68,15 +69,16 @@ def write(
     arrays = arrays_of(model)
     if not inference:
         arrays |= _training_arrays(model)
-    with atomic.replacing(path) as file:
+    with atomic.replacing(arguments.path("path", path)) as file:
         container.write(file, arrays | dict(tensors or {}), description)
 
 
 def export_arrays(path: Any, model: Model) -> None:
     """Write weights, biases and scaling as a `.npz` file; nothing may change the model during the call."""
-    with atomic.replacing(path) as file:
+    with atomic.replacing(arguments.path("path", path)) as file:
         buffered: Any = io.BufferedWriter(file)
-        np.savez(buffered, **arrays_of(model))
+        arrays: Any = arrays_of(model)
+        np.savez(buffered, **arrays)
         buffered.flush()
         buffered.detach()  # the file stays open
 
@@ -128,13 +130,13 @@ def read(path: Any, engine_class: EngineClass, custom: Mapping[str, Any] | None 
     OSError
         The file cannot be opened.
     """
-    given = Given(custom, str(path))
+    given = Given(custom, path := arguments.path("path", path))
     with container.Reader(path) as reader:
         try:
             found = described(reader.description, given)
             _check_tensors(reader.tensors, found)
             model = _filled(reader, found, engine_class)
-        except Misfit as error:
+        except MisfitError as error:
             raise ModelFileError(f"{path} contains no valid network: {error}") from error
         tensors = {name: reader.read(name) for name in reader.tensors if name.startswith(FIT)}
         return Saved(model, reader.description, tensors)
@@ -169,16 +171,16 @@ def _check_tensors(present: Mapping[str, container.Tensor], found: Description) 
     expected = _expected_tensors(found, present)
     for name, (dtype, shape) in expected.items():
         if name not in present:
-            raise Misfit(f"the tensor {shown(name)} is missing, expected {dtype} {shape}")
+            raise MisfitError(f"the tensor {shown(name)} is missing, expected {dtype} {shape}")
         tensor = present[name]
         if tensor.dtype != dtype or tensor.shape != shape:
-            raise Misfit(
+            raise MisfitError(
                 f"the tensor {shown(name)} has the dtype {tensor.dtype} and the shape {shown(tensor.shape)}, "
                 f"expected {dtype} {shape}"
             )
     for name in present:
         if name not in expected and not (found.is_checkpoint and name.startswith(FIT)):
-            raise Misfit(f"the tensor {shown(name)} is unexpected")
+            raise MisfitError(f"the tensor {shown(name)} is unexpected")
 
 
 def _filled(reader: container.Reader, found: Description, engine_class: EngineClass) -> Model:

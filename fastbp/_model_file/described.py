@@ -9,9 +9,10 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.shown import shown
 from fastbp._model import Model, resolve_seed
+from fastbp._model_file import container
 from fastbp._model_file.callables import Given, Named, float_of
 from fastbp._model_file.parts import (
-    Misfit,
+    MisfitError,
     describing,
     expect,
     inside,
@@ -26,8 +27,6 @@ from fastbp.layers import Dense
 from fastbp.losses import Loss
 from fastbp.optimizers import GradientOptimizer, NoRate, Optimizer
 from fastbp.schedules import Schedule, check_row
-
-FORMAT = 1  # of the files
 
 KEYS = (
     "format",
@@ -81,7 +80,7 @@ def description_of(model: Model, named: Named, inference: bool) -> dict[str, Any
     architecture = model.architecture
     history = {"columns": [*model.history], "stopped": model.history.stopped}
     return {
-        "format": FORMAT,
+        "format": container.FORMAT,
         "version": __version__,
         "isa": model.engine.isa,
         "inference": inference,
@@ -132,14 +131,12 @@ def described(node: dict[str, Any], given: Given) -> Description:
 
     Raises
     ------
-    Misfit
+    MisfitError
         A part is missing, has another type, or does not fit the others; the message names its key.
     ParameterError
         `given` lacks something.
     """
     refuse_others(node, "", KEYS)
-    if take(node, "", "format", int) != FORMAT:
-        raise Misfit(f"format is {node['format']}, expected {FORMAT}")
     for key in ("version", "isa"):
         take(node, "", key, str)
     inference = given.optional = take(node, "", "inference", bool)
@@ -163,10 +160,8 @@ def described(node: dict[str, Any], given: Given) -> Description:
 def _architecture(node: dict[str, Any], given: Given) -> Architecture:
     n_in, dtype = take(node, "", "n_in", int), take(node, "", "dtype", str)
     if dtype not in ("float32", "float64"):
-        raise Misfit(f"dtype is {shown(dtype)}, expected float32 or float64")
-    layers = [
-        _layer(layer, f"layers[{i}]", given) for i, layer in enumerate(take(node, "", "layers", list))
-    ]
+        raise MisfitError(f"dtype is {shown(dtype)}, expected float32 or float64")
+    layers = [_layer(layer, f"layers[{i}]", given) for i, layer in enumerate(take(node, "", "layers", list))]
     loss = decode(take(node, "", "loss", dict), "loss", Loss, given)
     noise = float_of(node.get("input_noise"), "input_noise")
     with describing("the network"):
@@ -185,7 +180,7 @@ def _layer(node: Any, where: str, given: Given) -> Dense:
     layer: Dense = decode(node, where, Dense, given)
     for key, part in (("activation", layer.activation), ("initializer", layer.initializer)):
         if part is None:
-            raise Misfit(f"{inside(where, key)} is null or missing, expected that of the layer")
+            raise MisfitError(f"{inside(where, key)} is null or missing, expected that of the layer")
     return layer
 
 
@@ -204,13 +199,13 @@ def _optimizers(
         for key in ("chosen", "current")
     )
     if type(current) is not type(chosen):
-        raise Misfit(
+        raise MisfitError(
             f"optimizer.current is a value of {type(current).__name__}, expected one of "
             f"{type(chosen).__name__}, as optimizer.chosen"
         )
     found = take_or_none(part, "optimizer", "schedule", dict)
     if found is None and isinstance(current, GradientOptimizer):
-        raise Misfit(f"optimizer.schedule is null, expected that of {type(current).__name__}")
+        raise MisfitError(f"optimizer.schedule is null, expected that of {type(current).__name__}")
     schedule = NoRate() if found is None else decode(found, "optimizer.schedule", Schedule, given)
     with describing("the optimizer"):
         chosen.check_dtype(architecture.dtype)
@@ -223,13 +218,13 @@ def _history(node: dict[str, Any], inference: bool) -> tuple[list[str], str]:
     """Return the names of the columns, and why the last fit ended."""
     part = take_or_none(node, "", "history", dict)
     if (part is None) is not inference:
-        raise Misfit(f"history is {shown(part)}, expected null in a file for inference, else an object")
+        raise MisfitError(f"history is {shown(part)}, expected null in a file for inference, else an object")
     if part is None:
         return [], ""
     refuse_others(part, "history", ("columns", "stopped"))
     columns = strings(take(part, "history", "columns", list), "history.columns")
     if "loss" not in columns or len(set(columns)) < len(columns):
-        raise Misfit(f"history.columns is {shown(columns)}, expected distinct names, 'loss' among them")
+        raise MisfitError(f"history.columns is {shown(columns)}, expected distinct names, 'loss' among them")
     return columns, take(part, "history", "stopped", str)
 
 

@@ -21,14 +21,14 @@ _KINDS = {
 }
 
 
-class Misfit(Exception):
+class MisfitError(Exception):
     """A part of a file that does not belong there; `contents.read` adds the path."""
 
 
 def expect(part: Any, where: str, kind: type[T]) -> T:
     """Return a part of exactly this type, one of those that JSON has."""
     if type(part) is not kind:
-        raise Misfit(f"{where} is {shown(part)}, expected {_KINDS[kind]}")
+        raise MisfitError(f"{where} is {shown(part)}, expected {_KINDS[kind]}")
     return part
 
 
@@ -36,7 +36,7 @@ def take(node: Mapping[str, Any], where: str, key: str, kind: type[T]) -> T:
     """Return the part of an object with this key; `where` is the place of the object, "" at the top."""
     place = inside(where, key)
     if key not in node:
-        raise Misfit(f"{place} is missing, expected {_KINDS[kind]}")
+        raise MisfitError(f"{place} is missing, expected {_KINDS[kind]}")
     return expect(node[key], place, kind)
 
 
@@ -54,7 +54,7 @@ def refuse_others(node: Collection[str], where: str, known: Collection[str]) -> 
     """Refuse keys that are not known."""
     for key in node:
         if key not in known:
-            raise Misfit(f"{inside(where, key)} is unexpected, expected only: {', '.join(known)}")
+            raise MisfitError(f"{inside(where, key)} is unexpected, expected only: {', '.join(known)}")
 
 
 def inside(where: str, key: str) -> str:
@@ -69,4 +69,4 @@ def describing(where: str) -> Iterator[None]:
     try:
         yield
     except (Error, TypeError, ValueError, ArithmeticError) as error:
-        raise Misfit(f"it describes {where} as what cannot be: {error}") from error
+        raise MisfitError(f"it describes {where} as what cannot be: {error}") from error

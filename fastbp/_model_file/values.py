@@ -13,7 +13,7 @@ from fastbp import activations, losses, optimizers, schedules
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._model_file.callables import Given, Named, float_of
-from fastbp._model_file.parts import Misfit, describing, expect, inside, refuse_others, take
+from fastbp._model_file.parts import MisfitError, describing, expect, inside, refuse_others, take
 from fastbp.activations import Activation
 from fastbp.layers import Dense
 from fastbp.losses import CustomLoss
@@ -77,7 +77,7 @@ def decode(node: Any, where: str, kind: type[Value], given: Given, depth: int = 
 
     Raises
     ------
-    Misfit
+    MisfitError
         It describes no such value.
     ParameterError
         Something of the user's is missing, or of the wrong kind.
@@ -92,9 +92,9 @@ def decode(node: Any, where: str, kind: type[Value], given: Given, depth: int = 
     found = TYPES.get(name)
     if found is None or not issubclass(found, kind):
         known = ", ".join(name for name, one in TYPES.items() if issubclass(one, kind))
-        raise Misfit(f"{where}.type is {shown(name)}, expected one of: {known}")
+        raise MisfitError(f"{where}.type is {shown(name)}, expected one of: {known}")
     if depth == 0:
-        raise Misfit(f"{where} is a value in too many others")
+        raise MisfitError(f"{where} is a value in too many others")
     refuse_others(node, where, ("type", *found._names))
     fields = {
         key: _field(part, inside(where, key), key, given, depth - 1)
@@ -116,7 +116,7 @@ def _field(part: Any, where: str, key: str, given: Given, depth: int) -> Any:
     if "custom" in part and key in _FUNCTIONS:
         return given.function(_custom(part, where), where)
     if key not in _NESTED:
-        raise Misfit(f"{where} is {shown(part)}, expected no object")
+        raise MisfitError(f"{where} is {shown(part)}, expected no object")
     return decode(part, where, _NESTED[key], given, depth)
 
 

@@ -13,7 +13,7 @@ from fastbp._base.arrays import read_only
 from fastbp.history import History
 from fastbp.layers import Layer
 from fastbp.losses import Loss
-from fastbp.network._copies import Copies
+from fastbp.network._files import Files
 from fastbp.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
-class Description(Copies):
+class Description(Files):
     """A network that shows what it is."""
 
     @property
