@@ -6,22 +6,12 @@ import os
 from importlib import import_module
 from typing import Any, ClassVar, TextIO
 
+from fastbp._base.arguments import path as path_of
 from fastbp._base.fields import checked_by, flag
 from fastbp._base.shown import shown
 from fastbp.callbacks._base import Callback, Columns, Watcher
 from fastbp.callbacks._state import EpochState
 from fastbp.exceptions import ParameterError
-
-
-def _path(argument: str, value: Any) -> str:
-    """Return a path as text."""
-    try:
-        path = os.fspath(value)
-    except TypeError:
-        path = None
-    if not isinstance(path, str) or not path:
-        raise ParameterError(f"{argument} is {shown(value)}, expected a path: a string or an os.PathLike")
-    return path
 
 
 class CSVLogger(Callback):
@@ -36,8 +26,8 @@ class CSVLogger(Callback):
         The file, in an existing folder.
     append : bool
         Whether to write behind the lines of a file that exists, instead of replacing it. Its columns must be
-        those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint writes behind
-        the epochs that the checkpoint has, and drops later lines.
+        those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint writes
+        behind the epochs that the checkpoint has, and drops later lines.
 
     Raises
     ------
@@ -47,7 +37,7 @@ class CSVLogger(Callback):
     """
 
     only_watches: ClassVar[bool] = True
-    path: str = checked_by(_path, "str or os.PathLike")
+    path: str = checked_by(path_of, "str or os.PathLike")
     append: bool = flag(default=False)
 
     def begin(self, columns: Columns) -> Watcher:
@@ -138,7 +128,7 @@ class TensorBoard(Callback):
     """
 
     only_watches: ClassVar[bool] = True
-    log_dir: str = checked_by(_path, "str or os.PathLike")
+    log_dir: str = checked_by(path_of, "str or os.PathLike")
 
     def begin(self, columns: Columns) -> Watcher:
         return EventWriter(self.log_dir, _writer_class())
