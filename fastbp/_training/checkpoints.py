@@ -6,23 +6,24 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from fastbp._base.arguments import path
 from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp._model_file import contents
 from fastbp._model_file.callables import Named
+from fastbp._model_file.described import encode_states
 from fastbp._model_file.values import encode
 from fastbp._training.averaging import Averaging
 from fastbp._training.snapshot import Snapshot
 from fastbp.callbacks import Checkpoint
 from fastbp.callbacks._hooks import Hooks
-from fastbp.callbacks._loggers import _path as path_of
+from fastbp.optimizers import NoRate
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fastbp._training.resuming import Point
     from fastbp._training.validation import Validation
 
-#: What a fit that continues must have in common with the one before: options as they are, arrays by their digests.
+#: What a fit that continues must have in common with the one before: options, and digests of arrays.
 Same: TypeAlias = dict[str, Any]
 
 
@@ -43,7 +44,7 @@ def same_of(
     y: NDArray[Any],
     weights: Weights | None,
 ) -> Same:
-    """Return what a fit has that decides its results, beside the network; the first of several causes first."""
+    """Return what decides the results of a fit, beside the network; causes before their effects."""
     return {
         "batch_size": options.batch_size,
         "shuffle": options.shuffle,
@@ -89,7 +90,7 @@ class Checkpoints:
 
             steps = -(-options.rows // options.batch_rows)
             fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched)
-            self.point = resuming.read(path_of("resume", resume), model, fitting)
+            self.point = resuming.read(path("resume", resume), model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
 
     def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:
@@ -106,12 +107,12 @@ class Checkpoints:
         if point.kept is not None:
             kept.put(*point.kept)
 
-    def next_after(self, epoch: int) -> float:
-        """Return the number of epochs after which a file is due next, when `epoch` are done."""
-        return min((file.next_after(epoch) for file in self._files), default=inf)
+    def next_after(self, epoch: int, most: int) -> int:
+        """Return the number of epochs, at most `most`, after which a file is due, when `epoch` are done."""
+        return min((file.next_after(epoch, most) for file in self._files), default=most)
 
     def due(self, stopped: str) -> list[File]:
-        """Return the files to write now; if the fit has ended, for the reason `stopped`, all that are behind."""
+        """Return the files to write now: if the fit has ended, all that are behind."""
         return [file for file in self._files if file.is_due(self._run, stopped)]
 
     def write(self, files: Sequence[File], stopped: str) -> None:
@@ -128,13 +129,14 @@ class Checkpoints:
 
     def _described(self, stopped: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a file has of the fit: a description, and arrays by name."""
+        named = Named(contents.callables_of(self._model))
         arrays: dict[str, NDArray[Any]] = {}
         description: dict[str, Any] = {
             "same": self._same,
             "first_epoch": self._first_epoch,
-            "progress": list(self._run.progress),
+            "progress": encode(self._run.progress, named),
             "stopped": place_of(self._run, stopped)[2],
-            "watched": self._hooks.watched,
+            "watched": encode_states(self._hooks.watched, named),
             "kept": None,
             "averaged": None,
         }
@@ -147,15 +149,14 @@ class Checkpoints:
             description["kept"] = {
                 "epoch": self._kept.epoch,
                 "steps": steps,
-                "optimizer": optimizer,
-                "schedule": schedule,
-                "remembered": remembered,
+                "optimizer": encode(optimizer, named),
+                "schedule": None if type(schedule) is NoRate else encode(schedule, named),
+                "remembered": encode_states(remembered, named),
             }
         if self._averaging is not None:
             description["averaged"] = self._averaging.terms
             arrays["fit.average"] = self._averaging.mean
-        named = Named(contents.callables_of(self._model))
-        return {key: encode(part, named) for key, part in description.items()}, arrays
+        return description, arrays
 
 
 class File:
@@ -168,10 +169,10 @@ class File:
             self._last = *point.progress[:2], point.stopped
         self._due = perf_counter() + (chosen.seconds or 0)
 
-    def next_after(self, epoch: int) -> float:
-        """Return the number of epochs after which it is due next; infinity if that is a matter of time."""
+    def next_after(self, epoch: int, most: int) -> int:
+        """Return the number of epochs, at most `most`, after which it is due, if it goes by epochs."""
         every = self._chosen.epochs
-        return inf if every is None else (epoch // every + 1) * every
+        return most if every is None else min((epoch // every + 1) * every, most)
 
     def is_due(self, run: Run, stopped: str) -> bool:
         """Tell whether to write it now."""

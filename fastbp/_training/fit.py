@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import _core
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from fastbp._engine.protocol import Run
     from fastbp._training.checkpoints import Checkpoints
-    from fastbp._training.resuming import Point
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -279,8 +279,6 @@ class Fit:
         self._state = EpochState(
             self._network, model, self._history, options.epochs, keep, self._run.steps_per_epoch
         )
-        if point is not None:
-            self._go_on_from(point)
         if self._files is not None:
             self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)
         if point is not None:
@@ -336,7 +334,7 @@ class Fit:
         if self._watched or is_over or self._snapshot.is_due:
             return epoch + 1
         until = self._validation.next_after(epoch) if self._validation else self._options.epochs
-        return until if self._files is None else min(until, self._files.next_after(epoch))
+        return until if self._files is None else self._files.next_after(epoch, until)
 
     def _is_due(self, validation: Validation) -> bool:
         """Tell whether to validate at the end of this epoch, unless a callback makes it the last one."""

@@ -69,7 +69,7 @@ class Options:
 
 
 def early_stopping(optimizer: Optimizer, columns: Columns) -> dict[str, EarlyStopping]:
-    """Return the callback that `max_fail` asks for, by its reason, if it does and there are validation data."""
+    """Return the callback that `max_fail` asks for, by its reason, if there are validation data."""
     if not isinstance(optimizer, LevenbergMarquardt) or "validation_loss" not in columns:
         return {}
     if optimizer.bayesian or optimizer.max_fail is None:

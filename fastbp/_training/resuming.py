@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from fastbp._base.shown import shown
 from fastbp._model import Model
-from fastbp._model.states import remembered
 from fastbp._model_file import contents
-from fastbp._model_file.callables import Given
-from fastbp._model_file.parts import Misfit, describing, expect, float_of, take, take_or_none
+from fastbp._model_file.callables import Given, float_of
+from fastbp._model_file.described import decode_states
+from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
 from fastbp._model_file.values import decode
 from fastbp._version import __version__
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
-from fastbp.optimizers import Optimizer
+from fastbp.optimizers import NoRate, Optimizer
 from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastbp._training.checkpoints import Same
 
 Array: TypeAlias = NDArray[Any]
+States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember, by callback
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
 
@@ -36,7 +37,7 @@ class Kept(NamedTuple):
     """The epoch that a callback kept: the arguments of `Snapshot.put`."""
 
     epoch: int
-    extra: tuple[Optimizer, Schedule, dict[str, dict[str, float | str]]]
+    extra: tuple[Optimizer, Schedule, States]
     parameters: Array  # (P,)
     state: Array  # (vectors, P)
     steps: int
@@ -69,7 +70,7 @@ class Point(NamedTuple):
     first_epoch: int
     progress: Progress
     stopped: str
-    watched: dict[str, dict[str, float | str]]
+    watched: States
     kept: Kept | None
     average: tuple[int, Array] | None
 
@@ -121,7 +122,7 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
         point = _point(path, saved, fit, Given(custom, path), fitting)
-    except Misfit as error:
+    except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
     _warn(path, saved.description, model.engine.isa)
     return point
@@ -141,8 +142,8 @@ def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
         if name in DATA:
             if before.get(name) != present:
                 raise DataError(
-                    f"{name} is not what the fit of the checkpoint {path} had, expected the same values, shape "
-                    "and dtype; without that file, fit starts anew"
+                    f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
+                    "shape and dtype; without that file, fit starts anew"
                 )
         else:
             _check_equal(path, name, before.get(name), present)
@@ -161,13 +162,14 @@ def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fittin
     progress = _progress(take(fit, "fit", "progress", list), fitting.steps_per_epoch)
     first_epoch = take(fit, "fit", "first_epoch", int)
     if not 0 <= first_epoch == len(saved.model.history) - progress[0]:
-        raise Misfit(
+        raise MisfitError(
             f"fit.first_epoch is {shown(first_epoch)}, with a history of {len(saved.model.history)} epochs"
         )
     needed = progress[0] + (progress[1] > 0)
     if fitting.epochs < needed:
         raise ParameterError(
-            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit of the checkpoint {path} has begun"
+            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint {path} "
+            "has begun"
         )
     return Point(
         path,
@@ -184,11 +186,13 @@ def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fittin
 def _progress(found: list[Any], steps_per_epoch: int) -> Progress:
     """Return the progress of a run, as `Run.resume` takes it."""
     if len(found) != 4:
-        raise Misfit(f"fit.progress is {shown(found)}, expected 4 numbers")
+        raise MisfitError(f"fit.progress is {shown(found)}, expected 4 numbers")
     epoch, step = (expect(found[i], f"fit.progress[{i}]", int) for i in (0, 1))
     total, weight = (float_of(found[i], f"fit.progress[{i}]") for i in (2, 3))
     if not (epoch >= 0 and 0 <= step < steps_per_epoch and isfinite(total) and 0 <= weight < inf):
-        raise Misfit(f"fit.progress is {shown(found)}, expected that of epochs of {steps_per_epoch} steps")
+        raise MisfitError(
+            f"fit.progress is {shown(found)}, expected that of epochs of {steps_per_epoch} steps"
+        )
     return epoch, step, total, weight
 
 
@@ -205,17 +209,14 @@ def _stopped(stopped: str, progress: Progress, epochs: int) -> str:
     return stopped
 
 
-def _watched(
-    found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, float | str]]:
+def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) -> States:
     """Return what callbacks remember; those that the fit has now start with the same names and kinds."""
-    with describing("fit.watched"):
-        states = remembered(found)
+    states = decode_states(found, "fit.watched")
     for name in states.keys() & watched.keys():
         for entry, first in watched[name].items():
             value = states[name].get(entry)
             if isinstance(value, str) != isinstance(first, str) or value is None:
-                raise Misfit(
+                raise MisfitError(
                     f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
                 )
     return states
@@ -226,18 +227,18 @@ def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int)
     if found is None:
         return None
     where, engine = "fit.kept", saved.model.engine
-    optimizer = decode(found.get("optimizer"), f"{where}.optimizer", Optimizer, given)
-    schedule = decode(found.get("schedule"), f"{where}.schedule", Schedule, given)
+    optimizer = decode(take(found, where, "optimizer", dict), f"{where}.optimizer", Optimizer, given)
+    rate = take_or_none(found, where, "schedule", dict)
+    schedule = NoRate() if rate is None else decode(rate, f"{where}.schedule", Schedule, given)
     if type(optimizer) is not type(saved.model.chosen):
-        raise Misfit(f"{where}.optimizer is {optimizer}, expected one like {saved.model.chosen}")
-    with describing(where):
-        states = remembered(take(found, where, "remembered", dict))
+        raise MisfitError(f"{where}.optimizer is {optimizer}, expected one like {saved.model.chosen}")
+    states = decode_states(take(found, where, "remembered", dict), f"{where}.remembered")
     memory = None
     if "fit.kept.memory" in saved.tensors:
         memory = _tensor(saved, "fit.kept.memory", (engine.parameters.size + 2,), np.dtype(np.float64))
     epoch, steps = take(found, where, "epoch", int), take(found, where, "steps", int)
     if not (0 <= epoch <= epochs and 0 <= steps <= engine.t):
-        raise Misfit(
+        raise MisfitError(
             f"{where} is epoch {shown(epoch)} after {shown(steps)} steps, expected one before the point"
         )
     return Kept(
@@ -256,7 +257,7 @@ def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
         return None
     parameters = saved.model.engine.parameters
     if not 0 <= terms <= saved.model.engine.t:
-        raise Misfit(f"fit.averaged is {terms}, expected at most the number of steps")
+        raise MisfitError(f"fit.averaged is {terms}, expected at most the number of steps")
     return terms, _tensor(saved, "fit.average", parameters.shape, parameters.dtype)
 
 
@@ -265,7 +266,7 @@ def _tensor(saved: Saved, name: str, shape: tuple[int, ...], dtype: np.dtype[Any
     found = saved.tensors.get(name)
     if found is None or found.shape != shape or found.dtype != dtype:
         what = "missing" if found is None else f"of shape {found.shape} and dtype {found.dtype}"
-        raise Misfit(f"the tensor {name} is {what}, expected {shape} of {dtype}")
+        raise MisfitError(f"the tensor {name} is {what}, expected {shape} of {dtype}")
     return found
 
 

@@ -10,7 +10,6 @@ from fastbp._base import arguments
 from fastbp._base.fields import checked_by, integer
 from fastbp._base.shown import shown
 from fastbp.callbacks._base import Callback, Columns, Watcher
-from fastbp.callbacks._loggers import _path
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import Optimizer
 
@@ -31,7 +30,7 @@ def _seconds(argument: str, value: str) -> float:
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0 < seconds < float("inf"):
         raise ParameterError(
-            f'{argument} is {shown(value)}, expected a number of epochs, or a time such as "10s", "5m" or "2h"'
+            f'{argument} is {shown(value)}, expected a number of epochs, or a time such as "10s" or "5m"'
         )
     return seconds
 
@@ -65,7 +64,7 @@ class Checkpoint(Callback):
     """
 
     only_watches: ClassVar[bool] = True
-    path: str = checked_by(_path, "str or os.PathLike")
+    path: str = checked_by(arguments.path, "str or os.PathLike")
     every: int | str = checked_by(_interval, "int, >= 1, or str", default=1)
     keep: int = integer(default=3, at_least=1)
 
@@ -89,7 +88,7 @@ class Checkpoint(Callback):
         folder = os.path.dirname(os.path.realpath(self.path))
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK) or os.path.isdir(self.path):
             raise ParameterError(
-                f"{argument} is {self}, expected the path of a file in an existing folder that can be written to"
+                f"{argument} is {self}, expected a file in an existing folder that can be written to"
             )
 
     def begin(self, columns: Columns) -> Watcher:
