@@ -43,23 +43,11 @@ CASES = {
 
 
 class Case:
-    """A network and a way to begin a run of it."""
+    """A network with data and a way to begin a run of it."""
 
-    def __init__(self, network_class, sizes, name, dtype):
-        options, self.run = CASES[name]
-        options = dict(options)
-        self.averages = options.pop("average", False)
-        loss = options.get("loss", "mse")
-        self.X, self.y = problem(sizes, 11, "mse" if callable(loss) else loss)
-        given = {
-            "rows": Weights(None, np.flatnonzero(WEIGHTS)),
-            "weights": Weights(WEIGHTS, np.flatnonzero(WEIGHTS)),
-            "targets": Weights(TARGET_WEIGHTS[sizes[-1]], None),
-        }
-        self.run = self.run | {"weights": given.get(self.run.get("weights")), "epochs": EPOCHS}
-        if options.pop("schedule", False):
-            options["optimizer"] = fastbp.Adam(schedules.Warmup(schedules.Cosine(0.01, 6), 3))
-        self.net = make(network_class, sizes, options.pop("option", "none"), dtype=dtype, **options)
+    def __init__(self, net, X, y, *, averages=False, **run):
+        self.net, self.X, self.y, self.averages = net, X, y, averages
+        self.run = {"epochs": EPOCHS, "weights": None} | run
 
     def begin(self, net, average=None):
         """Return a run, and the average of the parameters, which goes on from the one that is given."""
@@ -73,31 +61,53 @@ class Case:
     def end(self, net, average):
         """Return all that a run leaves, as a value."""
         parameters, state, t, memory = numbers_of(net)
-        arrays = [array if array is None else array.tobytes() for array in (parameters, state, memory, average)]
+        arrays = [
+            array if array is None else array.tobytes() for array in (parameters, state, memory, average)
+        ]
         return *arrays, t
+
+
+def case_of(network_class, sizes, name, dtype):
+    """Return a case of `CASES`, over 11 rows."""
+    options, run = CASES[name]
+    options = dict(options)
+    loss, averages = options.get("loss", "mse"), options.pop("average", False)
+    X, y = problem(sizes, 11, "mse" if callable(loss) else loss)
+    if options.pop("schedule", False):
+        options["optimizer"] = fastbp.Adam(schedules.Warmup(schedules.Cosine(0.01, 6), 3))
+    rows = np.flatnonzero(WEIGHTS)
+    weights = {
+        None: None,
+        "rows": Weights(None, rows),
+        "weights": Weights(WEIGHTS, rows),
+        "targets": Weights(TARGET_WEIGHTS[sizes[-1]], None),
+    }
+    net = make(network_class, sizes, options.pop("option", "none"), dtype=dtype, **options)
+    return Case(net, X, y, averages=averages, **run | {"weights": weights[run.get("weights")]})
 
 
 def straight(case):
     """Train without a stop; return what it leaves and the losses."""
     net = case.net.clone()
     run, average = case.begin(net)
-    while run.epoch < EPOCHS:
-        assert run.advance(EPOCHS, 60)
+    while run.epoch < len(run.losses):
+        assert run.advance(len(run.losses), 60)
     return case.end(net, average), run.losses.tobytes()
 
 
 def with_stops(case, gaps):
     """Train, and after so many steps each time go on in a new network; return the same as `straight`."""
-    net, average, progress, losses = case.net.clone(), None, (0, 0, 0.0, 0.0), np.zeros(EPOCHS)
+    net, average, progress, epochs = case.net.clone(), None, (0, 0, 0.0, 0.0), case.run["epochs"]
+    losses = np.zeros(epochs)
     while True:
         run, average = case.begin(net, average)
         run.resume(progress)
         assert run.progress == progress
         for _ in range(next(gaps)):
-            if run.epoch == EPOCHS:
+            if run.epoch == epochs:
                 return case.end(net, average), losses.tobytes()
             before = run.epoch
-            assert run.advance(EPOCHS, 0)
+            assert run.advance(epochs, 0)
             losses[before : run.epoch] = run.losses[before : run.epoch]
         progress, net = run.progress, net.clone()
 
@@ -118,7 +128,7 @@ def random_gaps(seed):
 def test_native_runs(shape, dtype, isa):
     """Stopped after each step, and at random steps."""
     for i, name in enumerate(CASES):
-        case = Case(fastbp.Network, SIZES[shape], name, dtype)
+        case = case_of(fastbp.Network, SIZES[shape], name, dtype)
         expected = straight(case)
         assert with_stops(case, every_step()) == expected, name
         assert with_stops(case, random_gaps(i)) == expected, name
@@ -127,7 +137,7 @@ def test_native_runs(shape, dtype, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_reference_runs(dtype):
     for i, name in enumerate(CASES):
-        case = Case(fastbp.reference.Network, SIZES["narrow"], name, dtype)
+        case = case_of(fastbp.reference.Network, SIZES["narrow"], name, dtype)
         expected = straight(case)
         assert with_stops(case, every_step()) == expected, name
         assert with_stops(case, random_gaps(i)) == expected, name
@@ -136,9 +146,8 @@ def test_reference_runs(dtype):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_batches_of_several_blocks(threads, isa):
     """Products that threads share, blocks of rows at the same time, and a last batch of one block."""
-    case = Case(fastbp.Network, (60, 150, 3), "dropout and noise", "float32")
-    case.X, case.y = problem((60, 150, 3), 2500)
-    case.run["batch_size"] = 1100
+    net = make(fastbp.Network, (60, 150, 3), "fused", dtype="float32")
+    case = Case(net, *problem((60, 150, 3), 2500), batch_size=1100)
     with fastbp.threads(threads):
         expected = straight(case)
         assert with_stops(case, every_step()) == expected
@@ -148,16 +157,116 @@ def test_batches_of_several_blocks(threads, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bayesian", [False, True])
 def test_levenberg_marquardt(network_class, bayesian, dtype):
-    """Also after rejected steps, and when it converges."""
+    """Damping and ridge go on, also in float32, where the memory has the weights before they were rounded."""
     X, y = problem((2, 4, 1), 40)
     optimizer = fastbp.LevenbergMarquardt(damping=1e-6, bayesian=bayesian)
     net = network_class([2, 4, 1], activation="tanh", dtype=dtype, seed=1, optimizer=optimizer)
-    for seed in range(3):
-        case = Case.__new__(Case)
-        case.net, case.X, case.y, case.averages = net.clone(), X, y, False
-        case.run = {"epochs": EPOCHS, "batch_size": 40, "weights": None}
-        if seed:
-            case.run["weights"] = Weights(None, np.flatnonzero(X[:, 0] > -0.1 * seed))
+    for weights in (None, Weights(None, np.flatnonzero(X[:, 0] > 0))):
+        case = Case(net, X, y, batch_size=40, epochs=8, weights=weights)
         assert with_stops(case, every_step()) == straight(case)
 
 
+def test_a_resumed_run_has_no_losses_of_earlier_epochs(network_class, data, make):
+    run = begun(make(), *data, batch_size=8, epochs=3)
+    run.resume((2, 1, 5.0, 8.0))
+    assert (run.epoch, run.step, run.progress) == (2, 1, (2, 1, 5.0, 8.0))
+    assert np.isnan(run.losses[:2]).all()
+    assert run.advance(3, 60)
+    assert math.isfinite(run.losses[2])
+    assert run.progress == (3, 0, 0.0, 0.0)
+
+
+def test_a_complete_run_has_nothing_left_to_do(network_class, data, make):
+    for optimizer in ("adam", fastbp.LevenbergMarquardt()):
+        net = make(optimizer=optimizer)
+        before = net.parameters.copy()
+        run = begun(net, *data, batch_size=8, epochs=3)
+        run.resume((3, 0, 0.0, 0.0))
+        assert run.advance(3, 60)
+        assert run.epoch == 3
+        np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_only_a_new_run_resumes(network_class, data, make):
+    for optimizer in ("adam", fastbp.LevenbergMarquardt()):
+        run = begun(make(optimizer=optimizer), *data, batch_size=8, epochs=3)
+        run.resume((0, 0, 0.0, 0.0))
+        run.advance(3, 0)
+        with pytest.raises(Error, match="resume after the run has advanced"):
+            run.resume((1, 0, 0.0, 0.0))
+
+
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    -1,
+    2**31,
+    2**63,
+    2**64,
+    10**30,
+    True,
+    0.0,
+    1.5,
+    -0.5,
+    1e308,
+    math.inf,
+    math.nan,
+    None,
+    "1",
+]
+
+
+def test_hostile_progress_is_refused(network_class, data, make):
+    """Whatever it is, it is refused and changes nothing, or the run goes on to its end."""
+    numbers = random.Random(0)
+    hostile = [None, 3, "abcd", (), (0, 0, 0.0), (0, 0, 0.0, 0.0, 0.0), np.zeros(4), [1, 2, 3, 4]]
+    hostile += [(numbers.choice(NUMBERS[:6]), numbers.choice(NUMBERS[:6]), 1.0, 3.0) for _ in range(60)]
+    hostile += [tuple(numbers.choices(NUMBERS, k=4)) for _ in range(300)]
+    for optimizer, steps in (("adam", 3), (fastbp.LevenbergMarquardt(), 1)):
+        net, allowed = make(optimizer=optimizer), 0
+        for progress in hostile:
+            run = begun(net, *data, batch_size=8, epochs=3)
+            if is_possible(progress, steps):
+                run.resume(progress)
+                assert run.advance(3, 60)
+                assert run.epoch == 3
+                allowed += 1
+            else:
+                with pytest.raises(
+                    ParameterError, match="^progress is .*, expected .*epoch, 0 to 3, and step, 0 to"
+                ):
+                    run.resume(progress)
+                assert run.progress == (0, 0, 0.0, 0.0)
+        assert 0 < allowed < 100
+
+
+def is_possible(progress, steps):
+    if not isinstance(progress, tuple) or [type(value) for value in progress] != [int, int, float, float]:
+        return False
+    epoch, step, total, weight = progress
+    among = {(e, s) for e in range(3) for s in range(steps)} | {(3, 0)}
+    return (epoch, step) in among and math.isfinite(total) and 0 <= weight < math.inf
+
+
+# ---- what else of an engine goes on ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dropout", "noise"])
+def test_a_seed_acts_on_later_steps(network_class, name):
+    """Also if plans of the old seed exist."""
+    X, y = problem((3, 5, 2), 12)
+    nets = [make(network_class, (3, 5, 2), name, seed=seed) for seed in (3, 4)]
+    for net in nets:
+        net.parameters[:] = nets[0].parameters
+        net.train_on_batch(X, y)
+    assert nets[0].parameters.tobytes() != nets[1].parameters.tobytes()
+    engine, other = map(engine_of, nets)
+    assert engine.seed == 3
+    engine.seed = other.seed
+    engine.parameters[:], engine.state[:] = other.parameters, other.state
+    losses = [net.train_on_batch(X, y) for net in nets]
+    assert losses[0] == losses[1]
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
