@@ -61,10 +61,8 @@ class Case:
     def end(self, net, average):
         """Return all that a run leaves, as a value."""
         parameters, state, t, memory = numbers_of(net)
-        arrays = [
-            array if array is None else array.tobytes() for array in (parameters, state, memory, average)
-        ]
-        return *arrays, t
+        others = [None if array is None else array.tobytes() for array in (memory, average)]
+        return parameters.tobytes(), state.tobytes(), t, *others
 
 
 def case_of(network_class, sizes, name, dtype):
@@ -196,35 +194,16 @@ def test_only_a_new_run_resumes(network_class, data, make):
             run.resume((1, 0, 0.0, 0.0))
 
 
-NUMBERS = [
-    0,
-    1,
-    2,
-    3,
-    4,
-    -1,
-    2**31,
-    2**63,
-    2**64,
-    10**30,
-    True,
-    0.0,
-    1.5,
-    -0.5,
-    1e308,
-    math.inf,
-    math.nan,
-    None,
-    "1",
-]
+INTEGERS = [0, 1, 2, 3, 4, -1]
+ODD = [2**31, 2**63, 2**64, 10**30, True, 0.0, 1.5, -0.5, 1e308, math.inf, math.nan, None, "1"]
 
 
 def test_hostile_progress_is_refused(network_class, data, make):
     """Whatever it is, it is refused and changes nothing, or the run goes on to its end."""
     numbers = random.Random(0)
     hostile = [None, 3, "abcd", (), (0, 0, 0.0), (0, 0, 0.0, 0.0, 0.0), np.zeros(4), [1, 2, 3, 4]]
-    hostile += [(numbers.choice(NUMBERS[:6]), numbers.choice(NUMBERS[:6]), 1.0, 3.0) for _ in range(60)]
-    hostile += [tuple(numbers.choices(NUMBERS, k=4)) for _ in range(300)]
+    hostile += [(*numbers.choices(INTEGERS, k=2), 1.0, 3.0) for _ in range(60)]
+    hostile += [tuple(numbers.choices(INTEGERS + ODD, k=4)) for _ in range(300)]
     for optimizer, steps in (("adam", 3), (fastbp.LevenbergMarquardt(), 1)):
         net, allowed = make(optimizer=optimizer), 0
         for progress in hostile:
@@ -235,9 +214,7 @@ def test_hostile_progress_is_refused(network_class, data, make):
                 assert run.epoch == 3
                 allowed += 1
             else:
-                with pytest.raises(
-                    ParameterError, match="^progress is .*, expected .*epoch, 0 to 3, and step, 0 to"
-                ):
+                with pytest.raises(ParameterError, match=r"^progress is .*, expected .*, 0 to 3, and step"):
                     run.resume(progress)
                 assert run.progress == (0, 0, 0.0, 0.0)
         assert 0 < allowed < 100

@@ -259,11 +259,11 @@ def test_numbers_that_do_not_fit_are_refused(make, data):
                 snapshot.put(1, None, *(good | {name: value}).values())
             assert snapshot.numbers is None
     for t in (-1, 2**64, 1.0, None, True):
-        with pytest.raises(ParameterError, match="^t is .*, expected an integer"):
+        with pytest.raises(ParameterError, match=r"^t is .*, expected an integer"):
             snapshot.put(1, None, *(good | {"t": t}).values())
     assert snapshot.numbers is None
     snapshot.put(1, None, *good.values())
-    with pytest.raises(ShapeError, match="^memory is"):
+    with pytest.raises(ShapeError, match=r"^memory is "):
         snapshot.put(2, None, *(good | {"parameters": np.zeros(P), "memory": np.ones(3)}).values())
     assert snapshot.epoch == 1
     assert snapshot.numbers[0].all()
