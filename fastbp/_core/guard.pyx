@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from fastbp.exceptions import BusyError, Error, ShapeError
+from fastbp.exceptions import BusyError, Error, ParameterError, ShapeError
 
 cimport numpy as cnp
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport uint64_t
 
 from fastbp._core.arrays cimport is_plain
 
@@ -169,7 +168,7 @@ cdef class Snapshot:
         """
         return None if self.epoch is None else (*self.arrays, self.t, self.memory)
 
-    def put(self, epoch, extra, parameters, state, uint64_t t, memory):
+    def put(self, epoch, extra, parameters, state, t, memory):
         """Copy these numbers, as if the engine had them after `epoch` epochs when `take` was called.
 
         Parameters (P,) and state (vectors, P) have the shapes and the dtype of the engine's, memory is None or
@@ -183,6 +182,8 @@ cdef class Snapshot:
             kept = memory.copy()
         for name, array, own in zip(("parameters", "state"), (parameters, state), self.arrays):
             check_vector(name, array, np.shape(own), cnp.PyArray_TYPE(own))
+        if type(t) is not int or not 0 <= t < 2**64:
+            raise ParameterError(f"t is {t!r:.200}, expected an integer, 0 to 2**64 - 1")
         # nothing fails from here on
         cnp.PyArray_CopyInto(self.arrays[0], parameters)
         cnp.PyArray_CopyInto(self.arrays[1], state)

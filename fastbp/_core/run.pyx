@@ -136,7 +136,7 @@ cdef class Run:
 
     @property
     def progress(self):
-        """Complete epochs, steps in the present one, and the sum and the weight of the losses of these steps."""
+        """Complete epochs, steps in the present one, and sum and weight of the losses of these steps."""
         if self.fit.step == 0:
             return self.fit.epoch, 0, 0.0, 0.0
         return self.fit.epoch, self.fit.step, self.fit.sum, self.fit.weight

@@ -29,7 +29,7 @@ def digest(array: NDArray[Any] | None) -> str:
     found = hashlib.blake2b(f"{dtype.str} {array.shape}".encode(), digest_size=16)
     for _, block in blocks(array):
         check_memory(array)  # a signal handler may have run
-        found.update(np.ascontiguousarray(block, dtype))
+        found.update(np.ascontiguousarray(block, dtype).data)
     return found.hexdigest()
 
 

@@ -20,7 +20,7 @@ Rates: TypeAlias = tuple[str, float, tuple[float, ...], int]
 InputScaling: TypeAlias = tuple[Array, Array]  # mean and inverse_scale (n_in,), float64
 TargetScaling: TypeAlias = tuple[Array, Array, Array, Array]  # both (n_targets,); factor, offset (n_out,)
 
-#: Complete epochs of a run, steps of the present one, and sum and weight of the losses of these steps.
+#: Complete epochs of a run, steps done in the present one, and sum and weight of the losses of these steps.
 Progress: TypeAlias = tuple[int, int, float, float]
 
 
@@ -69,7 +69,7 @@ class Run(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """Complete epochs, steps of the present one, and sum and weight of the losses of these steps."""
+        """Where the run is, for `resume`."""
 
     def resume(self, progress: Progress) -> None:
         """Continue, in a run that has not advanced, a run whose `progress` this was.
@@ -182,8 +182,8 @@ class Engine(Trainer, Protocol):
     def set_average(self, average: Array | None, decay: float = 0, steps: int = 0) -> None:
         """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
 
-        After each step, average := decay average + (1 - decay) parameters. `steps` are already in it. If
-        there are none, it holds zeros, and the first step copies the parameters.
+        After each step, average := decay average + (1 - decay) parameters. So many `steps` are in it already;
+        with 0 it holds zeros, and the first step copies the parameters.
         """
 
     def shares_memory(self, array: Array) -> bool:

@@ -66,7 +66,7 @@ class StepwiseRun:
 
     @property
     def progress(self) -> tuple[int, int, float, float]:
-        """Complete epochs, steps of the present one, and sum and weight of the losses of these steps."""
+        """Complete epochs, steps in the present one, and sum and weight of the losses of these steps."""
         if self.step == 0:
             return self.epoch, 0, 0.0, 0.0
         return self.epoch, self.step, float(self._sum), self._weight
