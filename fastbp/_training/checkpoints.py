@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -28,11 +28,8 @@ from fastbp.optimizers import NoRate
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
-    from fastbp._training.resuming import Point
+    from fastbp._training.resuming import Point, Same
     from fastbp._training.validation import Validation
-
-#: What a fit that continues must have in common with the one before: options, and digests of arrays.
-Same: TypeAlias = dict[str, Any]
 
 
 def same_of(
