@@ -1,0 +1,165 @@
+"""SIGKILL at random moments: a file is the old one or the new one, and a fit is resumed to the same bits.
+
+Each killed program is a process of its own that says when it begins. `make promises` kills more of them.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastbp
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+
+BEGIN = """
+import sys, warnings
+import numpy as np
+import fastbp
+from fastbp.callbacks import Checkpoint, EarlyStopping, ReduceLROnPlateau
+
+path = sys.argv[1]
+"""
+
+
+def started(code, *arguments):
+    """Start a program after `BEGIN`; return its process once it has printed a line."""
+    command = [sys.executable, "-P", "-c", BEGIN + code, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if process.stdout.readline() != "begin\n":
+        pytest.fail(process.communicate()[1])
+    return process
+
+
+def finished(process, seconds):
+    """Return what a program printed if it ends within this time; else kill it, and return None."""
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
+    return output if process.returncode == 0 else None
+
+
+def leftovers(folder, name, kept=1):
+    """Return the files of a folder but a model file and the checkpoints before it."""
+    stem, suffix = name.split(".")
+    own = {name, *(f"{stem}.{i}.{suffix}" for i in range(1, kept))}
+    return sorted(entry for entry in os.listdir(folder) if entry not in own)
+
+
+# ---- saving --------------------------------------------------------------------------------------------------
+
+SAVES = """
+nets = [fastbp.Network([64, 256, 64], seed=seed) for seed in (0, 1)]
+nets[0].save(path)
+print("begin", flush=True)
+while True:
+    for net in nets:
+        net.save(path)
+"""
+SLOWEST = 0.03  # seconds until a kill: many times as long as it takes to save
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_save_that_is_killed_leaves_the_old_file_or_the_new_one(kills, tmp_path):
+    path = tmp_path / "net.safetensors"
+    versions = [fastbp.Network([64, 256, 64], seed=seed).parameters for seed in (0, 1)]
+    moments = random.Random(0)
+    found, unfinished = [0, 0], 0
+    for _ in range(kills):
+        assert finished(started(SAVES, path), moments.uniform(0, SLOWEST)) is None
+        parameters = fastbp.load(path).parameters
+        (version,) = (i for i, expected in enumerate(versions) if np.array_equal(parameters, expected))
+        found[version] += 1
+        rest = leftovers(tmp_path, path.name)
+        assert len(rest) <= 1, rest
+        unfinished += len(rest)
+    if kills > 100:  # some kills met a file that was being written, and both versions
+        assert unfinished > 0
+        assert min(found) > 0
+    fastbp.load(path).save(path)
+    assert leftovers(tmp_path, path.name) == []
+
+
+# ---- fits ----------------------------------------------------------------------------------------------------
+
+FITS = """
+rng = np.random.default_rng(0)
+X = rng.normal(size=(600, 8)) * 3 + 1  # (n, n_in)
+y = np.sin(X[:, :2]) + 5  # (n, n_out)
+train, held_out = slice(0, 500), slice(500, 600)
+weights = rng.uniform(0.5, 2, size=500)
+
+def fit(epochs, *callbacks, **options):
+    schedule = fastbp.schedules.Cosine(0.01, steps=3000, warmup=50)
+    layers = [8, fastbp.Dense(64, dropout=0.1, l2=1e-5), fastbp.Dense(32, "tanh"), 2]
+    net = fastbp.Network(layers, optimizer=fastbp.Adam(schedule), input_noise=0.05, seed=3)
+    net.adapt(X[train], y[train])
+    plateau = ReduceLROnPlateau("loss", patience=2, factor=0.7)
+    best = EarlyStopping(patience=1000, restore_best=True)
+    net.fit(
+        X[train],
+        y[train],
+        epochs=epochs,
+        batch_size=16,
+        sample_weight=weights,
+        validation_data=(X[held_out], y[held_out]),
+        callbacks=[plateau, best, *callbacks],
+        **options,
+    )
+    return net
+"""
+KILLED = """
+_, path, result, epochs, every = sys.argv
+trained = []
+
+def count(state):
+    trained.append(state.epoch)
+
+print("begin", flush=True)
+every = int(every) if every.isdecimal() else every
+net = fit(int(epochs), Checkpoint(path, every=every, keep=3), count, resume=path)
+net.save(result)
+print(len(trained))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kills", "every", "epochs", "slowest"),
+    [
+        (3, 1, 40, 0.2),
+        pytest.param(50, 1, 200, 0.2, marks=pytest.mark.slow),
+        pytest.param(50, "0.01s", 200, 0.2, marks=pytest.mark.slow),
+    ],
+)
+def test_a_fit_that_is_killed_and_resumed_ends_with_the_same_bits(
+    kills, every, epochs, slowest, tmp_path, state_of
+):
+    names = {}
+    exec(BEGIN + FITS, names)
+    expected = state_of(names["fit"](epochs))
+    path, result = tmp_path / "run.safetensors", tmp_path / "done.safetensors"
+    moments, left, completed = random.Random(0), kills, 0
+    while left or not completed:
+        had_file = path.exists()
+        process = started(FITS + KILLED, path, result, epochs, every)
+        output = finished(process, moments.uniform(0, slowest) if left else 60)
+        if had_file:
+            fastbp.load(path)
+        rest = leftovers(tmp_path, path.name, kept=3)
+        if output is None:
+            left -= 1
+            assert len(rest) <= 1, rest
+        else:
+            assert state_of(fastbp.load(result)) == expected
+            if had_file and every == 1:
+                assert int(output) < epochs  # it was resumed
+            completed += 1
+            for file in tmp_path.iterdir():  # for a run from the start, if there are kills left
+                file.unlink()
