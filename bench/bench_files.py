@@ -1,17 +1,16 @@
 """Measures how fast model files are saved and loaded, beside plain copies of the file and other libraries.
 
-The file is that of a network of 8.4 million parameters in float32 with its optimizer state, 101 MB in all. Each round
-does every piece of work once, in turn. A ratio is that of two times of the same round, so what slows down a whole
-round hardly counts. Two copies are made: as `shutil.copyfile` makes it, whose data may be lost if the power fails, and
-one that is flushed to the disk (fsync), as a model file is when `save` returns. Files that are read are in the cache of the
-system.
+The file is that of a network of 8.4 million parameters in float32 with its optimizer state, 101 MB in all.
+Each round does every piece of work once, in turn. A ratio is that of two times of the same round, so what
+slows down a whole round hardly counts. Two copies are made: one by `shutil.copyfile`, whose data a power
+failure may destroy, and one that is flushed to the disk (fsync), as a model file is when `save` returns.
+Files that are read are in the page cache.
 """
 
 import os
 import pickle
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -41,7 +40,7 @@ def report(request):
     lines = []
     yield lines
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nseconds and speed beside copies of the file, {processor()['name']}; medians and quartiles")
+        print(f"\n\nseconds, and speed beside copies of the file; {processor()['name']}")
         print(*lines, sep="\n")
 
 
@@ -91,7 +90,7 @@ def rivals(net):
 
 
 def race(benchmark, work):
-    """Do every piece of work once per round, in turn; return the seconds of each by name, without the first round."""
+    """Do every piece of work once per round, in turn; return the seconds by name, without the first round."""
     seconds = {name: [] for name in work}
 
     def once():
@@ -105,7 +104,7 @@ def race(benchmark, work):
 
 
 def note(benchmark, report, task, seconds):
-    """Keep the times, and how fast each piece of work is beside the copies."""
+    """Keep the times; report medians, and how fast each piece of work is beside the copies, with quartiles."""
     copies = [name for name in seconds if name.startswith("copy")]
     for name, times in seconds.items():
         line = f"{task:5} {name:18} {np.median(times):7.3f} s"

@@ -53,7 +53,7 @@ def leftovers(folder, name, kept=1):
     return sorted(entry for entry in os.listdir(folder) if entry not in own)
 
 
-# ---- saving --------------------------------------------------------------------------------------------------
+# ---- saving ----------------------------------------------------------------------------------------------
 
 SAVES = """
 nets = [fastbp.Network([64, 256, 64], seed=seed) for seed in (0, 1)]
@@ -87,7 +87,7 @@ def test_a_save_that_is_killed_leaves_the_old_file_or_the_new_one(kills, tmp_pat
     assert leftovers(tmp_path, path.name) == []
 
 
-# ---- fits ----------------------------------------------------------------------------------------------------
+# ---- fits ------------------------------------------------------------------------------------------------
 
 FITS = """
 rng = np.random.default_rng(0)
