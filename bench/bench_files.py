@@ -104,7 +104,7 @@ def race(benchmark, work):
 
 
 def note(benchmark, report, task, seconds):
-    """Keep the times; report medians, and how fast each piece of work is beside the copies, with quartiles."""
+    """Keep the times; report how fast each piece of work is beside the copies."""
     copies = [name for name in seconds if name.startswith("copy")]
     for name, times in seconds.items():
         line = f"{task:5} {name:18} {np.median(times):7.3f} s"
