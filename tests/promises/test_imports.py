@@ -21,8 +21,8 @@ _architecture
 _data
 _engine
 _model
-_training _summary
 _model_file
+_training _summary
 network
 _scipy datasets reference
 plot
