@@ -34,6 +34,7 @@ from fastbp.exceptions import (
     DivergenceError,
     DTypeError,
     Error,
+    ModelFileError,
     ParameterError,
     ShapeError,
     UnknownArgumentError,
@@ -55,7 +56,7 @@ from fastbp.losses import (
     Quantile,
     Quantiles,
 )
-from fastbp.network import Network
+from fastbp.network import Network, load
 from fastbp.optimizers import (
     SGD,
     Adadelta,
@@ -103,6 +104,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Lion",
     "LogCosh",
+    "ModelFileError",
     "NAdam",
     "Network",
     "ParameterError",
@@ -121,6 +123,7 @@ __all__ = [
     "callbacks",
     "get_num_threads",
     "initializers",
+    "load",
     "losses",
     "metrics",
     "minimize",

@@ -31,3 +31,7 @@ class DivergenceError(Error, ArithmeticError):
 
 class BusyError(Error, RuntimeError):
     """Another call is changing the network."""
+
+
+class ModelFileError(Error, ValueError):
+    """A file holds no network that can be loaded: it is damaged, of another kind or of a later format."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Literal, TypeVar
@@ -103,6 +104,18 @@ def text(argument: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ParameterError(f"{argument} is {shown(value)}, expected a string")
     return value
+
+
+def path(argument: str, value: Any) -> str:
+    """Return `value`, the path of a file or folder, as a string."""
+    try:
+        place = os.fspath(value)
+        is_path = isinstance(place, str) and place != "" and b"\0" not in os.fsencode(place)
+    except (TypeError, UnicodeEncodeError):
+        is_path = False
+    if not is_path:
+        raise ParameterError(f"{argument} is {shown(value)}, expected a path: a string or an os.PathLike")
+    return str(place)
 
 
 def choice(argument: str, value: Any, table: Mapping[str, T]) -> T:

@@ -64,6 +64,8 @@ class Model:
     remembered : dict
         By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
         setting the optimizer forget it.
+    feature_names, class_names : tuple of str, or None
+        Names of the inputs, and of the outputs as classes.
     is_trainable, is_differentiable : bool
         Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
@@ -72,8 +74,10 @@ class Model:
         "architecture",
         "checks",
         "chosen",
+        "class_names",
         "engine",
         "engine_class",
+        "feature_names",
         "guard",
         "history",
         "is_differentiable",
@@ -104,6 +108,8 @@ class Model:
         self.scaling: Scaling | None = None
         self.target_scaling: Scaling | None = None
         self.history = History()
+        self.feature_names: tuple[str, ...] | None = None
+        self.class_names: tuple[str, ...] | None = None
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
@@ -268,6 +274,18 @@ class Model:
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
 
+    def name(self, what: str, given: Any) -> None:
+        """Name the features or the classes: `what` is the attribute's name."""
+        self.guard.changing(f"setting {what}", None, setattr, self, what, self.checked_names(what, given))
+
+    def checked_names(self, what: str, given: Any) -> tuple[str, ...] | None:
+        """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
+        from fastbp._data import names  # few need it
+
+        if what == "feature_names":
+            return names.checked(what, given, self.architecture.n_in, "input")
+        return names.checked(what, given, self.architecture.n_out, "output")
+
     def _numbers_of_scaling(
         self, inputs: Scaling | None, targets: Scaling | None
     ) -> tuple[InputScaling | None, TargetScaling | None]:
@@ -293,6 +311,7 @@ class Model:
             "target_scaling": self.target_scaling,
             "history": copy(self.history),
             "remembered": states.remembered(self.remembered),
+            "names": (self.feature_names, self.class_names),
         }
 
     def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
@@ -324,16 +343,23 @@ class Model:
             (state["scaling"], state["target_scaling"]),
             states.expect("history", state["history"], History),
             state["remembered"],
+            state["names"],
         )
         return model
 
     def complete(
-        self, steps: Any, memory: Any, scalings: tuple[Any, Any], history: History, remembered: Any
+        self,
+        steps: Any,
+        memory: Any,
+        scalings: tuple[Any, Any],
+        history: History,
+        remembered: Any,
+        names: tuple[Any, Any],
     ) -> None:
         """Take over the parts of a state beside its large arrays; refuse those that do not fit the model.
 
         They are the number of optimizer steps, the memory of Levenberg-Marquardt or None, the scalings of
-        inputs and targets, the history, and what callbacks remember.
+        inputs and targets, the history, what callbacks remember, and the names of features and classes.
         """
         engine = self.engine
         engine.t = integer("steps", steps, at_least=0, below=2**64)
@@ -345,6 +371,10 @@ class Model:
             self.scale(*scaling.of_copy(self.checks, *scalings))
         self.history = history
         self.remembered = states.remembered(remembered)
+        if any(found is not None for found in names):
+            self.feature_names, self.class_names = map(
+                self.checked_names, ("feature_names", "class_names"), names
+            )
 
 
 def resolve_seed(seed: int | None) -> int:

@@ -6,22 +6,12 @@ import os
 from importlib import import_module
 from typing import Any, TextIO
 
+from fastbp._base.arguments import path as path_of
 from fastbp._base.fields import checked_by, flag
 from fastbp._base.shown import shown
 from fastbp.callbacks._base import Callback, Columns, Watcher
 from fastbp.callbacks._state import EpochState
 from fastbp.exceptions import ParameterError
-
-
-def _path(argument: str, value: Any) -> str:
-    """Return a path as text."""
-    try:
-        path = os.fspath(value)
-    except TypeError:
-        path = None
-    if not isinstance(path, str) or not path:
-        raise ParameterError(f"{argument} is {shown(value)}, expected a path: a string or an os.PathLike")
-    return path
 
 
 class CSVLogger(Callback):
@@ -45,7 +35,7 @@ class CSVLogger(Callback):
         columns.
     """
 
-    path: str = checked_by(_path, "str or os.PathLike")
+    path: str = checked_by(path_of, "str or os.PathLike")
     append: bool = flag(default=False)
 
     def begin(self, columns: Columns) -> Watcher:
@@ -128,7 +118,7 @@ class TensorBoard(Callback):
         From `fit`, before the first step: no package can write event files.
     """
 
-    log_dir: str = checked_by(_path, "str or os.PathLike")
+    log_dir: str = checked_by(path_of, "str or os.PathLike")
 
     def begin(self, columns: Columns) -> Watcher:
         return EventWriter(self.log_dir, _writer_class())

@@ -1,0 +1,139 @@
+"""Files that are replaced in one step: whoever opens the path finds the old file or the new one, each complete."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
+
+from fastbp.exceptions import ParameterError
+
+#: What `flock` and `fsync` answer on file systems that do not have them.
+UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP))
+LONGEST_NAME = 255  # bytes, on all common file systems
+
+
+@contextmanager
+def replacing(path: str) -> Iterator[FileIO]:
+    """Open a new file for writing, which takes the place of the file at `path` when the block ends.
+
+    The block writes to a temporary file in the same folder, `.{name}.tmp`. When it ends, the file is
+    flushed to the disk and renamed over `path`, and the folder is flushed. After an error in the block the
+    temporary file is deleted, and the old file stays. A process that is killed leaves the temporary file,
+    which the next one replaces.
+
+    Threads and processes that replace the same file take turns, by a lock on the temporary file. A symbolic
+    link stays, and the file that it points to is replaced. The new file has the mode of the old one.
+
+    Parameters
+    ----------
+    path : str
+        The file, which may exist, in an existing folder.
+
+    Yields
+    ------
+    FileIO
+        The temporary file, empty and unbuffered.
+
+    Raises
+    ------
+    ParameterError
+        There is something at `path` that is not a file, such as a folder or a device.
+    OSError
+        The file cannot be written.
+    """
+    target = os.path.realpath(path)  # absolute: the block may change the folder
+    mode = _mode(path, target)
+    temporary = _temporary(target)
+    with _locked(temporary) as file:
+        try:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            yield file
+            os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            if _is_at(temporary, file):  # after the renaming, another process may have a file there
+                os.unlink(temporary)
+            raise
+        _flush_folder(os.path.dirname(target))
+
+
+def _mode(path: str, target: str) -> int | None:
+    """Return the permissions of the file that is replaced, None if there is none; ParameterError if it is no file."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        raise ParameterError(f"path is {path!r}, which is not a file, expected a file or a new name")
+    return stat.S_IMODE(mode)
+
+
+def _temporary(target: str) -> str:
+    """Return the path of the temporary file for a target, the same one each time."""
+    folder, name = os.path.split(target)
+    short = f".{name}.tmp"
+    if len(os.fsencode(short)) > LONGEST_NAME:
+        short = f".{zlib.crc32(os.fsencode(name)):08x}.tmp"
+    return os.path.join(folder, short)
+
+
+@contextmanager
+def _locked(temporary: str) -> Iterator[FileIO]:
+    """Open the temporary file, new and empty, when no other thread or process is writing it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    while True:
+        with FileIO(temporary, "w", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
+            with suppress_unsupported():
+                fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                if _is_at(temporary, file):
+                    if _is_new(file):
+                        yield file
+                        return
+                    os.unlink(temporary)  # a killed process left it, perhaps with other permissions
+            finally:
+                with (
+                    suppress_unsupported()
+                ):  # closing would not unlock it for a forked child, which shares the lock
+                    fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_at(path: str, file: FileIO) -> bool:
+    """Tell whether an open file is still the one at a path."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.lstat(path), os.fstat(file.fileno()))
+    return False
+
+
+def _is_new(file: FileIO) -> bool:
+    """Tell whether an open file is empty, regular and known by one name only."""
+    status = os.fstat(file.fileno())
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0 and status.st_nlink == 1
+
+
+def _flush_folder(folder: str) -> None:
+    """Bring a renaming to the disk, where the file system can and the process may."""
+    with suppress(PermissionError):
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with suppress_unsupported():
+                os.fsync(file)
+        finally:
+            os.close(file)
+
+
+@contextmanager
+def suppress_unsupported() -> Iterator[None]:
+    """Go on where the file system does not have an operation."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise

@@ -1,0 +1,73 @@
+"""JSON from strangers: what is not strict JSON is refused, and so is what would need much memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+# Upper bounds, in bytes, of what CPython needs for one of each, with all that is only needed during parsing.
+_ARRAY, _OBJECT, _MEMBER, _ELEMENT, _QUOTE = 112, 360, 170, 44, 28
+_WIDEST = 4  # bytes per character of a string in which any character needs so many
+
+
+def memory_bound(text: str) -> int:
+    """Return a bound of the bytes that the values of a JSON text need, from counts of its characters.
+
+    The text may be any ASCII characters: only parsing tells whether it is JSON.
+    """
+    escapes = text.count("\\u")  # of 6 characters; each stands for at most one
+    characters = (len(text) - 5 * escapes) * _WIDEST if escapes else len(text)
+    return (
+        characters
+        + _ARRAY * text.count("[")
+        + _OBJECT * text.count("{")
+        + _MEMBER * text.count(":")
+        + _ELEMENT * text.count(",")
+        + _QUOTE * text.count('"')
+    )
+
+
+def parse(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises
+    ------
+    ValueError
+        The text is not JSON, is nested too deeply, has an object with two members of one name, has NaN or
+        infinity, or a number that is too large.
+    """
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("an object has two members of one name")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > sys.int_info.default_max_str_digits:  # the program may have lifted Python's own limit
+        raise ValueError(f"an integer has {len(digits)} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    x = float(digits)
+    if not math.isfinite(x):
+        raise ValueError("a number is beyond the largest float64")
+    return x
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_finite, parse_constant=_no_number
+)
