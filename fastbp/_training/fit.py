@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import _core
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
@@ -28,7 +29,10 @@ from fastbp.optimizers import LevenbergMarquardt
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from fastbp._engine.protocol import Run
+    from fastbp._training.checkpoints import Checkpoints
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -46,6 +50,7 @@ def train(
     validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks | None,
+    resume: str | PathLike[str] | None,
     **options: Any,
 ) -> History:
     """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
@@ -72,6 +77,12 @@ def train(
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
+    files = None
+    if resume is not None or hooks.checkpoints:
+        from fastbp._training import checkpoints  # few need it
+
+        same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
+        files = checkpoints.Checkpoints(model, hooks, same, checked, resume)
     begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
@@ -80,6 +91,7 @@ def train(
         options=checked,
         validation=validation,
         hooks=hooks,
+        files=files,
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
     return trained
@@ -111,6 +123,8 @@ class Fit:
         Data and metrics to evaluate after epochs.
     hooks : Hooks
         Functions to call with the `EpochState`.
+    files : Checkpoints, optional
+        The checkpoints to write, and the one to continue from.
     """
 
     def __init__(
@@ -122,13 +136,11 @@ class Fit:
         options: Options,
         validation: Validation | None,
         hooks: Hooks,
+        files: Checkpoints | None,
     ) -> None:
         self._model, self._network, self._begin, self._options = model, network, begin, options
-        self._validation, self._hooks = validation, hooks
+        self._validation, self._hooks, self._files = validation, hooks, files
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
-        self._schedule = model.schedule
-        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(hooks or self._by_epoch)  # every epoch is
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
 
@@ -153,9 +165,13 @@ class Fit:
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
+                if self._files is not None:
+                    self._write(self._files)
                 if progress is not None:
                     run = self._run
                     progress.update(run.epoch + run.step / run.steps_per_epoch, self._history)
+            if self._files is not None:
+                self._write(self._files)
         finally:
             self._state.close()
             if progress is not None:
@@ -226,41 +242,60 @@ class Fit:
         restore_all(snapshot, self._model)
 
     def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
-        """Begin the run; nothing is computed yet."""
-        options = self._options
-        started = perf_counter()
+        """Begin the run, or the rest of one; nothing is computed yet."""
+        options, model, started = self._options, self._model, perf_counter()
         self._deadline = started + options.max_seconds
-        self._first_epoch = len(self._model.history)
-        if not take_all(self._snapshot, self._model, 0):
+        point = None if self._files is None else self._files.point
+        if point is not None:
+            _core.to_the_end(model.take_over, (point.model,))
+        done = 0 if point is None else point.progress[0]
+        self._first_epoch = len(model.history) - done
+        self._schedule = model.schedule
+        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
+        self._watched = bool(self._hooks or self._by_epoch)  # every epoch is
+        if not take_all(self._snapshot, model, done):
             raise DataError(
                 "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
                 "reset() draws fresh ones"
             )
-        if self._averaging is not None:
-            self._averaging.start()  # before plans are made for the run
+        if self._averaging is not None:  # before plans are made for the run
+            self._averaging.start(*(point and point.average) or ())
         self._run = self._begin(
             X,
             y,
             weights=weights,
             batch_size=options.batch_rows,
             shuffle=options.shuffle and options.batch_size is not None,  # one batch needs no random order
-            seed=self._model.seed,
+            seed=model.seed,
             first_epoch=self._first_epoch,
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
         )
-        model = self._model
         self._record = Record(
             model.history, self._first_epoch, model.engine, self._run, self._validation, started
         )
         self._history = self._record.history
-        keep = partial(take_all, self._kept, self._model)
+        keep = partial(take_all, self._kept, model)
         self._state = EpochState(
-            self._network, self._model, self._history, options.epochs, keep, self._run.steps_per_epoch
+            self._network, model, self._history, options.epochs, keep, self._run.steps_per_epoch
         )
+        if self._files is not None:
+            self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)
+        if point is not None:
+            self._record.resume()
+            self._state.resume(self._run.step)
+            self._history.stopped = point.stopped
         if self._hooks.states:
-            self._model.remembered = self._model.remembered | self._hooks.states
+            model.remembered = model.remembered | self._hooks.states
         self._is_begun = True
+
+    def _write(self, files: Checkpoints) -> None:
+        """Write the checkpoints that are due."""
+        due = files.due(self._history.stopped)
+        if due:
+            if not is_finite(self._model.engine):
+                raise self._divergence("network's state")
+            files.write(due, self._history.stopped)
 
     def _call(self, hook: str) -> None:
         """Call the callbacks; stop the fit if one asks for it."""
@@ -298,7 +333,8 @@ class Fit:
         epoch = self._run.epoch
         if self._watched or is_over or self._snapshot.is_due:
             return epoch + 1
-        return self._validation.next_after(epoch) if self._validation else self._options.epochs
+        until = self._validation.next_after(epoch) if self._validation else self._options.epochs
+        return until if self._files is None else self._files.next_after(epoch, until)
 
     def _is_due(self, validation: Validation) -> bool:
         """Tell whether to validate at the end of this epoch, unless a callback makes it the last one."""

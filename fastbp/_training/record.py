@@ -54,6 +54,10 @@ class Record:
         self.history = History({name: [] for name in columns})
         self._noted = since
 
+    def resume(self) -> None:
+        """Let the fit have the epochs that the network has since the fit began."""
+        self.history._continue(self._past, self._first_epoch)
+
     def note(self, schedule: Schedule, measured: dict[str, float]) -> Collection[str]:
         """Append the epochs done since the last call to both histories; they share the time equally.
 

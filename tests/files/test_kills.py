@@ -20,7 +20,7 @@ BEGIN = """
 import sys, warnings
 import numpy as np
 import fastbp
-from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
+from fastbp.callbacks import Checkpoint, EarlyStopping, ReduceLROnPlateau
 
 path = sys.argv[1]
 """
