@@ -56,7 +56,7 @@ from fastbp.losses import (
     Quantile,
     Quantiles,
 )
-from fastbp.network import Network
+from fastbp.network import Network, load
 from fastbp.optimizers import (
     SGD,
     Adadelta,
@@ -123,6 +123,7 @@ __all__ = [
     "callbacks",
     "get_num_threads",
     "initializers",
+    "load",
     "losses",
     "metrics",
     "minimize",

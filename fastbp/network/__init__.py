@@ -1,14 +1,15 @@
 """The public class `Network`: checks arguments, guards against concurrent use, and drives an engine.
 
-Its methods are in a chain of classes: `Copies`, `Description`, `Inference`, `Steps`, `Network`.
+Its methods are in a chain of classes: `Copies`, `Files`, `Description`, `Inference`, `Steps`, `Network`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from inspect import signature
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -259,3 +260,22 @@ class Network(Steps):
         Frozen layers keep W and b.
         """
         self._model.reset()
+
+
+def load(path: str | os.PathLike[str], *, custom: Mapping[str, Any] | None = None) -> Network:
+    """Return the network in a model file that `Network.save` wrote; no code in the file is executed.
+
+    Parameters and errors are those of `Network.load`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    custom : mapping of str to objects, optional
+        The functions that the file stores by name, such as a custom loss.
+
+    Returns
+    -------
+    Network
+    """
+    return Network.load(path, custom=custom)

@@ -70,7 +70,8 @@ class Copies(Named):
         The layers below the output keep weights, options and input scaling; targets are not scaled, because
         the new ones are others: ``new.adapt(y=y)`` does it. The weights of the new layer are drawn from
         the seed. Optimizer state and history start anew, with the optimizer that was last set by
-        the constructor or the attribute. This network does not change.
+        the constructor or the attribute. The new network has the same `feature_names` and no `class_names`.
+        This network does not change.
 
         Parameters
         ----------

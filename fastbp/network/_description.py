@@ -13,7 +13,7 @@ from fastbp._base.arrays import read_only
 from fastbp.history import History
 from fastbp.layers import Layer
 from fastbp.losses import Loss
-from fastbp.network._copies import Copies
+from fastbp.network._files import Files
 from fastbp.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
-class Description(Copies):
+class Description(Files):
     """A network that shows what it is."""
 
     @property
@@ -148,6 +148,27 @@ class Description(Copies):
     def target_scale(self) -> Array | None:
         """Scale that each target is then divided by, like `target_mean`."""
         return _part(self._model.target_scaling, "scale")
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs, distinct strings; None without. Set it to a list of n_in names, or to None.
+
+        Copies, pickles, model files, `reset` and `replace_output` keep them.
+        """
+        return self._model.feature_names
+
+    @feature_names.setter
+    def feature_names(self, names: Iterable[str] | None) -> None:
+        self._model.name("feature_names", names)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, one per output, like `feature_names`; `replace_output` drops them."""
+        return self._model.class_names
+
+    @class_names.setter
+    def class_names(self, names: Iterable[str] | None) -> None:
+        self._model.name("class_names", names)
 
     def summary(self) -> Summary:
         """Return a table of the layers, with what trains them: ``print(net.summary())``; a str.

@@ -12,26 +12,21 @@ from numpy.typing import NDArray
 
 from fastbp import _core, initializers
 from fastbp._architecture import Architecture
-from fastbp._base.arguments import integer, number, text
-from fastbp._base.arrays import as_array
-from fastbp._base.shown import shown
-from fastbp._base.value import Value
+from fastbp._base.arguments import integer, number
 from fastbp._data.checks import InputChecks
-from fastbp.callbacks._base import plain
-from fastbp.exceptions import DataError
+from fastbp._model import states
+from fastbp._model.rows import optimizer_numbers, rates
 from fastbp.history import History
 from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
 from fastbp.optimizers import GradientOptimizer, Optimizer
-from fastbp.schedules import Schedule, Warmup, check_row
+from fastbp.schedules import Schedule, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, Rates, TargetScaling, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, TargetScaling, Trainer
 
 Array: TypeAlias = NDArray[Any]
-
-FORMAT = 3  # of the states: version 1 had no number
 
 # What the last call left that goes with the present parameters: the shape of the X of a forward pass that
 # `backward` may follow, or None, and whether there are gradients.
@@ -69,6 +64,8 @@ class Model:
     remembered : dict
         By callback, what those with ``resume = True`` remember: numbers and strings by name. `reset` and
         setting the optimizer forget it.
+    feature_names, class_names : tuple of str, or None
+        Names of the inputs, and of the outputs as classes.
     is_trainable, is_differentiable : bool
         Whether the architecture is, kept here because asking it would slow calls for one batch.
     """
@@ -77,8 +74,10 @@ class Model:
         "architecture",
         "checks",
         "chosen",
+        "class_names",
         "engine",
         "engine_class",
+        "feature_names",
         "guard",
         "history",
         "is_differentiable",
@@ -98,19 +97,48 @@ class Model:
     ) -> None:
         """Set the model up with parameters of zeros."""
         optimizer.check_dtype(architecture.dtype)
+        self._set_up(architecture, seed, engine_class)
+        self._install(*self._prepared(optimizer, epoch=0))
+
+    def _set_up(self, architecture: Architecture, seed: int, engine_class: EngineClass) -> None:
+        """Set up all but the optimizer."""
         self.seed, self.engine_class = seed, engine_class
         self._describe(architecture)
         self.checks, self.guard = InputChecks(architecture), _core.Guard()
         self.scaling: Scaling | None = None
         self.target_scaling: Scaling | None = None
         self.history = History()
+        self.feature_names: tuple[str, ...] | None = None
+        self.class_names: tuple[str, ...] | None = None
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
         if isinstance(architecture.loss, CustomLoss):
             from fastbp._engine.custom_loss import CustomLossTrainer  # few need it
 
             self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
-        self._install(*self._prepared(optimizer, epoch=0))
+
+    @classmethod
+    def described(
+        cls,
+        architecture: Architecture,
+        seed: int,
+        chosen: Optimizer,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        engine_class: EngineClass,
+    ) -> Self:
+        """Return a model of checked parts with zeros for all of its numbers; it calls no user code.
+
+        `chosen` is the optimizer that the user set, `optimizer` the current one and `schedule` that in force.
+        """
+        model = object.__new__(cls)
+        model._set_up(architecture, seed, engine_class)
+        # A function of the epoch is not called: the schedule has what it returned.
+        rated = optimizer.__replace__(learning_rate=schedule) if optimizer.goes_by_epoch else optimizer
+        setup = model.engine.prepare_optimizer(*optimizer_numbers(rated, schedule))
+        model._install(setup, optimizer, schedule)
+        model.chosen = chosen
+        return model
 
     def _describe(self, architecture: Architecture) -> None:
         self.architecture = architecture
@@ -246,6 +274,18 @@ class Model:
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
 
+    def name(self, what: str, given: Any) -> None:
+        """Name the features or the classes: `what` is the attribute's name."""
+        self.guard.changing(f"setting {what}", None, setattr, self, what, self.checked_names(what, given))
+
+    def checked_names(self, what: str, given: Any) -> tuple[str, ...] | None:
+        """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
+        from fastbp._data import names  # few need it
+
+        if what == "feature_names":
+            return names.checked(what, given, self.architecture.n_in, "input")
+        return names.checked(what, given, self.architecture.n_out, "output")
+
     def _numbers_of_scaling(
         self, inputs: Scaling | None, targets: Scaling | None
     ) -> tuple[InputScaling | None, TargetScaling | None]:
@@ -261,7 +301,7 @@ class Model:
         """Return everything that a copy needs; it shares no memory with the model."""
         engine = self.engine
         return {
-            "format": FORMAT,
+            "format": states.FORMAT,
             "architecture": self.architecture,
             "seed": self.seed,
             "optimizers": (self.chosen, self.optimizer),
@@ -270,7 +310,8 @@ class Model:
             "scaling": self.scaling,
             "target_scaling": self.target_scaling,
             "history": copy(self.history),
-            "remembered": {name: plain(entries) for name, entries in self.remembered.items()},
+            "remembered": states.remembered(self.remembered),
+            "names": (self.feature_names, self.class_names),
         }
 
     def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
@@ -288,46 +329,52 @@ class Model:
         Exception
             Any other, if its parts do not fit each other.
         """
-        if not isinstance(state, dict) or not state.keys() & {"format", "arguments"}:
-            raise DataError(f"the state is {shown(state)}, expected that of a network")
-        found = state.get("format")
-        if found != FORMAT:
-            raise DataError(
-                f"the state of a network has the format {shown(found)}, expected {FORMAT}: it comes from "
-                f"{'an older' if found is None else 'another'} version of fastbp, and pickles are only for "
-                "the version that wrote them"
-            )
-        architecture = _expect("architecture", state["architecture"], Architecture)
+        states.check_format(state)
+        architecture = states.expect("architecture", state["architecture"], Architecture)
         chosen, optimizer = state["optimizers"]
-        chosen = _expect("optimizer", chosen, Optimizer)
-        optimizer = _expect("optimizer", optimizer, type(chosen))
-        schedule = _expect("schedule", state["schedule"], Schedule)
-        check_row(schedule)
-        schedule.check_dtype(architecture.dtype)
-        model = cls(architecture, chosen, resolve_seed(state["seed"]), engine_class)
-        setup = model.engine.prepare_optimizer(*optimizer_numbers(optimizer, schedule))
-        model._install(setup, optimizer, schedule)
-        model.chosen = chosen
-        model._fill(*state["numbers"])
-        scalings = state["scaling"], state["target_scaling"]
+        optimizers = states.optimizers_of(chosen, optimizer, state["schedule"], architecture)
+        model = cls.described(architecture, resolve_seed(state["seed"]), *optimizers, engine_class)
+        parameters, optimizer_state, steps, memory = state["numbers"]
+        states.copy_into(model.engine.parameters, "parameters", parameters)
+        states.copy_into(model.engine.state, "optimizer state", optimizer_state)
+        model.complete(
+            steps,
+            memory,
+            (state["scaling"], state["target_scaling"]),
+            states.expect("history", state["history"], History),
+            state["remembered"],
+            state["names"],
+        )
+        return model
+
+    def complete(
+        self,
+        steps: Any,
+        memory: Any,
+        scalings: tuple[Any, Any],
+        history: History,
+        remembered: Any,
+        names: tuple[Any, Any],
+    ) -> None:
+        """Take over the parts of a state beside its large arrays; refuse those that do not fit the model.
+
+        They are the number of optimizer steps, the memory of Levenberg-Marquardt or None, the scalings of
+        inputs and targets, the history, what callbacks remember, and the names of features and classes.
+        """
+        engine = self.engine
+        engine.t = integer("steps", steps, at_least=0, below=2**64)
+        if memory is not None:
+            engine.memory = states.vector("memory", memory, engine.parameters.size + 2)
         if any(found is not None for found in scalings):
             from fastbp._data import scaling  # few need it
 
-            model.scale(*scaling.of_copy(model.checks, *scalings))
-        model.history = _expect("history", state["history"], History)
-        model.remembered = {
-            text("a callback", name): plain(entries) for name, entries in state["remembered"].items()
-        }
-        return model
-
-    def _fill(self, parameters: Any, state: Any, t: Any, memory: Any) -> None:
-        """Copy the numbers of a state into the model."""
-        engine = self.engine
-        _copy_into(engine.parameters, "parameters", parameters)
-        _copy_into(engine.state, "optimizer state", state)
-        engine.t = integer("t", t, at_least=0, below=2**64)
-        if memory is not None:
-            engine.memory = _vector("memory", memory, engine.parameters.size + 2)
+            self.scale(*scaling.of_copy(self.checks, *scalings))
+        self.history = history
+        self.remembered = states.remembered(remembered)
+        if any(found is not None for found in names):
+            self.feature_names, self.class_names = map(
+                self.checked_names, ("feature_names", "class_names"), names
+            )
 
 
 def resolve_seed(seed: int | None) -> int:
@@ -335,57 +382,3 @@ def resolve_seed(seed: int | None) -> int:
     if seed is None:
         return int.from_bytes(os.urandom(8), "little")
     return integer("seed", seed, at_least=0, below=2**64)
-
-
-def rates(schedule: Schedule) -> Rates:
-    """Return the learning rates of a schedule as the engines take them."""
-    if isinstance(schedule, Warmup):
-        row, rate, parameters, _ = rates(schedule.following)
-        return row, rate, parameters, schedule.steps
-    return schedule.row, schedule.learning_rate, tuple(schedule.parameters), 0
-
-
-def optimizer_numbers(optimizer: Optimizer, schedule: Schedule) -> tuple[Any, ...]:
-    """Return the arguments of `Engine.prepare_optimizer`."""
-    hyperparameters = tuple(optimizer.hyperparameters)
-    return optimizer.row, hyperparameters, rates(schedule), optimizer.clip_value, optimizer.clip_norm
-
-
-# ---- parts of a state, which may be anything ---------------------------------------------------------------
-
-
-def _expect(name: str, value: Any, kind: type) -> Any:
-    """Return a part of a state; refuse another class, and values that their constructors would refuse."""
-    if not isinstance(value, kind):
-        raise DataError(f"{name} is a {type(value).__name__}, expected a {kind.__name__}")
-    return _rebuilt(value)
-
-
-def _rebuilt(value: Any) -> Any:
-    """Return a value as its constructor makes it, which may refuse it, or the values in its fields."""
-    if isinstance(value, Value):
-        for part in vars(value).values():
-            _rebuilt(part)
-        return value.__replace__()
-    if isinstance(value, tuple):
-        parts = map(_rebuilt, value)
-        return value._make(parts) if hasattr(value, "_make") else tuple(parts)
-    return value
-
-
-def _copy_into(own: Array, name: str, value: Any) -> None:
-    """Copy an array of a state into `own`; refuse another shape or dtype."""
-    array = as_array(name, value)
-    if array.shape != own.shape or array.dtype != own.dtype:
-        raise DataError(
-            f"{name} has shape {array.shape} and dtype {array.dtype}, expected {own.shape} and {own.dtype}"
-        )
-    own[:] = array
-
-
-def _vector(name: str, value: Any, n: int) -> NDArray[np.float64]:
-    """Return a copy of a vector of a state; refuse all but n finite numbers."""
-    array = as_array(name, value)
-    if array.shape != (n,) or not np.isfinite(array).all():
-        raise DataError(f"{name} has shape {array.shape}, or not only finite numbers, expected ({n},)")
-    return array.astype(np.float64)

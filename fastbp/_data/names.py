@@ -1,0 +1,42 @@
+"""Names of columns: of the features that a network takes, and of the classes that it tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from itertools import islice
+from typing import Any
+
+from fastbp._base.arguments import text
+from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
+
+NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists of names
+
+
+def checked(argument: str, given: Any, n: int, noun: str) -> tuple[str, ...] | None:
+    """Return n distinct names as a tuple, or None for None.
+
+    Raises
+    ------
+    ParameterError
+        It is not a list of so many distinct strings, one per `noun`.
+    """
+    if given is None:
+        return None
+    try:
+        names = None if isinstance(given, NO_LISTS) else list(islice(given, n + 1))
+    except TypeError:
+        names = None
+    if names is None or len(names) != n:
+        raise ParameterError(
+            f"{argument} is {shown(given)}, expected None or a list of {n} strings, one per {noun}"
+        )
+    first: dict[str, int] = {}  # of each name its index
+    for i, name in enumerate(names):
+        plain = str(text(f"{argument}[{i}]", name))
+        if plain in first:
+            raise ParameterError(
+                f"{argument}[{i}] is {shown(plain)}, as {argument}[{first[plain]}] is, expected another"
+            )
+        first[plain] = i
+    return tuple(first)
