@@ -90,15 +90,13 @@ def test_a_save_that_is_killed_leaves_the_old_file_or_the_new_one(kills, tmp_pat
 # ---- fits ------------------------------------------------------------------------------------------------
 
 FITS = """
-rng = np.random.default_rng(0)
-X = rng.normal(size=(4200, 8)) * 3 + 1  # (n, n_in)
-y = np.sin(X[:, :2]) + 5  # (n, n_out)
-train, held_out = slice(0, 4000), slice(4000, 4200)
-y[held_out] = 0.5 * (y[held_out] - 5) + 5  # the best epoch is not the last one
-weights = rng.uniform(0.5, 2, size=4000)
-
-def fit(epochs, *callbacks, **options):
-    schedule = fastbp.schedules.Cosine(0.01, steps=250 * epochs, warmup=300)
+def fit(n, epochs, *callbacks, **options):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n + 200, 8)) * 3 + 1  # (n, n_in) to train on, 200 rows to validate
+    y = np.sin(X[:, :2]) + 5  # (n, n_out)
+    train, held_out = slice(0, n), slice(n, None)
+    y[held_out] = 0.5 * (y[held_out] - 5) + 5  # the best epoch is not the last one
+    schedule = fastbp.schedules.Cosine(0.01, steps=n // 16 * epochs, warmup=300)
     layers = [8, fastbp.Dense(128, dropout=0.1, l2=1e-5), fastbp.Dense(64, "tanh"), 2]
     net = fastbp.Network(layers, optimizer=fastbp.Adam(schedule), input_noise=0.05, seed=3)
     net.adapt(X[train], y[train])
@@ -109,50 +107,52 @@ def fit(epochs, *callbacks, **options):
         y[train],
         epochs=epochs,
         batch_size=16,
-        sample_weight=weights,
+        sample_weight=rng.uniform(0.5, 2, size=n),
         validation_data=(X[held_out], y[held_out]),
         callbacks=[plateau, best, *callbacks],
         **options,
     )
     return net
 """
-SLOWEST_FIT = 0.2  # seconds until a kill, of about 0.3 that 40 epochs take
+SLOWEST_FIT = 0.25  # seconds until a kill; the shortest fit takes about 0.4
 KILLED = """
-_, path, result, epochs, every = sys.argv
+_, path, result, n, epochs, every = sys.argv
 trained = []
 
 def count(state):
     trained.append(state.epoch)
 
-print("begin", flush=True)
 every = int(every) if every.isdecimal() else every
-net = fit(int(epochs), Checkpoint(path, every=every, keep=3), count, resume=path)
+print("begin", flush=True)
+net = fit(int(n), int(epochs), Checkpoint(path, every=every, keep=3), count, resume=path)
 net.save(result)
 print(len(trained))
 """
 
 
 @pytest.mark.parametrize(
-    ("kills", "every", "epochs"),
+    ("kills", "every", "n", "epochs"),
     [
-        (2, "0.01s", 40),
-        pytest.param(50, "0.01s", 200, marks=pytest.mark.slow),
-        pytest.param(50, 1, 200, marks=pytest.mark.slow),
+        (2, "0.01s", 40000, 6),  # many files inside epochs
+        pytest.param(50, "0.01s", 40000, 20, marks=pytest.mark.slow),
+        pytest.param(50, 1, 4000, 200, marks=pytest.mark.slow),
     ],
 )
-def test_a_fit_that_is_killed_and_resumed_ends_with_the_same_bits(kills, every, epochs, tmp_path, state_of):
+def test_a_fit_that_is_killed_and_resumed_ends_with_the_same_bits(
+    kills, every, n, epochs, tmp_path, state_of
+):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     path, result, whole = folder / "run.safetensors", tmp_path / "result", tmp_path / "whole"
     names = {}
     exec(BEGIN + FITS, names)
-    expected = state_of(names["fit"](epochs, Checkpoint(whole, every=epochs)))
+    expected = state_of(names["fit"](n, epochs, Checkpoint(whole, every=epochs)))
     last = state_of(fastbp.load(whole))  # the last epoch; the fit ends with the best one
     assert last != expected
     moments, left, completed = random.Random(0), kills, 0
     while left or not completed:
         before = len(fastbp.load(path).history) if path.exists() else None
-        process = started(FITS + KILLED, path, result, epochs, every)
+        process = started(FITS + KILLED, path, result, n, epochs, every)
         output = finished(process, moments.uniform(0, SLOWEST_FIT) if left else 60)
         rest = leftovers(folder, path.name, kept=3)
         assert len(rest) <= 1, rest
