@@ -100,7 +100,7 @@ def fit(n, epochs, *callbacks, **options):
     layers = [8, fastbp.Dense(128, dropout=0.1, l2=1e-5), fastbp.Dense(64, "tanh"), 2]
     net = fastbp.Network(layers, optimizer=fastbp.Adam(schedule), input_noise=0.05, seed=3)
     net.adapt(X[train], y[train])
-    plateau = ReduceLROnPlateau("loss", patience=epochs // 10, min_delta=0.01, factor=0.5)
+    plateau = ReduceLROnPlateau("loss", patience=1 + epochs // 10, min_delta=0.01, factor=0.5)
     best = EarlyStopping(patience=1000, restore_best=True)
     net.fit(
         X[train],
