@@ -64,7 +64,7 @@ def test_what_they_are():
     assert net.optimizer == fastbp.SGD(rates, momentum=0.9, clip_norm=1.0)
     assert (net.loss, net.dtype, net.seed, net.input_noise) == (fastbp.Huber(), np.float64, 2, 0.01)
     assert (net.feature_names, net.class_names) == (("Länge", "width", "height"), ("first", "second"))
-    assert [*net.history] == ["loss", "validation_loss", "learning_rate", "seconds"]
+    assert [*net.history] == ["loss", "validation_loss", "validation_r2", "learning_rate", "seconds"]
     assert (len(net.history), net.history.stopped) == (4, "epochs")
     assert [*remembered_by(net)] == [repr(fastbp.callbacks.ReduceLROnPlateau(patience=9, resume=True))]
     np.testing.assert_allclose(net.input_mean, X.mean(axis=0))
