@@ -171,6 +171,12 @@ class History:
             entries = {name: column.numbers(done, epochs) for name, column in fit._columns.items()}
             self._append(entries, epochs - done)
 
+    def _continue(self, past: History, first: int) -> None:
+        """Append the epochs of a longer history from `first` on, in the columns that are here."""
+        epochs = len(past)
+        columns = self._columns.keys() & past._columns.keys()
+        self._append({name: past._columns[name].numbers(first, epochs) for name in columns}, epochs - first)
+
     def _truncate(self, epochs: int) -> None:
         """Keep the first `epochs` epochs."""
         self._epochs = min(epochs, self._epochs)

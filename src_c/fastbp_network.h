@@ -124,4 +124,8 @@ typedef struct {
  * after a step whose loss is not finite, else 1. */
 int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds);
 
+/* Lets a fit that has not advanced continue another one of the same rows and options, whose `epoch`, `step` (less than
+ * an epoch has), `sum` and `weight` these are. */
+void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight);
+
 #endif

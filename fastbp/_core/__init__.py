@@ -60,7 +60,7 @@ from fastbp._core.library import (  # noqa: E402
     threads,
     vector_math,
 )
-from fastbp._core.run import Run  # noqa: E402
+from fastbp._core.run import Run, checked_progress  # noqa: E402
 
 __all__ = [
     "ACTIVATIONS",
@@ -82,6 +82,7 @@ __all__ = [
     "caches",
     "caches_in",
     "check_memory",
+    "checked_progress",
     "cholesky",
     "cholesky_solve",
     "derivative",

@@ -158,6 +158,7 @@ cdef extern from "fastbp.h" nogil:
         size_t weight_columns
         double batch_loss
     int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
+    void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight)
 
 
 cdef extern from "fastbp_test.h" nogil:

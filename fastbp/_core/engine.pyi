@@ -59,6 +59,7 @@ class _Weights(Protocol):
 
 class Engine:  # fastbp._engine.protocol documents it
     t: int
+    seed: int
     memory: NDArray[np.float64] | None
     spare_arrays: tuple[NDArray[Any], NDArray[Any]] | None
     @property
@@ -97,7 +98,7 @@ class Engine:  # fastbp._engine.protocol documents it
     def set_training(self, trainable: tuple[bool, ...], factors: tuple[float, ...]) -> None: ...
     @property
     def average(self) -> NDArray[Any] | None: ...
-    def set_average(self, average: NDArray[Any] | None, decay: float = 0) -> None: ...
+    def set_average(self, average: NDArray[Any] | None, decay: float = 0, steps: int = 0) -> None: ...
     def set_scaling(
         self,
         inputs: tuple[NDArray[Any], NDArray[Any]] | None,

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from fastbp.exceptions import BusyError, Error
+from fastbp.exceptions import BusyError, Error, ParameterError, ShapeError
 
 cimport numpy as cnp
 from cpython.pythread cimport PyThread_get_thread_ident
+
+from fastbp._core.arrays cimport is_plain
 
 cnp.import_array()
 
@@ -104,6 +106,13 @@ cdef tuple borrow_arrays(engine):
     return np.empty_like(engine.parameters), np.empty_like(engine.state)
 
 
+cdef check_vector(str name, array, tuple shape, int number):
+    """Raise ShapeError unless this is a plain array of the shape and type."""
+    if not is_plain(array, number) or np.shape(array) != shape:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ShapeError(f"{name} is {found}, expected {np.dtype(cnp.PyArray_DescrFromType(number))} {shape}, contiguous")
+
+
 cdef class Exchange:
     """Two arrays of one shape and dtype whose contents can be exchanged, which nothing can interrupt."""
 
@@ -150,6 +159,35 @@ cdef class Snapshot:
         cnp.PyArray_CopyInto(self.arrays[0], engine.parameters)
         cnp.PyArray_CopyInto(self.arrays[1], engine.state)
         self.t, self.memory, self.epoch, self.extra = engine.t, engine.memory, epoch, extra
+
+    @property
+    def numbers(self):
+        """The copies of parameters and state, the step count and the memory; None before `take`.
+
+        The arrays are valid until the next `take` or `put`, and as long as the snapshot.
+        """
+        return None if self.epoch is None else (*self.arrays, self.t, self.memory)
+
+    def put(self, epoch, extra, parameters, state, t, memory):
+        """Copy these numbers, as if the engine had them after `epoch` epochs when `take` was called.
+
+        Parameters (P,) and state (vectors, P) have the shapes and the dtype of the engine's, memory is None or
+        (P + 2,) float64, and all are C-contiguous.
+        """
+        if self.arrays is None:
+            self.arrays = borrow_arrays(self.engine)
+        kept = None
+        if memory is not None:
+            check_vector("memory", memory, (self.arrays[0].size + 2,), cnp.NPY_DOUBLE)
+            kept = memory.copy()
+        for name, array, own in zip(("parameters", "state"), (parameters, state), self.arrays):
+            check_vector(name, array, np.shape(own), cnp.PyArray_TYPE(own))
+        if type(t) is not int or not 0 <= t < 2**64:
+            raise ParameterError(f"t is {t!r:.200}, expected an integer, 0 to 2**64 - 1")
+        # nothing fails from here on
+        cnp.PyArray_CopyInto(self.arrays[0], parameters)
+        cnp.PyArray_CopyInto(self.arrays[1], state)
+        self.t, self.memory, self.epoch, self.extra = t, kept, epoch, extra
 
     def restore(self):
         """Restore the copied state."""

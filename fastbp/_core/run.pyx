@@ -1,5 +1,7 @@
 """Training runs, and the plans of the C core that carry them out."""
 
+from math import isfinite, nan
+
 from fastbp._core.arrays import aligned_zeros
 from fastbp.exceptions import Error, ParameterError
 
@@ -84,6 +86,22 @@ cdef class Planner:
         return loss
 
 
+def checked_progress(run, progress):
+    """Return (epoch, step, sum, weight) for `run` to resume from; refuse all that no such run can have reached."""
+    epochs, steps = len(run.losses), run.steps_per_epoch
+    if run.epoch or run.step:
+        raise Error("resume after the run has advanced, expected a new run")
+    if type(progress) is tuple and [type(value) for value in progress] == [int, int, float, float]:
+        epoch, step, total, weight = progress
+        if (0 <= epoch <= epochs and 0 <= step < steps and (epoch < epochs or step == 0)
+                and isfinite(total) and isfinite(weight) and weight >= 0):
+            return progress
+    raise ParameterError(
+        f"progress is {progress!r:.200}, expected (epoch, step, sum, weight): integers epoch, 0 to {epochs}, and step, "
+        f"0 to {steps - 1} (0 after the last epoch), finite floats sum and weight, weight >= 0"
+    )
+
+
 cdef class Run:
     """A training run: its data, its plan, and the epoch and step it has reached."""
 
@@ -106,6 +124,22 @@ cdef class Run:
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)
         return finite
+
+    def resume(self, progress):
+        """Continue a run of the same rows and options, whose `progress` this was."""
+        cdef size_t epoch, step
+        cdef double total, weight
+        epoch, step, total, weight = checked_progress(self, progress)
+        self.epoch_losses[:epoch] = nan
+        with nogil:
+            fbp_resume(&self.fit, epoch, step, total, weight)
+
+    @property
+    def progress(self):
+        """Complete epochs, steps in the present one, and sum and weight of the losses of these steps."""
+        if self.fit.step == 0:
+            return self.fit.epoch, 0, 0.0, 0.0
+        return self.fit.epoch, self.fit.step, self.fit.sum, self.fit.weight
 
     @property
     def epoch(self):

@@ -116,6 +116,15 @@ cdef class Settings(Planner):
         self.network.t = steps
 
     @property
+    def seed(self):
+        """Seed of dropout and of the noise on the inputs."""
+        return self.network.seed
+
+    @seed.setter
+    def seed(self, uint64_t seed):
+        self.network.seed = seed
+
+    @property
     def learning_rate(self):
         """Learning rate of the next step."""
         return fbp_learning_rate(&self.network)
@@ -164,15 +173,18 @@ cdef class Settings(Planner):
         for i, (is_trained, factor) in enumerate(zip(trainable, factors)):
             c_layer[i].frozen, c_layer[i].rate_factor = not is_trained, factor
 
-    def set_average(self, cnp.ndarray average, double decay=0):
-        """Keep a moving average of the parameters over the steps in an array (P,) of zeros; None: keep none."""
+    def set_average(self, cnp.ndarray average, double decay=0, uint64_t steps=0):
+        """Keep a moving average of the parameters over the steps in an array (P,), where `steps` are already in it.
+
+        None: keep none.
+        """
         if average is not None and (<size_t> average.shape[0] != self.network.n_parameters
                                     or not is_plain(average, self.number) or average.ndim != 1):
             raise ShapeError(f"the average has shape {np.shape(average)}, expected {self.parameters.shape}")
         self.forget_plans()  # they have other operations
         self.average = average
         self.network.average = NULL if average is None else cnp.PyArray_DATA(average)
-        self.network.average_decay, self.network.averaged = decay, 0
+        self.network.average_decay, self.network.averaged = decay, steps
 
     def set_scaling(self, inputs, targets):
         """Use (X - mean) * inverse_scale in place of X from now on, where `inputs` has both, (n_in,); None: X itself.

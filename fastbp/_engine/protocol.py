@@ -20,6 +20,9 @@ Rates: TypeAlias = tuple[str, float, tuple[float, ...], int]
 InputScaling: TypeAlias = tuple[Array, Array]  # mean and inverse_scale (n_in,), float64
 TargetScaling: TypeAlias = tuple[Array, Array, Array, Array]  # both (n_targets,); factor, offset (n_out,)
 
+#: Complete epochs of a run, steps done in the present one, and sum and weight of the losses of these steps.
+Progress: TypeAlias = tuple[int, int, float, float]
+
 
 class RunOptions(TypedDict):
     """The options of `Trainer.begin`."""
@@ -64,6 +67,26 @@ class Run(Protocol):
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Further columns for the history, (epochs,) each, valid up to `epoch`."""
 
+    @property
+    def progress(self) -> Progress:
+        """Where the run is, for `resume`."""
+
+    def resume(self, progress: Progress) -> None:
+        """Continue, in a run that has not advanced, a run whose `progress` this was.
+
+        Both have the same data and options. The numbers of the engine must be those of that moment since
+        before `begin`: parameters, state, `t`, `seed`, `memory` and the average. Then every later step has
+        the same bits as in a run without a stop. Losses and columns of the complete epochs are NaN.
+
+        Raises
+        ------
+        Error
+            The run has advanced.
+        ParameterError
+            The progress is not (int, int, float, float), or no such run can have reached it: 0 <= epoch <=
+            epochs, 0 <= step < steps_per_epoch, 0 after the last epoch, finite sum, and finite weight >= 0.
+        """
+
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete or the time is up, for at least one step.
 
@@ -103,6 +126,7 @@ class Engine(Trainer, Protocol):
     """
 
     t: int  #: Number of optimizer steps done.
+    seed: int  #: Of dropout and of the noise on the inputs; one that is set acts from the next pass on.
     memory: NDArray[np.float64] | None  #: State of Levenberg-Marquardt between two fits.
     spare_arrays: tuple[Array, Array] | None  #: For the next `Snapshot`'s copies of parameters and state.
 
@@ -155,10 +179,11 @@ class Engine(Trainer, Protocol):
         Nothing else changes. What `backward` needs of the last `forward` is lost.
         """
 
-    def set_average(self, average: Array | None, decay: float = 0) -> None:
-        """Keep a moving average of the parameters in an array (P,) of zeros from now on; None: keep none.
+    def set_average(self, average: Array | None, decay: float = 0, steps: int = 0) -> None:
+        """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
 
-        After each step, average := decay average + (1 - decay) parameters. The first step copies them.
+        After each step, average := decay average + (1 - decay) parameters. So many `steps` are in it already;
+        with 0 it holds zeros, and the first step copies the parameters.
         """
 
     def shares_memory(self, array: Array) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._base.philox import permutation
-from fastbp._core import check_memory
+from fastbp._core import check_memory, checked_progress
 from fastbp._data.sample_weights import Weights
 from fastbp.losses import Loss
 
@@ -64,6 +64,20 @@ class StepwiseRun:
         self.losses = np.zeros(epochs)
         self.batch_loss = math.nan
 
+    @property
+    def progress(self) -> tuple[int, int, float, float]:
+        """Complete epochs, steps in the present one, and sum and weight of the losses of these steps."""
+        if self.step == 0:
+            return self.epoch, 0, 0.0, 0.0
+        return self.epoch, self.step, float(self._sum), self._weight
+
+    def resume(self, progress: tuple[int, int, float, float]) -> None:
+        """Continue a run of the same rows and options, whose `progress` this was."""
+        self.epoch, self.step, self._sum, self._weight = checked_progress(self, progress)
+        self.losses[: self.epoch] = math.nan
+        if self.step > 0:
+            self._draw_order()
+
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete or the time is up; False after a loss not finite."""
         deadline = time.perf_counter() + seconds
@@ -75,14 +89,18 @@ class StepwiseRun:
                 break
         return True
 
+    def _draw_order(self) -> None:
+        """Set the order of the rows in the present epoch; None: as they are."""
+        self._order = self._rows
+        if self._shuffle:
+            order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
+            self._order = order if self._rows is None else self._rows[order]
+
     def _train(self) -> float:
         """Do one step; return its loss."""
         if self.step == 0:
             self._sum = self._weight = 0.0
-            self._order = self._rows
-            if self._shuffle:
-                order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
-                self._order = order if self._rows is None else self._rows[order]
+            self._draw_order()
         X, y, weights, rows = self._X, self._y, self._weights, None
         for array in (X, y, None if weights is None else weights.values):
             if array is not None:

@@ -314,6 +314,19 @@ class Model:
             "names": (self.feature_names, self.class_names),
         }
 
+    def take_over(self, other: Model) -> None:
+        """Become like a model of the same architecture, whose optimizer differs only in its learning rate.
+
+        The arrays of the engine stay where they are. May be repeated if interrupted.
+        """
+        own, its = self.engine, other.engine
+        own.parameters[:], own.state[:] = its.parameters, its.state
+        own.t, own.memory = its.t, copy(its.memory)
+        own.seed = self.seed = other.seed
+        self.scale(other.scaling, other.target_scaling)
+        self.put_in_force(other.optimizer, other.schedule)
+        self.remembered, self.history = other.copy_of_remembered(), other.history
+
     def copy_of_remembered(self) -> dict[str, dict[str, float | str]]:
         """Return a copy of what callbacks remember, which later epochs do not change."""
         return {name: dict(state) for name, state in self.remembered.items()}

@@ -1,4 +1,4 @@
-"""Files that are replaced in one step: whoever opens the path finds the old file or the new one, each complete."""
+"""Files that are replaced in one step: the path always has the old file or the new one, each complete."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def replacing(path: str) -> Iterator[FileIO]:
 
 
 def _mode(path: str, target: str) -> int | None:
-    """Return the permissions of the file that is replaced, None if there is none; ParameterError if it is no file."""
+    """Return the permissions of the old file, None if there is none; ParameterError if it is not a file."""
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:

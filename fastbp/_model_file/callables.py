@@ -20,14 +20,19 @@ from fastbp.schedules import Schedule
 class Named:
     """The callables and values that a file stores by name.
 
+    Parameters
+    ----------
+    found : mapping, optional
+        Objects that have a name already, by name.
+
     Attributes
     ----------
     found : dict
         The objects by name; a second object of the same name is "name 2".
     """
 
-    def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
+    def __init__(self, found: Mapping[str, Any] | None = None) -> None:
+        self.found = dict(found or {})
 
     def name_of(self, thing: Any) -> str:
         """Return the name of an object, which it has from now on."""

@@ -5,16 +5,15 @@ A file is, in this order:
 - 8 bytes: N, the length of the header, as a little-endian unsigned integer, a multiple of 8;
 - N bytes: the header, JSON in ASCII, with up to 7 spaces at its end:
   `{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...,"__metadata__":{"fastbp":"TEXT"}}`;
-- the arrays, in the order of the header, without gaps, each in C order and little-endian. Offsets count from the
-  end of the header.
+- the arrays, in the order of the header, without gaps, each in C order and little-endian. Offsets count from
+  the end of the header.
 
-TEXT is the description, itself JSON in ASCII, as a JSON string. Its last member is the checksum, 8 hexadecimal
-digits: the CRC-32 of all bytes of the file except these 8.
+TEXT is the description, itself JSON in ASCII, as a JSON string. Its last member is the checksum, 8
+hexadecimal digits: the CRC-32 of all bytes of the file except these 8.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import stat
@@ -118,7 +117,7 @@ def _write_array(file: FileIO, array: NDArray[Any], buffer: NDArray[np.uint8], c
     for first in range(0, flat.size, room.size):
         part = flat[first : first + room.size]
         room[: part.size] = part
-        piece = memoryview(buffer)[: part.nbytes]
+        piece = buffer.data[: part.nbytes]
         checksum = zlib.crc32(piece, checksum)
         _write_all(file, piece)
     return checksum
@@ -210,16 +209,16 @@ class Reader:
         tensor = self.tensors[name]
         if (out.dtype, out.shape) != (tensor.dtype, tensor.shape):
             self._refuse(
-                f"has {shown(name)} of shape {tensor.shape} and dtype {tensor.dtype}, expected shape {out.shape} "
-                f"and dtype {out.dtype}"
+                f"has {shown(name)} of shape {tensor.shape} and dtype {tensor.dtype}, "
+                f"expected shape {out.shape} and dtype {out.dtype}"
             )
         self._file.seek(tensor.start)
-        self._fill(memoryview(out.reshape(-1).view(np.uint8)))
+        self._fill(out.reshape(-1).view(np.uint8).data)
         if not out.dtype.newbyteorder("<").isnative:
             out.byteswap(inplace=True)
 
     def _check(self) -> None:
-        """Check the file and parse its header; ValueError, with a text that follows the path, if it is bad."""
+        """Check the file and parse its header; ValueError, whose text follows the path, if it is bad."""
         size = os.fstat(self._file.fileno()).st_size
         n = self._length(size)
         n_bytes = size - headers.LENGTH - n

@@ -95,7 +95,7 @@ def description_of(model: Model, named: Named, inference: bool) -> dict[str, Any
             "current": encode(model.optimizer, named),
             "schedule": None if type(model.schedule) is NoRate else encode(model.schedule, named),
         },
-        "remembered": {} if inference else _encoded(model.remembered, named),
+        "remembered": {} if inference else encode_states(model.remembered, named),
         "history": None if inference else history,
         "feature_names": _listed(model.feature_names),
         "class_names": _listed(model.class_names),
@@ -112,7 +112,8 @@ def _dense_layers(architecture: Architecture) -> list[Dense]:
     return layers
 
 
-def _encoded(remembered: Mapping[str, Mapping[str, float | str]], named: Named) -> dict[str, Any]:
+def encode_states(remembered: Mapping[str, Mapping[str, float | str]], named: Named) -> dict[str, Any]:
+    """Return what callbacks remember as JSON."""
     return {
         callback: {name: encode(value, named) for name, value in entries.items()}
         for callback, entries in remembered.items()
@@ -151,7 +152,7 @@ def described(node: dict[str, Any], given: Given) -> Description:
         inference,
         columns,
         stopped,
-        _remembered(take(node, "", "remembered", dict)),
+        decode_states(take(node, "", "remembered", dict), "remembered"),
         (_names(node, "feature_names"), _names(node, "class_names")),
         "fit" in node,
     )
@@ -228,13 +229,14 @@ def _history(node: dict[str, Any], inference: bool) -> tuple[list[str], str]:
     return columns, take(part, "history", "stopped", str)
 
 
-def _remembered(node: dict[str, Any]) -> dict[str, dict[str, float | str]]:
+def decode_states(node: dict[str, Any], where: str) -> dict[str, dict[str, float | str]]:
+    """Return what callbacks remember, from a part of the description and its place."""
     found: dict[str, dict[str, float | str]] = {}
     for callback, entries in node.items():
-        where = inside("remembered", callback)
+        place = inside(where, callback)
         found[callback] = {
-            name: value if type(value) in (bool, int, str) else float_of(value, inside(where, name))
-            for name, value in expect(entries, where, dict).items()
+            name: value if type(value) in (bool, int, str) else float_of(value, inside(place, name))
+            for name, value in expect(entries, place, dict).items()
         }
     return found
 

@@ -64,7 +64,7 @@ def _written(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def split(length: bytes, header: bytes) -> Parts:
+def split(length: bytes, header: bytearray) -> Parts:
     """Take a header apart; ValueError if fastbp did not write it."""
     end = _END.search(header, max(len(header) - _LONGEST_END, 0))
     # a quotation mark without backslash begins or ends a string, so the last match is no part of a string
@@ -73,7 +73,7 @@ def split(length: bytes, header: bytes) -> Parts:
         raise ValueError("is not a model file: it is a safetensors file, but fastbp did not write it")
     if end is None or len(header) % LENGTH or not header.isascii():
         raise ValueError("is damaged: its header is not ASCII, or does not end with a checksum")
-    before = header[max(middle - 1, 0) : middle]
+    before = bytes(header[max(middle - 1, 0) : middle])
     if before != (b"{" if middle == 1 else b","):
         raise ValueError("is damaged: its header is not JSON")
     view = memoryview(header)
@@ -96,7 +96,7 @@ def check_memory(arrays: str, description: str, n_bytes: int) -> None:
 
 
 def text_of(description: str) -> str:
-    """Return the text in a JSON string of ASCII characters without \\u escapes; ValueError if it is not one."""
+    """Return the text in a JSON string of ASCII characters and no others; ValueError if it is not one."""
     if "\\u" in description.replace("\\\\", ""):
         raise ValueError("is damaged: its description is not ASCII")
     return str(parsed(description))

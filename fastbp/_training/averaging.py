@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from fastbp import _core
 from fastbp.callbacks import WeightAveraging
@@ -27,11 +29,27 @@ class Averaging:
         self._places = _core.Exchange(engine.parameters, self._mean)
         self._t, self._n = engine.t, 0
 
-    def start(self) -> None:
-        """Let the engine update the mean after each step, if it is a moving average."""
-        self._t = self._engine.t  # not earlier: another thread may have trained before the fit began
+    def start(self, terms: int = 0, mean: NDArray[Any] | None = None) -> None:
+        """Let the engine update the mean after each step, if it is a moving average.
+
+        A fit that continues has a mean (P,) of so many terms.
+        """
+        if mean is not None:
+            self._mean[:] = mean
+        # not earlier: another thread may have trained before the fit began
+        self._t, self._n = self._engine.t - terms, terms
         if self._chosen.decay is not None:
-            self._engine.set_average(self._mean, self._chosen.decay)
+            self._engine.set_average(self._mean, self._chosen.decay, terms)
+
+    @property
+    def terms(self) -> int:
+        """Number of steps or epochs that are in the mean."""
+        return self._n if self._chosen.decay is None else self._engine.t - self._t
+
+    @property
+    def mean(self) -> NDArray[Any]:
+        """The mean (P,), while the parameters of the training are in place."""
+        return self._mean
 
     def end_epoch(self, epoch: int) -> None:
         """Take the end of the epoch with this index into the mean; put the mean in place, if there is one."""
@@ -56,6 +74,5 @@ class Averaging:
 
     def show(self) -> None:
         """Put the mean in place, if there is one; may be repeated."""
-        steps = self._n if self._chosen.decay is None else self._engine.t - self._t
-        if steps:
+        if self.terms:
             self._places.set(True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.columns import Entries, computed, constant, entries
+from fastbp import _core
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
@@ -18,6 +17,7 @@ from fastbp._training import divergence
 from fastbp._training.averaging import Averaging
 from fastbp._training.options import Options
 from fastbp._training.progress import shown_by
+from fastbp._training.record import Record
 from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
 from fastbp._training.validation import Validation, ValidationData, held_out, split
 from fastbp.callbacks import Callbacks, EpochState, FittedNetwork
@@ -26,11 +26,13 @@ from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.optimizers import LevenbergMarquardt
-from fastbp.schedules import Constant, Schedule
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from fastbp._engine.protocol import Run
+    from fastbp._training.checkpoints import Checkpoints
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -48,6 +50,7 @@ def train(
     validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks | None,
+    resume: str | PathLike[str] | None,
     **options: Any,
 ) -> History:
     """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
@@ -74,6 +77,12 @@ def train(
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
     model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
+    files = None
+    if resume is not None or hooks.checkpoints:
+        from fastbp._training import checkpoints  # few need it
+
+        same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
+        files = checkpoints.Checkpoints(model, hooks, same, checked, resume)
     begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
@@ -82,6 +91,7 @@ def train(
         options=checked,
         validation=validation,
         hooks=hooks,
+        files=files,
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
     return trained
@@ -113,6 +123,8 @@ class Fit:
         Data and metrics to evaluate after epochs.
     hooks : Hooks
         Functions to call with the `EpochState`.
+    files : Checkpoints, optional
+        The checkpoints to write, and the one to continue from.
     """
 
     def __init__(
@@ -124,13 +136,11 @@ class Fit:
         options: Options,
         validation: Validation | None,
         hooks: Hooks,
+        files: Checkpoints | None,
     ) -> None:
         self._model, self._network, self._begin, self._options = model, network, begin, options
-        self._validation, self._hooks, self._past = validation, hooks, model.history
+        self._validation, self._hooks, self._files = validation, hooks, files
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
-        self._schedule = model.schedule
-        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(hooks or self._by_epoch)  # every epoch is
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
 
@@ -155,16 +165,20 @@ class Fit:
                 self._advance()
                 if self._run.step == 0:
                     self._end_epoch()
+                if self._files is not None:
+                    self._write(self._files)
                 if progress is not None:
                     run = self._run
                     progress.update(run.epoch + run.step / run.steps_per_epoch, self._history)
+            if self._files is not None:
+                self._write(self._files)
         finally:
             self._state.close()
             if progress is not None:
                 progress.close()
         self._is_done = True
         self._finish()
-        self._past.stopped = self._history.stopped
+        self._record.end(self._history.stopped)
         self._is_over = True
         self._hooks.end(self._state, self._history.stopped, None)
         return self._history
@@ -191,7 +205,7 @@ class Fit:
 
     def _go_back(self, error: BaseException) -> None:
         """Choose what the network ends with after an error: what a callback kept, before all."""
-        self._past._follow(self._history, self._first_epoch)  # it misses epochs after an interrupted `_note`
+        self._record.repair()
         diverged = isinstance(error, DivergenceError)
         epochs = self._run.epoch
         has_steps = epochs > 0 or self._run.step > 0
@@ -210,11 +224,10 @@ class Fit:
             epochs = self._snapshot.epoch or 0
         else:
             self._note({})
-        self._history._truncate(epochs)
-        self._past._truncate(self._first_epoch + epochs)
+        self._record.truncate(epochs)
         self._history.stopped = "diverged" if diverged else "interrupted"
         if has_steps:
-            self._past.stopped = self._history.stopped
+            self._record.end(self._history.stopped)
 
     def _is_sound(self) -> bool:
         """Put the mean of the parameters in place, if there is one; tell whether all is finite."""
@@ -229,39 +242,60 @@ class Fit:
         restore_all(snapshot, self._model)
 
     def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
-        """Begin the run; nothing is computed yet."""
-        options = self._options
-        self._noted = perf_counter()
-        self._deadline = self._noted + options.max_seconds
-        self._first_epoch = len(self._past)
-        if not take_all(self._snapshot, self._model, 0):
+        """Begin the run, or the rest of one; nothing is computed yet."""
+        options, model, started = self._options, self._model, perf_counter()
+        self._deadline = started + options.max_seconds
+        point = None if self._files is None else self._files.point
+        if point is not None:
+            _core.to_the_end(model.take_over, (point.model,))
+        done = 0 if point is None else point.progress[0]
+        self._first_epoch = len(model.history) - done
+        self._schedule = model.schedule
+        self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
+        self._watched = bool(self._hooks or self._by_epoch)  # every epoch is
+        if not take_all(self._snapshot, model, done):
             raise DataError(
                 "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
                 "reset() draws fresh ones"
             )
-        if self._averaging is not None:
-            self._averaging.start()  # before plans are made for the run
+        if self._averaging is not None:  # before plans are made for the run
+            self._averaging.start(*(point and point.average) or ())
         self._run = self._begin(
             X,
             y,
             weights=weights,
             batch_size=options.batch_rows,
             shuffle=options.shuffle and options.batch_size is not None,  # one batch needs no random order
-            seed=self._model.seed,
+            seed=model.seed,
             first_epoch=self._first_epoch,
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
         )
-        measured = self._validation.columns if self._validation else ()
-        columns = ("loss", *measured, *self._run.columns, "learning_rate", "seconds")
-        self._history = History({name: [] for name in columns})
-        keep = partial(take_all, self._kept, self._model)
-        self._state = EpochState(
-            self._network, self._model, self._history, options.epochs, keep, self._run.steps_per_epoch
+        self._record = Record(
+            model.history, self._first_epoch, model.engine, self._run, self._validation, started
         )
+        self._history = self._record.history
+        keep = partial(take_all, self._kept, model)
+        self._state = EpochState(
+            self._network, model, self._history, options.epochs, keep, self._run.steps_per_epoch
+        )
+        if self._files is not None:
+            self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)
+        if point is not None:
+            self._record.resume()
+            self._state.resume(self._run.step)
+            self._history.stopped = point.stopped
         if self._hooks.states:
-            self._model.remembered = self._model.remembered | self._hooks.states
+            model.remembered = model.remembered | self._hooks.states
         self._is_begun = True
+
+    def _write(self, files: Checkpoints) -> None:
+        """Write the checkpoints that are due."""
+        due = files.due(self._history.stopped)
+        if due:
+            if not is_finite(self._model.engine):
+                raise self._divergence("network's state")
+            files.write(due, self._history.stopped)
 
     def _call(self, hook: str) -> None:
         """Call the callbacks; stop the fit if one asks for it."""
@@ -299,7 +333,8 @@ class Fit:
         epoch = self._run.epoch
         if self._watched or is_over or self._snapshot.is_due:
             return epoch + 1
-        return self._validation.next_after(epoch) if self._validation else self._options.epochs
+        until = self._validation.next_after(epoch) if self._validation else self._options.epochs
+        return until if self._files is None else self._files.next_after(epoch, until)
 
     def _is_due(self, validation: Validation) -> bool:
         """Tell whether to validate at the end of this epoch, unless a callback makes it the last one."""
@@ -317,39 +352,10 @@ class Fit:
             self._stop(state.reason)
 
     def _note(self, measured: dict[str, float]) -> None:
-        """Append the epochs done since the last call to both histories; they share the time equally."""
-        run, history = self._run, self._history
-        new = slice(len(history), run.epoch)
-        n = new.stop - new.start
-        if n:
-            before, self._noted = self._noted, perf_counter()
-            found = {
-                "loss": entries(run.losses[new]),
-                **(self._validation.entries(n, measured) if self._validation else {}),
-                **{name: entries(column[new]) for name, column in run.columns.items()},
-                "learning_rate": self._rates(n),
-                "seconds": constant((self._noted - before) / n, n),
-            }
-            missing = self._validation.columns.keys() - measured.keys() if self._validation else set()
-            self._state.measured = found.keys() - missing
-            history._append(found, n)
-            self._past._append(found, n)
-
-    def _note_again(self, measured: dict[str, float]) -> None:
-        """Write the entry of the last epoch again, with what was measured after it had been written."""
-        last = len(self._history) - 1
-        row = self._history.row(last) | measured
-        for history, epoch in ((self._history, last), (self._past, self._first_epoch + last)):
-            history._truncate(epoch)
-            history._append({name: constant(value, 1) for name, value in row.items()}, 1)
-
-    def _rates(self, n: int) -> Entries:
-        """Return the learning rates of the last steps of the last n complete epochs."""
-        schedule, run = self._schedule, self._run
-        if isinstance(schedule, Constant):
-            return constant(schedule.learning_rate, n)
-        every, end = run.steps_per_epoch, self._model.engine.t - run.step
-        return computed(rates_at, schedule, range(end - 1 - (n - 1) * every, end, every))
+        """Record the epochs done since the last call, and what was measured after the last one."""
+        columns = self._record.note(self._schedule, measured)
+        if columns:
+            self._state.measured = columns
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
@@ -376,15 +382,10 @@ class Fit:
         if not is_finite(self._model.engine):
             raise self._divergence("network's state")
         if self._validation and self._run.step == 0 and len(self._history) and not self._is_measured:
-            self._note_again(self._validation.measure())
+            self._record.note_again(self._validation.measure())
         self._history.stopped = reason
 
     def _divergence(self, what: str) -> DivergenceError:
         kept, self._is_told = self._kept.epoch, True
         back = f"{self._snapshot.epoch}" if kept is None else f"{kept}, which a callback kept"
         return divergence.error(what, self._run, back, self._model.optimizer)
-
-
-def rates_at(schedule: Schedule, steps: range) -> array[float]:
-    """Return the learning rates of these steps."""
-    return array("d", schedule.rates(steps))

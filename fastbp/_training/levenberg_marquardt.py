@@ -97,6 +97,17 @@ class LevenbergMarquardtRun:
         """Loss before the last step."""
         return float(self.losses[max(self.epoch - 1, 0)])
 
+    @property
+    def progress(self) -> tuple[int, int, float, float]:
+        """Complete epochs, and zeros: there is no step within an epoch."""
+        return self.epoch, 0, 0.0, 0.0
+
+    def resume(self, progress: tuple[int, int, float, float]) -> None:
+        """Continue a run of the same rows, whose `progress` this was; damping and ridge are in the memory."""
+        self.epoch, *_ = _core.checked_progress(self, progress)
+        for column in (self.losses, *self.columns.values()):
+            column[: self.epoch] = np.nan
+
     def advance(self, until_epoch: int, seconds: float) -> bool:
         """Train until `until_epoch` epochs are complete, the time is up or the run has converged.
 

@@ -46,15 +46,19 @@ class Options:
 
     def begin_callbacks(self, given: Callbacks | None, columns: Columns, model: Model) -> _hooks.Hooks:
         """Return the functions to call: for these options, then those of the user's callbacks."""
+        hooks = _hooks.begin(given, columns, model.optimizer, model.remembered)
         functions: list[Function] = []
         if self.gradient_tol is not None:
             functions.append(at_minimum(model, self.gradient_tol))
-        if self.tol is not None:
-            stopping = EarlyStopping("loss", self.patience, self.tol, relative=True)
-            functions.append(stopping.begin(columns, "tol").on_epoch_end)
-        hooks = _hooks.begin(given, columns, model.optimizer, model.remembered)
+        stopping = (
+            {} if self.tol is None else {"tol": EarlyStopping("loss", self.patience, self.tol, relative=True)}
+        )
         if not hooks.restores:
-            functions += early_stopping(model.optimizer, columns)
+            stopping |= early_stopping(model.optimizer, columns)
+        for reason, callback in stopping.items():
+            watcher = callback.begin(columns, reason)
+            hooks.watch(reason, watcher)
+            functions.append(watcher.on_epoch_end)
         hooks.on_epoch_end[:0] = functions
         return hooks
 
@@ -64,14 +68,13 @@ class Options:
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
 
 
-def early_stopping(optimizer: Optimizer, columns: Columns) -> list[Function]:
-    """Return the function that `max_fail` asks for, if it does and there are validation data."""
+def early_stopping(optimizer: Optimizer, columns: Columns) -> dict[str, EarlyStopping]:
+    """Return the callback that `max_fail` asks for, by its reason, if there are validation data."""
     if not isinstance(optimizer, LevenbergMarquardt) or "validation_loss" not in columns:
-        return []
+        return {}
     if optimizer.bayesian or optimizer.max_fail is None:
-        return []
-    stopping = EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)
-    return [stopping.begin(columns).on_epoch_end]
+        return {}
+    return {"early_stopping": EarlyStopping("validation_loss", optimizer.max_fail, restore_best=True)}
 
 
 def at_minimum(model: Model, gradient_tol: float) -> Function:

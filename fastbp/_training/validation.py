@@ -39,6 +39,8 @@ class Validation:
 
     Attributes
     ----------
+    every
+        The argument.
     columns : dict
         For each column of the history, whether greater is better.
     """
@@ -55,18 +57,25 @@ class Validation:
         epochs: int,
     ) -> None:
         self._evaluation = model.engine, model.trainer, model.checks, X, y, measured, weights
-        self._every, self._epochs = every, epochs
+        self.every, self._epochs = every, epochs
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
         }
 
     def next_after(self, epoch: int) -> int:
         """Return the number of epochs after which it is measured next, when `epoch` are done."""
-        return min((epoch // self._every + 1) * self._every, self._epochs)
+        return min((epoch // self.every + 1) * self.every, self._epochs)
 
     def is_due(self, epoch: int) -> bool:
         """Tell whether to measure after this number of epochs."""
-        return epoch % self._every == 0 or epoch == self._epochs
+        return epoch % self.every == 0 or epoch == self._epochs
+
+    def digest(self) -> str:
+        """Return a digest of the data."""
+        from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
+
+        *_, X, y, _, weights = self._evaluation
+        return f"{digest(X)} {digest(y)} {digest_of_weights(weights)}"
 
     def measure(self) -> dict[str, float]:
         """Return one entry for each column."""

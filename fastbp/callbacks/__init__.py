@@ -26,6 +26,7 @@ from fastbp.callbacks._base import (
     OnFitEnd,
     Watcher,
 )
+from fastbp.callbacks._checkpoint import Checkpoint
 from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
@@ -37,6 +38,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Callbacks",
+    "Checkpoint",
     "Columns",
     "EarlyStopping",
     "EpochState",

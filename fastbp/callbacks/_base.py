@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -72,7 +72,8 @@ class Watcher:
     state : dict
         All that it remembers, numbers and strings by name. If the callback has ``resume = True``, the
         network keeps the dict, and so do its copies and pickles, which DataError refuses for other objects;
-        the next fit's watcher gets what it holds.
+        the next fit's watcher gets what it holds. Checkpoints store it in any case, and a fit that continues
+        from one has it again before `on_fit_begin`.
     """
 
     def __init__(self) -> None:
@@ -107,7 +108,12 @@ class Callback(Value, ABC):
         Whether the next fit with an equal callback goes on with what this one remembers.
     restores : bool
         Whether it decides which epoch the fit ends with; of several such callbacks, all but one are refused.
+    only_watches : bool
+        Whether the fit has the same results without it. A fit that is continued from a checkpoint may have
+        other callbacks of this kind.
     """
+
+    only_watches: ClassVar[bool] = False
 
     @property
     def restores(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from fastbp._base.shown import shown
 from fastbp.callbacks._averaging import WeightAveraging
-from fastbp.callbacks._base import AnyCallback, Callback, Columns, Function, plain
+from fastbp.callbacks._base import AnyCallback, Callback, Columns, Function, Watcher, plain
+from fastbp.callbacks._checkpoint import Checkpoint
 from fastbp.callbacks._state import EpochState
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.optimizers import Optimizer
@@ -34,10 +35,15 @@ class Hooks:
     on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end : list of callables
         Functions of an `EpochState`.
     averaging : WeightAveraging or None
+    checkpoints : list of Checkpoint
     restores : bool
         Whether one of the callbacks decides which epoch the fit ends with.
     states : dict
         What the callbacks with ``resume = True`` remember, by the callback: the dicts of their watchers.
+    watched : dict
+        What checkpoints store of the callbacks, by their repr or type: the dicts of all watchers.
+    training : list of str
+        The callbacks of this package that change the results, by their repr.
     """
 
     def __init__(self) -> None:
@@ -47,8 +53,11 @@ class Hooks:
         self.on_epoch_end: list[Function] = []
         self.on_fit_end: list[Function] = []
         self.averaging: WeightAveraging | None = None
+        self.checkpoints: list[Checkpoint] = []
         self.restores = False
         self.states: dict[str, dict[str, float | str]] = {}
+        self.watched: dict[str, dict[str, float | str]] = {}
+        self.training: list[str] = []
 
     def __bool__(self) -> bool:
         """Tell whether something has to be done between steps or epochs."""
@@ -67,6 +76,8 @@ class Hooks:
                 own = _methods(watcher)
             if not own and callable(watcher):
                 own = {"on_epoch_end": watcher}
+        if isinstance(callback, Callback) and not callback.only_watches:
+            self.training.append(repr(callback))
         if not own or not all(map(callable, own.values())):
             raise ParameterError(
                 f"{argument} is {shown(callback)}, expected a function of the state or an object with "
@@ -77,8 +88,14 @@ class Hooks:
                 raise ParameterError(f"{argument} has a method {name}, expected {hook}: it is never called")
         if getattr(callback, "resume", False) is True:
             self._resume(argument, callback, watcher, remembered)
+        self.watch(_name_of(callback), watcher)
         for hook, function in own.items():
             getattr(self, hook).append(function)
+
+    def watch(self, name: str, watcher: object) -> None:
+        """Let checkpoints store what a watcher remembers."""
+        if isinstance(watcher, Watcher):
+            self.watched[_unused(name, self.watched)] = watcher.state
 
     def end(self, state: EpochState, reason: str, error: BaseException | None) -> None:
         """Call the callbacks for the last time, each once; an error of theirs does not hide that of the fit.
@@ -110,11 +127,22 @@ class Hooks:
             plain(state)
         except DataError as error:
             raise ParameterError(f"{argument} is {shown(callback)} with resume=True, but {error}") from error
-        key = repr(callback)
-        while key in self.states:  # equal callbacks remember on their own
-            key += "'"
+        key = _unused(repr(callback), self.states)
         state.update(remembered.get(key, {}))
         self.states[key] = state
+
+
+def _unused(name: str, names: Collection[str]) -> str:
+    """Return a name that is none of these yet: equal callbacks remember on their own."""
+    while name in names:
+        name += "'"
+    return name
+
+
+def _name_of(callback: object) -> str:
+    """Return a name that is the same in the next run of a program."""
+    plain_repr: object = object.__repr__
+    return type(callback).__qualname__ if type(callback).__repr__ is plain_repr else repr(callback)
 
 
 def _methods(callback: object) -> dict[str, Any]:
@@ -149,6 +177,9 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
             callback.check(f"callbacks[{i}]", optimizer)
         if isinstance(callback, WeightAveraging):
             hooks.averaging = callback
+            hooks.training.append(repr(callback))
+        elif isinstance(callback, Checkpoint):
+            hooks.checkpoints.append(callback)
         else:
             hooks.add(f"callbacks[{i}]", callback, columns, remembered)
     return hooks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from fastbp._base.arguments import path as path_of
 from fastbp._base.fields import checked_by, flag
@@ -26,7 +26,8 @@ class CSVLogger(Callback):
         The file, in an existing folder.
     append : bool
         Whether to write behind the lines of a file that exists, instead of replacing it. Its columns must be
-        those of this fit; the number of the epoch goes on.
+        those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint writes
+        behind the epochs that the checkpoint has, and drops later lines.
 
     Raises
     ------
@@ -35,6 +36,7 @@ class CSVLogger(Callback):
         columns.
     """
 
+    only_watches: ClassVar[bool] = True
     path: str = checked_by(path_of, "str or os.PathLike")
     append: bool = flag(default=False)
 
@@ -47,7 +49,8 @@ class CSVWriter(Watcher):
 
     def __init__(self, path: str, append: bool) -> None:
         super().__init__()
-        self._path, self._append, self._first = path, append, 0
+        self._path, self._append = path, append
+        self.state["first"] = 0  # lines before those of this fit
         self._columns: list[str] = []
         self._file: TextIO | None = None
 
@@ -56,7 +59,7 @@ class CSVWriter(Watcher):
         self._columns = [*state.history]
         header = ",".join(["epoch", *map(_quoted, self._columns)])
         try:
-            text = self._text() if self._append else ""
+            text = self._text(state) if self._append or state.is_resumed else ""
             lines = text.splitlines()
             if not lines or lines[0] == header:
                 self._file = open(self._path, "a" if lines else "w", encoding="utf-8")  # noqa: SIM115
@@ -68,25 +71,31 @@ class CSVWriter(Watcher):
             raise ParameterError(
                 f"path is {self._path!r}, a file with the columns {shown(lines[0])}, expected {header}"
             )
-        self._first = max(len(lines) - 1, 0)
+        if not state.is_resumed:
+            self.state["first"] = max(len(lines) - 1, 0)
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Write the line of the epoch."""
         row = state.metrics
         entries = [repr(row[name]) if name in state.measured else "" for name in self._columns]
-        self._write(",".join([str(self._first + state.epoch), *entries]))
+        self._write(",".join([str(int(self.state["first"]) + state.epoch), *entries]))
 
     def on_fit_end(self, state: EpochState) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def _text(self) -> str:
-        """Return what the file already has."""
+    def _text(self, state: EpochState) -> str:
+        """Return what the file already has; drop lines of epochs that a continued fit does again."""
         if not os.path.exists(self._path):
             return ""
-        with open(self._path, encoding="utf-8") as file:
-            return file.read()
+        with open(self._path, encoding="utf-8", newline="") as file:
+            text = file.read()
+        if state.is_resumed:
+            done = 1 + int(self.state["first"]) + len(state.history)
+            text = "".join(text.splitlines(keepends=True)[:done])
+            os.truncate(self._path, len(text.encode()))
+        return text
 
     def _write(self, line: str) -> None:
         assert self._file is not None  # on_fit_begin has opened it
@@ -118,6 +127,7 @@ class TensorBoard(Callback):
         From `fit`, before the first step: no package can write event files.
     """
 
+    only_watches: ClassVar[bool] = True
     log_dir: str = checked_by(path_of, "str or os.PathLike")
 
     def begin(self, columns: Columns) -> Watcher:

@@ -174,8 +174,8 @@ class Stopping(Plateau):
 
     def on_fit_begin(self, state: EpochState) -> None:
         """Keep the start of a fit that resumes, if it still is the best epoch, as the last fit left it."""
-        if not self._chosen.restore_best or "best" not in self.state:
-            return
+        if not self._chosen.restore_best or "best" not in self.state or state.is_resumed:
+            return  # a checkpoint has the epoch that was kept
         if self.state["kept"] == checksum(state):
             state.keep()
         else:

@@ -117,6 +117,8 @@ class EpochState:
         Loss of the last batch, before its step; set for `on_batch_end` alone, NaN until then.
     measured : collection of str
         Columns of the history that were measured in the last epoch; the others have NaN there.
+    is_resumed : bool
+        Whether the fit was continued from a checkpoint.
     reason : str
         Why the fit is going to stop; "" if it is not.
     """
@@ -133,7 +135,7 @@ class EpochState:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
         self.measured: Collection[str] = ()
-        self.reason = ""
+        self.is_resumed, self.reason = False, ""
         self._model, self._keep = model, keep
         self._is_under_way = False  # an epoch is
         self._thread, self._is_over = get_ident(), False
@@ -187,6 +189,10 @@ class EpochState:
         self._check("keep")
         if not self._keep(len(self.history)):
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
+
+    def resume(self, step: int) -> None:
+        """Note that the fit continues from a checkpoint, after this number of steps of an epoch."""
+        self.is_resumed, self.step, self._is_under_way = True, step, step > 0
 
     def begin_epoch(self) -> None:
         """Note that the next epoch is under way."""

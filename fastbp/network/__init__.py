@@ -28,6 +28,8 @@ from fastbp.optimizers import Optimizer
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from fastbp._training.validation import ValidationData
 
 
@@ -157,6 +159,7 @@ class Network(Steps):
         gradient_tol: float | None = None,
         max_seconds: float | None = None,
         verbose: int | Literal["auto"] = 0,
+        resume: str | PathLike[str] | None = None,
     ) -> History:
         """Train on (X, y), starting from the present parameters and optimizer state.
 
@@ -213,6 +216,13 @@ class Network(Steps):
             0 is silent, 1 shows a progress bar (tqdm's if installed), 2 also prints a line per epoch. "auto"
             shows a bar on a terminal and in notebooks; otherwise it prints at most about one line per second,
             and one for the last epoch.
+        resume : str or os.PathLike, optional
+            File of a `fastbp.callbacks.Checkpoint` to continue from; where it is missing, the fit starts
+            anew. So the same program can be run again after a kill: with
+            ``callbacks=Checkpoint(path), resume=path`` it ends with the same weights and history, bit for
+            bit. The network becomes the one in the file, its seed included, and `epochs` counts those done
+            before. Network, data and options must be those of the fit in the file, except that `epochs` may
+            grow. A fit that was complete returns its history at once.
 
         Returns
         -------
@@ -223,6 +233,8 @@ class Network(Steps):
         ------
         ShapeError, DTypeError, DataError, ParameterError
             An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed.
+        ModelFileError
+            The file `resume` is damaged, or no checkpoint.
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite. The network returns to
             the last snapshot: the start of the fit, or the end of an earlier epoch. Snapshots are at least
@@ -251,6 +263,7 @@ class Network(Steps):
             gradient_tol=gradient_tol,
             max_seconds=max_seconds,
             verbose=verbose,
+            resume=resume,
         )
         return history
 

@@ -71,7 +71,7 @@ class Engine:
         input_noise: float = 0.0,
     ) -> None:
         self.layers = tuple(layers)
-        self._seed, self._input_noise = seed, input_noise
+        self.seed, self._input_noise = seed, input_noise
         self.loss_function = loss
         self.parameters = parameters
         self.gradients = aligned_zeros(parameters.size, parameters.dtype)  # (P,) dJ/dW, dJ/db per layer
@@ -134,9 +134,9 @@ class Engine:
         """Return the array, or a copy of one that shares memory with what a step writes."""
         return array.copy() if self.shares_memory(array) else array
 
-    def set_average(self, average: Array | None, decay: float = 0) -> None:
-        """Keep a moving average (P,) of the parameters from now on; the first step copies them."""
-        self._average, self._decay, self._later_decay = average, 0.0, decay
+    def set_average(self, average: Array | None, decay: float = 0, steps: int = 0) -> None:
+        """Keep a moving average (P,) of the parameters from now on; the first of its steps copies them."""
+        self._average, self._decay, self._later_decay = average, decay if steps else 0.0, decay
 
     def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
         """Work on (X - mean) inverse_scale from now on, and on y likewise; on X and y themselves for None."""
@@ -216,7 +216,7 @@ class Engine:
         `first` is the index in its batch of the first row of x, in training, with noise and dropout.
         """
         if first is not None and self._input_noise:
-            x = x + self._input_noise * regularization.noise(self._seed, self.t, first, x.shape, x.dtype)
+            x = x + self._input_noise * regularization.noise(self.seed, self.t, first, x.shape, x.dtype)
         tape = [x]
         for i, (W, b) in enumerate(self._weights):
             f = self.layers[i].activation
@@ -231,7 +231,7 @@ class Engine:
         rate = self.layers[i - 1].dropout if i else 0.0
         if not rate:
             return x
-        mask = regularization.dropout(rate, self._seed, i - 1, self.t, first, x.shape)
+        mask = regularization.dropout(rate, self.seed, i - 1, self.t, first, x.shape)
         dropped: Array = x * mask.astype(x.dtype)
         return dropped
 

@@ -7,6 +7,12 @@
 
 #define CLOCK_INTERVAL 1e-3 /* seconds between two readings of the clock, roughly */
 
+/* Writes the order of the rows in the present epoch; `order` is not NULL. */
+static void draw_order(fbp_fit *fit) {
+    fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, fit->n);
+    for (size_t i = 0; fit->rows && i < fit->n; i++) fit->order[i] = fit->rows[fit->order[i]];
+}
+
 /* Trains one step on the next rows of the epoch; returns its loss. `batch` is that of the step before, if there was
  * one. */
 static double train_next(fbp_plan *plan, fbp_fit *fit, fbp_batch *batch, int is_first) {
@@ -23,8 +29,7 @@ static double train_next(fbp_plan *plan, fbp_fit *fit, fbp_batch *batch, int is_
                              .weight_columns = fit->weight_columns};
     if (fit->step == 0) {
         fit->sum = fit->weight = 0;
-        if (fit->order) fbp_permutation(fit->seed, fit->first_epoch + fit->epoch, fit->order, n);
-        for (size_t i = 0; fit->order && fit->rows && i < n; i++) fit->order[i] = fit->rows[fit->order[i]];
+        if (fit->order) draw_order(fit);
     }
     const unsigned parts = FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART;
     const double loss = repeats ? fbp_repeat(plan) : fbp_run_loaded(plan, parts, batch);
@@ -63,4 +68,12 @@ int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds
     fbp_store_parameters(plan);
     fbp_leave();
     return finite;
+}
+
+void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight) {
+    fit->epoch = epoch;
+    fit->step = step;
+    fit->sum = sum;
+    fit->weight = weight;
+    if (step > 0 && fit->order) draw_order(fit); /* otherwise the first step of the epoch does */
 }

@@ -7,7 +7,7 @@ from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._model_file import contents
 from fastbp._training import snapshot
-from fastbp._training.fit import Fit
+from fastbp._training.fit import Fit, begin_of
 
 #: Attributes that `Network` sets itself, which copies build again rather than share.
 NETWORKS_OWN = {"_model"}
@@ -41,6 +41,12 @@ def row_weights(net, X, sample_weight=None, class_weight=None):
 def numbers_of(net):
     """Return parameters, optimizer state, number of steps and what else the optimizer remembers."""
     return net.__getstate__()["numbers"]
+
+
+def begun(net, X, y, *, weights=None, shuffle=True, first_epoch=0, stored=False, **options):
+    """Return a run through the engine over checked arrays; nothing is computed yet."""
+    options |= {"shuffle": shuffle, "seed": net.seed, "first_epoch": first_epoch, "stored": stored}
+    return begin_of(net._model, weights)(X, y, weights=weights, **options)
 
 
 def run_of(net, X, y, *, seconds=1.0, epochs=3, sample_weight=None, **options):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import SGD, Adam, DivergenceError
+from fastbp import SGD, Adam, DivergenceError, ParameterError, ShapeError
 from fastbp._training.snapshot import Snapshot
-from helpers.inside import engine_of, take_snapshots
+from helpers.inside import engine_of, numbers_of, take_snapshots
 from helpers.memory import traced_peak
 
 
@@ -210,3 +210,60 @@ def test_a_copy_of_a_network_has_no_arrays_yet(make, data, how):
     assert engine_of(twin).spare_arrays is None
     twin.fit(*data)
     assert not set(spare_addresses(net)) & set(spare_addresses(twin))
+
+
+# ---- snapshots from numbers --------------------------------------------------------------------------------
+
+
+def test_numbers_that_are_put_are_restored(make, data):
+    """They are copies: of the engine's numbers, and of those that are put."""
+    for optimizer in ("adam", "sgd", fastbp.LevenbergMarquardt()):
+        net, other = make(optimizer=optimizer), make(optimizer=optimizer)
+        net.fit(*data, epochs=2)
+        snapshot, copy_of_it = Snapshot(engine_of(net)), Snapshot(engine_of(other))
+        assert snapshot.numbers is None
+        assert snapshot.take(2)
+        numbers = [copy.copy(number) for number in snapshot.numbers]
+        expected = numbers_of(net)
+        copy_of_it.put(7, "extra", *numbers)
+        for number in numbers:
+            if isinstance(number, np.ndarray):
+                number[...] = np.nan
+        assert (copy_of_it.epoch, copy_of_it.extra) == (7, "extra")
+        copy_of_it.restore()
+        for found, number in zip(numbers_of(other), expected, strict=True):
+            np.testing.assert_array_equal(found, number)
+
+
+def test_numbers_that_do_not_fit_are_refused(make, data):
+    """Then the snapshot is as it was."""
+    net = make(optimizer="adam")
+    net.fit(*data, epochs=1)
+    P = net.parameters.size
+    snapshot = Snapshot(engine_of(net))
+    good = {"parameters": np.ones(P), "state": np.ones((2, P)), "t": 3, "memory": np.ones(P + 2)}
+    for name, bad in {
+        "parameters": [
+            None,
+            [1.0] * P,
+            np.ones(P - 1),
+            np.ones((1, P)),
+            np.ones(P, np.float32),
+            np.ones(2 * P)[::2],
+        ],
+        "state": [None, np.ones(2 * P), np.ones((3, P)), np.ones((2, P), ">f8"), np.ones((2, P), object)],
+        "memory": [(), np.ones(P), np.ones(P + 2, np.float32), np.ones((P + 2, 1))],
+    }.items():
+        for value in bad:
+            with pytest.raises(ShapeError, match=f"^{name} is .*, expected float64"):
+                snapshot.put(1, None, *(good | {name: value}).values())
+            assert snapshot.numbers is None
+    for t in (-1, 2**64, 1.0, None, True):
+        with pytest.raises(ParameterError, match=r"^t is .*, expected an integer"):
+            snapshot.put(1, None, *(good | {"t": t}).values())
+    assert snapshot.numbers is None
+    snapshot.put(1, None, *good.values())
+    with pytest.raises(ShapeError, match=r"^memory is "):
+        snapshot.put(2, None, *(good | {"parameters": np.zeros(P), "memory": np.ones(3)}).values())
+    assert snapshot.epoch == 1
+    assert snapshot.numbers[0].all()

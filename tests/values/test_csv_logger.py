@@ -104,7 +104,6 @@ def test_a_file_that_is_no_text_is_refused(make, data, state_of, tmp_path):
     path.write_bytes(b"\xff\xfe")
     before = state_of(net)
     refused(net, data, CSVLogger(path, append=True), r"^path is '.*', expected a file to write to: 'utf-8'")
-    refused(net, data, CSVLogger("a\0b"), r"^path is '.*', expected a file to write to: embedded null")
     assert (state_of(net), path.read_bytes()) == (before, b"\xff\xfe")
 
 
@@ -116,7 +115,7 @@ def test_a_last_line_without_an_end(make, data, tmp_path):
     assert read(path)["epoch"] == ["0", "1"]
 
 
-@pytest.mark.parametrize("path", [None, 3, "", b"log.csv"])
+@pytest.mark.parametrize("path", [None, 3, "", b"log.csv", "a\0b", "a\ud800b"])
 def test_paths_that_are_refused(path):
     with pytest.raises(ParameterError, match=r"^path is .*, expected a path: a string or an os.PathLike"):
         CSVLogger(path)

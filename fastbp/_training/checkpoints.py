@@ -1,0 +1,209 @@
+"""Checkpoints of a fit: what is written to them, and when."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from fastbp._base.arguments import path
+from fastbp._data.digest import digest, digest_of_weights
+from fastbp._data.sample_weights import Weights
+from fastbp._model import Model
+from fastbp._model_file import contents
+from fastbp._model_file.callables import Named
+from fastbp._model_file.described import encode_states
+from fastbp._model_file.values import encode
+from fastbp._training.averaging import Averaging
+from fastbp._training.snapshot import Snapshot
+from fastbp.callbacks import Checkpoint
+from fastbp.callbacks._hooks import Hooks
+from fastbp.optimizers import NoRate
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Run
+    from fastbp._training.options import Options
+    from fastbp._training.resuming import Point
+    from fastbp._training.validation import Validation
+
+#: What a fit that continues must have in common with the one before: options, and digests of arrays.
+Same: TypeAlias = dict[str, Any]
+
+
+def same_of(
+    options: Options,
+    hooks: Hooks,
+    validation: Validation | None,
+    validation_split: object,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    weights: Weights | None,
+) -> Same:
+    """Return what decides the results of a fit, beside the network; causes before their effects."""
+    return {
+        "batch_size": options.batch_size,
+        "shuffle": options.shuffle,
+        "tol": options.tol,
+        "patience": options.patience,
+        "gradient_tol": options.gradient_tol,
+        "callbacks": hooks.training,
+        "validation_split": None if validation_split is None else repr(validation_split),
+        "validation_every": validation.every if validation else None,
+        "metrics": [*validation.columns] if validation else [],
+        "X": digest(X),
+        "y": digest(y),
+        "sample_weight or class_weight": digest_of_weights(weights),
+        "validation_data": validation.digest() if validation else "none",
+    }
+
+
+class Checkpoints:
+    """The files of one fit: the one that it continues from, and those that it writes.
+
+    Parameters
+    ----------
+    model : Model
+    hooks : Hooks
+        The callbacks, of which some are checkpoints.
+    same : dict
+        What `same_of` returns.
+    options : Options
+    resume : str or os.PathLike, optional
+        The file to continue from.
+
+    Attributes
+    ----------
+    point : Point or None
+        Where the fit continues.
+    """
+
+    def __init__(self, model: Model, hooks: Hooks, same: Same, options: Options, resume: Any) -> None:
+        self._model, self._hooks, self._same = model, hooks, same
+        self.point: Point | None = None
+        if resume is not None:
+            from fastbp._training import resuming  # which a fit that only writes does not need
+
+            steps = -(-options.rows // options.batch_rows)
+            fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched)
+            self.point = resuming.read(path("resume", resume), model, fitting)
+        self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
+
+    def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:
+        """Take the parts of the fit that files have; put them where the fit continues."""
+        self._run, self._averaging, self._kept, self._first_epoch = run, averaging, kept, first_epoch
+        point = self.point
+        if point is None:
+            return
+        run.resume(point.progress)
+        for name, state in self._hooks.watched.items():
+            if name in point.watched:
+                state.clear()
+                state.update(point.watched[name])
+        if point.kept is not None:
+            kept.put(*point.kept)
+
+    def next_after(self, epoch: int, most: int) -> int:
+        """Return the number of epochs, at most `most`, after which a file is due, when `epoch` are done."""
+        return min((file.next_after(epoch, most) for file in self._files), default=most)
+
+    def due(self, stopped: str) -> list[File]:
+        """Return the files to write now: if the fit has ended, all that are behind."""
+        return [file for file in self._files if file.is_due(self._run, stopped)]
+
+    def write(self, files: Sequence[File], stopped: str) -> None:
+        """Write the files."""
+        if self._averaging is not None:
+            self._averaging.go_on()
+        description, tensors = self._described(stopped)
+        for file in files:
+            file.make_room()
+            contents.write(file.path, self._model, fit=description, tensors=tensors)
+            file.note(self._run, stopped)
+        if self._averaging is not None and self._run.step == 0:
+            self._averaging.show()
+
+    def _described(self, stopped: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what a file has of the fit: a description, and arrays by name."""
+        named = Named(contents.callables_of(self._model))
+        arrays: dict[str, NDArray[Any]] = {}
+        description: dict[str, Any] = {
+            "same": self._same,
+            "first_epoch": self._first_epoch,
+            "progress": encode(self._run.progress, named),
+            "stopped": place_of(self._run, stopped)[2],
+            "watched": encode_states(self._hooks.watched, named),
+            "kept": None,
+            "averaged": None,
+        }
+        if self._kept.numbers is not None:
+            parameters, state, steps, memory = self._kept.numbers
+            optimizer, schedule, remembered = self._kept.extra
+            arrays |= {"fit.kept.parameters": parameters, "fit.kept.state": state}
+            if memory is not None:
+                arrays["fit.kept.memory"] = memory
+            description["kept"] = {
+                "epoch": self._kept.epoch,
+                "steps": steps,
+                "optimizer": encode(optimizer, named),
+                "schedule": None if type(schedule) is NoRate else encode(schedule, named),
+                "remembered": encode_states(remembered, named),
+            }
+        if self._averaging is not None:
+            description["averaged"] = self._averaging.terms
+            arrays["fit.average"] = self._averaging.mean
+        return description, arrays
+
+
+class File:
+    """The file of one `Checkpoint`, and those before it."""
+
+    def __init__(self, chosen: Checkpoint, point: Point | None) -> None:
+        self._chosen, self.path = chosen, chosen.path
+        self._last: tuple[int, int, str] | None = None  # what the newest file says of the fit
+        if point is not None and os.path.realpath(point.path) == os.path.realpath(self.path):
+            self._last = *point.progress[:2], point.stopped
+        self._due = perf_counter() + (chosen.seconds or 0)
+
+    def next_after(self, epoch: int, most: int) -> int:
+        """Return the number of epochs, at most `most`, after which it is due, if it goes by epochs."""
+        every = self._chosen.epochs
+        return most if every is None else min((epoch // every + 1) * every, most)
+
+    def is_due(self, run: Run, stopped: str) -> bool:
+        """Tell whether to write it now."""
+        if self._last == place_of(run, stopped):
+            return False
+        every = self._chosen.epochs
+        if stopped:
+            return True
+        return perf_counter() >= self._due if every is None else run.step == 0 and run.epoch % every == 0
+
+    def note(self, run: Run, stopped: str) -> None:
+        """Note that it has just been written."""
+        self._last = place_of(run, stopped)
+        self._due = perf_counter() + (self._chosen.seconds or 0)
+
+    def make_room(self) -> None:
+        """Rename the files before the newest, and give the newest a second name, until it is replaced."""
+        older = [self._chosen.older(age) for age in range(1, self._chosen.keep)]
+        if not older or not os.path.exists(self.path):
+            return
+        for to, name in zip(older[:0:-1], older[-2::-1], strict=True):
+            with suppress(FileNotFoundError):
+                os.replace(name, to)
+        with suppress(FileNotFoundError):
+            os.unlink(older[0])  # the only one, which was not renamed
+        try:
+            os.link(os.path.realpath(self.path), older[0])
+        except OSError:  # the file system has no links
+            shutil.copyfile(self.path, older[0])
+
+
+def place_of(run: Run, stopped: str) -> tuple[int, int, str]:
+    """Return epoch, step, and why the fit has ended; "" inside an epoch, which is always continued."""
+    return run.epoch, run.step, "" if run.step else stopped

@@ -1,0 +1,281 @@
+"""The point from which a fit continues, read from a checkpoint and compared with the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._base.shown import shown
+from fastbp._model import Model
+from fastbp._model_file import contents
+from fastbp._model_file.callables import Given, float_of
+from fastbp._model_file.described import decode_states
+from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
+from fastbp._model_file.values import decode
+from fastbp._version import __version__
+from fastbp.exceptions import DataError, ModelFileError, ParameterError
+from fastbp.optimizers import NoRate, Optimizer
+from fastbp.schedules import Schedule
+
+if TYPE_CHECKING:
+    from fastbp._engine.protocol import Progress
+    from fastbp._model_file.contents import Saved
+    from fastbp._training.checkpoints import Same
+
+Array: TypeAlias = NDArray[Any]
+States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember, by callback
+
+DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
+
+
+class Kept(NamedTuple):
+    """The epoch that a callback kept: the arguments of `Snapshot.put`."""
+
+    epoch: int
+    extra: tuple[Optimizer, Schedule, States]
+    parameters: Array  # (P,)
+    state: Array  # (vectors, P)
+    steps: int
+    memory: NDArray[np.float64] | None
+
+
+class Point(NamedTuple):
+    """Where a fit was.
+
+    Attributes
+    ----------
+    path : str
+    model : Model
+        The network, at this point.
+    first_epoch : int
+        Number of epochs of the network before the fit.
+    progress : tuple
+        As `Run.progress`.
+    stopped : str
+        Why the fit has ended; "" if it goes on.
+    watched : dict
+        What callbacks remember.
+    kept : Kept or None
+    average : tuple of int and array (P,), or None
+        Number of terms in the mean of the parameters, and the mean.
+    """
+
+    path: str
+    model: Model
+    first_epoch: int
+    progress: Progress
+    stopped: str
+    watched: States
+    kept: Kept | None
+    average: tuple[int, Array] | None
+
+
+class Fitting(NamedTuple):
+    """The fit that is to continue.
+
+    Attributes
+    ----------
+    epochs : int
+        Number of epochs, those before the checkpoint included.
+    steps_per_epoch : int
+    same : dict
+        What `checkpoints.same_of` returns.
+    watched : mapping
+        What its callbacks remember at their start.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    same: Same
+    watched: Mapping[str, Mapping[str, Any]]
+
+
+def read(path: str, model: Model, fitting: Fitting) -> Point | None:
+    """Return the point that a checkpoint has for a fit; None if there is no such file.
+
+    Parameters
+    ----------
+    path : str
+    model : Model
+        The model to train; it stays as it is.
+    fitting : Fitting
+
+    Raises
+    ------
+    ParameterError, DataError
+        The network or the fit is another one.
+    ModelFileError
+        The file is damaged, or no checkpoint.
+    """
+    custom = contents.callables_of(model)
+    try:
+        saved = contents.read(path, model.engine_class, custom)
+    except FileNotFoundError:
+        return None
+    try:
+        fit = take(saved.description, "", "fit", dict)
+        _compare_models(path, model, saved.model)
+        _compare(path, take(fit, "fit", "same", dict), fitting.same)
+        point = _point(path, saved, fit, Given(custom, path), fitting)
+    except MisfitError as error:
+        raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
+    _warn(path, saved.description, model.engine.isa)
+    return point
+
+
+def _compare_models(path: str, model: Model, saved: Model) -> None:
+    """Raise ParameterError unless a checkpoint has the same kind of network."""
+    present, before = model.architecture, saved.architecture
+    for name in ("dtype", "layers", "initializers", "loss", "input_noise"):
+        _check_equal(path, name, getattr(before, name), getattr(present, name))
+    _check_equal(path, "optimizer", saved.chosen, model.chosen)
+
+
+def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
+    """Raise ParameterError or DataError, which names the argument, unless the fit is the same."""
+    for name, present in same.items():
+        if name in DATA:
+            if before.get(name) != present:
+                raise DataError(
+                    f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
+                    "shape and dtype; without that file, fit starts anew"
+                )
+        else:
+            _check_equal(path, name, before.get(name), present)
+
+
+def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
+    if before != present:
+        raise ParameterError(
+            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; without that "
+            "file, fit starts anew"
+        )
+
+
+def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
+    """Return the point that the part "fit" of a description has."""
+    progress = _progress(take(fit, "fit", "progress", list), fitting.steps_per_epoch)
+    first_epoch = take(fit, "fit", "first_epoch", int)
+    if not 0 <= first_epoch == len(saved.model.history) - progress[0]:
+        raise MisfitError(
+            f"fit.first_epoch is {shown(first_epoch)}, with a history of {len(saved.model.history)} epochs"
+        )
+    needed = progress[0] + (progress[1] > 0)
+    if fitting.epochs < needed:
+        raise ParameterError(
+            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint {path} "
+            "has begun"
+        )
+    return Point(
+        path,
+        saved.model,
+        first_epoch,
+        progress,
+        _stopped(take(fit, "fit", "stopped", str), progress, fitting.epochs),
+        _watched(take(fit, "fit", "watched", dict), fitting.watched),
+        _kept(saved, take_or_none(fit, "fit", "kept", dict), given, progress[0]),
+        _average(saved, take_or_none(fit, "fit", "averaged", int)),
+    )
+
+
+def _progress(found: list[Any], steps_per_epoch: int) -> Progress:
+    """Return the progress of a run, as `Run.resume` takes it."""
+    if len(found) != 4:
+        raise MisfitError(f"fit.progress is {shown(found)}, expected 4 numbers")
+    epoch, step = (expect(found[i], f"fit.progress[{i}]", int) for i in (0, 1))
+    total, weight = (float_of(found[i], f"fit.progress[{i}]") for i in (2, 3))
+    if not (epoch >= 0 and 0 <= step < steps_per_epoch and isfinite(total) and 0 <= weight < inf):
+        raise MisfitError(
+            f"fit.progress is {shown(found)}, expected that of epochs of {steps_per_epoch} steps"
+        )
+    return epoch, step, total, weight
+
+
+def _stopped(stopped: str, progress: Progress, epochs: int) -> str:
+    """Return why the fit has ended; "" if there is more to do.
+
+    A time limit is that of one call, so the next call goes on; and a fit of more epochs does, too.
+    """
+    epoch, step, *_ = progress
+    if step:
+        return ""
+    if stopped in ("", "epochs", "max_seconds"):
+        return "epochs" if epoch == epochs else ""
+    return stopped
+
+
+def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) -> States:
+    """Return what callbacks remember; those that the fit has now start with the same names and kinds."""
+    states = decode_states(found, "fit.watched")
+    for name in states.keys() & watched.keys():
+        for entry, first in watched[name].items():
+            value = states[name].get(entry)
+            if isinstance(value, str) != isinstance(first, str) or value is None:
+                raise MisfitError(
+                    f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
+                )
+    return states
+
+
+def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
+    """Return the epoch that a callback kept, if there is one."""
+    if found is None:
+        return None
+    where, engine = "fit.kept", saved.model.engine
+    optimizer = decode(take(found, where, "optimizer", dict), f"{where}.optimizer", Optimizer, given)
+    rate = take_or_none(found, where, "schedule", dict)
+    schedule = NoRate() if rate is None else decode(rate, f"{where}.schedule", Schedule, given)
+    if type(optimizer) is not type(saved.model.chosen):
+        raise MisfitError(f"{where}.optimizer is {optimizer}, expected one like {saved.model.chosen}")
+    states = decode_states(take(found, where, "remembered", dict), f"{where}.remembered")
+    memory = None
+    if "fit.kept.memory" in saved.tensors:
+        memory = _tensor(saved, "fit.kept.memory", (engine.parameters.size + 2,), np.dtype(np.float64))
+    epoch, steps = take(found, where, "epoch", int), take(found, where, "steps", int)
+    if not (0 <= epoch <= epochs and 0 <= steps <= engine.t):
+        raise MisfitError(
+            f"{where} is epoch {shown(epoch)} after {shown(steps)} steps, expected one before the point"
+        )
+    return Kept(
+        epoch,
+        (optimizer, schedule, states),
+        _tensor(saved, "fit.kept.parameters", engine.parameters.shape, engine.parameters.dtype),
+        _tensor(saved, "fit.kept.state", engine.state.shape, engine.state.dtype),
+        steps,
+        memory,
+    )
+
+
+def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
+    """Return the mean of the parameters, if the fit has one."""
+    if terms is None:
+        return None
+    parameters = saved.model.engine.parameters
+    if not 0 <= terms <= saved.model.engine.t:
+        raise MisfitError(f"fit.averaged is {terms}, expected at most the number of steps")
+    return terms, _tensor(saved, "fit.average", parameters.shape, parameters.dtype)
+
+
+def _tensor(saved: Saved, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a tensor of the fit."""
+    found = saved.tensors.get(name)
+    if found is None or found.shape != shape or found.dtype != dtype:
+        what = "missing" if found is None else f"of shape {found.shape} and dtype {found.dtype}"
+        raise MisfitError(f"the tensor {name} is {what}, expected {shape} of {dtype}")
+    return found
+
+
+def _warn(path: str, description: Mapping[str, Any], isa: str) -> None:
+    """Warn if the last bits of the results may differ from those without a stop."""
+    before = description["isa"], description["version"]
+    if before != (isa, __version__):
+        warn(
+            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and this is {isa} and "
+            f"{__version__}: the last bits of results may differ from those of a fit without a stop",
+            stacklevel=2,
+        )
