@@ -26,6 +26,10 @@ class MyAdam(fastbp.Adam):
     pass
 
 
+class SGD(fastbp.SGD):
+    """A class of the user's with the name of one of fastbp's."""
+
+
 class MyLoss(fastbp.CustomLoss):
     pass
 
@@ -59,6 +63,7 @@ NETWORKS = {
         {"squares": squares, "falling": falling},
     ),
     "optimizer": (lambda: {"optimizer": MyAdam(0.01, beta1=0.8)}, {"MyAdam": MyAdam(0.01, beta1=0.8)}),
+    "class of the same name": (lambda: {"optimizer": SGD(0.1)}, {"SGD": SGD(0.1)}),
     "class of a loss": (lambda: {"loss": MyLoss(squares)}, {"MyLoss": MyLoss(squares)}),
     "schedule": (lambda: {"optimizer": fastbp.SGD(MyStep(0.1, 3))}, {"MyStep": MyStep(0.1, 3)}),
     "activation": (lambda: {"activation": MyActivation(0.2)}, {"MyActivation": MyActivation(0.2)}),

@@ -127,9 +127,8 @@ def state_of(net):
     return comparable(net.__getstate__())
 
 
-def remember(net, callback, entries):
-    """Let a network remember something for a callback, as those with `resume` do."""
-    net._model.remembered[callback] = entries
+def remembered_by(net):
+    """Return what a network remembers for callbacks with `resume`, by their repr; writable."""
     return net._model.remembered
 
 
