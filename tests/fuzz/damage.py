@@ -19,7 +19,7 @@ from fuzz.arguments import Subject, inputs, targets, value
 from helpers.model_files import assembled, header_of, sealed
 from helpers.problems import fitting
 
-DAMAGES = 20  # of one file
+DAMAGES = 10  # of one file
 LONGEST = 3000  # characters of an error
 CUSTOM = {"f": len, "len": len}  # a function is stored by its own name
 PATH = Path("damaged.safetensors")  # in the current folder, which is the worker's own
