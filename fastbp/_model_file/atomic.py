@@ -7,9 +7,10 @@ import fcntl
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from typing import Any
 
 from fastbp.exceptions import ParameterError
 
@@ -51,16 +52,11 @@ def replacing(path: str) -> Iterator[FileIO]:
     mode = _mode(path, target)
     temporary = _temporary(target)
     with _locked(temporary) as file:
-        try:
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            yield file
-            os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            if _is_at(temporary, file):  # after the renaming, another process may have a file there
-                os.unlink(temporary)
-            raise
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        yield file
+        os.fsync(file.fileno())
+        os.replace(temporary, target)
         _flush_folder(os.path.dirname(target))
 
 
@@ -86,23 +82,29 @@ def _temporary(target: str) -> str:
 
 @contextmanager
 def _locked(temporary: str) -> Iterator[FileIO]:
-    """Open the temporary file, new and empty, when no other thread or process is writing it."""
+    """Open the temporary file, new and empty, when no other thread or process is writing it.
+
+    After an error the file is deleted.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
+        is_locked = False
         with FileIO(temporary, "w", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
-            with suppress_unsupported():
-                fcntl.flock(file, fcntl.LOCK_EX)
             try:
+                _where_supported(fcntl.flock, file, fcntl.LOCK_EX)
+                is_locked = True
                 if _is_at(temporary, file):
                     if _is_new(file):
                         yield file
                         return
                     os.unlink(temporary)  # a killed process left it, perhaps with other permissions
+            except BaseException:
+                if is_locked and _is_at(temporary, file):  # after the renaming, another's file may be there
+                    os.unlink(temporary)
+                raise
             finally:
-                with (
-                    suppress_unsupported()
-                ):  # closing would not unlock it for a forked child, which shares the lock
-                    fcntl.flock(file, fcntl.LOCK_UN)
+                # closing would not unlock it for a forked child, which shares the lock
+                _where_supported(fcntl.flock, file, fcntl.LOCK_UN)
 
 
 def _is_at(path: str, file: FileIO) -> bool:
@@ -123,17 +125,15 @@ def _flush_folder(folder: str) -> None:
     with suppress(PermissionError):
         file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            with suppress_unsupported():
-                os.fsync(file)
+            _where_supported(os.fsync, file)
         finally:
             os.close(file)
 
 
-@contextmanager
-def suppress_unsupported() -> Iterator[None]:
-    """Go on where the file system does not have an operation."""
+def _where_supported(call: Callable[..., None], *args: Any) -> None:
+    """Call a function of the system; go on where the file system does not have it."""
     try:
-        yield
+        call(*args)
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise

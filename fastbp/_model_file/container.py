@@ -242,7 +242,7 @@ class Reader:
             raise ValueError(f"is not a model file: it has only {size} bytes" if size else "is an empty file")
         n = int.from_bytes(self._bytes(headers.LENGTH), "little")
         if self._bytes(1) != b"{":
-            raise ValueError("is not a model file: it is of another kind")
+            raise ValueError("is not a model file: it is not in the safetensors layout")
         if n > size - headers.LENGTH:
             raise ValueError(f"is truncated: it has {size} bytes, expected at least {headers.LENGTH + n}")
         self._file.seek(headers.LENGTH)

@@ -48,8 +48,12 @@ def compose(arrays: Mapping[str, Any], description: Mapping[str, Any], n_bytes: 
     Raises
     ------
     ValueError
-        The description has NaN or infinity, or a reader would refuse the header because of its size.
+        A name is not Unicode, the description has NaN or infinity, or a reader would refuse the header
+        because of its size.
     """
+    for name in arrays:
+        if not is_text(name):
+            raise ValueError(f"has an array called {shown(name)}, expected Unicode")
     text = _written({**description, "checksum": "0" * DIGITS})
     listed = _written(arrays)
     check_memory(listed, text, n_bytes)
@@ -123,6 +127,8 @@ def check_places(arrays: Any, n_bytes: int) -> None:
     """Check the members of each array, and that the arrays fill `n_bytes` without gaps; ValueError if not."""
     end = 0
     for name, array in arrays.items():
+        if not is_text(name):
+            raise ValueError(f"is damaged: the name {shown(name)} is not Unicode")
         if name == METADATA or not isinstance(array, dict) or sorted(array) != sorted(_MEMBERS):
             raise ValueError(f"is damaged: {shown(name)} has {shown(array)}, expected {', '.join(_MEMBERS)}")
         dtype, shape, offsets = (array[member] for member in _MEMBERS)
@@ -136,6 +142,15 @@ def check_places(arrays: Any, n_bytes: int) -> None:
     if end != n_bytes:
         how = "truncated" if end > n_bytes else "damaged"
         raise ValueError(f"is {how}: its arrays have {n_bytes} bytes, expected {shown(end)}")
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a string is Unicode: it has no lone surrogates, which other programs would refuse."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _are_sizes(values: Any) -> bool:

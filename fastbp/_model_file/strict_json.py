@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 # Upper bounds, in bytes, of what CPython needs for one of each, with all that is only needed during parsing.
-_ARRAY, _OBJECT, _MEMBER, _ELEMENT, _QUOTE = 112, 360, 170, 44, 28
-_WIDEST = 4  # bytes per character of a string in which any character needs so many
+_ARRAY, _OBJECT, _MEMBER, _ELEMENT, _QUOTE = 112, 120, 170, 44, 28
+_WIDEST = 7  # bytes per character of a string in which any character needs 4, and of its parts
 
 
 def memory_bound(text: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -307,6 +308,9 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "test_fraction": uniform(0.1, 0.9),
     "columns": one_of({"loss": [1.0, 2.0]}, {"loss": ()}),
     "stopped": one_of("", "epochs"),
+    "path": one_of("model.safetensors", Path("model.safetensors"), "missing/model.safetensors"),
+    "custom": one_of({}, {"f": len}, None),
+    "inference": one_of(True, False),
     "epoch": integers(-2, 3),
     "column": one_of("loss", "seconds", "nothing"),
     "entries": one_of({"loss": [1.0], "learning_rate": [0.1], "seconds": [0.0]}),

@@ -3,21 +3,24 @@
     PYTHONPATH=tests python -m fuzz.campaign --seconds 60 --seed 0
     PYTHONPATH=tests python -m fuzz.campaign --replay SEED:INDEX
 
-A probe is a function of a seed and an index. A worker, which is a fork, runs one probe after another and says
-which one is in flight. So a crash or a hang is known by its probe, and another worker takes over. The exit
-status is 1 where anything was found.
+A probe is a function of a seed and an index: a call, or every tenth time loads of a damaged file. A worker,
+which is a fork, runs one probe after another and says which one is in flight. So a crash or a hang is known
+by its probe, and another worker takes over. The exit status is 1 where anything was found.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import mmap
 import os
 import resource
 import select
+import shutil
 import signal
 import struct
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter, defaultdict
@@ -27,11 +30,13 @@ import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is
 
 import fastbp
 import fuzz.one_thread  # noqa: F401, before NumPy
+from fuzz.damage import DamagedFile
 from fuzz.probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError
 TURN = 1000  # probes of one worker
+FILES = 10  # one of so many probes is a damaged file
 SHOWN = 4  # seeds of each kind of finding
 
 
@@ -48,17 +53,25 @@ class Flight:
         return struct.unpack("qd", self._memory[:])
 
 
+def probe_at(seed: int, index: int) -> Probe | DamagedFile:
+    """Return the probe of this index."""
+    return (DamagedFile if index % FILES == FILES - 1 else Probe)(seed, index)
+
+
 def work(seed: int, first: int, flight: Flight, pipe: int) -> None:
-    """Run the probes of one turn; write a line for each that found something."""
+    """Run the probes of one turn, in a folder that is emptied before each; write a line for each of them."""
     if "LD_PRELOAD" not in os.environ:  # a sanitizer takes terabytes of addresses
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.fsync = lambda file: None  # the files are deleted at once, so nothing waits for the disk
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
     for index in range(first, first + TURN):
         flight.begin(index)
-        probe = Probe(seed, index)
+        for name in os.listdir():
+            os.unlink(name)
+        probe = probe_at(seed, index)
         found = probe.run()
         os.write(pipe, (json.dumps([index, probe.entry, found]) + "\n").encode())
 
@@ -82,9 +95,11 @@ class Campaign:
         flight, end = Flight(), ""
         flight.begin(first)
         read, write = os.pipe()
+        folder = tempfile.mkdtemp()
         pid = os.fork()
         if pid == 0:
             try:
+                os.chdir(folder)
                 work(self._seed, first, flight, write)
             finally:
                 os._exit(0)
@@ -100,11 +115,12 @@ class Campaign:
         os.kill(pid, signal.SIGKILL)
         os.close(read)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        shutil.rmtree(folder)
         if status not in (0, -signal.SIGKILL):
             end = signal.Signals(-status).name if status < 0 else f"ends with {status}"
         if end:
             done, _ = flight.read()
-            entry = Probe(self._seed, done).entry
+            entry = probe_at(self._seed, done).entry
             self._note(done, entry, [end])
             done += 1
         return done
@@ -151,9 +167,10 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.replay:
-        probe = Probe(*map(int, options.replay.split(":")))
+        probe = probe_at(*map(int, options.replay.split(":")))
         print(probe.describe(), flush=True)
-        found = probe.run()
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            found = probe.run()
         print(*found or ["nothing was found"], sep="\n")
         return bool(found)
     campaign = Campaign(options.seed)

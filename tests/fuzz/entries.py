@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import fastbp
 from fastbp import datasets
 
@@ -79,17 +81,34 @@ def replace_output(net: fastbp.Network, units: Any, loss: Any, freeze: Any, seed
     return net.replace_output(units, loss=loss, freeze=freeze, seed=seed).parameters
 
 
+def save_and_load(net: fastbp.Network, path: Any, inference: Any) -> Any:
+    """Return the parameters of a network that was saved and loaded."""
+    net.save(path, inference=inference)
+    again = type(net).load(path, custom={"<lambda>": lambda epoch: 0.01})
+    assert again.parameters.tobytes() == net.parameters.tobytes()
+    return again.parameters
+
+
+def export_arrays(net: fastbp.Network, path: Any) -> Any:
+    """Return the weights of the first layer in a file of arrays."""
+    net.export_arrays(path)
+    with np.load(path) as arrays:
+        return arrays["layers.0.weights"]
+
+
 #: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
     "backward": fastbp.Network.backward,
     "clone": lambda net: net.clone().parameters,
     "evaluate": fastbp.Network.evaluate,
+    "export_arrays": export_arrays,
     "fit": fastbp.Network.fit,
     "forward": fastbp.Network.forward,
     "forward, backward, step": forward_backward_step,
     "history.row": lambda net, epoch: net.history.row(epoch)["loss"],
     "history[]": lambda net, column: len(net.history[column]),
+    "load": lambda net, path, custom: type(net).load(path, custom=custom).parameters,
     "loss()": lambda net, output, target: net.loss(output, target),
     "loss.gradient": lambda net, output, target: net.loss.gradient(output, target),
     "loss_and_gradients": fastbp.Network.loss_and_gradients,
@@ -98,6 +117,7 @@ METHODS: dict[str, Call] = {
     "predict_classes": fastbp.Network.predict_classes,
     "replace_output": replace_output,
     "reset": fastbp.Network.reset,
+    "save": save_and_load,
     "step": fastbp.Network.step,
     "summary": fastbp.Network.summary,
     "train_on_batch": fastbp.Network.train_on_batch,

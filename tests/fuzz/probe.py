@@ -33,8 +33,9 @@ PROTOCOL = ("argument", "positional", "callable", "abstract class")  # in TypeEr
 ALLOWED = (fastbp.Error, MemoryError)
 LOOKUPS = {
     "history.row": (IndexError, TypeError),
-    "history[]": (KeyError, TypeError),
-}  # as of lists and dicts
+    "history[]": (KeyError, TypeError),  # as of lists and dicts
+    **dict.fromkeys(("fastbp.load", "load", "save", "export_arrays"), OSError),
+}
 ODD = ("step", "exponential")  # hidden units that jump, or make exp(exp(x))
 SMOOTH = ("sgd", "momentum", "nesterov")  # whose steps follow small differences of gradients only so far
 

@@ -59,7 +59,7 @@ class Faulty:
             time.sleep(60)
         return ["wrong silence: nothing was said"] if self.index == 7 else []
 
-campaign.Probe, campaign.HANG = Faulty, 0.5
+campaign.probe_at, campaign.HANG = Faulty, 0.5
 found = campaign.Campaign(0)
 found.run(probes=10)
 print(dict(found.findings), found.calls.total())

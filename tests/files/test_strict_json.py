@@ -1,0 +1,56 @@
+"""Bounds of the memory that parsing JSON needs."""
+
+import tracemalloc
+
+import pytest
+
+from fastbp._model_file import strict_json
+
+#: Texts of about 200 KB that need much memory, by the pattern that they repeat.
+PATTERNS = [
+    "[],",
+    "[[],[]],",
+    "[9999],",
+    "{},",
+    '{"":1},',
+    '{"":9999,"b":9999},',
+    "999,",
+    "1e9,",
+    '"",',
+    '"ab",',
+]
+PATTERNS += ['"aaaaaaaaaaaaaa\\ud83d\\ude00",', '"\\u4e2d",', '"\\u4e2d\\u4e2d",', '"\\u00e9",', "      "]
+TEXTS = {pattern: "[" + pattern * (200_000 // len(pattern)) + "[]]" for pattern in PATTERNS}
+TEXTS |= {
+    "members": "{" + ",".join(f'"{i:x}":[]' for i in range(20_000)) + "}",
+    "one string": '"' + "a" * 200_000 + '\\ud83d\\ude00"',
+    "nested": "[" * 900 + "]" * 900,
+}
+
+
+@pytest.mark.parametrize("pattern", TEXTS)
+def test_the_bound_is_above_what_parsing_needs(pattern):
+    """Also if it fails at the end."""
+    for text, is_json in ((TEXTS[pattern], True), (TEXTS[pattern][:-1] + "!", False)):
+        tracemalloc.start()
+        try:
+            value = strict_json.parse(text)
+        except ValueError:
+            value = None
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (value is not None) == is_json
+        assert peak <= strict_json.memory_bound(text)
+
+
+def test_python_s_limit_of_digits_holds_if_the_program_lifted_it(monkeypatch):
+    import sys
+
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        with pytest.raises(ValueError, match="an integer has 4301 digits"):
+            strict_json.parse("1" * 4301)
+        assert strict_json.parse("1" * 4300) > 0
+    finally:
+        sys.set_int_max_str_digits(before)
