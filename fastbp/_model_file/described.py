@@ -23,6 +23,7 @@ from fastbp._model_file.parts import (
 )
 from fastbp._model_file.values import decode, encode
 from fastbp._version import __version__
+from fastbp.callbacks._base import plain
 from fastbp.layers import Dense
 from fastbp.losses import Loss
 from fastbp.optimizers import GradientOptimizer, NoRate, Optimizer
@@ -115,7 +116,7 @@ def _dense_layers(architecture: Architecture) -> list[Dense]:
 def encode_states(remembered: Mapping[str, Mapping[str, float | str]], named: Named) -> dict[str, Any]:
     """Return what callbacks remember as JSON."""
     return {
-        callback: {name: encode(value, named) for name, value in entries.items()}
+        callback: {name: encode(value, named) for name, value in plain(entries).items()}
         for callback, entries in remembered.items()
     }
 

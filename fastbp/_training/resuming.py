@@ -216,11 +216,18 @@ def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) ->
     for name in states.keys() & watched.keys():
         for entry, first in watched[name].items():
             value = states[name].get(entry)
-            if isinstance(value, str) != isinstance(first, str) or value is None:
+            if not _is_like(value, first):
                 raise MisfitError(
                     f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
                 )
     return states
+
+
+def _is_like(value: object, first: object) -> bool:
+    """Tell whether a callback may remember this where it first remembers that; a count is finite."""
+    if isinstance(first, str) or not isinstance(value, (int, float)):
+        return isinstance(first, str) and isinstance(value, str)
+    return isinstance(first, float) or isfinite(value)
 
 
 def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:

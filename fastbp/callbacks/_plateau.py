@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, isnan, nan
 from zlib import crc32
 
 from fastbp._base import arguments
@@ -142,19 +142,22 @@ class Plateau(Watcher):
         self._column = chosen.monitor
         self._sign = -1 if (greater if chosen.mode == "auto" else chosen.mode == "max") else 1
         self._min_delta, self._relative = chosen.min_delta, chosen.relative
-        self.state["waited"] = 0
+        self.state["best"], self.state["waited"] = nan, 0
 
     @property
     def waited(self) -> int:
         """Number of epochs since the last improvement."""
         return int(self.state["waited"])
 
+    @property
+    def has_best(self) -> bool:
+        """Whether an epoch had a value."""
+        return not isnan(float(self.state["best"]))
+
     def improves(self, metrics: Mapping[str, float]) -> bool:
         """Tell whether an epoch has the best value so far, and remember it; NaN and infinity are none."""
         value = metrics[self._column]
-        better = isfinite(value) and (
-            "best" not in self.state or self.beats(value, float(self.state["best"]))
-        )
+        better = isfinite(value) and (not self.has_best or self.beats(value, float(self.state["best"])))
         if better:
             self.state["best"] = value
         return better
@@ -170,17 +173,16 @@ class Stopping(Plateau):
     def __init__(self, chosen: EarlyStopping, columns: Columns, reason: str) -> None:
         super().__init__(chosen, columns)
         self._chosen, self._reason = chosen, reason
-        self.state["epochs"] = 0
+        self.state["epochs"] = self.state["kept"] = 0
 
     def on_fit_begin(self, state: EpochState) -> None:
         """Keep the start of a fit that resumes, if it still is the best epoch, as the last fit left it."""
-        if not self._chosen.restore_best or "best" not in self.state or state.is_resumed:
+        if not self._chosen.restore_best or not self.has_best or state.is_resumed:
             return  # a checkpoint has the epoch that was kept
         if self.state["kept"] == checksum(state):
             state.keep()
         else:
-            del self.state["best"]
-            self.state["waited"] = 0
+            self.state["best"], self.state["waited"] = nan, 0
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Count the epoch; stop if there were enough without improvement."""

@@ -3,6 +3,7 @@
 import json
 import re
 import zlib
+from io import FileIO
 
 import numpy as np
 
@@ -70,3 +71,20 @@ def assembled(arrays=LISTED, description='{"format":1}', payload=bytes(8)):
 def entry(**changes):
     """Return the JSON of one array called a, with some members changed."""
     return json.dumps({"a": ENTRY | changes})
+
+
+def rewritten(path, to, change):
+    """Write a file that differs: change(description, arrays) may do anything to both."""
+    with container.Reader(str(path)) as reader:
+        description, arrays = reader.description, {name: reader.read(name) for name in reader.tensors}
+    change(description, arrays)
+    with FileIO(to, "w") as file:  # without waiting for the disk
+        container.write(file, arrays, description)
+
+
+def parts(node, place=()):
+    """Yield the place of each part of a description, a tuple of keys."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (*place, key)
+        yield from parts(child, (*place, key))
