@@ -1,6 +1,6 @@
 """Files of every version of the format can be read by this version of fastbp.
 
-`make.py` in the folder of a version has made its files, and shows what is in them.
+`make_version_1.py` has made those of version 1, and shows what is in them.
 """
 
 import json

@@ -277,6 +277,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "bias": one_of(True, False),
     "trainable": trainable,
     "factors": factors,
+    "names": one_of(None, ("a", "b"), [*"abc"], np.array([*"abcd"])),
     "learning_rate_factor": uniform(0.1, 2),
     "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),

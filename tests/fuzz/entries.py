@@ -76,6 +76,10 @@ def set_learning_rate_factors(net: fastbp.Network, factors: Any) -> None:
     net.learning_rate_factors = factors
 
 
+def set_feature_names(net: fastbp.Network, names: Any) -> None:
+    net.feature_names = names
+
+
 def replace_output(net: fastbp.Network, units: Any, loss: Any, freeze: Any, seed: Any) -> Any:
     """Return the parameters of a network with another output."""
     return net.replace_output(units, loss=loss, freeze=freeze, seed=seed).parameters
@@ -125,6 +129,7 @@ METHODS: dict[str, Call] = {
     "learning_rate = ": set_learning_rate,
     "trainable = ": set_trainable,
     "learning_rate_factors = ": set_learning_rate_factors,
+    "feature_names = ": set_feature_names,
 }
 
 

@@ -145,6 +145,7 @@ CHANGES = {
     "setting the learning rate": Change(setting("learning_rate", 0.5)),
     "setting trainable": Change(setting("trainable", [True, False])),
     "setting learning_rate_factors": Change(setting("learning_rate_factors", [0.5, 2])),
+    "setting class_names": Change(setting("class_names", ["no", "yes"])),
     "fit, frozen": Change(fit, layers=FROZEN),
     "replace_output": Change(lambda net, data: net.replace_output(5, freeze=True)),
     "reset": Change(lambda net, data: net.reset()),

@@ -24,6 +24,7 @@ WITHOUT = (
     "setting the learning rate",
     "setting trainable",
     "setting learning_rate_factors",
+    "setting class_names",
     "replace_output",
     "reset",
     "clone",

@@ -1,8 +1,7 @@
-"""Make the model files of this folder, and `predictions.json`: what their networks predict.
+"""Make the model files in `version_1`, and `predictions.json`: what their networks predict.
 
 They were made once, when the format had the version 1, and are not made again: the test shows that later
-versions of fastbp read them. For another format, copy this script to the folder of that version and run it
-there with ``python -P make.py``.
+versions of fastbp read them. Another format needs another folder, and a script like this one.
 """
 
 import json
@@ -13,7 +12,7 @@ import numpy as np
 import fastbp
 from fastbp import Dense, LeakyReLU, callbacks, schedules
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "version_1"
 X = np.linspace(-2, 2, 24).reshape(8, 3) ** 2 % 1.7
 Y = np.column_stack([X[:, 0] * X[:, 1], np.sin(X[:, 2])])
 PLATEAU = callbacks.ReduceLROnPlateau(patience=9, resume=True)
