@@ -98,7 +98,7 @@ class Given:
         if self.optional and kind is Optimizer:
             return self._absent.setdefault(name, AbsentOptimizer(name, where))
         if self.optional and kind is Loss:
-            return CustomLoss(self._absent.setdefault(name, Absent(name, where)))
+            return AbsentLoss(self._absent.setdefault(name, Absent(name, where)))
         self._refuse(name, where)
 
     def _unfit(self, name: str, where: str, expected: str) -> ParameterError:
@@ -121,7 +121,7 @@ def _article(noun: str) -> str:
 
 def _refuse_use(name: str, where: str) -> NoReturn:
     raise ParameterError(
-        f"{where} is {name!r}, which the model file names but does not contain, expected "
+        f"{where} is {name!r}, which the model file has only by name, expected "
         f"load(path, custom={{{name!r}: ...}}) if the network is to be trained or evaluated"
     )
 
@@ -145,6 +145,14 @@ class Absent:
 
     def __repr__(self) -> str:
         return f"<{self.__name__}, which was not given>"
+
+
+class AbsentLoss(CustomLoss):
+    """Stand-in for a loss of a class of the user's that was not given; its function is an `Absent`."""
+
+    @property
+    def __name__(self) -> str:
+        return str(self)
 
 
 class AbsentOptimizer(Optimizer):

@@ -14,7 +14,7 @@ from fastbp._base.shown import shown
 from fastbp._engine.protocol import EngineClass
 from fastbp._model import Model
 from fastbp._model_file import atomic, container
-from fastbp._model_file.callables import Given, Named
+from fastbp._model_file.callables import AbsentOptimizer, Given, Named
 from fastbp._model_file.described import Description, described, description_of
 from fastbp._model_file.parts import MisfitError, describing
 from fastbp.exceptions import ModelFileError
@@ -63,6 +63,7 @@ def write(
     OSError
         The file cannot be written. A file that was there before is still the same.
     """
+    inference = inference or isinstance(model.optimizer, AbsentOptimizer)  # which has no state
     description = description_of(model, Named(), inference)
     if fit is not None:
         description["fit"] = dict(fit)

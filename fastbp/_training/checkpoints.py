@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -28,11 +28,8 @@ from fastbp.optimizers import NoRate
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
-    from fastbp._training.resuming import Point
+    from fastbp._training.resuming import Point, Same
     from fastbp._training.validation import Validation
-
-#: What a fit that continues must have in common with the one before: options, and digests of arrays.
-Same: TypeAlias = dict[str, Any]
 
 
 def same_of(
@@ -111,12 +108,15 @@ class Checkpoints:
         """Return the number of epochs, at most `most`, after which a file is due, when `epoch` are done."""
         return min((file.next_after(epoch, most) for file in self._files), default=most)
 
-    def due(self, stopped: str) -> list[File]:
-        """Return the files to write now: if the fit has ended, all that are behind."""
-        return [file for file in self._files if file.is_due(self._run, stopped)]
+    def due(self, stopped: str, has_ended: bool) -> list[File]:
+        """Return the files to write now: if this call of `fit` has ended, all that are behind.
+
+        `stopped` is the reason why the fit is complete; "" if a later call is to continue it.
+        """
+        return [file for file in self._files if file.is_due(self._run, stopped, has_ended)]
 
     def write(self, files: Sequence[File], stopped: str) -> None:
-        """Write the files."""
+        """Write files, with this reason."""
         if self._averaging is not None:
             self._averaging.go_on()
         description, tensors = self._described(stopped)
@@ -135,7 +135,7 @@ class Checkpoints:
             "same": self._same,
             "first_epoch": self._first_epoch,
             "progress": encode(self._run.progress, named),
-            "stopped": place_of(self._run, stopped)[2],
+            "stopped": stopped,
             "watched": encode_states(self._hooks.watched, named),
             "kept": None,
             "averaged": None,
@@ -174,18 +174,18 @@ class File:
         every = self._chosen.epochs
         return most if every is None else min((epoch // every + 1) * every, most)
 
-    def is_due(self, run: Run, stopped: str) -> bool:
+    def is_due(self, run: Run, stopped: str, has_ended: bool) -> bool:
         """Tell whether to write it now."""
-        if self._last == place_of(run, stopped):
+        if self._last == (run.epoch, run.step, stopped):
             return False
         every = self._chosen.epochs
-        if stopped:
+        if has_ended:
             return True
         return perf_counter() >= self._due if every is None else run.step == 0 and run.epoch % every == 0
 
     def note(self, run: Run, stopped: str) -> None:
         """Note that it has just been written."""
-        self._last = place_of(run, stopped)
+        self._last = run.epoch, run.step, stopped
         self._due = perf_counter() + (self._chosen.seconds or 0)
 
     def make_room(self) -> None:
@@ -202,8 +202,3 @@ class File:
             os.link(os.path.realpath(self.path), older[0])
         except OSError:  # the file system has no links
             shutil.copyfile(self.path, older[0])
-
-
-def place_of(run: Run, stopped: str) -> tuple[int, int, str]:
-    """Return epoch, step, and why the fit has ended; "" inside an epoch, which is always continued."""
-    return run.epoch, run.step, "" if run.step else stopped

@@ -291,11 +291,12 @@ class Fit:
 
     def _write(self, files: Checkpoints) -> None:
         """Write the checkpoints that are due."""
-        due = files.due(self._history.stopped)
+        reason = self._state.final_reason if self._state.reason else self._history.stopped
+        due = files.due(reason, has_ended=bool(self._history.stopped))
         if due:
             if not is_finite(self._model.engine):
                 raise self._divergence("network's state")
-            files.write(due, self._history.stopped)
+            files.write(due, reason)
 
     def _call(self, hook: str) -> None:
         """Call the callbacks; stop the fit if one asks for it."""

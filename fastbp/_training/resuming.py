@@ -25,9 +25,10 @@ from fastbp.schedules import Schedule
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Progress
     from fastbp._model_file.contents import Saved
-    from fastbp._training.checkpoints import Same
 
 Array: TypeAlias = NDArray[Any]
+#: What a fit that continues must have in common with the one before: options, and digests of arrays.
+Same: TypeAlias = dict[str, Any]
 States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember, by callback
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests

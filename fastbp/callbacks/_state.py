@@ -121,6 +121,8 @@ class EpochState:
         Whether the fit was continued from a checkpoint.
     reason : str
         Why the fit is going to stop; "" if it is not.
+    final_reason : str
+        Why the fit is complete, so that no later call continues it; "" if it is not.
     """
 
     def __init__(
@@ -135,7 +137,7 @@ class EpochState:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
         self.measured: Collection[str] = ()
-        self.is_resumed, self.reason = False, ""
+        self.is_resumed, self.reason, self.final_reason = False, "", ""
         self._model, self._keep = model, keep
         self._is_under_way = False  # an epoch is
         self._thread, self._is_over = get_ident(), False
@@ -171,9 +173,13 @@ class EpochState:
         """Stop the fit; the first `reason` given becomes `history.stopped`.
 
         The fit ends as soon as all callbacks have seen this moment: in `on_batch_end` after this step. The
-        history has the complete epochs only.
+        history has the complete epochs only. ``fit(resume=...)`` goes on after a stop in `on_epoch_begin` or
+        `on_batch_end`; after one in `on_epoch_end`, the fit is complete.
         """
-        self.reason = self.reason or arguments.text("reason", reason) or "callback"
+        given = arguments.text("reason", reason) or "callback"
+        self.reason = self.reason or given
+        if not self._is_under_way:
+            self.final_reason = self.final_reason or given
 
     def keep(self) -> None:
         """Keep the parameters, optimizer state and step count of this moment as those that the fit ends with.

@@ -16,7 +16,7 @@ if not (ROOT / "docs").is_dir():
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-OPTIONAL = ("pandas", "scipy")  # packages that some of the programs need
+OPTIONAL = ("pandas", "safetensors", "scipy")  # packages that some of the programs need
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
 
@@ -164,7 +164,7 @@ def test_the_tree_has_a_line_for_every_folder():
 
 def files_in(top):
     """Return the files of a folder but those that are generated or only data of a test."""
-    made = ("__pycache__", ".hypothesis", "old_pickles")
+    made = ("__pycache__", ".hypothesis", "old_pickles", "version_1")
     return [path for path in (ROOT / top).rglob("*.*") if path.is_file() and not set(path.parts) & set(made)]
 
 

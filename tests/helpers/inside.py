@@ -2,8 +2,10 @@
 
 import numpy as np
 
+import fastbp
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
+from fastbp._model_file import contents
 from fastbp._training import snapshot
 from fastbp._training.fit import Fit, begin_of
 
@@ -104,3 +106,32 @@ def take_snapshots(monkeypatch, interval, share=None):
 def measured_epochs(history):
     """Return the indices of the epochs whose validation loss was measured."""
     return np.flatnonzero(~np.isnan(history.validation_loss)).tolist()
+
+
+def comparable(part):
+    """Return a part of a state as something that is equal only for the same bits."""
+    if isinstance(part, np.ndarray):
+        return part.dtype.str, part.shape, part.tobytes()
+    if isinstance(part, fastbp.History):
+        columns = {name: np.array(column).tobytes() for name, column in part.to_dict().items()}
+        return [*columns.items()], part.stopped
+    if isinstance(part, dict):
+        return {name: comparable(value) for name, value in part.items()}
+    if isinstance(part, (tuple, list)):
+        return tuple(map(comparable, part))
+    return repr(part) if isinstance(part, float) else part
+
+
+def state_of(net):
+    """Return all of a network's state, as something that is equal only for the same bits."""
+    return comparable(net.__getstate__())
+
+
+def remembered_by(net):
+    """Return what a network remembers for callbacks with `resume`, by their repr; writable."""
+    return net._model.remembered
+
+
+def callables_of(net):
+    """Return the user's callables in a network, by their names in files."""
+    return contents.callables_of(net._model)

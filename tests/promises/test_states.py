@@ -14,8 +14,7 @@ import pytest
 import fastbp
 from fastbp import Dense, LeakyReLU, schedules
 from helpers import probes
-
-X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3)
+from helpers.using import X, use
 
 
 def trained(**options):
@@ -26,42 +25,19 @@ def trained(**options):
     return net
 
 
+def with_names():
+    net = trained(loss="huber")
+    net.class_names = ("yes", "no")
+    return net
+
+
 NETWORKS = {
-    "Adam": lambda: trained(loss="huber"),
+    "Adam": with_names,
     "Cosine": lambda: trained(optimizer=fastbp.SGD(schedules.Cosine(0.1, 5, growth=2), momentum=0.9)),
     "float64": lambda: trained(
         dtype="float64", optimizer=fastbp.RMSprop(schedules.Step(0.01, 3), clip_norm=1.0)
     ),
 }
-
-
-def use(net):
-    """Do with a network what may be done."""
-    n_in, n_out = net.layers[0].n_in, net.layers[-1].n_out
-    if n_in + n_out > 10**5:
-        return  # the rows alone would fill the memory
-    rows, target = np.ones((8, n_in)), np.ones((8, n_out))
-    for call in (
-        lambda: net.predict(rows),
-        lambda: net.predict(rows.astype(np.float32)),
-        lambda: net.predict(X),
-        lambda: net.train_on_batch(rows, target),
-        lambda: net.fit(rows, target, epochs=3, batch_size=4),
-        lambda: net.backward(net.forward(rows)),
-        lambda: net.step(),
-        lambda: net.evaluate(rows, target),
-        lambda: net.learning_rate,
-        lambda: repr(net),
-        lambda: net.clone().predict(rows),
-        lambda: pickle.loads(pickle.dumps(net)).predict(rows),
-        lambda: net.reset(),
-        lambda: net.fit(X, X[:, :2], epochs=2, batch_size=4),
-        lambda: fastbp.minimize(net, rows, target, max_iterations=2),
-    ):
-        try:
-            call()
-        except Exception as error:
-            print(type(error).__name__)
 
 
 # ---- parts that do not fit ---------------------------------------------------------------------------------
