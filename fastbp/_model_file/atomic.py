@@ -10,12 +10,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from threading import get_ident
 from typing import Any
 
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import BusyError, ParameterError
 
-#: What `flock` and `fsync` answer on file systems that do not have them.
-UNSUPPORTED = frozenset((errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP))
+#: What `flock`, `fsync` and `posix_fallocate` answer on file systems that do not have them.
+UNSUPPORTED = frozenset((errno.EINVAL, errno.ENODEV, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP))
+#: The thread that writes each temporary file.
+_writers: dict[str, int] = {}
 LONGEST_NAME = 255  # bytes, on all common file systems
 
 
@@ -45,6 +48,8 @@ def replacing(path: str) -> Iterator[FileIO]:
     ------
     ParameterError
         There is something at `path` that is not a file, such as a folder or a device.
+    BusyError
+        The call comes from a signal handler or finalizer, in the middle of a block for the same file.
     OSError
         The file cannot be written.
     """
@@ -91,8 +96,9 @@ def _locked(temporary: str) -> Iterator[FileIO]:
         is_locked = False
         with FileIO(temporary, "w", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
             try:
-                _where_supported(fcntl.flock, file, fcntl.LOCK_EX)
+                where_supported(_lock, file, temporary)
                 is_locked = True
+                _writers[temporary] = get_ident()
                 if _is_at(temporary, file):
                     if _is_new(file):
                         yield file
@@ -103,8 +109,22 @@ def _locked(temporary: str) -> Iterator[FileIO]:
                     os.unlink(temporary)
                 raise
             finally:
+                if is_locked:
+                    _writers.pop(temporary, None)
                 # closing would not unlock it for a forked child, which shares the lock
-                _where_supported(fcntl.flock, file, fcntl.LOCK_UN)
+                where_supported(fcntl.flock, file, fcntl.LOCK_UN)
+
+
+def _lock(file: FileIO, temporary: str) -> None:
+    """Wait for the lock of an open temporary file; BusyError if the thread would wait for itself."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if _writers.get(temporary) == get_ident():
+            raise BusyError(
+                f"this thread is writing {temporary!r}: a signal handler or finalizer cannot write it, too"
+            ) from None
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_at(path: str, file: FileIO) -> bool:
@@ -125,12 +145,12 @@ def _flush_folder(folder: str) -> None:
     with suppress(PermissionError):
         file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _where_supported(os.fsync, file)
+            where_supported(os.fsync, file)
         finally:
             os.close(file)
 
 
-def _where_supported(call: Callable[..., None], *args: Any) -> None:
+def where_supported(call: Callable[..., None], *args: Any) -> None:
     """Call a function of the system; go on where the file system does not have it."""
     try:
         call(*args)

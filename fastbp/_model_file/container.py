@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp._model_file import header as headers
+from fastbp._model_file.atomic import where_supported
 from fastbp.exceptions import DTypeError, ModelFileError
 
 FORMAT = 1  # the newest format that this version reads, and the one that it writes
-PIECE = 1 << 18  # bytes that are copied and checked at once, while they are in the cache
+PIECE = 1 << 19  # bytes that are copied and checked at once, while they are in the cache
 
 #: The dtypes of arrays, by their names in the file.
 DTYPES = {
@@ -94,6 +95,8 @@ def write(file: FileIO, tensors: Mapping[str, NDArray[Any]], description: Mappin
     except ValueError as error:
         raise ModelFileError(f"the file that would be written {error}") from None
     checksum = zlib.crc32(head[place + headers.DIGITS :], zlib.crc32(head[:place]))
+    # known sizes make writing faster, and a full disk is known at once
+    where_supported(os.posix_fallocate, file.fileno(), 0, len(head) + end)
     _write_all(file, memoryview(head))
     buffer = np.empty(PIECE, np.uint8)
     for name in order:

@@ -137,6 +137,9 @@ class Reluctant:
     def seek(self, place):
         return self.file.seek(place)
 
+    def fileno(self):
+        return self.file.fileno()
+
 
 def test_writes_that_take_only_a_part_are_continued(path):
     data = written(path)
@@ -151,6 +154,22 @@ def test_a_full_disk_is_an_os_error_and_the_old_file_stays(path):
         container.write(Reluctant(file, room=300), ARRAYS, DESCRIPTION)
     assert path.read_bytes() == data
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(("code", "is_written"), [(95, True), (28, False)])
+def test_disks_that_cannot_reserve_room(path, monkeypatch, code, is_written):
+    """Because they have no such operation, or no room."""
+
+    def fail(*args):
+        raise OSError(code, os.strerror(code))
+
+    data = written(path)
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    if is_written:
+        assert written(path) == data
+    else:
+        with pytest.raises(OSError, match="No space"):
+            written(path)
 
 
 def test_arrays_may_change_while_they_are_written(path):

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import signal
 import socket
 
 import numpy as np
@@ -125,6 +126,27 @@ def test_what_is_no_file(tmp_path):
                 Reader(path)
     with pytest.raises(FileNotFoundError):
         Reader(tmp_path / "missing")
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_at_once(tmp_path, monkeypatch):
+    """Opening does not wait for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    status = os.stat(tmp_path / "file")
+
+    def late(number, frame):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(10)
+    try:
+        monkeypatch.setattr(os, "stat", lambda path: status)
+        with pytest.raises(fastbp.ModelFileError, match="is an empty file"):
+            Reader(tmp_path / "pipe")
+    finally:
+        monkeypatch.undo()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("path", [None, 3, "", b"model", "a\0b", 0])
@@ -366,6 +388,12 @@ def test_refusals_need_little_memory(path):
 @pytest.mark.slow
 def test_refusals_of_large_headers_need_little_memory(path):
     check_costs(path, 64 << 20)
+
+
+def test_shapes_that_numpy_does_not_have(path):
+    for shape in ([0, 2**63], [2**31, 0, 2**31, 4], [0] * 33):
+        data = assembled(entry(shape=shape, data_offsets=[0, 0]), payload=b"")
+        assert "is damaged: 'a' has the shape" in refusal(path, data)
 
 
 def test_sizes_in_the_file_are_not_trusted(path):
