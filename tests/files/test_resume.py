@@ -246,3 +246,43 @@ def test_every_optimizer(tmp_path):
                 make, options, path, [Kill(2 if options()["batch_size"] is None else 5), Kill(99)], "0.001s"
             )
             assert state_of(net) == state_of(expected), (row, dtype, engine)
+
+
+def full_featured(network_class):
+    layers = [4, Dense(12, dropout=0.2, l2=1e-3), Dense(6, max_norm=2.0), 2]
+    rate = schedules.Warmup(schedules.Cosine(0.05, 30), 4)
+    net = network_class(layers, optimizer=fastbp.Adam(rate, clip_norm=1.0), input_noise=0.05, seed=4)
+    net.adapt(X, Y)
+    return net
+
+
+def full_options():
+    """Options of a fit that lowers the rate, and stops early with the best epoch."""
+    callbacks = [
+        ReduceLROnPlateau(patience=1, factor=0.5, min_delta=0.02),
+        EarlyStopping(patience=3, restore_best=True, min_delta=0.01),
+        ExponentialMovingAverage(0.6),
+        Counter(),
+    ]
+    weights = 1.0 + np.arange(ROWS) % 3
+    return {"epochs": 14, "sample_weight": weights, "validation_split": 0.25, "callbacks": callbacks}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_from_every_epoch_and_every_step(engine, tmp_path):
+    """A fit with all features, continued from each file that it ever wrote."""
+    network_class = ENGINES[engine]
+    expected = full_featured(network_class)
+    history = train(expected, full_options)
+    assert history.stopped == "early_stopping"
+    for every, least in ((1, len(history)), ("0.0000001s", 3 * len(history))):
+        path = tmp_path / f"{every}.safetensors"
+        net = full_featured(network_class)
+        train(net, full_options, Checkpoint(path, every=every, keep=100))
+        assert state_of(net) == state_of(expected)
+        files = sorted(tmp_path.glob(f"{every}*"))
+        assert len(files) >= least
+        for file in files:
+            net = full_featured(network_class)
+            train(net, full_options, resume=file)
+            assert state_of(net) == state_of(expected), file
