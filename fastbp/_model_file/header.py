@@ -69,7 +69,7 @@ def _written(value: Any) -> str:
 
 
 def split(length: bytes, header: bytearray) -> Parts:
-    """Take a header apart; ValueError if fastbp did not write it."""
+    """Take a header apart, which changes it; ValueError if fastbp did not write it."""
     end = _END.search(header, max(len(header) - _LONGEST_END, 0))
     # a quotation mark without backslash begins or ends a string, so the last match is no part of a string
     middle = header.rfind(_BEFORE_DESCRIPTION)
@@ -83,8 +83,8 @@ def split(length: bytes, header: bytearray) -> Parts:
     view = memoryview(header)
     checksum = zlib.crc32(view[end.end(1) :], zlib.crc32(view[: end.start(1)], zlib.crc32(length)))
     description = str(view[middle + len(_BEFORE_DESCRIPTION) : end.start(2)], "ascii")
-    arrays = str(view[: middle - (before == b",")], "ascii")
-    arrays += "}"
+    view[middle - 1] = ord("}")  # in the place of the comma, so that no copy is made
+    arrays = str(view[:middle], "ascii") if middle > 1 else "{}"
     return Parts(arrays, description, end[1].decode(), checksum)
 
 
