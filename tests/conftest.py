@@ -18,13 +18,42 @@ hypothesis.settings.register_profile("fastbp", deadline=None)
 hypothesis.settings.load_profile("fastbp")
 
 
-@pytest.fixture(params=[fastbp.Network, fastbp.reference.Network], ids=["native", "numpy"])
+def engines_and_isas(names):
+    """Return values of the fixtures `network_class` and `isa`, or of one of them, by the ids of tests."""
+    native, numpy = fastbp.Network, fastbp.reference.Network
+    isas = _core.available_isas()
+    if names == ["isa"]:
+        return {isa: [isa] for isa in isas}
+    if names == ["network_class"]:
+        return {"native": [native], "numpy": [numpy]}
+    # the reference computes the same whatever instructions the native engine uses: it is tested once
+    return {f"native-{isa}": [native, isa] for isa in isas} | {"numpy": [numpy, _core.isa()]}
+
+
+def names_of(mark):
+    """Return the names of the arguments that a mark parametrizes."""
+    names = mark.args[0]
+    return names.replace(",", " ").split() if isinstance(names, str) else names
+
+
+def pytest_generate_tests(metafunc):
+    """Run the tests that ask for it with both engines and every instruction set."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    given = {name for mark in marks for name in names_of(mark)}
+    wanted = [name for name in ("network_class", "isa") if name in metafunc.fixturenames]
+    wanted = [name for name in wanted if name not in given]
+    if wanted:
+        values = engines_and_isas(wanted)
+        metafunc.parametrize(wanted, values.values(), indirect=True, ids=values.keys())
+
+
+@pytest.fixture
 def network_class(request):
     """`Network` over one engine, then over the other."""
     return request.param
 
 
-@pytest.fixture(params=_core.available_isas())
+@pytest.fixture
 def isa(request):
     """Every instruction set that this machine runs, in use while the test lasts."""
     before = _core.isa()

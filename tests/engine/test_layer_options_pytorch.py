@@ -6,6 +6,7 @@ import pytest
 import fastbp
 from fastbp import Dense
 from helpers.pytorch import assert_same_parameters, model_of
+from helpers.tables import ENGINES
 
 BETAS = {"betas": (0.9, 0.999), "eps": 1e-8}
 
@@ -58,19 +59,20 @@ def theirs_of(torch, net, model, name, arguments):
     return getattr(torch.optim, name)(groups, lr=rate, **arguments)
 
 
-def train_both(torch, net, model, theirs, X, y, steps):
-    """Train step by step, and compare the losses."""
-    clip = torch.nn.utils
+def train_both(torch, nets, model, theirs, X, y, steps):
+    """Train all networks and the model step by step, and compare the losses."""
+    clip, optimizer = torch.nn.utils, nets[0].optimizer
     for _ in range(steps):
         theirs.zero_grad()
         their_loss = torch.nn.functional.mse_loss(model(torch.tensor(X)), torch.tensor(y))
         their_loss.backward()
-        if net.optimizer.clip_value is not None:
-            clip.clip_grad_value_(model.parameters(), net.optimizer.clip_value)
-        if net.optimizer.clip_norm is not None:
-            clip.clip_grad_norm_(model.parameters(), net.optimizer.clip_norm)
+        if optimizer.clip_value is not None:
+            clip.clip_grad_value_(model.parameters(), optimizer.clip_value)
+        if optimizer.clip_norm is not None:
+            clip.clip_grad_norm_(model.parameters(), optimizer.clip_norm)
         theirs.step()
-        assert net.train_on_batch(X, y) == pytest.approx(their_loss.item(), rel=1e-9)
+        for net in nets:
+            assert net.train_on_batch(X, y) == pytest.approx(their_loss.item(), rel=1e-9), type(net)
 
 
 def make(network_class, sizes, options, optimizer):
@@ -84,14 +86,16 @@ def make(network_class, sizes, options, optimizer):
 @pytest.mark.parametrize("row", OPTIMIZERS)
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("sizes", [(3, 5, 2), (3, 40, 19)], ids=["narrow", "wide"])
-def test_training_is_pytorchs(sizes, name, row, clipping, network_class, torch, rng):
+def test_training_is_pytorchs(sizes, name, row, clipping, torch, rng):
+    """Both engines take the steps of one model."""
     optimizer, kind, arguments = OPTIMIZERS[row]
     optimizer = optimizer.__replace__(**clipping)
-    net = make(network_class, sizes, LAYERS[name], optimizer)
-    model = model_of(torch, net)
+    nets = [make(network_class, sizes, LAYERS[name], optimizer) for network_class in ENGINES]
+    model = model_of(torch, nets[0])
     X, y = rng.normal(size=(20, sizes[0])), rng.normal(size=(20, sizes[-1]))
-    train_both(torch, net, model, theirs_of(torch, net, model, kind, arguments), X, y, steps=40)
-    assert_same_parameters(net, model)
+    train_both(torch, nets, model, theirs_of(torch, nets[0], model, kind, arguments), X, y, steps=40)
+    for net in nets:
+        assert_same_parameters(net, model)
 
 
 def test_a_head_first_then_all(network_class, torch, rng):
@@ -102,10 +106,10 @@ def test_a_head_first_then_all(network_class, torch, rng):
     net = old.replace_output(2, freeze=True)
     model = model_of(torch, net)
     theirs = theirs_of(torch, net, model, "Adam", BETAS)
-    train_both(torch, net, model, theirs, X, y, steps=30)
+    train_both(torch, [net], model, theirs, X, y, steps=30)
     net.trainable = True
     net.optimizer = fastbp.AdamW(1e-4)
     theirs = theirs_of(torch, net, model, "AdamW", BETAS | {"weight_decay": 0.01})
-    train_both(torch, net, model, theirs, X, y, steps=30)
+    train_both(torch, [net], model, theirs, X, y, steps=30)
     assert_same_parameters(net, model)
     assert np.abs(net.weights[0] - old.weights[0]).max() > 0
