@@ -285,6 +285,8 @@ class Fit:
             self._record.resume()
             self._state.resume(self._run.step)
             self._history.stopped = point.stopped
+            if self._averaging is not None and self._run.step == 0:
+                self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
         self._is_begun = True
