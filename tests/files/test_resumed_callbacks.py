@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp.callbacks import Checkpoint, ExponentialMovingAverage, StochasticWeightAveraging
+from fastbp.callbacks import Checkpoint, CSVLogger, ExponentialMovingAverage, StochasticWeightAveraging
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 3))
@@ -49,3 +49,32 @@ def test_the_average_is_in_place_between_epochs(path, averaging):
     killed(path, averaging)
     make().fit(X, Y, epochs=6, callbacks=[averaging, found], resume=path)
     assert found.seen == expected.seen[2:]
+
+
+def test_a_log_of_another_file_stays(path, tmp_path):
+    """Only lines of the same logger are dropped; a file with other columns is refused as it is."""
+    log = tmp_path / "log.csv"
+    logger = CSVLogger(log, append=True)
+    make().fit(X, Y, epochs=9, callbacks=logger)
+    before = log.read_text()
+    killed(path)  # without the logger
+    make().fit(X, Y, epochs=6, callbacks=[logger, Checkpoint(path)], resume=path)
+    assert log.read_text().startswith(before)
+    assert len(log.read_text().splitlines()) == 10 + 4
+    make().fit(X, Y, epochs=8, callbacks=[logger, Checkpoint(path)], resume=path)  # with it
+    assert len(log.read_text().splitlines()) == 10 + 6
+    log.write_text("a,b\n" * 20)
+    with pytest.raises(fastbp.ParameterError, match="a file with the columns"):
+        make().fit(X, Y, epochs=9, callbacks=logger, resume=path)
+    assert log.read_text() == "a,b\n" * 20
+
+
+def test_a_log_with_a_column_of_two_lines(path, tmp_path):
+    def odd(output, target):
+        return 1.0
+
+    odd.__name__ = "a\nb"
+    logger, options = CSVLogger(tmp_path / "log.csv"), {"validation_split": 0.3, "metrics": odd}
+    killed(path, logger, **options)
+    make().fit(X, Y, epochs=6, **options, callbacks=logger, resume=path)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2 + 6
