@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from fastbp._base.arguments import path
 from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
@@ -28,7 +27,7 @@ from fastbp.optimizers import NoRate
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
-    from fastbp._training.resuming import Point, Same
+    from fastbp._training.resuming import Found, Point, Same
     from fastbp._training.validation import Validation
 
 
@@ -70,8 +69,8 @@ class Checkpoints:
     same : dict
         What `same_of` returns.
     options : Options
-    resume : str or os.PathLike, optional
-        The file to continue from.
+    saved : Found, optional
+        What is in the file to continue from, if it exists.
 
     Attributes
     ----------
@@ -79,15 +78,22 @@ class Checkpoints:
         Where the fit continues.
     """
 
-    def __init__(self, model: Model, hooks: Hooks, same: Same, options: Options, resume: Any) -> None:
+    def __init__(
+        self,
+        model: Model,
+        hooks: Hooks,
+        same: Same,
+        options: Options,
+        saved: Found | None,
+    ) -> None:
         self._model, self._hooks, self._same = model, hooks, same
         self.point: Point | None = None
-        if resume is not None:
+        if saved is not None:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
             steps = -(-options.rows // options.batch_rows)
             fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched)
-            self.point = resuming.read(path("resume", resume), model, fitting)
+            self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
 
     def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:

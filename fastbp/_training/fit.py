@@ -62,13 +62,18 @@ def train(
     """
     model.check_trainable()
     X, y = model.checks.examples(X, y)
-    split_off = None
+    split_off, saved, seed = None, None, model.seed
+    if resume is not None:
+        from fastbp._training import resuming  # few need it
+
+        saved = resuming.read(resume, model)
+        seed = saved.model.seed if saved else seed
     if validation_split is not None:
         if validation_data is not None:
             raise ParameterError(
                 f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
             )
-        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
+        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split, seed)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     validation = held_out(
@@ -82,7 +87,7 @@ def train(
         from fastbp._training import checkpoints  # few need it
 
         same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
-        files = checkpoints.Checkpoints(model, hooks, same, checked, resume)
+        files = checkpoints.Checkpoints(model, hooks, same, checked, saved)
     begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,

@@ -10,6 +10,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.arguments import path as path_of
 from fastbp._base.shown import shown
 from fastbp._model import Model
 from fastbp._model_file import contents
@@ -24,7 +25,6 @@ from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Progress
-    from fastbp._model_file.contents import Saved
 
 Array: TypeAlias = NDArray[Any]
 #: What a fit that continues must have in common with the one before: options, and digests of arrays.
@@ -96,12 +96,39 @@ class Fitting(NamedTuple):
     watched: Mapping[str, Mapping[str, Any]]
 
 
-def read(path: str, model: Model, fitting: Fitting) -> Point | None:
-    """Return the point that a checkpoint has for a fit; None if there is no such file.
+class Found(NamedTuple):
+    """What is in a file that exists."""
+
+    path: str
+    model: Model
+    description: dict[str, Any]
+    tensors: dict[str, Array]
+
+
+def read(resume: Any, model: Model) -> Found | None:
+    """Return what is in the file of the argument `resume` of `fit`; None if there is no such file.
+
+    Raises
+    ------
+    ParameterError
+        The argument is no path.
+    ModelFileError
+        The file is damaged.
+    """
+    path = path_of("resume", resume)
+    try:
+        return Found(path, *contents.read(path, model.engine_class, contents.callables_of(model)))
+    except FileNotFoundError:
+        return None
+
+
+def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
+    """Return the point that a checkpoint has for a fit.
 
     Parameters
     ----------
-    path : str
+    saved : Found
+        What `read` returned.
     model : Model
         The model to train; it stays as it is.
     fitting : Fitting
@@ -111,18 +138,14 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
     ParameterError, DataError
         The network or the fit is another one.
     ModelFileError
-        The file is damaged, or no checkpoint.
+        The file is no checkpoint.
     """
-    custom = contents.callables_of(model)
-    try:
-        saved = contents.read(path, model.engine_class, custom)
-    except FileNotFoundError:
-        return None
+    path, custom = saved.path, contents.callables_of(model)
     try:
         fit = take(saved.description, "", "fit", dict)
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
-        point = _point(path, saved, fit, Given(custom, path), fitting)
+        point = _point(saved, fit, Given(custom, path), fitting)
     except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
     _warn(path, saved.description, model.engine.isa)
@@ -158,7 +181,7 @@ def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
         )
 
 
-def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
+def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
     """Return the point that the part "fit" of a description has."""
     progress = _progress(take(fit, "fit", "progress", list), fitting.steps_per_epoch)
     first_epoch = take(fit, "fit", "first_epoch", int)
@@ -169,11 +192,11 @@ def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fittin
     needed = progress[0] + (progress[1] > 0)
     if fitting.epochs < needed:
         raise ParameterError(
-            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint {path} "
-            "has begun"
+            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint "
+            f"{saved.path} has begun"
         )
     return Point(
-        path,
+        saved.path,
         saved.model,
         first_epoch,
         progress,
@@ -230,7 +253,7 @@ def _is_like(value: object, first: object) -> bool:
     return isinstance(first, float) or isfinite(value)
 
 
-def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
+def _kept(saved: Found, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
     """Return the epoch that a callback kept, if there is one."""
     if found is None:
         return None
@@ -259,7 +282,7 @@ def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int)
     )
 
 
-def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
+def _average(saved: Found, terms: int | None) -> tuple[int, Array] | None:
     """Return the mean of the parameters, if the fit has one."""
     if terms is None:
         return None
@@ -269,7 +292,7 @@ def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
     return terms, _tensor(saved, "fit.average", parameters.shape, parameters.dtype)
 
 
-def _tensor(saved: Saved, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def _tensor(saved: Found, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return a tensor of the fit."""
     found = saved.tensors.get(name)
     if found is None or found.shape != shape or found.dtype != dtype:

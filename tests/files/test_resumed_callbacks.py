@@ -78,3 +78,15 @@ def test_a_log_with_a_column_of_two_lines(path, tmp_path):
     killed(path, logger, **options)
     make().fit(X, Y, epochs=6, **options, callbacks=logger, resume=path)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 2 + 6
+
+
+def test_rows_are_held_out_by_the_seed_of_the_file(path):
+    """A network without a seed of its own holds out the same rows as the one before."""
+    options = {"validation_split": fastbp.ShuffledSplit(0.3), "resume": path}
+    net = make(seed=None)
+    first = net.fit(X, Y, epochs=2, **options, callbacks=Checkpoint(path))
+    other = make(seed=None)
+    history = other.fit(X, Y, epochs=4, **options)
+    assert history.validation_loss[:2] == first.validation_loss
+    net.fit(X, Y, epochs=2, validation_split=options["validation_split"])
+    assert (net.parameters == other.parameters).all()
