@@ -121,11 +121,11 @@ class Checkpoints:
         """
         return [file for file in self._files if file.is_due(self._run, stopped, has_ended)]
 
-    def write(self, files: Sequence[File], stopped: str) -> None:
-        """Write files, with this reason."""
+    def write(self, files: Sequence[File], stopped: str, is_under_way: bool) -> None:
+        """Write files, with this reason; `is_under_way`: an epoch is, of which `on_epoch_begin` was told."""
         if self._averaging is not None:
             self._averaging.go_on()
-        description, tensors = self._described(stopped)
+        description, tensors = self._described(stopped, is_under_way)
         for file in files:
             file.make_room()
             contents.write(file.path, self._model, fit=description, tensors=tensors)
@@ -133,7 +133,7 @@ class Checkpoints:
         if self._averaging is not None and self._run.step == 0:
             self._averaging.show()
 
-    def _described(self, stopped: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _described(self, stopped: str, is_under_way: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a file has of the fit: a description, and arrays by name."""
         named = Named(contents.callables_of(self._model))
         arrays: dict[str, NDArray[Any]] = {}
@@ -141,6 +141,7 @@ class Checkpoints:
             "same": self._same,
             "first_epoch": self._first_epoch,
             "progress": encode(self._run.progress, named),
+            "under_way": is_under_way,
             "stopped": stopped,
             "watched": encode_states(self._hooks.watched, named),
             "kept": None,

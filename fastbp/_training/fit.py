@@ -163,7 +163,7 @@ class Fit:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")
             while not self._history.stopped:
-                if self._run.step == 0:
+                if not self._state.is_under_way:
                     self._begin_epoch()
                     if self._history.stopped:
                         break
@@ -288,7 +288,7 @@ class Fit:
             self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)
         if point is not None:
             self._record.resume()
-            self._state.resume(self._run.step)
+            self._state.resume(self._run.step, point.is_under_way, point.stopped)
             self._history.stopped = point.stopped
             if self._averaging is not None and self._run.step == 0:
                 self._averaging.show()  # as after the epoch before the stop
@@ -303,13 +303,13 @@ class Fit:
         if due:
             if not is_finite(self._model.engine):
                 raise self._divergence("network's state")
-            files.write(due, reason)
+            files.write(due, reason, self._state.is_under_way)
 
     def _call(self, hook: str) -> None:
         """Call the callbacks; stop the fit if one asks for it."""
         for function in getattr(self._hooks, hook):
             function(self._state)
-        if self._state.reason:
+        if self._state.reason and not self._history.stopped:
             self._stop(self._state.reason)
 
     def _begin_epoch(self) -> None:

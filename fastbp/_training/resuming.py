@@ -57,6 +57,8 @@ class Point(NamedTuple):
         Number of epochs of the network before the fit.
     progress : tuple
         As `Run.progress`.
+    is_under_way : bool
+        Whether the next epoch, or the rest of one, has begun: `on_epoch_begin` has been called.
     stopped : str
         Why the fit has ended; "" if it goes on.
     watched : dict
@@ -70,6 +72,7 @@ class Point(NamedTuple):
     model: Model
     first_epoch: int
     progress: Progress
+    is_under_way: bool
     stopped: str
     watched: States
     kept: Kept | None
@@ -189,7 +192,10 @@ def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting)
         raise MisfitError(
             f"fit.first_epoch is {shown(first_epoch)}, with a history of {len(saved.model.history)} epochs"
         )
-    needed = progress[0] + (progress[1] > 0)
+    is_under_way = take(fit, "fit", "under_way", bool)
+    if progress[1] and not is_under_way:
+        raise MisfitError("fit.under_way is false inside an epoch")
+    needed = progress[0] + is_under_way
     if fitting.epochs < needed:
         raise ParameterError(
             f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint "
@@ -200,7 +206,8 @@ def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting)
         saved.model,
         first_epoch,
         progress,
-        _stopped(take(fit, "fit", "stopped", str), progress, fitting.epochs),
+        is_under_way,
+        _stopped(take(fit, "fit", "stopped", str), progress[0], is_under_way, fitting.epochs),
         _watched(take(fit, "fit", "watched", dict), fitting.watched),
         _kept(saved, take_or_none(fit, "fit", "kept", dict), given, progress[0]),
         _average(saved, take_or_none(fit, "fit", "averaged", int)),
@@ -220,13 +227,12 @@ def _progress(found: list[Any], steps_per_epoch: int) -> Progress:
     return epoch, step, total, weight
 
 
-def _stopped(stopped: str, progress: Progress, epochs: int) -> str:
+def _stopped(stopped: str, epoch: int, is_under_way: bool, epochs: int) -> str:
     """Return why the fit has ended; "" if there is more to do.
 
     A time limit is that of one call, so the next call goes on; and a fit of more epochs does, too.
     """
-    epoch, step, *_ = progress
-    if step:
+    if is_under_way:
         return ""
     if stopped in ("", "epochs", "max_seconds"):
         return "epochs" if epoch == epochs else ""

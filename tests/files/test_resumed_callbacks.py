@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp.callbacks import Checkpoint, CSVLogger, ExponentialMovingAverage, StochasticWeightAveraging
+from fastbp.callbacks import (
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    ExponentialMovingAverage,
+    StochasticWeightAveraging,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 3))
@@ -90,3 +96,48 @@ def test_rows_are_held_out_by_the_seed_of_the_file(path):
     assert history.validation_loss[:2] == first.validation_loss
     net.fit(X, Y, epochs=2, validation_split=options["validation_split"])
     assert (net.parameters == other.parameters).all()
+
+
+class Halving:
+    """A callback that lowers the rate at the start of each epoch."""
+
+    def on_epoch_begin(self, state):
+        state.learning_rate = state.learning_rate / 2
+
+
+def test_an_epoch_begins_once(path):
+    """After a stop in `on_epoch_begin`, the fit goes on behind it."""
+
+    class Stop:
+        def on_epoch_begin(self, state):
+            if state.epoch == 2:
+                state.stop()
+
+    expected, net = make(), make()
+    expected.fit(X, Y, epochs=6, callbacks=Halving())
+    for every in (9, 1):
+        callbacks = [Halving(), Checkpoint(f"{path} {every}", every=every)]
+        history = make().fit(X, Y, epochs=6, callbacks=[*callbacks, Stop()])
+        assert (len(history), history.stopped) == (2, "callback")
+        net = make()
+        net.fit(X, Y, epochs=6, callbacks=callbacks, resume=f"{path} {every}")
+        assert (net.parameters == expected.parameters).all()
+        assert net.history.learning_rate == expected.history.learning_rate
+
+
+def test_a_stop_before_the_first_epoch(path):
+    """It ends this call alone: an unfinished fit goes on later, and a complete one stays complete."""
+
+    class Busy:
+        def on_fit_begin(self, state):
+            state.stop("busy")
+
+    early = EarlyStopping("loss", patience=1, min_delta=1.0)
+    killed(path)
+    for callbacks, stopped in (([Busy()], "busy"), ([], "epochs"), ([Busy()], "epochs")):
+        history = make().fit(X, Y, epochs=6, callbacks=[*callbacks, Checkpoint(path)], resume=path)
+        assert history.stopped == stopped
+    other = f"{path} 2"
+    for callbacks in ([], [Busy()], []):
+        history = make().fit(X, Y, epochs=6, callbacks=[early, *callbacks, Checkpoint(other)], resume=other)
+        assert (history.stopped, len(history)) == ("early_stopping", 2)
