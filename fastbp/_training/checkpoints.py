@@ -23,6 +23,7 @@ from fastbp._training.snapshot import Snapshot
 from fastbp.callbacks import Checkpoint
 from fastbp.callbacks._hooks import Hooks
 from fastbp.optimizers import NoRate
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -48,7 +49,7 @@ def same_of(
         "patience": options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
-        "validation_split": None if validation_split is None else repr(validation_split),
+        "validation_split": _split_of(validation_split),
         "validation_every": validation.every if validation else None,
         "metrics": [*validation.columns] if validation else [],
         "X": digest(X),
@@ -56,6 +57,13 @@ def same_of(
         "sample_weight or class_weight": digest_of_weights(weights),
         "validation_data": validation.digest() if validation else "none",
     }
+
+
+def _split_of(validation_split: Any) -> str | None:
+    """Return a split as text that is the same for equal numbers of any type."""
+    if validation_split is None or isinstance(validation_split, Split):
+        return None if validation_split is None else repr(validation_split)
+    return repr(float(validation_split))
 
 
 class Checkpoints:
@@ -92,7 +100,7 @@ class Checkpoints:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
             steps = -(-options.rows // options.batch_rows)
-            fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched)
+            fitting = resuming.Fitting(options.epochs, steps, same, hooks.known)
             self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
 

@@ -90,7 +90,7 @@ class Fitting(NamedTuple):
     same : dict
         What `checkpoints.same_of` returns.
     watched : mapping
-        What its callbacks remember at their start.
+        What those of its callbacks that are of this package remember at their start.
     """
 
     epochs: int

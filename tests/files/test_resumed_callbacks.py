@@ -12,6 +12,7 @@ from fastbp.callbacks import (
     EarlyStopping,
     ExponentialMovingAverage,
     StochasticWeightAveraging,
+    Watcher,
 )
 
 RNG = np.random.default_rng(0)
@@ -141,3 +142,56 @@ def test_a_stop_before_the_first_epoch(path):
     for callbacks in ([], [Busy()], []):
         history = make().fit(X, Y, epochs=6, callbacks=[early, *callbacks, Checkpoint(other)], resume=other)
         assert (history.stopped, len(history)) == ("early_stopping", 2)
+
+
+class Diary(Watcher):
+    """A watcher whose entries change their kind, come and go."""
+
+    def __init__(self):
+        super().__init__()
+        self.state |= {"text": 0, "number": 0, "at first": 1}
+
+    def on_epoch_end(self, state):
+        self.state.pop("at first", None)
+        self.state |= {"text": f"epoch {state.epoch}", "number": float("inf"), str(state.epoch): 1}
+
+
+def test_a_watcher_may_remember_anything(path):
+    expected, found = Diary(), Diary()
+    make().fit(X, Y, epochs=6, callbacks=expected)
+    killed(path, Diary())
+    make().fit(X, Y, epochs=6, callbacks=found, resume=path)
+    assert found.state == expected.state
+
+
+def test_a_callback_that_resumes_is_continued(path):
+    """Its `begin` may return an object of any class, with a dict `state`."""
+
+    class Counter:
+        def __init__(self):
+            self.state = {"epochs": 0}
+
+        def on_epoch_end(self, state):
+            self.state["epochs"] += 1
+
+    class Counting:
+        resume = True
+
+        def __repr__(self):
+            return "Counting()"
+
+        def begin(self, columns):
+            self.counter = Counter()
+            return self.counter
+
+    killed(path, Counting())
+    callback, net = Counting(), make()
+    net.fit(X, Y, epochs=6, callbacks=callback, resume=path)
+    assert callback.counter.state == {"epochs": 6}
+    net.fit(X, Y, callbacks=callback)
+    assert callback.counter.state == {"epochs": 7}
+
+
+def test_a_share_of_any_type(path):
+    killed(path, validation_split=np.float64(0.25))
+    assert len(make().fit(X, Y, epochs=6, validation_split=0.25, resume=path)) == 6
