@@ -13,6 +13,7 @@ from fastbp.callbacks._base import Callback, Columns, Watcher
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import Optimizer
 
+LONGEST_NAME = 255  # bytes, on all common file systems
 UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 
 
@@ -84,11 +85,16 @@ class Checkpoint(Callback):
         return f"{stem}.{age}{suffix}"
 
     def check(self, argument: str, optimizer: Optimizer) -> None:
-        """Raise ParameterError if the folder of the file cannot be written to."""
+        """Raise ParameterError if the folder of the file cannot be written to, or a name is too long."""
         folder = os.path.dirname(os.path.realpath(self.path))
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK) or os.path.isdir(self.path):
             raise ParameterError(
                 f"{argument} is {self}, expected a file in an existing folder that can be written to"
+            )
+        longest = self.older(self.keep - 1) if self.keep > 1 else self.path
+        if len(os.fsencode(os.path.basename(longest))) > LONGEST_NAME:
+            raise ParameterError(
+                f"{argument} is {self}, expected a name of at most {LONGEST_NAME} bytes, also for older files"
             )
 
     def begin(self, columns: Columns) -> Watcher:

@@ -195,3 +195,14 @@ def test_a_callback_that_resumes_is_continued(path):
 def test_a_share_of_any_type(path):
     killed(path, validation_split=np.float64(0.25))
     assert len(make().fit(X, Y, epochs=6, validation_split=0.25, resume=path)) == 6
+
+
+def test_names_that_are_too_long(tmp_path):
+    """They are refused before the first step: the names of older files are longer."""
+    fits = tmp_path / ("x" * 253)
+    make().fit(X, Y, epochs=3, callbacks=Checkpoint(fits))
+    for wrong in (Checkpoint(f"{fits}x"), Checkpoint(f"{fits}xxx", keep=1), Checkpoint(fits, keep=11)):
+        net = make()
+        with pytest.raises(fastbp.ParameterError, match=r"^callbacks\[0\] is .* at most 255 bytes"):
+            net.fit(X, Y, callbacks=wrong)
+        assert len(net.history) == 0
