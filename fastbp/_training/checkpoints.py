@@ -46,7 +46,7 @@ def same_of(
         "batch_size": options.batch_size,
         "shuffle": options.shuffle,
         "tol": options.tol,
-        "patience": options.patience,
+        "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
         "validation_split": None if validation_split is None else repr(validation_split),

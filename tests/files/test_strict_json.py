@@ -6,7 +6,7 @@ import pytest
 
 from fastbp._model_file import strict_json
 
-#: Texts of about 200 KB that need much memory, by the pattern that they repeat.
+#: Texts of about 60 KB that need much memory, by the pattern that they repeat.
 PATTERNS = [
     "[],",
     "[[],[]],",
@@ -20,10 +20,10 @@ PATTERNS = [
     '"ab",',
 ]
 PATTERNS += ['"aaaaaaaaaaaaaa\\ud83d\\ude00",', '"\\u4e2d",', '"\\u4e2d\\u4e2d",', '"\\u00e9",', "      "]
-TEXTS = {pattern: "[" + pattern * (200_000 // len(pattern)) + "[]]" for pattern in PATTERNS}
+TEXTS = {pattern: "[" + pattern * (60_000 // len(pattern)) + "[]]" for pattern in PATTERNS}
 TEXTS |= {
-    "members": "{" + ",".join(f'"{i:x}":[]' for i in range(20_000)) + "}",
-    "one string": '"' + "a" * 200_000 + '\\ud83d\\ude00"',
+    "members": "{" + ",".join(f'"{i:x}":[]' for i in range(6000)) + "}",
+    "one string": '"' + "a" * 60_000 + '\\ud83d\\ude00"',
     "nested": "[" * 900 + "]" * 900,
 }
 
