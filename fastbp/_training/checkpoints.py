@@ -193,6 +193,9 @@ class File:
         older = [self._chosen.older(age) for age in range(1, self._chosen.keep)]
         if not older or not os.path.exists(self.path):
             return
+        with suppress(FileNotFoundError):
+            if os.path.samefile(self.path, older[0]):  # a kill or an error came before it was replaced
+                return
         for to, name in zip(older[:0:-1], older[-2::-1], strict=True):
             with suppress(FileNotFoundError):
                 os.replace(name, to)
