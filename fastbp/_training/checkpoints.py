@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from fastbp._base.arguments import path
 from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
@@ -24,11 +23,12 @@ from fastbp._training.snapshot import Snapshot
 from fastbp.callbacks import Checkpoint
 from fastbp.callbacks._hooks import Hooks
 from fastbp.optimizers import NoRate
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
-    from fastbp._training.resuming import Point, Same
+    from fastbp._training.resuming import Found, Point, Same
     from fastbp._training.validation import Validation
 
 
@@ -49,7 +49,7 @@ def same_of(
         "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
-        "validation_split": None if validation_split is None else repr(validation_split),
+        "validation_split": _split_of(validation_split),
         "validation_every": validation.every if validation else None,
         "metrics": [*validation.columns] if validation else [],
         "X": digest(X),
@@ -57,6 +57,13 @@ def same_of(
         "sample_weight or class_weight": digest_of_weights(weights),
         "validation_data": validation.digest() if validation else "none",
     }
+
+
+def _split_of(validation_split: Any) -> str | None:
+    """Return a split as text that is the same for equal numbers of any type."""
+    if validation_split is None or isinstance(validation_split, Split):
+        return None if validation_split is None else repr(validation_split)
+    return repr(float(validation_split))
 
 
 class Checkpoints:
@@ -70,8 +77,8 @@ class Checkpoints:
     same : dict
         What `same_of` returns.
     options : Options
-    resume : str or os.PathLike, optional
-        The file to continue from.
+    saved : Found, optional
+        What is in the file to continue from, if it exists.
 
     Attributes
     ----------
@@ -79,15 +86,22 @@ class Checkpoints:
         Where the fit continues.
     """
 
-    def __init__(self, model: Model, hooks: Hooks, same: Same, options: Options, resume: Any) -> None:
+    def __init__(
+        self,
+        model: Model,
+        hooks: Hooks,
+        same: Same,
+        options: Options,
+        saved: Found | None,
+    ) -> None:
         self._model, self._hooks, self._same = model, hooks, same
         self.point: Point | None = None
-        if resume is not None:
+        if saved is not None:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
             steps = -(-options.rows // options.batch_rows)
-            fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched)
-            self.point = resuming.read(path("resume", resume), model, fitting)
+            fitting = resuming.Fitting(options.epochs, steps, same, hooks.known)
+            self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
 
     def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:
@@ -115,11 +129,11 @@ class Checkpoints:
         """
         return [file for file in self._files if file.is_due(self._run, stopped, has_ended)]
 
-    def write(self, files: Sequence[File], stopped: str) -> None:
-        """Write files, with this reason."""
+    def write(self, files: Sequence[File], stopped: str, is_under_way: bool) -> None:
+        """Write files, with this reason; `is_under_way`: an epoch is, of which `on_epoch_begin` was told."""
         if self._averaging is not None:
             self._averaging.go_on()
-        description, tensors = self._described(stopped)
+        description, tensors = self._described(stopped, is_under_way)
         for file in files:
             file.make_room()
             contents.write(file.path, self._model, fit=description, tensors=tensors)
@@ -127,7 +141,7 @@ class Checkpoints:
         if self._averaging is not None and self._run.step == 0:
             self._averaging.show()
 
-    def _described(self, stopped: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _described(self, stopped: str, is_under_way: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a file has of the fit: a description, and arrays by name."""
         named = Named(contents.callables_of(self._model))
         arrays: dict[str, NDArray[Any]] = {}
@@ -135,6 +149,7 @@ class Checkpoints:
             "same": self._same,
             "first_epoch": self._first_epoch,
             "progress": encode(self._run.progress, named),
+            "under_way": is_under_way,
             "stopped": stopped,
             "watched": encode_states(self._hooks.watched, named),
             "kept": None,

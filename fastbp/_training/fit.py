@@ -62,13 +62,18 @@ def train(
     """
     model.check_trainable()
     X, y = model.checks.examples(X, y)
-    split_off = None
+    split_off, saved, seed = None, None, model.seed
+    if resume is not None:
+        from fastbp._training import resuming  # few need it
+
+        saved = resuming.read(resume, model)
+        seed = saved.model.seed if saved else seed
     if validation_split is not None:
         if validation_data is not None:
             raise ParameterError(
                 f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
             )
-        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split)
+        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split, seed)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     validation = held_out(
@@ -82,7 +87,7 @@ def train(
         from fastbp._training import checkpoints  # few need it
 
         same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
-        files = checkpoints.Checkpoints(model, hooks, same, checked, resume)
+        files = checkpoints.Checkpoints(model, hooks, same, checked, saved)
     begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
@@ -158,7 +163,7 @@ class Fit:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")
             while not self._history.stopped:
-                if self._run.step == 0:
+                if not self._state.is_under_way:
                     self._begin_epoch()
                     if self._history.stopped:
                         break
@@ -283,8 +288,10 @@ class Fit:
             self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)
         if point is not None:
             self._record.resume()
-            self._state.resume(self._run.step)
+            self._state.resume(self._run.step, point.is_under_way, point.stopped)
             self._history.stopped = point.stopped
+            if self._averaging is not None and self._run.step == 0:
+                self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
         self._is_begun = True
@@ -296,13 +303,13 @@ class Fit:
         if due:
             if not is_finite(self._model.engine):
                 raise self._divergence("network's state")
-            files.write(due, reason)
+            files.write(due, reason, self._state.is_under_way)
 
     def _call(self, hook: str) -> None:
         """Call the callbacks; stop the fit if one asks for it."""
         for function in getattr(self._hooks, hook):
             function(self._state)
-        if self._state.reason:
+        if self._state.reason and not self._history.stopped:
             self._stop(self._state.reason)
 
     def _begin_epoch(self) -> None:

@@ -10,6 +10,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.arguments import path as path_of
 from fastbp._base.shown import shown
 from fastbp._model import Model
 from fastbp._model_file import contents
@@ -24,7 +25,6 @@ from fastbp.schedules import Schedule
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Progress
-    from fastbp._model_file.contents import Saved
 
 Array: TypeAlias = NDArray[Any]
 #: What a fit that continues must have in common with the one before: options, and digests of arrays.
@@ -57,6 +57,8 @@ class Point(NamedTuple):
         Number of epochs of the network before the fit.
     progress : tuple
         As `Run.progress`.
+    is_under_way : bool
+        Whether the next epoch, or the rest of one, has begun: `on_epoch_begin` has been called.
     stopped : str
         Why the fit has ended; "" if it goes on.
     watched : dict
@@ -70,6 +72,7 @@ class Point(NamedTuple):
     model: Model
     first_epoch: int
     progress: Progress
+    is_under_way: bool
     stopped: str
     watched: States
     kept: Kept | None
@@ -87,7 +90,7 @@ class Fitting(NamedTuple):
     same : dict
         What `checkpoints.same_of` returns.
     watched : mapping
-        What its callbacks remember at their start.
+        What those of its callbacks that are of this package remember at their start.
     """
 
     epochs: int
@@ -96,12 +99,39 @@ class Fitting(NamedTuple):
     watched: Mapping[str, Mapping[str, Any]]
 
 
-def read(path: str, model: Model, fitting: Fitting) -> Point | None:
-    """Return the point that a checkpoint has for a fit; None if there is no such file.
+class Found(NamedTuple):
+    """What is in a file that exists."""
+
+    path: str
+    model: Model
+    description: dict[str, Any]
+    tensors: dict[str, Array]
+
+
+def read(resume: Any, model: Model) -> Found | None:
+    """Return what is in the file of the argument `resume` of `fit`; None if there is no such file.
+
+    Raises
+    ------
+    ParameterError
+        The argument is no path.
+    ModelFileError
+        The file is damaged.
+    """
+    path = path_of("resume", resume)
+    try:
+        return Found(path, *contents.read(path, model.engine_class, contents.callables_of(model)))
+    except FileNotFoundError:
+        return None
+
+
+def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
+    """Return the point that a checkpoint has for a fit.
 
     Parameters
     ----------
-    path : str
+    saved : Found
+        What `read` returned.
     model : Model
         The model to train; it stays as it is.
     fitting : Fitting
@@ -111,18 +141,14 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
     ParameterError, DataError
         The network or the fit is another one.
     ModelFileError
-        The file is damaged, or no checkpoint.
+        The file is no checkpoint.
     """
-    custom = contents.callables_of(model)
-    try:
-        saved = contents.read(path, model.engine_class, custom)
-    except FileNotFoundError:
-        return None
+    path, custom = saved.path, contents.callables_of(model)
     try:
         fit = take(saved.description, "", "fit", dict)
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
-        point = _point(path, saved, fit, Given(custom, path), fitting)
+        point = _point(saved, fit, Given(custom, path), fitting)
     except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
     _warn(path, saved.description, model.engine.isa)
@@ -158,7 +184,7 @@ def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
         )
 
 
-def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
+def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
     """Return the point that the part "fit" of a description has."""
     progress = _progress(take(fit, "fit", "progress", list), fitting.steps_per_epoch)
     first_epoch = take(fit, "fit", "first_epoch", int)
@@ -166,18 +192,22 @@ def _point(path: str, saved: Saved, fit: Mapping[str, Any], given: Given, fittin
         raise MisfitError(
             f"fit.first_epoch is {shown(first_epoch)}, with a history of {len(saved.model.history)} epochs"
         )
-    needed = progress[0] + (progress[1] > 0)
+    is_under_way = take(fit, "fit", "under_way", bool)
+    if progress[1] and not is_under_way:
+        raise MisfitError("fit.under_way is false inside an epoch")
+    needed = progress[0] + is_under_way
     if fitting.epochs < needed:
         raise ParameterError(
-            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint {path} "
-            "has begun"
+            f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint "
+            f"{saved.path} has begun"
         )
     return Point(
-        path,
+        saved.path,
         saved.model,
         first_epoch,
         progress,
-        _stopped(take(fit, "fit", "stopped", str), progress, fitting.epochs),
+        is_under_way,
+        _stopped(take(fit, "fit", "stopped", str), progress[0], is_under_way, fitting.epochs),
         _watched(take(fit, "fit", "watched", dict), fitting.watched),
         _kept(saved, take_or_none(fit, "fit", "kept", dict), given, progress[0]),
         _average(saved, take_or_none(fit, "fit", "averaged", int)),
@@ -197,13 +227,12 @@ def _progress(found: list[Any], steps_per_epoch: int) -> Progress:
     return epoch, step, total, weight
 
 
-def _stopped(stopped: str, progress: Progress, epochs: int) -> str:
+def _stopped(stopped: str, epoch: int, is_under_way: bool, epochs: int) -> str:
     """Return why the fit has ended; "" if there is more to do.
 
     A time limit is that of one call, so the next call goes on; and a fit of more epochs does, too.
     """
-    epoch, step, *_ = progress
-    if step:
+    if is_under_way:
         return ""
     if stopped in ("", "epochs", "max_seconds"):
         return "epochs" if epoch == epochs else ""
@@ -230,7 +259,7 @@ def _is_like(value: object, first: object) -> bool:
     return isinstance(first, float) or isfinite(value)
 
 
-def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
+def _kept(saved: Found, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
     """Return the epoch that a callback kept, if there is one."""
     if found is None:
         return None
@@ -259,7 +288,7 @@ def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int)
     )
 
 
-def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
+def _average(saved: Found, terms: int | None) -> tuple[int, Array] | None:
     """Return the mean of the parameters, if the fit has one."""
     if terms is None:
         return None
@@ -269,7 +298,7 @@ def _average(saved: Saved, terms: int | None) -> tuple[int, Array] | None:
     return terms, _tensor(saved, "fit.average", parameters.shape, parameters.dtype)
 
 
-def _tensor(saved: Saved, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def _tensor(saved: Found, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return a tensor of the fit."""
     found = saved.tensors.get(name)
     if found is None or found.shape != shape or found.dtype != dtype:

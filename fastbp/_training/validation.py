@@ -123,9 +123,17 @@ def held_out(
 
 
 def split(
-    model: Model, X: Array, y: Array, sample_weight: ArrayLike | None, validation_split: float | Split
+    model: Model,
+    X: Array,
+    y: Array,
+    sample_weight: ArrayLike | None,
+    validation_split: float | Split,
+    seed: int,
 ) -> tuple[Examples, Examples]:
-    """Return the examples to train on and those to validate on; views of the arrays for the last share."""
+    """Return the examples to train on and those to validate on; views of the arrays for the last share.
+
+    `seed` is that of the network, or of the file from which it is going to continue.
+    """
     chosen = validation_split if isinstance(validation_split, Split) else last_rows(validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, None)
     values = None if sample_weight is None or weights is None else weights.values
@@ -133,7 +141,7 @@ def split(
     _core.check_memory(y)
     training, held = (
         (X[rows], y[rows], None if values is None else values[rows])
-        for rows in chosen.parts(y, model.architecture.loss, model.seed)
+        for rows in chosen.parts(y, model.architecture.loss, seed)
     )
     return training, held
 

@@ -42,6 +42,9 @@ class Hooks:
         What the callbacks with ``resume = True`` remember, by the callback: the dicts of their watchers.
     watched : dict
         What checkpoints store of the callbacks, by their repr or type: the dicts of all watchers.
+    foreign : list of str
+        The names in `watched` of callbacks of the user's, which may remember anything from one epoch to the
+        next.
     training : list of str
         The callbacks of this package that change the results, by their repr.
     """
@@ -57,6 +60,7 @@ class Hooks:
         self.restores = False
         self.states: dict[str, dict[str, float | str]] = {}
         self.watched: dict[str, dict[str, float | str]] = {}
+        self.foreign: list[str] = []
         self.training: list[str] = []
 
     def __bool__(self) -> bool:
@@ -86,16 +90,26 @@ class Hooks:
         for name, hook in FOREIGN.items():
             if callable(getattr(watcher, name, None)):
                 raise ParameterError(f"{argument} has a method {name}, expected {hook}: it is never called")
-        if getattr(callback, "resume", False) is True:
+        resumes = getattr(callback, "resume", False) is True
+        if resumes:
             self._resume(argument, callback, watcher, remembered)
-        self.watch(_name_of(callback), watcher)
+        if resumes or isinstance(watcher, Watcher):
+            name = self.watch(_name_of(callback), watcher.state)
+            if not isinstance(callback, Callback):
+                self.foreign.append(name)
         for hook, function in own.items():
             getattr(self, hook).append(function)
 
-    def watch(self, name: str, watcher: object) -> None:
-        """Let checkpoints store what a watcher remembers."""
-        if isinstance(watcher, Watcher):
-            self.watched[_unused(name, self.watched)] = watcher.state
+    def watch(self, name: str, state: dict[str, float | str]) -> str:
+        """Let checkpoints store what a watcher remembers, and return under which name."""
+        name = _unused(name, self.watched)
+        self.watched[name] = state
+        return name
+
+    @property
+    def known(self) -> dict[str, dict[str, float | str]]:
+        """The part of `watched` of callbacks of this package."""
+        return {name: state for name, state in self.watched.items() if name not in self.foreign}
 
     def end(self, state: EpochState, reason: str, error: BaseException | None) -> None:
         """Call the callbacks for the last time, each once; an error of theirs does not hide that of the fit.

@@ -27,7 +27,8 @@ class CSVLogger(Callback):
     append : bool
         Whether to write behind the lines of a file that exists, instead of replacing it. Its columns must be
         those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint writes
-        behind the epochs that the checkpoint has, and drops later lines.
+        behind the epochs that the checkpoint has, and drops later lines, if the fit before had the same
+        logger.
 
     Raises
     ------
@@ -50,7 +51,8 @@ class CSVWriter(Watcher):
     def __init__(self, path: str, append: bool) -> None:
         super().__init__()
         self._path, self._append = path, append
-        self.state["first"] = 0  # lines before those of this fit
+        self.state["lines"] = -1  # those before the ones of this fit; -1: it has not begun to write
+        self.state["since"] = 0  # number of epochs of the fit before its first line
         self._columns: list[str] = []
         self._file: TextIO | None = None
 
@@ -58,44 +60,47 @@ class CSVWriter(Watcher):
         """Open the file and write the header; ParameterError if that is impossible."""
         self._columns = [*state.history]
         header = ",".join(["epoch", *map(_quoted, self._columns)])
+        top, goes_on = header.splitlines(), int(self.state["lines"]) >= 0
         try:
-            text = self._text(state) if self._append or state.is_resumed else ""
-            lines = text.splitlines()
-            if not lines or lines[0] == header:
+            text = self._text() if self._append or goes_on else ""
+            lines = text.splitlines(keepends=True)
+            fits = not lines or text.splitlines()[: len(top)] == top
+            if fits and goes_on:  # drop lines of epochs that are done again
+                done = int(self.state["lines"]) + len(state.history) - int(self.state["since"])
+                text = "".join(lines[: len(top) + done])
+                if lines:
+                    os.truncate(self._path, len(text.encode()))
+            if fits:
                 self._file = open(self._path, "a" if lines else "w", encoding="utf-8")  # noqa: SIM115
                 if not text.endswith("\n"):  # a line that another program left open, or no line
                     self._write("" if lines else header)
         except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no path of the system
             raise ParameterError(f"path is {self._path!r}, expected a file to write to: {error}") from error
         if self._file is None:
+            first = shown(text.splitlines()[0])
             raise ParameterError(
-                f"path is {self._path!r}, a file with the columns {shown(lines[0])}, expected {header}"
+                f"path is {self._path!r}, a file with the columns {first}, expected {header}"
             )
-        if not state.is_resumed:
-            self.state["first"] = max(len(lines) - 1, 0)
+        if not goes_on:
+            self.state["lines"], self.state["since"] = max(len(lines) - len(top), 0), len(state.history)
 
     def on_epoch_end(self, state: EpochState) -> None:
         """Write the line of the epoch."""
         row = state.metrics
         entries = [repr(row[name]) if name in state.measured else "" for name in self._columns]
-        self._write(",".join([str(int(self.state["first"]) + state.epoch), *entries]))
+        self._write(",".join([str(int(self.state["lines"]) + state.epoch), *entries]))
 
     def on_fit_end(self, state: EpochState) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def _text(self, state: EpochState) -> str:
-        """Return what the file already has; drop lines of epochs that a continued fit does again."""
+    def _text(self) -> str:
+        """Return what the file already has."""
         if not os.path.exists(self._path):
             return ""
         with open(self._path, encoding="utf-8", newline="") as file:
-            text = file.read()
-        if state.is_resumed:
-            done = 1 + int(self.state["first"]) + len(state.history)
-            text = "".join(text.splitlines(keepends=True)[:done])
-            os.truncate(self._path, len(text.encode()))
-        return text
+            return file.read()
 
     def _write(self, line: str) -> None:
         assert self._file is not None  # on_fit_begin has opened it

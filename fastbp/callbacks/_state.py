@@ -119,6 +119,8 @@ class EpochState:
         Columns of the history that were measured in the last epoch; the others have NaN there.
     is_resumed : bool
         Whether the fit was continued from a checkpoint.
+    is_under_way : bool
+        Whether an epoch is: from `on_epoch_begin` to `on_epoch_end`, where it is complete.
     reason : str
         Why the fit is going to stop; "" if it is not.
     final_reason : str
@@ -137,9 +139,8 @@ class EpochState:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
         self.measured: Collection[str] = ()
-        self.is_resumed, self.reason, self.final_reason = False, "", ""
+        self.is_resumed, self.is_under_way, self.reason, self.final_reason = False, False, "", ""
         self._model, self._keep = model, keep
-        self._is_under_way = False  # an epoch is
         self._thread, self._is_over = get_ident(), False
 
     def __repr__(self) -> str:
@@ -152,7 +153,7 @@ class EpochState:
     @property
     def epoch(self) -> int:
         """Index of the epoch, 0 for the first of the fit; in `on_fit_end` that of the last complete one."""
-        return max(len(self.history) - (not self._is_under_way), 0)
+        return max(len(self.history) - (not self.is_under_way), 0)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -173,12 +174,12 @@ class EpochState:
         """Stop the fit; the first `reason` given becomes `history.stopped`.
 
         The fit ends as soon as all callbacks have seen this moment: in `on_batch_end` after this step. The
-        history has the complete epochs only. ``fit(resume=...)`` goes on after a stop in `on_epoch_begin` or
-        `on_batch_end`; after one in `on_epoch_end`, the fit is complete.
+        history has the complete epochs only. After a stop in `on_epoch_end` the fit is complete; after one in
+        another hook, ``fit(resume=...)`` goes on.
         """
         given = arguments.text("reason", reason) or "callback"
         self.reason = self.reason or given
-        if not self._is_under_way:
+        if self.step == self.steps_per_epoch and not self.is_under_way:
             self.final_reason = self.final_reason or given
 
     def keep(self) -> None:
@@ -196,21 +197,25 @@ class EpochState:
         if not self._keep(len(self.history)):
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
 
-    def resume(self, step: int) -> None:
-        """Note that the fit continues from a checkpoint, after this number of steps of an epoch."""
-        self.is_resumed, self.step, self._is_under_way = True, step, step > 0
+    def resume(self, step: int, is_under_way: bool, stopped: str) -> None:
+        """Note that the fit continues from a checkpoint, after this number of steps of an epoch.
+
+        `stopped` is the reason why the fit is complete; "" if it is not.
+        """
+        self.is_resumed, self.step, self.is_under_way = True, step, is_under_way
+        self.reason = self.final_reason = stopped
 
     def begin_epoch(self) -> None:
         """Note that the next epoch is under way."""
-        self.step, self._is_under_way = 0, True
+        self.step, self.is_under_way = 0, True
 
     def end_epoch(self) -> None:
         """Note that the epoch is complete."""
-        self.step, self._is_under_way = self.steps_per_epoch, False
+        self.step, self.is_under_way = self.steps_per_epoch, False
 
     def close(self) -> None:
         """Refuse changes from now on, because the fit is over."""
-        self._is_over, self._is_under_way = True, False
+        self._is_over, self.is_under_way = True, False
 
     def _check(self, what: str) -> None:
         if self._is_over:
