@@ -291,7 +291,9 @@ def _check_format(description: dict[str, Any]) -> None:
         raise ValueError(f"is damaged: its format is {shown(found)}, expected an integer >= 1")
     if found > FORMAT:
         version = shown(description.get("version"))
-        raise ValueError(f"was written by fastbp {version} in format {found}, expected at most {FORMAT}")
+        raise ValueError(
+            f"was written by fastbp {version} in format {shown(found)}, expected at most {FORMAT}"
+        )
 
 
 def _tensor(name: str, array: dict[str, Any], start: int) -> Tensor:
