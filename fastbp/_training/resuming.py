@@ -18,6 +18,7 @@ from fastbp._model_file.described import decode_states
 from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
 from fastbp._model_file.values import decode
 from fastbp._version import __version__
+from fastbp.callbacks._base import is_like
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
 from fastbp.optimizers import NoRate, Optimizer
 from fastbp.schedules import Schedule
@@ -216,18 +217,11 @@ def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) ->
     for name in states.keys() & watched.keys():
         for entry, first in watched[name].items():
             value = states[name].get(entry)
-            if not _is_like(value, first):
+            if not is_like(value, first):
                 raise MisfitError(
                     f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
                 )
     return states
-
-
-def _is_like(value: object, first: object) -> bool:
-    """Tell whether a callback may remember this where it first remembers that; a count is finite."""
-    if isinstance(first, str) or not isinstance(value, (int, float)):
-        return isinstance(first, str) and isinstance(value, str)
-    return isinstance(first, float) or isfinite(value)
 
 
 def _kept(saved: Saved, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:

@@ -18,6 +18,7 @@ import pytest
 import fastbp
 from fastbp import Dense, LeakyReLU, schedules
 from fastbp._model_file import container, described
+from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from helpers import probes
 from helpers.inside import remembered_by
 from helpers.using import X, use
@@ -274,3 +275,26 @@ def test_a_checkpoint_is_a_network(tmp_path):
     tensors, description = contents_of(net, tmp_path)
     path = write(tmp_path, tensors | {"fit.order": np.arange(3)}, description | {"fit": {"epochs": 3}})
     assert fastbp.load(path).predict(X).tobytes() == net.predict(X).tobytes()
+
+
+def test_messages_of_long_parts_are_short(honest, tmp_path):
+    tensors, description = honest
+    for wrong in ({"k" * 10**5: 1}, {"format": 10**4000}):
+        assert load(write(tmp_path, tensors, description | wrong)) is None
+
+
+@pytest.mark.parametrize("wrong", ["x", 10**400, {"float": "inf"}])
+@pytest.mark.parametrize("callback", [EarlyStopping("loss", resume=True), ReduceLROnPlateau("loss")])
+def test_what_a_callback_cannot_have_remembered(callback, wrong, tmp_path):
+    """The next fit refuses it, before it changes anything."""
+    net = fastbp.Network([3, 2], seed=1)
+    net.fit(X, X[:, :2], epochs=1, callbacks=callback)
+    tensors, description = contents_of(net, tmp_path)
+    for name in description["remembered"][repr(callback)]:
+        if (wrong == {"float": "inf"} and name == "best") or (wrong == 10**400 and name != "best"):
+            continue  # a value of its kind
+        changed = replaced(description, ("remembered", repr(callback), name), wrong)
+        loaded = fastbp.load(write(tmp_path, tensors, changed))
+        with pytest.raises(fastbp.DataError, match=f"as its {name}, expected a number like"):
+            loaded.fit(X, X[:, :2], epochs=1, callbacks=callback)
+        assert len(loaded.history) == 1
