@@ -171,6 +171,9 @@ class Reader:
         self._file = FileIO(self.path, "r", opener=_open)
         try:
             self._check()
+        except ModelFileError:  # which has the path already
+            self.close()
+            raise
         except ValueError as error:
             self.close()
             raise ModelFileError(f"{self.path} {error}") from None
@@ -225,6 +228,7 @@ class Reader:
         size = os.fstat(self._file.fileno()).st_size
         n = self._length(size)
         n_bytes = size - headers.LENGTH - n
+        headers.check_length(n, n_bytes)
         parts = headers.split(n.to_bytes(headers.LENGTH, "little"), self._bytes(n))
         headers.check_memory(parts.arrays, "", n_bytes)
         arrays = headers.parsed(parts.arrays)

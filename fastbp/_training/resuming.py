@@ -17,6 +17,7 @@ from fastbp._model_file.callables import Given, float_of
 from fastbp._model_file.described import decode_states
 from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
 from fastbp._model_file.values import decode
+from fastbp._training.snapshot import is_finite
 from fastbp._version import __version__
 from fastbp.callbacks._base import is_like
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
@@ -121,6 +122,8 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
         return None
     try:
         fit = take(saved.description, "", "fit", dict)
+        if not is_finite(saved.model.engine):
+            raise MisfitError("parameters or optimizer state have NaN or infinity, expected finite numbers")
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
         point = _point(path, saved, fit, Given(custom, path), fitting)
@@ -269,6 +272,8 @@ def _tensor(saved: Saved, name: str, shape: tuple[int, ...], dtype: np.dtype[Any
     if found is None or found.shape != shape or found.dtype != dtype:
         what = "missing" if found is None else f"of shape {found.shape} and dtype {found.dtype}"
         raise MisfitError(f"the tensor {name} is {what}, expected {shape} of {dtype}")
+    if not np.isfinite(found).all():
+        raise MisfitError(f"the tensor {name} has NaN or infinity, expected finite numbers")
     return found
 
 

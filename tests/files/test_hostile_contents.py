@@ -298,3 +298,25 @@ def test_what_a_callback_cannot_have_remembered(callback, wrong, tmp_path):
         with pytest.raises(fastbp.DataError, match=f"as its {name}, expected a number like"):
             loaded.fit(X, X[:, :2], epochs=1, callbacks=callback)
         assert len(loaded.history) == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_at_their_limits(tmp_path):
+    """Scales whose inverse is infinite are refused, and so are step counts that later steps would wrap."""
+    net = NETWORKS["Adam"]()
+    tensors, description = contents_of(net, tmp_path)
+    for name, wrong in (
+        ("inputs.scale", np.full(3, 5e-324)),
+        ("targets.scale", np.full(2, 1e-200)),
+        ("optimizer.steps", np.array(2**63, np.uint64)),
+    ):
+        assert load(write(tmp_path, tensors | {name: wrong}, description)) is None, name
+    tensors["inputs.mean"] = tensors["inputs.scale"] = np.full(3, 1.7e308)  # their sum is infinite
+    assert np.isfinite(load(write(tmp_path, tensors, description)).predict(X)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_memory_that_the_dtype_cannot_hold(tmp_path):
+    tensors, description = contents_of(with_levenberg_marquardt(), tmp_path)
+    tensors["optimizer.memory"] = np.full_like(tensors["optimizer.memory"], 1e300)
+    load(write(tmp_path, tensors, description)).fit(X, X[:, :2], epochs=1, batch_size=None)
