@@ -21,6 +21,7 @@ _END = re.compile(
     rb'\\"checksum\\":\\"([0-9a-f]{8})\\"\}"(\}\} {0,7})\Z'
 )  # of the description and of the header
 _LONGEST_END = 64  # bytes; more than what matches _END
+_LONGEST_FRAME = 64  # bytes of the header that belong neither to the list of arrays nor to the description
 _MEMBERS = ("dtype", "shape", "data_offsets")
 
 
@@ -88,9 +89,21 @@ def split(length: bytes, header: bytearray) -> Parts:
     return Parts(arrays, description, end[1].decode(), checksum)
 
 
+def check_length(n: int, n_bytes: int) -> None:
+    """Refuse a header of n bytes that `check_memory` would refuse in any case, before it is read; ValueError.
+
+    Parsing needs at least a byte per character, for which the description may have two in the header.
+    """
+    _check_need(n // 2 - _LONGEST_FRAME, n_bytes)
+
+
 def check_memory(arrays: str, description: str, n_bytes: int) -> None:
     """Check that parsing these texts needs little memory, compared with the file; ValueError if not."""
-    needed = strict_json.memory_bound(arrays) + strict_json.memory_bound(description)
+    _check_need(strict_json.memory_bound(arrays) + strict_json.memory_bound(description), n_bytes)
+
+
+def _check_need(needed: int, n_bytes: int) -> None:
+    """Check that a header, which needs so much memory, is not too large beside arrays of `n_bytes`."""
     allowed = ROOM + 2 * n_bytes
     if needed > allowed:
         raise ValueError(

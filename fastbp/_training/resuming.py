@@ -18,7 +18,9 @@ from fastbp._model_file.callables import Given, float_of
 from fastbp._model_file.described import decode_states
 from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
 from fastbp._model_file.values import decode
+from fastbp._training.snapshot import is_finite
 from fastbp._version import __version__
+from fastbp.callbacks._base import is_like
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
 from fastbp.optimizers import NoRate, Optimizer
 from fastbp.schedules import Schedule
@@ -146,6 +148,8 @@ def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
     path, custom = saved.path, contents.callables_of(model)
     try:
         fit = take(saved.description, "", "fit", dict)
+        if not is_finite(saved.model.engine):
+            raise MisfitError("parameters or optimizer state have NaN or infinity, expected finite numbers")
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
         point = _point(saved, fit, Given(custom, path), fitting)
@@ -245,18 +249,11 @@ def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) ->
     for name in states.keys() & watched.keys():
         for entry, first in watched[name].items():
             value = states[name].get(entry)
-            if not _is_like(value, first):
+            if not is_like(value, first):
                 raise MisfitError(
                     f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
                 )
     return states
-
-
-def _is_like(value: object, first: object) -> bool:
-    """Tell whether a callback may remember this where it first remembers that; a count is finite."""
-    if isinstance(first, str) or not isinstance(value, (int, float)):
-        return isinstance(first, str) and isinstance(value, str)
-    return isinstance(first, float) or isfinite(value)
 
 
 def _kept(saved: Found, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
@@ -304,6 +301,8 @@ def _tensor(saved: Found, name: str, shape: tuple[int, ...], dtype: np.dtype[Any
     if found is None or found.shape != shape or found.dtype != dtype:
         what = "missing" if found is None else f"of shape {found.shape} and dtype {found.dtype}"
         raise MisfitError(f"the tensor {name} is {what}, expected {shape} of {dtype}")
+    if not np.isfinite(found).all():
+        raise MisfitError(f"the tensor {name} has NaN or infinity, expected finite numbers")
     return found
 
 

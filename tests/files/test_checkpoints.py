@@ -253,7 +253,7 @@ def test_hostile_checkpoints(data, path, tmp_path):
     places, refused = [], 0
     rewritten(path, other, lambda description, arrays: places.extend(parts(description["fit"])))
     for place in places:
-        for value in (None, -1, 2**70, "x", [], {}, 1e308, True, {"float": "nan"}):
+        for value in (None, -1, 10**400, "x", [], {}, 1e308, True, {"float": "nan"}):
 
             def change(description, arrays, place=place, value=value):
                 node = description["fit"]
@@ -266,12 +266,24 @@ def test_hostile_checkpoints(data, path, tmp_path):
     for name in ("fit.kept.parameters", "fit.kept.state", "fit.average"):
         for wrong in (None, np.zeros(3), np.zeros(0, np.float32)):
             assert continued(data, callbacks, path, other, partial(put, name, wrong))
+    for name in (
+        "layers.0.weights",
+        "optimizer.state",
+        "fit.kept.parameters",
+        "fit.kept.state",
+        "fit.average",
+    ):
+        assert continued(data, callbacks, path, other, partial(spoil, name))
 
 
 def put(name, array, description, arrays):
     arrays[name] = array
     if array is None:
         del arrays[name]
+
+
+def spoil(name, description, arrays):
+    arrays[name].reshape(-1)[-1] = np.nan
 
 
 def continued(data, callbacks, path, other, change):
