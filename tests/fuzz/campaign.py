@@ -30,7 +30,7 @@ import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is
 
 import fastbp
 import fuzz.one_thread  # noqa: F401, before NumPy
-from fuzz.damage import DamagedFile
+from fuzz.damage import DamagedCheckpoint, DamagedFile
 from fuzz.probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
@@ -55,7 +55,8 @@ class Flight:
 
 def probe_at(seed: int, index: int) -> Probe | DamagedFile:
     """Return the probe of this index."""
-    return (DamagedFile if index % FILES == FILES - 1 else Probe)(seed, index)
+    files = {FILES - 1: DamagedFile, 2 * FILES - 1: DamagedCheckpoint}
+    return files.get(index % (2 * FILES), Probe)(seed, index)
 
 
 def work(seed: int, first: int, flight: Flight, pipe: int) -> None:
