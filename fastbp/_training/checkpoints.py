@@ -46,7 +46,7 @@ def same_of(
         "batch_size": options.batch_size,
         "shuffle": options.shuffle,
         "tol": options.tol,
-        "patience": options.patience,
+        "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
         "validation_split": None if validation_split is None else repr(validation_split),
@@ -193,6 +193,9 @@ class File:
         older = [self._chosen.older(age) for age in range(1, self._chosen.keep)]
         if not older or not os.path.exists(self.path):
             return
+        with suppress(FileNotFoundError):
+            if os.path.samefile(self.path, older[0]):  # a kill or an error came before it was replaced
+                return
         for to, name in zip(older[:0:-1], older[-2::-1], strict=True):
             with suppress(FileNotFoundError):
                 os.replace(name, to)

@@ -48,6 +48,16 @@ def test_few_files(data, path, keep):
     assert files_in(path) == ["run.1.safetensors", "run.safetensors"][2 - keep :]
 
 
+def test_a_kill_before_the_file_is_replaced(data, path):
+    """The older files stay, although the newest already had its second name."""
+    make().fit(*data, epochs=3, callbacks=Checkpoint(path))
+    os.replace(path.replace(".safe", ".1.safe"), path.replace(".safe", ".2.safe"))
+    os.link(path, path.replace(".safe", ".1.safe"))
+    make().fit(*data, epochs=4, callbacks=Checkpoint(path), resume=path)
+    names = (path, path.replace(".safe", ".1.safe"), path.replace(".safe", ".2.safe"))
+    assert [len(fastbp.load(name).history) for name in names] == [4, 3, 2]
+
+
 def test_by_time(data, path, monkeypatch):
     """Nothing is due before an hour is over, except the end."""
     from fastbp._training import checkpoints
