@@ -119,8 +119,8 @@ def parsed(text: str) -> Any:
 
 def described(text: str, digits: str) -> dict[str, Any]:
     """Return the description, without its checksum, which must be these digits and the last member."""
-    description = parsed(text)
-    if not isinstance(description, dict) or [*description.items()][-1:] != [("checksum", digits)]:
+    description: dict[str, Any] = parsed(text)  # an object, because of the brace at the end of the text
+    if [*description.items()][-1:] != [("checksum", digits)]:
         raise ValueError("is damaged: its description does not end with its checksum")
     del description["checksum"]
     return description

@@ -188,6 +188,7 @@ ARRAYS = {
     '{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,8]}}': "NaN is not JSON",
     '{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,8]}}': "beyond the largest float64",
     TWO.format([0, 8], [0, 8]): "'b' has the offsets [0, 8], expected 8 first",
+    TWO.format([0, 8], [8, 4]): "'b' has the offsets [8, 4], expected 8 first",
     TWO.format([0, 8], [8, 8]): "'b' has the shape (2,) and 0 bytes",
     TWO.format([4, 8], [0, 4]): "'a' has the offsets [4, 8], expected 0 first",
     '{"a":' + "[" * 100_000 + "]" * 100_000 + "}": "nested too deeply",
@@ -254,6 +255,7 @@ def test_headers_that_are_refused(path, sound):
         (b'"__metadata__":{"fastbp":', b'"__metadata__":{"format":"pt","fastbp":'): "fastbp did not write it",
         (b',"__metadata__"', b'"__metadata__"'): "not JSON",
         (b',"__metadata__"', b',,"__metadata__"'): "not JSON",
+        (b',"__metadata__"', b';"__metadata__"'): "not JSON",
         (b'{\\"format', b'{\\u0022format'): "not ASCII",
         (b'{\\"format', b'{\\\\\\"format'): "not JSON",
         (b'{\\"format', b'{"format'): "not JSON",
@@ -265,6 +267,8 @@ def test_headers_that_are_refused(path, sound):
         at = header.rindex(old) if old in (b'"}}', b"{\\") else header.index(old)
         data = with_header(sound, header[:at] + new + header[at + len(old) :])
         assert part in refusal(path, data), new
+    odd = header + b" " * (len(header) % 8 == 0)
+    assert "does not end with" in refusal(path, sealed(len(odd).to_bytes(8, "little") + odd))
     length = len(header_of(sound))
     for n in (0, 1, length - 8, length + 8, 2**63, 2**64 - 1):
         refusal(path, sealed(n.to_bytes(8, "little") + sound[8:]))
