@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -178,16 +179,16 @@ def test_a_name_in_the_current_folder(path, monkeypatch):
 @pytest.mark.parametrize("leftover", ["file", "empty file", "hard link", "pipe"])
 def test_leftovers_are_not_piled_up(path, leftover):
     temporary, other = path.parent / ".file.tmp", path.parent / "other"
-    other.write_bytes(OLD)
+    other.write_bytes(b"")
     if leftover == "hard link":
         temporary.hardlink_to(other)
     elif leftover == "pipe":
         os.mkfifo(temporary)
     else:
-        temporary.write_bytes(OLD if leftover == "file" else b"")
+        temporary.write_bytes(2 * NEW if leftover == "file" else b"")
         temporary.chmod(0o600)
     replace(path)
-    assert (path.read_bytes(), other.read_bytes(), names(path)) == (NEW, OLD, ["file", "other"])
+    assert (path.read_bytes(), other.read_bytes(), names(path)) == (NEW, b"", ["file", "other"])
 
 
 def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(path):
@@ -254,6 +255,7 @@ def test_a_forked_child_does_not_keep_the_lock(path):
         file.write(OLD)
         waiting = threading.Thread(target=replace, args=(path,))
         waiting.start()
+        time.sleep(0.2)  # until it waits for the lock
     try:
         waiting.join(10)
         assert not waiting.is_alive()
