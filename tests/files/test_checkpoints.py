@@ -89,6 +89,17 @@ def test_a_complete_fit_returns_at_once(data, path):
     assert os.stat(path).st_mtime_ns == before.st_mtime_ns
 
 
+def test_progress_goes_on(data, path, capsys):
+    """The bar starts where the fit continues, and no line is printed twice."""
+    make().fit(*data, epochs=3, callbacks=Checkpoint(path))
+    for verbose, epochs, first in ((1, 3, 6), (2, 3, 6), (2, 5, 4), ("auto", 5, 4)):
+        history = make().fit(*data, epochs=epochs, resume=path, verbose=verbose)
+        out, err = capsys.readouterr()
+        assert set(out.splitlines()) <= {f"epoch {i}/5  {history.describe(i - 1)}" for i in range(first, 6)}
+        assert f"{epochs}/{epochs} epochs" in err or verbose == "auto"
+    assert "epoch 5/5" in out
+
+
 def test_more_epochs(data, path):
     make().fit(*data, epochs=3, callbacks=Checkpoint(path), resume=path)
     net = make()
