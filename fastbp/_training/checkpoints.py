@@ -24,6 +24,7 @@ from fastbp._training.snapshot import Snapshot
 from fastbp.callbacks import Checkpoint
 from fastbp.callbacks._hooks import Hooks
 from fastbp.optimizers import NoRate
+from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -36,12 +37,13 @@ def same_of(
     options: Options,
     hooks: Hooks,
     validation: Validation | None,
-    validation_split: object,
+    validation_split: float | Split | None,
     X: NDArray[Any],
     y: NDArray[Any],
     weights: Weights | None,
 ) -> Same:
     """Return what decides the results of a fit, beside the network; causes before their effects."""
+    measured = validation.columns if validation else {}
     return {
         "batch_size": options.batch_size,
         "shuffle": options.shuffle,
@@ -49,14 +51,21 @@ def same_of(
         "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
-        "validation_split": None if validation_split is None else repr(validation_split),
-        "validation_every": validation.every if validation else None,
-        "metrics": [*validation.columns] if validation else [],
+        "validation_split": _encoded(validation_split),
         "X": digest(X),
         "y": digest(y),
         "sample_weight or class_weight": digest_of_weights(weights),
         "validation_data": validation.digest() if validation else "none",
+        "validation_every": validation.every if validation else None,
+        "metrics": [name.removeprefix("validation_") for name in measured if name != "validation_loss"],
     }
+
+
+def _encoded(validation_split: float | Split | None) -> float | str | None:
+    """Return the argument as JSON; a number has the same text whatever its type."""
+    if validation_split is None:
+        return None
+    return repr(validation_split) if isinstance(validation_split, Split) else float(validation_split)
 
 
 class Checkpoints:

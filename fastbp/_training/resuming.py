@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 from warnings import warn
 
 import numpy as np
@@ -32,6 +33,8 @@ Same: TypeAlias = dict[str, Any]
 States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember, by callback
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
+LONGEST = 500  # characters of a callback in messages
+ANEW = "without that file, fit starts anew"
 
 
 class Kept(NamedTuple):
@@ -96,6 +99,17 @@ class Fitting(NamedTuple):
     watched: Mapping[str, Mapping[str, Any]]
 
 
+class Present(Given):
+    """The functions of the network that is to continue: those of the file have the same names."""
+
+    def refuse(self, name: str, where: str) -> NoReturn:
+        """Raise ParameterError: the network has no function of this name."""
+        raise ParameterError(
+            f"{where} has another name in this network, expected {shown(name)} as in the checkpoint "
+            f"{self.path}; {ANEW}"
+        )
+
+
 def read(path: str, model: Model, fitting: Fitting) -> Point | None:
     """Return the point that a checkpoint has for a fit; None if there is no such file.
 
@@ -113,16 +127,20 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
     ModelFileError
         The file is damaged, or no checkpoint.
     """
-    custom = contents.callables_of(model)
+    given = Present(contents.callables_of(model), path)
     try:
-        saved = contents.read(path, model.engine_class, custom)
+        saved = contents.read(given, model.engine_class)
     except FileNotFoundError:
         return None
+    if "fit" not in saved.description:
+        raise ModelFileError(
+            f"{path} is a model file, but no checkpoint: the callback Checkpoint writes those"
+        )
     try:
         fit = take(saved.description, "", "fit", dict)
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
-        point = _point(path, saved, fit, Given(custom, path), fitting)
+        point = _point(path, saved, fit, given, fitting)
     except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
     _warn(path, saved.description, model.engine.isa)
@@ -132,7 +150,14 @@ def read(path: str, model: Model, fitting: Fitting) -> Point | None:
 def _compare_models(path: str, model: Model, saved: Model) -> None:
     """Raise ParameterError unless a checkpoint has the same kind of network."""
     present, before = model.architecture, saved.architecture
-    for name in ("dtype", "layers", "initializers", "loss", "input_noise"):
+    _check_equal(path, "dtype", before.dtype.name, present.dtype.name)
+    _check_equal(path, "number of layers", len(before.layers), len(present.layers))
+    for i, (layer, own) in enumerate(zip(before.layers, present.layers, strict=True)):
+        for option in layer._fields:
+            _check_equal(path, f"net.layers[{i}].{option}", getattr(layer, option), getattr(own, option))
+        initializers = before.initializers[i], present.initializers[i]
+        _check_equal(path, f"initializer of net.layers[{i}]", *initializers)
+    for name in ("loss", "input_noise"):
         _check_equal(path, name, getattr(before, name), getattr(present, name))
     _check_equal(path, "optimizer", saved.chosen, model.chosen)
 
@@ -144,17 +169,29 @@ def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
             if before.get(name) != present:
                 raise DataError(
                     f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
-                    "shape and dtype; without that file, fit starts anew"
+                    f"shape and dtype; {ANEW}"
                 )
+        elif name == "callbacks":
+            _compare_callbacks(path, before.get(name), present)
         else:
             _check_equal(path, name, before.get(name), present)
+
+
+def _compare_callbacks(path: str, before: Any, present: list[str]) -> None:
+    """Raise ParameterError unless the callbacks are the same, in the same order; each is a repr."""
+    before = before if isinstance(before, list) else []
+    for one, other in zip_longest(before, present, fillvalue="no more"):
+        if one != other:
+            expected = str(one)[:LONGEST]
+            raise ParameterError(
+                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {ANEW}"
+            )
 
 
 def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
     if before != present:
         raise ParameterError(
-            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; without that "
-            "file, fit starts anew"
+            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {ANEW}"
         )
 
 
