@@ -172,7 +172,8 @@ class File:
     """The file of one `Checkpoint`, and those before it."""
 
     def __init__(self, chosen: Checkpoint, point: Point | None) -> None:
-        self._chosen, self.path = chosen, chosen.path
+        self._chosen, self.path = chosen, os.path.abspath(chosen.path)  # a callback may change the folder
+        self._older = [os.path.abspath(chosen.older(age)) for age in range(1, chosen.keep)]
         self._last: tuple[int, int, str] | None = None  # what the newest file says of the fit
         if point is not None and os.path.realpath(point.path) == os.path.realpath(self.path):
             self._last = *point.progress[:2], point.stopped
@@ -199,7 +200,7 @@ class File:
 
     def make_room(self) -> None:
         """Rename the files before the newest, and give the newest a second name, until it is replaced."""
-        older = [self._chosen.older(age) for age in range(1, self._chosen.keep)]
+        older = self._older
         if not older or not os.path.exists(self.path):
             return
         with suppress(FileNotFoundError):

@@ -58,6 +58,15 @@ def test_a_kill_before_the_file_is_replaced(data, path):
     assert [len(fastbp.load(name).history) for name in names] == [4, 3, 2]
 
 
+def test_a_callback_changes_the_folder(data, path, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    callbacks = [lambda state: os.chdir(tmp_path / "other"), Checkpoint("run.safetensors", keep=2)]
+    make().fit(*data, epochs=3, callbacks=callbacks)
+    assert files_in(path) == ["other", "run.1.safetensors", "run.safetensors"]
+    assert os.listdir() == []
+
+
 def test_by_time(data, path, monkeypatch):
     """Nothing is due before an hour is over, except the end."""
     from fastbp._training import checkpoints
