@@ -154,10 +154,10 @@ def test_what_is_no_file_is_not_replaced(path, kind):
 
 
 def test_a_folder_that_is_missing(path):
-    with pytest.raises(FileNotFoundError):
-        replace(path / "missing" / "file")
-    with pytest.raises(FileNotFoundError):
-        replace(path.parent / "missing" / "file")
+    for folder in (path, path.parent):
+        with pytest.raises(FileNotFoundError) as raised:
+            replace(folder / "missing" / "file")
+        assert raised.value.filename == str(folder / "missing" / "file")  # not the temporary one
 
 
 @pytest.mark.parametrize("name", ["n" * 251, "n" * 255, "é" * 127, "\udcff"])

@@ -242,8 +242,9 @@ def test_arguments():
         with pytest.raises(fastbp.ParameterError, match=r"^every is "):
             Checkpoint("a", every=every)
     assert [Checkpoint("a", every=text).seconds for text in ("10s", "1.5m", "2 h")] == [10.0, 90.0, 7200.0]
-    with pytest.raises(fastbp.ParameterError, match=r"^keep is 0, expected an integer >= 1"):
-        Checkpoint("a", keep=0)
+    for keep in (0, 10**9):
+        with pytest.raises(fastbp.ParameterError, match=rf"^keep is {keep}, expected an integer >= 1"):
+            Checkpoint("a", keep=keep)
     with pytest.raises(fastbp.ParameterError, match=r"^path is "):
         Checkpoint(None)
 
