@@ -16,8 +16,8 @@ test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))
 	$(BIN)/python -m pytest
 
-promises: .venv/test  ## run all tests of promises, the slow ones too: interrupt every line, flip many bits
-	$(BIN)/python -m pytest tests/promises tests/fuzz -m 'slow or not slow'
+promises: .venv/test  ## run all tests of promises, the slow ones too: interrupt every line, flip many bits, kill often
+	$(BIN)/python -m pytest tests/promises tests/files tests/fuzz -m 'slow or not slow'
 
 SECONDS ?= 60
 SEED ?= 0

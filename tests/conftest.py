@@ -13,6 +13,7 @@ import fastbp
 import fastbp.reference
 from fastbp import _core
 from helpers.inside import numbers_of
+from helpers.isas import ISAS, using
 
 hypothesis.settings.register_profile("fastbp", deadline=None)
 hypothesis.settings.load_profile("fastbp")
@@ -21,13 +22,12 @@ hypothesis.settings.load_profile("fastbp")
 def engines_and_isas(names):
     """Return values of the fixtures `network_class` and `isa`, or of one of them, by the ids of tests."""
     native, numpy = fastbp.Network, fastbp.reference.Network
-    isas = _core.available_isas()
     if names == ["isa"]:
-        return {isa: [isa] for isa in isas}
+        return {isa: [isa] for isa in ISAS}
     if names == ["network_class"]:
         return {"native": [native], "numpy": [numpy]}
     # the reference computes the same whatever instructions the native engine uses: it is tested once
-    return {f"native-{isa}": [native, isa] for isa in isas} | {"numpy": [numpy, _core.isa()]}
+    return {f"native-{isa}": [native, isa] for isa in ISAS} | {"numpy": [numpy, _core.isa()]}
 
 
 def names_of(mark):
@@ -56,10 +56,8 @@ def network_class(request):
 @pytest.fixture
 def isa(request):
     """Every instruction set that this machine runs, in use while the test lasts."""
-    before = _core.isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
+    with using(request.param):
+        yield request.param
 
 
 @pytest.fixture

@@ -36,10 +36,11 @@ def fixed(mean: Array, scale: Array) -> Scaling:
 def checked(found: Any, columns: int) -> Scaling:
     """Return the scaling of so many columns of a copied network; DataError if it is not valid."""
     mean, scale = (np.array(vector, np.float64) for vector in found)
-    if not mean.shape == scale.shape == (columns,) or not np.isfinite(mean + scale).all() or scale.min() <= 0:
+    right = mean.shape == scale.shape == (columns,) and np.isfinite([mean, scale]).all()
+    if not right or scale.min() < LEAST_SCALE:
         raise DataError(
             f"scaling has the shapes {mean.shape} and {scale.shape}, or numbers that cannot scale, "
-            f"expected finite vectors ({columns},), the second above 0"
+            f"expected finite vectors ({columns},), the second at least {LEAST_SCALE:.3g}"
         )
     return fixed(mean, scale)
 

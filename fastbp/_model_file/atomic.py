@@ -56,7 +56,7 @@ def replacing(path: str) -> Iterator[FileIO]:
     target = os.path.realpath(path)  # absolute: the block may change the folder
     mode = _mode(path, target)
     temporary = _temporary(target)
-    with _locked(temporary) as file:
+    with _locked(temporary, path) as file:
         if mode is not None:
             os.fchmod(file.fileno(), mode)
         yield file
@@ -86,15 +86,14 @@ def _temporary(target: str) -> str:
 
 
 @contextmanager
-def _locked(temporary: str) -> Iterator[FileIO]:
+def _locked(temporary: str, path: str) -> Iterator[FileIO]:
     """Open the temporary file, new and empty, when no other thread or process is writing it.
 
-    After an error the file is deleted.
+    After an error the file is deleted. `path` is what the user calls the file.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
         is_locked = False
-        with FileIO(temporary, "w", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
+        with FileIO(temporary, "w", opener=lambda name, _: _open(name, path)) as file:
             try:
                 where_supported(_lock, file, temporary)
                 is_locked = True
@@ -113,6 +112,17 @@ def _locked(temporary: str) -> Iterator[FileIO]:
                     _writers.pop(temporary, None)
                 # closing would not unlock it for a forked child, which shares the lock
                 where_supported(fcntl.flock, file, fcntl.LOCK_UN)
+
+
+def _open(temporary: str, path: str) -> int:
+    """Open the temporary file; if its folder does not allow that, the error has `path`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(temporary, flags, 0o666)
+    except OSError as error:
+        if os.path.lexists(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def _lock(file: FileIO, temporary: str) -> None:

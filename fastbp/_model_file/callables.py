@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import nan
 from typing import Any, NoReturn, Self
 
+from fastbp._base import arguments
 from fastbp._base.fields import text
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
@@ -57,21 +58,23 @@ class Given:
     ----------
     custom : mapping of str to objects, or None
         The argument of `load`.
-    path : str
-        The file, for errors.
+    path : str or path-like
+        The file.
 
     Attributes
     ----------
+    path : str
     optional : bool
         Whether the file is only for inference, which needs no loss and no optimizer: a stand-in replaces what
         is not given, and raises ParameterError when it is used.
     """
 
-    def __init__(self, custom: Any, path: str) -> None:
+    def __init__(self, custom: Any, path: Any) -> None:
+        self.path = arguments.path("path", path)
         if custom is not None and not isinstance(custom, Mapping):
             raise ParameterError(f"custom is {shown(custom)}, expected a mapping of names to callables")
         self._custom: dict[Any, Any] = {} if custom is None else dict(custom)
-        self._path, self.optional = path, False
+        self.optional = False
         self._absent: dict[str, Any] = {}  # the stand-ins by name
         for name in self._custom:
             if not isinstance(name, str):
@@ -81,11 +84,11 @@ class Given:
         """Return the function of this name, or a stand-in."""
         if name in self._custom:
             found: Callable[..., Any] = self._custom[name]
-            if not callable(found) or isinstance(found, type):
-                raise self._unfit(name, where, "a function")
+            if not callable(found) or isinstance(found, (type, Loss)):  # a loss returns no derivative
+                raise self._unfit(name, where, "a function, or an object that can be called")
             return found
         if not self.optional:
-            self._refuse(name, where)
+            self.refuse(name, where)
         stand_in: Absent = self._absent.setdefault(name, Absent(name, where))
         return stand_in
 
@@ -99,19 +102,20 @@ class Given:
             return self._absent.setdefault(name, AbsentOptimizer(name, where))
         if self.optional and kind is Loss:
             return AbsentLoss(self._absent.setdefault(name, Absent(name, where)))
-        self._refuse(name, where)
+        self.refuse(name, where)
 
     def _unfit(self, name: str, where: str, expected: str) -> ParameterError:
         return ParameterError(
-            f"custom[{name!r}] is {shown(self._custom[name])}, expected {expected}: {self._path} has it as "
+            f"custom[{name!r}] is {shown(self._custom[name])}, expected {expected}: {self.path} has it as "
             f"its {where}"
         )
 
-    def _refuse(self, name: str, where: str) -> NoReturn:
+    def refuse(self, name: str, where: str) -> NoReturn:
+        """Raise ParameterError: nothing was given for this name."""
         given = f"has only {', '.join(map(shown, self._custom))}" if self._custom else "is empty"
         raise ParameterError(
-            f"custom {given}, expected {shown(name)}, too: {self._path} has it as its {where}, but only by "
-            f"name. load(path, custom={{{shown(name)}: ...}}) gives it"
+            f"custom {given}, expected {shown(name)}: {self.path} has only the name of its {where}; call "
+            f"load(path, custom={{{shown(name)}: ...}})"
         )
 
 

@@ -171,6 +171,9 @@ class Reader:
         self._file = FileIO(self.path, "r", opener=_open)
         try:
             self._check()
+        except ModelFileError:  # which has the path already
+            self.close()
+            raise
         except ValueError as error:
             self.close()
             raise ModelFileError(f"{self.path} {error}") from None
@@ -225,6 +228,7 @@ class Reader:
         size = os.fstat(self._file.fileno()).st_size
         n = self._length(size)
         n_bytes = size - headers.LENGTH - n
+        headers.check_length(n, n_bytes)
         parts = headers.split(n.to_bytes(headers.LENGTH, "little"), self._bytes(n))
         headers.check_memory(parts.arrays, "", n_bytes)
         arrays = headers.parsed(parts.arrays)
@@ -291,7 +295,9 @@ def _check_format(description: dict[str, Any]) -> None:
         raise ValueError(f"is damaged: its format is {shown(found)}, expected an integer >= 1")
     if found > FORMAT:
         version = shown(description.get("version"))
-        raise ValueError(f"was written by fastbp {version} in format {found}, expected at most {FORMAT}")
+        raise ValueError(
+            f"was written by fastbp {version} in format {shown(found)}, expected at most {FORMAT}"
+        )
 
 
 def _tensor(name: str, array: dict[str, Any], start: int) -> Tensor:

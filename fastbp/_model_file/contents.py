@@ -119,26 +119,31 @@ def _training_arrays(model: Model) -> dict[str, Array]:
 # ---- reading -----------------------------------------------------------------------------------------------
 
 
-def read(path: Any, engine_class: EngineClass, custom: Mapping[str, Any] | None = None) -> Saved:
+def read(given: Given, engine_class: EngineClass) -> Saved:
     """Return what a file contains, with a model that computes with this kind of engine.
+
+    Parameters
+    ----------
+    given : Given
+        The file, and the user's functions.
+    engine_class : type
 
     Raises
     ------
     ModelFileError
         The file is damaged, or describes no network; nothing large was allocated.
     ParameterError
-        `custom` lacks something that the file stores by name, or has something else under its name.
+        `given` lacks something that the file stores by name, or has something else under its name.
     OSError
         The file cannot be opened.
     """
-    given = Given(custom, path := arguments.path("path", path))
-    with container.Reader(path) as reader:
+    with container.Reader(given.path) as reader:
         try:
             found = described(reader.description, given)
             _check_tensors(reader.tensors, found)
             model = _filled(reader, found, engine_class)
         except MisfitError as error:
-            raise ModelFileError(f"{path} contains no valid network: {error}") from error
+            raise ModelFileError(f"{given.path} contains no valid network: {error}") from error
         tensors = {name: reader.read(name) for name in reader.tensors if name.startswith(FIT)}
         return Saved(model, reader.description, tensors)
 

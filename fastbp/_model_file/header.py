@@ -16,11 +16,12 @@ ROOM = 32 << 20  # bytes that parsing a header may need, in addition to twice th
 LENGTH = 8  # bytes before the header
 DIGITS = 8  # of the checksum
 
-_BEFORE_DESCRIPTION = f'"{METADATA}":{{"fastbp":'.encode()
+_BEFORE_DESCRIPTION = f'"{METADATA}":{{"fastbp":"'.encode()  # with the first quotation mark of its JSON
 _END = re.compile(
     rb'\\"checksum\\":\\"([0-9a-f]{8})\\"\}"(\}\} {0,7})\Z'
 )  # of the description and of the header
 _LONGEST_END = 64  # bytes; more than what matches _END
+_LONGEST_FRAME = 64  # bytes of the header that belong neither to the list of arrays nor to the description
 _MEMBERS = ("dtype", "shape", "data_offsets")
 
 
@@ -58,7 +59,7 @@ def compose(arrays: Mapping[str, Any], description: Mapping[str, Any], n_bytes: 
     listed = _written(arrays)
     check_memory(listed, text, n_bytes)
     comma = "," if arrays else ""
-    header = f"{listed[:-1]}{comma}{_BEFORE_DESCRIPTION.decode()}{_written(text)}}}}}".encode("ascii")
+    header = f"{listed[:-1]}{comma}{_BEFORE_DESCRIPTION.decode()}{_written(text)[1:]}}}}}".encode("ascii")
     place = LENGTH + len(header) - len('\\"}"}}') - DIGITS
     header += b" " * (-len(header) % LENGTH)
     return len(header).to_bytes(LENGTH, "little") + header, place
@@ -82,15 +83,27 @@ def split(length: bytes, header: bytearray) -> Parts:
         raise ValueError("is damaged: its header is not JSON")
     view = memoryview(header)
     checksum = zlib.crc32(view[end.end(1) :], zlib.crc32(view[: end.start(1)], zlib.crc32(length)))
-    description = str(view[middle + len(_BEFORE_DESCRIPTION) : end.start(2)], "ascii")
+    description = str(view[middle + len(_BEFORE_DESCRIPTION) - 1 : end.start(2)], "ascii")
     view[middle - 1] = ord("}")  # in the place of the comma, so that no copy is made
     arrays = str(view[:middle], "ascii") if middle > 1 else "{}"
     return Parts(arrays, description, end[1].decode(), checksum)
 
 
+def check_length(n: int, n_bytes: int) -> None:
+    """Refuse a header of n bytes that `check_memory` would refuse in any case, before it is read; ValueError.
+
+    Parsing needs at least a byte per character, for which the description may have two in the header.
+    """
+    _check_need(n // 2 - _LONGEST_FRAME, n_bytes)
+
+
 def check_memory(arrays: str, description: str, n_bytes: int) -> None:
     """Check that parsing these texts needs little memory, compared with the file; ValueError if not."""
-    needed = strict_json.memory_bound(arrays) + strict_json.memory_bound(description)
+    _check_need(strict_json.memory_bound(arrays) + strict_json.memory_bound(description), n_bytes)
+
+
+def _check_need(needed: int, n_bytes: int) -> None:
+    """Check that a header, which needs so much memory, is not too large beside arrays of `n_bytes`."""
     allowed = ROOM + 2 * n_bytes
     if needed > allowed:
         raise ValueError(
@@ -100,7 +113,10 @@ def check_memory(arrays: str, description: str, n_bytes: int) -> None:
 
 
 def text_of(description: str) -> str:
-    """Return the text in a JSON string of ASCII characters and no others; ValueError if it is not one."""
+    """Return the text in a JSON string of ASCII characters and no others; ValueError if it is not one.
+
+    The argument begins with a quotation mark, so parsing it needs no memory but for one string.
+    """
     if "\\u" in description.replace("\\\\", ""):
         raise ValueError("is damaged: its description is not ASCII")
     return str(parsed(description))
@@ -116,8 +132,8 @@ def parsed(text: str) -> Any:
 
 def described(text: str, digits: str) -> dict[str, Any]:
     """Return the description, without its checksum, which must be these digits and the last member."""
-    description = parsed(text)
-    if not isinstance(description, dict) or [*description.items()][-1:] != [("checksum", digits)]:
+    description: dict[str, Any] = parsed(text)  # an object, because of the brace at the end of the text
+    if [*description.items()][-1:] != [("checksum", digits)]:
         raise ValueError("is damaged: its description does not end with its checksum")
     del description["checksum"]
     return description

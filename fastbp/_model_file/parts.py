@@ -19,6 +19,7 @@ _KINDS = {
     list: "a list",
     str: "a string",
 }
+_LONGEST_KEY = 40  # characters; longer ones are abbreviated
 
 
 class MisfitError(Exception):
@@ -59,7 +60,7 @@ def refuse_others(node: Collection[str], where: str, known: Collection[str]) -> 
 
 def inside(where: str, key: str) -> str:
     """Return the place of a part."""
-    key = key if key.isidentifier() else shown(key)
+    key = key if key.isidentifier() and len(key) <= _LONGEST_KEY else shown(key)
     return f"{where}.{key}" if where else key
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from typing import Any
 
 # Upper bounds, in bytes, of what CPython needs for one of each, with all that is only needed during parsing.
 _ARRAY, _OBJECT, _MEMBER, _ELEMENT, _QUOTE = 112, 120, 170, 44, 28
 _WIDEST = 7  # bytes per character of a string in which any character needs 4, and of its parts
+
+_DEEPEST = 100  # arrays and objects in one another; model files have up to 8
+_BRACKET = re.compile(  # or the beginning, with what follows up to the next one; strings may have brackets
+    r'(?:[][{}]|\A)(?:[^][{}"]++|"(?:[^"\\]++|\\.)*+"?)*+', re.DOTALL
+)
 
 
 def memory_bound(text: str) -> int:
@@ -38,10 +44,20 @@ def parse(text: str) -> Any:
         The text is not JSON, is nested too deeply, has an object with two members of one name, has NaN or
         infinity, or a number that is too large.
     """
-    try:
-        return _decoder.decode(text)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    _check_depth(text)
+    return _decoder.decode(text)
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before parsing: Python's own limit is no help where the program has lifted it."""
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        bracket = text[found.start()]
+        depth += (bracket in "[{") - (bracket in "]}")
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deeply")
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

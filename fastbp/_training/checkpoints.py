@@ -36,34 +36,35 @@ def same_of(
     options: Options,
     hooks: Hooks,
     validation: Validation | None,
-    validation_split: object,
+    validation_split: float | Split | None,
     X: NDArray[Any],
     y: NDArray[Any],
     weights: Weights | None,
 ) -> Same:
     """Return what decides the results of a fit, beside the network; causes before their effects."""
+    measured = validation.columns if validation else {}
     return {
         "batch_size": options.batch_size,
         "shuffle": options.shuffle,
         "tol": options.tol,
-        "patience": options.patience,
+        "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": hooks.training,
-        "validation_split": _split_of(validation_split),
-        "validation_every": validation.every if validation else None,
-        "metrics": [*validation.columns] if validation else [],
+        "validation_split": _encoded(validation_split),
         "X": digest(X),
         "y": digest(y),
         "sample_weight or class_weight": digest_of_weights(weights),
         "validation_data": validation.digest() if validation else "none",
+        "validation_every": validation.every if validation else None,
+        "metrics": [name.removeprefix("validation_") for name in measured if name != "validation_loss"],
     }
 
 
-def _split_of(validation_split: Any) -> str | None:
-    """Return a split as text that is the same for equal numbers of any type."""
-    if validation_split is None or isinstance(validation_split, Split):
-        return None if validation_split is None else repr(validation_split)
-    return repr(float(validation_split))
+def _encoded(validation_split: float | Split | None) -> float | str | None:
+    """Return the argument as JSON; a number has the same text whatever its type."""
+    if validation_split is None:
+        return None
+    return repr(validation_split) if isinstance(validation_split, Split) else float(validation_split)
 
 
 class Checkpoints:
@@ -178,7 +179,8 @@ class File:
     """The file of one `Checkpoint`, and those before it."""
 
     def __init__(self, chosen: Checkpoint, point: Point | None) -> None:
-        self._chosen, self.path = chosen, chosen.path
+        self._chosen, self.path = chosen, os.path.abspath(chosen.path)  # a callback may change the folder
+        self._older = [os.path.abspath(chosen.older(age)) for age in range(1, chosen.keep)]
         self._last: tuple[int, int, str] | None = None  # what the newest file says of the fit
         if point is not None and os.path.realpath(point.path) == os.path.realpath(self.path):
             self._last = *point.progress[:2], point.stopped
@@ -205,9 +207,12 @@ class File:
 
     def make_room(self) -> None:
         """Rename the files before the newest, and give the newest a second name, until it is replaced."""
-        older = [self._chosen.older(age) for age in range(1, self._chosen.keep)]
+        older = self._older
         if not older or not os.path.exists(self.path):
             return
+        with suppress(FileNotFoundError):
+            if os.path.samefile(self.path, older[0]):  # a kill or an error came before it was replaced
+                return
         for to, name in zip(older[:0:-1], older[-2::-1], strict=True):
             with suppress(FileNotFoundError):
                 os.replace(name, to)

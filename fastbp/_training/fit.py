@@ -158,7 +158,8 @@ class Fit:
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
-        progress = shown_by(self._options.verbose, self._options.epochs)
+        options = self._options
+        progress = shown_by(options.verbose, options.epochs, self._done(), len(self._history))
         try:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")
@@ -173,8 +174,7 @@ class Fit:
                 if self._files is not None:
                     self._write(self._files)
                 if progress is not None:
-                    run = self._run
-                    progress.update(run.epoch + run.step / run.steps_per_epoch, self._history)
+                    progress.update(self._done(), self._history)
             if self._files is not None:
                 self._write(self._files)
         finally:
@@ -187,6 +187,10 @@ class Fit:
         self._is_over = True
         self._hooks.end(self._state, self._history.stopped, None)
         return self._history
+
+    def _done(self) -> float:
+        """Return the number of epochs done, with fractions."""
+        return self._run.epoch + self._run.step / self._run.steps_per_epoch
 
     def _finish(self) -> None:
         """Leave the mean of the parameters or the epoch that was kept, if there is one; may be repeated."""

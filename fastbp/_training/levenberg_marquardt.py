@@ -70,10 +70,11 @@ class LevenbergMarquardtRun:
         self._squares = loss.divide_by(*y.shape) * loss.squares  # r^T r / loss
         self._stored, self._bayesian = stored, optimizer.bayesian
         self._w = twin.parameters.copy()
-        if engine.memory is not None and np.array_equal(
-            engine.memory[2:].astype(engine.parameters.dtype), self._w
-        ):
-            self._w = engine.memory[2:]  # as they were before they were rounded
+        if engine.memory is not None:
+            with np.errstate(over="ignore"):  # those of a file may be any numbers
+                rounded = engine.memory[2:].astype(engine.parameters.dtype)
+            if np.array_equal(rounded, self._w):
+                self._w = engine.memory[2:]  # as they were before they were rounded
         self._loss = self._loss_at(self._w)
         P, self._n = self._w.size, y.size
         self._sums = np.zeros((P + 1, P + 1))  # [J r]^T [J r], its lower triangle

@@ -21,11 +21,14 @@ LONG_EPOCH = 1.0  # seconds; slower fits show tenths of epochs
 WHOLE = 1e-6  # epochs; rounding error allowed in a sum of many steps
 
 
-def shown_by(verbose: int | Literal["auto"], epochs: int) -> Shown | None:
-    """Return what shows a fit of so many epochs; None if nothing does."""
+def shown_by(verbose: int | Literal["auto"], epochs: int, done: float = 0.0, shown: int = 0) -> Shown | None:
+    """Return what shows a fit of so many epochs; None if nothing does.
+
+    An earlier fit, which this one continues, has done the first `done` epochs, and shown `shown` of them.
+    """
     if verbose == "auto":
-        return Progress(epochs, lines=False) if _is_live() else Log(epochs)
-    return Progress(epochs, lines=verbose == 2) if verbose else None
+        return Progress(epochs, False, done, shown) if _is_live() else Log(epochs, shown)
+    return Progress(epochs, verbose == 2, done, shown) if verbose else None
 
 
 class Progress:
@@ -37,11 +40,15 @@ class Progress:
         Number of epochs requested.
     lines : bool
         Whether to print a line per epoch.
+    done : float
+        Number of epochs done before, with fractions.
+    shown : int
+        Number of epochs whose lines were printed before.
     """
 
-    def __init__(self, epochs: int, lines: bool) -> None:
-        self._epochs, self._lines, self._shown = epochs, lines, 0
-        self._bar = _make_bar(epochs)
+    def __init__(self, epochs: int, lines: bool, done: float = 0.0, shown: int = 0) -> None:
+        self._epochs, self._lines, self._shown = epochs, lines, shown
+        self._bar = _make_bar(epochs, done)
 
     def update(self, epochs: float, history: History) -> None:
         """Show the number of epochs done, with fractions; `history` has the complete ones."""
@@ -72,10 +79,12 @@ class Log:
     ----------
     epochs : int
         Number of epochs requested.
+    shown : int
+        Number of epochs whose lines were printed before.
     """
 
-    def __init__(self, epochs: int) -> None:
-        self._epochs, self._shown = epochs, 0
+    def __init__(self, epochs: int, shown: int = 0) -> None:
+        self._epochs, self._shown = epochs, shown
         self._history, self._due = History(), perf_counter()
 
     def update(self, epochs: float, history: History) -> None:
@@ -103,15 +112,15 @@ def line_of(epoch: int, epochs: int, history: History) -> str:
     return f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}  {history.describe(epoch)}"
 
 
-def _make_bar(epochs: int) -> Any:
+def _make_bar(epochs: int, done: float) -> Any:
     """Return tqdm's bar on terminals and in notebooks; the plain bar elsewhere and without tqdm."""
     if not _is_live():
-        return PlainBar(epochs)
+        return PlainBar(epochs, done)
     layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
     try:
-        return _tqdm_bar()(total=epochs, bar_format=layout)
+        return _tqdm_bar()(total=epochs, initial=done, bar_format=layout)
     except Exception:  # tqdm is missing, or cannot use this stderr
-        return PlainBar(epochs)
+        return PlainBar(epochs, done)
 
 
 @cache  # tqdm keeps every subclass that has made a bar, so a class per fit would leak
@@ -142,8 +151,8 @@ class PlainBar:
     If stderr is no terminal, it prints a new line every `RELINE` seconds or later, and at the end.
     """
 
-    def __init__(self, total: int) -> None:
-        self.n = 0.0
+    def __init__(self, total: int, done: float = 0.0) -> None:
+        self.n = done
         self._total, self._postfix, self._width = total, "", 0
         self._live = _is_live()
         self._interval = REDRAW if self._live else RELINE

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 from warnings import warn
 
 import numpy as np
@@ -18,7 +19,9 @@ from fastbp._model_file.callables import Given, float_of
 from fastbp._model_file.described import decode_states
 from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
 from fastbp._model_file.values import decode
+from fastbp._training.snapshot import is_finite
 from fastbp._version import __version__
+from fastbp.callbacks._base import is_like
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
 from fastbp.optimizers import NoRate, Optimizer
 from fastbp.schedules import Schedule
@@ -32,6 +35,8 @@ Same: TypeAlias = dict[str, Any]
 States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember, by callback
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
+LONGEST = 500  # characters of a callback in messages
+ANEW = "without that file, fit starts anew"
 
 
 class Kept(NamedTuple):
@@ -99,10 +104,21 @@ class Fitting(NamedTuple):
     watched: Mapping[str, Mapping[str, Any]]
 
 
+class Present(Given):
+    """The functions of the network that is to continue: those of the file have the same names."""
+
+    def refuse(self, name: str, where: str) -> NoReturn:
+        """Raise ParameterError: the network has no function of this name."""
+        raise ParameterError(
+            f"{where} has another name in this network, expected {shown(name)} as in the checkpoint "
+            f"{self.path}; {ANEW}"
+        )
+
+
 class Found(NamedTuple):
     """What is in a file that exists."""
 
-    path: str
+    given: Present  # with the path of the file
     model: Model
     description: dict[str, Any]
     tensors: dict[str, Array]
@@ -114,15 +130,20 @@ def read(resume: Any, model: Model) -> Found | None:
     Raises
     ------
     ParameterError
-        The argument is no path.
+        The argument is no path, or the file has functions of other names than the model.
     ModelFileError
-        The file is damaged.
+        The file is damaged, or no checkpoint.
     """
-    path = path_of("resume", resume)
+    given = Present(contents.callables_of(model), path_of("resume", resume))
     try:
-        return Found(path, *contents.read(path, model.engine_class, contents.callables_of(model)))
+        found = Found(given, *contents.read(given, model.engine_class))
     except FileNotFoundError:
         return None
+    if "fit" not in found.description:
+        raise ModelFileError(
+            f"{given.path} is a model file, but no checkpoint: the callback Checkpoint writes those"
+        )
+    return found
 
 
 def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
@@ -143,12 +164,14 @@ def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
     ModelFileError
         The file is no checkpoint.
     """
-    path, custom = saved.path, contents.callables_of(model)
+    path = saved.given.path
     try:
         fit = take(saved.description, "", "fit", dict)
+        if not is_finite(saved.model.engine):
+            raise MisfitError("parameters or optimizer state have NaN or infinity, expected finite numbers")
         _compare_models(path, model, saved.model)
         _compare(path, take(fit, "fit", "same", dict), fitting.same)
-        point = _point(saved, fit, Given(custom, path), fitting)
+        point = _point(saved, fit, fitting)
     except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
     _warn(path, saved.description, model.engine.isa)
@@ -158,7 +181,14 @@ def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
 def _compare_models(path: str, model: Model, saved: Model) -> None:
     """Raise ParameterError unless a checkpoint has the same kind of network."""
     present, before = model.architecture, saved.architecture
-    for name in ("dtype", "layers", "initializers", "loss", "input_noise"):
+    _check_equal(path, "dtype", before.dtype.name, present.dtype.name)
+    _check_equal(path, "number of layers", len(before.layers), len(present.layers))
+    for i, (layer, own) in enumerate(zip(before.layers, present.layers, strict=True)):
+        for option in layer._fields:
+            _check_equal(path, f"net.layers[{i}].{option}", getattr(layer, option), getattr(own, option))
+        initializers = before.initializers[i], present.initializers[i]
+        _check_equal(path, f"initializer of net.layers[{i}]", *initializers)
+    for name in ("loss", "input_noise"):
         _check_equal(path, name, getattr(before, name), getattr(present, name))
     _check_equal(path, "optimizer", saved.chosen, model.chosen)
 
@@ -170,21 +200,33 @@ def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
             if before.get(name) != present:
                 raise DataError(
                     f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
-                    "shape and dtype; without that file, fit starts anew"
+                    f"shape and dtype; {ANEW}"
                 )
+        elif name == "callbacks":
+            _compare_callbacks(path, before.get(name), present)
         else:
             _check_equal(path, name, before.get(name), present)
+
+
+def _compare_callbacks(path: str, before: Any, present: list[str]) -> None:
+    """Raise ParameterError unless the callbacks are the same, in the same order; each is a repr."""
+    before = before if isinstance(before, list) else []
+    for one, other in zip_longest(before, present, fillvalue="no more"):
+        if one != other:
+            expected = str(one)[:LONGEST]
+            raise ParameterError(
+                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {ANEW}"
+            )
 
 
 def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
     if before != present:
         raise ParameterError(
-            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; without that "
-            "file, fit starts anew"
+            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {ANEW}"
         )
 
 
-def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting) -> Point:
+def _point(saved: Found, fit: Mapping[str, Any], fitting: Fitting) -> Point:
     """Return the point that the part "fit" of a description has."""
     progress = _progress(take(fit, "fit", "progress", list), fitting.steps_per_epoch)
     first_epoch = take(fit, "fit", "first_epoch", int)
@@ -199,17 +241,17 @@ def _point(saved: Found, fit: Mapping[str, Any], given: Given, fitting: Fitting)
     if fitting.epochs < needed:
         raise ParameterError(
             f"epochs is {fitting.epochs}, expected at least {needed}, which the fit in the checkpoint "
-            f"{saved.path} has begun"
+            f"{saved.given.path} has begun"
         )
     return Point(
-        saved.path,
+        saved.given.path,
         saved.model,
         first_epoch,
         progress,
         is_under_way,
         _stopped(take(fit, "fit", "stopped", str), progress[0], is_under_way, fitting.epochs),
         _watched(take(fit, "fit", "watched", dict), fitting.watched),
-        _kept(saved, take_or_none(fit, "fit", "kept", dict), given, progress[0]),
+        _kept(saved, take_or_none(fit, "fit", "kept", dict), progress[0]),
         _average(saved, take_or_none(fit, "fit", "averaged", int)),
     )
 
@@ -245,28 +287,21 @@ def _watched(found: dict[str, Any], watched: Mapping[str, Mapping[str, Any]]) ->
     for name in states.keys() & watched.keys():
         for entry, first in watched[name].items():
             value = states[name].get(entry)
-            if not _is_like(value, first):
+            if not is_like(value, first):
                 raise MisfitError(
                     f"fit.watched: {entry} of {name} is {shown(value)}, expected one like {shown(first)}"
                 )
     return states
 
 
-def _is_like(value: object, first: object) -> bool:
-    """Tell whether a callback may remember this where it first remembers that; a count is finite."""
-    if isinstance(first, str) or not isinstance(value, (int, float)):
-        return isinstance(first, str) and isinstance(value, str)
-    return isinstance(first, float) or isfinite(value)
-
-
-def _kept(saved: Found, found: dict[str, Any] | None, given: Given, epochs: int) -> Kept | None:
+def _kept(saved: Found, found: dict[str, Any] | None, epochs: int) -> Kept | None:
     """Return the epoch that a callback kept, if there is one."""
     if found is None:
         return None
     where, engine = "fit.kept", saved.model.engine
-    optimizer = decode(take(found, where, "optimizer", dict), f"{where}.optimizer", Optimizer, given)
+    optimizer = decode(take(found, where, "optimizer", dict), f"{where}.optimizer", Optimizer, saved.given)
     rate = take_or_none(found, where, "schedule", dict)
-    schedule = NoRate() if rate is None else decode(rate, f"{where}.schedule", Schedule, given)
+    schedule = NoRate() if rate is None else decode(rate, f"{where}.schedule", Schedule, saved.given)
     if type(optimizer) is not type(saved.model.chosen):
         raise MisfitError(f"{where}.optimizer is {optimizer}, expected one like {saved.model.chosen}")
     states = decode_states(take(found, where, "remembered", dict), f"{where}.remembered")
@@ -304,6 +339,8 @@ def _tensor(saved: Found, name: str, shape: tuple[int, ...], dtype: np.dtype[Any
     if found is None or found.shape != shape or found.dtype != dtype:
         what = "missing" if found is None else f"of shape {found.shape} and dtype {found.dtype}"
         raise MisfitError(f"the tensor {name} is {what}, expected {shape} of {dtype}")
+    if not np.isfinite(found).all():
+        raise MisfitError(f"the tensor {name} has NaN or infinity, expected finite numbers")
     return found
 
 

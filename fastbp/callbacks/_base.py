@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
@@ -97,6 +98,16 @@ def plain(state: Any) -> dict[str, float | str]:
             )
         found[name] = value
     return found
+
+
+def is_like(value: object, first: object) -> bool:
+    """Tell whether a callback may remember this where it first remembers that; a count is finite."""
+    if isinstance(first, str) or not isinstance(value, (int, float)):
+        return isinstance(first, str) and isinstance(value, str)
+    try:
+        return isfinite(value) or isinstance(first, float)
+    except OverflowError:  # an integer beyond the largest float
+        return not isinstance(first, float)
 
 
 class Callback(Value, ABC):

@@ -51,7 +51,7 @@ class Checkpoint(Callback):
     every : int, >= 1, or str
         Number of epochs between two files, or a time such as "10s", "5m" or "2h". With a time, files are
         also written inside an epoch.
-    keep : int, >= 1
+    keep : int, >= 1 and <= 1000
         Number of files to keep: the newest at `path`, the one before as "run.1.safetensors" beside
         "run.safetensors", then "run.2.safetensors" and so on.
 
@@ -67,7 +67,7 @@ class Checkpoint(Callback):
     only_watches: ClassVar[bool] = True
     path: str = checked_by(arguments.path, "str or os.PathLike")
     every: int | str = checked_by(_interval, "int, >= 1, or str", default=1)
-    keep: int = integer(default=3, at_least=1)
+    keep: int = integer(default=3, at_least=1, below=1001)
 
     @property
     def epochs(self) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from fastbp._base.shown import shown
 from fastbp.callbacks._averaging import WeightAveraging
-from fastbp.callbacks._base import AnyCallback, Callback, Columns, Function, Watcher, plain
+from fastbp.callbacks._base import AnyCallback, Callback, Columns, Function, Watcher, is_like, plain
 from fastbp.callbacks._checkpoint import Checkpoint
 from fastbp.callbacks._state import EpochState
 from fastbp.exceptions import DataError, ParameterError
@@ -142,8 +142,23 @@ class Hooks:
         except DataError as error:
             raise ParameterError(f"{argument} is {shown(callback)} with resume=True, but {error}") from error
         key = _unused(repr(callback), self.states)
-        state.update(remembered.get(key, {}))
+        before = remembered.get(key, {})
+        if isinstance(callback, Callback):  # a file or a copy may have anything
+            _check_kinds(argument, callback, before, state)
+        state.update(before)
         self.states[key] = state
+
+
+def _check_kinds(
+    argument: str, callback: Callback, before: Mapping[str, Any], start: Mapping[str, Any]
+) -> None:
+    """Refuse what a callback cannot have remembered, in place of what it starts with; DataError."""
+    for name, value in before.items():
+        if name in start and not is_like(value, start[name]):
+            raise DataError(
+                f"{argument} is {shown(callback)}, and the network remembers {shown(value)} as its {name}, "
+                f"expected a number like {shown(start[name])}: its file or pickle is damaged"
+            )
 
 
 def _unused(name: str, names: Collection[str]) -> str:

@@ -87,10 +87,10 @@ class Files(Copies):
         --------
         >>> net = fastbp.load("model.safetensors", custom={"my_loss": my_loss})
         """
-        from fastbp._model_file import contents  # few need it
+        from fastbp._model_file import callables, contents  # few need them
 
         net = object.__new__(cls)
-        net._model = contents.read(path, cls._engine_class, custom).model
+        net._model = contents.read(callables.Given(custom, path), cls._engine_class).model
         return net
 
     def export_arrays(self, path: str | os.PathLike[str]) -> None:

@@ -31,13 +31,13 @@ every_loss_and_shape = in_every_shape(LOSSES)
 
 @every_dtype
 @every_loss_and_shape
-def test_both_engines_do_the_same(sizes, loss, dtype, isa, rng):
+def test_both_engines_do_the_same(sizes, loss, dtype, rng):
     assert_parity(sizes, loss, dtype, BATCHES, rng)
 
 
 @in_every_shape([losses.log_cosh, losses.cross_entropy])
 @pytest.mark.parametrize("batch_size", [None, 5000])
-def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, isa, rng):
+def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, rng):
     assert_parity(sizes, loss, "float64", [(2 * 4096 + 33, batch_size, True)], rng)
 
 

@@ -38,13 +38,13 @@ def target_weights(shape, rng):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @every_loss_and_shape
-def test_both_engines_do_the_same(sizes, loss, dtype, isa, rng):
+def test_both_engines_do_the_same(sizes, loss, dtype, rng):
     assert_parity(sizes, loss, dtype, BATCHES, rng, target_weights)
 
 
 @in_every_shape([losses.log_cosh, losses.binary_cross_entropy])
 @pytest.mark.parametrize("batch_size", [None, 5000])
-def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, isa, rng):
+def test_both_engines_do_the_same_in_row_blocks(batch_size, loss, sizes, rng):
     assert_parity(sizes, loss, "float64", [(2 * 4096 + 33, batch_size, True)], rng, target_weights)
 
 

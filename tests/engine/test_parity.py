@@ -12,11 +12,11 @@ import fastbp
 from fastbp import _core, activations, losses, reference, schedules
 from fastbp._base import philox
 from helpers.engines_agree import assert_all_close, assert_parity
+from helpers.isas import ISAS, using
 from helpers.optimizers import OPTIMIZERS, batches
 from helpers.problems import fitting, problem
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
-ISAS = _core.available_isas()
 STEPS, BATCH, EPOCHS = 50, 7, 10
 
 # layer sizes between which the activation under test stands: narrow ones, odd ones, and widths of one unit
@@ -92,15 +92,17 @@ def reference_result(sizes, activation, loss, optimizer, dtype):
 def check_parity(sizes, activation, loss, optimizer, dtype):
     """Weights and losses: float64 within 1e-9, float32 as near to float64 as 4 times NumPy's float32."""
     start = make(reference.Network, sizes, activation, loss, optimizer, "float32").parameters
-    native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
     truth = reference_result(sizes, activation, loss, optimizer, "float64")
     numpy = reference_result(sizes, activation, loss, optimizer, "float32")
-    assert_parity(native, truth, numpy, dtype)
+    for isa in ISAS:
+        with using(isa):
+            native = trained(fastbp.Network, sizes, activation, loss, optimizer, dtype, start)
+            assert_parity(native, truth, numpy, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("activation", "loss"), CASES)
-def test_every_activation_and_loss(activation, loss, dtype, isa):
+def test_every_activation_and_loss(activation, loss, dtype):
     sgd = OPTIMIZERS["sgd"]
     sgd = replace(sgd, learning_rate=GENTLE.get(loss, sgd.learning_rate))
     for sizes in NETS:
@@ -138,7 +140,7 @@ def test_label_smoothing(kind, outputs, dtype, isa, rng):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("row", OPTIMIZERS)
-def test_every_optimizer(row, dtype, isa):
+def test_every_optimizer(row, dtype):
     assert OPTIMIZERS[row].row == row
     for sizes in NETS[:2]:
         check_parity(sizes, "tanh", "mse", OPTIMIZERS[row], dtype)
@@ -250,22 +252,27 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", losses.LOSSES)
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 100, 4096 + 4096 + 33])
-def test_every_number_of_rows(rows, loss, dtype, isa):
+def test_every_number_of_rows(rows, loss, dtype):
     """Few rows, about a vector of rows, and several row blocks, in training and in evaluation."""
     sizes = fitting((5, 7, 3), loss)
     X, y = problem(sizes, rows, loss)
-    nets = [make(c, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype) for c in ENGINES]
     tolerance = 1e-10 if dtype == "float64" else 1e-4
-    native, numpy = nets
-    for net in nets:
+
+    def found(network_class):
+        net = make(network_class, sizes, "tanh", loss, fastbp.SGD(1e-5), dtype)
         net.fit(X, y, epochs=3, batch_size=None)
-    np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=tolerance, atol=tolerance)
-    for net in nets:
-        net.loss_and_gradients(X, y)
-    scale = np.abs(numpy.gradients).max()
-    np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=tolerance, atol=tolerance * scale)
-    assert native.evaluate(X, y)["loss"] == pytest.approx(numpy.evaluate(X, y)["loss"], rel=tolerance)
-    np.testing.assert_allclose(native.predict(X), numpy.predict(X), rtol=tolerance, atol=tolerance)
+        gradients = net.loss_and_gradients(X, y)[1].copy()
+        return gradients, net.parameters, net.predict(X), net.evaluate(X, y)["loss"]
+
+    gradients, *numpy = found(reference.Network)
+    for isa in ISAS:
+        with using(isa):
+            native_gradients, *native = found(fastbp.Network)
+            scale = np.abs(gradients).max()
+            np.testing.assert_allclose(native_gradients, gradients, rtol=tolerance, atol=tolerance * scale)
+            for a, b in zip(native[:2], numpy[:2], strict=True):
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+            assert native[2] == pytest.approx(numpy[2], rel=tolerance)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -288,19 +295,23 @@ def test_probabilities_of_classes(outputs, dtype, isa, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("output", ["identity", "gelu", "softmax"])
 @pytest.mark.parametrize("rows", [1, 13, 5000])
-def test_a_custom_loss(output, rows, dtype, isa, rng):
+def test_a_custom_loss(output, rows, dtype, rng):
     """forward, backward from any dJ/dy, step: the same as NumPy, dJ/dX included."""
     X = rng.standard_normal((rows, 7))
     d_output = rng.standard_normal((rows, 4)) / rows
-    results = []
-    for network_class in ENGINES:
+
+    def found(network_class):
         net = network_class([7, 16, 17, 4], activation="silu", output_activation=output, dtype=dtype, seed=1)
         h = net.forward(X)
         d_input = net.backward(d_output)
         gradients = net.gradients.copy()
         net.step()
-        results.append((h, d_input, gradients, net.parameters))
-    assert_all_close(*results, 1e-10 if dtype == "float64" else 2e-4)
+        return h, d_input, gradients, net.parameters
+
+    numpy = found(reference.Network)
+    for isa in ISAS:
+        with using(isa):
+            assert_all_close(found(fastbp.Network), numpy, 1e-10 if dtype == "float64" else 2e-4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -48,6 +48,25 @@ def test_few_files(data, path, keep):
     assert files_in(path) == ["run.1.safetensors", "run.safetensors"][2 - keep :]
 
 
+def test_a_kill_before_the_file_is_replaced(data, path):
+    """The older files stay, although the newest already had its second name."""
+    make().fit(*data, epochs=3, callbacks=Checkpoint(path))
+    os.replace(path.replace(".safe", ".1.safe"), path.replace(".safe", ".2.safe"))
+    os.link(path, path.replace(".safe", ".1.safe"))
+    make().fit(*data, epochs=4, callbacks=Checkpoint(path), resume=path)
+    names = (path, path.replace(".safe", ".1.safe"), path.replace(".safe", ".2.safe"))
+    assert [len(fastbp.load(name).history) for name in names] == [4, 3, 2]
+
+
+def test_a_callback_changes_the_folder(data, path, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    callbacks = [lambda state: os.chdir(tmp_path / "other"), Checkpoint("run.safetensors", keep=2)]
+    make().fit(*data, epochs=3, callbacks=callbacks)
+    assert files_in(path) == ["other", "run.1.safetensors", "run.safetensors"]
+    assert os.listdir() == []
+
+
 def test_by_time(data, path, monkeypatch):
     """Nothing is due before an hour is over, except the end."""
     from fastbp._training import checkpoints
@@ -77,6 +96,17 @@ def test_a_complete_fit_returns_at_once(data, path):
     assert (again.parameters == net.parameters).all()
     assert again.seed == 1
     assert os.stat(path).st_mtime_ns == before.st_mtime_ns
+
+
+def test_progress_goes_on(data, path, capsys):
+    """The bar starts where the fit continues, and no line is printed twice."""
+    make().fit(*data, epochs=3, callbacks=Checkpoint(path))
+    for verbose, epochs, first in ((1, 3, 6), (2, 3, 6), (2, 5, 4), ("auto", 5, 4)):
+        history = make().fit(*data, epochs=epochs, resume=path, verbose=verbose)
+        out, err = capsys.readouterr()
+        assert set(out.splitlines()) <= {f"epoch {i}/5  {history.describe(i - 1)}" for i in range(first, 6)}
+        assert f"{epochs}/{epochs} epochs" in err or verbose == "auto"
+    assert "epoch 5/5" in out
 
 
 def test_more_epochs(data, path):
@@ -130,7 +160,12 @@ def test_what_has_to_be_the_same(data, path):
         "tol": lambda fit: fit(make(), X, y, tol=0.1),
         "optimizer": lambda fit: fit(make(optimizer="sgd"), X, y),
         "loss": lambda fit: fit(make(loss="mae"), X, y),
-        "layers": lambda fit: fit(make(activation="tanh"), X, y),
+        "net.layers[0].activation": lambda fit: fit(make(activation="tanh"), X, y),
+        "net.layers[0].n_out": lambda fit: fit(fastbp.Network([3, 4, 2]), X, y),
+        "initializer of net.layers[0]": lambda fit: fit(
+            fastbp.Network([3, fastbp.Dense(5, initializer="he_normal"), 2]), X, y
+        ),
+        "number of layers": lambda fit: fit(fastbp.Network([3, 5, 5, 2]), X, y),
         "dtype": lambda fit: fit(make(dtype="float64"), X, y),
         "input_noise": lambda fit: fit(make(input_noise=0.1), X, y),
     }
@@ -140,7 +175,8 @@ def test_what_has_to_be_the_same(data, path):
         def fit(net, X, y, name=name, **changed):
             before = net.parameters.copy()
             with pytest.raises(
-                (fastbp.ParameterError, fastbp.DataError), match=rf"^{name} is .*{re.escape(path)}"
+                (fastbp.ParameterError, fastbp.DataError),
+                match=rf"^{re.escape(name)} (is|has) .*{re.escape(path)}",
             ):
                 net.fit(X, y, **options | {"callbacks": callbacks, "resume": path} | changed)
             assert (net.parameters == before).all()
@@ -150,6 +186,34 @@ def test_what_has_to_be_the_same(data, path):
     net = make()
     watch = [ReduceLROnPlateau(), lambda state: None, CSVLogger(path + ".csv")]
     assert len(net.fit(X, y, **options, callbacks=watch, resume=path, verbose=0)) == 2
+
+
+def test_differences_are_shown(data, path):
+    """The messages name what the user changed, and are not cut where two callbacks differ."""
+    X, y = data
+    make().fit(X, y, callbacks=[EarlyStopping("loss", patience=8), Checkpoint(path)], validation_data=data)
+    for changed, message in (
+        ({"validation_data": None}, r"^validation_data is not that of"),
+        ({"callbacks": EarlyStopping("loss", patience=9)}, r"has EarlyS.*patience=9.*expected.*patience=8"),
+        ({"callbacks": None}, r"^callbacks has no more, expected EarlyStopping\("),
+    ):
+        options = {"callbacks": EarlyStopping("loss", patience=8), "validation_data": data} | changed
+        with pytest.raises((fastbp.ParameterError, fastbp.DataError), match=message):
+            make().fit(X, y, resume=path, **options)
+
+
+def test_a_share_may_have_another_type(data, path):
+    make().fit(*data, validation_split=0.25, callbacks=Checkpoint(path))
+    assert len(make().fit(*data, epochs=2, validation_split=np.float64(0.25), resume=path)) == 2
+
+
+def test_a_function_of_another_name(data, path):
+    def squares(output, target):
+        return np.mean((output - target) ** 2), 2 * (output - target) / output.size
+
+    make(loss=squares).fit(*data, callbacks=Checkpoint(path))
+    with pytest.raises(fastbp.ParameterError, match=r"^loss.function has another name .*'squares' as in"):
+        make(loss=lambda output, target: squares(output, target)).fit(*data, resume=path)
 
 
 def test_another_path_or_version_warns(data, path):
@@ -165,9 +229,7 @@ def test_files_that_are_no_checkpoints(data, path):
     with pytest.raises(fastbp.ParameterError, match=r"^resume is 3, expected a path"):
         make().fit(*data, resume=3)
     make().save(path)
-    with pytest.raises(
-        fastbp.ModelFileError, match=r"run.safetensors is no checkpoint of this fit: fit is missing"
-    ):
+    with pytest.raises(fastbp.ModelFileError, match=r"run.safetensors is a model file, but no checkpoint"):
         make().fit(*data, resume=path)
     with open(path, "rb+") as file:
         file.truncate(100)
@@ -180,8 +242,9 @@ def test_arguments():
         with pytest.raises(fastbp.ParameterError, match=r"^every is "):
             Checkpoint("a", every=every)
     assert [Checkpoint("a", every=text).seconds for text in ("10s", "1.5m", "2 h")] == [10.0, 90.0, 7200.0]
-    with pytest.raises(fastbp.ParameterError, match=r"^keep is 0, expected an integer >= 1"):
-        Checkpoint("a", keep=0)
+    for keep in (0, 10**9):
+        with pytest.raises(fastbp.ParameterError, match=rf"^keep is {keep}, expected an integer >= 1"):
+            Checkpoint("a", keep=keep)
     with pytest.raises(fastbp.ParameterError, match=r"^path is "):
         Checkpoint(None)
 
@@ -243,7 +306,7 @@ def test_hostile_checkpoints(data, path, tmp_path):
     places, refused = [], 0
     rewritten(path, other, lambda description, arrays: places.extend(parts(description["fit"])))
     for place in places:
-        for value in (None, -1, 2**70, "x", [], {}, 1e308, True, {"float": "nan"}):
+        for value in (None, -1, 10**400, "x", [], {}, 1e308, True, {"float": "nan"}):
 
             def change(description, arrays, place=place, value=value):
                 node = description["fit"]
@@ -256,12 +319,24 @@ def test_hostile_checkpoints(data, path, tmp_path):
     for name in ("fit.kept.parameters", "fit.kept.state", "fit.average"):
         for wrong in (None, np.zeros(3), np.zeros(0, np.float32)):
             assert continued(data, callbacks, path, other, partial(put, name, wrong))
+    for name in (
+        "layers.0.weights",
+        "optimizer.state",
+        "fit.kept.parameters",
+        "fit.kept.state",
+        "fit.average",
+    ):
+        assert continued(data, callbacks, path, other, partial(spoil, name))
 
 
 def put(name, array, description, arrays):
     arrays[name] = array
     if array is None:
         del arrays[name]
+
+
+def spoil(name, description, arrays):
+    arrays[name].reshape(-1)[-1] = np.nan
 
 
 def continued(data, callbacks, path, other, change):

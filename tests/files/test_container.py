@@ -11,6 +11,7 @@ import pytest
 
 import fastbp
 from fastbp._model_file import atomic, container
+from fastbp._model_file import header as headers
 from fastbp._model_file.container import Reader
 from helpers.memory import traced_peak
 from helpers.model_files import ARRAYS, DESCRIPTION, assembled, entry, header_of, written
@@ -258,6 +259,20 @@ def test_a_file_that_becomes_shorter_while_it_is_open(path, keep):
             reader.read("bytes")  # the last one
 
 
+def test_a_file_that_becomes_shorter_while_it_is_checked(path, monkeypatch):
+    written(path)
+
+    def shorten(length, header):
+        os.truncate(path, 8 + len(header))
+        return split(length, header)
+
+    split = headers.split
+    monkeypatch.setattr(headers, "split", shorten)
+    with pytest.raises(fastbp.ModelFileError) as refused:
+        Reader(path)
+    assert str(refused.value).startswith(f"{path} is truncated: another program")
+
+
 def test_a_file_that_is_replaced_while_it_is_open(path):
     written(path)
     with Reader(path) as reader:
@@ -291,3 +306,12 @@ def test_a_number_in_a_string_that_looks_like_a_checksum(path):
         assert [*reader.tensors] == names
         assert reader.description["names"] == names
     assert header_of(path.read_bytes()).isascii()
+
+
+def test_a_header_that_is_too_long_is_not_read(path):
+    """The file has its bytes, but they take no room on the disk: reading them would take it in memory."""
+    n = 2**36
+    path.write_bytes((n - 8).to_bytes(8, "little") + b"{")
+    os.truncate(path, n)
+    with pytest.raises(fastbp.ModelFileError, match="has a header that could need"):
+        Reader(path)

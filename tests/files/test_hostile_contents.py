@@ -18,6 +18,7 @@ import pytest
 import fastbp
 from fastbp import Dense, LeakyReLU, schedules
 from fastbp._model_file import container, described
+from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
 from helpers import probes
 from helpers.inside import remembered_by
 from helpers.using import X, use
@@ -274,3 +275,48 @@ def test_a_checkpoint_is_a_network(tmp_path):
     tensors, description = contents_of(net, tmp_path)
     path = write(tmp_path, tensors | {"fit.order": np.arange(3)}, description | {"fit": {"epochs": 3}})
     assert fastbp.load(path).predict(X).tobytes() == net.predict(X).tobytes()
+
+
+def test_messages_of_long_parts_are_short(honest, tmp_path):
+    tensors, description = honest
+    for wrong in ({"k" * 10**5: 1}, {"format": 10**4000}):
+        assert load(write(tmp_path, tensors, description | wrong)) is None
+
+
+@pytest.mark.parametrize("wrong", ["x", 10**400, {"float": "inf"}])
+@pytest.mark.parametrize("callback", [EarlyStopping("loss", resume=True), ReduceLROnPlateau("loss")])
+def test_what_a_callback_cannot_have_remembered(callback, wrong, tmp_path):
+    """The next fit refuses it, before it changes anything."""
+    net = fastbp.Network([3, 2], seed=1)
+    net.fit(X, X[:, :2], epochs=1, callbacks=callback)
+    tensors, description = contents_of(net, tmp_path)
+    for name in description["remembered"][repr(callback)]:
+        if (wrong == {"float": "inf"} and name == "best") or (wrong == 10**400 and name != "best"):
+            continue  # a value of its kind
+        changed = replaced(description, ("remembered", repr(callback), name), wrong)
+        loaded = fastbp.load(write(tmp_path, tensors, changed))
+        with pytest.raises(fastbp.DataError, match=f"as its {name}, expected a number like"):
+            loaded.fit(X, X[:, :2], epochs=1, callbacks=callback)
+        assert len(loaded.history) == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_at_their_limits(tmp_path):
+    """Scales whose inverse is infinite are refused, and so are step counts that later steps would wrap."""
+    net = NETWORKS["Adam"]()
+    tensors, description = contents_of(net, tmp_path)
+    for name, wrong in (
+        ("inputs.scale", np.full(3, 5e-324)),
+        ("targets.scale", np.full(2, 1e-200)),
+        ("optimizer.steps", np.array(2**63, np.uint64)),
+    ):
+        assert load(write(tmp_path, tensors | {name: wrong}, description)) is None, name
+    tensors["inputs.mean"] = tensors["inputs.scale"] = np.full(3, 1.7e308)  # their sum is infinite
+    assert np.isfinite(load(write(tmp_path, tensors, description)).predict(X)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_memory_that_the_dtype_cannot_hold(tmp_path):
+    tensors, description = contents_of(with_levenberg_marquardt(), tmp_path)
+    tensors["optimizer.memory"] = np.full_like(tensors["optimizer.memory"], 1e300)
+    load(write(tmp_path, tensors, description)).fit(X, X[:, :2], epochs=1, batch_size=None)

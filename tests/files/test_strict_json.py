@@ -1,12 +1,13 @@
 """Bounds of the memory that parsing JSON needs."""
 
+import sys
 import tracemalloc
 
 import pytest
 
 from fastbp._model_file import strict_json
 
-#: Texts of about 200 KB that need much memory, by the pattern that they repeat.
+#: Texts of about 60 KB that need much memory, by the pattern that they repeat.
 PATTERNS = [
     "[],",
     "[[],[]],",
@@ -20,11 +21,11 @@ PATTERNS = [
     '"ab",',
 ]
 PATTERNS += ['"aaaaaaaaaaaaaa\\ud83d\\ude00",', '"\\u4e2d",', '"\\u4e2d\\u4e2d",', '"\\u00e9",', "      "]
-TEXTS = {pattern: "[" + pattern * (200_000 // len(pattern)) + "[]]" for pattern in PATTERNS}
+TEXTS = {pattern: "[" + pattern * (60_000 // len(pattern)) + "[]]" for pattern in PATTERNS}
 TEXTS |= {
-    "members": "{" + ",".join(f'"{i:x}":[]' for i in range(20_000)) + "}",
-    "one string": '"' + "a" * 200_000 + '\\ud83d\\ude00"',
-    "nested": "[" * 900 + "]" * 900,
+    "members": "{" + ",".join(f'"{i:x}":[]' for i in range(6000)) + "}",
+    "one string": '"' + "a" * 60_000 + '\\ud83d\\ude00"',
+    "nested": "[" * 100 + "]" * 100,
 }
 
 
@@ -44,8 +45,6 @@ def test_the_bound_is_above_what_parsing_needs(pattern):
 
 
 def test_python_s_limit_of_digits_holds_if_the_program_lifted_it(monkeypatch):
-    import sys
-
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
@@ -54,3 +53,19 @@ def test_python_s_limit_of_digits_holds_if_the_program_lifted_it(monkeypatch):
         assert strict_json.parse("1" * 4300) > 0
     finally:
         sys.set_int_max_str_digits(before)
+
+
+def test_depth_is_limited_if_the_program_lifted_python_s_limit():
+    """Python 3.11 crashes where nothing limits the recursion, so the texts are refused before parsing."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**8)
+    try:
+        for deep in ('{"a":' * 101 + "0" + "}" * 101, "[0," * 101 + "0" + "]" * 101, '["\\\\",' * 101):
+            with pytest.raises(ValueError, match="nested too deeply"):
+                strict_json.parse(deep)
+    finally:
+        sys.setrecursionlimit(before)
+    shallow = "[" + ",".join([r'"[\"[{{[["', '"[[[\\\\"', "[{}]"] * 100) + "]"
+    assert len(strict_json.parse(shallow)) == 300
+    with pytest.raises(ValueError, match="Unterminated string"):
+        strict_json.parse("[" + "[]," * 101 + '"' + "[" * 200)

@@ -310,6 +310,8 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "columns": one_of({"loss": [1.0, 2.0]}, {"loss": ()}),
     "stopped": one_of("", "epochs"),
     "path": one_of("model.safetensors", Path("model.safetensors"), "missing/model.safetensors"),
+    "resume": one_of(None, "missing.safetensors"),
+    "keep": integers(1, 4),
     "custom": one_of({}, {"f": len}, None),
     "inference": one_of(True, False),
     "epoch": integers(-2, 3),

@@ -30,12 +30,15 @@ import scipy.optimize  # noqa: F401, for `minimize`: loaded before the memory is
 
 import fastbp
 import fuzz.one_thread  # noqa: F401, before NumPy
-from fuzz.damage import DamagedFile
+from fuzz.damage import DamagedCheckpoint, DamagedFile
 from fuzz.probe import Probe
 
 HANG = 30.0  # seconds: much longer than any probe takes on a busy machine
 MEMORY = 4 << 30  # bytes of addresses for a worker: what wants more gets MemoryError
 TURN = 1000  # probes of one worker
+MEMORY_DISK = (
+    "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+)  # where no file waits for a disk
 FILES = 10  # one of so many probes is a damaged file
 SHOWN = 4  # seeds of each kind of finding
 
@@ -55,7 +58,8 @@ class Flight:
 
 def probe_at(seed: int, index: int) -> Probe | DamagedFile:
     """Return the probe of this index."""
-    return (DamagedFile if index % FILES == FILES - 1 else Probe)(seed, index)
+    files = {FILES - 1: DamagedFile, 2 * FILES - 1: DamagedCheckpoint}
+    return files.get(index % (2 * FILES), Probe)(seed, index)
 
 
 def work(seed: int, first: int, flight: Flight, pipe: int) -> None:
@@ -63,7 +67,6 @@ def work(seed: int, first: int, flight: Flight, pipe: int) -> None:
     if "LD_PRELOAD" not in os.environ:  # a sanitizer takes terabytes of addresses
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.fsync = lambda file: None  # the files are deleted at once, so nothing waits for the disk
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
@@ -95,7 +98,7 @@ class Campaign:
         flight, end = Flight(), ""
         flight.begin(first)
         read, write = os.pipe()
-        folder = tempfile.mkdtemp()
+        folder = tempfile.mkdtemp(dir=MEMORY_DISK)
         pid = os.fork()
         if pid == 0:
             try:

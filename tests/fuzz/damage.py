@@ -1,11 +1,13 @@
-"""Loads of damaged model files, and what must hold of them.
+"""Damaged model files are loaded, fits continue from damaged checkpoints, and this must hold.
 
 - A damaged file is refused by ModelFileError, or by ParameterError where it names something of the caller's.
 - If only the checksum is wrong, the file is always refused.
+- A fit that refuses a file has changed nothing.
 - What is accepted is a network: it predicts, trains, and can be saved and loaded again.
 - Nothing needs much memory: not even MemoryError is allowed.
 """
 
+import contextlib
 import json
 import random as plain
 from copy import deepcopy
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import fastbp
+from fastbp import callbacks
 from fuzz.arguments import Subject, inputs, targets, value
 from helpers.model_files import assembled, header_of, sealed
 from helpers.problems import fitting
@@ -60,6 +63,7 @@ class DamagedFile:
     """Loads of one file with many damages, the probe of this index in a campaign."""
 
     entry = "load of a damaged file"
+    allowed: tuple[type[Exception], ...] = (fastbp.ModelFileError, fastbp.ParameterError)
 
     def __init__(self, seed: int, index: int) -> None:
         self._plain = plain.Random(f"{seed}:{index}")
@@ -115,14 +119,18 @@ class DamagedFile:
             file.write(data)
             file.truncate()
         try:
-            net = fastbp.load(PATH, custom=CUSTOM)
-        except (fastbp.ModelFileError, fastbp.ParameterError) as error:
-            return ["a text of many lines"] if len(str(error)) > LONGEST else []
-        except BaseException as error:
-            return [f"unexpected exception: {type(error).__name__} by load"]
+            net = self._open()
+        except self.allowed as error:
+            return ["unexpected exception: a text of many lines"] if len(str(error)) > LONGEST else []
+        except Exception as error:
+            return [f"unexpected exception: {type(error).__name__}"]
         if damage == self._flipped and data != sound:
             return ["wrong silence: damage is not noticed"]
         return self._used(net)
+
+    def _open(self) -> fastbp.Network:
+        """Return the network in the file."""
+        return fastbp.load(PATH, custom=CUSTOM)
 
     def _used(self, net: fastbp.Network) -> list[str]:
         """Use a network that was loaded."""
@@ -202,6 +210,73 @@ class DamagedFile:
         elif key is not None:
             near = [inner + 1, inner * 2, -inner] if type(inner) in (int, float) else []
             node[key] = deepcopy(pick.choice([*ALIEN, *near, *near, [inner], {"type": inner}]))
+
+
+class KillError(Exception):
+    """Ends a fit as a kill does: without another file."""
+
+
+class DamagedCheckpoint(DamagedFile):
+    """Fits that continue from one checkpoint with many damages, the probe of this index in a campaign."""
+
+    entry = "fit from a damaged checkpoint"
+    allowed = (
+        fastbp.ModelFileError,
+        fastbp.ParameterError,
+        fastbp.DataError,
+    )  # the last one: not of these X and y
+
+    def _sound_file(self) -> bytes:
+        """Return the bytes of a checkpoint."""
+        pick, subject = self._plain, self._subject
+        subject.layers, subject.loss = [3, 4, 2], pick.choice(["mse", "log_cosh", "cross_entropy"])
+        self._optimizer = value(self._random, "optimizer", subject, 0)
+        self._X = self._random.normal(size=(5, 3))
+        self._y = np.arange(5) % 2 if subject.loss == "cross_entropy" else self._random.normal(size=(5, 2))
+        watchers = [
+            callbacks.EarlyStopping("loss", restore_best=True),
+            callbacks.ReduceLROnPlateau("loss", patience=1),
+            callbacks.ExponentialMovingAverage(0.9),
+        ]
+        self._batch_size = 2 if self._optimizer in ("sgd", "adam", "rmsprop", "lion") else None
+        self._callbacks = [watcher for watcher in watchers if pick.random() < 0.5]
+        checkpoint = callbacks.Checkpoint(PATH, every=pick.choice([1, "0.000001s"]), keep=1)
+        last = pick.choice([1, 2, 9])
+
+        def kill(state: Any) -> None:
+            if state.epoch == last:
+                raise KillError
+
+        with contextlib.suppress(KillError):
+            self._fit(self._network(), callbacks=[*self._callbacks, checkpoint, kill])
+        return PATH.read_bytes()
+
+    def _network(self) -> fastbp.Network:
+        subject = self._subject
+        return fastbp.Network(
+            subject.layers, loss=subject.loss, dtype=subject.dtype, optimizer=self._optimizer, seed=1
+        )
+
+    def _fit(self, net: fastbp.Network, **options: Any) -> None:
+        net.fit(self._X, self._y, epochs=4, batch_size=self._batch_size, **options)
+
+    def _open(self) -> fastbp.Network:
+        """Return a network after a fit that continued from the file."""
+        net = self._network()
+        before = net.parameters.tobytes()
+        try:
+            self._fit(net, callbacks=self._callbacks, resume=PATH)
+        except fastbp.DivergenceError:
+            pass
+        except fastbp.Error:
+            if net.parameters.tobytes() != before or len(net.history):
+                raise RuntimeError("changed by a refused file") from None
+            raise
+        return net
+
+    def _change(self, node: Any) -> None:
+        """Change what only checkpoints have more often."""
+        super()._change(node["fit"] if "fit" in node and self._plain.random() < 0.7 else node)
 
 
 def zeros(net: fastbp.Network) -> Any:

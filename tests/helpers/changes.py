@@ -42,10 +42,14 @@ class Change:
     keeps_first: bool = False  # a callback keeps the first epoch, also after an error
     counts_later: bool = False  # a Python step ends shortly before its epoch enters the history
 
+    def fresh(self, network_class: type[fastbp.Network]) -> fastbp.Network:
+        """Return a network that has not trained."""
+        options = {"activation": "tanh", "dtype": "float64", "seed": 3, "optimizer": fastbp.Adam(0.01)}
+        return network_class(self.layers, **options | self.options)
+
     def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
         """Return a network that has trained, has an optimizer's state and scales its inputs."""
-        options = {"activation": "tanh", "dtype": "float64", "seed": 3, "optimizer": fastbp.Adam(0.01)}
-        net = network_class(self.layers, **options | self.options)
+        net = self.fresh(network_class)
         data = Data()
         net.adapt(data.X)
         net.fit(data.X, data.y, epochs=1, batch_size=None)
@@ -182,6 +186,7 @@ class Course:
 
     def __init__(self, change: Change, network_class: type[fastbp.Network] = fastbp.Network) -> None:
         self.change, self._class = change, network_class
+        self._fresh = change.fresh(network_class).parameters
         net = change.network(network_class)
         self._before, self._loss_before = len(net.history), self._loss(net)
         self._right = {(numbers(net), self._before)}
@@ -262,8 +267,4 @@ class Course:
         net.reset()
         if type(net.optimizer) is not kind:
             return False
-        fresh = type(net)(
-            self.change.layers,
-            **{"activation": "tanh", "dtype": "float64", "seed": 3} | self.change.options,
-        )
-        return np.array_equal(net.parameters, fresh.parameters) and len(net.history) == 0
+        return np.array_equal(net.parameters, self._fresh) and len(net.history) == 0

@@ -26,4 +26,4 @@ def assert_parity(native, exact, numpy_float32, dtype):
             bound = 1e-9 * scale
         else:
             bound = 4 * max(np.abs(rounded - truth).max(), np.finfo(np.float32).eps * scale)
-        assert np.abs(got - truth).max() <= bound
+        assert np.abs(got - truth).max() <= bound, dtype

@@ -6,12 +6,16 @@ import zlib
 from io import FileIO
 
 import numpy as np
+import pytest
 
+import fastbp
 from fastbp._model_file import atomic, container
+from fastbp._model_file.container import Reader
 
 DIGITS = re.compile(rb'checksum\\":\\"([0-9a-f]{8})\\"\}"\}\} *$')
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-LISTED = '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+F32 = '"dtype":"F32","shape":[2],"data_offsets":[0,8]'
+LISTED = f'{{"a":{{{F32}}}}}'
 DESCRIPTION = {
     "format": 1,
     "version": "0.1.0",
@@ -88,3 +92,23 @@ def parts(node, place=()):
     for key, child in children:
         yield (*place, key)
         yield from parts(child, (*place, key))
+
+
+def put(path, data):
+    """Write a file; without emptying it first, which makes some file systems wait for the disk."""
+    with open(path, "r+b" if path.exists() else "wb") as file:
+        file.write(data)
+        file.truncate()
+
+
+def refusal(path, data):
+    """Return how a file of these bytes is refused; fail if it is not, or not by a ModelFileError."""
+    put(path, data)
+    try:
+        Reader(path).close()
+    except fastbp.ModelFileError as error:
+        text = str(error)
+    else:
+        pytest.fail(f"not refused: {data!r:.500}")
+    assert text.startswith(f"{path} ")
+    return text[len(f"{path} ") :]

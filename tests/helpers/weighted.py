@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import losses
+from fastbp import losses, reference
+from helpers.isas import ISAS, using
 from helpers.problems import fitting, targets
-from helpers.tables import ENGINES
 
 LOSSES = [
     *losses.LOSSES.values(),
@@ -66,27 +66,33 @@ def weighted_problem(sizes, loss, rows, rng):
     return X, targets(rng, rows, fitting(sizes, loss)[-1], loss)
 
 
+def results(net, X, y, weights, batch_size, shuffle):
+    """Return the losses of all calls that take weights, the parameters and the gradients."""
+    fit = net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle, sample_weight=weights)
+    found = [*fit.loss, net.train_on_batch(X, y, sample_weight=weights)]
+    parameters = net.parameters.copy()
+    gradients = net.loss_and_gradients(X, y, sample_weight=weights)[1].copy()
+    return [*found, net.evaluate(X, y, [], sample_weight=weights)["loss"]], parameters, gradients
+
+
 def assert_parity(sizes, loss, dtype, batches, rng, weights_of=None):
     """Compare the engines over batches (rows, batch_size, shuffle); by default, with weights of rows."""
+    optimizer = fastbp.SGD(1e-5 if loss.divisor == "one" else 1e-3)
     for rows, batch_size, shuffle in batches:
         X, y = weighted_problem(sizes, loss, rows, rng)
         weights = weights_of(y.shape, rng) if weights_of else some_weights(rows, rng)
-        native, numpy = nets = [make(each, sizes, loss, dtype) for each in ENGINES]
-        if loss.divisor == "one":
-            for net in nets:
-                net.optimizer = fastbp.SGD(1e-5)
-        fit = {"epochs": 2, "batch_size": batch_size, "shuffle": shuffle, "sample_weight": weights}
-        by_fit = [net.fit(X, y, **fit).loss for net in nets]
-        np.testing.assert_allclose(*by_fit, rtol=tolerance(dtype), atol=1e-14)
-        by_step = [net.train_on_batch(X, y, sample_weight=weights) for net in nets]
-        np.testing.assert_allclose(*by_step, rtol=tolerance(dtype), atol=1e-14)
-        np.testing.assert_allclose(native.parameters, numpy.parameters, rtol=0, atol=tolerance(dtype))
-        for net in nets:
-            net.loss_and_gradients(X, y, sample_weight=weights)
-        scale = max(np.abs(numpy.gradients).max(), 1e-3)
-        np.testing.assert_allclose(native.gradients, numpy.gradients, rtol=0, atol=tolerance(dtype) * scale)
-        by_evaluate = [net.evaluate(X, y, [], sample_weight=weights)["loss"] for net in nets]
-        np.testing.assert_allclose(*by_evaluate, rtol=tolerance(dtype), atol=1e-14)
+
+        def found(network_class, data=(X, y, weights, batch_size, shuffle)):
+            return results(make(network_class, sizes, loss, dtype, optimizer=optimizer), *data)
+
+        numpy = found(reference.Network)
+        scale = max(np.abs(numpy[2]).max(), 1e-3)
+        for isa in ISAS:
+            with using(isa):
+                native = found(fastbp.Network)
+                np.testing.assert_allclose(native[0], numpy[0], rtol=tolerance(dtype), atol=1e-14)
+                np.testing.assert_allclose(native[1], numpy[1], rtol=0, atol=tolerance(dtype))
+                np.testing.assert_allclose(native[2], numpy[2], rtol=0, atol=tolerance(dtype) * scale)
 
 
 def problem_with_nan(sizes, loss, rows, rng, share=0.4):

@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import SGD, Adam, DivergenceError, ParameterError
-from helpers.inside import after_each_slice, engine_of
+from helpers.inside import after_each_slice, engine_of, take_snapshots
 
 HOOKS = ("on_fit_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_fit_end")
 
@@ -219,7 +219,8 @@ def test_a_fit_stops_at_once(make, data, hook, when, epochs, steps):
     assert len(net.history) == epochs + 1
 
 
-def test_the_last_hook_knows_how_the_fit_ended(make, data):
+def test_the_last_hook_knows_how_the_fit_ended(make, data, monkeypatch):
+    take_snapshots(monkeypatch, interval=1e9)  # not one more on a slow machine
     reasons = []
 
     def end(state):
