@@ -15,6 +15,7 @@ from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training import divergence
 from fastbp._training.averaging import Averaging
+from fastbp._training.beginning import begin_of
 from fastbp._training.options import Options
 from fastbp._training.progress import shown_by
 from fastbp._training.record import Record
@@ -25,7 +26,6 @@ from fastbp.callbacks._hooks import Hooks
 from fastbp.exceptions import DataError, DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
-from fastbp.optimizers import LevenbergMarquardt
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
@@ -100,16 +100,6 @@ def train(
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
     return trained
-
-
-def begin_of(model: Model, weights: Weights | None) -> Callable[..., Run]:
-    """Return what begins a run: the trainer's `begin`, or that of Levenberg-Marquardt."""
-    if isinstance(model.optimizer, LevenbergMarquardt):
-        from fastbp._training import levenberg_marquardt  # few need it
-
-        levenberg_marquardt.check_weights(model.optimizer, weights)
-        return partial(levenberg_marquardt.LevenbergMarquardtRun, model)
-    return model.trainer.begin
 
 
 class Fit:

@@ -7,7 +7,8 @@ from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._model_file import contents
 from fastbp._training import snapshot
-from fastbp._training.fit import Fit, begin_of
+from fastbp._training.beginning import begin_of
+from fastbp._training.fit import Fit
 
 #: Attributes that `Network` sets itself, which copies build again rather than share.
 NETWORKS_OWN = {"_model"}
