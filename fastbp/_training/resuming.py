@@ -34,7 +34,7 @@ States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
 LONGEST = 500  # characters of a callback in messages
-ANEW = "without that file, fit starts anew"
+START_OVER = "to start over, move or delete that file"
 
 
 class Kept(NamedTuple):
@@ -106,7 +106,7 @@ class Present(Given):
         """Raise ParameterError: the network has no function of this name."""
         raise ParameterError(
             f"{where} has another name in this network, expected {shown(name)} as in the checkpoint "
-            f"{self.path}; {ANEW}"
+            f"{self.path}; {START_OVER}"
         )
 
 
@@ -169,7 +169,7 @@ def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
             if before.get(name) != present:
                 raise DataError(
                     f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
-                    f"shape and dtype; {ANEW}"
+                    f"shape and dtype; {START_OVER}"
                 )
         elif name == "callbacks":
             _compare_callbacks(path, before.get(name), present)
@@ -184,14 +184,14 @@ def _compare_callbacks(path: str, before: Any, present: list[str]) -> None:
         if one != other:
             expected = str(one)[:LONGEST]
             raise ParameterError(
-                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {ANEW}"
+                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {START_OVER}"
             )
 
 
 def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
     if before != present:
         raise ParameterError(
-            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {ANEW}"
+            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {START_OVER}"
         )
 
 
