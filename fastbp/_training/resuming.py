@@ -320,7 +320,8 @@ def _warn(path: str, description: Mapping[str, Any], isa: str) -> None:
     before = description["isa"], description["version"]
     if before != (isa, __version__):
         warn(
-            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and this is {isa} and "
-            f"{__version__}: the last bits of results may differ from those of a fit without a stop",
-            stacklevel=2,
+            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and the fit continues "
+            f"on {isa} with fastbp {__version__}: the last bits of results may differ from those without a "
+            "stop",
+            stacklevel=6,  # the caller of `Network.fit`
         )

@@ -221,8 +221,9 @@ def test_another_path_or_version_warns(data, path):
     with pytest.warns(UserWarning, match=r"was written on numpy by fastbp .*the last bits"):
         make().fit(*data, epochs=2, resume=path)
     rewritten(path, path, lambda description, arrays: description.update(isa="none"))
-    with pytest.warns(UserWarning, match="was written on none"):
+    with pytest.warns(UserWarning, match="was written on none") as warned:
         make().fit(*data, epochs=2, resume=path)
+    assert warned[0].filename == __file__  # the call of `fit`
 
 
 def test_files_that_are_no_checkpoints(data, path):
