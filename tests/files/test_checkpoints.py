@@ -10,7 +10,14 @@ import pytest
 
 import fastbp
 import fastbp.reference
-from fastbp.callbacks import Checkpoint, CSVLogger, EarlyStopping, ExponentialMovingAverage, ReduceLROnPlateau
+from fastbp.callbacks import (
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    ExponentialMovingAverage,
+    ReduceLROnPlateau,
+    Watcher,
+)
 from helpers.model_files import parts, rewritten
 
 
@@ -293,6 +300,15 @@ def test_a_log_goes_on(data, path, tmp_path):
     expected = run("a.csv")
     assert len(run("b.csv", path, stop=3)) == 5  # 4 epochs, of which the file has 2
     assert run("b.csv", path) == expected
+
+
+def test_a_callback_remembers_what_no_file_has(data, path):
+    class Losses(Watcher):
+        def on_epoch_end(self, state):
+            self.state["losses"] = [0.5]
+
+    with pytest.raises(fastbp.DataError, match=r"Losses remembers \[0.5\] as 'losses', expected numbers"):
+        make().fit(*data, callbacks=[Losses(), Checkpoint(path)])
 
 
 def test_hostile_checkpoints(data, path, tmp_path):
