@@ -1,1 +1,1 @@
-"""Model files: the safetensors layout with a checksum, and files that are replaced in one step."""
+"""Model files: a network's arrays and description in the safetensors layout, with a checksum."""

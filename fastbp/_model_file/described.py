@@ -116,7 +116,7 @@ def _dense_layers(architecture: Architecture) -> list[Dense]:
 def encode_states(remembered: Mapping[str, Mapping[str, float | str]], named: Named) -> dict[str, Any]:
     """Return what callbacks remember as JSON."""
     return {
-        callback: {name: encode(value, named) for name, value in plain(entries).items()}
+        callback: {name: encode(value, named) for name, value in plain(entries, callback).items()}
         for callback, entries in remembered.items()
     }
 

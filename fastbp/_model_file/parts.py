@@ -1,4 +1,4 @@
-"""Parts of a description, which may be anything: each access checks the type and names the key."""
+"""Checked access to the parts of a description: errors name the key, what it has, and what is expected."""
 
 from __future__ import annotations
 
@@ -70,4 +70,4 @@ def describing(where: str) -> Iterator[None]:
     try:
         yield
     except (Error, TypeError, ValueError, ArithmeticError) as error:
-        raise MisfitError(f"it describes {where} as what cannot be: {error}") from error
+        raise MisfitError(f"{where} is invalid: {error}") from error

@@ -1,4 +1,4 @@
-"""JSON from strangers: what is not strict JSON is refused, and so is what would need much memory."""
+"""A strict JSON parser for files that may be hostile, and a bound of the memory that it needs."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def same_of(
     y: NDArray[Any],
     weights: Weights | None,
 ) -> Same:
-    """Return what decides the results of a fit, beside the network; causes before their effects."""
+    """Return what decides the results of a fit, except the network; causes before their effects."""
     measured = validation.columns if validation else {}
     return {
         "batch_size": options.batch_size,
@@ -124,7 +124,7 @@ class Checkpoints:
         return min((file.next_after(epoch, most) for file in self._files), default=most)
 
     def due(self, stopped: str, has_ended: bool) -> list[File]:
-        """Return the files to write now: if this call of `fit` has ended, all that are behind.
+        """Return the files to write now: if this call of `fit` has ended, all that are not up to date.
 
         `stopped` is the reason why the fit is complete; "" if a later call is to continue it.
         """

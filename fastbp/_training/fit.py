@@ -258,7 +258,8 @@ class Fit:
                 "reset() draws fresh ones"
             )
         if self._averaging is not None:  # before plans are made for the run
-            self._averaging.start(*(point and point.average) or ())
+            average = None if point is None else point.average
+            self._averaging.start(*average or ())
         self._run = self._begin(
             X,
             y,

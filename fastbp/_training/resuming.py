@@ -36,7 +36,7 @@ States: TypeAlias = dict[str, dict[str, float | str]]  # what callbacks remember
 
 DATA = ("X", "y", "sample_weight or class_weight", "validation_data")  # of which there are digests
 LONGEST = 500  # characters of a callback in messages
-ANEW = "without that file, fit starts anew"
+START_OVER = "to start over, move or delete that file"
 
 
 class Kept(NamedTuple):
@@ -111,7 +111,7 @@ class Present(Given):
         """Raise ParameterError: the network has no function of this name."""
         raise ParameterError(
             f"{where} has another name in this network, expected {shown(name)} as in the checkpoint "
-            f"{self.path}; {ANEW}"
+            f"{self.path}; {START_OVER}"
         )
 
 
@@ -200,7 +200,7 @@ def _compare(path: str, before: Mapping[str, Any], same: Same) -> None:
             if before.get(name) != present:
                 raise DataError(
                     f"{name} is not that of the fit in the checkpoint {path}, expected the same values, "
-                    f"shape and dtype; {ANEW}"
+                    f"shape and dtype; {START_OVER}"
                 )
         elif name == "callbacks":
             _compare_callbacks(path, before.get(name), present)
@@ -215,14 +215,14 @@ def _compare_callbacks(path: str, before: Any, present: list[str]) -> None:
         if one != other:
             expected = str(one)[:LONGEST]
             raise ParameterError(
-                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {ANEW}"
+                f"callbacks has {other}, expected {expected} as in the checkpoint {path}; {START_OVER}"
             )
 
 
 def _check_equal(path: str, name: str, before: Any, present: Any) -> None:
     if before != present:
         raise ParameterError(
-            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {ANEW}"
+            f"{name} is {shown(present)}, expected {shown(before)} as in the checkpoint {path}; {START_OVER}"
         )
 
 
@@ -349,7 +349,8 @@ def _warn(path: str, description: Mapping[str, Any], isa: str) -> None:
     before = description["isa"], description["version"]
     if before != (isa, __version__):
         warn(
-            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and this is {isa} and "
-            f"{__version__}: the last bits of results may differ from those of a fit without a stop",
-            stacklevel=2,
+            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and the fit continues "
+            f"on {isa} with fastbp {__version__}: the last bits of results may differ from those without a "
+            "stop",
+            stacklevel=6,  # the caller of `Network.fit`
         )

@@ -81,8 +81,10 @@ class Watcher:
         self.state: dict[str, float | str] = {}
 
 
-def plain(state: Any) -> dict[str, float | str]:
+def plain(state: Any, callback: str = "a callback") -> dict[str, float | str]:
     """Return a copy of the `state` of a watcher, with Python's numbers for NumPy's.
+
+    `callback` is what errors call the callback.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def plain(state: Any) -> dict[str, float | str]:
         value = given.item() if isinstance(given, np.generic) else given
         if not isinstance(name, str) or not isinstance(value, (int, float, str)):
             raise DataError(
-                f"a callback remembers {shown(value)} as {shown(name)}, expected numbers and strings by name"
+                f"{callback} remembers {shown(value)} as {shown(name)}, expected numbers and strings by name"
             )
         found[name] = value
     return found

@@ -51,7 +51,7 @@ class Checkpoint(Callback):
     every : int, >= 1, or str
         Number of epochs between two files, or a time such as "10s", "5m" or "2h". With a time, files are
         also written inside an epoch.
-    keep : int, >= 1 and <= 1000
+    keep : int, >= 1 and < 1001
         Number of files to keep: the newest at `path`, the one before as "run.1.safetensors" beside
         "run.safetensors", then "run.2.safetensors" and so on.
 

@@ -26,8 +26,8 @@ class CSVLogger(Callback):
         The file, in an existing folder.
     append : bool
         Whether to write behind the lines of a file that exists, instead of replacing it. Its columns must be
-        those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint writes
-        behind the epochs that the checkpoint has, and drops later lines, if the fit before had the same
+        those of this fit; the number of the epoch goes on. A fit that continues from a checkpoint keeps
+        the lines of the epochs that the checkpoint has, and drops later ones, if the fit before had the same
         logger.
 
     Raises
@@ -117,7 +117,9 @@ class TensorBoard(Callback):
     """Write losses, metrics and the learning rate of each epoch for TensorBoard.
 
     Needs the package tensorboard or tensorboardX: pip install tensorboard. The step of the curves is
-    the number of the epoch, from 0, counted over all fits of the network.
+    the number of the epoch, from 0, counted over all fits of the network. A fit that continues from a
+    checkpoint writes a further event file, which begins with the first epoch that the checkpoint does not
+    have.
 
     Parameters
     ----------

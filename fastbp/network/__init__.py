@@ -217,10 +217,10 @@ class Network(Steps):
             shows a bar on a terminal and in notebooks; otherwise it prints at most about one line per second,
             and one for the last epoch.
         resume : str or os.PathLike, optional
-            File of a `fastbp.callbacks.Checkpoint` to continue from; where it is missing, the fit starts
-            anew. So the same program can be run again after a kill: with
+            File of a `fastbp.callbacks.Checkpoint` to continue from; if it does not exist, the fit starts
+            from the beginning. So the same program can be run again after a kill: with
             ``callbacks=Checkpoint(path), resume=path`` it ends with the same weights and history, bit for
-            bit. The network becomes the one in the file, its seed included, and `epochs` counts those done
+            bit. Weights, seed and history become those in the file, and `epochs` includes the epochs done
             before. Network, data and options must be those of the fit in the file, except that `epochs` may
             grow. A fit that was complete returns its history at once.
 

@@ -24,8 +24,8 @@ class Files(Copies):
         by name, and so are values of your own subclasses of fastbp's classes. The attributes of a subclass of
         `Network` are not in the file.
 
-        The file has the safetensors layout, so other programs can read its arrays, too. It is written beside
-        the old file and then takes its place: whatever happens, there is the old file or the new one.
+        The file has the safetensors layout, so other programs can read its arrays, too. A new file
+        replaces an old one only when it is complete: a kill at any moment leaves the old file or the new one.
 
         Parameters
         ----------
@@ -33,7 +33,7 @@ class Files(Copies):
             The file, in an existing folder; an old one is replaced.
         inference : bool
             Whether to leave out what only training needs: optimizer state, step count, history, and what
-            callbacks remember. If the network is trained again, its optimizer starts anew.
+            callbacks remember. If the network is trained again, its optimizer starts with a new state.
 
         Raises
         ------
@@ -59,16 +59,16 @@ class Files(Copies):
         """Return the network in a model file that `save` wrote; no code in the file is executed.
 
         Training continues where that of the saved network stopped. `fastbp.load` makes a `Network`; the
-        method of a subclass makes one of that class, without a call of its constructor.
+        method of a subclass makes one of that class, and does not call its constructor.
 
         Parameters
         ----------
         path : str or os.PathLike
             The file. A checkpoint of a fit is one, too.
         custom : mapping of str to objects, optional
-            The functions that the file stores by name, and values of your own classes. Others are ignored. A
-            file that was saved with inference=True can be loaded without functions and optimizers:
-            `predict` works, and what needs them raises ParameterError.
+            Your functions and objects by the names in the file: the ``__name__`` of a function, else the name
+            of the object's class. Others are ignored. A file that was saved with inference=True can be loaded
+            without functions and optimizers: `predict` works, and what needs them raises ParameterError.
 
         Returns
         -------

@@ -10,7 +10,14 @@ import pytest
 
 import fastbp
 import fastbp.reference
-from fastbp.callbacks import Checkpoint, CSVLogger, EarlyStopping, ExponentialMovingAverage, ReduceLROnPlateau
+from fastbp.callbacks import (
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    ExponentialMovingAverage,
+    ReduceLROnPlateau,
+    Watcher,
+)
 from helpers.model_files import parts, rewritten
 
 
@@ -221,8 +228,9 @@ def test_another_path_or_version_warns(data, path):
     with pytest.warns(UserWarning, match=r"was written on numpy by fastbp .*the last bits"):
         make().fit(*data, epochs=2, resume=path)
     rewritten(path, path, lambda description, arrays: description.update(isa="none"))
-    with pytest.warns(UserWarning, match="was written on none"):
+    with pytest.warns(UserWarning, match="was written on none") as warned:
         make().fit(*data, epochs=2, resume=path)
+    assert warned[0].filename == __file__  # the call of `fit`
 
 
 def test_files_that_are_no_checkpoints(data, path):
@@ -292,6 +300,15 @@ def test_a_log_goes_on(data, path, tmp_path):
     expected = run("a.csv")
     assert len(run("b.csv", path, stop=3)) == 5  # 4 epochs, of which the file has 2
     assert run("b.csv", path) == expected
+
+
+def test_a_callback_remembers_what_no_file_has(data, path):
+    class Losses(Watcher):
+        def on_epoch_end(self, state):
+            self.state["losses"] = [0.5]
+
+    with pytest.raises(fastbp.DataError, match=r"Losses remembers \[0.5\] as 'losses', expected numbers"):
+        make().fit(*data, callbacks=[Losses(), Checkpoint(path)])
 
 
 def test_hostile_checkpoints(data, path, tmp_path):

@@ -198,10 +198,10 @@ def test_more_contents_that_do_not_fit():
 # ---- messages and memory -----------------------------------------------------------------------------------
 
 MESSAGES = {
-    ("seed",): (-1, "it describes the network as what cannot be: seed is -1, expected an integer >= 0"),
+    ("seed",): (-1, "the network is invalid: seed is -1, expected an integer >= 0"),
     ("isa",): (None, "isa is None, expected a string"),
     ("dtype",): ("float16", "dtype is 'float16', expected float32 or float64"),
-    ("layers", 0, "dropout"): (1.0, r"it describes layers\[0\] as what cannot be: dropout is 1.0"),
+    ("layers", 0, "dropout"): (1.0, r"layers\[0\] is invalid: dropout is 1.0"),
     ("layers", 1, "dropout"): (0.5, r"layers\[2\] has dropout=0.5, expected 0 in the output layer"),
     ("layers", 1, "initializer"): (None, r"layers\[1\].initializer is null or missing"),
     ("layers", 0, "units"): (

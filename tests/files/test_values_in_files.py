@@ -86,7 +86,7 @@ def test_the_table_is_complete():
 
 
 WRONG = {
-    '{"type": "Adam", "beta1": 2.0}': "it describes here as what cannot be: beta1 is 2.0, expected",
+    '{"type": "Adam", "beta1": 2.0}': "here is invalid: beta1 is 2.0, expected",
     '{"type": "Adam", "beta1": true}': "beta1 is True, expected a finite number",
     '{"type": "Adam", "beta1": null}': "beta1 is None, expected a finite number",
     '{"type": "Adam", "beta1": [0.5]}': "beta1 is .*, expected a finite number",
