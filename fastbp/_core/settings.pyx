@@ -178,8 +178,8 @@ cdef class Settings(Planner):
 
         None: keep none.
         """
-        if average is not None and (<size_t> average.shape[0] != self.network.n_parameters
-                                    or not is_plain(average, self.number) or average.ndim != 1):
+        if average is not None and (average.ndim != 1 or <size_t> average.shape[0] != self.network.n_parameters
+                                    or not is_plain(average, self.number)):
             raise ShapeError(f"the average has shape {np.shape(average)}, expected {self.parameters.shape}")
         self.forget_plans()  # they have other operations
         self.average = average

@@ -125,8 +125,8 @@ def _article(noun: str) -> str:
 
 def _refuse_use(name: str, where: str) -> NoReturn:
     raise ParameterError(
-        f"{where} is {name!r}, which the model file has only by name, expected "
-        f"load(path, custom={{{name!r}: ...}}) if the network is to be trained or evaluated"
+        f"{where} is {shown(name)}, which the model file has only by name, expected "
+        f"load(path, custom={{{shown(name)}: ...}}) if the network is to be trained or evaluated"
     )
 
 

@@ -227,3 +227,15 @@ def test_single_steps_without_the_optimizer(path):
     assert twin.parameters.tobytes() == before.tobytes()
     twin.optimizer = "adam"
     twin.fit(X, Y)
+
+
+def test_long_names_are_abbreviated(path):
+    def loss(output, target):
+        raise AssertionError
+
+    loss.__name__ = "x" * 10**5
+    net = fastbp.Network([3, 2], loss=fastbp.CustomLoss(loss), seed=1)
+    net.save(path, inference=True)
+    with pytest.raises(fastbp.ParameterError, match="which the model file has only by name") as refused:
+        fastbp.load(path).fit(np.zeros((4, 3)), np.zeros((4, 2)))
+    assert len(str(refused.value)) < 1000

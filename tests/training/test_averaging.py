@@ -322,7 +322,12 @@ def test_decays_that_are_refused(decay):
 
 def test_the_native_engine_refuses_other_arrays(data):
     engine = engine_of(fastbp.Network([4, 2]))
-    for wrong in (np.zeros(3, np.float32), np.zeros(10), np.zeros((5, 2), np.float32)):
+    for wrong in (
+        np.zeros(3, np.float32),
+        np.zeros(10),
+        np.zeros((5, 2), np.float32),
+        np.float32([3]).reshape(()),
+    ):
         with pytest.raises(fastbp.ShapeError, match="the average has shape"):
             engine.set_average(wrong, 0.5)
     assert engine.average is None
