@@ -22,6 +22,7 @@ from fastbp._training.averaging import Averaging
 from fastbp._training.snapshot import Snapshot
 from fastbp.callbacks import Checkpoint
 from fastbp.callbacks._hooks import Hooks
+from fastbp.exceptions import ParameterError
 from fastbp.optimizers import NoRate
 from fastbp.splits import Split
 
@@ -104,6 +105,16 @@ class Checkpoints:
             fitting = resuming.Fitting(options.epochs, steps, same, hooks.known)
             self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
+        self._check_apart()
+
+    def _check_apart(self) -> None:
+        """Raise ParameterError if two callbacks would write to one file."""
+        names = [os.path.realpath(name) for file in self._files for name in file.names]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ParameterError(
+                f"callbacks have two Checkpoints that write to {twice[0]!r}, expected a path of its own for each"
+            )
 
     def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:
         """Take the parts of the fit that files have; put them where the fit continues."""
@@ -181,6 +192,7 @@ class File:
     def __init__(self, chosen: Checkpoint, point: Point | None) -> None:
         self._chosen, self.path = chosen, os.path.abspath(chosen.path)  # a callback may change the folder
         self._older = [os.path.abspath(chosen.older(age)) for age in range(1, chosen.keep)]
+        self.names = self.path, *self._older
         self._last: tuple[int, int, str] | None = None  # what the newest file says of the fit
         if point is not None and os.path.realpath(point.path) == os.path.realpath(self.path):
             self._last = *point.progress[:2], point.stopped

@@ -267,6 +267,16 @@ def test_a_folder_that_is_missing(data, tmp_path):
     assert len(net.history) == 0
 
 
+def test_two_checkpoints(data, path):
+    """They may differ in all but the names of their files."""
+    other = path.replace(".safe", ".1.safe")
+    for wrong in (path, other):
+        with pytest.raises(fastbp.ParameterError, match=r"^callbacks have two Checkpoints that write to "):
+            make().fit(*data, callbacks=[Checkpoint(path), Checkpoint(wrong, every="1h")])
+    make().fit(*data, epochs=2, callbacks=[Checkpoint(path, keep=1), Checkpoint(other, every=5, keep=1)])
+    assert files_in(path) == ["run.1.safetensors", "run.safetensors"]
+
+
 def test_load_gives_the_network_of_that_moment(data, path):
     """Its parameters are those of the training, not their average."""
     kept = []
