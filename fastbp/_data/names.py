@@ -29,7 +29,8 @@ def checked(argument: str, given: Any, n: int, noun: str) -> tuple[str, ...] | N
         names = None
     if names is None or len(names) != n:
         raise ParameterError(
-            f"{argument} is {shown(given)}, expected None or a list of {n} string{'s' * (n > 1)}, one per {noun}"
+            f"{argument} is {shown(given)}, expected None or a list of {n} string{'s' * (n > 1)}, "
+            f"one per {noun}"
         )
     first: dict[str, int] = {}  # of each name its index
     for i, name in enumerate(names):

@@ -113,7 +113,7 @@ class Checkpoints:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ParameterError(
-                f"callbacks have two Checkpoints that write to {twice[0]!r}, expected a path of its own for each"
+                f"callbacks have two Checkpoints that write to {twice[0]!r}, expected different files"
             )
 
     def begin(self, run: Run, averaging: Averaging | None, kept: Snapshot, first_epoch: int) -> None:
