@@ -50,7 +50,7 @@ def same_of(
         "tol": options.tol,
         "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
-        "callbacks": hooks.training,
+        "callbacks": [repr(callback) for callback in hooks.training],
         "validation_split": _encoded(validation_split),
         "X": digest(X),
         "y": digest(y),
@@ -102,7 +102,7 @@ class Checkpoints:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
             steps = -(-options.rows // options.batch_rows)
-            fitting = resuming.Fitting(options.epochs, steps, same, hooks.known)
+            fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched(own=True))
             self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
         self._check_apart()
@@ -123,7 +123,7 @@ class Checkpoints:
         if point is None:
             return
         run.resume(point.progress)
-        for name, state in self._hooks.watched.items():
+        for name, state in self._hooks.watched().items():
             if name in point.watched:
                 state.clear()
                 state.update(point.watched[name])
@@ -163,7 +163,7 @@ class Checkpoints:
             "progress": encode(self._run.progress, named),
             "under_way": is_under_way,
             "stopped": stopped,
-            "watched": encode_states(self._hooks.watched, named),
+            "watched": encode_states(self._hooks.watched(), named),
             "kept": None,
             "averaged": None,
         }

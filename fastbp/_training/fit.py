@@ -148,8 +148,9 @@ class Fit:
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
         self._start(X, y, weights)
-        options = self._options
-        progress = shown_by(options.verbose, options.epochs, self._done(), len(self._history))
+        progress = None
+        if self._options.verbose:
+            progress = shown_by(self._options.verbose, self._options.epochs, self._done(), len(self._history))
         try:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")

@@ -57,7 +57,7 @@ class Options:
             stopping |= early_stopping(model.optimizer, columns)
         for reason, callback in stopping.items():
             watcher = callback.begin(columns, reason)
-            hooks.watch(reason, watcher.state)
+            hooks.watchers.append((reason, watcher.state))
             functions.append(watcher.on_epoch_end)
         hooks.on_epoch_end[:0] = functions
         return hooks

@@ -79,6 +79,8 @@ class Record:
         }
         history._append(found, n)
         self._past._append(found, n)
+        if self._validation is None:
+            return [*found]
         return found.keys() - (set(self._validated) - measured.keys())
 
     def note_again(self, measured: dict[str, float]) -> None:

@@ -40,13 +40,11 @@ class Hooks:
         Whether one of the callbacks decides which epoch the fit ends with.
     states : dict
         What the callbacks with ``resume = True`` remember, by the callback: the dicts of their watchers.
-    watched : dict
-        What checkpoints store of the callbacks, by their repr or type: the dicts of all watchers.
-    foreign : list of str
-        The names in `watched` of callbacks of the user's, which may remember anything from one epoch to the
-        next.
-    training : list of str
-        The callbacks of this package that change the results, by their repr.
+    watchers : list
+        What checkpoints store of the callbacks: for each that remembers something the callback, or the name
+        of an option of `fit`, and the dict of its watcher.
+    training : list of Callback
+        The callbacks of this package that change the results.
     """
 
     def __init__(self) -> None:
@@ -59,9 +57,8 @@ class Hooks:
         self.checkpoints: list[Checkpoint] = []
         self.restores = False
         self.states: dict[str, dict[str, float | str]] = {}
-        self.watched: dict[str, dict[str, float | str]] = {}
-        self.foreign: list[str] = []
-        self.training: list[str] = []
+        self.watchers: list[tuple[object, dict[str, float | str]]] = []
+        self.training: list[Callback] = []
 
     def __bool__(self) -> bool:
         """Tell whether something has to be done between steps or epochs."""
@@ -81,7 +78,7 @@ class Hooks:
             if not own and callable(watcher):
                 own = {"on_epoch_end": watcher}
         if isinstance(callback, Callback) and not callback.only_watches:
-            self.training.append(repr(callback))
+            self.training.append(callback)
         if not own or not all(map(callable, own.values())):
             raise ParameterError(
                 f"{argument} is {shown(callback)}, expected a function of the state or an object with "
@@ -94,22 +91,20 @@ class Hooks:
         if resumes:
             self._resume(argument, callback, watcher, remembered)
         if resumes or isinstance(watcher, Watcher):
-            name = self.watch(_name_of(callback), watcher.state)
-            if not isinstance(callback, Callback):
-                self.foreign.append(name)
+            self.watchers.append((callback, watcher.state))
         for hook, function in own.items():
             getattr(self, hook).append(function)
 
-    def watch(self, name: str, state: dict[str, float | str]) -> str:
-        """Let checkpoints store what a watcher remembers, and return under which name."""
-        name = _unused(name, self.watched)
-        self.watched[name] = state
-        return name
+    def watched(self, own: bool = False) -> dict[str, dict[str, float | str]]:
+        """Return the dicts of `watchers` by name; with `own`, without those of the user's callbacks.
 
-    @property
-    def known(self) -> dict[str, dict[str, float | str]]:
-        """The part of `watched` of callbacks of this package."""
-        return {name: state for name, state in self.watched.items() if name not in self.foreign}
+        Those may remember anything from one epoch to the next.
+        """
+        found: dict[str, dict[str, float | str]] = {}
+        for callback, state in self.watchers:
+            if not own or isinstance(callback, (Callback, str)):
+                found[_unused(_name_of(callback), found)] = state
+        return found
 
     def end(self, state: EpochState, reason: str, error: BaseException | None) -> None:
         """Call the callbacks for the last time, each once; an error of theirs does not hide that of the fit.
@@ -170,6 +165,8 @@ def _unused(name: str, names: Collection[str]) -> str:
 
 def _name_of(callback: object) -> str:
     """Return a name that is the same in the next run of a program."""
+    if isinstance(callback, str):
+        return callback
     plain_repr: object = object.__repr__
     return type(callback).__qualname__ if type(callback).__repr__ is plain_repr else repr(callback)
 
@@ -206,7 +203,7 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
             callback.check(f"callbacks[{i}]", optimizer)
         if isinstance(callback, WeightAveraging):
             hooks.averaging = callback
-            hooks.training.append(repr(callback))
+            hooks.training.append(callback)
         elif isinstance(callback, Checkpoint):
             hooks.checkpoints.append(callback)
         else:

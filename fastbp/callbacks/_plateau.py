@@ -157,7 +157,8 @@ class Plateau(Watcher):
     def improves(self, metrics: Mapping[str, float]) -> bool:
         """Tell whether an epoch has the best value so far, and remember it; NaN and infinity are none."""
         value = metrics[self._column]
-        better = isfinite(value) and (not self.has_best or self.beats(value, float(self.state["best"])))
+        best = float(self.state["best"])
+        better = isfinite(value) and (isnan(best) or self.beats(value, best))
         if better:
             self.state["best"] = value
         return better
