@@ -69,6 +69,26 @@ def classes():
     return net
 
 
+def half_done(path, resume=None):
+    """Train for 6 epochs of 3 steps, with a checkpoint inside the fourth; return history and network."""
+
+    class Stop:
+        def on_batch_end(self, state):
+            if (state.epoch, state.step) == (3, 2):
+                state.stop()
+
+    net = fastbp.Network([3, Dense(4, "tanh", dropout=0.25), 2], optimizer=fastbp.Adam(0.05), seed=6)
+    training = [
+        callbacks.ReduceLROnPlateau(patience=1, min_delta=0.1),
+        callbacks.EarlyStopping(patience=4, restore_best=True),
+        callbacks.ExponentialMovingAverage(0.8),
+    ]
+    watching = [] if resume else [callbacks.Checkpoint(path, keep=1), Stop()]
+    data = {"validation_data": (X[:2], Y[:2]), "sample_weight": np.arange(8.0)}
+    history = net.fit(X, Y, epochs=6, batch_size=3, **data, callbacks=[*training, *watching], resume=resume)
+    return history, net
+
+
 NETWORKS = {
     "plain": plain,
     "adapted": adapted,
@@ -85,4 +105,10 @@ if __name__ == "__main__":
     net = classes()
     net.save(FOLDER / "inference.safetensors", inference=True)
     predictions["inference"] = net.predict(X).astype(float).tolist()
+    half_done(FOLDER / "checkpoint.safetensors")
+    _, net = half_done(None, resume=FOLDER / "checkpoint.safetensors")
+    predictions["checkpoint, continued"] = net.predict(X).astype(float).tolist()
+    predictions["checkpoint"] = (
+        fastbp.load(FOLDER / "checkpoint.safetensors").predict(X).astype(float).tolist()
+    )
     (FOLDER / "predictions.json").write_text(json.dumps(predictions, indent=1) + "\n")

@@ -3,6 +3,7 @@
 `make_version_1.py` has made those of version 1, and shows what is in them.
 """
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def loaded(name, kind=fastbp.Network, version=1):
 def test_they_are_there():
     assert [path.stem for path in FILES] == [
         "adapted",
+        "checkpoint",
         "custom_loss",
         "inference",
         "levenberg_marquardt",
@@ -50,6 +52,20 @@ def test_they_predict(path):
         labels = (Y[:, 0] > 0.5).astype(int)
         net.fit(X, labels if path.stem == "inference" else Y, epochs=1, batch_size=None)
         assert np.isfinite(net.parameters).all()
+
+
+@pytest.mark.filterwarnings("ignore:the checkpoint .* was written on:UserWarning")
+@pytest.mark.parametrize("version", [1])
+def test_the_fit_of_a_checkpoint_continues(version):
+    folder = Path(__file__).parent
+    spec = importlib.util.spec_from_file_location("make", folder / f"make_version_{version}.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    history, net = make.half_done(None, resume=folder / f"version_{version}" / "checkpoint.safetensors")
+    assert (len(history), history.stopped) == (6, "epochs")
+    expected = json.loads((folder / f"version_{version}" / "predictions.json").read_text())
+    expected = np.array(expected["checkpoint, continued"])
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_what_they_are():
