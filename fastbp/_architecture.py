@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastbp import activations, initializers, losses
-from fastbp._base.arguments import flag, held, integer, number
+from fastbp._base.arguments import entries, flag, held, integer, number
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.activations import Activation
 from fastbp.exceptions import DTypeError, ParameterError
 from fastbp.layers import Dense, Layer, split
 from fastbp.losses import Loss, LossFunction
-
-NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists of layers
 
 
 class Architecture(Value):
@@ -140,12 +137,12 @@ class Architecture(Value):
 
     def with_learning_rate_factors(self, factors: float | Iterable[float]) -> Self:
         """Return the same architecture with other factors: a number for all layers, or one per layer."""
-        entries = _per_layer(
+        numbers = _per_layer(
             "learning_rate_factors", factors, len(self.layers), "number", (int, float, np.number)
         )
         return self._with_options(
             {"learning_rate_factor": number(f"learning_rate_factors[{i}]", entry, above=0)}
-            for i, entry in enumerate(entries)
+            for i, entry in enumerate(numbers)
         )
 
     def _with_options(self, options: Iterable[Mapping[str, Any]]) -> Self:
@@ -252,11 +249,7 @@ def _check_own_activation(argument: str, layer: Layer, output: Activation) -> No
 
 def _listed(given: Iterable[int | Dense]) -> list[int | Dense]:
     """Return the entries of an iterable of layers, at least two."""
-    try:
-        entries = [] if isinstance(given, NO_LISTS) else iter(given)
-    except TypeError:
-        entries = []
-    specs = list(entries)
+    specs = entries(given, sys.maxsize - 1) or []
     if len(specs) < 2:
         raise ParameterError(
             f"layers is {shown(given)}, expected a list of the inputs and at least one layer, like [4, 8, 1]"
@@ -268,15 +261,12 @@ def _per_layer(argument: str, given: Any, n: int, noun: str, single: Any) -> lis
     """Return one entry per layer, from an iterable of n, or from an instance of `single` for all."""
     if isinstance(given, single):
         return [given] * n
-    try:
-        entries = [] if isinstance(given, NO_LISTS) else list(islice(given, n + 1))
-    except TypeError:
-        entries = []
-    if len(entries) != n:
+    found = entries(given, n)
+    if found is None or len(found) != n:
         raise ParameterError(
             f"{argument} is {shown(given)}, expected a {noun}, or a list of {n}, one per layer"
         )
-    return entries
+    return found
 
 
 def _check_layers(layers: Sequence[Layer], names: Sequence[str], loss: Loss) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from itertools import islice
 from numbers import Real
 from typing import Any, Literal, TypeVar
 
@@ -15,6 +16,9 @@ from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 
 T = TypeVar("T")
+
+NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists
+LONGEST_PATH, LONGEST_NAME = 4095, 255  # bytes that Linux takes as a path, and as a name in one
 
 
 #: Smallest positive normal number and largest number of each dtype that a network can have.
@@ -106,6 +110,15 @@ def text(argument: str, value: Any) -> str:
     return value
 
 
+def entries(given: Any, most: int) -> list[Any] | None:
+    """Return the entries of an iterable, at most so many and one more; None for text, mappings and sets."""
+    try:
+        found = None if isinstance(given, NO_LISTS) else iter(given)
+    except TypeError:  # not iterable
+        return None
+    return None if found is None else list(islice(found, most + 1))
+
+
 def path(argument: str, value: Any) -> str:
     """Return `value`, the path of a file or folder, as a string."""
     try:
@@ -115,6 +128,8 @@ def path(argument: str, value: Any) -> str:
         is_path = False
     if not is_path:
         raise ParameterError(f"{argument} is {shown(value)}, expected a path: a string or an os.PathLike")
+    if len(os.fsencode(place)) > LONGEST_PATH:
+        raise ParameterError(f"{argument} is {shown(value)}, expected a path of at most {LONGEST_PATH} bytes")
     return str(place)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from itertools import islice
 from typing import Any
 
-from fastbp._base.arguments import text
+from fastbp._base.arguments import entries, text
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
-
-NO_LISTS = (str, bytes, bytearray, memoryview, Mapping, Set)  # iterable, but not lists of names
 
 
 def checked(argument: str, given: Any, n: int, noun: str) -> tuple[str, ...] | None:
@@ -23,10 +19,7 @@ def checked(argument: str, given: Any, n: int, noun: str) -> tuple[str, ...] | N
     """
     if given is None:
         return None
-    try:
-        names = None if isinstance(given, NO_LISTS) else list(islice(given, n + 1))
-    except TypeError:
-        names = None
+    names = entries(given, n)
     if names is None or len(names) != n:
         raise ParameterError(
             f"{argument} is {shown(given)}, expected None or a list of {n} string{'s' * (n > 1)}, "

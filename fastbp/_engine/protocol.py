@@ -126,7 +126,7 @@ class Engine(Trainer, Protocol):
     """
 
     t: int  #: Number of optimizer steps done.
-    seed: int  #: Of dropout and of the noise on the inputs; one that is set acts from the next pass on.
+    seed: int  #: Seed of dropout and of the noise on the inputs; setting it takes effect at the next pass.
     memory: NDArray[np.float64] | None  #: State of Levenberg-Marquardt between two fits.
     spare_arrays: tuple[Array, Array] | None  #: For the next `Snapshot`'s copies of parameters and state.
 
@@ -182,8 +182,8 @@ class Engine(Trainer, Protocol):
     def set_average(self, average: Array | None, decay: float = 0, steps: int = 0) -> None:
         """Keep a moving average of the parameters in an array (P,) from now on; None: keep none.
 
-        After each step, average := decay average + (1 - decay) parameters. So many `steps` are in it already;
-        with 0 it holds zeros, and the first step copies the parameters.
+        After each step, average := decay average + (1 - decay) parameters. The array already averages
+        `steps` steps; if there are none, it holds zeros, and the first step copies the parameters.
         """
 
     def shares_memory(self, array: Array) -> bool:

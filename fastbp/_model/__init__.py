@@ -375,9 +375,7 @@ class Model:
         inputs and targets, the history, what callbacks remember, and the names of features and classes.
         """
         engine = self.engine
-        engine.t = integer(
-            "steps", steps, at_least=0, below=2**63
-        )  # more than can be, so that it never wraps
+        engine.t = integer("steps", steps, at_least=0, below=2**63)  # half of what C holds: it never wraps
         if memory is not None:
             engine.memory = states.vector("memory", memory, engine.parameters.size + 2)
         if any(found is not None for found in scalings):

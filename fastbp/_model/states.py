@@ -1,4 +1,4 @@
-"""The parts of a state, which may be anything: each function returns a part that is checked."""
+"""Checks of the parts of a state, each of which may be any object."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from io import FileIO
 from threading import get_ident
 from typing import Any
 
+from fastbp._base.arguments import LONGEST_NAME
 from fastbp.exceptions import BusyError, ParameterError
 
 #: What `flock`, `fsync` and `posix_fallocate` answer on file systems that do not have them.
 UNSUPPORTED = frozenset((errno.EINVAL, errno.ENODEV, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP))
 #: The thread that writes each temporary file.
 _writers: dict[str, int] = {}
-LONGEST_NAME = 255  # bytes, on all common file systems
 
 
 @contextmanager

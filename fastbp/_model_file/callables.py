@@ -10,7 +10,6 @@ from fastbp._base import arguments
 from fastbp._base.fields import text
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
-from fastbp._model_file.parts import MisfitError
 from fastbp.exceptions import ParameterError
 from fastbp.losses import CustomLoss, Loss
 from fastbp.optimizers import NoRate, Optimizer
@@ -21,19 +20,14 @@ from fastbp.schedules import Schedule
 class Named:
     """The callables and values that a file stores by name.
 
-    Parameters
-    ----------
-    found : mapping, optional
-        Objects that have a name already, by name.
-
     Attributes
     ----------
     found : dict
         The objects by name; a second object of the same name is "name 2".
     """
 
-    def __init__(self, found: Mapping[str, Any] | None = None) -> None:
-        self.found = dict(found or {})
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
 
     def name_of(self, thing: Any) -> str:
         """Return the name of an object, which it has from now on."""
@@ -193,15 +187,3 @@ class AbsentOptimizer(Optimizer):
 
     def check_step(self, call: str) -> None:
         _refuse_use(self.name, self.where)
-
-
-def float_of(part: Any, where: str) -> float:
-    """Return a number of JSON, or one that it lacks: {"float": "inf"}, "-inf" or "nan"."""
-    if type(part) is dict and list(part) == ["float"] and part["float"] in ("inf", "-inf", "nan"):
-        return float(part["float"])
-    if type(part) not in (int, float):
-        raise MisfitError(f"{where} is {shown(part)}, expected a number")
-    try:
-        return float(part)
-    except OverflowError:
-        raise MisfitError(f"{where} is {shown(part)}, expected a number of float64") from None

@@ -18,8 +18,9 @@ import math
 import os
 import stat
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import FileIO
+from itertools import cycle
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
 
@@ -33,7 +34,8 @@ from fastbp._model_file.atomic import where_supported
 from fastbp.exceptions import DTypeError, ModelFileError
 
 FORMAT = 1  # the newest format that this version reads, and the one that it writes
-PIECE = 1 << 19  # bytes that are copied and checked at once, while they are in the cache
+PIECE = 1 << 20  # bytes that are copied and checked at once, while they are in the cache; to read, half of it
+LARGE = 1 << 23  # bytes of arrays from which on it pays to write them in a thread
 
 #: The dtypes of arrays, by their names in the file.
 DTYPES = {
@@ -98,9 +100,8 @@ def write(file: FileIO, tensors: Mapping[str, NDArray[Any]], description: Mappin
     # known sizes make writing faster, and a full disk is known at once
     where_supported(os.posix_fallocate, file.fileno(), 0, len(head) + end)
     _write_all(file, memoryview(head))
-    buffer = np.empty(PIECE, np.uint8)
-    for name in order:
-        checksum = _write_array(file, arrays[name], buffer, checksum)
+    write_pieces = _write_behind if end >= LARGE else _write_each
+    checksum = write_pieces(file, _pieces([arrays[name] for name in order]), checksum)
     file.seek(place)
     _write_all(file, memoryview(b"%08x" % checksum))
 
@@ -113,16 +114,39 @@ def _name(name: str, array: NDArray[Any]) -> str:
     return NAMES[dtype]
 
 
-def _write_array(file: FileIO, array: NDArray[Any], buffer: NDArray[np.uint8], checksum: int) -> int:
-    """Write an array in pieces; return the checksum, continued with what was written."""
-    flat = array.reshape(-1)  # a copy only if the array is not contiguous
-    room = buffer.view(array.dtype.newbyteorder("<"))
-    for first in range(0, flat.size, room.size):
-        part = flat[first : first + room.size]
-        room[: part.size] = part
-        piece = buffer.data[: part.nbytes]
+def _pieces(arrays: Iterable[NDArray[Any]]) -> Iterator[memoryview]:
+    """Yield copies of the bytes of arrays, piece by piece; each is valid until the next but one."""
+    buffers = cycle([np.empty(PIECE, np.uint8), np.empty(PIECE, np.uint8)])
+    for array in arrays:
+        flat = array.reshape(-1)  # a copy only if the array is not contiguous
+        per_piece = PIECE // array.itemsize
+        for first in range(0, flat.size, per_piece):
+            part, buffer = flat[first : first + per_piece], next(buffers)
+            buffer.view(array.dtype.newbyteorder("<"))[: part.size] = part
+            yield buffer.data[: part.nbytes]
+
+
+def _write_each(file: FileIO, pieces: Iterable[memoryview], checksum: int) -> int:
+    """Write pieces; return the checksum, continued with them."""
+    for piece in pieces:
         checksum = zlib.crc32(piece, checksum)
         _write_all(file, piece)
+    return checksum
+
+
+def _write_behind(file: FileIO, pieces: Iterable[memoryview], checksum: int) -> int:
+    """Like `_write_each`, but a thread writes each piece while the next one is copied and checked."""
+    from concurrent.futures import Future, ThreadPoolExecutor  # whose import takes longer than a small file
+
+    with ThreadPoolExecutor(1) as thread:
+        writing: Future[None] | None = None
+        for piece in pieces:
+            checksum = zlib.crc32(piece, checksum)
+            if writing is not None:
+                writing.result()
+            writing = thread.submit(_write_all, file, piece)
+        if writing is not None:
+            writing.result()
     return checksum
 
 
@@ -257,7 +281,7 @@ class Reader:
 
     def _checksum(self, checksum: int, n_bytes: int) -> int:
         """Return the checksum continued with the rest of the file, of `n_bytes`."""
-        buffer = memoryview(bytearray(min(PIECE, n_bytes)))
+        buffer = memoryview(bytearray(min(PIECE // 2, n_bytes)))
         while n_bytes:
             piece = buffer[:n_bytes]
             self._fill(piece)

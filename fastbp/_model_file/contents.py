@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -41,7 +41,7 @@ def write(
     model: Model,
     *,
     inference: bool = False,
-    fit: Mapping[str, Any] | None = None,
+    fit: Callable[[Named], Mapping[str, Any]] | None = None,
     tensors: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a model to a file; nothing may change the model during the call.
@@ -53,8 +53,9 @@ def write(
     inference : bool
         Whether to leave out what only training needs: optimizer state, step count, history, and what
         callbacks remember.
-    fit : mapping, optional
-        Part "fit" of the description, anything that JSON has: the file is a checkpoint.
+    fit : callable, optional
+        Makes the file a checkpoint: it takes the names of the model's callables and returns part "fit" of the
+        description, anything that JSON has.
     tensors : mapping of str to arrays, optional
         Further tensors of a checkpoint; their names begin with "fit.".
 
@@ -64,9 +65,10 @@ def write(
         The file cannot be written. A file that was there before is still the same.
     """
     inference = inference or isinstance(model.optimizer, AbsentOptimizer)  # which has no state
-    description = description_of(model, Named(), inference)
+    named = Named()
+    description = description_of(model, named, inference)
     if fit is not None:
-        description["fit"] = dict(fit)
+        description["fit"] = dict(fit(named))
     arrays = arrays_of(model)
     if not inference:
         arrays |= _training_arrays(model)

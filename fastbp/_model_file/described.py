@@ -10,11 +10,12 @@ from fastbp._architecture import Architecture
 from fastbp._base.shown import shown
 from fastbp._model import Model, resolve_seed
 from fastbp._model_file import container
-from fastbp._model_file.callables import Given, Named, float_of
+from fastbp._model_file.callables import Given, Named
 from fastbp._model_file.parts import (
     MisfitError,
     describing,
     expect,
+    float_of,
     inside,
     refuse_others,
     strings,

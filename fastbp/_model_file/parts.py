@@ -51,6 +51,18 @@ def strings(part: list[Any], where: str) -> list[str]:
     return [expect(entry, f"{where}[{i}]", str) for i, entry in enumerate(part)]
 
 
+def float_of(part: Any, where: str) -> float:
+    """Return a number of JSON, or one that it lacks: {"float": "inf"}, "-inf" or "nan"."""
+    if type(part) is dict and list(part) == ["float"] and part["float"] in ("inf", "-inf", "nan"):
+        return float(part["float"])
+    if type(part) not in (int, float):
+        raise MisfitError(f"{where} is {shown(part)}, expected a number")
+    try:
+        return float(part)
+    except OverflowError:
+        raise MisfitError(f"{where} is {shown(part)}, expected a number of float64") from None
+
+
 def refuse_others(node: Collection[str], where: str, known: Collection[str]) -> None:
     """Refuse keys that are not known."""
     for key in node:

@@ -12,8 +12,8 @@ from typing import Any
 from fastbp import activations, losses, optimizers, schedules
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
-from fastbp._model_file.callables import Given, Named, float_of
-from fastbp._model_file.parts import MisfitError, describing, expect, inside, refuse_others, take
+from fastbp._model_file.callables import Given, Named
+from fastbp._model_file.parts import MisfitError, describing, expect, float_of, inside, refuse_others, take
 from fastbp.activations import Activation
 from fastbp.layers import Dense
 from fastbp.losses import CustomLoss

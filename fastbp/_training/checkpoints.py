@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -142,48 +143,55 @@ class Checkpoints:
         return [file for file in self._files if file.is_due(self._run, stopped, has_ended)]
 
     def write(self, files: Sequence[File], stopped: str, is_under_way: bool) -> None:
-        """Write files, with this reason; `is_under_way`: an epoch is, of which `on_epoch_begin` was told."""
+        """Write files; `stopped` is as in `due`, and `is_under_way` tells whether an epoch has begun."""
         if self._averaging is not None:
             self._averaging.go_on()
-        description, tensors = self._described(stopped, is_under_way)
+        describe, arrays = partial(self._description, stopped, is_under_way), self._arrays()
         for file in files:
             file.make_room()
-            contents.write(file.path, self._model, fit=description, tensors=tensors)
+            contents.write(file.path, self._model, fit=describe, tensors=arrays)
             file.note(self._run, stopped)
         if self._averaging is not None and self._run.step == 0:
             self._averaging.show()
 
-    def _described(self, stopped: str, is_under_way: bool) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what a file has of the fit: a description, and arrays by name."""
-        named = Named(contents.callables_of(self._model))
-        arrays: dict[str, NDArray[Any]] = {}
-        description: dict[str, Any] = {
+    def _description(self, stopped: str, is_under_way: bool, named: Named) -> dict[str, Any]:
+        """Return what a file has of the fit, except its arrays."""
+        return {
             "same": self._same,
             "first_epoch": self._first_epoch,
             "progress": encode(self._run.progress, named),
             "under_way": is_under_way,
             "stopped": stopped,
             "watched": encode_states(self._hooks.watched(), named),
-            "kept": None,
-            "averaged": None,
+            "kept": self._description_of_kept(named),
+            "averaged": None if self._averaging is None else self._averaging.terms,
         }
+
+    def _description_of_kept(self, named: Named) -> dict[str, Any] | None:
+        """Return what a file has of the epoch that a callback kept; None if there is none."""
+        if self._kept.numbers is None:
+            return None
+        _, _, steps, _ = self._kept.numbers
+        optimizer, schedule, remembered = self._kept.extra
+        return {
+            "epoch": self._kept.epoch,
+            "steps": steps,
+            "optimizer": encode(optimizer, named),
+            "schedule": None if type(schedule) is NoRate else encode(schedule, named),
+            "remembered": encode_states(remembered, named),
+        }
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the fit that a file has, by name."""
+        arrays: dict[str, NDArray[Any]] = {}
         if self._kept.numbers is not None:
-            parameters, state, steps, memory = self._kept.numbers
-            optimizer, schedule, remembered = self._kept.extra
+            parameters, state, _, memory = self._kept.numbers
             arrays |= {"fit.kept.parameters": parameters, "fit.kept.state": state}
             if memory is not None:
                 arrays["fit.kept.memory"] = memory
-            description["kept"] = {
-                "epoch": self._kept.epoch,
-                "steps": steps,
-                "optimizer": encode(optimizer, named),
-                "schedule": None if type(schedule) is NoRate else encode(schedule, named),
-                "remembered": encode_states(remembered, named),
-            }
         if self._averaging is not None:
-            description["averaged"] = self._averaging.terms
             arrays["fit.average"] = self._averaging.mean
-        return description, arrays
+        return arrays
 
 
 class File:

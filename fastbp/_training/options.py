@@ -50,11 +50,10 @@ class Options:
         functions: list[Function] = []
         if self.gradient_tol is not None:
             functions.append(at_minimum(model, self.gradient_tol))
-        stopping = (
-            {} if self.tol is None else {"tol": EarlyStopping("loss", self.patience, self.tol, relative=True)}
-        )
-        if not hooks.restores:
-            stopping |= early_stopping(model.optimizer, columns)
+        stopping = {} if hooks.restores else early_stopping(model.optimizer, columns)
+        if self.tol is not None:
+            by_tol = EarlyStopping("loss", self.patience, self.tol, relative=True)
+            stopping = {"tol": by_tol} | stopping  # which is asked first
         for reason, callback in stopping.items():
             watcher = callback.begin(columns, reason)
             hooks.watchers.append((reason, watcher.state))

@@ -15,9 +15,9 @@ from fastbp._base.arguments import path as path_of
 from fastbp._base.shown import shown
 from fastbp._model import Model
 from fastbp._model_file import contents
-from fastbp._model_file.callables import Given, float_of
+from fastbp._model_file.callables import Given
 from fastbp._model_file.described import decode_states
-from fastbp._model_file.parts import MisfitError, expect, take, take_or_none
+from fastbp._model_file.parts import MisfitError, expect, float_of, take, take_or_none
 from fastbp._model_file.values import decode
 from fastbp._training.snapshot import is_finite
 from fastbp._version import __version__
@@ -95,7 +95,7 @@ class Fitting(NamedTuple):
     same : dict
         What `checkpoints.same_of` returns.
     watched : mapping
-        What those of its callbacks that are of this package remember at their start.
+        What fastbp's own callbacks remember at the start of the fit.
     """
 
     epochs: int
@@ -105,7 +105,7 @@ class Fitting(NamedTuple):
 
 
 class Present(Given):
-    """The functions of the network that is to continue: those of the file have the same names."""
+    """Gives a checkpoint the functions that the network has under the same names."""
 
     def refuse(self, name: str, where: str) -> NoReturn:
         """Raise ParameterError: the network has no function of this name."""
@@ -349,8 +349,8 @@ def _warn(path: str, description: Mapping[str, Any], isa: str) -> None:
     before = description["isa"], description["version"]
     if before != (isa, __version__):
         warn(
-            f"the checkpoint {path} was written on {before[0]} by fastbp {before[1]}, and the fit continues "
-            f"on {isa} with fastbp {__version__}: the last bits of results may differ from those without a "
-            "stop",
+            f"the checkpoint {path} was written on {before[0]:.40} by fastbp {before[1]:.40}, and the fit "
+            f"continues on {isa} with fastbp {__version__}: the last bits of results may differ from those "
+            "without a stop",
             stacklevel=6,  # the caller of `Network.fit`
         )

@@ -39,8 +39,8 @@ class Validation:
 
     Attributes
     ----------
-    every
-        The argument.
+    every : int
+        Number of epochs between two measurements.
     columns : dict
         For each column of the history, whether greater is better.
     """

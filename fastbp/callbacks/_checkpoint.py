@@ -7,13 +7,13 @@ import re
 from typing import Any, ClassVar
 
 from fastbp._base import arguments
+from fastbp._base.arguments import LONGEST_NAME
 from fastbp._base.fields import checked_by, integer
 from fastbp._base.shown import shown
 from fastbp.callbacks._base import Callback, Columns, Watcher
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import Optimizer
 
-LONGEST_NAME = 255  # bytes, on all common file systems
 UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 
 

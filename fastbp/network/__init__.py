@@ -5,7 +5,6 @@ Its methods are in a chain of classes: `Copies`, `Files`, `Description`, `Infere
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from inspect import signature
 from types import EllipsisType
@@ -275,7 +274,7 @@ class Network(Steps):
         self._model.reset()
 
 
-def load(path: str | os.PathLike[str], *, custom: Mapping[str, Any] | None = None) -> Network:
+def load(path: str | PathLike[str], *, custom: Mapping[str, Any] | None = None) -> Network:
     """Return the network in a model file that `Network.save` wrote; no code in the file is executed.
 
     Parameters and errors are those of `Network.load`.

@@ -157,6 +157,21 @@ def test_a_full_disk_is_an_os_error_and_the_old_file_stays(path):
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_large_files_are_written_in_a_thread(path, rng, monkeypatch):
+    """With the same bytes and errors; pieces are short here, so that there are many."""
+    arrays = ARRAYS | {"large": rng.normal(size=1000), "c": np.arange(999, dtype=np.float32)[::-1]}
+    data = written(path, arrays)
+    monkeypatch.setattr(container, "PIECE", 128)
+    monkeypatch.setattr(container, "LARGE", 0)
+    assert written(path, arrays) == data
+    with open(path, "wb", buffering=0) as file:
+        container.write(Reluctant(file, most=7), arrays, DESCRIPTION)
+    assert path.read_bytes() == data
+    with pytest.raises(OSError, match="No space"), atomic.replacing(str(path)) as file:
+        container.write(Reluctant(file, room=3000), arrays, DESCRIPTION)
+    assert path.read_bytes() == data
+
+
 @pytest.mark.parametrize(("code", "is_written"), [(95, True), (28, False)])
 def test_disks_that_cannot_reserve_room(path, monkeypatch, code, is_written):
     """Because they have no such operation, or no room."""

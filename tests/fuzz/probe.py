@@ -219,8 +219,7 @@ class Probe:
         is_protocol = type(error) is TypeError and any(word in str(error) for word in PROTOCOL)
         if not (isinstance(error, ALLOWED) or is_protocol or (lookup and isinstance(error, lookup))):
             return [f"unexpected exception: {type(error).__name__}"]
-        is_long = len(str(error)) > LONGEST and not isinstance(error, OSError)  # which names the path
-        return ["unexpected exception: a text of many lines"] if is_long else []
+        return ["unexpected exception: a text of many lines"] if len(str(error)) > LONGEST else []
 
     def _compared(self, nets: list[fastbp.Network], results: list[Any], optimizer: Any) -> list[str]:
         found = []
