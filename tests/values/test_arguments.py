@@ -192,3 +192,14 @@ def test_other_kinds_of_verbose_are_refused(verbose):
     for call in (Network([3, 1]).fit, partial(fastbp.minimize, Network([3, 1]))):
         with pytest.raises(ParameterError, match=r"verbose is .*expected an integer >= 0 and < 3, or 'auto'"):
             call(X, Y, verbose=verbose)
+
+
+def test_paths_that_no_system_takes():
+    """The error of the system would show the whole path."""
+    for path in ("x" * 100_000, "a/" * 2048):
+        for call in (fastbp.load, fastbp.Network([2, 1], seed=0).save, fastbp.callbacks.CSVLogger):
+            with pytest.raises(
+                fastbp.ParameterError, match=r"^path is .* a path of at most 4095 bytes$"
+            ) as caught:
+                call(path)
+            assert len(str(caught.value)) < 300
