@@ -156,7 +156,7 @@ def test_a_fork_beside_a_fit(python):
             large = fastbp.Network([1024, 1024, 10], seed=0)
             large.fit(np.ones((512, 1024), "f4"), np.ones((512, 10), "f4"), batch_size=512)
             os._exit(len(os.listdir("/proc/self/task")))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
     os._exit(0)
     """
     result = python(code)
