@@ -1,0 +1,88 @@
+"""Rows of a sparse matrix, as the engines take them in place of an array (n, columns)."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._core import check_memory
+
+Array: TypeAlias = NDArray[Any]
+
+
+class SparseRows:
+    """Rows of numbers of which only the entries are stored; all other elements are 0 (CSR).
+
+    Nobody else has `columns` and `starts`, so code of the user cannot change them during a call.
+
+    Parameters
+    ----------
+    values : ndarray (all entries,) of real numbers
+        The entries, row by row; the user's numbers, as a view that belongs to the call.
+    columns : ndarray (all entries,) int32, C-contiguous
+        The column of each entry, >= 0 and below shape[1]; ascending within a row, none of them twice.
+    starts : ndarray (n + 1,) int64, C-contiguous
+        The entries of row i are those from starts[i] to starts[i + 1]; ascending, the last one at most the
+        number of all entries.
+    shape : tuple of int
+        Number of rows n, and of columns.
+    """
+
+    __slots__ = ("columns", "shape", "starts", "values")
+    ndim = 2
+
+    def __init__(
+        self, values: Array, columns: NDArray[np.int32], starts: NDArray[np.int64], shape: tuple[int, int]
+    ) -> None:
+        self.values, self.columns, self.starts, self.shape = values, columns, starts, shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the entries."""
+        return self.values.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements, zeros included."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries in these rows."""
+        return int(self.starts[-1] - self.starts[0])
+
+    def __getitem__(self, rows: slice | Array) -> SparseRows:
+        """Return a slice of the rows, as a view without a step, or the rows with these indices, as a copy."""
+        if isinstance(rows, slice):
+            first, end, step = rows.indices(len(self))
+            assert step == 1
+            starts = self.starts[first : max(first, end) + 1]
+            return SparseRows(self.values, self.columns, starts, (len(starts) - 1, self.shape[1]))
+        check_memory(self.values)
+        counts = np.diff(self.starts)[rows]  # (rows,)
+        starts = np.concatenate([[0], np.cumsum(counts)])  # (rows + 1,)
+        at = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)  # of each entry
+        return SparseRows(self.values[at], self.columns[at], starts, (len(counts), self.shape[1]))
+
+    def toarray(self) -> Array:
+        """Return the rows as an array (n, columns) of the entries' dtype."""
+        check_memory(self.values)
+        dense = np.zeros(self.shape, self.dtype)
+        rows = np.repeat(np.arange(len(self)), np.diff(self.starts))  # of each entry
+        entries = slice(self.starts[0], self.starts[-1])
+        dense[rows, self.columns[entries]] = self.values[entries]
+        return dense
+
+
+#: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.
+Rows: TypeAlias = Array | SparseRows
+
+
+def check_rows(X: Rows) -> None:
+    """Raise DataError if the memory of X was resized or reshaped since the call began."""
+    check_memory(X.values if isinstance(X, SparseRows) else X)
