@@ -86,9 +86,12 @@ cdef class Planner:
         return loss
 
 
-def checked_progress(run, progress):
-    """Return (epoch, step, sum, weight) for `run` to resume from; refuse all that no such run can have reached."""
-    epochs, steps = len(run.losses), run.steps_per_epoch
+def checked_progress(run, progress, steps=None):
+    """Return (epoch, step, sum, weight) for `run` to resume from; refuse all that no such run can have reached.
+
+    An epoch has `steps` steps; None: as many as the run says.
+    """
+    epochs, steps = len(run.losses), run.steps_per_epoch if steps is None else steps
     if run.epoch or run.step:
         raise Error("resume after the run has advanced, expected a new run")
     if type(progress) is tuple and [type(value) for value in progress] == [int, int, float, float]:

@@ -43,9 +43,7 @@ class InputChecks:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
-    def examples(
-        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
-    ) -> tuple[Array, Array]:
+    def examples(self, X: Any, y: ArrayLike, X_name: str = "X", y_name: str = "y") -> tuple[Array, Array]:
         """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))

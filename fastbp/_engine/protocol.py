@@ -49,7 +49,10 @@ class Run(Protocol):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of steps in an epoch, a short last batch included."""
+        """Number of steps in an epoch, a short last batch included.
+
+        If epochs differ, that of the last complete one; 0 before it.
+        """
 
     @property
     def losses(self) -> NDArray[np.float64]:
