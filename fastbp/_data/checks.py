@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
+from fastbp._base.sparse import Rows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -146,7 +147,7 @@ class InputChecks:
             )
         return array
 
-    def new_output(self, X: Array) -> Array:
+    def new_output(self, X: Rows) -> Array:
         """Return an array for the outputs of this query."""
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 
