@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._base.philox import permutation
+from fastbp._base.philox import permutation, permutation_of_blocks
 from fastbp._core import check_memory, checked_progress
 from fastbp._data.sample_weights import Weights
 from fastbp.losses import Loss
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -53,10 +56,13 @@ class StepwiseRun:
         first_epoch: int,
         epochs: int,
         stored: bool,  # each step stores its gradient anyway
+        block_rows: int = 0,
+        checks: DeferredChecks | None = None,
     ) -> None:
         self._trainer, self._X, self._y, self._weights = trainer, X, y, weights
         self._batch_size, self._shuffle = batch_size, shuffle
         self._seed, self._first_epoch = seed, first_epoch
+        self._block_rows, self._checks = block_rows, checks
         self.epoch = self.step = 0
         self._rows = None if weights is None else weights.rows  # to train on; None: all
         self._n = len(X if self._rows is None else self._rows)
@@ -93,7 +99,9 @@ class StepwiseRun:
         """Set the order of the rows in the present epoch; None: as they are."""
         self._order = self._rows
         if self._shuffle:
-            order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
+            which = self._seed, self._first_epoch + self.epoch, self._n
+            rows = self._block_rows
+            order = permutation_of_blocks(*which, rows) if rows else permutation(*which)
             self._order = order if self._rows is None else self._rows[order]
 
     def _train(self) -> float:
@@ -110,6 +118,8 @@ class StepwiseRun:
             rows = self._order[batch]
         else:  # views, not copies
             X, y, weights = X[batch], y[batch], weights and weights.part(batch)
+        if self._checks is not None:
+            self._checks.check(self._X, self._y, batch if rows is None else rows)
         loss = self._trainer.train_on_batch(X, y, weights, rows)
         is_sum = self._trainer.loss_function.divisor == "one"
         weight = 1.0 if is_sum else weight_of(X, weights, rows)

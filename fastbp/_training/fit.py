@@ -61,7 +61,8 @@ def train(
         The arguments of `Options` except `rows`.
     """
     model.check_trainable()
-    X, y = model.checks.examples(X, y)
+    # a split may copy rows, and evaluates those that it holds out
+    X, y, checks = model.checks.to_train_on(X, y, may_defer=validation_split is None)
     split_off, saved, seed = None, None, model.seed
     if resume is not None:
         from fastbp._training import resuming  # few need it
@@ -88,7 +89,7 @@ def train(
 
         same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
         files = checkpoints.Checkpoints(model, hooks, same, checked, saved)
-    begin = begin_of(model, weights)  # after the callbacks, one of which may have set the optimizer
+    begin = begin_of(model, weights, checks)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
         network=network,
@@ -266,7 +267,7 @@ class Fit:
             y,
             weights=weights,
             batch_size=options.batch_rows,
-            shuffle=options.shuffle and options.batch_size is not None,  # one batch needs no random order
+            **options.order_of_rows(model.architecture.n_in),
             seed=model.seed,
             first_epoch=self._first_epoch,
             epochs=options.epochs,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from fastbp._base.arguments import flag, integer, number, verbosity
+from fastbp._base.philox import block_rows
 from fastbp._model import Model
 from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, _hooks
 from fastbp.exceptions import ParameterError
@@ -21,7 +22,7 @@ class Options:
         rows: int,
         epochs: int,
         batch_size: int | None,
-        shuffle: bool,
+        shuffle: bool | Literal["blocks"],
         tol: float | None,
         patience: int,
         gradient_tol: float | None,
@@ -32,7 +33,7 @@ class Options:
         self.rows = rows
         self.epochs = integer("epochs", epochs, at_least=1, below=2**32)
         self.batch_size = None if batch_size is None else integer("batch_size", batch_size, at_least=1)
-        self.shuffle = flag("shuffle", shuffle)
+        self.shuffle = shuffling(shuffle)
         self.tol = None if tol is None else number("tol", tol, at_least=0)
         self.patience = integer("patience", patience, at_least=1)
         self.gradient_tol = None if gradient_tol is None else number("gradient_tol", gradient_tol, above=0)
@@ -61,10 +62,25 @@ class Options:
         hooks.on_epoch_end[:0] = functions
         return hooks
 
+    def order_of_rows(self, n_in: int) -> dict[str, int]:
+        """Return the options of a run that decide on the order of the rows, which have n_in numbers."""
+        is_random = self.batch_size is not None and self.shuffle is not False  # one batch needs no order
+        return {"shuffle": is_random, "block_rows": block_rows(n_in) if self.shuffle == "blocks" else 0}
+
     @property
     def batch_rows(self) -> int:
         """Number of rows per batch; the last batch may be shorter."""
         return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
+
+
+def shuffling(shuffle: Any) -> bool | Literal["blocks"]:
+    """Return the argument `shuffle` of a fit, which must be True, False or "blocks"."""
+    if isinstance(shuffle, str) and shuffle == "blocks":
+        return "blocks"
+    try:
+        return flag("shuffle", shuffle)
+    except ParameterError as error:
+        raise ParameterError(f"{error}, or 'blocks'") from None
 
 
 def early_stopping(optimizer: Optimizer, columns: Columns) -> dict[str, EarlyStopping]:

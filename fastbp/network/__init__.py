@@ -145,7 +145,7 @@ class Network(Steps):
         *,
         epochs: int = 1,
         batch_size: int | None = 32,
-        shuffle: bool = True,
+        shuffle: bool | Literal["blocks"] = True,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         validation_data: ValidationData | None = None,
@@ -166,7 +166,10 @@ class Network(Steps):
         ----------
         X : array_like, shape (n, n_in)
             Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
-            is not copied as a whole.
+            is not copied as a whole. Memory maps (numpy.memmap, numpy.load with mmap_mode, and views of
+            these or of mmap.mmap) are read a batch at a time, and checked for NaN and infinity right before
+            each step, not before the fit; so are targets in them, if the loss takes any numbers. Levenberg-
+            Marquardt and validation_split check all rows before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
@@ -178,8 +181,10 @@ class Network(Steps):
             Number of passes through all rows.
         batch_size : int, >= 1, or None
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
-        shuffle : bool
-            Whether to visit the rows in a new random order in every epoch.
+        shuffle : bool or "blocks"
+            Whether to visit the rows in a new random order in every epoch. "blocks" is for files on disks:
+            blocks of max(1024, 2^20 // n_in) consecutive rows (rounded down) follow each other in random
+            order, and the rows of each block are in random order, too.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
             instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
@@ -231,7 +236,8 @@ class Network(Steps):
         Raises
         ------
         ShapeError, DTypeError, DataError, ParameterError
-            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed.
+            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed,
+            except that the steps before a bad number in a memory map have been done.
         ModelFileError
             The file `resume` is damaged, or no checkpoint.
         DivergenceError
