@@ -46,9 +46,7 @@ def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np
     return np.column_stack(pairs).reshape(-1)[:n]
 
 
-def permutation(
-    seed: int, epoch: int, n: int, *, purpose: int = SHUFFLE, step: int = 0
-) -> NDArray[np.intp]:
+def permutation(seed: int, epoch: int, n: int, *, purpose: int = SHUFFLE, step: int = 0) -> NDArray[np.intp]:
     """Return a random order of n rows for an epoch.
 
     This is the shuffle of Fisher and Yates. Each index is the high half of (random word x number of

@@ -72,8 +72,8 @@ class InputChecks:
         return inputs, targets, DeferredChecks(*deferred, self.dtype, self.loss.nan_option)
 
     @staticmethod
-    def _is_deferred(array: ArrayLike) -> bool:
-        """Return whether NaN and infinity in this array are looked for before each step, not before the fit."""
+    def _is_deferred(array: Array) -> bool:
+        """Return whether NaN and infinity are looked for before each step, if the run may do it."""
         return _core.is_mapped(array) and array.dtype.kind == "f"
 
     def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
