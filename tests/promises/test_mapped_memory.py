@@ -30,7 +30,7 @@ class Peak:
             self.bytes = max(self.bytes, anonymous())
 
 def growth(rows, shuffle):
-    """Return the bytes by which RssAnon grows at its peak during a fit on a file of zeros."""
+    # the bytes by which RssAnon grows at its peak during a fit on a file of zeros
     with open(path, "wb") as file:
         file.truncate(rows * n_in * np.dtype(dtype).itemsize)  # takes no space on the disk
     X = np.memmap(path, dtype, "r", shape=(rows, n_in))
