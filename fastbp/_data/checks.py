@@ -9,7 +9,7 @@ two blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ from fastbp._base.arrays import as_array, base_array
 from fastbp._base.sparse import Rows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -38,6 +41,7 @@ class InputChecks:
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
+        self._defers_targets = self._any_number and not self.loss.takes_nan
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
@@ -48,6 +52,28 @@ class InputChecks:
         """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
+
+    def to_train_on(
+        self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
+    ) -> tuple[Array, Array, DeferredChecks | None]:
+        """Return X and y like `examples`, and which checks each batch of them needs before its step.
+
+        With `may_defer`, inputs in memory-mapped files are not read here, nor targets of a loss that takes
+        any finite number.
+        """
+        inputs = self.inputs("X", X, may_defer=may_defer)
+        targets = self._targets("y", y, len(inputs), may_defer=may_defer)
+        deferred = self._is_deferred(inputs), self._defers_targets and self._is_deferred(targets)
+        if not may_defer or not any(deferred):
+            return inputs, targets, None
+        from fastbp._data.mapped import DeferredChecks  # few need it
+
+        return inputs, targets, DeferredChecks(*deferred, self.dtype, self.loss.nan_option)
+
+    @staticmethod
+    def _is_deferred(array: Array) -> bool:
+        """Return whether NaN and infinity are looked for before each step, if the run may do it."""
+        return _core.is_mapped(array) and array.dtype.kind == "f"
 
     def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
         """Return X and y, checked like other examples, and their sample weights as they are, or None."""
@@ -62,9 +88,9 @@ class InputChecks:
         X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike) -> Array:
-        """Return X (n, n_in), n >= 1, finite in dtype."""
-        plain = self._plain(X, self.n_in)
+    def inputs(self, argument: str, X: ArrayLike, *, may_defer: bool = False) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`."""
+        plain = None if may_defer and _core.is_mapped(X) else self._plain(X, self.n_in)
         if plain is not None:
             return plain
         array = as_array(argument, X)
@@ -76,7 +102,8 @@ class InputChecks:
             )
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
-        check_finite(argument, array, self.dtype)
+        if not (may_defer and self._is_deferred(array)):
+            check_finite(argument, array, self.dtype)
         return array
 
     def scale_targets(self, are_scaled: bool) -> None:
@@ -103,9 +130,18 @@ class InputChecks:
                 raise ShapeError(f"y has shape {y.shape}, expected at least one row")
         return self._targets("y", y, n, self._scalable)
 
-    def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
-        targets = targets or self.targets
-        plain = self._plain(y, self.n_targets) if self._any_number else None
+    def _targets(
+        self,
+        argument: str,
+        y: ArrayLike,
+        n: int,
+        targets: Targets | None = None,
+        *,
+        may_defer: bool = False,
+    ) -> Array:
+        targets, may_defer = targets or self.targets, may_defer and self._defers_targets
+        is_quick = self._any_number and not (may_defer and _core.is_mapped(y))
+        plain = self._plain(y, self.n_targets) if is_quick else None
         if plain is not None and len(plain) == n:
             return plain
         array = as_array(argument, y)
@@ -124,7 +160,8 @@ class InputChecks:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
         loss, accepts = self.loss, targets.accepts
-        check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
+        if not (may_defer and self._is_deferred(array)):
+            check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
         if not targets.any_number:
@@ -186,15 +223,21 @@ class InputChecks:
 
 
 def check_finite(
-    argument: str, array: Array, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
+    argument: str,
+    array: Array,
+    dtype: np.dtype[Any],
+    *,
+    nan: bool = False,
+    nan_option: str = "",
+    first: int = 0,
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted.
+    `nan_option` tells in the error how to make NaN accepted; `first` is the number of the first row.
     """
     if array.dtype.kind != "f":
         return
-    for first, block in blocks(array):
+    for start, block in blocks(array):
         position = _core.first_nonfinite(block, dtype)
         if position >= 0 and nan:
             position = _first_infinite(block, dtype)
@@ -205,7 +248,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first, index, expected)
+            raise refuse(argument, block, first + start, index, expected)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for
