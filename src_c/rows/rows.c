@@ -154,21 +154,28 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
     for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
 }
 
-/* Index of the first of n numbers that is not finite, or n. x - x is 0 only if x is finite. */
-#define FIRST_BAD(type)                                         \
-    static size_t first_bad_##type(const type *x, size_t n) {   \
-        int bad = 0;                                            \
-        for (size_t i = 0; i < n; i++) bad |= x[i] - x[i] != 0; \
-        for (size_t i = 0; bad && i < n; i++) {                 \
-            if (!isfinite(x[i])) return i;                      \
-        }                                                       \
-        return n;                                               \
+/* Index of the first of n numbers that is not finite, or n. x - x is 0 only if x is finite; halves have the largest
+ * exponent if they are not. */
+#define IS_BAD_HALF(x) (((x) & 0x7c00) == 0x7c00)
+#define IS_BAD_REAL(x) ((x) - (x) != 0)
+#define FIRST_BAD(name, type, is_bad)                            \
+    static size_t first_bad_##name(const void *from, size_t n) { \
+        const type *const x = from;                              \
+        int bad = 0;                                             \
+        for (size_t i = 0; i < n; i++) bad |= is_bad(x[i]);      \
+        for (size_t i = 0; bad && i < n; i++) {                  \
+            if (is_bad(x[i])) return i;                          \
+        }                                                        \
+        return n;                                                \
     }
-FIRST_BAD(float)
-FIRST_BAD(double)
+FIRST_BAD(f16, uint16_t, IS_BAD_HALF)
+FIRST_BAD(f32, float, IS_BAD_REAL)
+FIRST_BAD(f64, double, IS_BAD_REAL)
 
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
     enum { PIECE = 512 };
+    static size_t (*const first_bad[])(const void *, size_t) = {
+        [FBP_SOURCE_F16] = first_bad_f16, [FBP_SOURCE_F32] = first_bad_f32, [FBP_SOURCE_F64] = first_bad_f64};
     union {
         float f[PIECE];
         double d[PIECE];
@@ -180,16 +187,17 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
         turned.rows = 1;
         turned.columns = source->rows * source->columns;
     }
-    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
-    const int in_place = is_plain(s, dtype) && ((uintptr_t)s->data | (size_t)s->row_stride) % size == 0;
+    const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
+    const int aligned = ((uintptr_t)s->data | (size_t)s->row_stride) % (size_t)element_bytes[s->type] == 0;
+    const int in_place = (s->type == type || s->type == FBP_SOURCE_F16) && aligned &&
+                         are_adjacent(s->type, s->swapped, s->column_stride);
     const fbp_kernels *const kernels = in_place ? NULL : fbp_find_kernels("baseline", dtype); /* all have its bits */
     for (size_t i = 0; i < s->rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
             const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
-            const void *const x = in_place ? (const void *)p : &piece;
             if (!in_place) fbp_convert(kernels, s->type, s->swapped, p, s->column_stride, n, &piece);
-            const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(x, n) : first_bad_double(x, n);
+            const size_t bad = in_place ? first_bad[s->type](p, n) : first_bad[type](&piece, n);
             if (bad < n) return (int64_t)(i * s->columns + j + bad);
         }
     }
