@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._architecture import Architecture
-from fastbp._base.arrays import as_array, base_array
+from fastbp._base.arrays import as_array, base_array, names_of
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -29,7 +29,13 @@ BLOCK = 1 << 20  # elements per block
 
 
 class InputChecks:
-    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture."""
+    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture.
+
+    Attributes
+    ----------
+    feature_names : tuple of str, or None
+        Names of the network's inputs. Frames with names are read in their order; all else goes by position.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
@@ -38,19 +44,40 @@ class InputChecks:
         self._any_number = self.targets.any_number
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
+        self.feature_names: tuple[str, ...] | None = None
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
+    def names_for(self, X: Any) -> tuple[str, ...] | None:
+        """Return the names of the network's inputs; if it has none, those of X; None without any.
+
+        X has names if it is a frame whose columns are as many as the inputs, and named by distinct strings.
+        """
+        if self.feature_names is not None:
+            return self.feature_names
+        names = names_of(X)
+        return None if names is None or len(names) != self.n_in else names
+
     def examples(
-        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        X_name: str = "X",
+        y_name: str = "y",
+        names: tuple[str, ...] | None = None,
     ) -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
-        inputs = self.inputs(X_name, X)
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype.
+
+        `names` are those that the network is going to have, if it has none.
+        """
+        inputs = self.inputs(X_name, X, names)
         return inputs, self._targets(y_name, y, len(inputs))
 
-    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+    def held_out(
+        self, validation_data: Any, names: tuple[str, ...] | None = None
+    ) -> tuple[Array, Array, ArrayLike | None]:
         """Return X and y, checked like other examples, and their sample weights as they are, or None."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
@@ -60,15 +87,15 @@ class InputChecks:
                 "(X, y, sample_weight)"
             )
         X, y, *sample_weight = validation_data
-        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike) -> Array:
-        """Return X (n, n_in), n >= 1, finite in dtype."""
+    def inputs(self, argument: str, X: ArrayLike, names: tuple[str, ...] | None = None) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype; for `names` see `examples`."""
         plain = self._plain(X, self.n_in)
         if plain is not None:
             return plain
-        array = as_array(argument, X)
+        array = as_array(argument, X, self.feature_names or names)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
         if array.shape[1] != self.n_in:
@@ -140,7 +167,7 @@ class InputChecks:
         plain = _core.plain_rows(X, self.n_in, self.dtype)
         if plain is not None:
             return plain
-        array = as_array("X", X)
+        array = as_array("X", X, self.feature_names)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
                 f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "

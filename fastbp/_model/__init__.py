@@ -77,7 +77,6 @@ class Model:
         "class_names",
         "engine",
         "engine_class",
-        "feature_names",
         "guard",
         "history",
         "is_differentiable",
@@ -108,7 +107,6 @@ class Model:
         self.scaling: Scaling | None = None
         self.target_scaling: Scaling | None = None
         self.history = History()
-        self.feature_names: tuple[str, ...] | None = None
         self.class_names: tuple[str, ...] | None = None
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
@@ -274,6 +272,20 @@ class Model:
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
 
+    def adapt(self, names: tuple[str, ...] | None, *scalings: Scaling | EllipsisType | None) -> None:
+        """Scale like `scale`, and name the inputs if they have no names yet."""
+        self.scale(*scalings)
+        self.feature_names = self.feature_names or names
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs; the checks of arrays need them, too."""
+        return self.checks.feature_names
+
+    @feature_names.setter
+    def feature_names(self, names: tuple[str, ...] | None) -> None:
+        self.checks.feature_names = names
+
     def name(self, what: str, given: Any) -> None:
         """Name the features or the classes: `what` is the attribute's name."""
         self.guard.changing(f"setting {what}", None, setattr, self, what, self.checked_names(what, given))
@@ -282,9 +294,7 @@ class Model:
         """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
         from fastbp._data import names  # few need it
 
-        if what == "feature_names":
-            return names.checked(what, given, self.architecture.n_in, "input")
-        return names.checked(what, given, self.architecture.n_out, "output")
+        return names.checked(what, given, self.architecture)
 
     def _numbers_of_scaling(
         self, inputs: Scaling | None, targets: Scaling | None

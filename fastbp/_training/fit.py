@@ -61,6 +61,7 @@ def train(
         The arguments of `Options` except `rows`.
     """
     model.check_trainable()
+    names = model.checks.names_for(X)
     X, y = model.checks.examples(X, y)
     split_off, saved, seed = None, None, model.seed
     if resume is not None:
@@ -77,7 +78,7 @@ def train(
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
     validation = held_out(
-        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs, names=names
     )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
@@ -97,6 +98,7 @@ def train(
         validation=validation,
         hooks=hooks,
         files=files,
+        names=names,
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
     return trained
@@ -120,6 +122,8 @@ class Fit:
         Functions to call with the `EpochState`.
     files : Checkpoints, optional
         The checkpoints to write, and the one to continue from.
+    names : tuple of str, optional
+        Names of the inputs, for a network that has none.
     """
 
     def __init__(
@@ -132,9 +136,10 @@ class Fit:
         validation: Validation | None,
         hooks: Hooks,
         files: Checkpoints | None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
         self._model, self._network, self._begin, self._options = model, network, begin, options
-        self._validation, self._hooks, self._files = validation, hooks, files
+        self._validation, self._hooks, self._files, self._names = validation, hooks, files, names
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
@@ -290,6 +295,7 @@ class Fit:
                 self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
+        model.feature_names = model.feature_names or self._names
         self._is_begun = True
 
     def _write(self, files: Checkpoints) -> None:

@@ -96,10 +96,11 @@ def held_out(
     *,
     every: int,
     epochs: int,
+    names: tuple[str, ...] | None = None,
 ) -> Validation | None:
     """Return the validation of a fit, its arguments checked; None without validation data.
 
-    `split_off` are the rows that `validation_split` holds out.
+    `split_off` are the rows that `validation_split` holds out, and `names` those of the inputs in this fit.
     """
     every = integer("validation_every", every, at_least=1)
     is_given = validation_data is not None or split_off is not None
@@ -114,11 +115,11 @@ def held_out(
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
     if split_off is not None:
         X, y, sample_weight = split_off
-        names = "y of validation_split", "sample_weight of validation_split"
+        arguments = "y of validation_split", "sample_weight of validation_split"
     else:
-        X, y, sample_weight = model.checks.held_out(validation_data)
-        names = "validation_data[1]", "validation_data[2]"
-    weights = resolve_weights(model.checks, y, sample_weight, None, *names)
+        X, y, sample_weight = model.checks.held_out(validation_data, names)
+        arguments = "validation_data[1]", "validation_data[2]"
+    weights = resolve_weights(model.checks, y, sample_weight, None, *arguments)
     return Validation(model, X, y, weights, measured=measured, every=every, epochs=epochs)
 
 

@@ -136,7 +136,9 @@ class Network(Steps):
         from fastbp._data import scaling  # few need it
 
         model = self._model
-        model.guard.changing("adapt", NOTHING, model.scale, *scaling.of_data(model.checks, X, y))
+        names = model.checks.names_for(X)
+        scalings = scaling.of_data(model.checks, X, y)
+        model.guard.changing("adapt", NOTHING, model.adapt, names, *scalings)
 
     def fit(
         self,
