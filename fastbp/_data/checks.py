@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array, names_of
+from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -55,7 +56,7 @@ class InputChecks:
 
         X has names if it is a frame whose columns are as many as the inputs, and named by distinct strings.
         """
-        if self.feature_names is not None:
+        if self.feature_names is not None or type(X) is np.ndarray:
             return self.feature_names
         names = names_of(X)
         return None if names is None or len(names) != self.n_in else names
@@ -95,7 +96,8 @@ class InputChecks:
         plain = self._plain(X, self.n_in)
         if plain is not None:
             return plain
-        array = as_array(argument, X, self.feature_names or names)
+        names = self.feature_names or names
+        array = as_array(argument, X, names)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
         if array.shape[1] != self.n_in:
@@ -104,7 +106,7 @@ class InputChecks:
             )
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
-        check_finite(argument, array, self.dtype)
+        check_finite(argument, array, self.dtype, names=names)
         return array
 
     def scale_targets(self, are_scaled: bool) -> None:
@@ -214,11 +216,17 @@ class InputChecks:
 
 
 def check_finite(
-    argument: str, array: Array, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
+    argument: str,
+    array: Array,
+    dtype: np.dtype[Any],
+    *,
+    nan: bool = False,
+    nan_option: str = "",
+    names: Sequence[str] | None = None,
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted.
+    `nan_option` tells in the error how to make NaN accepted, and `names` what the columns are called.
     """
     if array.dtype.kind != "f":
         return
@@ -233,7 +241,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first, index, expected)
+            raise refuse(argument, block, first, index, expected, names)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for
@@ -276,11 +284,19 @@ def check_distributions(argument: str, array: Array) -> None:
             raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
 
 
-def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
+def refuse(
+    argument: str,
+    block: Array,
+    first: int,
+    index: Sequence[Any],
+    expected: str,
+    names: Sequence[str] | None = None,
+) -> DataError:
     """Return the error for element `index` of the block that starts at row `first`."""
     row, *column = (int(i) for i in index)
     position = ", ".join(map(str, (first + row, *column)))
-    return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
+    feature = f" (feature {shown(names[column[0]])})" if names and column else ""
+    return DataError(f"{argument}[{position}]{feature} is {block[tuple(index)]}, expected {expected}")
 
 
 def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:

@@ -15,7 +15,7 @@ from fastbp._architecture import Architecture
 from fastbp._base.arguments import integer, number
 from fastbp._data.checks import InputChecks
 from fastbp._model import states
-from fastbp._model.rows import optimizer_numbers, rates
+from fastbp._model.rows import optimizer_numbers, rates, scaling_numbers
 from fastbp.history import History
 from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
@@ -24,7 +24,7 @@ from fastbp.schedules import Schedule, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, TargetScaling, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -176,7 +176,7 @@ class Model:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
         engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
-        engine.set_scaling(*self._numbers_of_scaling(self.scaling, self.target_scaling))
+        engine.set_scaling(*scaling_numbers(self.scaling, self.target_scaling, self.architecture.loss))
         return engine
 
     # ---- optimizer and learning rate -----------------------------------------------------------------------
@@ -268,14 +268,14 @@ class Model:
         """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
         x = self.scaling if isinstance(inputs, EllipsisType) else inputs
         y = self.target_scaling if isinstance(targets, EllipsisType) else targets
-        self.trainer.set_scaling(*self._numbers_of_scaling(x, y))
+        self.trainer.set_scaling(*scaling_numbers(x, y, self.architecture.loss))
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
 
     def adapt(self, names: tuple[str, ...] | None, *scalings: Scaling | EllipsisType | None) -> None:
-        """Scale like `scale`, and name the inputs if they have no names yet."""
+        """Scale like `scale`, and `adopt` names."""
         self.scale(*scalings)
-        self.feature_names = self.feature_names or names
+        self.adopt(names)
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -286,6 +286,10 @@ class Model:
     def feature_names(self, names: tuple[str, ...] | None) -> None:
         self.checks.feature_names = names
 
+    def adopt(self, names: tuple[str, ...] | None) -> None:
+        """Name the inputs, if they have no names yet and there are names for them."""
+        self.feature_names = self.feature_names or names
+
     def name(self, what: str, given: Any) -> None:
         """Name the features or the classes: `what` is the attribute's name."""
         self.guard.changing(f"setting {what}", None, setattr, self, what, self.checked_names(what, given))
@@ -295,15 +299,6 @@ class Model:
         from fastbp._data import names  # few need it
 
         return names.checked(what, given, self.architecture)
-
-    def _numbers_of_scaling(
-        self, inputs: Scaling | None, targets: Scaling | None
-    ) -> tuple[InputScaling | None, TargetScaling | None]:
-        """Return the arguments of `Trainer.set_scaling`."""
-        x = None if inputs is None else (inputs.mean, 1 / inputs.scale)
-        if targets is None:
-            return x, None
-        return x, (targets.mean, 1 / targets.scale, *self.architecture.loss.output_scaling(*targets))
 
     # ---- copies --------------------------------------------------------------------------------------------
 

@@ -295,7 +295,7 @@ class Fit:
                 self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
-        model.feature_names = model.feature_names or self._names
+        model.adopt(self._names)
         self._is_begun = True
 
     def _write(self, files: Checkpoints) -> None:

@@ -168,7 +168,8 @@ class Network(Steps):
         ----------
         X : array_like, shape (n, n_in)
             Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
-            is not copied as a whole.
+            is not copied as a whole. A data frame of pandas, polars or pyarrow must have columns of numbers
+            or bool without missing values; for their names see `feature_names`.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
