@@ -6,7 +6,7 @@ Subclasses, tables and array-likes become base-class arrays here: none of their 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -30,6 +30,11 @@ FRAMES = {
     "polars": ("DataFrame",),
     "pyarrow": ("Table", "RecordBatch"),
 }
+
+#: What classes have whose objects NumPy or fastbp reads as an array.
+ARRAY_PROTOCOLS = (
+    "__array__", "__array_interface__", "__array_struct__", "__dlpack__", "__dataframe__", "toarray"
+)  # fmt: skip
 
 
 def as_array(argument: str, value: Any, names: tuple[str, ...] | None = None) -> Array:
@@ -83,7 +88,7 @@ def base_array(argument: str, value: Any) -> Array:
         name = "generator" if issubclass(kind, Iterator) else kind.__name__
         raise DTypeError(
             f"{argument} is a {name}, expected an array: numpy.array(list(...)) builds one from its rows; "
-            "for batches from a generator call train_on_batch in a loop"
+            "fit, evaluate and predict take iterables of batches in place of X, without y"
         )
     return hold(array)
 
@@ -109,6 +114,25 @@ def _converted(argument: str, value: Any) -> Any:
 def read_only(array: Array) -> Array:
     """Return a read-only view for a user function, which cannot make it writable again."""
     return np.asarray(array.data.toreadonly())
+
+
+def are_batches(value: Any) -> bool:
+    """Tell whether a value is an iterable of batches rather than an array: an iterator, a DataLoader, ...
+
+    Sequences, mappings and sets are not, nor is anything that stands for an array.
+    """
+    kind = type(value)
+    if issubclass(kind, (Sequence, np.ndarray)) or not issubclass(kind, Iterable):
+        return False
+    if issubclass(kind, Collection) and (hasattr(kind, "keys") or hasattr(kind, "isdisjoint")):
+        return False
+    if any(hasattr(kind, protocol) for protocol in ARRAY_PROTOCOLS):
+        return False
+    try:
+        memoryview(value)
+    except TypeError:
+        return True
+    return False
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:

@@ -8,7 +8,7 @@ from fastbp.exceptions import Error, ParameterError
 cimport cython
 cimport numpy as cnp
 
-from fastbp._core.arrays cimport check_memory
+from fastbp._core.arrays cimport check_memory, numbers_of
 from fastbp._core.c_core cimport *
 
 cnp.import_array()
@@ -86,9 +86,12 @@ cdef class Planner:
         return loss
 
 
-def checked_progress(run, progress):
-    """Return (epoch, step, sum, weight) for `run` to resume from; refuse all that no such run can have reached."""
-    epochs, steps = len(run.losses), run.steps_per_epoch
+def checked_progress(run, progress, steps=None):
+    """Return (epoch, step, sum, weight) for `run` to resume from; refuse all that no such run can have reached.
+
+    An epoch has `steps` steps; None: as many as the run says.
+    """
+    epochs, steps = len(run.losses), run.steps_per_epoch if steps is None else steps
     if run.epoch or run.step:
         raise Error("resume after the run has advanced, expected a new run")
     if type(progress) is tuple and [type(value) for value in progress] == [int, int, float, float]:
@@ -119,7 +122,7 @@ cdef class Run:
             raise Error("the optimizer was set during a run of the one before")
         if self.plan.average is not self.engine.average:
             raise Error("the average was set during a run without it")
-        check_memory(self.X)
+        check_memory(numbers_of(self.X))
         check_memory(self.y)
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)

@@ -18,6 +18,7 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array, names_of
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Rows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -63,7 +64,7 @@ class InputChecks:
 
     def examples(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         X_name: str = "X",
         y_name: str = "y",
@@ -177,7 +178,7 @@ class InputChecks:
             )
         return array
 
-    def new_output(self, X: Array) -> Array:
+    def new_output(self, X: Rows) -> Array:
         """Return an array for the outputs of this query."""
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 

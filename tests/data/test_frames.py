@@ -158,6 +158,24 @@ def test_validation_data_of_the_first_fit_are_read_by_the_names_of_x(table):
         fastbp.Network([3, 1]).fit(table(COLUMNS), Y, validation_data=(table(part("n", "member")), Y))
 
 
+def test_batches_are_read_by_the_names_of_the_first_one(table):
+    frames = [table(part(*names)) for names in (NAMES, ("n", "age", "member"), NAMES[::-1])]
+    nets = [fastbp.Network([3, 1], seed=0) for _ in range(2)]
+    nets[0].fit([(frame, Y) for frame in frames], epochs=2)
+    nets[1].fit([(X, Y)] * 3, epochs=2)
+    assert nets[0].feature_names == NAMES
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
+    assert nets[0].evaluate([(frame, Y) for frame in frames]) == nets[1].evaluate([(X, Y)] * 3)
+    before = nets[0].parameters.copy()
+    with pytest.raises(ShapeError, match=r"^epoch 1 of this fit, step 2: X lacks the column 'age'"):
+        nets[0].fit([(X, Y), (table(part("n", "member")), Y)])
+    assert nets[0].parameters.tobytes() != before.tobytes()
+    net = fastbp.Network([3, 1])
+    with pytest.raises(ShapeError, match="y has shape"):
+        net.fit([(frames[0], Y[:2])])
+    assert net.feature_names is None
+
+
 def test_copies_pickles_files_and_new_outputs_read_by_name(table, tmp_path):
     net = fastbp.Network([3, 4, 1], seed=0)
     net.fit(table(COLUMNS), Y)
