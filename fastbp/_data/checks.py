@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._architecture import Architecture
-from fastbp._base.arrays import as_array, base_array
+from fastbp._base.arrays import as_array, base_array, names_of
+from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
@@ -33,7 +34,13 @@ BLOCK = 1 << 20  # elements per block
 
 
 class InputChecks:
-    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture."""
+    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture.
+
+    Attributes
+    ----------
+    feature_names : tuple of str, or None
+        Names of the network's inputs. Frames with names are read in their order; all else goes by position.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
@@ -43,18 +50,39 @@ class InputChecks:
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
         self._defers_targets = self._any_number and not self.loss.takes_nan
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
+        self.feature_names: tuple[str, ...] | None = None
 
     def _plain(self, array: ArrayLike, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
-    def examples(self, X: Any, y: ArrayLike, X_name: str = "X", y_name: str = "y") -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
-        inputs = self.inputs(X_name, X)
+    def names_for(self, X: Any) -> tuple[str, ...] | None:
+        """Return the names of the network's inputs; if it has none, those of X; None without any.
+
+        X has names if it is a frame whose columns are as many as the inputs, and named by distinct strings.
+        """
+        if self.feature_names is not None or type(X) is np.ndarray:
+            return self.feature_names
+        names = names_of(X)
+        return None if names is None or len(names) != self.n_in else names
+
+    def examples(
+        self,
+        X: Any,
+        y: ArrayLike,
+        X_name: str = "X",
+        y_name: str = "y",
+        names: tuple[str, ...] | None = None,
+    ) -> tuple[Array, Array]:
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype.
+
+        `names` are those that the network is going to have, if it has none.
+        """
+        inputs = self.inputs(X_name, X, names)
         return inputs, self._targets(y_name, y, len(inputs))
 
     def to_train_on(
-        self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
+        self, X: Any, y: ArrayLike, *, may_defer: bool = True
     ) -> tuple[Array, Array, DeferredChecks | None]:
         """Return X and y like `examples`, and which checks each batch of them needs before its step.
 
@@ -75,7 +103,9 @@ class InputChecks:
         """Return whether NaN and infinity are looked for before each step, if the run may do it."""
         return _core.is_mapped(array) and array.dtype.kind == "f"
 
-    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+    def held_out(
+        self, validation_data: Any, names: tuple[str, ...] | None = None
+    ) -> tuple[Array, Array, ArrayLike | None]:
         """Return X and y, checked like other examples, and their sample weights as they are, or None."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
@@ -85,15 +115,21 @@ class InputChecks:
                 "(X, y, sample_weight)"
             )
         X, y, *sample_weight = validation_data
-        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike, *, may_defer: bool = False) -> Array:
-        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`."""
+    def inputs(
+        self, argument: str, X: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = False
+    ) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`.
+
+        For `names` see `examples`.
+        """
         plain = None if may_defer and _core.is_mapped(X) else self._plain(X, self.n_in)
         if plain is not None:
             return plain
-        array = as_array(argument, X)
+        names = self.feature_names or names
+        array = as_array(argument, X, names)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
         if array.shape[1] != self.n_in:
@@ -103,7 +139,7 @@ class InputChecks:
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
         if not (may_defer and self._is_deferred(array)):
-            check_finite(argument, array, self.dtype)
+            check_finite(argument, array, self.dtype, names=names)
         return array
 
     def scale_targets(self, are_scaled: bool) -> None:
@@ -176,7 +212,7 @@ class InputChecks:
         plain = _core.plain_rows(X, self.n_in, self.dtype)
         if plain is not None:
             return plain
-        array = as_array("X", X)
+        array = as_array("X", X, self.feature_names)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
                 f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "
@@ -230,10 +266,12 @@ def check_finite(
     nan: bool = False,
     nan_option: str = "",
     first: int = 0,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted; `first` is the number of the first row.
+    For the error, `nan_option` tells how to make NaN accepted, `first` is the number of the first row, and
+    `names` are those of the columns.
     """
     if array.dtype.kind != "f":
         return
@@ -248,7 +286,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first + start, index, expected)
+            raise refuse(argument, block, first + start, index, expected, names)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for
@@ -291,11 +329,19 @@ def check_distributions(argument: str, array: Array) -> None:
             raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
 
 
-def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
+def refuse(
+    argument: str,
+    block: Array,
+    first: int,
+    index: Sequence[Any],
+    expected: str,
+    names: Sequence[str] | None = None,
+) -> DataError:
     """Return the error for element `index` of the block that starts at row `first`."""
     row, *column = (int(i) for i in index)
     position = ", ".join(map(str, (first + row, *column)))
-    return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
+    feature = f" (feature {shown(names[column[0]])})" if names and column else ""
+    return DataError(f"{argument}[{position}]{feature} is {block[tuple(index)]}, expected {expected}")
 
 
 def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:

@@ -129,7 +129,7 @@ class BatchRun(RunInSteps):
         epochs: int,
     ) -> None:
         super().__init__(model.architecture.loss, epochs)
-        self._trainer, self._checks = model.trainer, model.checks
+        self._trainer, self._checks, self._adopt = model.trainer, model.checks, model.adopt
         self._batches, self._steps, self._class_weight = batches, steps, class_weight
         self.steps_per_epoch = steps or 0
         self._next = END  # the batch that was read to see whether the epoch goes on
@@ -178,6 +178,8 @@ class BatchRun(RunInSteps):
             self._leave_out()
         batch = self._read(self.epoch, self.step)
         X, y, weights = examples_of(self._checks, batch, self._class_weight, self._where)
+        if self._checks.feature_names is None:
+            self._adopt(self._checks.names_for(batch[0]))
         loss = self._trainer.train_on_batch(X, y, weights)
         self._count(loss, weight_of(X, weights, None))
         if isfinite(loss) and self._is_end(self.step):

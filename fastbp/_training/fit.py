@@ -61,6 +61,7 @@ def train(
         The arguments of `Options` except `epochs`.
     """
     model.check_trainable()
+    names = model.checks.names_for(X)
     checked, saved = Options(epochs=epochs, **options), None
     if resume is not None:
         from fastbp._training import resuming  # few need it
@@ -79,7 +80,7 @@ def train(
     else:
         data, split_off = arrays_of(model, X, y, validation_split, seed, data_options)
     validation = held_out(
-        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs, names=names
     )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
@@ -91,7 +92,14 @@ def train(
         same = checkpoints.same_of(checked, hooks, validation, validation_split, data)
         files = checkpoints.Checkpoints(model, hooks, same, checked.epochs, data.steps_per_epoch, saved)
     fit = Fit(
-        model, network=network, data=data, options=checked, validation=validation, hooks=hooks, files=files
+        model,
+        network=network,
+        data=data,
+        options=checked,
+        validation=validation,
+        hooks=hooks,
+        files=files,
+        names=names,
     )
     trained: History = model.guard.writing("fit", NOTHING, fit.run, undo=fit.recover)
     return trained
@@ -115,6 +123,8 @@ class Fit:
         Functions to call with the `EpochState`.
     files : Checkpoints, optional
         The checkpoints to write, and the one to continue from.
+    names : tuple of str, optional
+        Names of the inputs, for a network that has none.
     """
 
     def __init__(
@@ -127,9 +137,10 @@ class Fit:
         validation: Validation | None,
         hooks: Hooks,
         files: Checkpoints | None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
         self._model, self._network, self._data, self._options = model, network, data, options
-        self._validation, self._hooks, self._files = validation, hooks, files
+        self._validation, self._hooks, self._files, self._names = validation, hooks, files, names
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
@@ -278,6 +289,7 @@ class Fit:
                 self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
+        model.adopt(self._names)
         self._is_begun = True
 
     def _write(self, files: Checkpoints) -> None:

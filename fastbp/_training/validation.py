@@ -96,10 +96,11 @@ def held_out(
     *,
     every: int,
     epochs: int,
+    names: tuple[str, ...] | None = None,
 ) -> Validation | None:
     """Return the validation of a fit, its arguments checked; None without validation data.
 
-    `split_off` are the rows that `validation_split` holds out.
+    `split_off` are the rows that `validation_split` holds out, and `names` those of the inputs in this fit.
     """
     every = integer("validation_every", every, at_least=1)
     is_given = validation_data is not None or split_off is not None
@@ -115,7 +116,7 @@ def held_out(
     if are_batches(validation_data):
         measure, digest = _of_batches(model, validation_data, measured)
     else:
-        measure, digest = _of_arrays(model, validation_data, split_off, measured)
+        measure, digest = _of_arrays(model, validation_data, split_off, measured, names)
     return Validation(measure, measured, digest=digest, every=every, epochs=epochs)
 
 
@@ -139,16 +140,20 @@ def _of_batches(
 
 
 def _of_arrays(
-    model: Model, validation_data: Any, split_off: Examples | None, measured: tuple[Metric, ...]
+    model: Model,
+    validation_data: Any,
+    split_off: Examples | None,
+    measured: tuple[Metric, ...],
+    names: tuple[str, ...] | None,
 ) -> tuple[Measure, Callable[[], str]]:
     """Return what measures loss and metrics on arrays, and what returns a digest of them."""
     if split_off is not None:
         X, y, sample_weight = split_off
-        names = "y of validation_split", "sample_weight of validation_split"
+        arguments = "y of validation_split", "sample_weight of validation_split"
     else:
-        X, y, sample_weight = model.checks.held_out(validation_data)
-        names = "validation_data[1]", "validation_data[2]"
-    weights = resolve_weights(model.checks, y, sample_weight, None, *names)
+        X, y, sample_weight = model.checks.held_out(validation_data, names)
+        arguments = "validation_data[1]", "validation_data[2]"
+    weights = resolve_weights(model.checks, y, sample_weight, None, *arguments)
     measure = partial(evaluate, model.engine, model.trainer, model.checks, X, y, measured, weights)
     return measure, partial(_digest, X, y, weights)
 
