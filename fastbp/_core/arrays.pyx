@@ -1,5 +1,7 @@
 """NumPy arrays as the C core uses them: layout, ownership, overlap, and the description of rows."""
 
+import sys
+
 import numpy as np
 
 from fastbp.exceptions import DataError, DTypeError, ShapeError
@@ -167,6 +169,19 @@ cdef class Held:
             raise DataError("an array was resized or reshaped during the call that works on it, "
                             "expected it to stay unchanged")
         return check_memory(self.owner)  # it may itself be a view that another call holds
+
+
+def is_mapped(array):
+    """Return whether this is an array over an mmap.mmap, or a view of one, also through the buffer protocol."""
+    module = sys.modules.get("mmap")  # without it there is no such memory
+    cdef object base = array if module is not None and cnp.PyArray_Check(array) else None
+    while cnp.PyArray_Check(base):
+        base = cnp.get_array_base(owner_of(base))
+        if PyMemoryView_Check(base):
+            base = base.obj
+        if type(base) is Held:
+            base = (<Held> base).owner
+    return base is not None and issubclass(type(base), module.mmap)
 
 
 def hold(cnp.ndarray array not None):

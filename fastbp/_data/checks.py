@@ -9,7 +9,7 @@ two blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,9 @@ from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -45,6 +48,7 @@ class InputChecks:
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
+        self._defers_targets = self._any_number and not self.loss.takes_nan
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
         self.feature_names: tuple[str, ...] | None = None
 
@@ -77,6 +81,28 @@ class InputChecks:
         inputs = self.inputs(X_name, X, names)
         return inputs, self._targets(y_name, y, len(inputs))
 
+    def to_train_on(
+        self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
+    ) -> tuple[Array, Array, DeferredChecks | None]:
+        """Return X and y like `examples`, and which checks each batch of them needs before its step.
+
+        With `may_defer`, inputs in memory-mapped files are not read here, nor targets of a loss that takes
+        any finite number.
+        """
+        inputs = self.inputs("X", X, may_defer=may_defer)
+        targets = self._targets("y", y, len(inputs), may_defer=may_defer)
+        deferred = self._is_deferred(inputs), self._defers_targets and self._is_deferred(targets)
+        if not may_defer or not any(deferred):
+            return inputs, targets, None
+        from fastbp._data.mapped import DeferredChecks  # few need it
+
+        return inputs, targets, DeferredChecks(*deferred, self.dtype, self.loss.nan_option)
+
+    @staticmethod
+    def _is_deferred(array: Array) -> bool:
+        """Return whether NaN and infinity are looked for before each step, if the run may do it."""
+        return _core.is_mapped(array) and array.dtype.kind == "f"
+
     def held_out(
         self, validation_data: Any, names: tuple[str, ...] | None = None
     ) -> tuple[Array, Array, ArrayLike | None]:
@@ -92,9 +118,19 @@ class InputChecks:
         X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike, names: tuple[str, ...] | None = None) -> Array:
-        """Return X (n, n_in), n >= 1, finite in dtype; for `names` see `examples`."""
-        plain = self._plain(X, self.n_in)
+    def inputs(
+        self,
+        argument: str,
+        X: ArrayLike,
+        names: tuple[str, ...] | None = None,
+        *,
+        may_defer: bool = False,
+    ) -> Array:
+        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`.
+
+        For `names` see `examples`.
+        """
+        plain = None if may_defer and _core.is_mapped(X) else self._plain(X, self.n_in)
         if plain is not None:
             return plain
         names = self.feature_names or names
@@ -107,7 +143,8 @@ class InputChecks:
             )
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
-        check_finite(argument, array, self.dtype, names=names)
+        if not (may_defer and self._is_deferred(array)):
+            check_finite(argument, array, self.dtype, names=names)
         return array
 
     def scale_targets(self, are_scaled: bool) -> None:
@@ -134,9 +171,18 @@ class InputChecks:
                 raise ShapeError(f"y has shape {y.shape}, expected at least one row")
         return self._targets("y", y, n, self._scalable)
 
-    def _targets(self, argument: str, y: ArrayLike, n: int, targets: Targets | None = None) -> Array:
-        targets = targets or self.targets
-        plain = self._plain(y, self.n_targets) if self._any_number else None
+    def _targets(
+        self,
+        argument: str,
+        y: ArrayLike,
+        n: int,
+        targets: Targets | None = None,
+        *,
+        may_defer: bool = False,
+    ) -> Array:
+        targets, may_defer = targets or self.targets, may_defer and self._defers_targets
+        is_quick = self._any_number and not (may_defer and _core.is_mapped(y))
+        plain = self._plain(y, self.n_targets) if is_quick else None
         if plain is not None and len(plain) == n:
             return plain
         array = as_array(argument, y)
@@ -155,7 +201,8 @@ class InputChecks:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
         loss, accepts = self.loss, targets.accepts
-        check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
+        if not (may_defer and self._is_deferred(array)):
+            check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
         if not targets.any_number:
@@ -223,15 +270,17 @@ def check_finite(
     *,
     nan: bool = False,
     nan_option: str = "",
+    first: int = 0,
     names: Sequence[str] | None = None,
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted, and `names` what the columns are called.
+    `nan_option` tells in the error how to make NaN accepted; `first` is the number of the first row, and
+    `names` what the columns are called.
     """
     if array.dtype.kind != "f":
         return
-    for first, block in blocks(array):
+    for start, block in blocks(array):
         position = _core.first_nonfinite(block, dtype)
         if position >= 0 and nan:
             position = _first_infinite(block, dtype)
@@ -242,7 +291,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first, index, expected, names)
+            raise refuse(argument, block, first + start, index, expected, names)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for

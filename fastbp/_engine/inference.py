@@ -86,7 +86,7 @@ def evaluate_batches(
     return found
 
 
-def _answers(engine: Engine, checks: InputChecks, X: Array, y: Array, weights: Weights | None) -> Answers:
+def _answers(engine: Engine, checks: InputChecks, X: Rows, y: Array, weights: Weights | None) -> Answers:
     """Return the outputs, targets and weights of the rows that have a weight."""
     output = checks.new_output(X)
     predict(engine, X, output)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._base.philox import permutation
+from fastbp._base.philox import permutation, permutation_of_blocks
 from fastbp._base.sparse import Rows, check_rows
 from fastbp._core import check_memory, checked_progress
 from fastbp._data.sample_weights import Weights
 from fastbp.losses import Loss
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -106,11 +109,14 @@ class StepwiseRun(RunInSteps):
         first_epoch: int,
         epochs: int,
         stored: bool,  # each step stores its gradient anyway
+        block_rows: int = 0,
+        checks: DeferredChecks | None = None,
     ) -> None:
         super().__init__(trainer.loss_function, epochs)
         self._trainer, self._X, self._y, self._weights = trainer, X, y, weights
         self._batch_size, self._shuffle = batch_size, shuffle
         self._seed, self._first_epoch = seed, first_epoch
+        self._block_rows, self._checks = block_rows, checks
         self._rows = None if weights is None else weights.rows  # to train on; None: all
         self._n = len(X if self._rows is None else self._rows)
         self.steps_per_epoch = -(-self._n // batch_size)
@@ -126,7 +132,9 @@ class StepwiseRun(RunInSteps):
         """Set the order of the rows in the present epoch; None: as they are."""
         self._order = self._rows
         if self._shuffle:
-            order = permutation(self._seed, self._first_epoch + self.epoch, self._n)
+            which = self._seed, self._first_epoch + self.epoch, self._n
+            rows = self._block_rows
+            order = permutation_of_blocks(*which, rows) if rows else permutation(*which)
             self._order = order if self._rows is None else self._rows[order]
 
     def _train(self) -> float:
@@ -143,6 +151,8 @@ class StepwiseRun(RunInSteps):
             rows = self._order[batch]
         else:  # views, not copies
             X, y, weights = X[batch], y[batch], weights and weights.part(batch)
+        if self._checks is not None:
+            self._checks.check(self._X, self._y, batch if rows is None else rows)
         loss = self._trainer.train_on_batch(X, y, weights, rows)
         self._count(loss, weight_of(X, weights, rows))
         if self.step == self.steps_per_epoch:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import flag, integer
+from fastbp._base.philox import block_rows
 from fastbp._base.shown import shown
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import Model
 from fastbp._training.beginning import begin_of
-from fastbp._training.data import Data, DataOptions
+from fastbp._training.data import Data, DataOptions, Shuffle
 from fastbp._training.validation import Examples, split
 from fastbp.exceptions import ParameterError
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
 
@@ -46,12 +48,13 @@ def arrays_of(
             raise ParameterError(
                 f"{name} is {shown(given)} with arrays X and y, expected it for an iterable of batches"
             )
-    X, y = model.checks.examples(X, y)
+    # a split may copy rows, and evaluates those that it holds out
+    X, y, checks = model.checks.to_train_on(X, y, may_defer=validation_split is None)
     sample_weight, split_off = options["sample_weight"], None
     if validation_split is not None:
         (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split, seed)
     weights = resolve_weights(model.checks, y, sample_weight, options["class_weight"])
-    return ArrayData(X, y, weights, options["batch_size"], options["shuffle"]), split_off
+    return ArrayData(X, y, weights, options["batch_size"], options["shuffle"], checks), split_off
 
 
 class ArrayData(Data):
@@ -64,6 +67,8 @@ class ArrayData(Data):
     weights : Weights, optional
     batch_size, shuffle
         As for `Network.fit`.
+    checks : DeferredChecks, optional
+        To do on each batch right before its step.
     """
 
     def __init__(
@@ -72,14 +77,15 @@ class ArrayData(Data):
         y: Array,
         weights: Weights | None,
         batch_size: int | EllipsisType | None,
-        shuffle: bool | EllipsisType,
+        shuffle: Shuffle | EllipsisType,
+        checks: DeferredChecks | None,
     ) -> None:
-        self._X, self._y, self._weights = X, y, weights
+        self._X, self._y, self._weights, self._checks = X, y, weights, checks
         self._rows = len(X) if weights is None else weights.n_rows
         self._given = BATCH_SIZE if isinstance(batch_size, EllipsisType) else batch_size
         if self._given is not None:
             self._given = integer("batch_size", self._given, at_least=1)
-        self._shuffle = True if isinstance(shuffle, EllipsisType) else flag("shuffle", shuffle)
+        self._shuffle = True if isinstance(shuffle, EllipsisType) else shuffling(shuffle)
         self._batch_size = self._rows if self._given is None else min(self._given, self._rows)
         self.steps_per_epoch = -(-self._rows // self._batch_size)
         self.options = {"batch_size": self._given, "shuffle": self._shuffle}
@@ -95,12 +101,14 @@ class ArrayData(Data):
 
     def begin(self, model: Model, options: Options, first_epoch: int) -> Run:
         """Return a run of the engine, or of the optimizer if it has its own."""
-        return begin_of(model, self._weights)(
+        is_random = self._given is not None and self._shuffle is not False  # one batch needs no order
+        return begin_of(model, self._weights, self._checks)(
             self._X,
             self._y,
             weights=self._weights,
             batch_size=self._batch_size,
-            shuffle=self._shuffle and self._given is not None,  # one batch needs no random order
+            shuffle=is_random,
+            block_rows=block_rows(model.architecture.n_in) if self._shuffle == "blocks" else 0,
             seed=model.seed,
             first_epoch=first_epoch,
             epochs=options.epochs,
@@ -116,3 +124,13 @@ class ArrayData(Data):
             "y": digest(self._y),
             "sample_weight or class_weight": digest_of_weights(self._weights),
         }
+
+
+def shuffling(shuffle: Any) -> Shuffle:
+    """Return the argument `shuffle` of a fit, which must be True, False or "blocks"."""
+    if isinstance(shuffle, str) and shuffle == "blocks":
+        return "blocks"
+    try:
+        return flag("shuffle", shuffle)
+    except ParameterError as error:
+        raise ParameterError(f"{error}, or 'blocks'") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from numpy.typing import ArrayLike
 
@@ -15,6 +15,9 @@ from fastbp._model import Model
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
+
+
+Shuffle: TypeAlias = bool | Literal["blocks"]
 
 
 class Data(ABC):
@@ -54,7 +57,7 @@ class DataOptions(TypedDict):
     """The arguments of `Network.fit` that say what to do with the data; ... for those that are not given."""
 
     batch_size: int | EllipsisType | None
-    shuffle: bool | EllipsisType
+    shuffle: Shuffle | EllipsisType
     steps_per_epoch: int | None
     prefetch: int
     sample_weight: ArrayLike | None

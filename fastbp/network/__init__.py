@@ -148,7 +148,7 @@ class Network(Steps):
         *,
         epochs: int = 1,
         batch_size: int | EllipsisType | None = ...,
-        shuffle: bool | EllipsisType = ...,
+        shuffle: bool | Literal["blocks"] | EllipsisType = ...,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         validation_data: ValidationData | None = None,
@@ -176,7 +176,10 @@ class Network(Steps):
             batches (X, y) or (X, y, sample_weight), each of them one step, in their order: a list, a
             generator, a DataLoader. It is iterated anew for each epoch; an iterator has the batches of all
             epochs, see `steps_per_epoch`. Batches are checked when they come. An error then names epoch and
-            step, and leaves the network as it was after the step before.
+            step, and leaves the network as it was after the step before. Memory maps (numpy.memmap,
+            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
+            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
+            numbers. Levenberg-Marquardt and validation_split check all rows before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
@@ -189,9 +192,11 @@ class Network(Steps):
         batch_size : int, >= 1, or None
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
             Default: 32. Not with batches from an iterable.
-        shuffle : bool
-            Whether to visit the rows in a new random order in every epoch. Default: True. Not with batches
-            from an iterable.
+        shuffle : bool or "blocks"
+            Whether to visit the rows in a new random order in every epoch. "blocks": in blocks of consecutive
+            rows, max(1024, 2**20 // n_in) of them, which are in a random order like the rows of each. A disk
+            reads a file larger than memory faster so, but rows that stand together in the file train
+            together. Default: True. Not with batches from an iterable.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
             instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
@@ -253,7 +258,8 @@ class Network(Steps):
         Raises
         ------
         ShapeError, DTypeError, DataError, ParameterError
-            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed.
+            An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed,
+            except that the steps before a wrong batch, or before a wrong number in a memory map, are done.
         ModelFileError
             The file `resume` is damaged, or no checkpoint.
         DivergenceError

@@ -183,7 +183,8 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
 FIRST_BAD(float)
 FIRST_BAD(double)
 
-int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
+int64_t fbp_first_nonfinite_in(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
+                               fbp_dtype dtype) {
     enum { PIECE = 512 };
     union {
         float f[PIECE];
@@ -191,17 +192,21 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
     } piece;
     fbp_source turned = *source; /* one long row, if the strides allow it */
     const fbp_source *const s = &turned;
-    if (source->columns == 1) turned.column_stride = source->row_stride;
-    if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
-        turned.rows = 1;
-        turned.columns = source->rows * source->columns;
+    if (!index) {
+        turned.data = row(source, NULL, first);
+        first = 0;
+        if (source->columns == 1) turned.column_stride = source->row_stride;
+        if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
+            turned.columns = rows * source->columns;
+            rows = 1;
+        }
     }
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     const int in_place = is_plain(s, dtype) && ((uintptr_t)s->data | (size_t)s->row_stride) % size == 0;
-    for (size_t i = 0; i < s->rows; i++) {
+    for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
-            const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
+            const char *p = row(s, index, first + i) + s->column_stride * (ptrdiff_t)j;
             const void *const x = in_place ? (const void *)p : &piece;
             if (!in_place) to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
             const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(x, n) : first_bad_double(x, n);
@@ -209,6 +214,10 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
         }
     }
     return -1;
+}
+
+int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
+    return fbp_first_nonfinite_in(source, NULL, 0, source->rows, dtype);
 }
 
 int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {
