@@ -22,7 +22,9 @@ def report(request):
     lines = []
     yield lines
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nspeed on a file beside that in memory; {SIZES}, batches of {BATCH}; {processor()['name']}")
+        print(
+            f"\n\nspeed on a file beside that in memory; {SIZES}, batches of {BATCH}; {processor()['name']}"
+        )
         print(*lines, sep="\n")
 
 
