@@ -95,7 +95,7 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .output_offset = scaling};
     const unsigned data = (labels ? FBP_LABELS : 0) | (task == FBP_TRAIN || task == FBP_STORED ? FBP_WEIGHTS : 0) |
                           (task == FBP_PREDICT || task == FBP_CUSTOM_LOSS ? FBP_RAW : 0);
-    fbp_plan *plan = fbp_plan_new(&network, task, rows, data);
+    fbp_plan *plan = fbp_plan_new(&network, task, rows, data, 0);
     CHECK(plan);
     fbp_run(plan, FBP_FORWARD_PART | (task < FBP_TRAIN ? 0 : FBP_BACKWARD_PART | FBP_UPDATE_PART), &batch);
     fbp_plan_free(plan);

@@ -141,3 +141,8 @@ def remembered_by(net):
 def callables_of(net):
     """Return the user's callables in a network, by their names in files."""
     return contents.callables_of(net._model)
+
+
+def trainer_of(net):
+    """Return what computes the loss of a network and trains on it: its engine, or code around it."""
+    return net._model.trainer
