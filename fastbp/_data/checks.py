@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
+from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -43,14 +44,12 @@ class InputChecks:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
-    def examples(
-        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
-    ) -> tuple[Array, Array]:
+    def examples(self, X: Inputs, y: ArrayLike, X_name: str = "X", y_name: str = "y") -> tuple[Rows, Array]:
         """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
         inputs = self.inputs(X_name, X)
         return inputs, self._targets(y_name, y, len(inputs))
 
-    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+    def held_out(self, validation_data: Any) -> tuple[Rows, Array, ArrayLike | None]:
         """Return X and y, checked like other examples, and their sample weights as they are, or None."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
@@ -63,12 +62,12 @@ class InputChecks:
         X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike) -> Array:
+    def inputs(self, argument: str, X: Inputs) -> Rows:
         """Return X (n, n_in), n >= 1, finite in dtype."""
         plain = self._plain(X, self.n_in)
         if plain is not None:
             return plain
-        array = as_array(argument, X)
+        array = self._rows(argument, X)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
         if array.shape[1] != self.n_in:
@@ -79,6 +78,14 @@ class InputChecks:
             raise ShapeError(f"{argument} has no rows, expected at least one")
         check_finite(argument, array, self.dtype)
         return array
+
+    def _rows(self, argument: str, X: Inputs) -> Rows:
+        """Return an array of real numbers, or the rows of a sparse matrix, which has n_in columns."""
+        if type(X) is not np.ndarray and hasattr(type(X), "toarray"):
+            from fastbp._data.sparse import sparse_rows  # few need it
+
+            return sparse_rows(argument, X, self.n_in)
+        return as_array(argument, X)
 
     def scale_targets(self, are_scaled: bool) -> None:
         """Accept the targets that the loss accepts or, if they are scaled, those that can be."""
@@ -135,12 +142,12 @@ class InputChecks:
             check_distributions(argument, array)
         return array.reshape(n, self.n_targets)
 
-    def query(self, X: ArrayLike) -> Array:
+    def query(self, X: Inputs) -> Rows:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
         plain = _core.plain_rows(X, self.n_in, self.dtype)
         if plain is not None:
             return plain
-        array = as_array("X", X)
+        array = self._rows("X", X)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
                 f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "
@@ -148,11 +155,11 @@ class InputChecks:
             )
         return array
 
-    def new_output(self, X: Array) -> Array:
+    def new_output(self, X: Rows) -> Array:
         """Return an array for the outputs of this query."""
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 
-    def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
+    def out(self, out: Any, X: Rows, is_taken: Callable[[Array], bool]) -> Array:
         """Return a checked view of `out`; `is_taken` tells whether an array shares the network's memory."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
@@ -162,7 +169,8 @@ class InputChecks:
             raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
         if array.shape != shape:
             raise ShapeError(f"out has shape {array.shape}, expected {shape}")
-        if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
+        read = X.values if isinstance(X, SparseRows) else X
+        if not array.flags.carray or np.may_share_memory(array, read) or is_taken(array):
             raise ParameterError(
                 "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
                 "gradients, expected a C-contiguous, writable array with memory of its own"
@@ -187,7 +195,7 @@ class InputChecks:
 
 
 def check_finite(
-    argument: str, array: Array, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
+    argument: str, array: Rows, dtype: np.dtype[Any], *, nan: bool = False, nan_option: str = ""
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
@@ -195,7 +203,8 @@ def check_finite(
     """
     if array.dtype.kind != "f":
         return
-    for first, block in blocks(array):
+    entries, position_of = (array.values, array.position) if isinstance(array, SparseRows) else (array, None)
+    for first, block in blocks(entries):
         position = _core.first_nonfinite(block, dtype)
         if position >= 0 and nan:
             position = _first_infinite(block, dtype)
@@ -206,7 +215,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first, index, expected)
+            raise refuse(argument, block, first, index, expected, position_of)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for
@@ -249,15 +258,26 @@ def check_distributions(argument: str, array: Array) -> None:
             raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
 
 
-def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
-    """Return the error for element `index` of the block that starts at row `first`."""
+def refuse(
+    argument: str,
+    block: Array,
+    first: int,
+    index: Sequence[Any],
+    expected: str,
+    position_of: Callable[[int], tuple[int, ...]] | None = None,
+) -> DataError:
+    """Return the error for element `index` of the block that starts at row `first`.
+
+    `position_of` tells where the entries of a sparse matrix are.
+    """
     row, *column = (int(i) for i in index)
-    position = ", ".join(map(str, (first + row, *column)))
+    place = (first + row, *column) if position_of is None else position_of(first + row)
+    position = ", ".join(map(str, place))
     return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
 
 
 def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:
     """Yield blocks of rows with about `elements` elements, as views, each with the index of its first row."""
-    rows = max(1, elements * len(array) // array.size)
+    rows = max(1, elements * len(array) // max(1, array.size))  # a sparse matrix may have no entries
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]
