@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,6 +73,10 @@ class SparseRows:
         at = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)  # of each entry
         return SparseRows(self.values[at], self.columns[at], starts, (len(counts), self.shape[1]))
 
+    def copy(self) -> SparseRows:
+        """Return the same rows with entries of their own."""
+        return SparseRows(self.values.copy(), self.columns, self.starts, self.shape)
+
     def toarray(self) -> Array:
         """Return the rows as an array (n, columns) of the entries' dtype."""
         check_memory(self.values)
@@ -85,6 +89,7 @@ class SparseRows:
 
 #: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.
 Rows: TypeAlias = Array | SparseRows
+AnyRows = TypeVar("AnyRows", Array, SparseRows, Rows)
 
 
 def check_rows(X: Rows) -> None:
@@ -94,21 +99,19 @@ def check_rows(X: Rows) -> None:
 
 # ---- what the user gives -----------------------------------------------------------------------------------
 
+if TYPE_CHECKING:  # the import takes less time without them
 
-class SparseMatrix(Protocol):
-    """A matrix or array of SciPy in the format CSR or CSC."""
+    class SparseMatrix(Protocol):
+        """A matrix or array of SciPy, in the format CSR or CSC."""
 
-    indptr: Any
-    indices: Any
-    data: Any
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Number of rows and of columns."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of rows and of columns."""
+        def toarray(self) -> Any:
+            """Return all elements as an array."""
 
-    def tocsr(self) -> Any:
-        """Return it in the format CSR."""
-
-
-#: X as the public functions take it.
-Inputs: TypeAlias = ArrayLike | SparseMatrix
+    #: X as the public functions take it.
+    Inputs: TypeAlias = ArrayLike | SparseMatrix
+else:
+    Inputs = ArrayLike

@@ -241,7 +241,37 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     source.columns = array.shape[1] if array.ndim == 2 else 1
     source.column_stride = array.strides[1] if array.ndim == 2 else 0
     source.mean = source.inverse_scale = NULL
+    source.starts = NULL
+    source.entry_columns = NULL
     return source
+
+
+cdef fbp_source sparse_source_of(rows) except *:
+    """Describe `fastbp._base.sparse.SparseRows` for the C core. They must outlive the result.
+
+    Whoever has made them has checked them. This check keeps others that were not from crashing the process.
+    """
+    cdef fbp_source source = source_of(rows.values)
+    cdef size_t entries = source.rows
+    columns, starts = rows.columns, rows.starts
+    if (not is_plain(columns, cnp.NPY_INT32) or not is_plain(starts, cnp.NPY_INT64) or rows.values.ndim != 1
+            or np.shape(columns) != (entries,) or np.shape(starts) != (rows.shape[0] + 1,)):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have {entries} entries, {np.shape(columns)} columns "
+                         f"and {np.shape(starts)} starts, expected columns of int32, one per entry, and starts of "
+                         "int64, one per row and one more")
+    source.column_stride, source.row_stride = source.row_stride, 0
+    source.rows, source.columns = rows.shape
+    source.starts = <const int64_t *> cnp.PyArray_DATA(starts)
+    source.entry_columns = <const int32_t *> cnp.PyArray_DATA(columns)
+    if not fbp_has_valid_entries(&source, entries):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have starts that are not in ascending order from 0 to "
+                         f"{entries}, the number of entries, or columns that are not")
+    return source
+
+
+cdef cnp.ndarray numbers_of(rows):
+    """Return the array with the numbers of these rows: the array itself, or the entries of sparse rows."""
+    return rows if cnp.PyArray_Check(rows) else rows.values
 
 
 def first_nonfinite(cnp.ndarray array not None, dtype):
@@ -286,91 +316,3 @@ def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssi
     if fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) >= 0:
         return None
     return hold(array)
-
-
-# ---- sparse matrices -------------------------------------------------------------------------------------------------
-
-
-ctypedef fused index_t:
-    int32_t
-    int64_t
-
-
-cdef int64_t copied_columns(const index_t *indices, int32_t *columns, const int64_t *starts, int64_t row, int64_t first,
-                            int64_t end, int64_t n_columns, bint *ascends) noexcept nogil:
-    """Do the work of `take_columns`; return the position of the first index out of range, or -1."""
-    cdef int64_t k, column, last = columns[first - 1] if first > 0 else -1
-    for k in range(first, end):
-        column = indices[k - first]
-        if column < 0 or column >= n_columns:
-            return k
-        if column <= last:  # right only where a row starts
-            while starts[row] < k:
-                row += 1
-            if starts[row] != k:
-                ascends[0] = False
-        columns[k] = <int32_t> column
-        last = column
-    return -1
-
-
-def take_columns(cnp.ndarray indices not None, int64_t[::1] starts not None, int32_t[::1] columns not None,
-                 int64_t first, int64_t n_columns):
-    """Copy the column indices of the entries from `first` on to `columns`, which holds those before.
-
-    Parameters
-    ----------
-    indices : ndarray (k,) of int32 or int64, C-contiguous
-    starts : ndarray (n + 1,)
-        Where each row starts among all entries; ascending from 0, the last one is `len(columns)`.
-    columns : ndarray (all entries,)
-    first : int
-        Number of entries before these.
-    n_columns : int, at most 2^31 - 1
-
-    Returns
-    -------
-    position : int
-        The first entry whose index is not one of 0 ... n_columns - 1, or -1.
-    ascends : bool
-        Whether the indices ascend within each row, without repetition, that before these included.
-    """
-    cdef int64_t end = first + indices.shape[0], position
-    cdef int64_t row = np.searchsorted(starts, first)
-    cdef bint ascends = True
-    if end == first:
-        return -1, True
-    if (not 0 <= first < end <= columns.shape[0] or starts[starts.shape[0] - 1] != columns.shape[0]
-            or not cnp.PyArray_ISCARRAY_RO(indices)):
-        raise ShapeError(f"entries {first} to {end} of {columns.shape[0]}, expected some of them, C-contiguous")
-    if cnp.PyArray_TYPE(indices) == cnp.NPY_INT32:
-        with nogil:
-            position = copied_columns(<const int32_t *> cnp.PyArray_DATA(indices), &columns[0], &starts[0], row, first,
-                                      end, n_columns, &ascends)
-    elif cnp.PyArray_TYPE(indices) == cnp.NPY_INT64:
-        with nogil:
-            position = copied_columns(<const int64_t *> cnp.PyArray_DATA(indices), &columns[0], &starts[0], row, first,
-                                      end, n_columns, &ascends)
-    else:
-        raise DTypeError(f"indices have dtype {indices.dtype}, expected int32 or int64")
-    return position, ascends
-
-
-def place_entries(const int64_t[::1] starts not None, const int32_t[::1] columns not None, int64_t[::1] free not None,
-                  int32_t[::1] rows not None, int64_t[::1] order not None, int64_t first, int64_t end):
-    """Sort the entries from `first` to `end` by column; within a column they stay in order.
-
-    `free` (columns,) holds the next free place of each column, which this moves on. The row and the old place of each
-    entry go to `rows` and `order`, at its new place.
-    """
-    cdef int64_t k, to, row = np.searchsorted(starts, first, "right") - 1
-    if not 0 <= first <= end <= columns.shape[0] or starts[starts.shape[0] - 1] != columns.shape[0]:
-        raise ShapeError(f"entries {first} to {end} of {columns.shape[0]}, expected some of them")
-    with nogil:
-        for k in range(first, end):
-            while starts[row + 1] <= k:
-                row += 1
-            to = free[columns[k]]
-            free[columns[k]] = to + 1
-            rows[to] = <int32_t> row
-            order[to] = k

@@ -1,6 +1,6 @@
 """Declarations of the C core; src_c/fastbp.h documents them."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "fastbp.h" nogil:
@@ -60,6 +60,9 @@ cdef extern from "fastbp.h" nogil:
         int swapped
         const double *mean
         const double *inverse_scale
+        const int64_t *starts
+        const int32_t *entry_columns
+    int fbp_has_valid_entries(const fbp_source *source, size_t entries)
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
     uint64_t fbp_fingerprint(const void *bytes, size_t n)

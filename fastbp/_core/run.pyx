@@ -8,7 +8,7 @@ from fastbp.exceptions import Error, ParameterError
 cimport cython
 cimport numpy as cnp
 
-from fastbp._core.arrays cimport check_memory
+from fastbp._core.arrays cimport check_memory, numbers_of
 from fastbp._core.c_core cimport *
 
 cnp.import_array()
@@ -119,7 +119,7 @@ cdef class Run:
             raise Error("the optimizer was set during a run of the one before")
         if self.plan.average is not self.engine.average:
             raise Error("the average was set during a run without it")
-        check_memory(self.X)
+        check_memory(numbers_of(self.X))
         check_memory(self.y)
         with nogil:
             finite = fbp_advance(self.plan.plan, &self.fit, until_epoch, seconds)

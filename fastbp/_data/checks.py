@@ -40,7 +40,7 @@ class InputChecks:
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
 
-    def _plain(self, array: ArrayLike, columns: int) -> Array | None:
+    def _plain(self, array: Inputs, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 

@@ -129,7 +129,8 @@ def _parts(argument: str, matrix: Any) -> tuple[tuple[int, ...], Array, Array, A
         if array.ndim != 1:
             raise ShapeError(f"{argument}.{name} has shape {array.shape}, expected one dimension")
         held.append(array)
-    return shape, *held
+    indptr, indices, values = held
+    return shape, indptr, indices, values
 
 
 def _starts(argument: str, indptr: Array, groups: int, entries: int) -> Starts:

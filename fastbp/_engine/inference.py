@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import weight_of
@@ -28,7 +29,7 @@ SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
 SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: Engine, X: Array, out: Array, raw: bool = True) -> None:
+def predict(engine: Engine, X: Rows, out: Array, raw: bool = True) -> None:
     """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows; `raw` as for the engine."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
@@ -42,7 +43,7 @@ def evaluate(
     engine: Engine,
     trainer: Trainer,
     checks: InputChecks,
-    X: Array,
+    X: Rows,
     y: Array,
     measured: tuple[Metric, ...],
     weights: Weights | None = None,
@@ -74,7 +75,7 @@ def _present(output: Array, y: Array, weights: Weights) -> tuple[Array, Array, N
     return output[rows], y[rows], None if values is None else values[rows]
 
 
-def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array, weights: Weights | None) -> float:
+def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Rows, y: Array, weights: Weights | None) -> float:
     """Return the loss of all rows; computed in slices if the losses of slices can be added."""
     if isinstance(loss, CustomLoss):  # which need not be a mean over rows
         return trainer.loss(X, y)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._base.philox import permutation
+from fastbp._base.sparse import Rows, check_rows
 from fastbp._core import check_memory, checked_progress
 from fastbp._data.sample_weights import Weights
 from fastbp.losses import Loss
@@ -25,7 +26,7 @@ class BatchTrainer(Protocol):
         """The loss that is trained on."""
 
     def train_on_batch(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
         """Do one step on these rows (None: all with a nonzero weight); return the loss before it."""
 
@@ -43,7 +44,7 @@ class StepwiseRun:
     def __init__(
         self,
         trainer: BatchTrainer,
-        X: Array,
+        X: Rows,
         y: Array,
         *,
         weights: Weights | None = None,
@@ -102,7 +103,8 @@ class StepwiseRun:
             self._sum = self._weight = 0.0
             self._draw_order()
         X, y, weights, rows = self._X, self._y, self._weights, None
-        for array in (X, y, None if weights is None else weights.values):
+        check_rows(X)
+        for array in (y, None if weights is None else weights.values):
             if array is not None:
                 check_memory(array)
         batch = slice(self.step * self._batch_size, (self.step + 1) * self._batch_size)
@@ -122,7 +124,7 @@ class StepwiseRun:
         return loss
 
 
-def weight_of(X: Array, weights: Weights | None, rows: Array | None) -> float:
+def weight_of(X: Rows, weights: Weights | None, rows: Array | None) -> float:
     """Return the total weight of these rows of X; without weights each row counts 1.
 
     None: all rows, or all with a nonzero weight.

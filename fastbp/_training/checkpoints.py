@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from fastbp._base.sparse import Rows
 from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
@@ -39,7 +40,7 @@ def same_of(
     hooks: Hooks,
     validation: Validation | None,
     validation_split: float | Split | None,
-    X: NDArray[Any],
+    X: Rows,
     y: NDArray[Any],
     weights: Weights | None,
 ) -> Same:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
@@ -52,7 +53,7 @@ class LevenbergMarquardtRun:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         *,
         weights: Weights | None,
@@ -61,6 +62,7 @@ class LevenbergMarquardtRun:
         **ignored: Any,
     ) -> None:
         if weights is not None:
+            assert weights.rows is not None  # `check_weights` refused values
             X, y = X[weights.rows], y[weights.rows]
         optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
         loss = model.architecture.loss

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._base.arguments import integer, number
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.inference import evaluate
 from fastbp._model import Model
@@ -19,8 +20,8 @@ from fastbp.metrics import Metric, Metrics, resolve
 from fastbp.splits import LastRows, Split
 
 Array: TypeAlias = NDArray[Any]
-Examples: TypeAlias = "tuple[Array, Array, ArrayLike | None]"  # X, y and sample weights
-ValidationData: TypeAlias = "tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]"
+Examples: TypeAlias = "tuple[Rows, Array, ArrayLike | None]"  # X, y and sample weights
+ValidationData: TypeAlias = "tuple[Inputs, ArrayLike] | tuple[Inputs, ArrayLike, ArrayLike | None]"
 
 
 class Validation:
@@ -48,7 +49,7 @@ class Validation:
     def __init__(
         self,
         model: Model,
-        X: Array,
+        X: Rows,
         y: Array,
         weights: Weights | None,
         *,
@@ -124,7 +125,7 @@ def held_out(
 
 def split(
     model: Model,
-    X: Array,
+    X: Rows,
     y: Array,
     sample_weight: ArrayLike | None,
     validation_split: float | Split,
@@ -137,7 +138,7 @@ def split(
     chosen = validation_split if isinstance(validation_split, Split) else last_rows(validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, None)
     values = None if sample_weight is None or weights is None else weights.values
-    _core.check_memory(X)  # reading sample_weight may have run user code
+    check_rows(X)  # reading sample_weight may have run user code
     _core.check_memory(y)
     training, held = (
         (X[rows], y[rows], None if values is None else values[rows])

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.sparse import AnyRows, Inputs, SparseRows
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._engine import inference
 from fastbp.metrics import Metrics, resolve
@@ -17,12 +18,12 @@ Array: TypeAlias = NDArray[Any]
 class Inference(Description):
     """A network that predicts."""
 
-    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
+    def predict(self, X: Inputs, out: Array | None = None) -> Array:
         """Return the outputs of the network.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or (n_in,) for one row
+        X : array_like or sparse, shape (n, n_in), or (n_in,) for one row
             Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
             NaN.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
@@ -52,7 +53,7 @@ class Inference(Description):
             return out
         return output
 
-    def predict_classes(self, X: ArrayLike) -> Any:
+    def predict_classes(self, X: Inputs) -> Any:
         """Return the most probable class per row, int64 (n,), or for one row (n_in,) its class.
 
         Sigmoid outputs and the loss hinge decide a question per output: 1 for sigmoid outputs of at least
@@ -71,7 +72,7 @@ class Inference(Description):
 
     def evaluate(
         self,
-        X: ArrayLike,
+        X: Inputs,
         y: ArrayLike,
         metrics: Metrics | None = None,
         *,
@@ -109,6 +110,6 @@ class Inference(Description):
         return found
 
 
-def rows(array: Array) -> Array:
-    """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
-    return array if array.ndim == 2 else array[None]
+def rows(array: AnyRows) -> AnyRows:
+    """Return the array or sparse rows (n, columns), or for one row (columns,) its view (1, columns)."""
+    return array if array.ndim == 2 or isinstance(array, SparseRows) else array[None]

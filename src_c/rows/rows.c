@@ -79,6 +79,10 @@ static int is_plain(const fbp_source *s, fbp_dtype dtype) {
            s->column_stride == (ptrdiff_t)size && !s->mean;
 }
 
+void fbp_convert(const fbp_source *s, const char *p, size_t n, fbp_dtype dtype, void *out) {
+    to_real[s->type][dtype](p, s->column_stride, s->swapped, n, out);
+}
+
 /* out := (row - mean) / scale, in double, so that values close to the mean keep their digits. */
 static void scale_row(const fbp_source *s, const char *p, fbp_dtype dtype, char *out) {
     enum { PIECE = 256 };
@@ -97,7 +101,8 @@ const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t 
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     const char *rows = row(s, NULL, first);
     const int aligned = ((uintptr_t)rows | (size_t)s->row_stride) % size == 0;
-    if (index || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size)) return NULL;
+    if (index || s->starts || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size))
+        return NULL;
     *stride = (size_t)s->row_stride / size;
     return rows;
 }
@@ -105,6 +110,10 @@ const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t 
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride) {
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
+    if (s->starts) {
+        fbp_gather_sparse(s, index, first, rows, dtype, out, stride);
+        return;
+    }
     const int plain = is_plain(s, dtype);
     if (plain && rows > 1 && !index && stride == s->columns &&
         s->row_stride == (ptrdiff_t)row_bytes) { /* one run of memory */

@@ -11,6 +11,11 @@ enum { FBP_NARROW = 16 };
  * or with an index those that its elements from `first` on name */
 void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
                 size_t stride);
+/* The same of sparse rows, which fbp_gather() calls. */
+void fbp_gather_sparse(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
+                       void *out, size_t stride);
+/* out := n elements from p on, column_stride bytes apart, converted to dtype and not scaled */
+void fbp_convert(const fbp_source *source, const char *p, size_t n, fbp_dtype dtype, void *out);
 /* out (columns, rows), rows `stride` elements apart := the same, transposed */
 void fbp_gather_columns(const fbp_source *source, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
                         void *out, size_t stride);
