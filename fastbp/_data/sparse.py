@@ -163,7 +163,7 @@ def _compressed(argument: str, starts: Starts, indices: Array, members: int, wha
     _check_size(argument, members)
     copy = np.empty(starts[-1], np.int32)
     ascends = True
-    for part in _blocks(len(copy)):
+    for part in _blocks(0, len(copy)):
         _core.check_memory(indices)  # a signal handler may have run
         number = np.int32 if indices.dtype == np.int32 else np.int64
         block = np.ascontiguousarray(indices[part], number)
@@ -191,11 +191,11 @@ def _turned(argument: str, given: Compressed, members: int) -> tuple[Compressed,
     entries = len(given.indices)
     starts = np.zeros(members + 1, np.int64)
     indices, order = np.empty(entries, np.int32), np.empty(entries, np.int64)
-    for part in _blocks(entries):
+    for part in _blocks(0, entries):
         np.add.at(starts, given.indices[part] + np.int64(1), 1)
     np.cumsum(starts, out=starts)
     free = starts[:-1].copy()
-    for part in _blocks(entries):
+    for part in _blocks(0, entries):
         _core.place_entries(given.starts, given.indices, free, indices, order, part.start, part.stop)
     return Compressed(starts, indices, given.ascends), order
 
@@ -203,7 +203,7 @@ def _turned(argument: str, given: Compressed, members: int) -> tuple[Compressed,
 def _taken(values: Array, order: NDArray[np.int64]) -> Array:
     """Return the values in this order."""
     taken = np.empty(len(order), values.dtype)
-    for part in _blocks(len(order)):
+    for part in _blocks(0, len(order)):
         _core.check_memory(values)
         taken[part] = values[order[part]]
     return taken
@@ -222,6 +222,56 @@ def _added_up(rows: Compressed, values: Array) -> tuple[Compressed, Array]:
     return Compressed(place[starts], columns[is_new[:-1]], True), added
 
 
-def _blocks(entries: int) -> Iterator[slice]:
-    for first in range(0, entries, BLOCK):
-        yield slice(first, min(first + BLOCK, entries))
+def _blocks(first: int, end: int) -> Iterator[slice]:
+    """Yield slices of these entries."""
+    for at in range(first, end, BLOCK):
+        yield slice(at, min(at + BLOCK, end))
+
+
+# ---- moments -----------------------------------------------------------------------------------------------
+
+
+def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation of each column of X (n, columns), n >= 1, zeros included.
+
+    As for an array, sums are of differences from the first row, in float64. A second pass measures the squares
+    around the mean, and corrects the mean by what is left: the two-pass algorithm of Chan, Golub and LeVeque
+    1983, The American Statistician 37: 242, equation 1.7. Entries count one by one; the other elements of a
+    column are 0, so they count at once.
+    """
+    n, n_columns = X.shape
+    first, end = int(X.starts[0]), int(X.starts[-1])
+    origin = X[:1].toarray()[0].astype(np.float64)  # (columns,)
+    count, sums, rest, squares = np.zeros((4, n_columns))
+    with np.errstate(all="ignore"):
+        for columns, x in _differences(X, first, end, origin):
+            count += np.bincount(columns, minlength=n_columns)
+            sums += np.bincount(columns, x, n_columns)
+        zeros = n - count  # elements of each column that are no entries
+        mean = (sums - zeros * origin) / n  # of the differences
+        for columns, x in _differences(X, first, end, origin):
+            x -= mean[columns]
+            rest += np.bincount(columns, x, n_columns)
+            squares += np.bincount(columns, np.square(x), n_columns)
+        zero = -origin - mean
+        rest += zeros * zero
+        squares += zeros * np.square(zero)
+        variance = (squares - np.square(rest) / n) / n
+        return origin + (mean + rest / n), np.sqrt(np.maximum(variance, 0))
+
+
+def _differences(X: SparseRows, first: int, end: int, origin: Array) -> Iterator[tuple[Indices, Array]]:
+    """Yield the entries in blocks: their columns, and their differences from the origin of the column."""
+    for part in _blocks(first, end):
+        _core.check_memory(X.values)  # a signal handler may have run
+        columns = X.columns[part]
+        yield columns, X.values[part] - origin[columns]
+
+
+def bounds(X: SparseRows, column: int) -> tuple[float, float]:
+    """Return the least and the greatest element of a column."""
+    entries = slice(X.starts[0], X.starts[-1])
+    found = X.values[entries][X.columns[entries] == column].astype(np.float64)
+    if len(found) < len(X):
+        found = np.append(found, 0.0)
+    return float(found.min()), float(found.max())
