@@ -234,10 +234,10 @@ def _blocks(first: int, end: int) -> Iterator[slice]:
 def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation of each column of X (n, columns), n >= 1, zeros included.
 
-    As for an array, sums are of differences from the first row, in float64. A second pass measures the squares
-    around the mean, and corrects the mean by what is left: the two-pass algorithm of Chan, Golub and LeVeque
-    1983, The American Statistician 37: 242, equation 1.7. Entries count one by one; the other elements of a
-    column are 0, so they count at once.
+    As for an array, sums are of differences from the first row, in float64. A second pass sums the squares
+    around the mean, and corrects both by the sum that is left there: the corrected two-pass algorithm of Chan,
+    Golub and LeVeque 1983, The American Statistician 37: 242. The elements of a column that are no entries are
+    0, so they count at once.
     """
     n, n_columns = X.shape
     first, end = int(X.starts[0]), int(X.starts[-1])
