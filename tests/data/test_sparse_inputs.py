@@ -374,7 +374,7 @@ def test_shapes_and_values_are_named(network_class, dense):
 
 
 def test_out_must_not_be_memory_of_the_entries(network_class):
-    X = sp.csr_array((np.ones(100, "f4"), np.zeros(100, int), np.arange(0, 101, 2)), shape=(50, 7))
+    X = sp.csr_array((np.ones(100, "f4"), np.tile([0, 1], 50), np.arange(0, 101, 2)), shape=(50, 7))
     with pytest.raises(fastbp.ParameterError, match=r"out .* shares memory with X"):
         network_class([7, 2], seed=0).predict(X, out=X.data.reshape(50, 2))
 
