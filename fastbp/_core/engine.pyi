@@ -37,6 +37,13 @@ class _Targets(Protocol):
     @property
     def takes_labels(self) -> bool: ...
 
+class _Checks(Protocol):
+    @property
+    def X(self) -> bool: ...
+    @property
+    def y(self) -> bool: ...
+    def check(self, X: NDArray[Any], y: NDArray[Any], rows: slice) -> None: ...
+
 class _Loss(Protocol):  # a row of `LOSSES`
     @property
     def targets(self) -> _Targets: ...
@@ -138,4 +145,6 @@ class Engine:  # fastbp._engine.protocol documents it
         first_epoch: int,
         epochs: int,
         stored: bool,
+        block_rows: int = 0,
+        checks: _Checks | None = None,
     ) -> Run: ...

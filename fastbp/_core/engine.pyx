@@ -271,7 +271,7 @@ cdef class Engine(Settings):
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
 
     def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
-              size_t epochs, bint stored):
+              size_t epochs, bint stored, size_t block_rows=0, checks=None):
         """Return a training run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
         if batch_size < 1:
@@ -289,8 +289,14 @@ cdef class Engine(Settings):
         run.fit.x, run.fit.y = &run.x_source, &run.y_source
         run.fit.seed, run.fit.first_epoch = seed, first_epoch
         run.fit.losses = <double *> cnp.PyArray_DATA(run.epoch_losses)
+        if checks is not None:
+            run.checks = checks
+            run.fit.checked = (FBP_CHECK_X if checks.X else 0) | (FBP_CHECK_Y if checks.y else 0)
         if shuffle:
-            run.order = np.empty(n, np.int64)
+            run.fit.block_rows = min(block_rows, n)
+            run.order = np.empty(fbp_order_size(&run.fit), np.int64)
+            run.blocks = np.empty(fbp_order_blocks(&run.fit), np.int64)
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
+            run.fit.blocks = <int64_t *> cnp.PyArray_DATA(run.blocks)
         run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
         return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from fastbp._base.sparse import AnyRows, Rows
 from fastbp._data.sample_weights import Weights
 from fastbp.layers import Layer
 from fastbp.losses import SumLoss
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 #: Row of the schedule table, its rate, its parameters, and the number of steps of warm-up before its step 0.
@@ -35,6 +38,8 @@ class RunOptions(TypedDict):
     first_epoch: int  # epochs that the network has done before
     epochs: int
     stored: bool  # whether each step leaves its gradient in `Engine.gradients`
+    block_rows: NotRequired[int]  # rows per block of consecutive rows to shuffle; 0: all rows in one
+    checks: NotRequired[DeferredChecks | None]  # to do on each batch right before its step
 
 
 class Run(Protocol):
@@ -50,7 +55,10 @@ class Run(Protocol):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of steps in an epoch, a short last batch included."""
+        """Number of steps in an epoch, a short last batch included.
+
+        If epochs differ, that of the last complete one; 0 before it.
+        """
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -92,6 +100,12 @@ class Run(Protocol):
         """Train until `until_epoch` epochs are complete or the time is up, for at least one step.
 
         Return False right after a step whose loss was not finite.
+
+        Raises
+        ------
+        DataError
+            The rows of the next step do not pass the checks of the run. The run is where the step before
+            ended.
         """
 
 
