@@ -16,6 +16,7 @@ from fastbp import _core
 from fastbp._base.arguments import choice, integer, number, verbosity
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training.progress import Shown, shown_by
@@ -37,7 +38,7 @@ METHODS = {
 
 def minimize(
     net: Network,
-    X: ArrayLike,
+    X: Inputs,
     y: ArrayLike,
     *,
     method: str = "L-BFGS-B",
@@ -128,7 +129,7 @@ class Minimization:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         weights: Weights | None,
         progress: Shown | None,

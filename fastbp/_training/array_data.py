@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arguments import flag, integer
 from fastbp._base.philox import block_rows
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import Model
 from fastbp._training.beginning import begin_of
@@ -63,7 +64,7 @@ class ArrayData(Data):
     Parameters
     ----------
     X, y : arrays (n, n_in), (n, n_targets) or (n,)
-        Checked.
+        Checked; X may be `SparseRows`.
     weights : Weights, optional
     batch_size, shuffle
         As for `Network.fit`.
@@ -73,7 +74,7 @@ class ArrayData(Data):
 
     def __init__(
         self,
-        X: Array,
+        X: Rows,
         y: Array,
         weights: Weights | None,
         batch_size: int | EllipsisType | None,
