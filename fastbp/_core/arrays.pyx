@@ -13,7 +13,7 @@ from cpython.ref cimport Py_INCREF, Py_REFCNT
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from fastbp._core.c_core cimport *
-from fastbp._core.library cimport dtype_id
+from fastbp._core.library cimport dtype_id, kernels_for
 
 cnp.import_array()
 
@@ -331,3 +331,19 @@ def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssi
     if fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) >= 0:
         return None
     return hold(array)
+
+
+def gathered(cnp.ndarray X not None, dtype, mean=None, inverse_scale=None):
+    """Return the rows of X (n, columns) as the kernels get them, scaled unless `mean` is None; for tests."""
+    cdef fbp_source source = source_of(X)
+    cdef cnp.ndarray out = np.empty((source.rows, source.columns), dtype)
+    cdef const fbp_kernels *kernels = kernels_for(out.dtype)
+    cdef cnp.ndarray scaling
+    if mean is not None:
+        scaling = np.array([mean, inverse_scale], np.float64)
+        if (<object> scaling).shape != (2, source.columns):
+            raise ShapeError(f"a scaling of shape {np.shape(mean)}, expected ({source.columns},)")
+        source.mean = <const double *> cnp.PyArray_DATA(scaling)
+        source.inverse_scale = source.mean + source.columns
+    fbp_gather(&source, NULL, 0, source.rows, kernels, cnp.PyArray_DATA(out), source.columns)
+    return out

@@ -174,6 +174,11 @@ cdef extern from "fastbp.h" nogil:
     void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight)
 
 
+cdef extern from "rows/rows.h" nogil:
+    void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
+                    const fbp_kernels *kernels, void *out, size_t stride)
+
+
 cdef extern from "fastbp_test.h" nogil:
     const char *fbp_vector_math_name(size_t i)
     void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n)

@@ -102,17 +102,23 @@ class Network(Steps):
     _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
     def adapt(
-        self, X: ArrayLike | EllipsisType | None = ..., y: ArrayLike | EllipsisType | None = ...
+        self,
+        X: ArrayLike | EllipsisType | None = ...,
+        y: ArrayLike | EllipsisType | None = ...,
+        *,
+        center: bool = True,
+        scale: ArrayLike | None = None,
     ) -> None:
         """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
         mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
-        or 1 if a column is constant. The differences are computed in float64. Afterwards all calls take raw
-        inputs and raw targets, and return raw outputs: scale * h + mean for an output h, or what
-        `Loss.output_scaling` says, for losses with several outputs per target. `backward` takes and returns
-        the derivatives by raw outputs and inputs. Training minimizes the loss of scaled targets, and the
-        losses that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training
-        and `reset` leave the scaling as it is; copies and pickles keep it.
+        or 1 if a column is constant. Or the call names a factor for the inputs, as `adapt(scale=1 / 255)`
+        does for images of bytes. The arithmetic is in float64. Afterwards all calls take raw inputs and raw
+        targets, and return raw outputs: scale * h + mean for an output h, or what `Loss.output_scaling` says,
+        for losses with several outputs per target. `backward` takes and returns the derivatives by raw
+        outputs and inputs. Training minimizes the loss of scaled targets, and the losses that it and
+        `evaluate` report are of these; metrics are of raw outputs and targets. Training and `reset` leave the
+        scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
@@ -124,13 +130,21 @@ class Network(Steps):
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
             measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
             targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
+        center : bool
+            Whether to subtract the mean of the inputs. False: `input_mean` is 0, and inputs are only divided
+            by their standard deviation, which is measured around the mean as before; so zeros stay zeros.
+            Targets are always centered.
+        scale : number > 0, or array_like of such numbers, shape (n_in,), optional
+            Instead of X: the factor of all inputs, or of each. `input_mean` is 0 and `input_scale` 1 / scale.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
-            X or y is not as for `fit`, or so large that squares overflow. Nothing has changed.
+            X or y is not as for `fit`, or so large that squares overflow; scale has another shape or no
+            numbers. Nothing has changed.
         ParameterError
-            There is a y, but the targets of the loss cannot be scaled.
+            There is a y, but the targets of the loss cannot be scaled. scale is not positive, farther from 1
+            than 1.5e-154 or 6.7e153, or given together with X. center is False without X.
         BusyError
             Another call is using the network.
         """
@@ -138,7 +152,7 @@ class Network(Steps):
 
         model = self._model
         names = model.checks.names_for(X)
-        scalings = scaling.of_data(model.checks, X, y)
+        scalings = scaling.of_data(model.checks, X, y, center, scale)
         model.guard.changing("adapt", NOTHING, model.adapt, names, *scalings)
 
     def fit(
