@@ -82,7 +82,7 @@ class InputChecks:
         return inputs, self._targets(y_name, y, len(inputs))
 
     def to_train_on(
-        self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
+        self, X: Any, y: ArrayLike, *, may_defer: bool = True
     ) -> tuple[Array, Array, DeferredChecks | None]:
         """Return X and y like `examples`, and which checks each batch of them needs before its step.
 
@@ -119,12 +119,7 @@ class InputChecks:
         return X, y, *(sample_weight or [None])
 
     def inputs(
-        self,
-        argument: str,
-        X: ArrayLike,
-        names: tuple[str, ...] | None = None,
-        *,
-        may_defer: bool = False,
+        self, argument: str, X: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = False
     ) -> Array:
         """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`.
 
@@ -275,8 +270,8 @@ def check_finite(
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted; `first` is the number of the first row, and
-    `names` what the columns are called.
+    For the error, `nan_option` tells how to make NaN accepted, `first` is the number of the first row, and
+    `names` are those of the columns.
     """
     if array.dtype.kind != "f":
         return

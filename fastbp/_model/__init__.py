@@ -264,17 +264,18 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale(self, inputs: Scaling | EllipsisType | None, targets: Scaling | EllipsisType | None) -> None:
-        """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
+    def scale(
+        self,
+        inputs: Scaling | EllipsisType | None,
+        targets: Scaling | EllipsisType | None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        """Scale inputs and targets from now on, and `adopt` names; None: no scaling; ...: keep what holds."""
         x = self.scaling if isinstance(inputs, EllipsisType) else inputs
         y = self.target_scaling if isinstance(targets, EllipsisType) else targets
         self.trainer.set_scaling(*scaling_numbers(x, y, self.architecture.loss))
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
-
-    def adapt(self, names: tuple[str, ...] | None, *scalings: Scaling | EllipsisType | None) -> None:
-        """Scale like `scale`, and `adopt` names."""
-        self.scale(*scalings)
         self.adopt(names)
 
     @property
@@ -395,7 +396,7 @@ class Model:
 
 
 def resolve_seed(seed: int | None) -> int:
-    """Return the seed as an int, or a new one for None."""
+    """Return the seed as an int; for None, a new one."""
     if seed is None:
         return int.from_bytes(os.urandom(8), "little")
     return integer("seed", seed, at_least=0, below=2**64)

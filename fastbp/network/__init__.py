@@ -153,7 +153,7 @@ class Network(Steps):
         model = self._model
         names = model.checks.names_for(X)
         scalings = scaling.of_data(model.checks, X, y, center, scale)
-        model.guard.changing("adapt", NOTHING, model.adapt, names, *scalings)
+        model.guard.changing("adapt", NOTHING, model.scale, *scalings, names)
 
     def fit(
         self,
@@ -186,14 +186,14 @@ class Network(Steps):
         X : array_like, shape (n, n_in)
             Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
             is not copied as a whole. A data frame of pandas, polars or pyarrow must have columns of numbers
-            or bool without missing values; for their names see `feature_names`. Without y, an iterable of
+            or bool without missing values; for their names see `feature_names`. Memory maps (numpy.memmap,
+            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
+            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
+            numbers. Levenberg-Marquardt and validation_split check all rows before. Without y, an iterable of
             batches (X, y) or (X, y, sample_weight), each of them one step, in their order: a list, a
             generator, a DataLoader. It is iterated anew for each epoch; an iterator has the batches of all
             epochs, see `steps_per_epoch`. Batches are checked when they come. An error then names epoch and
-            step, and leaves the network as it was after the step before. Memory maps (numpy.memmap,
-            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
-            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
-            numbers. Levenberg-Marquardt and validation_split check all rows before.
+            step, and leaves the network as it was after the step before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
