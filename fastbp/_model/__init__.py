@@ -297,9 +297,9 @@ class Model:
 
     def checked_names(self, what: str, given: Any) -> tuple[str, ...] | None:
         """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
-        from fastbp._data import names  # few need it
+        from fastbp._data.names import checked  # few need it
 
-        return names.checked(what, given, self.architecture)
+        return checked(what, given, self.architecture)
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -391,9 +391,8 @@ class Model:
         self.history = history
         self.remembered = states.remembered(remembered)
         if any(found is not None for found in names):
-            self.feature_names, self.class_names = map(
-                self.checked_names, ("feature_names", "class_names"), names
-            )
+            self.feature_names = self.checked_names("feature_names", names[0])
+            self.class_names = self.checked_names("class_names", names[1])
 
 
 def resolve_seed(seed: int | None) -> int:
