@@ -9,7 +9,7 @@ two blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +19,6 @@ from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
-
-if TYPE_CHECKING:
-    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -56,20 +53,17 @@ class InputChecks:
 
     def to_train_on(
         self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
-    ) -> tuple[Array, Array, DeferredChecks | None]:
-        """Return X and y like `examples`, and which checks each batch of them needs before its step.
+    ) -> tuple[Array, Array, tuple[bool, bool]]:
+        """Return X and y like `examples`, and whether the numbers of each are still to be checked.
 
         With `may_defer`, inputs in memory-mapped files are not read here, nor targets of a loss that takes
-        any finite number.
+        any finite number. `fastbp._data.mapped.DeferredChecks` checks them, batch by batch.
         """
         inputs = self.inputs("X", X, may_defer=may_defer)
         targets = self._targets("y", y, len(inputs), may_defer=may_defer)
-        deferred = self._is_deferred(inputs), self._defers_targets and self._is_deferred(targets)
-        if not may_defer or not any(deferred):
-            return inputs, targets, None
-        from fastbp._data.mapped import DeferredChecks  # few need it
-
-        return inputs, targets, DeferredChecks(*deferred, self.dtype, self.loss.nan_option)
+        is_X_left = may_defer and self._is_deferred(inputs)
+        is_y_left = may_defer and self._defers_targets and self._is_deferred(targets)
+        return inputs, targets, (is_X_left, is_y_left)
 
     @staticmethod
     def _is_deferred(array: Array) -> bool:

@@ -62,7 +62,7 @@ def train(
     """
     model.check_trainable()
     # a split may copy rows, and evaluates those that it holds out
-    X, y, checks = model.checks.to_train_on(X, y, may_defer=validation_split is None)
+    X, y, deferred = model.checks.to_train_on(X, y, may_defer=validation_split is None)
     split_off, saved, seed = None, None, model.seed
     if resume is not None:
         from fastbp._training import resuming  # few need it
@@ -89,7 +89,7 @@ def train(
 
         same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
         files = checkpoints.Checkpoints(model, hooks, same, checked, saved)
-    begin = begin_of(model, weights, checks)  # after the callbacks, one of which may have set the optimizer
+    begin = begin_of(model, weights, deferred)  # after the callbacks, one of which may have set the optimizer
     fit = Fit(
         model,
         network=network,
