@@ -160,15 +160,18 @@ EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *
     return slot.loss;
 }
 
-/* Rows of `columns` elements of `size` bytes, in the order of index, as reals. */
+/* Rows of `columns` elements of `size` bytes, in the order of index, as reals. `scaling` has mean and inverse scale
+ * (2, columns), or is NULL. */
 EXPORT void run_gather(size_t source_type, size_t size, size_t rows, size_t columns, const char *data,
-                       const int64_t *index, real *out, size_t repeats) {
+                       const int64_t *index, const double *scaling, real *out, size_t repeats) {
     const fbp_source source = {.data = data,
                                .row_stride = (ptrdiff_t)(columns * size),
                                .column_stride = (ptrdiff_t)size,
                                .rows = rows,
                                .columns = columns,
-                               .type = (fbp_source_type)source_type};
+                               .type = (fbp_source_type)source_type,
+                               .mean = scaling,
+                               .inverse_scale = scaling ? scaling + columns : NULL};
     TIMES(repeats) fbp_gather(&source, index, 0, rows, &KERNELS, out, columns);
 }
 
