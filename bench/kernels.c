@@ -1,9 +1,9 @@
 /* The kernels of one instruction set and element type, each as a function that the benchmarks can time alone.
  * Each function does its work `repeats` times, so that the call takes no measurable share of the time.
  *
- * rows.c holds no kernels, but gather. The figures of gather are valid on the baseline path only, because the package
- * compiles rows.c with the flags of that path. Dropout and noise need random.c. One thread does all the work here, so
- * a loop replaces pool.c. The sizes of the caches are those that the package uses. */
+ * rows.c holds no kernels, but gather, which calls those of convert.h for each row. Dropout and noise need random.c.
+ * One thread does all the work here, so a loop replaces pool.c. The sizes of the caches are those that the package
+ * uses. */
 
 #include "kernels/kernels.c"
 #include "rows/random.c"
@@ -158,6 +158,12 @@ EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *
     fbp_step step = {.slot = &slot, .rows = rows, .scale = 1};
     TIMES(repeats) KERNELS.losses[loss][0](&layer, &step);
     return slot.loss;
+}
+
+/* rows.c asks for kernels by name; here is one set. */
+const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype) {
+    (void)isa, (void)dtype;
+    return &KERNELS;
 }
 
 /* Rows of `columns` elements of `size` bytes, in the order of index, as reals. `scaling` has mean and inverse scale
