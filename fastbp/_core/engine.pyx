@@ -67,7 +67,7 @@ cdef class Engine(Settings):
         Store the most entries that a block of `rows` rows of X can have, rounded up to a few digits, so that a plan
         serves other batches, too.
         """
-        cdef int64_t n, step = 1 << 10
+        cdef int64_t n, step = 1
         if cnp.PyArray_Check(X) or self.centers:
             return 0
         if <size_t> len(X) <= rows:

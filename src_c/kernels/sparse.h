@@ -15,6 +15,7 @@ enum {
     SPARSE_PIECE = 4096,                  /* elements in a buffer */
     SPARSE_ROWS = 16,                     /* rows of z that a thread computes at a time, */
     SPARSE_COLUMNS = 64,                  /* and columns with entries */
+    COLUMNS_AHEAD = 8,                    /* columns whose rows of W are prefetched */
     SPARSE_THREAD_WORK = THREAD_WORK / 4, /* multiply-adds: they wait for memory */
 };
 
@@ -124,13 +125,24 @@ static void sum_column(const product *p, size_t at, size_t j, size_t n, real *ou
                     j, n, out);
 }
 
+/* Prefetches a row of what `finish` will read and write. */
+static void prefetch_row(const touched *t, size_t row, size_t n) {
+    enum { LINE = 64 / sizeof(real) };
+    for (size_t i = 0; i < t->n; i++) {
+        for (size_t j = 0; j < n; j += LINE) __builtin_prefetch(t->arrays[i] + row * t->ld + j, 1);
+    }
+}
+
 /* Some rows of dW that have entries. */
 static void met_part(void *context, size_t part, size_t worker) {
     const product *p = context;
     const fbp_entries *const entries = &p->step->slot->entries;
+    const touched touches = p->touches(p);
     real buffer[SPARSE_PIECE];
     (void)worker;
     for (size_t at = part * SPARSE_COLUMNS; at < smaller((part + 1) * SPARSE_COLUMNS, entries->n_met); at++) {
+        const size_t ahead = smaller(at + COLUMNS_AHEAD, entries->n_met - 1);
+        prefetch_row(&touches, (size_t)entries->met[ahead], smaller(p->N, SPARSE_PIECE));
         for (size_t j = 0, n; j < p->N; j += n) {
             n = smaller(p->N - j, SPARSE_PIECE);
             sum_column(p, at, j, n, buffer);

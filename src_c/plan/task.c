@@ -106,7 +106,7 @@ int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
 /* Whether the first layer works on the entries of sparse rows (kernels/sparse.h), of which no block has more than
  * `entries`. If many elements are not 0, the products of dense rows are faster. */
 int fbp_is_sparse(const fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries) {
-    enum { DENSE_SHARE = 4 }; /* one element in so many */
+    enum { DENSE_SHARE = 8 }; /* one element in so many */
     const size_t block = fbp_task_block_rows(network, task);
     const size_t kept = task == FBP_CUSTOM_LOSS || rows < block ? rows : block;
     return (data & FBP_SPARSE) && task != FBP_NORMAL_EQUATIONS && !fbp_has_noise(network, task) &&
