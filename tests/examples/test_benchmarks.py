@@ -181,4 +181,4 @@ def test_made_text_has_the_shape_of_text():
     assert documents[0] > 400
     assert documents[4500] < 12  # most words are rare
     centers = np.array([X[:1000][y[:1000] == label].mean(axis=0) for label in range(20)])  # (20, 9000)
-    assert np.mean((X[1000:] @ centers.T).argmax(axis=1) == y[1000:]) > 0.5  # 0.05 by guessing
+    assert np.mean((X[1000:] @ centers.T).argmax(axis=1) == y[1000:]) > 0.4  # 0.05 by guessing
