@@ -59,9 +59,9 @@ class SparseWorkload:
         """Steps per epoch; the last batch is smaller."""
         return -(-self.rows // self.batch_size)
 
-    def network(self) -> fastbp.Network:
-        """Return a new network, always with the same initial weights."""
-        return fastbp.Network(
+    def network(self, network_class: type[fastbp.Network] = fastbp.Network) -> fastbp.Network:
+        """Return a new network of this class, always with the same initial weights."""
+        return network_class(
             self.layers, activation=self.activation, loss=self.loss, optimizer=self.optimizer, seed=0
         )
 
