@@ -169,7 +169,7 @@ EXPORT void run_gather(size_t source_type, size_t size, size_t rows, size_t colu
                                .rows = rows,
                                .columns = columns,
                                .type = (fbp_source_type)source_type};
-    TIMES(repeats) fbp_gather(&source, index, 0, rows, REAL_BITS == 32 ? FBP_FLOAT32 : FBP_FLOAT64, out, columns);
+    TIMES(repeats) fbp_gather(&source, index, 0, rows, &KERNELS, out, columns);
 }
 
 /* ---- the limit of every kernel except the product: the same reads and writes, with at most a sum ----------------- */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class SparseRows:
         at = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)  # of each entry
         return SparseRows(self.values[at], self.columns[at], starts, (len(counts), self.shape[1]))
 
+    def copy(self) -> SparseRows:
+        """Return the same rows with entries of their own."""
+        return SparseRows(self.values.copy(), self.columns, self.starts, self.shape)
+
     def toarray(self) -> Array:
         """Return the rows as an array (n, columns) of the entries' dtype."""
         check_memory(self.values)
@@ -81,6 +85,7 @@ class SparseRows:
 
 #: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.
 Rows: TypeAlias = Array | SparseRows
+AnyRows = TypeVar("AnyRows", Array, SparseRows, Rows)
 
 
 def check_rows(X: Rows) -> None:

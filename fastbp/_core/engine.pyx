@@ -12,7 +12,7 @@ from fastbp.exceptions import Error, ParameterError, ShapeError
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint64_t
 
-from fastbp._core.arrays cimport check_memory, is_plain, overlap, source_of
+from fastbp._core.arrays cimport check_memory, is_plain, numbers_of, overlap, source_of, sparse_source_of
 from fastbp._core.c_core cimport *
 from fastbp._core.guard cimport Guard
 from fastbp._core.run cimport Plan, Run
@@ -52,10 +52,11 @@ cdef class Engine(Settings):
     cdef size_t forward_rows      # rows of the last forward()
     cdef readonly double penalty  # penalty of the layers at the last backward()
 
-    cdef fbp_source inputs_of(self, cnp.ndarray X) except *:
-        """Describe rows of inputs, with their scaling."""
-        cdef fbp_source source = source_of(X)
-        if X.ndim != 2 or source.columns != self.network.layers[0].n_in:
+    cdef fbp_source inputs_of(self, X) except *:
+        """Describe rows of inputs, an array or `SparseRows`, with their scaling."""
+        cdef bint is_array = cnp.PyArray_Check(X)
+        cdef fbp_source source = source_of(X) if is_array else sparse_source_of(X)
+        if (is_array and (<cnp.ndarray> X).ndim != 2) or source.columns != self.network.layers[0].n_in:
             raise ShapeError(f"the inputs have shape {np.shape(X)}, expected (rows, {self.network.layers[0].n_in})")
         self.scale_inputs(&source)
         return source
@@ -103,13 +104,13 @@ cdef class Engine(Settings):
         return (overlap(array, self.parameters) or (self.state is not None and overlap(array, self.state))
                 or (self.gradients is not None and overlap(array, self.gradients)))
 
-    def shares_memory(self, cnp.ndarray array not None):
-        """Return whether an array overlaps the memory that steps write to."""
-        return self.is_own(array)
+    def shares_memory(self, rows not None):
+        """Return whether an array, or `SparseRows`, overlaps the memory that steps write to."""
+        return self.is_own(numbers_of(rows))
 
-    def apart(self, cnp.ndarray array not None):
-        """Return the array, or a copy of it if it overlaps the memory that steps write to."""
-        return array.copy() if self.is_own(array) else array
+    def apart(self, rows not None):
+        """Return the array or `SparseRows`, or a copy if it overlaps the memory that steps write to."""
+        return rows.copy() if self.is_own(numbers_of(rows)) else rows
 
     cdef void scale_inputs(self, fbp_source *source) noexcept:
         if self.mean is not None:
@@ -181,7 +182,7 @@ cdef class Engine(Settings):
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
         """Run parts of a task on one batch: all rows, or those with a nonzero weight."""
-        if self.is_own(X):
+        if self.is_own(numbers_of(X)):
             X = X.copy()
         if self.is_own(y):
             y = y.copy()
@@ -270,7 +271,7 @@ cdef class Engine(Settings):
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
 
     def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
-              size_t epochs, bint stored):
+              size_t epochs, bint stored, size_t block_rows=0, checks=None):
         """Return a training run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
         if batch_size < 1:
@@ -288,8 +289,14 @@ cdef class Engine(Settings):
         run.fit.x, run.fit.y = &run.x_source, &run.y_source
         run.fit.seed, run.fit.first_epoch = seed, first_epoch
         run.fit.losses = <double *> cnp.PyArray_DATA(run.epoch_losses)
+        if checks is not None:
+            run.checks = checks
+            run.fit.checked = (FBP_CHECK_X if checks.X else 0) | (FBP_CHECK_Y if checks.y else 0)
         if shuffle:
-            run.order = np.empty(n, np.int64)
+            run.fit.block_rows = min(block_rows, n)
+            run.order = np.empty(fbp_order_size(&run.fit), np.int64)
+            run.blocks = np.empty(fbp_order_blocks(&run.fit), np.int64)
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
+            run.fit.blocks = <int64_t *> cnp.PyArray_DATA(run.blocks)
         run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
         return run

@@ -36,5 +36,5 @@ cdef class Planner:
 cdef class Run:
     cdef fbp_fit fit
     cdef fbp_source x_source, y_source
-    cdef object engine, X, y, weights, scaling, order, epoch_losses
+    cdef object engine, X, y, weights, scaling, order, blocks, checks, epoch_losses
     cdef Plan plan

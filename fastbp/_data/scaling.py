@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from math import sqrt
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.arguments import flag, number
+from fastbp._base.arrays import as_array
 from fastbp._data.checks import InputChecks, blocks
-from fastbp.exceptions import DataError
+from fastbp.exceptions import DataError, ParameterError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -45,15 +48,52 @@ def checked(found: Any, columns: int) -> Scaling:
     return fixed(mean, scale)
 
 
-def of_data(checks: InputChecks, X: Any, y: Any) -> tuple[Any, Any]:
-    """Return the scalings that X and y ask of `Model.scale`: measured ones, None for None, ... for ..."""
+def of_data(checks: InputChecks, X: Any, y: Any, center: Any = True, scale: Any = None) -> tuple[Any, Any]:
+    """Return the scalings that `Network.adapt` asks of `Model.scale`: new ones, None for None, ... for ..."""
     has_X, has_y = (data is not None and data is not ... for data in (X, y))
+    if scale is not None and X is not ...:
+        raise ParameterError("scale is given together with X, expected one of them")
+    if not flag("center", center) and not has_X:
+        raise ParameterError("center is False without X, expected X, whose standard deviation is measured")
     X = checks.inputs("X", X) if has_X else X
     y = checks.scalable(y, len(X) if has_X else None) if has_y else y
-    return (
-        measure(X) if has_X else X,
-        measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y,
-    )
+    if has_X:
+        X = measure(X) if center else without_mean(measure(X))
+    elif scale is not None:
+        X = factors(scale, checks.n_in)
+    return X, measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y
+
+
+def without_mean(found: Scaling) -> Scaling:
+    """Return a scaling that only divides."""
+    return fixed(np.zeros_like(found.mean), found.scale)
+
+
+def factors(scale: Any, columns: int) -> Scaling:
+    """Return the scaling that multiplies by `scale`: a number, or one per column (columns,).
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError
+        It is something else, or a number is not positive, or its square or that of its inverse is not normal.
+    """
+    if isinstance(scale, Real):
+        factor = np.full(columns, number("scale", scale, above=0))
+    else:
+        factor = as_array("scale", scale).astype(np.float64)
+        if factor.shape != (columns,):
+            raise ShapeError(
+                f"scale has shape {factor.shape}, expected one number, or one per input: ({columns},)"
+            )
+    most = 1 / LEAST_SCALE
+    wrong = ~((factor >= LEAST_SCALE) & (factor <= most))
+    if wrong.any():
+        j = int(wrong.argmax())
+        place = "" if isinstance(scale, Real) else f"[{j}]"
+        raise ParameterError(
+            f"scale{place} is {factor[j]:g}, expected a number from {LEAST_SCALE:.3g} to {most:.3g}"
+        )
+    return fixed(np.zeros(columns), 1 / factor)
 
 
 def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | None, Scaling | None]:

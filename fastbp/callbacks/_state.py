@@ -112,7 +112,7 @@ class EpochState:
     step : int
         Number of steps done in this epoch.
     steps_per_epoch : int
-        Number of steps in an epoch.
+        Number of steps in an epoch; 0 in the first epoch over batches whose number is not known.
     batch_loss : float
         Loss of the last batch, before its step; set for `on_batch_end` alone, NaN until then.
     measured : collection of str
@@ -179,7 +179,7 @@ class EpochState:
         """
         given = arguments.text("reason", reason) or "callback"
         self.reason = self.reason or given
-        if self.step == self.steps_per_epoch and not self.is_under_way:
+        if 0 < self.step == self.steps_per_epoch and not self.is_under_way:
             self.final_reason = self.final_reason or given
 
     def keep(self) -> None:
@@ -209,9 +209,10 @@ class EpochState:
         """Note that the next epoch is under way."""
         self.step, self.is_under_way = 0, True
 
-    def end_epoch(self) -> None:
-        """Note that the epoch is complete."""
-        self.step, self.is_under_way = self.steps_per_epoch, False
+    def end_epoch(self, steps: int) -> None:
+        """Note that the epoch is complete, after so many steps."""
+        self.step = self.steps_per_epoch = steps
+        self.is_under_way = False
 
     def close(self) -> None:
         """Refuse changes from now on, because the fit is over."""

@@ -213,7 +213,7 @@ static void backward_weights(const fbp_dense *layer, fbp_step *step) {
                  .scratch = layer->scratch,
                  .finish = finish_weights(layer),
                  .touches = touched_update,
-                 .ahead = layer->previous ? NULL : next_batch,
+                 .ahead = layer->previous || step->batch->x->starts ? NULL : next_batch,
                  .layer = layer,
                  .step = step};
     multiply(&p);

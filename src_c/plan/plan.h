@@ -148,6 +148,11 @@ double fbp_repeat(fbp_plan *plan);
 fbp_operation fbp_gather_inputs, fbp_gather_targets, fbp_gather_block_labels, fbp_gather_weights, fbp_emit,
     fbp_take_d_output, fbp_emit_raw, fbp_take_raw_d_output;
 
+/* order.c: draws the order of the rows in the present epoch, if they are shuffled, up to the next step or further; and
+ * says which rows that step takes */
+void fbp_begin_order(fbp_fit *fit);
+void fbp_find_batch(fbp_fit *fit, fbp_batch *batch);
+
 /* rates.c: counts a step, and computes the optimizer's scalars for it */
 void fbp_begin_update(fbp_plan *plan);
 
