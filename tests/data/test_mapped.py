@@ -7,19 +7,13 @@ import pytest
 
 import fastbp
 from fastbp import _core
-from fastbp._data.checks import InputChecks
-from helpers.inside import numbers_of
+from helpers.inside import checks_of, numbers_of
 from helpers.maps import MAPS, mapped
 
 
 def state_of(net):
     parameters, state, t, _ = numbers_of(net)
     return parameters.tobytes(), state.tobytes(), t, net.history.loss
-
-
-@pytest.fixture
-def checks():
-    return InputChecks(fastbp.Network([4, 5, 2])._model.architecture)
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -56,10 +50,12 @@ def test_memory_that_is_mapped_without_a_file_is_a_map():
     assert _core.is_mapped(memory.reshape(-1, 4))
 
 
-def test_what_is_left_for_the_run(checks, tmp_path):
+def test_what_is_left_for_the_run(network_class, tmp_path):
     """Floats in maps; of targets those of losses that take any number, and no NaN."""
     X, y = np.ones((6, 4)), np.ones((6, 2))
     X_map, y_map = mapped(tmp_path, X, "X"), mapped(tmp_path, y, "y")
+
+    checks = checks_of(network_class([4, 5, 2]))
 
     def left(X, y, **options):
         deferred = checks.to_train_on(X, y, **options)[2]

@@ -19,6 +19,11 @@ def engine_of(net):
     return net._model.engine
 
 
+def checks_of(net):
+    """Return the checks of a network's arrays."""
+    return net._model.checks
+
+
 def schedule_of(net):
     """Return the learning-rate schedule that is in force."""
     return net._model.schedule

@@ -1,6 +1,5 @@
 """Fits on memory maps: the bits of fits on arrays, and bad numbers, which end the fit before their step."""
 
-
 import numpy as np
 import pytest
 
