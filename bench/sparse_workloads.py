@@ -97,4 +97,4 @@ def tf_idf(counts: sparse.csr_array) -> sparse.csr_array:
 
 
 ADAM = SparseWorkload("Adam", fastbp.Adam(learning_rate=1e-3))
-SGD = SparseWorkload("SGD", fastbp.SGD(learning_rate=0.5))
+SGD = SparseWorkload("SGD", fastbp.SGD(learning_rate=1.0))
