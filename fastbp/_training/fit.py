@@ -350,6 +350,7 @@ class Fit:
         """Call the callbacks after a step; stop in the middle of an epoch if one asks for it."""
         run, state = self._run, self._state
         state.step, state.batch_loss = run.step or run.steps_per_epoch, run.batch_loss
+        state.steps_per_epoch = run.steps_per_epoch
         for function in self._hooks.on_batch_end:
             function(state)
         if run.step and state.reason:
