@@ -166,7 +166,7 @@ def _compressed(argument: str, starts: Starts, indices: Array, members: int, wha
     for part in _blocks(0, len(copy)):
         _core.check_memory(indices)  # a signal handler may have run
         number = np.int32 if indices.dtype == np.int32 else np.int64
-        block = np.ascontiguousarray(indices[part], number)
+        block = np.require(indices[part], number, ["C", "A"])
         position, block_ascends = _core.take_columns(block, starts, copy, part.start, members)
         if position >= 0:
             raise DataError(
