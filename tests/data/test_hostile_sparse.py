@@ -1,20 +1,21 @@
 """Sparse matrices that are wrong, that lie, or that user code changes while a call works on them.
 
-The outcome is a refusal, or that of the matrix as its memory says. Every probe runs in its own process,
-because the wrong outcome is a crash.
+The outcome is a refusal, or that of the matrix as its memory says. Each table is probed in a process of its
+own, because the wrong outcome is a crash.
 """
 
 import numpy as np
 import pytest
 
 import fastbp
+from fastbp._data import sparse
 from helpers import probes
 from helpers.changes import numbers
 from helpers.odd_arrays import ATTACKS, custom_loss, outcome
 
 sp = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
 
-ROWS, COLUMNS = 500, 40  # some pages of memory in each part
+ROWS, COLUMNS = 2500, 8  # some pages of memory in each part
 RNG = np.random.default_rng(0)
 DENSE = (RNG.random((ROWS, COLUMNS)) * (RNG.random((ROWS, COLUMNS)) < 0.2)).astype("f4")
 DENSE[0, :2] = DENSE[-1, -2:] = 1
@@ -35,11 +36,11 @@ def network(**options):
     return fastbp.Network([COLUMNS, 4, 1], seed=0, **options)
 
 
-def made(kind, base=None):
-    """Return an honest matrix, whose parts are its own; `base` is a class to make of it."""
+def made(kind):
+    """Return an honest matrix, whose parts own their memory."""
     matrix = kind(DENSE)
-    if base is not None:
-        matrix.__class__ = type("Liar", (kind,), base)
+    for name in ("indptr", "indices", "data"):
+        setattr(matrix, name, getattr(matrix, name).copy())
     return matrix
 
 
@@ -348,8 +349,51 @@ def changed(change, kind):
             assert attacked is None or (attacked, left) == (alone, expected)
 
 
+def between_blocks(victim):
+    """Return a hook of the checks, which a signal handler may come between: it makes a part smaller."""
+    blocks = sparse._blocks
+
+    def hook(matrix):
+        def struck(first, end):
+            for part in blocks(first, end):
+                ATTACKS["shrink"](getattr(matrix, victim))
+                yield part
+
+        return {"_blocks": struck}
+
+    return hook
+
+
+def before_the_copy(matrix):
+    starts = sparse._starts
+
+    def struck(*args):
+        ATTACKS["shrink"](matrix.indptr)
+        return starts(*args)
+
+    return {"_starts": struck}
+
+
+SIGNALS = {name: between_blocks(name) for name in ("indptr", "indices", "data")} | {"copy": before_the_copy}
+
+
+def signaled(name, kind):
+    """Expect a refusal, or the outcome of an undisturbed call; in both cases also for unsorted entries."""
+    for arrange in (lambda matrix: None, shuffled):
+        for call in CALLS.values():
+            net, dense, matrix = network(), network(), made(kind)
+            arrange(matrix)
+            expected = outcome(call, dense, kind(DENSE))
+            with pytest.MonkeyPatch.context() as patch:
+                for function, struck in SIGNALS[name](matrix).items():
+                    patch.setattr(sparse, function, struck)
+                found = outcome(call, net, matrix)
+            assert found is None or (found, numbers(net)) == (expected, numbers(dense))
+            assert found is not None or numbers(net) == numbers(network())
+
+
 def all_of(function, table, kind):
-    """Return a probe of a whole table: a process each would take too long. A crash is in the last one named."""
+    """Return a probe of a whole table; after a crash, the last name that it said tells where that was."""
 
     def probe():
         for name in table:
@@ -361,7 +405,13 @@ def all_of(function, table, kind):
 
 PROBES = {
     f"{function.__name__}: {kind.__name__}": all_of(function, table, kind)
-    for function, table in ((refused, REFUSED), (right, RIGHT), (liar, LIARS), (changed, CHANGES))
+    for function, table in (
+        (refused, REFUSED),
+        (right, RIGHT),
+        (liar, LIARS),
+        (changed, CHANGES),
+        (signaled, SIGNALS),
+    )
     for kind in (sp.csr_array, sp.csc_matrix)
 }
 
@@ -379,18 +429,18 @@ def test_outcome(outcomes, name):
 def test_errors_name_what_is_wrong():
     net = network()
     for attack, text in {
-        "index -1": r"^X\.indices\[7\] is -1, expected 0 to 39, for 40 columns",
-        "index too large": r"^X\.indices\[\d+\] is 500, expected 0 to 39",
-        "greatest index": r"^X\.indices\[\d+\] is 18446744073709551615, expected 0 to 39",
+        "index -1": r"^X\.indices\[7\] is -1, expected 0 to 7, for 8 columns",
+        "index too large": r"^X\.indices\[\d+\] is 2500, expected 0 to 7",
+        "greatest index": r"^X\.indices\[\d+\] is 18446744073709551615, expected 0 to 7",
         "first start": r"^X\.indptr\[0\] is 1, expected 0",
         "start far away": r"^X\.indptr\[4\] is \d+, expected at least the one before it, 1099511627776",
-        "last start": r"^X\.indptr\[500\] is 1099511627776, expected at most \d+, the number of entries",
-        "a start too few": r"^X\.indptr has 500 elements, expected 501",
+        "last start": r"^X\.indptr\[2500\] is 1099511627776, expected at most \d+, the number of entries",
+        "a start too few": r"^X\.indptr has 2500 elements, expected 2501",
         "float indices": r"^X\.indices has dtype float64, expected integers",
         "starts listed": r"^X\.indptr is a list, expected an array",
         "masked data": r"^X\.data is a masked array",
         "wide data": r"^X\.data has shape \(2, \d+\), expected one dimension",
-        "negative rows": r"^X has shape \(-1, 40\), expected no negative number",
+        "negative rows": r"^X has shape \(-1, 8\), expected no negative number",
         "no attribute": r"^X is a csr_array that cannot be read: AttributeError",
     }.items():
         matrix = made(sp.csr_array)
@@ -399,7 +449,7 @@ def test_errors_name_what_is_wrong():
             net.predict(matrix)
     matrix = made(sp.csc_array)
     REFUSED["index too large"](matrix)
-    with pytest.raises(fastbp.DataError, match=r"^X\.indices\[\d+\] is 500, expected 0 to 499, for 500 rows"):
+    with pytest.raises(fastbp.DataError, match=r"is 2500, expected 0 to 2499, for 2500 rows"):
         net.predict(matrix)
     matrix = sp.csc_array((2, COLUMNS))
     matrix._shape = (2**31, COLUMNS)
