@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._base.arguments import choice, integer, number, verbosity
+from fastbp._base.arrays import are_batches
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training.progress import Shown, shown_by
@@ -37,8 +39,8 @@ METHODS = {
 
 def minimize(
     net: Network,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Inputs,
+    y: ArrayLike | None = None,
     *,
     method: str = "L-BFGS-B",
     max_iterations: int = 1000,
@@ -99,6 +101,11 @@ def minimize(
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
     verbose = verbosity(verbose)
     model = net._model
+    if y is None or are_batches(X):
+        raise ParameterError(
+            f"X is {shown(X)} {'without y' if y is None else 'with y'}, expected arrays X and y: minimize "
+            "needs all rows at once"
+        )
     model.check_trainable()
     model.architecture.check_without(("dropout", "max_norm", "learning_rate_factor"), "minimize")
     names = model.checks.names_for(X)
@@ -128,7 +135,7 @@ class Minimization:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         weights: Weights | None,
         progress: Shown | None,

@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arguments import integer
 from fastbp._base.arrays import are_batches
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 #: (X, y) or (X, y, sample_weight), as `Network.fit` takes them.
-Batch: TypeAlias = "tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]"
+Batch: TypeAlias = "tuple[Inputs, ArrayLike] | tuple[Inputs, ArrayLike, ArrayLike | None]"
 
 END: Any = object()  # stands after the batches of an epoch
 
@@ -26,7 +27,7 @@ END: Any = object()  # stands after the batches of an epoch
 class Examples(NamedTuple):
     """A batch, checked."""
 
-    X: Array
+    X: Rows
     y: Array
     weights: Weights | None
 

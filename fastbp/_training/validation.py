@@ -14,6 +14,7 @@ from fastbp import _core
 from fastbp._base.arguments import integer, number
 from fastbp._base.arrays import are_batches
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Rows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.inference import evaluate, evaluate_batches
 from fastbp._model import Model
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from fastbp._data.batches import Batch
 
 Array: TypeAlias = NDArray[Any]
-Examples: TypeAlias = "tuple[Array, Array, ArrayLike | None]"  # X, y and sample weights
+Examples: TypeAlias = "tuple[Rows, Array, ArrayLike | None]"  # X, y and sample weights
 #: (X, y) or (X, y, sample_weight), or an iterable of these.
 ValidationData: TypeAlias = "Batch | Iterable[Batch]"
 Measure: TypeAlias = Callable[[], dict[str, float]]
@@ -158,7 +159,7 @@ def _of_arrays(
     return measure, partial(_digest, X, y, weights)
 
 
-def _digest(X: Array, y: Array, weights: Weights | None) -> str:
+def _digest(X: Rows, y: Array, weights: Weights | None) -> str:
     from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
 
     return f"{digest(X)} {digest(y)} {digest_of_weights(weights)}"
@@ -166,7 +167,7 @@ def _digest(X: Array, y: Array, weights: Weights | None) -> str:
 
 def split(
     model: Model,
-    X: Array,
+    X: Rows,
     y: Array,
     sample_weight: ArrayLike | None,
     validation_split: float | Split,
@@ -179,7 +180,7 @@ def split(
     chosen = validation_split if isinstance(validation_split, Split) else last_rows(validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, None)
     values = None if sample_weight is None or weights is None else weights.values
-    _core.check_memory(X)  # reading sample_weight may have run user code
+    check_rows(X)  # reading sample_weight may have run user code
     _core.check_memory(y)
     training, held = (
         (X[rows], y[rows], None if values is None else values[rows])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
+from fastbp._base.sparse import Inputs
 from fastbp.exceptions import BusyError, DivergenceError, Error
 from fastbp.history import History
 from fastbp.layers import Layer
@@ -68,14 +69,14 @@ class FittedNetwork(Protocol):
     def learning_rate(self) -> float:
         """Learning rate of the next step, to read; `EpochState.learning_rate` can be set."""
 
-    def predict(self, X: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    def predict(self, X: Inputs, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the outputs for X."""
 
-    def predict_classes(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict_classes(self, X: Inputs) -> NDArray[np.int64]:
         """Return the most probable class per row of X."""
 
     def evaluate(
-        self, X: ArrayLike, y: ArrayLike, metrics: Any = None, *, sample_weight: ArrayLike | None = None
+        self, X: Inputs, y: ArrayLike, metrics: Any = None, *, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
         """Return the loss and metrics of (X, y) by name."""
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import are_batches
 from fastbp._base.shown import shown
+from fastbp._base.sparse import AnyRows, Inputs, SparseRows
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._engine import inference
 from fastbp.exceptions import ParameterError
@@ -27,7 +28,7 @@ class Inference(Description):
     """A network that predicts."""
 
     @overload
-    def predict(self, X: ArrayLike, out: Array | None = None) -> Array: ...
+    def predict(self, X: Inputs, out: Array | None = None) -> Array: ...
     @overload
     def predict(self, X: Iterable[Any], out: None = None) -> Iterator[Array]: ...
     def predict(self, X: Any, out: Array | None = None) -> Any:
@@ -35,7 +36,7 @@ class Inference(Description):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or (n_in,) for one row
+        X : array_like or sparse, shape (n, n_in), or (n_in,) for one row
             Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
             NaN. Or an iterable of batches that is no sequence, such as a generator or a DataLoader: each
             batch is an X, or a tuple or list like (X, y) whose first item is X, with rows.
@@ -70,7 +71,7 @@ class Inference(Description):
             return out
         return output
 
-    def predict_classes(self, X: ArrayLike | Iterable[Any]) -> Any:
+    def predict_classes(self, X: Inputs | Iterable[Any]) -> Any:
         """Return the most probable class per row, int64 (n,), or for one row (n_in,) its class.
 
         Sigmoid outputs and the loss hinge decide a question per output: 1 for sigmoid outputs of at least
@@ -99,7 +100,7 @@ class Inference(Description):
 
     def evaluate(
         self,
-        X: ArrayLike | Iterable[Batch],
+        X: Inputs | Iterable[Batch],
         y: ArrayLike | None = None,
         metrics: Metrics | None = None,
         *,
@@ -159,6 +160,6 @@ def inputs_of(batch: Any) -> Any:
     return batch
 
 
-def rows(array: Array) -> Array:
-    """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
-    return array if array.ndim == 2 else array[None]
+def rows(array: AnyRows) -> AnyRows:
+    """Return the array or sparse rows (n, columns), or for one row (columns,) its view (1, columns)."""
+    return array if array.ndim == 2 or isinstance(array, SparseRows) else array[None]

@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp import _core
-from helpers.inside import checks_of, numbers_of
+from helpers.inside import numbers_of, to_train_on
 from helpers.maps import MAPS, mapped
 
 
@@ -55,10 +55,10 @@ def test_what_is_left_for_the_run(network_class, tmp_path):
     X, y = np.ones((6, 4)), np.ones((6, 2))
     X_map, y_map = mapped(tmp_path, X, "X"), mapped(tmp_path, y, "y")
 
-    checks = checks_of(network_class([4, 5, 2]))
+    net = network_class([4, 5, 2])
 
     def left(X, y, **options):
-        deferred = checks.to_train_on(X, y, **options)[2]
+        deferred = to_train_on(net, X, y, **options)[2]
         return None if deferred is None else (deferred.X, deferred.y)
 
     assert left(X, y) is None
@@ -108,7 +108,7 @@ def test_shapes_and_dtypes_are_checked_before(network_class, tmp_path):
     X, y = mapped(tmp_path, np.ones((6, 4)), "X"), mapped(tmp_path, np.ones((6, 2)), "y")
     complex_X = mapped(tmp_path, np.ones((6, 4), complex), "complex")
     for bad in ((X[:, :3], y), (X, y[:5]), (X[:0], y[:0]), (X[0], y), (complex_X, y)):
-        with pytest.raises((fastbp.ShapeError, fastbp.DTypeError), match="^[Xy] has "):
+        with pytest.raises((fastbp.ShapeError, fastbp.DTypeError), match=r"^[Xy] has "):
             net.fit(*bad)
     assert net.history.loss == []
 
