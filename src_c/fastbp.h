@@ -89,10 +89,21 @@ typedef struct {
     fbp_source_type type;
     int swapped;                        /* elements are in the other byte order */
     const double *mean, *inverse_scale; /* (columns,): x is read as (x - mean) inverse_scale; or both NULL */
+
+    /* Sparse rows (CSR), of which only the entries are stored: the other elements are 0. `data` is the first entry, and
+     * column_stride the distance of two entries. NULL if all elements are stored. */
+    const int64_t *starts;        /* (rows + 1,): row i has the entries starts[i] .. starts[i + 1] - 1 */
+    const int32_t *entry_columns; /* of each entry */
 } fbp_source;
+
+/* Whether sparse rows name only some of `entries` entries, in ascending order, and only columns that there are. */
+int fbp_has_valid_entries(const fbp_source *source, size_t entries);
 
 /* Flat index of the first element that is not finite after conversion to dtype, or -1. */
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);
+/* The same in `rows` rows: those from `first` on, or with an index those that its elements from `first` on name. */
+int64_t fbp_first_nonfinite_in(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
+                               fbp_dtype dtype);
 /* Index of the first integer of a column that is not a class label, 0 to classes - 1, or -1. */
 int64_t fbp_first_bad_label(const fbp_source *source, size_t classes);
 /* Hash of n bytes: practically any change of them changes it. */
@@ -103,8 +114,8 @@ uint64_t fbp_fingerprint(const void *bytes, size_t n);
 /* The raw stream of numpy.random.Philox(key=[seed, purpose], counter=[block, 0, step, epoch]), four words per block. */
 void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
                 size_t n);
-/* A permutation of 0 .. n-1; it depends only on the seed and the epoch. */
-void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n);
+/* A permutation of 0 .. n-1; it depends only on the other numbers. */
+void fbp_permutation(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, int64_t *index, size_t n);
 
 /* ---- threads ---------------------------------------------------------------------------------------------------- */
 

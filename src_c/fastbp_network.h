@@ -75,19 +75,21 @@ typedef struct {
     size_t first, rows, n;
     void *output;          /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
     const void *d_output;  /* (rows, n_out): dJ/dy of the custom loss */
-    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss */
+    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss, unless NULL */
     size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
 
 typedef struct fbp_plan fbp_plan;
 
 /* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
- * target of weight 0 may be NaN; output and d_output are raw, not y itself. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8 } fbp_data;
+ * target of weight 0 may be NaN; output and d_output are raw, not y itself; inputs are sparse rows, whose zeros are
+ * still 0 when they are scaled. Other plans take sparse rows, too, and make them dense. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8, FBP_SPARSE = 16 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
- * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */
-fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data);
+ * with these properties. With FBP_SPARSE, no row block has more than `entries` entries, nor has a batch of
+ * FBP_CUSTOM_LOSS. The network must outlive the plan, at the same address. NULL: no memory. */
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries);
 void fbp_plan_free(fbp_plan *plan);
 /* Bytes of the plan's workspace. */
 size_t fbp_plan_bytes(const fbp_plan *plan);
@@ -112,17 +114,39 @@ typedef struct {
     const int64_t *rows;   /* (n,) the rows to train on, or NULL: all */
     size_t n, batch_size;
     uint64_t seed, first_epoch; /* epoch e of this fit is shuffled like epoch first_epoch + e of the seed */
-    int64_t *order;             /* (n,) order of the current epoch, or NULL: rows are not shuffled */
+    int64_t *order;             /* (fbp_order_size(),) rows in the order of the current epoch, or NULL: not shuffled */
     size_t epoch, step;         /* complete epochs; steps done in the current one */
     double sum, weight;         /* over this epoch: losses (means count times their weights), and weights */
     double *losses;             /* (epochs,) loss per epoch */
     size_t weight_columns;      /* as in fbp_batch */
     double batch_loss;          /* of the last step */
+
+    /* Blocks of so many consecutive rows, the last one of the rest, are visited in random order, and the rows of a
+     * block in random order; 0: all n rows in random order. */
+    size_t block_rows;
+    int64_t *blocks;                /* (fbp_order_blocks(),) the order of the blocks, or NULL */
+    size_t drawn;                   /* how many blocks of it are in `order`, or were */
+    size_t order_first, order_rows; /* with blocks `order` has only these rows of the epoch */
+
+    int checked;     /* FBP_CHECK_X, FBP_CHECK_Y: the numbers of a batch are checked before its step */
+    int64_t bad_row; /* of x and y, which that check has found */
 } fbp_fit;
 
-/* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step. Returns 0 right
- * after a step whose loss is not finite, else 1. */
-int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds);
+enum { FBP_CHECK_X = 1, FBP_CHECK_Y = 2 };
+
+/* Elements of `order` for a fit that shuffles, and of `blocks`, 0 for none; the fit has n, batch_size, block_rows. */
+size_t fbp_order_size(const fbp_fit *fit);
+size_t fbp_order_blocks(const fbp_fit *fit);
+
+typedef enum {
+    FBP_NOT_FINITE, /* the loss of the last step */
+    FBP_ADVANCED,
+    FBP_BAD_ROW /* a number that is not finite in bad_row, which is of the batch of the next step */
+} fbp_advanced;
+
+/* Trains until `until_epoch` epochs are complete or about `seconds` have passed, at least one step, unless it has to
+ * return right after a step, or before one. */
+fbp_advanced fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds);
 
 /* Lets a fit that has not advanced continue another one of the same rows and options, whose `epoch`, `step` (less than
  * an epoch has), `sum` and `weight` these are. */

@@ -18,6 +18,7 @@ WEIGHTS = 0  # purpose: the initial weights; the step is the layer's index
 SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of the network
 NOISE = 2  # purpose: noise on the inputs; the step is that of the optimizer
 SPLIT = 3  # purpose: the rows that a fit holds out; the same in every fit
+BLOCKS = 4  # purpose: the order of blocks of rows (step 0), and of the rows in block b (step 1 + b)
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 
@@ -45,17 +46,37 @@ def normal(seed: int, purpose: int, epoch: int, step: int, n: int) -> NDArray[np
     return np.column_stack(pairs).reshape(-1)[:n]
 
 
-def permutation(seed: int, epoch: int, n: int) -> NDArray[np.intp]:
+def permutation(seed: int, epoch: int, n: int, *, purpose: int = SHUFFLE, step: int = 0) -> NDArray[np.intp]:
     """Return a random order of n rows for an epoch.
 
     This is the shuffle of Fisher and Yates. Each index is the high half of (random word x number of
     choices); its bias is below n / 2**64.
     """
     order = list(range(n))
-    for i, r in zip(range(n - 1, 0, -1), raw(seed, SHUFFLE, epoch, 0, n - 1).tolist(), strict=True):
+    for i, r in zip(range(n - 1, 0, -1), raw(seed, purpose, epoch, step, n - 1).tolist(), strict=True):
         j = (r * (i + 1)) >> 64
         order[i], order[j] = order[j], order[i]
     return np.array(order, np.intp)
+
+
+def block_rows(n_in: int) -> int:
+    """Return the number of rows per block that are shuffled with each other, for rows of n_in numbers."""
+    return max(1024, 2**20 // n_in)
+
+
+def permutation_of_blocks(seed: int, epoch: int, n: int, rows: int) -> NDArray[np.intp]:
+    """Return an order of n rows for an epoch, in which blocks of rows stay together.
+
+    Blocks of so many consecutive rows, of which the last may be shorter, follow each other in a random order,
+    and the rows of each block are in a random order, too.
+    """
+    starts = range(0, n, rows)
+    order = permutation(seed, epoch, len(starts), purpose=BLOCKS)
+    within = (
+        starts[b] + permutation(seed, epoch, min(rows, n - starts[b]), purpose=BLOCKS, step=1 + b)
+        for b in order.tolist()
+    )
+    return np.concatenate([*within])
 
 
 def random_order(seed: int, purpose: int, n: int) -> NDArray[np.intp]:

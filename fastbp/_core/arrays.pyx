@@ -1,5 +1,7 @@
 """NumPy arrays as the C core uses them: layout, ownership, overlap, and the description of rows."""
 
+import sys
+
 import numpy as np
 
 from fastbp.exceptions import DataError, DTypeError, ShapeError
@@ -8,7 +10,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.memoryview cimport PyMemoryView_Check
 from cpython.ref cimport Py_INCREF, Py_REFCNT
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from fastbp._core.c_core cimport *
 from fastbp._core.library cimport dtype_id, kernels_for
@@ -169,6 +171,19 @@ cdef class Held:
         return check_memory(self.owner)  # it may itself be a view that another call holds
 
 
+def is_mapped(array):
+    """Return whether this is an array over an mmap.mmap, or a view of one, also through the buffer protocol."""
+    module = sys.modules.get("mmap")  # without it there is no such memory
+    cdef object base = array if module is not None and cnp.PyArray_Check(array) else None
+    while cnp.PyArray_Check(base):
+        base = cnp.get_array_base(owner_of(base))
+        if PyMemoryView_Check(base):
+            base = base.obj
+        if type(base) is Held:
+            base = (<Held> base).owner
+    return base is not None and issubclass(type(base), module.mmap)
+
+
 def hold(cnp.ndarray array not None):
     """Return a view of an array for a call to work on: a plain ndarray, whose base is a `Held`."""
     cdef Held held = Held()
@@ -241,7 +256,37 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     source.columns = array.shape[1] if array.ndim == 2 else 1
     source.column_stride = array.strides[1] if array.ndim == 2 else 0
     source.mean = source.inverse_scale = NULL
+    source.starts = NULL
+    source.entry_columns = NULL
     return source
+
+
+cdef fbp_source sparse_source_of(rows) except *:
+    """Describe `fastbp._base.sparse.SparseRows` for the C core. They must outlive the result.
+
+    Whoever has made them has checked them. This check keeps others that were not from crashing the process.
+    """
+    cdef fbp_source source = source_of(rows.values)
+    cdef size_t entries = source.rows
+    columns, starts = rows.columns, rows.starts
+    if (not is_plain(columns, cnp.NPY_INT32) or not is_plain(starts, cnp.NPY_INT64) or rows.values.ndim != 1
+            or np.shape(columns) != (entries,) or np.shape(starts) != (rows.shape[0] + 1,)):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have {entries} entries, {np.shape(columns)} columns "
+                         f"and {np.shape(starts)} starts, expected columns of int32, one per entry, and starts of "
+                         "int64, one per row and one more")
+    source.column_stride, source.row_stride = source.row_stride, 0
+    source.rows, source.columns = rows.shape
+    source.starts = <const int64_t *> cnp.PyArray_DATA(starts)
+    source.entry_columns = <const int32_t *> cnp.PyArray_DATA(columns)
+    if not fbp_has_valid_entries(&source, entries):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have starts that are not in ascending order from 0 to "
+                         f"{entries}, the number of entries, or columns that are not")
+    return source
+
+
+cdef cnp.ndarray numbers_of(rows):
+    """Return the array with the numbers of these rows: the array itself, or the entries of sparse rows."""
+    return rows if cnp.PyArray_Check(rows) else rows.values
 
 
 def first_nonfinite(cnp.ndarray array not None, dtype):

@@ -1,6 +1,6 @@
 """Declarations of the C core; src_c/fastbp.h documents them."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "fastbp.h" nogil:
@@ -60,13 +60,16 @@ cdef extern from "fastbp.h" nogil:
         int swapped
         const double *mean
         const double *inverse_scale
+        const int64_t *starts
+        const int32_t *entry_columns
+    int fbp_has_valid_entries(const fbp_source *source, size_t entries)
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
     uint64_t fbp_fingerprint(const void *bytes, size_t n)
 
     void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, uint64_t block, uint64_t *out,
                     size_t n)
-    void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n)
+    void fbp_permutation(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, int64_t *index, size_t n)
 
     enum: FBP_MAX_THREADS
     size_t fbp_scheduled_cpus()
@@ -136,8 +139,8 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
-    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW, FBP_SPARSE
+    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data, size_t entries)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
@@ -157,7 +160,17 @@ cdef extern from "fastbp.h" nogil:
         double *losses
         size_t weight_columns
         double batch_loss
-    int fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
+        size_t block_rows
+        int64_t *blocks
+        size_t drawn, order_first, order_rows
+        int checked
+        int64_t bad_row
+    enum: FBP_CHECK_X, FBP_CHECK_Y
+    size_t fbp_order_size(const fbp_fit *fit)
+    size_t fbp_order_blocks(const fbp_fit *fit)
+    ctypedef enum fbp_advanced:
+        FBP_NOT_FINITE, FBP_ADVANCED, FBP_BAD_ROW
+    fbp_advanced fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
     void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight)
 
 

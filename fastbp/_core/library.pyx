@@ -344,7 +344,7 @@ def random_raw(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, s
 def permutation(uint64_t seed, uint64_t epoch, size_t n):
     """Return the order of an epoch, (n,) int64: the twin of fastbp._base.philox.permutation."""
     out = np.empty(n, np.int64)
-    fbp_permutation(seed, epoch, <int64_t *> cnp.PyArray_DATA(out), n)
+    fbp_permutation(seed, 1, epoch, 0, <int64_t *> cnp.PyArray_DATA(out), n)
     return out
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastbp._base.arguments import flag, number
 from fastbp._base.arrays import as_array
+from fastbp._base.sparse import Rows, SparseRows
 from fastbp._data.checks import InputChecks, blocks
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 
@@ -106,18 +107,42 @@ def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | N
     )
 
 
-def measure(X: Array, argument: str = "X", skip_nan: bool = False) -> Scaling:
+def measure(X: Rows, argument: str = "X", skip_nan: bool = False) -> Scaling:
     """Return the mean and the standard deviation of each column of X (n, columns), finite; n >= 1.
 
-    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
-    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant column
-    has the scale 1, and its mean is exactly its value. With `skip_nan`, NaN is an unknown element, and a
-    column is measured by those that are known.
+    A constant column has the scale 1, and its mean is exactly its value. With `skip_nan`, NaN is an unknown
+    element, and a column is measured by those that are known.
 
     Raises
     ------
     DataError
         The squares overflow, or no element of a column is known.
+    """
+    if isinstance(X, SparseRows):
+        from fastbp._data import sparse  # few need it
+
+        mean, scale = sparse.sparse_moments(X)
+    else:
+        mean, scale = _moments(X, argument, skip_nan)
+    wrong = ~np.isfinite(scale)
+    if wrong.any():
+        j = int(wrong.argmax())
+        if isinstance(X, SparseRows):
+            least, most = sparse.bounds(X, j)
+        else:
+            least, most = np.nanmin(X[:, j]), np.nanmax(X[:, j])
+        raise DataError(
+            f"{argument}[:, {j}] spreads too far, from {least:g} to {most:g}, "
+            "expected squares that fit in float64"
+        )
+    return fixed(mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+
+
+def _moments(X: Array, argument: str, skip_nan: bool) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each column of an array; the errors are those of `measure`.
+
+    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
+    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242).
     """
     origin = _first_known(X, argument) if skip_nan else X[0].astype(np.float64)  # (columns,)
     mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
@@ -133,15 +158,7 @@ def measure(X: Array, argument: str = "X", skip_nan: bool = False) -> Scaling:
             squares += np.square(x, out=x).sum(axis=0, where=known) + np.square(shift) * (n * share)
             mean += shift * share
             n = n + k
-        scale = np.sqrt(squares / n)
-    wrong = ~np.isfinite(scale)
-    if wrong.any():
-        j = int(wrong.argmax())
-        raise DataError(
-            f"{argument}[:, {j}] spreads too far, from {np.nanmin(X[:, j]):g} to {np.nanmax(X[:, j]):g}, "
-            "expected squares that fit in float64"
-        )
-    return fixed(origin + mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+        return origin + mean, np.sqrt(squares / n)
 
 
 def _first_known(X: Array, argument: str) -> Array:

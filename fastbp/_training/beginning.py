@@ -11,14 +11,18 @@ from fastbp._model import Model
 from fastbp.optimizers import LevenbergMarquardt
 
 if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
     from fastbp._engine.protocol import Run
 
 
-def begin_of(model: Model, weights: Weights | None) -> Callable[..., Run]:
-    """Return what begins a run: the trainer's `begin`, or that of Levenberg-Marquardt."""
+def begin_of(
+    model: Model, weights: Weights | None, checks: DeferredChecks | None = None
+) -> Callable[..., Run]:
+    """Return what begins a run with these checks: the trainer's `begin`, or that of Levenberg-Marquardt."""
+    begin: Callable[..., Run] = model.trainer.begin
     if isinstance(model.optimizer, LevenbergMarquardt):
         from fastbp._training import levenberg_marquardt  # few need it
 
         levenberg_marquardt.check_weights(model.optimizer, weights)
-        return partial(levenberg_marquardt.LevenbergMarquardtRun, model)
-    return model.trainer.begin
+        begin = partial(levenberg_marquardt.LevenbergMarquardtRun, model)
+    return begin if checks is None else partial(begin, checks=checks)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
 from fastbp.losses import SumLoss
 from fastbp.optimizers import LevenbergMarquardt
+
+if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -41,7 +45,7 @@ class LevenbergMarquardtRun:
     X, y : arrays (n, n_in), (n, n_out)
     weights : Weights, optional
         The rows to train on, without weights.
-    epochs, stored
+    epochs, stored, checks
         As in `fastbp._engine.protocol.RunOptions`.
     ignored
         The other options, which concern batches of rows: each step takes all rows.
@@ -52,15 +56,20 @@ class LevenbergMarquardtRun:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         *,
         weights: Weights | None,
         epochs: int,
         stored: bool,
+        checks: DeferredChecks | None = None,
         **ignored: Any,
     ) -> None:
+        if checks is not None:  # of all rows, for all steps
+            every = slice(0, len(X)) if weights is None or weights.rows is None else weights.rows
+            checks.check(X, y, every)
         if weights is not None:
+            assert weights.rows is not None  # `check_weights` refused values
             X, y = X[weights.rows], y[weights.rows]
         optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
         loss = model.architecture.loss

@@ -9,7 +9,7 @@
 #endif
 __extension__ typedef unsigned __int128 uint128;
 
-enum { ROUNDS = 10, PURPOSE_SHUFFLE = 1 };
+enum { ROUNDS = 10 };
 
 static void philox(const uint64_t counter[4], const uint64_t key[2], uint64_t out[4]) {
     uint64_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
@@ -53,8 +53,8 @@ void fbp_random(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, 
 }
 
 /* Fisher-Yates shuffle. The high half of random * (i + 1) is uniform on 0 .. i up to one part in 2^64 / i. */
-void fbp_permutation(uint64_t seed, uint64_t epoch, int64_t *index, size_t n) {
-    stream s = open_stream(seed, PURPOSE_SHUFFLE, epoch, 0, 0);
+void fbp_permutation(uint64_t seed, uint64_t purpose, uint64_t epoch, uint64_t step, int64_t *index, size_t n) {
+    stream s = open_stream(seed, purpose, epoch, step, 0);
     for (size_t i = 0; i < n; i++) index[i] = (int64_t)i;
     for (size_t i = n; i-- > 1;) {
         const size_t j = (size_t)(((uint128)draw(&s) * (i + 1)) >> 64);

@@ -70,6 +70,10 @@ void fbp_convert(const fbp_kernels *kernels, fbp_source_type type, int swapped, 
     else to_real[type][dtype_of(kernels)](from, stride, swapped, n, out);
 }
 
+void fbp_read_doubles(const fbp_source *s, const char *from, size_t n, double *out) {
+    to_real[s->type][FBP_FLOAT64](from, s->column_stride, s->swapped, n, out);
+}
+
 /* out := (row - mean) / scale, in double, so that values close to the mean keep their digits. */
 static void scale_row(const fbp_source *s, const char *p, const fbp_kernels *kernels, char *out) {
     enum { PIECE = 256 };
@@ -80,7 +84,7 @@ static void scale_row(const fbp_source *s, const char *p, const fbp_kernels *ker
     }
     for (size_t j = 0; j < s->columns; j += PIECE) {
         const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
-        to_real[s->type][FBP_FLOAT64](p + s->column_stride * (ptrdiff_t)j, s->column_stride, s->swapped, n, x);
+        fbp_read_doubles(s, p + s->column_stride * (ptrdiff_t)j, n, x);
         kernels->scale[FBP_SOURCE_F64]((const char *)x, s->mean + j, s->inverse_scale + j, n,
                                        out + j * kernels->real_size);
     }
@@ -91,7 +95,8 @@ const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t 
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     const char *rows = row(s, NULL, first);
     const int aligned = ((uintptr_t)rows | (size_t)s->row_stride) % size == 0;
-    if (index || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size)) return NULL;
+    if (index || s->starts || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size))
+        return NULL;
     *stride = (size_t)s->row_stride / size;
     return rows;
 }
@@ -100,6 +105,10 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
                 void *out, size_t stride) {
     enum { FEW = 8 }; /* columns that are read one by one as fast */
     const size_t size = kernels->real_size, row_bytes = s->columns * size;
+    if (s->starts) {
+        fbp_gather_sparse(s, index, first, rows, kernels, out, stride);
+        return;
+    }
     const int plain = is_plain(s, dtype_of(kernels));
     if (rows > 1 && !index && !s->mean && stride == s->columns && are_adjacent(s->type, s->swapped, s->column_stride) &&
         s->row_stride == s->column_stride * (ptrdiff_t)s->columns) { /* one run of memory */
@@ -177,7 +186,8 @@ FIRST_BAD(f16, uint16_t, IS_BAD_HALF)
 FIRST_BAD(f32, float, IS_BAD_REAL)
 FIRST_BAD(f64, double, IS_BAD_REAL)
 
-int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
+int64_t fbp_first_nonfinite_in(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
+                               fbp_dtype dtype) {
     enum { PIECE = 512 };
     static size_t (*const first_bad[])(const void *, size_t) = {
         [FBP_SOURCE_F16] = first_bad_f16, [FBP_SOURCE_F32] = first_bad_f32, [FBP_SOURCE_F64] = first_bad_f64};
@@ -187,26 +197,34 @@ int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
     } piece;
     fbp_source turned = *source; /* one long row, if the strides allow it */
     const fbp_source *const s = &turned;
-    if (source->columns == 1) turned.column_stride = source->row_stride;
-    if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
-        turned.rows = 1;
-        turned.columns = source->rows * source->columns;
+    if (!index) {
+        turned.data = row(source, NULL, first);
+        first = 0;
+        if (source->columns == 1) turned.column_stride = source->row_stride;
+        if (source->row_stride == turned.column_stride * (ptrdiff_t)source->columns) {
+            turned.columns = rows * source->columns;
+            rows = 1;
+        }
     }
     const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
     const int aligned = ((uintptr_t)s->data | (size_t)s->row_stride) % (size_t)element_bytes[s->type] == 0;
     const int in_place = (s->type == type || s->type == FBP_SOURCE_F16) && aligned &&
                          are_adjacent(s->type, s->swapped, s->column_stride);
     const fbp_kernels *const kernels = in_place ? NULL : fbp_find_kernels("baseline", dtype); /* all have its bits */
-    for (size_t i = 0; i < s->rows; i++) {
+    for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
-            const char *p = row(s, NULL, i) + s->column_stride * (ptrdiff_t)j;
+            const char *p = row(s, index, first + i) + s->column_stride * (ptrdiff_t)j;
             if (!in_place) fbp_convert(kernels, s->type, s->swapped, p, s->column_stride, n, &piece);
             const size_t bad = in_place ? first_bad[s->type](p, n) : first_bad[type](&piece, n);
             if (bad < n) return (int64_t)(i * s->columns + j + bad);
         }
     }
     return -1;
+}
+
+int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype) {
+    return fbp_first_nonfinite_in(source, NULL, 0, source->rows, dtype);
 }
 
 int64_t fbp_first_bad_label(const fbp_source *source, size_t classes) {

@@ -30,6 +30,8 @@ CASES = {
     "later": ({"optimizer": "rmsprop"}, {"batch_size": 4, "first_epoch": 5}),
     "rows": ({}, {"batch_size": 3, "weights": "rows"}),
     "rows in order": ({}, {"batch_size": 3, "weights": "rows", "shuffle": False}),
+    "blocks": ({}, {"batch_size": 3, "block_rows": 4}),
+    "blocks of rows": ({}, {"batch_size": 3, "block_rows": 2, "weights": "rows"}),
     "weights": ({}, {"batch_size": 3, "weights": "weights"}),
     "weights of targets": ({"loss": "half_sse"}, {"batch_size": 3, "weights": "targets"}),
     "labels": ({"loss": "cross_entropy"}, {"batch_size": 4}),
