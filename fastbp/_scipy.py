@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from functools import partial
 from math import nan
 from time import perf_counter
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from fastbp import _core
 from fastbp._base.arguments import choice, integer, number, verbosity
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training.progress import Shown, shown_by
@@ -36,7 +38,7 @@ METHODS = {
 
 def minimize(
     net: Network,
-    X: ArrayLike,
+    X: Inputs,
     y: ArrayLike,
     *,
     method: str = "L-BFGS-B",
@@ -100,12 +102,13 @@ def minimize(
     model = net._model
     model.check_trainable()
     model.architecture.check_without(("dropout", "max_norm", "learning_rate_factor"), "minimize")
+    names = model.checks.names_for(X)
     X, y = model.checks.examples(X, y)
     weights = resolve_weights(model.checks, y, sample_weight, class_weight)
     solve = scipy("optimize", "minimize").minimize
     settings = {"method": method, "tol": tol, "options": {limit: max_iterations, **(options or {})}}
     progress = shown_by(verbose, max_iterations)
-    task = Minimization(model, X, y, weights, progress)
+    task = Minimization(model, X, y, weights, progress, names)
     return model.guard.writing("minimize", NOTHING, task.run, solve, settings, undo=task.recover)
 
 
@@ -126,11 +129,13 @@ class Minimization:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         weights: Weights | None,
         progress: Shown | None,
+        names: tuple[str, ...] | None,
     ) -> None:
+        self._name = partial(model.adopt, names)
         self._engine, self._trainer, self._past = model.engine, model.trainer, model.history
         self._progress = progress
         self._free = free_parameters(model.architecture.layers)
@@ -144,6 +149,7 @@ class Minimization:
         """Minimize, set the parameters to SciPy's result, and append the iterations to the history."""
         self._first_epoch = len(self._past)
         self._snapshot.take(0)
+        self._name()
         start = self._engine.parameters[self._free].astype(np.float64)
         try:
             self._before, _ = self._evaluate(start)

@@ -89,7 +89,15 @@ typedef struct {
     fbp_source_type type;
     int swapped;                        /* elements are in the other byte order */
     const double *mean, *inverse_scale; /* (columns,): x is read as (x - mean) inverse_scale; or both NULL */
+
+    /* Sparse rows (CSR), of which only the entries are stored: the other elements are 0. `data` is the first entry, and
+     * column_stride the distance of two entries. NULL if all elements are stored. */
+    const int64_t *starts;        /* (rows + 1,): row i has the entries starts[i] .. starts[i + 1] - 1 */
+    const int32_t *entry_columns; /* of each entry */
 } fbp_source;
+
+/* Whether sparse rows name only some of `entries` entries, in ascending order, and only columns that there are. */
+int fbp_has_valid_entries(const fbp_source *source, size_t entries);
 
 /* Flat index of the first element that is not finite after conversion to dtype, or -1. */
 int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype);

@@ -6,7 +6,7 @@ Subclasses, tables and array-likes become base-class arrays here: none of their 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core import hold
-from fastbp.exceptions import DataError, DTypeError, ShapeError
+from fastbp.exceptions import DTypeError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -24,8 +24,20 @@ OBJECT = np.dtype(object).num
 NUMBERS = "real numbers (float16, 32, 64, integers or bool)"
 FLAT = (str, bytes, bytearray, memoryview, range)  # sequences that hold no arrays
 
+#: By library, the classes that `fastbp._base.frames` reads.
+FRAMES = {
+    "pandas": ("DataFrame", "Series", "Index"),
+    "polars": ("DataFrame",),
+    "pyarrow": ("Table", "RecordBatch"),
+}
 
-def as_array(argument: str, value: Any) -> Array:
+#: What classes have whose objects NumPy or fastbp reads as an array.
+ARRAY_PROTOCOLS = (
+    "__array__", "__array_interface__", "__array_struct__", "__dlpack__", "__dataframe__", "toarray"
+)  # fmt: skip
+
+
+def as_array(argument: str, value: Any, names: tuple[str, ...] | None = None) -> Array:
     """Return `value` as a base-class array of real numbers; an array is not copied.
 
     Parameters
@@ -33,7 +45,10 @@ def as_array(argument: str, value: Any) -> Array:
     argument : str
         Name of the value in error messages.
     value : array_like
-        Also a pandas object with numeric columns, or any object with the buffer, array or DLPack protocol.
+        Also a data frame with numeric columns, a pandas Series or Index, or any object with the buffer, array
+        or DLPack protocol.
+    names : tuple of str, optional
+        Names of the columns, for a frame with names: it is read in this order.
 
     Returns
     -------
@@ -46,11 +61,14 @@ def as_array(argument: str, value: Any) -> Array:
     DTypeError
         The value is masked, sparse or a generator, or does not hold real numbers.
     ShapeError
-        Rows have different lengths.
+        Rows have different lengths, or a frame has other names.
     DataError
-        A nullable pandas column has a missing value.
+        A nullable column of a frame has a missing value.
     """
-    array = hold(value) if type(value) is np.ndarray else base_array(argument, _numbers(argument, value))
+    if type(value) is np.ndarray:
+        array = hold(value)
+    else:
+        array = base_array(argument, _numbers(argument, value, names))
     if array.dtype.num not in REAL:
         raise _no_numbers(argument, array)
     return array
@@ -70,7 +88,7 @@ def base_array(argument: str, value: Any) -> Array:
         name = "generator" if issubclass(kind, Iterator) else kind.__name__
         raise DTypeError(
             f"{argument} is a {name}, expected an array: numpy.array(list(...)) builds one from its rows; "
-            "for batches from a generator call train_on_batch in a loop"
+            "fit, evaluate and predict take iterables of batches in place of X, without y"
         )
     return hold(array)
 
@@ -96,6 +114,25 @@ def _converted(argument: str, value: Any) -> Any:
 def read_only(array: Array) -> Array:
     """Return a read-only view for a user function, which cannot make it writable again."""
     return np.asarray(array.data.toreadonly())
+
+
+def are_batches(value: Any) -> bool:
+    """Tell whether a value is an iterable of batches rather than an array: an iterator, a DataLoader, ...
+
+    Sequences, mappings and sets are not, nor is anything that stands for an array.
+    """
+    kind = type(value)
+    if issubclass(kind, (Sequence, np.ndarray)) or not issubclass(kind, Iterable):
+        return False
+    if issubclass(kind, Collection) and (hasattr(kind, "keys") or hasattr(kind, "isdisjoint")):
+        return False
+    if any(hasattr(kind, protocol) for protocol in ARRAY_PROTOCOLS):
+        return False
+    try:
+        memoryview(value)
+    except TypeError:
+        return True
+    return False
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
@@ -124,36 +161,35 @@ def _is_nested(kind: type) -> bool:
     return issubclass(kind, Sequence) and not issubclass(kind, FLAT)
 
 
-# ---- pandas ------------------------------------------------------------------------------------------------
+# ---- frames ------------------------------------------------------------------------------------------------
 
 
-def _numbers(argument: str, value: Any) -> Any:
-    """Return the numbers of a pandas object in their common dtype; any other value unchanged."""
-    if issubclass(type(value), _loaded("pandas", "DataFrame")):
-        columns = [_column_dtype(f"column {name!r} of {argument}", c) for name, c in value.items()]
-        return value.to_numpy(dtype=np.result_type(np.bool_, *columns))
-    if issubclass(type(value), _loaded("pandas", "Series", "Index")):
-        return value.to_numpy(dtype=_column_dtype(argument, value))
-    return value
+def names_of(value: Any) -> tuple[str, ...] | None:
+    """Return the names of a frame's columns if they are distinct strings; None for others."""
+    library = _library_of(value)
+    if library is None:
+        return None
+    from fastbp._base import frames  # few need it
+
+    return frames.names_of(library, value)
 
 
-def _column_dtype(column: str, values: Any) -> np.dtype[Any]:
-    """Return the NumPy dtype for a Series or Index; refuse text and missing values."""
-    dtype = values.dtype
-    if dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{column} has dtype {dtype}, expected {NUMBERS}: encode classes and text, for instance with "
-            "pandas.factorize or get_dummies, convert numbers with astype(float)"
-        )
-    if not isinstance(dtype, np.dtype):
-        missing = np.asarray(values.isna())
-        if missing.any():
-            raise DataError(
-                f"{column} has no value in row {missing.argmax()}, expected a number: fill it, for instance "
-                "with fillna(...), or leave the row out"
-            )
-    found: np.dtype[Any] = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))  # nullable, sparse
-    return found
+def _numbers(argument: str, value: Any, names: tuple[str, ...] | None) -> Any:
+    """Return the numbers of a frame or of a column, in their common dtype; any other value unchanged."""
+    library = _library_of(value)
+    if library is None:
+        return value
+    from fastbp._base import frames  # few need it
+
+    return frames.numbers(library, argument, value, names)
+
+
+def _library_of(value: Any) -> str | None:
+    """Return the library of a frame or of a column; None for other values."""
+    for library, classes in FRAMES.items():
+        if issubclass(type(value), _loaded(library, *classes)):
+            return library
+    return None
 
 
 # ---- errors ------------------------------------------------------------------------------------------------

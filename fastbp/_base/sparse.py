@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastbp._core import check_memory
 
@@ -56,6 +56,10 @@ class SparseRows:
         """Number of entries in these rows."""
         return int(self.starts[-1] - self.starts[0])
 
+    def position(self, entry: int) -> tuple[int, int]:
+        """Return row and column of the entry with this index among `values`."""
+        return int(np.searchsorted(self.starts, entry, side="right")) - 1, int(self.columns[entry])
+
     def __getitem__(self, rows: slice | Array) -> SparseRows:
         """Return a slice of the rows, as a view without a step, or the rows with these indices, as a copy."""
         if isinstance(rows, slice):
@@ -69,6 +73,10 @@ class SparseRows:
         at = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)  # of each entry
         return SparseRows(self.values[at], self.columns[at], starts, (len(counts), self.shape[1]))
 
+    def copy(self) -> SparseRows:
+        """Return the same rows with entries of their own."""
+        return SparseRows(self.values.copy(), self.columns, self.starts, self.shape)
+
     def toarray(self) -> Array:
         """Return the rows as an array (n, columns) of the entries' dtype."""
         check_memory(self.values)
@@ -81,8 +89,29 @@ class SparseRows:
 
 #: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.
 Rows: TypeAlias = Array | SparseRows
+AnyRows = TypeVar("AnyRows", Array, SparseRows, Rows)
 
 
 def check_rows(X: Rows) -> None:
     """Raise DataError if the memory of X was resized or reshaped since the call began."""
     check_memory(X.values if isinstance(X, SparseRows) else X)
+
+
+# ---- what the user gives -----------------------------------------------------------------------------------
+
+if TYPE_CHECKING:  # the import takes less time without them
+
+    class SparseMatrix(Protocol):
+        """A matrix or array of SciPy, in the format CSR or CSC."""
+
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Number of rows and of columns."""
+
+        def toarray(self) -> Any:
+            """Return all elements as an array."""
+
+    #: X as the public functions take it.
+    Inputs: TypeAlias = ArrayLike | SparseMatrix
+else:
+    Inputs = ArrayLike

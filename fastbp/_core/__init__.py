@@ -1,7 +1,7 @@
 """The native code: the one boundary between Python and the C core.
 
 All modules here are linked into one shared object, that of `library`, because the C core has state, such as
-its threads, that must exist only once. It is also quicker: the import opens one file instead of six. Python
+its threads, that must exist only once. It is also quicker: the import opens one file instead of seven. Python
 finds `library` by itself. The others are loaded from the same file, each one after those it imports.
 """
 
@@ -11,7 +11,7 @@ from importlib.util import module_from_spec
 
 from fastbp._core import library
 
-for _name in ("arrays", "guard", "run", "settings", "engine"):
+for _name in ("arrays", "entries", "guard", "run", "settings", "engine"):
     _loader = ExtensionFileLoader(f"{__name__}.{_name}", library.__file__)
     _spec = ModuleSpec(_loader.name, _loader, origin=library.__file__)
     sys.modules[_loader.name] = globals()[_name] = module_from_spec(_spec)
@@ -22,6 +22,7 @@ from fastbp._core.arrays import (  # noqa: E402
     check_memory,
     first_bad_label,
     first_nonfinite,
+    gathered,
     handed_out,
     hold,
     is_mapped,
@@ -31,6 +32,7 @@ from fastbp._core.arrays import (  # noqa: E402
     watch,
 )
 from fastbp._core.engine import Engine  # noqa: E402
+from fastbp._core.entries import place_entries, take_columns  # noqa: E402
 from fastbp._core.guard import Exchange, Guard, Snapshot, to_the_end  # noqa: E402
 from fastbp._core.library import (  # noqa: E402
     ACTIVATIONS,
@@ -90,6 +92,7 @@ __all__ = [
     "fail_allocation",
     "first_bad_label",
     "first_nonfinite",
+    "gathered",
     "handed_out",
     "hold",
     "inverse_trace",
@@ -99,12 +102,14 @@ __all__ = [
     "limit_cpus",
     "orthonormal_columns",
     "permutation",
+    "place_entries",
     "plain_and_finite",
     "plain_rows",
     "random_raw",
     "scheduled_cpus",
     "set_isa",
     "set_threads",
+    "take_columns",
     "threads",
     "to_the_end",
     "vector_math",

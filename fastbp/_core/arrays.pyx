@@ -10,10 +10,10 @@ cimport cython
 cimport numpy as cnp
 from cpython.memoryview cimport PyMemoryView_Check
 from cpython.ref cimport Py_INCREF, Py_REFCNT
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from fastbp._core.c_core cimport *
-from fastbp._core.library cimport dtype_id
+from fastbp._core.library cimport dtype_id, kernels_for
 
 cnp.import_array()
 
@@ -256,7 +256,37 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     source.columns = array.shape[1] if array.ndim == 2 else 1
     source.column_stride = array.strides[1] if array.ndim == 2 else 0
     source.mean = source.inverse_scale = NULL
+    source.starts = NULL
+    source.entry_columns = NULL
     return source
+
+
+cdef fbp_source sparse_source_of(rows) except *:
+    """Describe `fastbp._base.sparse.SparseRows` for the C core. They must outlive the result.
+
+    Whoever has made them has checked them. This check keeps others that were not from crashing the process.
+    """
+    cdef fbp_source source = source_of(rows.values)
+    cdef size_t entries = source.rows
+    columns, starts = rows.columns, rows.starts
+    if (not is_plain(columns, cnp.NPY_INT32) or not is_plain(starts, cnp.NPY_INT64) or rows.values.ndim != 1
+            or np.shape(columns) != (entries,) or np.shape(starts) != (rows.shape[0] + 1,)):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have {entries} entries, {np.shape(columns)} columns "
+                         f"and {np.shape(starts)} starts, expected columns of int32, one per entry, and starts of "
+                         "int64, one per row and one more")
+    source.column_stride, source.row_stride = source.row_stride, 0
+    source.rows, source.columns = rows.shape
+    source.starts = <const int64_t *> cnp.PyArray_DATA(starts)
+    source.entry_columns = <const int32_t *> cnp.PyArray_DATA(columns)
+    if not fbp_has_valid_entries(&source, entries):
+        raise ShapeError(f"the sparse rows of shape {rows.shape} have starts that are not in ascending order from 0 to "
+                         f"{entries}, the number of entries, or columns that are not")
+    return source
+
+
+cdef cnp.ndarray numbers_of(rows):
+    """Return the array with the numbers of these rows: the array itself, or the entries of sparse rows."""
+    return rows if cnp.PyArray_Check(rows) else rows.values
 
 
 def first_nonfinite(cnp.ndarray array not None, dtype):
@@ -301,3 +331,19 @@ def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssi
     if fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) >= 0:
         return None
     return hold(array)
+
+
+def gathered(cnp.ndarray X not None, dtype, mean=None, inverse_scale=None):
+    """Return the rows of X (n, columns) as the kernels get them, scaled unless `mean` is None; for tests."""
+    cdef fbp_source source = source_of(X)
+    cdef cnp.ndarray out = np.empty((source.rows, source.columns), dtype)
+    cdef const fbp_kernels *kernels = kernels_for(out.dtype)
+    cdef cnp.ndarray scaling
+    if mean is not None:
+        scaling = np.array([mean, inverse_scale], np.float64)
+        if (<object> scaling).shape != (2, source.columns):
+            raise ShapeError(f"a scaling of shape {np.shape(mean)}, expected ({source.columns},)")
+        source.mean = <const double *> cnp.PyArray_DATA(scaling)
+        source.inverse_scale = source.mean + source.columns
+    fbp_gather(&source, NULL, 0, source.rows, kernels, cnp.PyArray_DATA(out), source.columns)
+    return out

@@ -1,6 +1,6 @@
 """Declarations of the C core; src_c/fastbp.h documents them."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
 cdef extern from "fastbp.h" nogil:
@@ -60,6 +60,9 @@ cdef extern from "fastbp.h" nogil:
         int swapped
         const double *mean
         const double *inverse_scale
+        const int64_t *starts
+        const int32_t *entry_columns
+    int fbp_has_valid_entries(const fbp_source *source, size_t entries)
     int64_t fbp_first_nonfinite(const fbp_source *source, fbp_dtype dtype)
     int64_t fbp_first_bad_label(const fbp_source *source, size_t classes)
     uint64_t fbp_fingerprint(const void *bytes, size_t n)
@@ -136,8 +139,8 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
-    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW, FBP_SPARSE
+    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data, size_t entries)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
@@ -169,6 +172,11 @@ cdef extern from "fastbp.h" nogil:
         FBP_NOT_FINITE, FBP_ADVANCED, FBP_BAD_ROW
     fbp_advanced fbp_advance(fbp_plan *plan, fbp_fit *fit, size_t until_epoch, double seconds)
     void fbp_resume(fbp_fit *fit, size_t epoch, size_t step, double sum, double weight)
+
+
+cdef extern from "rows/rows.h" nogil:
+    void fbp_gather(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
+                    const fbp_kernels *kernels, void *out, size_t stride)
 
 
 cdef extern from "fastbp_test.h" nogil:

@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._architecture import Architecture
-from fastbp._base.arrays import as_array, base_array
+from fastbp._base.arrays import as_array, base_array, names_of
+from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -29,7 +31,13 @@ BLOCK = 1 << 20  # elements per block
 
 
 class InputChecks:
-    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture."""
+    """Checks of a network's arrays against the sizes, the loss and the dtype of its architecture.
+
+    Attributes
+    ----------
+    feature_names : tuple of str, or None
+        Names of the network's inputs. Frames with names are read in their order; all else goes by position.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         self.n_in, self.n_out = architecture.n_in, architecture.n_out
@@ -37,40 +45,45 @@ class InputChecks:
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
-        self._defers_targets = self._any_number and not self.loss.takes_nan
+        self.defers_targets = self._any_number and not self.loss.takes_nan
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
+        self.feature_names: tuple[str, ...] | None = None
 
-    def _plain(self, array: ArrayLike, columns: int) -> Array | None:
+    def _plain(self, array: Inputs, columns: int) -> Array | None:
         """Return a view of a plain, finite array that is small enough for one native check, else None."""
         return _core.plain_and_finite(array, columns, self.dtype, BLOCK)
 
-    def examples(
-        self, X: ArrayLike, y: ArrayLike, X_name: str = "X", y_name: str = "y"
-    ) -> tuple[Array, Array]:
-        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype."""
-        inputs = self.inputs(X_name, X)
-        return inputs, self._targets(y_name, y, len(inputs))
+    def names_for(self, X: Any) -> tuple[str, ...] | None:
+        """Return the names of the network's inputs; if it has none, those of X; None without any.
 
-    def to_train_on(
-        self, X: ArrayLike, y: ArrayLike, *, may_defer: bool = True
-    ) -> tuple[Array, Array, tuple[bool, bool]]:
-        """Return X and y like `examples`, and whether the numbers of each are still to be checked.
-
-        With `may_defer`, inputs in memory-mapped files are not read here, nor targets of a loss that takes
-        any finite number. `fastbp._data.mapped.DeferredChecks` checks them, batch by batch.
+        X has names if it is a frame whose columns are as many as the inputs, and named by distinct strings.
         """
-        inputs = self.inputs("X", X, may_defer=may_defer)
-        targets = self._targets("y", y, len(inputs), may_defer=may_defer)
-        is_X_left = may_defer and self._is_deferred(inputs)
-        is_y_left = may_defer and self._defers_targets and self._is_deferred(targets)
-        return inputs, targets, (is_X_left, is_y_left)
+        if self.feature_names is not None or type(X) is np.ndarray:
+            return self.feature_names
+        names = names_of(X)
+        return None if names is None or len(names) != self.n_in else names
 
-    @staticmethod
-    def _is_deferred(array: Array) -> bool:
-        """Return whether NaN and infinity are looked for before each step, if the run may do it."""
-        return _core.is_mapped(array) and array.dtype.kind == "f"
+    def examples(
+        self,
+        X: Any,
+        y: ArrayLike,
+        X_name: str = "X",
+        y_name: str = "y",
+        names: tuple[str, ...] | None = None,
+        *,
+        may_defer: bool = False,
+    ) -> tuple[Rows, Array]:
+        """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype.
 
-    def held_out(self, validation_data: Any) -> tuple[Array, Array, ArrayLike | None]:
+        `names` are those that the network is going to have, if it has none. With `may_defer`, numbers in
+        memory-mapped files are not read, except targets of a loss that does not take any finite number.
+        """
+        inputs = self.inputs(X_name, X, names, may_defer=may_defer)
+        return inputs, self._targets(y_name, y, len(inputs), may_defer=may_defer)
+
+    def held_out(
+        self, validation_data: Any, names: tuple[str, ...] | None = None
+    ) -> tuple[Rows, Array, ArrayLike | None]:
         """Return X and y, checked like other examples, and their sample weights as they are, or None."""
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             is_listed = isinstance(validation_data, (tuple, list))
@@ -80,15 +93,18 @@ class InputChecks:
                 "(X, y, sample_weight)"
             )
         X, y, *sample_weight = validation_data
-        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]")
+        X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
         return X, y, *(sample_weight or [None])
 
-    def inputs(self, argument: str, X: ArrayLike, *, may_defer: bool = False) -> Array:
-        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`."""
+    def inputs(
+        self, argument: str, X: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = False
+    ) -> Rows:
+        """Return X (n, n_in), n >= 1, finite in dtype; for `names` and `may_defer` see `examples`."""
         plain = None if may_defer and _core.is_mapped(X) else self._plain(X, self.n_in)
         if plain is not None:
             return plain
-        array = as_array(argument, X)
+        names = self.feature_names or names
+        array = self._rows(argument, X, names)
         if array.ndim != 2:
             raise ShapeError(f"{argument} has shape {array.shape}, expected (rows, {self.n_in})")
         if array.shape[1] != self.n_in:
@@ -97,9 +113,17 @@ class InputChecks:
             )
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
-        if not (may_defer and self._is_deferred(array)):
-            check_finite(argument, array, self.dtype)
+        if not (may_defer and is_deferred(array)):
+            check_finite(argument, array, self.dtype, names=names)
         return array
+
+    def _rows(self, argument: str, X: Inputs, names: tuple[str, ...] | None) -> Rows:
+        """Return an array of real numbers, or the rows of a sparse matrix, which has n_in columns."""
+        if type(X) is not np.ndarray and hasattr(type(X), "toarray"):
+            from fastbp._data.sparse import sparse_rows  # few need it
+
+            return sparse_rows(argument, X, self.n_in)
+        return as_array(argument, X, names)
 
     def scale_targets(self, are_scaled: bool) -> None:
         """Accept the targets that the loss accepts or, if they are scaled, those that can be."""
@@ -134,7 +158,7 @@ class InputChecks:
         *,
         may_defer: bool = False,
     ) -> Array:
-        targets, may_defer = targets or self.targets, may_defer and self._defers_targets
+        targets, may_defer = targets or self.targets, may_defer and self.defers_targets
         is_quick = self._any_number and not (may_defer and _core.is_mapped(y))
         plain = self._plain(y, self.n_targets) if is_quick else None
         if plain is not None and len(plain) == n:
@@ -155,7 +179,7 @@ class InputChecks:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
         loss, accepts = self.loss, targets.accepts
-        if not (may_defer and self._is_deferred(array)):
+        if not (may_defer and is_deferred(array)):
             check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
@@ -166,12 +190,12 @@ class InputChecks:
             check_distributions(argument, array)
         return array.reshape(n, self.n_targets)
 
-    def query(self, X: ArrayLike) -> Array:
+    def query(self, X: Inputs) -> Rows:
         """Return X (n, n_in), or (n_in,) for one row; any values."""
         plain = _core.plain_rows(X, self.n_in, self.dtype)
         if plain is not None:
             return plain
-        array = as_array("X", X)
+        array = self._rows("X", X, self.feature_names)
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_in:
             raise ShapeError(
                 f"X has shape {array.shape}, expected (rows, {self.n_in}), or ({self.n_in},) for one row "
@@ -179,11 +203,11 @@ class InputChecks:
             )
         return array
 
-    def new_output(self, X: Array) -> Array:
+    def new_output(self, X: Rows) -> Array:
         """Return an array for the outputs of this query."""
         return np.empty((*X.shape[:-1], self.n_out), self.dtype)
 
-    def out(self, out: Any, X: Array, is_taken: Callable[[Array], bool]) -> Array:
+    def out(self, out: Any, X: Rows, is_taken: Callable[[Array], bool]) -> Array:
         """Return a checked view of `out`; `is_taken` tells whether an array shares the network's memory."""
         if not isinstance(out, np.ndarray):
             raise DTypeError(f"out is a {type(out).__name__}, expected an array of {self.dtype}")
@@ -193,7 +217,8 @@ class InputChecks:
             raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
         if array.shape != shape:
             raise ShapeError(f"out has shape {array.shape}, expected {shape}")
-        if not array.flags.carray or np.may_share_memory(array, X) or is_taken(array):
+        read = X.values if isinstance(X, SparseRows) else X
+        if not array.flags.carray or np.may_share_memory(array, read) or is_taken(array):
             raise ParameterError(
                 "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
                 "gradients, expected a C-contiguous, writable array with memory of its own"
@@ -214,25 +239,33 @@ class InputChecks:
             return np.require(array, self.dtype, ["C", "A"])
 
 
+def is_deferred(array: Rows) -> bool:
+    """Tell whether NaN and infinity are looked for before each step, if the run may do it."""
+    return _core.is_mapped(array) and array.dtype.kind == "f"
+
+
 # ---- values ------------------------------------------------------------------------------------------------
 
 
 def check_finite(
     argument: str,
-    array: Array,
+    array: Rows,
     dtype: np.dtype[Any],
     *,
     nan: bool = False,
     nan_option: str = "",
     first: int = 0,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Refuse infinity, numbers that become infinite in dtype, and NaN unless `nan`.
 
-    `nan_option` tells in the error how to make NaN accepted; `first` is the number of the first row.
+    For the error, `nan_option` tells how to make NaN accepted, `first` is the number of the first row, and
+    `names` are those of the columns.
     """
     if array.dtype.kind != "f":
         return
-    for start, block in blocks(array):
+    entries, position_of = (array.values, array.position) if isinstance(array, SparseRows) else (array, None)
+    for start, block in blocks(entries):
         position = _core.first_nonfinite(block, dtype)
         if position >= 0 and nan:
             position = _first_infinite(block, dtype)
@@ -243,7 +276,7 @@ def check_finite(
                 expected += f" in {dtype}, the network's dtype: scale it, or use dtype='float64'"
             elif np.isnan(block[index]) and nan_option:
                 expected += f"; {nan_option}"
-            raise refuse(argument, block, first + start, index, expected)
+            raise refuse(argument, block, first + start, index, expected, names, position_of)
 
 
 @np.errstate(all="ignore")  # overflow is what it looks for
@@ -286,15 +319,28 @@ def check_distributions(argument: str, array: Array) -> None:
             raise DataError(f"{argument}[{first + i}] sums to {sums[i]:.6g}, expected 1, as probabilities do")
 
 
-def refuse(argument: str, block: Array, first: int, index: Sequence[Any], expected: str) -> DataError:
-    """Return the error for element `index` of the block that starts at row `first`."""
+def refuse(
+    argument: str,
+    block: Array,
+    first: int,
+    index: Sequence[Any],
+    expected: str,
+    names: Sequence[str] | None = None,
+    position_of: Callable[[int], tuple[int, ...]] | None = None,
+) -> DataError:
+    """Return the error for element `index` of the block that starts at row `first`.
+
+    `position_of` tells where the entries of a sparse matrix are.
+    """
     row, *column = (int(i) for i in index)
-    position = ", ".join(map(str, (first + row, *column)))
-    return DataError(f"{argument}[{position}] is {block[tuple(index)]}, expected {expected}")
+    place = (first + row, *column) if position_of is None else position_of(first + row)
+    position = ", ".join(map(str, place))
+    feature = f" (feature {shown(names[place[1]])})" if names and len(place) > 1 else ""
+    return DataError(f"{argument}[{position}]{feature} is {block[tuple(index)]}, expected {expected}")
 
 
 def blocks(array: Array, elements: int = BLOCK) -> Iterator[tuple[int, Array]]:
     """Yield blocks of rows with about `elements` elements, as views, each with the index of its first row."""
-    rows = max(1, elements * len(array) // array.size)
+    rows = max(1, elements * len(array) // max(1, array.size))  # a sparse matrix may have no entries
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]

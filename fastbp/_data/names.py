@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastbp._architecture import Architecture
 from fastbp._base.arguments import entries, text
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 
 
-def checked(argument: str, given: Any, n: int, noun: str) -> tuple[str, ...] | None:
-    """Return n distinct names as a tuple, or None for None.
+def checked(argument: str, given: Any, architecture: Architecture) -> tuple[str, ...] | None:
+    """Return the "feature_names" or "class_names" of a network as a tuple, or None for None.
 
     Raises
     ------
     ParameterError
-        It is not a list of so many distinct strings, one per `noun`.
+        It is not a list of distinct strings, one per input or output.
     """
     if given is None:
         return None
+    is_input = argument == "feature_names"
+    n, noun = (architecture.n_in, "input") if is_input else (architecture.n_out, "output")
     names = entries(given, n)
     if names is None or len(names) != n:
         raise ParameterError(

@@ -55,13 +55,17 @@ class Weights:
         return Weights(self.values[rows], None)
 
     def total(self, rows: NDArray[Any] | None = None) -> float:
-        """Return the sum over these rows (None: all with a nonzero weight) of the mean weight of the row."""
+        """Return the sum over these rows (None: all with a nonzero weight) of the mean weight of the row.
+
+        The weights are added one by one, as in the C core.
+        """
         rows = self.rows if rows is None else rows
         if self.values is None:
             assert rows is not None
             return float(len(rows))
         values = self.values if rows is None else self.values[rows]
-        return float(values.sum()) / (1 if values.ndim == 1 else values.shape[1])
+        columns = 1 if values.ndim == 1 else values.shape[1]
+        return float(np.add.accumulate(values.reshape(-1))[-1]) / columns
 
 
 def resolve_weights(

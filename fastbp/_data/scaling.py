@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from math import sqrt
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.arguments import flag, number
+from fastbp._base.arrays import as_array
+from fastbp._base.sparse import Rows, SparseRows
 from fastbp._data.checks import InputChecks, blocks
-from fastbp.exceptions import DataError
+from fastbp.exceptions import DataError, ParameterError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -45,15 +49,52 @@ def checked(found: Any, columns: int) -> Scaling:
     return fixed(mean, scale)
 
 
-def of_data(checks: InputChecks, X: Any, y: Any) -> tuple[Any, Any]:
-    """Return the scalings that X and y ask of `Model.scale`: measured ones, None for None, ... for ..."""
+def of_data(checks: InputChecks, X: Any, y: Any, center: Any = True, scale: Any = None) -> tuple[Any, Any]:
+    """Return the scalings that `Network.adapt` asks of `Model.scale`: new ones, None for None, ... for ..."""
     has_X, has_y = (data is not None and data is not ... for data in (X, y))
+    if scale is not None and X is not ...:
+        raise ParameterError("scale is given together with X, expected one of them")
+    if not flag("center", center) and not has_X:
+        raise ParameterError("center is False without X, expected X, whose standard deviation is measured")
     X = checks.inputs("X", X) if has_X else X
     y = checks.scalable(y, len(X) if has_X else None) if has_y else y
-    return (
-        measure(X) if has_X else X,
-        measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y,
-    )
+    if has_X:
+        X = measure(X) if center else without_mean(measure(X))
+    elif scale is not None:
+        X = factors(scale, checks.n_in)
+    return X, measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y
+
+
+def without_mean(found: Scaling) -> Scaling:
+    """Return a scaling that only divides."""
+    return fixed(np.zeros_like(found.mean), found.scale)
+
+
+def factors(scale: Any, columns: int) -> Scaling:
+    """Return the scaling that multiplies by `scale`: a number, or one per column (columns,).
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError
+        It is something else, or a number is not positive, or its square or that of its inverse is not normal.
+    """
+    if isinstance(scale, Real):
+        factor = np.full(columns, number("scale", scale, above=0))
+    else:
+        factor = as_array("scale", scale).astype(np.float64)
+        if factor.shape != (columns,):
+            raise ShapeError(
+                f"scale has shape {factor.shape}, expected one number, or one per input: ({columns},)"
+            )
+    most = 1 / LEAST_SCALE
+    wrong = ~((factor >= LEAST_SCALE) & (factor <= most))
+    if wrong.any():
+        j = int(wrong.argmax())
+        place = "" if isinstance(scale, Real) else f"[{j}]"
+        raise ParameterError(
+            f"scale{place} is {factor[j]:g}, expected a number from {LEAST_SCALE:.3g} to {most:.3g}"
+        )
+    return fixed(np.zeros(columns), 1 / factor)
 
 
 def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | None, Scaling | None]:
@@ -66,18 +107,42 @@ def of_copy(checks: InputChecks, inputs: Any, targets: Any) -> tuple[Scaling | N
     )
 
 
-def measure(X: Array, argument: str = "X", skip_nan: bool = False) -> Scaling:
+def measure(X: Rows, argument: str = "X", skip_nan: bool = False) -> Scaling:
     """Return the mean and the standard deviation of each column of X (n, columns), finite; n >= 1.
 
-    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
-    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). A constant column
-    has the scale 1, and its mean is exactly its value. With `skip_nan`, NaN is an unknown element, and a
-    column is measured by those that are known.
+    A constant column has the scale 1, and its mean is exactly its value. With `skip_nan`, NaN is an unknown
+    element, and a column is measured by those that are known.
 
     Raises
     ------
     DataError
         The squares overflow, or no element of a column is known.
+    """
+    if isinstance(X, SparseRows):
+        from fastbp._data import sparse  # few need it
+
+        mean, scale = sparse.sparse_moments(X)
+    else:
+        mean, scale = _moments(X, argument, skip_nan)
+    wrong = ~np.isfinite(scale)
+    if wrong.any():
+        j = int(wrong.argmax())
+        if isinstance(X, SparseRows):
+            least, most = sparse.bounds(X, j)
+        else:
+            least, most = np.nanmin(X[:, j]), np.nanmax(X[:, j])
+        raise DataError(
+            f"{argument}[:, {j}] spreads too far, from {least:g} to {most:g}, "
+            "expected squares that fit in float64"
+        )
+    return fixed(mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+
+
+def _moments(X: Array, argument: str, skip_nan: bool) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each column of an array; the errors are those of `measure`.
+
+    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
+    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242).
     """
     origin = _first_known(X, argument) if skip_nan else X[0].astype(np.float64)  # (columns,)
     mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
@@ -93,15 +158,7 @@ def measure(X: Array, argument: str = "X", skip_nan: bool = False) -> Scaling:
             squares += np.square(x, out=x).sum(axis=0, where=known) + np.square(shift) * (n * share)
             mean += shift * share
             n = n + k
-        scale = np.sqrt(squares / n)
-    wrong = ~np.isfinite(scale)
-    if wrong.any():
-        j = int(wrong.argmax())
-        raise DataError(
-            f"{argument}[:, {j}] spreads too far, from {np.nanmin(X[:, j]):g} to {np.nanmax(X[:, j]):g}, "
-            "expected squares that fit in float64"
-        )
-    return fixed(origin + mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+        return origin + mean, np.sqrt(squares / n)
 
 
 def _first_known(X: Array, argument: str) -> Array:

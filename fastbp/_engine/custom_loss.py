@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.inference import predict
 from fastbp._engine.stepwise import StepwiseRun
@@ -33,7 +34,7 @@ class CustomLossTrainer:
         self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
         self._scaling: TargetScaling | None = None
 
-    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+    def loss(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows."""
         output = np.empty((len(X), self._n_out), self._dtype)
         predict(self._engine, X, output, raw=False)
@@ -41,7 +42,7 @@ class CustomLossTrainer:
         return self.loss_function(output, self._targets(y))
 
     def loss_and_gradients(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
         """Return the loss of the rows in `rows` (None: all rows) and store its gradients in the engine."""
         x, t = (X, y) if rows is None else (X[rows], y[rows])
@@ -54,11 +55,11 @@ class CustomLossTrainer:
                 f"the loss {self.loss_function} returned a d_output with {abs(returned).max():g}, "
                 f"expected numbers that are finite in {output.dtype}, the network's dtype"
             )
-        self._engine.backward(d_output)
+        self._engine.backward(d_output, d_input=False)
         return loss + self._engine.penalty
 
     def train_on_batch(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
         """Do one step on these rows if their loss is finite; return the loss before the step."""
         loss = self.loss_and_gradients(X, y, weights, rows)
@@ -66,7 +67,7 @@ class CustomLossTrainer:
             self._engine.update()
         return loss
 
-    def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
+    def begin(self, X: Rows, y: Array, **options: Unpack[RunOptions]) -> Run:
         """Return a run that calls `train_on_batch` for each batch."""
         return StepwiseRun(self, self._engine.apart(X), self._engine.apart(y), **options)
 

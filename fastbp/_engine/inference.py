@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,26 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import weight_of
 from fastbp.activations import Activation
-from fastbp.exceptions import DataError, ParameterError
+from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.losses import LOSSES, CustomLoss, Loss
 from fastbp.losses._answers import OF_ACTIVATION
 from fastbp.metrics import Metric, slices
 
 if TYPE_CHECKING:
+    from fastbp._data.batches import Examples
     from fastbp._engine.protocol import Engine, Trainer
 
 Array: TypeAlias = NDArray[Any]
+Answers: TypeAlias = "tuple[Array, Array, NDArray[np.float64] | None]"  # outputs, targets, weights
 
 # Signals such as Ctrl-C are handled between two slices.
 SLICE_WORK = 1 << 29  # multiply-adds per slice: well below 0.1 s
 SLICE_ROWS = 1 << 20  # rows per slice, whose conversion takes time as well
 
 
-def predict(engine: Engine, X: Array, out: Array, raw: bool = True) -> None:
+def predict(engine: Engine, X: Rows, out: Array, raw: bool = True) -> None:
     """Write the outputs for X (n, n_in) to out (n, n_out), in slices of rows; `raw` as for the engine."""
     parts = _short_slices(engine, len(X))
     if len(parts) == 1:
@@ -42,7 +46,7 @@ def evaluate(
     engine: Engine,
     trainer: Trainer,
     checks: InputChecks,
-    X: Array,
+    X: Rows,
     y: Array,
     measured: tuple[Metric, ...],
     weights: Weights | None = None,
@@ -53,28 +57,74 @@ def evaluate(
     """
     found = {"loss": _loss(engine, trainer, checks.loss, X, y, weights)}
     if measured:
-        output = checks.new_output(X)
-        predict(engine, X, output)
-        values = None
-        if weights is not None:
-            _core.check_memory(y)
-            output, y, values = _present(output, y, weights)
-        is_nan = isnan(output.min())
-        for metric in measured:
-            _core.check_memory(y)  # the previous metric may be user code
-            found[metric.name] = nan if is_nan else metric.measure(output, y, values)
+        found |= _measured(measured, _answers(engine, checks, X, y, weights))
     return found
 
 
-def _present(output: Array, y: Array, weights: Weights) -> tuple[Array, Array, NDArray[np.float64] | None]:
+def evaluate_batches(
+    engine: Engine,
+    trainer: Trainer,
+    checks: InputChecks,
+    batches: Iterable[Examples],
+    measured: tuple[Metric, ...],
+) -> dict[str, float]:
+    """Return the loss and the metrics by name over all batches, at least one.
+
+    The loss of a batch counts by the weight of its rows. The metrics are of all outputs, which are kept.
+    """
+    loss, total, whole = checks.loss, 0.0, 0.0
+    answers: list[Answers] = []
+    for X, y, weights in batches:
+        weight, value = weight_of(X, weights, None), _loss(engine, trainer, loss, X, y, weights)
+        total += value if loss.divisor == "one" else value * weight
+        whole += weight
+        if measured:
+            answers.append(_answers(engine, checks, X, y, weights))
+    found = {"loss": total if loss.divisor == "one" else total / whole}
+    if measured:
+        found |= _measured(measured, _joined(answers))
+    return found
+
+
+def _answers(engine: Engine, checks: InputChecks, X: Rows, y: Array, weights: Weights | None) -> Answers:
     """Return the outputs, targets and weights of the rows that have a weight."""
+    output = checks.new_output(X)
+    predict(engine, X, output)
+    if weights is None:
+        return output, y, None
+    _core.check_memory(y)
     values, rows = weights.values, weights.rows
     if rows is None:
         return output, y, values
     return output[rows], y[rows], None if values is None else values[rows]
 
 
-def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Array, y: Array, weights: Weights | None) -> float:
+def _joined(answers: list[Answers]) -> Answers:
+    """Return the answers for all batches as those for one."""
+    outputs, targets, weights = zip(*answers, strict=True)
+    kinds = {y.shape[1:] for y in targets}
+    if len(kinds) > 1:
+        raise ShapeError(f"y has rows of the shapes {kinds}, expected one shape for metrics of all batches")
+    values = None
+    if any(w is not None for w in weights):
+        full = [np.ones(len(y)) if w is None else w for y, w in zip(targets, weights, strict=True)]
+        if any(w.ndim > 1 for w in full):  # one per target; the others have one per row
+            full = [w if w.ndim > 1 else np.tile(w[:, None], (1, *kinds)) for w in full]
+        values = np.concatenate(full)
+    return np.concatenate(outputs), np.concatenate(targets), values
+
+
+def _measured(measured: tuple[Metric, ...], answers: Answers) -> dict[str, float]:
+    """Return the metrics of these outputs, targets and weights, by name."""
+    output, y, values = answers
+    is_nan, found = isnan(output.min()), {}
+    for metric in measured:
+        _core.check_memory(y)  # the previous metric may be user code
+        found[metric.name] = nan if is_nan else metric.measure(output, y, values)
+    return found
+
+
+def _loss(engine: Engine, trainer: Trainer, loss: Loss, X: Rows, y: Array, weights: Weights | None) -> float:
     """Return the loss of all rows; computed in slices if the losses of slices can be added."""
     if isinstance(loss, CustomLoss):  # which need not be a mean over rows
         return trainer.loss(X, y)

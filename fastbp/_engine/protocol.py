@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import AnyRows, Rows
 from fastbp._data.sample_weights import Weights
 from fastbp.layers import Layer
 from fastbp.losses import SumLoss
@@ -54,7 +55,10 @@ class Run(Protocol):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of steps in an epoch, a short last batch included."""
+        """Number of steps in an epoch, a short last batch included.
+
+        If epochs differ, that of the last complete one; 0 before it.
+        """
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -108,16 +112,16 @@ class Run(Protocol):
 class Trainer(Protocol):
     """Computes a loss and trains on it: an engine, or the Python code around one for a custom loss."""
 
-    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+    def loss(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows, or over those with a nonzero weight."""
 
-    def loss_and_gradients(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+    def loss_and_gradients(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Return the loss of all rows as one batch; leave its derivatives in `Engine.gradients`."""
 
-    def train_on_batch(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+    def train_on_batch(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Do one optimizer step on all rows as one batch; return the loss before the step."""
 
-    def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
+    def begin(self, X: Rows, y: Array, **options: Unpack[RunOptions]) -> Run:
         """Return a training run over X (n, n_in) and y; nothing is computed yet."""
 
     def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
@@ -133,7 +137,8 @@ class Engine(Trainer, Protocol):
 
     There are two, `fastbp._core.Engine` in C and `fastbp.reference.Engine` in NumPy. An engine knows rows of
     the tables and numbers; `fastbp._model.Model` keeps the optimizer and the schedule that they come from.
-    Arrays are checked before they get here: X is (n, n_in), and y (n, n_targets) or class labels (n,).
+    Arrays are checked before they get here: X is (n, n_in), an array or `SparseRows`, and y (n, n_targets) or
+    class labels (n,).
     """
 
     t: int  #: Number of optimizer steps done.
@@ -197,13 +202,13 @@ class Engine(Trainer, Protocol):
         `steps` steps; if there are none, it holds zeros, and the first step copies the parameters.
         """
 
-    def shares_memory(self, array: Array) -> bool:
-        """Tell whether an array overlaps the parameters, the gradients or the optimizer's state."""
+    def shares_memory(self, rows: Rows) -> bool:
+        """Tell whether an array, or the entries of sparse rows, overlap what a step writes."""
 
-    def apart(self, array: Array) -> Array:
-        """Return the array, or a copy if it shares memory with what a step writes."""
+    def apart(self, rows: AnyRows) -> AnyRows:
+        """Return the rows, or a copy if they share memory with what a step writes."""
 
-    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+    def predict(self, X: Rows, out: Array, raw: bool = True) -> None:
         """Write the outputs for X to out (n, n_out). Several threads may call it at once.
 
         They are raw, in the units of unscaled targets, or not, as the loss compares them with scaled ones.
@@ -216,19 +221,22 @@ class Engine(Trainer, Protocol):
         is short, and no other thread changes the network. Otherwise do nothing and return None.
         """
 
-    def forward(self, X: Array, raw: bool = True) -> Array:
+    def forward(self, X: Rows, raw: bool = True) -> Array:
         """Return the outputs (n, n_out) of a training pass over X; keep what `backward` needs.
 
         The outputs are raw or not, as in `predict`, and `backward` takes the derivatives by these.
         """
 
-    def backward(self, d_output: Array) -> Array:
-        """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in)."""
+    def backward(self, d_output: Array, d_input: bool = True) -> Array:
+        """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in).
+
+        Without `d_input`, return no rows, (0, n_in), and save the time to compute them.
+        """
 
     def update(self) -> None:
         """Do one step of the optimizer along `gradients`."""
 
-    def normal_equations(self, X: Array, y: Array, out: Array) -> None:
+    def normal_equations(self, X: Rows, y: Array, out: Array) -> None:
         """Write [J r]^T [J r] over all rows, its lower triangle, to out (P + 1, P + 1), for squared errors.
 
         J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.

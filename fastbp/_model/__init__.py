@@ -15,7 +15,7 @@ from fastbp._architecture import Architecture
 from fastbp._base.arguments import integer, number
 from fastbp._data.checks import InputChecks
 from fastbp._model import states
-from fastbp._model.rows import optimizer_numbers, rates
+from fastbp._model.rows import optimizer_numbers, rates, scaling_numbers
 from fastbp.history import History
 from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
@@ -24,7 +24,7 @@ from fastbp.schedules import Schedule, check_row
 
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
-    from fastbp._engine.protocol import Engine, EngineClass, InputScaling, TargetScaling, Trainer
+    from fastbp._engine.protocol import Engine, EngineClass, Trainer
 
 Array: TypeAlias = NDArray[Any]
 
@@ -77,7 +77,6 @@ class Model:
         "class_names",
         "engine",
         "engine_class",
-        "feature_names",
         "guard",
         "history",
         "is_differentiable",
@@ -108,7 +107,6 @@ class Model:
         self.scaling: Scaling | None = None
         self.target_scaling: Scaling | None = None
         self.history = History()
-        self.feature_names: tuple[str, ...] | None = None
         self.class_names: tuple[str, ...] | None = None
         self.engine = self._new_engine(architecture)
         self.trainer: Trainer = self.engine
@@ -178,7 +176,7 @@ class Model:
         """Return an engine in another dtype with copies of the parameters, and without an optimizer."""
         engine = self._new_engine(self.architecture.__replace__(dtype=dtype))
         engine.parameters[:] = self.engine.parameters
-        engine.set_scaling(*self._numbers_of_scaling(self.scaling, self.target_scaling))
+        engine.set_scaling(*scaling_numbers(self.scaling, self.target_scaling, self.architecture.loss))
         return engine
 
     # ---- optimizer and learning rate -----------------------------------------------------------------------
@@ -266,13 +264,32 @@ class Model:
         self.engine.parameters[:] = parameters
         self.history = history
 
-    def scale(self, inputs: Scaling | EllipsisType | None, targets: Scaling | EllipsisType | None) -> None:
-        """Scale all inputs and targets from now on; None: do not scale them; ...: keep what holds."""
+    def scale(
+        self,
+        inputs: Scaling | EllipsisType | None,
+        targets: Scaling | EllipsisType | None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        """Scale inputs and targets from now on, and `adopt` names; None: no scaling; ...: keep what holds."""
         x = self.scaling if isinstance(inputs, EllipsisType) else inputs
         y = self.target_scaling if isinstance(targets, EllipsisType) else targets
-        self.trainer.set_scaling(*self._numbers_of_scaling(x, y))
+        self.trainer.set_scaling(*scaling_numbers(x, y, self.architecture.loss))
         self.checks.scale_targets(y is not None)
         self.scaling, self.target_scaling = x, y
+        self.adopt(names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs; the checks of arrays need them, too."""
+        return self.checks.feature_names
+
+    @feature_names.setter
+    def feature_names(self, names: tuple[str, ...] | None) -> None:
+        self.checks.feature_names = names
+
+    def adopt(self, names: tuple[str, ...] | None) -> None:
+        """Name the inputs, if they have no names yet and there are names for them."""
+        self.feature_names = self.feature_names or names
 
     def name(self, what: str, given: Any) -> None:
         """Name the features or the classes: `what` is the attribute's name."""
@@ -280,20 +297,9 @@ class Model:
 
     def checked_names(self, what: str, given: Any) -> tuple[str, ...] | None:
         """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
-        from fastbp._data import names  # few need it
+        from fastbp._data.names import checked  # few need it
 
-        if what == "feature_names":
-            return names.checked(what, given, self.architecture.n_in, "input")
-        return names.checked(what, given, self.architecture.n_out, "output")
-
-    def _numbers_of_scaling(
-        self, inputs: Scaling | None, targets: Scaling | None
-    ) -> tuple[InputScaling | None, TargetScaling | None]:
-        """Return the arguments of `Trainer.set_scaling`."""
-        x = None if inputs is None else (inputs.mean, 1 / inputs.scale)
-        if targets is None:
-            return x, None
-        return x, (targets.mean, 1 / targets.scale, *self.architecture.loss.output_scaling(*targets))
+        return checked(what, given, self.architecture)
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -385,13 +391,12 @@ class Model:
         self.history = history
         self.remembered = states.remembered(remembered)
         if any(found is not None for found in names):
-            self.feature_names, self.class_names = map(
-                self.checked_names, ("feature_names", "class_names"), names
-            )
+            self.feature_names = self.checked_names("feature_names", names[0])
+            self.class_names = self.checked_names("class_names", names[1])
 
 
 def resolve_seed(seed: int | None) -> int:
-    """Return the seed as an int, or a new one for None."""
+    """Return the seed as an int; for None, a new one."""
     if seed is None:
         return int.from_bytes(os.urandom(8), "little")
     return integer("seed", seed, at_least=0, below=2**64)

@@ -11,25 +11,18 @@ from fastbp._model import Model
 from fastbp.optimizers import LevenbergMarquardt
 
 if TYPE_CHECKING:
+    from fastbp._data.mapped import DeferredChecks
     from fastbp._engine.protocol import Run
 
 
 def begin_of(
-    model: Model, weights: Weights | None, deferred: tuple[bool, bool] = (False, False)
+    model: Model, weights: Weights | None, checks: DeferredChecks | None = None
 ) -> Callable[..., Run]:
-    """Return what begins a run: the trainer's `begin`, or that of Levenberg-Marquardt.
-
-    `deferred` tells whether the numbers of X and of y are still to be checked.
-    """
+    """Return what begins a run with these checks: the trainer's `begin`, or that of Levenberg-Marquardt."""
     begin: Callable[..., Run] = model.trainer.begin
     if isinstance(model.optimizer, LevenbergMarquardt):
         from fastbp._training import levenberg_marquardt  # few need it
 
         levenberg_marquardt.check_weights(model.optimizer, weights)
         begin = partial(levenberg_marquardt.LevenbergMarquardtRun, model)
-    if any(deferred):
-        from fastbp._data.mapped import DeferredChecks  # few need it
-
-        options = model.checks.dtype, model.checks.loss.nan_option
-        begin = partial(begin, checks=DeferredChecks(*deferred, *options))
-    return begin
+    return begin if checks is None else partial(begin, checks=checks)

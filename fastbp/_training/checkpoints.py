@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from fastbp._data.digest import digest, digest_of_weights
-from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp._model_file import contents
 from fastbp._model_file.callables import Named
@@ -29,6 +27,7 @@ from fastbp.splits import Split
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
+    from fastbp._training.data import Data
     from fastbp._training.options import Options
     from fastbp._training.resuming import Found, Point, Same
     from fastbp._training.validation import Validation
@@ -39,23 +38,18 @@ def same_of(
     hooks: Hooks,
     validation: Validation | None,
     validation_split: float | Split | None,
-    X: NDArray[Any],
-    y: NDArray[Any],
-    weights: Weights | None,
+    data: Data,
 ) -> Same:
     """Return what decides the results of a fit, except the network; causes before their effects."""
     measured = validation.columns if validation else {}
     return {
-        "batch_size": options.batch_size,
-        "shuffle": options.shuffle,
+        **data.options,
         "tol": options.tol,
         "patience": None if options.tol is None else options.patience,
         "gradient_tol": options.gradient_tol,
         "callbacks": [repr(callback) for callback in hooks.training],
         "validation_split": _encoded(validation_split),
-        "X": digest(X),
-        "y": digest(y),
-        "sample_weight or class_weight": digest_of_weights(weights),
+        **data.digests(),
         "validation_data": validation.digest() if validation else "none",
         "validation_every": validation.every if validation else None,
         "metrics": [name.removeprefix("validation_") for name in measured if name != "validation_loss"],
@@ -79,7 +73,9 @@ class Checkpoints:
         The callbacks, of which some are checkpoints.
     same : dict
         What `same_of` returns.
-    options : Options
+    epochs : int
+    steps_per_epoch : int
+        Number of steps in an epoch; 0 if it is not known.
     saved : Found, optional
         What is in the file to continue from, if it exists.
 
@@ -94,7 +90,8 @@ class Checkpoints:
         model: Model,
         hooks: Hooks,
         same: Same,
-        options: Options,
+        epochs: int,
+        steps_per_epoch: int,
         saved: Found | None,
     ) -> None:
         self._model, self._hooks, self._same = model, hooks, same
@@ -102,8 +99,7 @@ class Checkpoints:
         if saved is not None:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
-            steps = -(-options.rows // options.batch_rows)
-            fitting = resuming.Fitting(options.epochs, steps, same, hooks.watched(own=True))
+            fitting = resuming.Fitting(epochs, steps_per_epoch, same, hooks.watched(own=True))
             self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
         self._check_apart()

@@ -18,10 +18,14 @@ USUAL_CAUSES = (
 
 def error(what: str, run: Run, back: str, optimizer: Optimizer) -> DivergenceError:
     """Return the error for `what`, which became NaN or infinite; the network goes `back` to that epoch."""
-    steps = run.epoch * run.steps_per_epoch + run.step  # done, the bad one included
-    epoch, step = divmod(max(steps - 1, 0), run.steps_per_epoch)
+    epoch, step, steps = run.epoch, run.step, run.steps_per_epoch  # done, the bad one included
+    if step:
+        epoch += 1
+    elif epoch:
+        step = steps
+    of = f" of {steps}" if steps else ""
     return DivergenceError(
-        f"the {what} became NaN or infinite in epoch {epoch + 1} of this fit, step {step + 1} of "
-        f"{run.steps_per_epoch}; the network is back where it was after epoch {back}. "
+        f"the {what} became NaN or infinite in epoch {max(epoch, 1)} of this fit, step {max(step, 1)}{of}; "
+        f"the network is back where it was after epoch {back}. "
         + (f"Usual cause: {UNSCALED}" if isinstance(optimizer, LevenbergMarquardt) else USUAL_CAUSES)
     )

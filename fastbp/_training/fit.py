@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastbp import _core
 from fastbp._base.shown import shown
-from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Model
 from fastbp._training import divergence
+from fastbp._training.array_data import arrays_of
 from fastbp._training.averaging import Averaging
-from fastbp._training.beginning import begin_of
+from fastbp._training.data import Data, DataOptions
 from fastbp._training.options import Options
 from fastbp._training.progress import shown_by
 from fastbp._training.record import Record
 from fastbp._training.snapshot import Snapshot, is_finite, restore_all, take_all
-from fastbp._training.validation import Validation, ValidationData, held_out, split
+from fastbp._training.validation import Validation, held_out
 from fastbp.callbacks import Callbacks, EpochState, FittedNetwork
 from fastbp.callbacks._hooks import Hooks
 from fastbp.exceptions import DataError, DivergenceError, ParameterError
@@ -31,7 +30,6 @@ from fastbp.splits import Split
 if TYPE_CHECKING:
     from os import PathLike
 
-    from fastbp._engine.protocol import Run
     from fastbp._training.checkpoints import Checkpoints
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
@@ -40,66 +38,70 @@ SLICE = 0.02  # seconds of native work between two chances for signals and the p
 def train(
     model: Model,
     network: FittedNetwork,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: Any,
+    y: ArrayLike | None,
     *,
-    sample_weight: ArrayLike | None,
-    class_weight: ClassWeight | None,
-    validation_data: ValidationData | None,
+    epochs: int,
+    validation_data: Any,
     validation_split: float | Split | None,
     validation_every: int,
     metrics: Metrics | None,
     callbacks: Callbacks | None,
     resume: str | PathLike[str] | None,
+    data_options: DataOptions,
     **options: Any,
 ) -> History:
     """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
 
     Parameters
     ----------
+    data_options : dict
+        The arguments that say what to do with the data.
     options
-        The arguments of `Options` except `rows`.
+        The arguments of `Options` except `epochs`.
     """
     model.check_trainable()
-    # a split may copy rows, and evaluates those that it holds out
-    X, y, deferred = model.checks.to_train_on(X, y, may_defer=validation_split is None)
-    split_off, saved, seed = None, None, model.seed
+    checked, saved = Options(epochs=epochs, **options), None
     if resume is not None:
         from fastbp._training import resuming  # few need it
 
         saved = resuming.read(resume, model)
-        seed = saved.model.seed if saved else seed
-    if validation_split is not None:
-        if validation_data is not None:
-            raise ParameterError(
-                f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
-            )
-        (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split, seed)
-    weights = resolve_weights(model.checks, y, sample_weight, class_weight)
-    checked = Options(rows=len(X) if weights is None else weights.n_rows, **options)
+    if validation_split is not None and validation_data is not None:
+        raise ParameterError(
+            f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
+        )
+    seed = saved.model.seed if saved else model.seed
+    names = (saved.model.feature_names if saved else None) or model.checks.names_for(X)
+    data: Data
+    if y is None:
+        from fastbp._training.batch_run import BatchData  # few need it
+
+        data, split_off = BatchData(X, checked.epochs, validation_split, **data_options), None
+    else:
+        data, split_off = arrays_of(model, X, y, validation_split, seed, names, data_options)
     validation = held_out(
-        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs
+        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs, names=names
     )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
-    model.optimizer.check(model.architecture, checked.batch_rows, checked.rows)
+    data.check(model, checked)  # after the callbacks, one of which may have set the optimizer
     files = None
     if resume is not None or hooks.checkpoints:
         from fastbp._training import checkpoints  # few need it
 
-        same = checkpoints.same_of(checked, hooks, validation, validation_split, X, y, weights)
-        files = checkpoints.Checkpoints(model, hooks, same, checked, saved)
-    begin = begin_of(model, weights, deferred)  # after the callbacks, one of which may have set the optimizer
+        same = checkpoints.same_of(checked, hooks, validation, validation_split, data)
+        files = checkpoints.Checkpoints(model, hooks, same, checked.epochs, data.steps_per_epoch, saved)
     fit = Fit(
         model,
         network=network,
-        begin=begin,
+        data=data,
         options=checked,
         validation=validation,
         hooks=hooks,
         files=files,
+        names=names,
     )
-    trained: History = model.guard.writing("fit", NOTHING, fit.run, X, y, weights, undo=fit.recover)
+    trained: History = model.guard.writing("fit", NOTHING, fit.run, undo=fit.recover)
     return trained
 
 
@@ -112,8 +114,8 @@ class Fit:
         The model, to whose history this fit appends its epochs.
     network : Network
         The network that callbacks get.
-    begin : callable
-        `Trainer.begin`, or another function with its arguments that returns a `Run`.
+    data : Data
+        What to train on.
     options : Options
     validation : Validation, optional
         Data and metrics to evaluate after epochs.
@@ -121,6 +123,8 @@ class Fit:
         Functions to call with the `EpochState`.
     files : Checkpoints, optional
         The checkpoints to write, and the one to continue from.
+    names : tuple of str, optional
+        Names of the inputs, for a network that has none.
     """
 
     def __init__(
@@ -128,27 +132,28 @@ class Fit:
         model: Model,
         *,
         network: FittedNetwork,
-        begin: Callable[..., Run],
+        data: Data,
         options: Options,
         validation: Validation | None,
         hooks: Hooks,
         files: Checkpoints | None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
-        self._model, self._network, self._begin, self._options = model, network, begin, options
-        self._validation, self._hooks, self._files = validation, hooks, files
+        self._model, self._network, self._data, self._options = model, network, data, options
+        self._validation, self._hooks, self._files, self._names = validation, hooks, files, names
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
 
-    def run(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> History:
-        """Train on X (n, n_in) and y, (n, n_out) or class labels (n,), until there is a reason to stop.
+    def run(self) -> History:
+        """Train until there is a reason to stop.
 
         Raises
         ------
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
-        self._start(X, y, weights)
+        self._start()
         progress = None
         if self._options.verbose:
             progress = shown_by(self._options.verbose, self._options.epochs, self._done(), len(self._history))
@@ -171,6 +176,7 @@ class Fit:
                 self._write(self._files)
         finally:
             self._state.close()
+            self._data.close()
             if progress is not None:
                 progress.close()
         self._is_done = True
@@ -182,7 +188,8 @@ class Fit:
 
     def _done(self) -> float:
         """Return the number of epochs done, with fractions."""
-        return self._run.epoch + self._run.step / self._run.steps_per_epoch
+        run = self._run
+        return run.epoch + (run.step / max(run.steps_per_epoch, run.step) if run.steps_per_epoch else 0.0)
 
     def _finish(self) -> None:
         """Leave the mean of the parameters or the epoch that was kept, if there is one; may be repeated."""
@@ -242,7 +249,7 @@ class Fit:
             self._averaging.cancel()
         restore_all(snapshot, self._model)
 
-    def _start(self, X: NDArray[Any], y: NDArray[Any], weights: Weights | None) -> None:
+    def _start(self) -> None:
         """Begin the run, or the rest of one; nothing is computed yet."""
         options, model, started = self._options, self._model, perf_counter()
         self._deadline = started + options.max_seconds
@@ -253,7 +260,8 @@ class Fit:
         self._first_epoch = len(model.history) - done
         self._schedule = model.schedule
         self._by_epoch = model.optimizer.goes_by_epoch  # a callback that sets the rate can end this
-        self._watched = bool(self._hooks or self._by_epoch)  # every epoch is
+        # every epoch is watched; a number of steps that is not known may differ from epoch to epoch
+        self._watched = bool(self._hooks or self._by_epoch) or not self._data.steps_per_epoch
         if not take_all(self._snapshot, model, done):
             raise DataError(
                 "parameters or optimizer state hold NaN or infinity, expected finite numbers to start from: "
@@ -262,17 +270,7 @@ class Fit:
         if self._averaging is not None:  # before plans are made for the run
             average = None if point is None else point.average
             self._averaging.start(*average or ())
-        self._run = self._begin(
-            X,
-            y,
-            weights=weights,
-            batch_size=options.batch_rows,
-            **options.order_of_rows(model.architecture.n_in),
-            seed=model.seed,
-            first_epoch=self._first_epoch,
-            epochs=options.epochs,
-            stored=options.gradient_tol is not None,
-        )
+        self._run = self._data.begin(model, options, self._first_epoch)
         self._record = Record(
             model.history, self._first_epoch, model.engine, self._run, self._validation, started
         )
@@ -291,6 +289,7 @@ class Fit:
                 self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
+        model.adopt(self._names)
         self._is_begun = True
 
     def _write(self, files: Checkpoints) -> None:
@@ -364,7 +363,7 @@ class Fit:
 
     def _end_epoch(self) -> None:
         """Call the callbacks, decide whether to stop, and make sure that what is kept is finite."""
-        self._state.end_epoch()
+        self._state.end_epoch(self._run.steps_per_epoch)
         for function in self._hooks.on_epoch_end:
             function(self._state)
         if self._run.converged:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
@@ -55,7 +56,7 @@ class LevenbergMarquardtRun:
     def __init__(
         self,
         model: Model,
-        X: NDArray[Any],
+        X: Rows,
         y: NDArray[Any],
         *,
         weights: Weights | None,
@@ -68,6 +69,7 @@ class LevenbergMarquardtRun:
             every = slice(0, len(X)) if weights is None or weights.rows is None else weights.rows
             checks.check(X, y, every)
         if weights is not None:
+            assert weights.rows is not None  # `check_weights` refused values
             X, y = X[weights.rows], y[weights.rows]
         optimizer, engine, twin = model.optimizer, model.engine, model.twin(np.dtype(np.float64))
         loss = model.architecture.loss

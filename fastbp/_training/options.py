@@ -1,28 +1,23 @@
-"""The options of a fit, checked."""
+"""The options of a fit that go with any data, checked."""
 
 from __future__ import annotations
 
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
-from fastbp._base.arguments import flag, integer, number, verbosity
-from fastbp._base.philox import block_rows
+from fastbp._base.arguments import integer, number, verbosity
 from fastbp._model import Model
 from fastbp.callbacks import Callbacks, Columns, EarlyStopping, EpochState, Function, _hooks
-from fastbp.exceptions import ParameterError
 from fastbp.optimizers import LevenbergMarquardt, Optimizer
 
 
 class Options:
-    """The arguments of `Network.fit` that control the fit, checked, and the number of rows to train on."""
+    """The arguments of `Network.fit` that say how long to train and what to show, checked."""
 
     def __init__(
         self,
         *,
-        rows: int,
         epochs: int,
-        batch_size: int | None,
-        shuffle: bool | Literal["blocks"],
         tol: float | None,
         patience: int,
         gradient_tol: float | None,
@@ -30,20 +25,12 @@ class Options:
         verbose: int | Literal["auto"],
     ) -> None:
         """Set the options as Python's own numbers; ParameterError if one is out of range."""
-        self.rows = rows
         self.epochs = integer("epochs", epochs, at_least=1, below=2**32)
-        self.batch_size = None if batch_size is None else integer("batch_size", batch_size, at_least=1)
-        self.shuffle = shuffling(shuffle)
         self.tol = None if tol is None else number("tol", tol, at_least=0)
         self.patience = integer("patience", patience, at_least=1)
         self.gradient_tol = None if gradient_tol is None else number("gradient_tol", gradient_tol, above=0)
         self.max_seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
         self.verbose = verbosity(verbose)
-        if self.gradient_tol is not None and self.batch_rows < rows:
-            raise ParameterError(
-                f"gradient_tol is {self.gradient_tol} with batch_size={self.batch_size} for {rows} rows, "
-                "expected batch_size=None: only the full-batch gradient goes to 0 at the minimum"
-            )
 
     def begin_callbacks(self, given: Callbacks | None, columns: Columns, model: Model) -> _hooks.Hooks:
         """Return the functions to call: for these options, then those of the user's callbacks."""
@@ -61,26 +48,6 @@ class Options:
             functions.append(watcher.on_epoch_end)
         hooks.on_epoch_end[:0] = functions
         return hooks
-
-    def order_of_rows(self, n_in: int) -> dict[str, int]:
-        """Return the options of a run that decide on the order of the rows, which have n_in numbers."""
-        is_random = self.batch_size is not None and self.shuffle is not False  # one batch needs no order
-        return {"shuffle": is_random, "block_rows": block_rows(n_in) if self.shuffle == "blocks" else 0}
-
-    @property
-    def batch_rows(self) -> int:
-        """Number of rows per batch; the last batch may be shorter."""
-        return self.rows if self.batch_size is None else min(self.batch_size, self.rows)
-
-
-def shuffling(shuffle: Any) -> bool | Literal["blocks"]:
-    """Return the argument `shuffle` of a fit, which must be True, False or "blocks"."""
-    if isinstance(shuffle, str) and shuffle == "blocks":
-        return "blocks"
-    try:
-        return flag("shuffle", shuffle)
-    except ParameterError as error:
-        raise ParameterError(f"{error}, or 'blocks'") from None
 
 
 def early_stopping(optimizer: Optimizer, columns: Columns) -> dict[str, EarlyStopping]:

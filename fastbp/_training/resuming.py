@@ -92,6 +92,7 @@ class Fitting(NamedTuple):
     epochs : int
         Number of epochs, those before the checkpoint included.
     steps_per_epoch : int
+        0 if it is not known.
     same : dict
         What `checkpoints.same_of` returns.
     watched : mapping
@@ -262,10 +263,9 @@ def _progress(found: list[Any], steps_per_epoch: int) -> Progress:
         raise MisfitError(f"fit.progress is {shown(found)}, expected 4 numbers")
     epoch, step = (expect(found[i], f"fit.progress[{i}]", int) for i in (0, 1))
     total, weight = (float_of(found[i], f"fit.progress[{i}]") for i in (2, 3))
-    if not (epoch >= 0 and 0 <= step < steps_per_epoch and isfinite(total) and 0 <= weight < inf):
-        raise MisfitError(
-            f"fit.progress is {shown(found)}, expected that of epochs of {steps_per_epoch} steps"
-        )
+    most = steps_per_epoch or inf
+    if not (epoch >= 0 and 0 <= step < most and isfinite(total) and 0 <= weight < inf):
+        raise MisfitError(f"fit.progress is {shown(found)}, expected that of epochs of {most} steps")
     return epoch, step, total, weight
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import nan
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._base.arguments import integer, number
+from fastbp._base.arrays import are_batches
 from fastbp._base.shown import shown
+from fastbp._base.sparse import Rows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
-from fastbp._engine.inference import evaluate
+from fastbp._engine.inference import evaluate, evaluate_batches
 from fastbp._model import Model
 from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metric, Metrics, resolve
 from fastbp.splits import LastRows, Split
 
+if TYPE_CHECKING:
+    from fastbp._data.batches import Batch
+
 Array: TypeAlias = NDArray[Any]
-Examples: TypeAlias = "tuple[Array, Array, ArrayLike | None]"  # X, y and sample weights
-ValidationData: TypeAlias = "tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]"
+Examples: TypeAlias = "tuple[Rows, Array, ArrayLike | None]"  # X, y and sample weights
+#: (X, y) or (X, y, sample_weight), or an iterable of these.
+ValidationData: TypeAlias = "Batch | Iterable[Batch]"
+Measure: TypeAlias = Callable[[], dict[str, float]]
 
 
 class Validation:
@@ -28,10 +37,11 @@ class Validation:
 
     Parameters
     ----------
-    model : Model
-    X, y : arrays (n, n_in), (n, n_out) or (n,)
-    weights : Weights, optional
+    measure : callable
+        Returns the loss and these metrics, by name.
     measured : tuple of Metric
+    digest : callable
+        Returns a digest of the data.
     every : int, >= 1
         Number of epochs between two measurements.
     epochs : int
@@ -47,16 +57,14 @@ class Validation:
 
     def __init__(
         self,
-        model: Model,
-        X: Array,
-        y: Array,
-        weights: Weights | None,
-        *,
+        measure: Measure,
         measured: tuple[Metric, ...],
+        *,
+        digest: Callable[[], str],
         every: int,
         epochs: int,
     ) -> None:
-        self._evaluation = model.engine, model.trainer, model.checks, X, y, measured, weights
+        self._measure, self.digest = measure, digest
         self.every, self._epochs = every, epochs
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
@@ -70,16 +78,9 @@ class Validation:
         """Tell whether to measure after this number of epochs."""
         return epoch % self.every == 0 or epoch == self._epochs
 
-    def digest(self) -> str:
-        """Return a digest of the data."""
-        from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
-
-        *_, X, y, _, weights = self._evaluation
-        return f"{digest(X)} {digest(y)} {digest_of_weights(weights)}"
-
     def measure(self) -> dict[str, float]:
         """Return one entry for each column."""
-        return dict(zip(self.columns, evaluate(*self._evaluation).values(), strict=True))
+        return dict(zip(self.columns, self._measure().values(), strict=True))
 
     def entries(self, n: int, measured: dict[str, float]) -> dict[str, array[float]]:
         """Return the entries of n epochs for each column: only the last may be measured, others are NaN."""
@@ -90,16 +91,17 @@ class Validation:
 
 def held_out(
     model: Model,
-    validation_data: ValidationData | None,
+    validation_data: Any,
     split_off: Examples | None,
     metrics: Metrics | None,
     *,
     every: int,
     epochs: int,
+    names: tuple[str, ...] | None = None,
 ) -> Validation | None:
     """Return the validation of a fit, its arguments checked; None without validation data.
 
-    `split_off` are the rows that `validation_split` holds out.
+    `split_off` are the rows that `validation_split` holds out, and `names` those of the inputs in this fit.
     """
     every = integer("validation_every", every, at_least=1)
     is_given = validation_data is not None or split_off is not None
@@ -112,19 +114,60 @@ def held_out(
                 )
         return None
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
+    if are_batches(validation_data):
+        measure, digest = _of_batches(model, validation_data, measured)
+    else:
+        measure, digest = _of_arrays(model, validation_data, split_off, measured, names)
+    return Validation(measure, measured, digest=digest, every=every, epochs=epochs)
+
+
+def _of_batches(
+    model: Model, validation_data: Iterable[Batch], measured: tuple[Metric, ...]
+) -> tuple[Measure, Callable[[], str]]:
+    """Return what measures loss and metrics on batches, and what returns a digest of them."""
+    from fastbp._data.batches import examples_in  # few need it
+
+    if isinstance(validation_data, Iterator):
+        raise ParameterError(
+            f"validation_data is {shown(validation_data)}, expected an iterable of batches that can be "
+            "iterated anew each time, not an iterator"
+        )
+
+    def measure() -> dict[str, float]:
+        batches = examples_in(model.checks, "validation_data", validation_data)
+        return evaluate_batches(model.engine, model.trainer, model.checks, batches, measured)
+
+    return measure, lambda: "batches"
+
+
+def _of_arrays(
+    model: Model,
+    validation_data: Any,
+    split_off: Examples | None,
+    measured: tuple[Metric, ...],
+    names: tuple[str, ...] | None,
+) -> tuple[Measure, Callable[[], str]]:
+    """Return what measures loss and metrics on arrays, and what returns a digest of them."""
     if split_off is not None:
         X, y, sample_weight = split_off
-        names = "y of validation_split", "sample_weight of validation_split"
+        arguments = "y of validation_split", "sample_weight of validation_split"
     else:
-        X, y, sample_weight = model.checks.held_out(validation_data)
-        names = "validation_data[1]", "validation_data[2]"
-    weights = resolve_weights(model.checks, y, sample_weight, None, *names)
-    return Validation(model, X, y, weights, measured=measured, every=every, epochs=epochs)
+        X, y, sample_weight = model.checks.held_out(validation_data, names)
+        arguments = "validation_data[1]", "validation_data[2]"
+    weights = resolve_weights(model.checks, y, sample_weight, None, *arguments)
+    measure = partial(evaluate, model.engine, model.trainer, model.checks, X, y, measured, weights)
+    return measure, partial(_digest, X, y, weights)
+
+
+def _digest(X: Rows, y: Array, weights: Weights | None) -> str:
+    from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
+
+    return f"{digest(X)} {digest(y)} {digest_of_weights(weights)}"
 
 
 def split(
     model: Model,
-    X: Array,
+    X: Rows,
     y: Array,
     sample_weight: ArrayLike | None,
     validation_split: float | Split,
@@ -137,7 +180,7 @@ def split(
     chosen = validation_split if isinstance(validation_split, Split) else last_rows(validation_split)
     weights = resolve_weights(model.checks, y, sample_weight, None)
     values = None if sample_weight is None or weights is None else weights.values
-    _core.check_memory(X)  # reading sample_weight may have run user code
+    check_rows(X)  # reading sample_weight may have run user code
     _core.check_memory(y)
     training, held = (
         (X[rows], y[rows], None if values is None else values[rows])

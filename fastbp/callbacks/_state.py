@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
+from fastbp._base.sparse import Inputs
 from fastbp.exceptions import BusyError, DivergenceError, Error
 from fastbp.history import History
 from fastbp.layers import Layer
@@ -68,14 +69,14 @@ class FittedNetwork(Protocol):
     def learning_rate(self) -> float:
         """Learning rate of the next step, to read; `EpochState.learning_rate` can be set."""
 
-    def predict(self, X: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    def predict(self, X: Inputs, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the outputs for X."""
 
-    def predict_classes(self, X: ArrayLike) -> NDArray[np.int64]:
+    def predict_classes(self, X: Inputs) -> NDArray[np.int64]:
         """Return the most probable class per row of X."""
 
     def evaluate(
-        self, X: ArrayLike, y: ArrayLike, metrics: Any = None, *, sample_weight: ArrayLike | None = None
+        self, X: Inputs, y: ArrayLike, metrics: Any = None, *, sample_weight: ArrayLike | None = None
     ) -> dict[str, float]:
         """Return the loss and metrics of (X, y) by name."""
 
@@ -112,7 +113,7 @@ class EpochState:
     step : int
         Number of steps done in this epoch.
     steps_per_epoch : int
-        Number of steps in an epoch.
+        Number of steps in an epoch; 0 in the first epoch over batches whose number is not known.
     batch_loss : float
         Loss of the last batch, before its step; set for `on_batch_end` alone, NaN until then.
     measured : collection of str
@@ -179,7 +180,7 @@ class EpochState:
         """
         given = arguments.text("reason", reason) or "callback"
         self.reason = self.reason or given
-        if self.step == self.steps_per_epoch and not self.is_under_way:
+        if 0 < self.step == self.steps_per_epoch and not self.is_under_way:
             self.final_reason = self.final_reason or given
 
     def keep(self) -> None:
@@ -209,9 +210,10 @@ class EpochState:
         """Note that the next epoch is under way."""
         self.step, self.is_under_way = 0, True
 
-    def end_epoch(self) -> None:
-        """Note that the epoch is complete."""
-        self.step, self.is_under_way = self.steps_per_epoch, False
+    def end_epoch(self, steps: int) -> None:
+        """Note that the epoch is complete, after so many steps."""
+        self.step = self.steps_per_epoch = steps
+        self.is_under_way = False
 
     def close(self) -> None:
         """Refuse changes from now on, because the fit is over."""

@@ -29,6 +29,7 @@ from fastbp.splits import Split
 if TYPE_CHECKING:
     from os import PathLike
 
+    from fastbp._data.batches import Batch
     from fastbp._training.validation import ValidationData
 
 
@@ -101,17 +102,23 @@ class Network(Steps):
     _names = dict.fromkeys([*signature(__init__).parameters][1:])  # without self
 
     def adapt(
-        self, X: ArrayLike | EllipsisType | None = ..., y: ArrayLike | EllipsisType | None = ...
+        self,
+        X: ArrayLike | EllipsisType | None = ...,
+        y: ArrayLike | EllipsisType | None = ...,
+        *,
+        center: bool = True,
+        scale: ArrayLike | None = None,
     ) -> None:
         """Scale inputs from now on: the network works on (x - mean) / scale. With y, scale targets likewise.
 
         mean and scale are measured per column. The scale is the standard deviation (divided by n, not n - 1),
-        or 1 if a column is constant. The differences are computed in float64. Afterwards all calls take raw
-        inputs and raw targets, and return raw outputs: scale * h + mean for an output h, or what
-        `Loss.output_scaling` says, for losses with several outputs per target. `backward` takes and returns
-        the derivatives by raw outputs and inputs. Training minimizes the loss of scaled targets, and the
-        losses that it and `evaluate` report are of these; metrics are of raw outputs and targets. Training
-        and `reset` leave the scaling as it is; copies and pickles keep it.
+        or 1 if a column is constant. Or the call names a factor for the inputs, as `adapt(scale=1 / 255)`
+        does for images of bytes. The arithmetic is in float64. Afterwards all calls take raw inputs and raw
+        targets, and return raw outputs: scale * h + mean for an output h, or what `Loss.output_scaling` says,
+        for losses with several outputs per target. `backward` takes and returns the derivatives by raw
+        outputs and inputs. Training minimizes the loss of scaled targets, and the losses that it and
+        `evaluate` report are of these; metrics are of raw outputs and targets. Training and `reset` leave the
+        scaling as it is; copies and pickles keep it.
 
         Parameters
         ----------
@@ -123,29 +130,39 @@ class Network(Steps):
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
             measured. A custom loss then gets scaled targets (m, n_out) and the outputs in their units. The
             targets of cross_entropy, binary_cross_entropy, hinge and poisson are not scaled.
+        center : bool
+            Whether to subtract the mean of the inputs. False: `input_mean` is 0, and inputs are only divided
+            by their standard deviation, which is measured around the mean as before; so zeros stay zeros.
+            Targets are always centered.
+        scale : number > 0, or array_like of such numbers, shape (n_in,), optional
+            Instead of X: the factor of all inputs, or of each. `input_mean` is 0 and `input_scale` 1 / scale.
 
         Raises
         ------
         ShapeError, DTypeError, DataError
-            X or y is not as for `fit`, or so large that squares overflow. Nothing has changed.
+            X or y is not as for `fit`, or so large that squares overflow; scale has another shape or no
+            numbers. Nothing has changed.
         ParameterError
-            There is a y, but the targets of the loss cannot be scaled.
+            There is a y, but the targets of the loss cannot be scaled. scale is not positive, farther from 1
+            than 1.5e-154 or 6.7e153, or given together with X. center is False without X.
         BusyError
             Another call is using the network.
         """
         from fastbp._data import scaling  # few need it
 
         model = self._model
-        model.guard.changing("adapt", NOTHING, model.scale, *scaling.of_data(model.checks, X, y))
+        names = model.checks.names_for(X)
+        scalings = scaling.of_data(model.checks, X, y, center, scale)
+        model.guard.changing("adapt", NOTHING, model.scale, *scalings, names)
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Iterable[Batch],
+        y: ArrayLike | None = None,
         *,
         epochs: int = 1,
-        batch_size: int | None = 32,
-        shuffle: bool | Literal["blocks"] = True,
+        batch_size: int | EllipsisType | None = ...,
+        shuffle: bool | Literal["blocks"] | EllipsisType = ...,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
         validation_data: ValidationData | None = None,
@@ -159,17 +176,24 @@ class Network(Steps):
         max_seconds: float | None = None,
         verbose: int | Literal["auto"] = 0,
         resume: str | PathLike[str] | None = None,
+        steps_per_epoch: int | None = None,
+        prefetch: int = 0,
     ) -> History:
-        """Train on (X, y), starting from the present parameters and optimizer state.
+        """Train on (X, y), or on batches from an iterable, starting from the present parameters and state.
 
         Parameters
         ----------
         X : array_like, shape (n, n_in)
             Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
-            is not copied as a whole. Memory maps (numpy.memmap, numpy.load with mmap_mode, and views of
-            these or of mmap.mmap) are read a batch at a time, and checked for NaN and infinity right before
-            each step, not before the fit; so are targets in them, if the loss takes any numbers. Levenberg-
-            Marquardt and validation_split check all rows before.
+            is not copied as a whole. A data frame of pandas, polars or pyarrow must have columns of numbers
+            or bool without missing values; for their names see `feature_names`. Memory maps (numpy.memmap,
+            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
+            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
+            numbers. Levenberg-Marquardt and validation_split check all rows before. Without y, an iterable of
+            batches (X, y) or (X, y, sample_weight), each of them one step, in their order: a list, a
+            generator, a DataLoader. It is iterated anew for each epoch; an iterator has the batches of all
+            epochs, see `steps_per_epoch`. Batches are checked when they come. An error then names epoch and
+            step, and leaves the network as it was after the step before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
@@ -181,20 +205,23 @@ class Network(Steps):
             Number of passes through all rows.
         batch_size : int, >= 1, or None
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
+            Default: 32. Not with batches from an iterable.
         shuffle : bool or "blocks"
-            Whether to visit the rows in a new random order in every epoch. "blocks" is for files on disks:
-            blocks of max(1024, 2^20 // n_in) consecutive rows (rounded down) follow each other in random
-            order, and the rows of each block are in random order, too.
+            Whether to visit the rows in a new random order in every epoch. "blocks": in blocks of consecutive
+            rows, max(1024, 2**20 // n_in) of them, which are in a random order like the rows of each. A disk
+            reads a file larger than memory faster so, but rows that stand together in the file train
+            together. Default: True. Not with batches from an iterable.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
             instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
         class_weight : dict from labels to numbers >= 0, or "balanced", optional
             Weight per class (1 for classes that are not named), for cross_entropy with integer labels or
             one-hot rows, and for one output of binary_cross_entropy (0 and 1) or hinge (-1 and 1). "balanced"
-            is n / (number of classes * rows of the class), counting the classes and rows in y. Multiplied by
-            sample_weight if both are given.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+            is n / (number of classes * rows of the class), counting the classes and rows in y; not with
+            batches from an iterable. Multiplied by sample_weight if both are given.
+        validation_data : (X, y) or (X, y, sample_weight), or an iterable of such batches, optional
             Data on which loss and metrics are measured after every epoch; class weights do not apply to them.
+            The iterable, which is no list or tuple, is iterated anew each time.
         validation_split : float, > 0 and < 1, or StratifiedSplit or ShuffledSplit, optional
             Part of the rows to hold out as validation data, with their sample weights, instead of
             validation_data. A number: the last rows of X and y; n (1 - validation_split) rows, rounded down,
@@ -226,7 +253,16 @@ class Network(Steps):
             ``callbacks=Checkpoint(path), resume=path`` it ends with the same weights and history, bit for
             bit. Weights, seed and history become those in the file, and `epochs` includes the epochs done
             before. Network, data and options must be those of the fit in the file, except that `epochs` may
-            grow. A fit that was complete returns its history at once.
+            grow. A fit that was complete returns its history at once. Batches from an iterable are read from
+            the first on, and those of the steps done before are left out; nothing compares them.
+        steps_per_epoch : int, >= 1, optional
+            Number of batches in an epoch, if X is an iterable of batches. Default: its length if it has one,
+            otherwise all up to its end. An iterator needs it for several epochs. If an epoch has fewer
+            batches, a DataError ends the fit.
+        prefetch : int, >= 0
+            Number of batches that a thread reads ahead, if X is an iterable of batches. 0: they are read when
+            they are needed. With more, the iterable must yield new arrays each time and cannot use the
+            network.
 
         Returns
         -------
@@ -237,7 +273,7 @@ class Network(Steps):
         ------
         ShapeError, DTypeError, DataError, ParameterError
             An argument is not as above, an activation is step, or all layers are frozen. Nothing has changed,
-            except that the steps before a bad number in a memory map have been done.
+            except that the steps before a wrong batch, or before a wrong number in a memory map, are done.
         ModelFileError
             The file `resume` is damaged, or no checkpoint.
         DivergenceError
@@ -254,10 +290,6 @@ class Network(Steps):
             X,
             y,
             epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
             validation_data=validation_data,
             validation_split=validation_split,
             validation_every=validation_every,
@@ -269,6 +301,14 @@ class Network(Steps):
             max_seconds=max_seconds,
             verbose=verbose,
             resume=resume,
+            data_options={
+                "batch_size": batch_size,
+                "shuffle": shuffle,
+                "steps_per_epoch": steps_per_epoch,
+                "prefetch": prefetch,
+                "sample_weight": sample_weight,
+                "class_weight": class_weight,
+            },
         )
         return history
 

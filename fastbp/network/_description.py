@@ -153,7 +153,13 @@ class Description(Files):
     def feature_names(self) -> tuple[str, ...] | None:
         """Names of the inputs, distinct strings; None without. Set it to a list of n_in names, or to None.
 
-        Copies, pickles, model files, `reset` and `replace_output` keep them.
+        A network without names takes those of the X of `fit`, `adapt` or `minimize`, if that is a data frame
+        of pandas, polars or pyarrow whose column names are distinct strings. From then on, every call that
+        takes X reads the columns of such a frame in the order of the names, whatever their order in the
+        frame. It raises ShapeError if a column is missing, occurs twice, or is not among the names.
+
+        Arrays, and frames without strings for names, go by position. So does everything while there are no
+        names. Copies, pickles, model files, `reset` and `replace_output` keep the names.
         """
         return self._model.feature_names
 

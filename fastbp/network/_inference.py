@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.arrays import are_batches
+from fastbp._base.shown import shown
+from fastbp._base.sparse import AnyRows, Inputs, SparseRows
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._engine import inference
+from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metrics, resolve
 from fastbp.network._description import Description
 
+if TYPE_CHECKING:
+    from fastbp._data.batches import Batch
+
 Array: TypeAlias = NDArray[Any]
+
+BATCH_ITEMS = 3  # at most: X, y, sample_weight
 
 
 class Inference(Description):
     """A network that predicts."""
 
-    def predict(self, X: ArrayLike, out: Array | None = None) -> Array:
+    @overload
+    def predict(self, X: Inputs, out: Array | None = None) -> Array: ...
+    @overload
+    def predict(self, X: Iterable[Any], out: None = None) -> Iterator[Array]: ...
+    def predict(self, X: Any, out: Array | None = None) -> Any:
         """Return the outputs of the network.
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or (n_in,) for one row
+        X : array_like or sparse, shape (n, n_in), or (n_in,) for one row
             Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
-            NaN.
+            NaN. Or an iterable of batches that is no sequence, such as a generator or a DataLoader: each
+            batch is an X, or a tuple or list like (X, y) whose first item is X, with rows.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
             Array to write the outputs to: C-contiguous, of the network's dtype.
 
         Returns
         -------
         array, shape (n, n_out), or (n_out,) for one row
-            The losses `GaussianNLL` and `Quantiles` have methods that take the outputs of a target apart.
+            The losses `GaussianNLL` and `Quantiles` have methods that take the outputs of a target apart. For
+            an iterable, an iterator of such arrays, one per batch, which reads a batch when it is asked for
+            its outputs.
 
         Raises
         ------
@@ -43,6 +60,8 @@ class Inference(Description):
         model = self._model
         output = model.engine.predict_plain(X, out, model.guard)
         if output is None:
+            if are_batches(X):
+                return self._of_batches(self.predict, X, out)
             X = model.checks.query(X)
             if out is None:
                 output = out = model.checks.new_output(X)
@@ -52,12 +71,12 @@ class Inference(Description):
             return out
         return output
 
-    def predict_classes(self, X: ArrayLike) -> Any:
+    def predict_classes(self, X: Inputs | Iterable[Any]) -> Any:
         """Return the most probable class per row, int64 (n,), or for one row (n_in,) its class.
 
         Sigmoid outputs and the loss hinge decide a question per output: 1 for sigmoid outputs of at least
         1/2, otherwise 0; for hinge 1 above 0, otherwise -1. The shape is that of the outputs, but (n,) for
-        one output.
+        one output. X is as for `predict`; for an iterable of batches the result is an iterator.
 
         Raises
         ------
@@ -66,13 +85,23 @@ class Inference(Description):
         DataError
             An output is NaN.
         """
+        if are_batches(X):
+            return self._of_batches(self.predict_classes, X)
         architecture = self._model.architecture
-        return inference.classes(self.predict(X), architecture.loss, architecture.layers[-1].activation)
+        output: Any = self.predict(X)
+        return inference.classes(output, architecture.loss, architecture.layers[-1].activation)
+
+    @staticmethod
+    def _of_batches(predict: Callable[[Any], Any], batches: Any, out: Any = None) -> Iterator[Any]:
+        """Return an iterator of the predictions for batches."""
+        if out is not None:
+            raise ParameterError(f"out is {shown(out)} with batches from an iterable, expected None")
+        return (predict(inputs_of(batch)) for batch in batches)
 
     def evaluate(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Inputs | Iterable[Batch],
+        y: ArrayLike | None = None,
         metrics: Metrics | None = None,
         *,
         sample_weight: ArrayLike | None = None,
@@ -82,7 +111,9 @@ class Inference(Description):
         Parameters
         ----------
         X, y : array_like
-            Inputs and targets as for `fit`.
+            Inputs and targets as for `fit`. Or, without y, an iterable of batches as for `fit`, which is read
+            once. The loss is then the mean over all rows, too; of a custom loss, the mean over batches,
+            weighted by their rows. Metrics keep the outputs and targets of all rows.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure, defined in `fastbp.metrics`. For cross_entropy "accuracy" (the default), "f1",
             "auc" and "top_k" or `TopK(k)`; for hinge "accuracy" (the default), "f1" and "auc"; for
@@ -92,7 +123,7 @@ class Inference(Description):
             means or the medians, and a callable gets all outputs.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weights as for `fit`, of the loss and of the metrics of `fastbp.metrics`. A callable gets the rows
-            with a nonzero weight, and no weights.
+            with a nonzero weight, and no weights. Not with batches from an iterable, which have their own.
 
         Raises
         ------
@@ -100,15 +131,35 @@ class Inference(Description):
             A metric does not go with the loss. Other errors as for `fit`.
         """
         model = self._model
+        parts = model.engine, model.trainer, model.checks
+        if y is None:
+            from fastbp._data.batches import Source, examples_in  # few need it
+
+            batches = examples_in(model.checks, "X", Source("X", X, epochs=1).data)
+            if sample_weight is not None:
+                raise ParameterError(
+                    f"sample_weight is {shown(sample_weight)} with batches from an iterable, expected None: "
+                    "a batch is (X, y, sample_weight)"
+                )
+            measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
+            return model.guard.reading(inference.evaluate_batches, *parts, batches, measured)
         X, y = model.checks.examples(X, y)
         weights = resolve_weights(model.checks, y, sample_weight, None)
         measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
-        found: dict[str, float] = model.guard.reading(
-            inference.evaluate, model.engine, model.trainer, model.checks, X, y, measured, weights
-        )
-        return found
+        return model.guard.reading(inference.evaluate, *parts, X, y, measured, weights)
 
 
-def rows(array: Array) -> Array:
-    """Return the array (n, columns), or for one row (columns,) its view (1, columns)."""
-    return array if array.ndim == 2 else array[None]
+def inputs_of(batch: Any) -> Any:
+    """Return the inputs of a batch: itself, or its first item if that has rows."""
+    if (
+        isinstance(batch, (tuple, list))
+        and 0 < len(batch) <= BATCH_ITEMS
+        and getattr(batch[0], "ndim", 0) == 2
+    ):
+        return batch[0]
+    return batch
+
+
+def rows(array: AnyRows) -> AnyRows:
+    """Return the array or sparse rows (n, columns), or for one row (columns,) its view (1, columns)."""
+    return array if array.ndim == 2 or isinstance(array, SparseRows) else array[None]

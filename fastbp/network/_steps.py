@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
+from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Left
 from fastbp.exceptions import DivergenceError, Error, ShapeError
@@ -22,7 +23,7 @@ class Steps(Inference):
 
     def train_on_batch(
         self,
-        X: ArrayLike,
+        X: Inputs,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -47,7 +48,7 @@ class Steps(Inference):
 
     def loss_and_gradients(
         self,
-        X: ArrayLike,
+        X: Inputs,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -63,11 +64,11 @@ class Steps(Inference):
         )
         return found
 
-    def _loss_and_gradients(self, X: Array, y: Array, weights: Weights | None) -> tuple[float, Array]:
+    def _loss_and_gradients(self, X: Rows, y: Array, weights: Weights | None) -> tuple[float, Array]:
         loss = self._model.trainer.loss_and_gradients(X, y, weights)
         return loss, self._model.engine.gradients.copy()
 
-    def forward(self, X: ArrayLike) -> Array:
+    def forward(self, X: Inputs) -> Array:
         """Return the outputs of a training pass over X, at least one row; keep what `backward` needs.
 
         The outputs are those of `predict`, except for dropout and noise.

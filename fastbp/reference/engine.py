@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.sparse import AnyRows, Rows, SparseRows, check_rows
 from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import StepwiseRun, weight_of
@@ -126,13 +127,14 @@ class Engine:
         row, rate, parameters, warmup = self._rates
         return warmed(lambda step: SCHEDULES[row](step, rate, *parameters), warmup, self.t)
 
-    def shares_memory(self, array: Array) -> bool:
-        """Tell whether an array overlaps what a step writes."""
+    def shares_memory(self, rows: Rows) -> bool:
+        """Tell whether an array, or the entries of sparse rows, overlap what a step writes."""
+        array = rows.values if isinstance(rows, SparseRows) else rows
         return any(np.may_share_memory(array, own) for own in (self.parameters, self.gradients, self.state))
 
-    def apart(self, array: Array) -> Array:
-        """Return the array, or a copy of one that shares memory with what a step writes."""
-        return array.copy() if self.shares_memory(array) else array
+    def apart(self, rows: AnyRows) -> AnyRows:
+        """Return the rows, or a copy of those that share memory with what a step writes."""
+        return rows.copy() if self.shares_memory(rows) else rows
 
     def set_average(self, average: Array | None, decay: float = 0, steps: int = 0) -> None:
         """Keep a moving average (P,) of the parameters from now on; the first of its steps copies them."""
@@ -147,7 +149,7 @@ class Engine:
 
     @_quietly
     def train_on_batch(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
         """Do one step on a batch, `rows` as below; return the loss before the step."""
         loss = self.loss_and_gradients(X, y, weights, rows)
@@ -156,7 +158,7 @@ class Engine:
 
     @_quietly
     def loss_and_gradients(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> float:
         """Return the loss of a batch, and leave its `gradients`; blocks of rows are added up in order.
 
@@ -173,14 +175,14 @@ class Engine:
         return total / divisor + self._penalty()
 
     def _gather(
-        self, X: Array, y: Array, weights: Weights | None = None, rows: Array | None = None
+        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
     ) -> Iterator[tuple[Array, Array, Array]]:
         """Yield inputs (m, n_in), targets (m, n_targets) and weights in the parameters' dtype, by block.
 
         Weights are (m, 1), or (m, n_targets) if each target has its own; those of unknown targets are 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
-        check_memory(X)
+        check_rows(X)
         check_memory(y)
         if rows is None and weights is not None:
             rows = weights.rows
@@ -192,9 +194,9 @@ class Engine:
                 w = weights.values[at].astype(dtype).reshape(len(t), -1)
             yield self._inputs(X[at]), t, w
 
-    def _inputs(self, X: Array) -> Array:
-        """Return rows (m, n_in) in the dtype of the parameters; scaled before that."""
-        return self._scaled(X, self._input_scaling)
+    def _inputs(self, X: Rows) -> Array:
+        """Return rows (m, n_in), dense, in the dtype of the parameters; scaled before that."""
+        return self._scaled(X.toarray() if isinstance(X, SparseRows) else X, self._input_scaling)
 
     def _scaled(self, rows: Array, scaling: InputScaling | TargetScaling | None) -> Array:
         """Return (rows - mean) inverse_scale, computed in float64, in the dtype of the parameters."""
@@ -306,9 +308,9 @@ class Engine:
     # ---- its parts, for predictions and for losses that the user computes
 
     @_quietly
-    def predict(self, X: Array, out: Array, raw: bool = True) -> None:
+    def predict(self, X: Rows, out: Array, raw: bool = True) -> None:
         """Write the outputs of X (n, n_in) to out (n, n_out), raw or as the loss sees them."""
-        check_memory(X)
+        check_rows(X)
         check_memory(out)
         for block in self._blocks(X):
             h = self._forward(self._inputs(X[block]))[-1]
@@ -318,23 +320,26 @@ class Engine:
         """Return None: this engine has no faster way for few rows in plain arrays."""
 
     @_quietly
-    def loss(self, X: Array, y: Array, weights: Weights | None = None) -> float:
+    def loss(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows, or over those with a nonzero weight."""
         total = sum(self._loss(self._forward(x), t, w, 1)[0] for x, t, w in self._gather(X, y, weights))
         return total / self.loss_function.divide_by(weight_of(X, weights, None), self.layers[-1].n_out)
 
     @_quietly
-    def forward(self, X: Array, raw: bool = True) -> Array:
+    def forward(self, X: Rows, raw: bool = True) -> Array:
         """Return the outputs (n, n_out) of X (n, n_in), as in `predict`; keep what backward needs."""
-        check_memory(X)
+        check_rows(X)
         self._tape = self._forward(self._inputs(X).copy(), 0)
         self._is_raw = raw
         h = self._tape[-1].copy()
         return self._raw(h) if raw else h
 
     @_quietly
-    def backward(self, d_output: Array) -> Array:
-        """From dJ/doutput (n, n_out) of the last forward, fill `gradients` and return dJ/dX (n, n_in)."""
+    def backward(self, d_output: Array, d_input: bool = True) -> Array:
+        """From dJ/doutput (n, n_out) of the last forward, fill `gradients` and return dJ/dX (n, n_in).
+
+        Without `d_input`, return no rows, (0, n_in).
+        """
         if not self._tape or len(self._tape[0]) != len(d_output):
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
@@ -344,13 +349,13 @@ class Engine:
             d_h = (d_output * self._target_scaling[2]).astype(h.dtype)  # of factor h + offset
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_h))
         self.penalty = self._penalty()
-        d_input: Array = delta @ self._weights[0][0].T
+        dX: Array = delta[: len(delta) if d_input else 0] @ self._weights[0][0].T
         if self._input_scaling is not None:
-            d_input *= self._input_scaling[1]
-        return d_input
+            dX *= self._input_scaling[1]
+        return dX
 
     @_quietly
-    def normal_equations(self, X: Array, y: Array, out: Array) -> None:
+    def normal_equations(self, X: Rows, y: Array, out: Array) -> None:
         """Write [J r]^T [J r] over all rows to out (P + 1, P + 1), for a loss of squares.
 
         J (n n_out, P) are the derivatives of the outputs by the parameters, r = h - y (n n_out,) the errors.
@@ -377,11 +382,11 @@ class Engine:
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], x, delta @ W.T)
         return np.hstack(parts)
 
-    def begin(self, X: Array, y: Array, **options: Unpack[RunOptions]) -> Run:
+    def begin(self, X: Rows, y: Array, **options: Unpack[RunOptions]) -> Run:
         """Return a training run over X and y; nothing is computed yet."""
         return StepwiseRun(self, self.apart(X), self.apart(y), **options)
 
-    def _blocks(self, rows: Array) -> list[slice]:
+    def _blocks(self, rows: Rows) -> list[slice]:
         return [slice(i, i + self._block_rows) for i in range(0, len(rows), self._block_rows)]
 
 

@@ -7,6 +7,7 @@
 #include "kernels/activation.h"
 #include "kernels/average.h"
 #include "kernels/clipping.h"
+#include "kernels/convert.h"
 #include "kernels/dense.h"
 #include "kernels/grouped_loss.h"
 #include "kernels/linear_algebra.h"
@@ -18,6 +19,7 @@
 #include "kernels/row.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_narrow.h"
+#include "kernels/sparse.h"
 #include "kernels/vmath.h"
 
 #define VMATH(name)                                                                     \
@@ -74,4 +76,6 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .cholesky_solve = cholesky_solve,
     .inverse_trace = inverse_trace,
     .orthonormalize = orthonormalize,
+    .convert = convert_rows,
+    .scale = scale_rows,
 };

@@ -36,6 +36,11 @@ typedef struct {
     const double *scalars;
 } fbp_update;
 
+/* Rows of n adjacent elements of one source type, at any address: to := from, and to := (from - mean) inverse_scale,
+ * where mean and inverse_scale are (n,). */
+typedef void fbp_convert_row(const char *from, size_t n, void *to);
+typedef void fbp_scale_row(const char *from, const double *mean, const double *inverse_scale, size_t n, void *to);
+
 /* One operation of a plan, on one layer and the current block of rows (plan/plan.h). */
 struct fbp_dense;
 struct fbp_step;
@@ -46,6 +51,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
 #define OPERATIONS(O)                                                      \
     O(forward) O(softmax)                                                  \
     O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
+    O(forward_sparse) O(backward_weights_sparse)                           \
     O(forward_narrow) O(softmax_narrow) O(cross_entropy_narrow)            \
     O(passes_narrow) O(passes_row)                                         \
     O(normal_equations) O(repeat_targets) O(repeat_weights)                                  \
@@ -74,6 +80,9 @@ struct fbp_kernels {
     void (*cholesky_solve)(const void *factor, size_t n, void *x, const fbp_workspace *space);
     double (*inverse_trace)(const void *factor, size_t n, const fbp_workspace *space);
     int (*orthonormalize)(void *z, size_t rows, size_t n, void *gram, const fbp_workspace *space);
+
+    fbp_convert_row *const *convert; /* (FBP_SOURCE_TYPES,), as scale: convert.h */
+    fbp_scale_row *const *scale;
 };
 
 #endif

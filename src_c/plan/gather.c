@@ -28,6 +28,11 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_dtype dtype = fbp_dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
     fbp_dense *first_layer = step->slot->layers;
+    if (plan->sparse) {
+        fbp_gather_entries(batch->x, batch->index, first, step->rows, plan->network->kernels, &step->slot->entries,
+                           step->offset);
+        return;
+    }
     if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
         first_layer->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &first_layer->x_stride);
         if (first_layer->x && fbp_padded(first_layer->x_stride, size) == first_layer->x_stride &&
@@ -37,15 +42,16 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
         first_layer->x_stride = fbp_padded(first_layer->n_in, size);
     }
     char *to = (char *)step->slot->inputs + step->offset * first_layer->x_stride * size;
-    (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, dtype, to,
-                                                     first_layer->x_stride);
+    (plan->narrow ? fbp_gather_columns : fbp_gather)(batch->x, batch->index, first, step->rows, plan->network->kernels,
+                                                     to, first_layer->x_stride);
 }
 
 /* out := the block's rows of a source of n_out columns, laid out like the last layer's y */
 static void gather_outputs(const fbp_dense *layer, const fbp_step *step, const fbp_source *source, void *out) {
     const fbp_batch *batch = step->batch;
-    (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(
-        source, batch->index, batch->first + step->first, step->rows, fbp_dtype_of(layer->plan), out, layer->y_stride);
+    (layer->plan->narrow ? fbp_gather_columns : fbp_gather)(source, batch->index, batch->first + step->first,
+                                                            step->rows, layer->plan->network->kernels, out,
+                                                            layer->y_stride);
 }
 
 void fbp_gather_targets(const fbp_dense *layer, fbp_step *step) {

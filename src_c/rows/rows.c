@@ -1,33 +1,16 @@
-/* Conversion and checks of the caller's rows: the only file that knows element types, strides, alignment and byte
- * order. */
+/* Conversion and checks of the caller's rows: the only file that knows strides, alignment and byte order. Adjacent
+ * elements are left to the kernels. */
 
 #include <math.h>
 #include <string.h>
 
+#include "rows/elements.h"
 #include "rows/rows.h"
 
 static uint16_t swap16(uint16_t x) { return (uint16_t)(x << 8 | x >> 8); }
 static uint32_t swap32(uint32_t x) { return (uint32_t)swap16((uint16_t)x) << 16 | swap16((uint16_t)(x >> 16)); }
 static uint64_t swap64(uint64_t x) { return (uint64_t)swap32((uint32_t)x) << 32 | swap32((uint32_t)(x >> 32)); }
 static uint8_t swap8(uint8_t x) { return x; }
-
-/* IEEE 754 binary16 to binary32, exactly. */
-static float half_to_float(uint16_t h) {
-    const int exponent = h >> 10 & 31, mantissa = h & 1023;
-    const float magnitude = exponent == 31  ? (mantissa ? NAN : INFINITY)
-                            : exponent == 0 ? ldexpf((float)mantissa, -24)
-                                            : ldexpf((float)(mantissa + 1024), exponent - 25);
-    return h >> 15 ? -magnitude : magnitude;
-}
-
-/* S(name, element type, integer type of that size, its bits), in the order of fbp_source_type */
-#define FLOAT_SOURCES(S) S(f16, uint16_t, uint16_t, 16) S(f32, float, uint32_t, 32) S(f64, double, uint64_t, 64)
-#define SIGNED_SOURCES(S) \
-    S(i8, int8_t, uint8_t, 8) S(i16, int16_t, uint16_t, 16) S(i32, int32_t, uint32_t, 32) S(i64, int64_t, uint64_t, 64)
-#define UNSIGNED_SOURCES(S)    \
-    S(u8, uint8_t, uint8_t, 8) \
-    S(u16, uint16_t, uint16_t, 16) S(u32, uint32_t, uint32_t, 32) S(u64, uint64_t, uint64_t, 64)
-#define INTEGER_SOURCES(S) SIGNED_SOURCES(S) UNSIGNED_SOURCES(S)
 
 #define READ(name, type, word, size)                             \
     static inline type read_##name(const char *p, int swapped) { \
@@ -38,16 +21,9 @@ static float half_to_float(uint16_t h) {
         memcpy(&value, &w, sizeof value);                        \
         return value;                                            \
     }
-FLOAT_SOURCES(READ)
-INTEGER_SOURCES(READ)
+ALL_SOURCES(READ)
 
-static inline float value_f16(uint16_t bits) { return half_to_float(bits); }
-static inline float value_f32(float x) { return x; }
-static inline double value_f64(double x) { return x; }
-#define VALUE(name, type, word, size) \
-    static inline type value_##name(type x) { return x; }
-INTEGER_SOURCES(VALUE)
-
+/* Conversion of elements that are `stride` bytes apart. */
 typedef void convert_row(const char *p, ptrdiff_t stride, int swapped, size_t n, void *out);
 
 #define CONVERT(name, target)                                                                           \
@@ -58,15 +34,19 @@ typedef void convert_row(const char *p, ptrdiff_t stride, int swapped, size_t n,
     }
 #define CONVERT_REAL(name, type, word, size) CONVERT(name, float) CONVERT(name, double)
 #define CONVERT_LABEL(name, type, word, size) CONVERT(name, int64_t)
-FLOAT_SOURCES(CONVERT_REAL)
-INTEGER_SOURCES(CONVERT_REAL)
+ALL_SOURCES(CONVERT_REAL)
 INTEGER_SOURCES(CONVERT_LABEL)
 
 #define REAL_ENTRY(name, type, word, size) {name##_to_float, name##_to_double},
 #define LABEL_ENTRY(name, type, word, size) name##_to_int64_t,
-static convert_row *const to_real[FBP_SOURCE_TYPES][FBP_DTYPES] = {FLOAT_SOURCES(REAL_ENTRY)
-                                                                       INTEGER_SOURCES(REAL_ENTRY)};
+#define BYTES_ENTRY(name, type, word, size) sizeof(type),
+static convert_row *const to_real[FBP_SOURCE_TYPES][FBP_DTYPES] = {ALL_SOURCES(REAL_ENTRY)};
 static convert_row *const to_label[FBP_SOURCE_TYPES] = {NULL, NULL, NULL, INTEGER_SOURCES(LABEL_ENTRY)};
+static const ptrdiff_t element_bytes[FBP_SOURCE_TYPES] = {ALL_SOURCES(BYTES_ENTRY)};
+
+static fbp_dtype dtype_of(const fbp_kernels *kernels) {
+    return kernels->real_size == sizeof(float) ? FBP_FLOAT32 : FBP_FLOAT64;
+}
 
 static const char *row(const fbp_source *s, const int64_t *index, size_t i) {
     return s->data + s->row_stride * (ptrdiff_t)(index ? index[i] : (int64_t)i);
@@ -79,16 +59,34 @@ static int is_plain(const fbp_source *s, fbp_dtype dtype) {
            s->column_stride == (ptrdiff_t)size && !s->mean;
 }
 
+/* Whether the kernels can read elements that are `stride` bytes apart. */
+static int are_adjacent(fbp_source_type type, int swapped, ptrdiff_t stride) {
+    return stride == element_bytes[type] && !swapped;
+}
+
+void fbp_convert(const fbp_kernels *kernels, fbp_source_type type, int swapped, const char *from, ptrdiff_t stride,
+                 size_t n, void *out) {
+    if (are_adjacent(type, swapped, stride)) kernels->convert[type](from, n, out);
+    else to_real[type][dtype_of(kernels)](from, stride, swapped, n, out);
+}
+
+void fbp_read_doubles(const fbp_source *s, const char *from, size_t n, double *out) {
+    to_real[s->type][FBP_FLOAT64](from, s->column_stride, s->swapped, n, out);
+}
+
 /* out := (row - mean) / scale, in double, so that values close to the mean keep their digits. */
-static void scale_row(const fbp_source *s, const char *p, fbp_dtype dtype, char *out) {
+static void scale_row(const fbp_source *s, const char *p, const fbp_kernels *kernels, char *out) {
     enum { PIECE = 256 };
-    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     double x[PIECE];
+    if (are_adjacent(s->type, s->swapped, s->column_stride)) {
+        kernels->scale[s->type](p, s->mean, s->inverse_scale, s->columns, out);
+        return;
+    }
     for (size_t j = 0; j < s->columns; j += PIECE) {
         const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
-        to_real[s->type][FBP_FLOAT64](p + s->column_stride * (ptrdiff_t)j, s->column_stride, s->swapped, n, x);
-        for (size_t i = 0; i < n; i++) x[i] = (x[i] - s->mean[j + i]) * s->inverse_scale[j + i];
-        to_real[FBP_SOURCE_F64][dtype]((const char *)x, sizeof *x, 0, n, out + j * size);
+        fbp_read_doubles(s, p + s->column_stride * (ptrdiff_t)j, n, x);
+        kernels->scale[FBP_SOURCE_F64]((const char *)x, s->mean + j, s->inverse_scale + j, n,
+                                       out + j * kernels->real_size);
     }
 }
 
@@ -97,27 +95,36 @@ const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t 
     const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
     const char *rows = row(s, NULL, first);
     const int aligned = ((uintptr_t)rows | (size_t)s->row_stride) % size == 0;
-    if (index || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size)) return NULL;
+    if (index || s->starts || !is_plain(s, dtype) || !aligned || s->row_stride < (ptrdiff_t)(s->columns * size))
+        return NULL;
     *stride = (size_t)s->row_stride / size;
     return rows;
 }
 
-void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype, void *out,
-                size_t stride) {
-    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double), row_bytes = s->columns * size;
-    const int plain = is_plain(s, dtype);
-    if (plain && rows > 1 && !index && stride == s->columns &&
-        s->row_stride == (ptrdiff_t)row_bytes) { /* one run of memory */
-        memcpy(out, row(s, NULL, first), rows * row_bytes);
+void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, const fbp_kernels *kernels,
+                void *out, size_t stride) {
+    enum { FEW = 8 }; /* columns that are read one by one as fast */
+    const size_t size = kernels->real_size, row_bytes = s->columns * size;
+    if (s->starts) {
+        fbp_gather_sparse(s, index, first, rows, kernels, out, stride);
         return;
     }
-    convert_row *const convert = to_real[s->type][dtype];
+    const int plain = is_plain(s, dtype_of(kernels));
+    if (rows > 1 && !index && !s->mean && stride == s->columns && are_adjacent(s->type, s->swapped, s->column_stride) &&
+        s->row_stride == s->column_stride * (ptrdiff_t)s->columns) { /* one run of memory */
+        kernels->convert[s->type](row(s, NULL, first), rows * s->columns, out);
+        return;
+    }
+    const int is_long = s->columns >= FEW && are_adjacent(s->type, s->swapped, s->column_stride);
+    fbp_convert_row *const convert = kernels->convert[s->type];
+    convert_row *const convert_few = to_real[s->type][dtype_of(kernels)];
     for (size_t i = 0; i < rows; i++) {
         const char *from = row(s, index, first + i);
         char *to = (char *)out + i * stride * size;
         if (plain) memcpy(to, from, row_bytes);
-        else if (s->mean) scale_row(s, from, dtype, to);
-        else convert(from, s->column_stride, s->swapped, s->columns, to);
+        else if (s->mean) scale_row(s, from, kernels, to);
+        else if (is_long) convert(from, s->columns, to);
+        else convert_few(from, s->column_stride, s->swapped, s->columns, to);
     }
 }
 
@@ -137,23 +144,23 @@ void fbp_transpose(const void *from, size_t from_stride, size_t rows, size_t col
     (dtype == FBP_FLOAT32 ? transpose_float : transpose_double)(from, from_stride, rows, columns, out, stride);
 }
 
-void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows, fbp_dtype dtype,
-                        void *out, size_t stride) {
+void fbp_gather_columns(const fbp_source *s, const int64_t *index, size_t first, size_t rows,
+                        const fbp_kernels *kernels, void *out, size_t stride) {
     enum { BLOCK = 64 };
     union {
         float f[BLOCK * FBP_NARROW];
         double d[BLOCK * FBP_NARROW];
     } block;
-    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
+    const fbp_dtype dtype = dtype_of(kernels);
     for (size_t i = 0, n; i < rows; i += n) {
         size_t from_stride = s->columns;
         n = rows - i < BLOCK ? rows - i : BLOCK;
         const void *from = fbp_rows_in_place(s, index, first + i, dtype, &from_stride);
         if (!from) {
-            fbp_gather(s, index, first + i, n, dtype, &block, s->columns);
+            fbp_gather(s, index, first + i, n, kernels, &block, s->columns);
             from = &block;
         }
-        fbp_transpose(from, from_stride, n, s->columns, dtype, (char *)out + i * size, stride);
+        fbp_transpose(from, from_stride, n, s->columns, dtype, (char *)out + i * kernels->real_size, stride);
     }
 }
 
@@ -161,22 +168,29 @@ void fbp_gather_labels(const fbp_source *s, const int64_t *index, size_t first, 
     for (size_t i = 0; i < rows; i++) to_label[s->type](row(s, index, first + i), 0, s->swapped, 1, out + i);
 }
 
-/* Index of the first of n numbers that is not finite, or n. x - x is 0 only if x is finite. */
-#define FIRST_BAD(type)                                         \
-    static size_t first_bad_##type(const type *x, size_t n) {   \
-        int bad = 0;                                            \
-        for (size_t i = 0; i < n; i++) bad |= x[i] - x[i] != 0; \
-        for (size_t i = 0; bad && i < n; i++) {                 \
-            if (!isfinite(x[i])) return i;                      \
-        }                                                       \
-        return n;                                               \
+/* Index of the first of n numbers that is not finite, or n. x - x is 0 only if x is finite; halves have the largest
+ * exponent if they are not. */
+#define IS_BAD_HALF(x) (((x) & 0x7c00) == 0x7c00)
+#define IS_BAD_REAL(x) ((x) - (x) != 0)
+#define FIRST_BAD(name, type, is_bad)                            \
+    static size_t first_bad_##name(const void *from, size_t n) { \
+        const type *const x = from;                              \
+        int bad = 0;                                             \
+        for (size_t i = 0; i < n; i++) bad |= is_bad(x[i]);      \
+        for (size_t i = 0; bad && i < n; i++) {                  \
+            if (is_bad(x[i])) return i;                          \
+        }                                                        \
+        return n;                                                \
     }
-FIRST_BAD(float)
-FIRST_BAD(double)
+FIRST_BAD(f16, uint16_t, IS_BAD_HALF)
+FIRST_BAD(f32, float, IS_BAD_REAL)
+FIRST_BAD(f64, double, IS_BAD_REAL)
 
 int64_t fbp_first_nonfinite_in(const fbp_source *source, const int64_t *index, size_t first, size_t rows,
                                fbp_dtype dtype) {
     enum { PIECE = 512 };
+    static size_t (*const first_bad[])(const void *, size_t) = {
+        [FBP_SOURCE_F16] = first_bad_f16, [FBP_SOURCE_F32] = first_bad_f32, [FBP_SOURCE_F64] = first_bad_f64};
     union {
         float f[PIECE];
         double d[PIECE];
@@ -192,15 +206,17 @@ int64_t fbp_first_nonfinite_in(const fbp_source *source, const int64_t *index, s
             rows = 1;
         }
     }
-    const size_t size = dtype == FBP_FLOAT32 ? sizeof(float) : sizeof(double);
-    const int in_place = is_plain(s, dtype) && ((uintptr_t)s->data | (size_t)s->row_stride) % size == 0;
+    const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
+    const int aligned = ((uintptr_t)s->data | (size_t)s->row_stride) % (size_t)element_bytes[s->type] == 0;
+    const int in_place = (s->type == type || s->type == FBP_SOURCE_F16) && aligned &&
+                         are_adjacent(s->type, s->swapped, s->column_stride);
+    const fbp_kernels *const kernels = in_place ? NULL : fbp_find_kernels("baseline", dtype); /* all have its bits */
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < s->columns; j += PIECE) {
             const size_t n = s->columns - j < PIECE ? s->columns - j : PIECE;
             const char *p = row(s, index, first + i) + s->column_stride * (ptrdiff_t)j;
-            const void *const x = in_place ? (const void *)p : &piece;
-            if (!in_place) to_real[s->type][dtype](p, s->column_stride, s->swapped, n, &piece);
-            const size_t bad = dtype == FBP_FLOAT32 ? first_bad_float(x, n) : first_bad_double(x, n);
+            if (!in_place) fbp_convert(kernels, s->type, s->swapped, p, s->column_stride, n, &piece);
+            const size_t bad = in_place ? first_bad[s->type](p, n) : first_bad[type](&piece, n);
             if (bad < n) return (int64_t)(i * s->columns + j + bad);
         }
     }

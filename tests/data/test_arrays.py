@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastbp import DTypeError, ShapeError, losses, metrics
+from fastbp import DataError, DTypeError, ShapeError, losses, metrics
 from fastbp._base.arrays import as_array, base_array, read_only
 from fastbp.datasets import stratified_split
 from helpers.errors import refuses
@@ -268,8 +268,8 @@ def raising(error):
 
 
 REFUSED = [
-    ((row for row in X), DTypeError, ["X is a generator", "train_on_batch in a loop"]),
-    (map(float, [1]), DTypeError, ["X is a generator", "train_on_batch"]),
+    ((row for row in X), DTypeError, ["X is a generator", "iterables of batches", "without y"]),
+    (map(float, [1]), DTypeError, ["X is a generator", "iterables of batches"]),
     ({}, DTypeError, ["X is a dict", "expected an array"]),
     ({1.0}, DTypeError, ["X is a set"]),
     ("abc", DTypeError, ["X has dtype <U3", "not text", "labels", "numpy.unique"]),
@@ -308,10 +308,13 @@ def test_no_memory_is_no_fault_of_the_value():
         as_array("X", raising(MemoryError()))
 
 
-def test_generators_of_rows_and_of_batches(network_class, state_of):
+def test_generators_of_rows(network_class, state_of):
     net = network_class([3, 1], seed=0)
     before = state_of(net)
-    for given in (((row for row in X), np.zeros(4)), (((X, np.zeros(4)) for _ in range(3)), None)):
-        with pytest.raises(DTypeError, match=r"^X is a generator, .* train_on_batch in a loop"):
-            net.fit(*given)
+    with pytest.raises(
+        DTypeError, match=r"^X is a generator, .* iterables of batches in place of X, without y"
+    ):
+        net.fit((row for row in X), np.zeros(4))
+    with pytest.raises(DataError, match=r"^epoch 1 of this fit, step 1: the batch is <ndarray of shape"):
+        net.fit(row for row in X)
     assert state_of(net) == before

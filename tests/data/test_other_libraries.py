@@ -16,7 +16,7 @@ def test_only_libraries_that_the_user_has_imported_are_asked(python):
     run = python("""
         import sys, numpy, fastbp
         fastbp.Network([1, 1]).fit([[1.0]], [[2.0]])
-        print({"numpy.ma", "pandas", "torch", "tqdm"} & set(sys.modules))
+        print({"numpy.ma", "pandas", "polars", "torch", "tqdm", "fastbp._base.frames"} & set(sys.modules))
     """)
     assert run.stdout == "set()\n", run.stderr
 

@@ -15,6 +15,7 @@ from fastbp._data import scaling
 from helpers.isas import ISAS, using
 from helpers.layouts import FLOATS, INTEGERS, LAYOUTS
 from helpers.memory import traced_peak
+from helpers.scaled import scaled_inputs as scaled
 from helpers.tables import DTYPES
 
 NETS = {"narrow": [5, 7, 3], "wide": [5, 40, 3], "deep": [5, 17, 4, 3], "one layer": [5, 3]}
@@ -26,11 +27,6 @@ def exact(X):
     means = [sum(column) / len(column) for column in columns]
     squares = [sum((x - m) ** 2 for x in c) / len(c) for c, m in zip(columns, means, strict=True)]
     return np.array([float(m) for m in means]), np.sqrt([float(s) for s in squares])
-
-
-def scaled(X, net):
-    """X as the first layer of the network gets it."""
-    return ((X.astype(np.float64) - net.input_mean) * (1 / net.input_scale)).astype(net.dtype)
 
 
 def raw(rng, rows=60, kind="f8"):

@@ -1,4 +1,4 @@
-"""Networks with scaled targets, and data for them."""
+"""Networks with scaled inputs or targets, and data for them."""
 
 import numpy as np
 
@@ -12,6 +12,11 @@ def problem(rng, rows=60):
     """Inputs, and targets with offsets and scales of their own that follow from them."""
     X = rng.normal(size=(rows, 5))
     return X, np.tanh(X @ rng.normal(size=(5, 3))) * [3000, 0.01, 7] + [9000, -0.5, 0]
+
+
+def scaled_inputs(X, net):
+    """X as the first layer of the network gets it."""
+    return ((X.astype(np.float64) - net.input_mean) * (1 / net.input_scale)).astype(net.dtype)
 
 
 def scaled(y, net):

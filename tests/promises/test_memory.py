@@ -30,13 +30,15 @@ def python(code, **environment):
 
 # ---- the peak of a fit -------------------------------------------------------------------------------------
 
-PEAK = """
-import numpy as np
-import fastbp
-
+STATUS = """
 def status(name):
     with open("/proc/self/status") as lines:
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
+"""
+
+PEAK = """
+import numpy as np
+import fastbp
 
 options = {{"batch_size": {batch}, "gradient_tol": {gradient_tol}, "epochs": 2}}
 optimizer = fastbp.{optimizer}
@@ -77,7 +79,7 @@ def test_peak_of_a_fit(optimizer, states, gradient_tol):
         batch=batch if gradient_tol is None else None,
         rows=2 * batch if gradient_tol is None else batch,
     )
-    peak = int(python(code, MALLOC_MMAP_THRESHOLD_="131072"))  # what is freed is given back
+    peak = int(python(STATUS + code, MALLOC_MMAP_THRESHOLD_="131072"))  # what is freed is given back
     numbers = 2 * (1 + states) * P + (P if gradient_tol else 0)
     assert numbers < peak < numbers + 2 * batch * 4 * sum(SIZES) + 20e6
 
@@ -90,10 +92,38 @@ def test_peak_of_a_million_rows_at_once(threads):
     code = PEAK.format(
         optimizer="SGD(1e-3)", gradient_tol=None, sizes=[3, 2, 1], n_in=3, n_out=1, batch=None, rows=10**6
     )
-    peak = int(python(code, FASTBP_NUM_THREADS=str(threads), MALLOC_MMAP_THRESHOLD_="131072"))
+    peak = int(python(STATUS + code, FASTBP_NUM_THREADS=str(threads), MALLOC_MMAP_THRESHOLD_="131072"))
     block = 4 * 4096 * (3 + 1 + 1 + 2 * (2 + 1))  # inputs, ones, targets, outputs and deltas
     blocks = 1 if threads == 1 else 4 * threads
     assert block / 2 < peak < blocks * 1.5 * block + 100e3
+
+
+BYTES = """
+import numpy as np
+import fastbp
+
+def fit(X, y):
+    net = fastbp.Network([784, 16, 10], loss="cross_entropy", optimizer=fastbp.SGD(1e-3), seed=0)
+    net.adapt(scale=1 / 255)
+    net.fit(X, y, batch_size=64)
+
+rng = np.random.default_rng(0)
+X, y = rng.integers(256, size=({rows}, 784), dtype=np.uint8).astype("{kind}"), rng.integers(10, size={rows})
+fit(X[:64], y[:64])  # what a first fit loads is loaded
+before = status("VmRSS")
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+fit(X, y)
+print(status("VmHWM") - before)
+"""
+
+
+@only_linux
+@not_preloaded
+@pytest.mark.parametrize("kind", ["u1", "f2"])
+def test_images_of_bytes_are_converted_a_batch_at_a_time(kind):
+    """16 MB of bytes, or 31 MB of halves, would be 63 MB of floats."""
+    assert int(python(STATUS + BYTES.format(rows=20_000, kind=kind))) < 2e6
 
 
 # ---- workspaces that are kept ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp._training import fit
+from fastbp._training import array_data, fit
 
 
 class Clock:
@@ -95,7 +95,9 @@ def test_the_slices_end_with_the_time(make, data, monkeypatch, clock):
             clock.now += 0.008
             return self._run.advance(until, 0.0)
 
-    monkeypatch.setattr(fit, "begin_of", lambda *args: lambda *args, **options: Spy(begin(*args, **options)))
+    monkeypatch.setattr(
+        array_data, "begin_of", lambda *args: lambda *args, **options: Spy(begin(*args, **options))
+    )
     net.fit(*data, epochs=50, batch_size=4, max_seconds=0.03)
     assert [until for until, _ in asked[:4]] == [50] * 4
     np.testing.assert_allclose([seconds for _, seconds in asked[:4]], [0.02, 0.02, 0.014, 0.006])
