@@ -166,7 +166,7 @@ def _compressed(argument: str, starts: Starts, indices: Array, members: int, wha
     for part in _blocks(0, len(copy)):
         _core.check_memory(indices)  # a signal handler may have run
         number = np.int32 if indices.dtype == np.int32 else np.int64
-        block = np.ascontiguousarray(indices[part], number)
+        block = np.require(indices[part], number, ["C", "A"])
         position, block_ascends = _core.take_columns(block, starts, copy, part.start, members)
         if position >= 0:
             raise DataError(
@@ -235,9 +235,8 @@ def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float
     """Return mean and standard deviation of each column of X (n, columns), n >= 1, zeros included.
 
     As for an array, sums are of differences from the first row, in float64. A second pass sums the squares
-    around the mean, and corrects both by the sum that is left there: the corrected two-pass algorithm
-    (Chan, Golub and LeVeque 1983, The American Statistician 37: 242). The elements of a column that are no
-    entries are 0, so they count at once.
+    around the mean, and corrects the mean by what is left. The elements of a column that are no entries are
+    0, so they count at once.
     """
     n, n_columns = X.shape
     first, end = int(X.starts[0]), int(X.starts[-1])
@@ -256,8 +255,7 @@ def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float
         zero = -origin - mean
         rest += zeros * zero
         squares += zeros * np.square(zero)
-        variance = (squares - np.square(rest) / n) / n
-        return origin + (mean + rest / n), np.sqrt(np.maximum(variance, 0))
+        return origin + (mean + rest / n), np.sqrt(squares / n)
 
 
 def _differences(X: SparseRows, first: int, end: int, origin: Array) -> Iterator[tuple[Indices, Array]]:

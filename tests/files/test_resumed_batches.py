@@ -67,6 +67,27 @@ def test_resume_leaves_out_what_is_done(network_class, kind, tmp_path):
         assert history["loss"] == expected["loss"]
 
 
+def test_resume_of_a_fit_that_was_stopped_before_its_first_epoch(network_class, tmp_path):
+    X, y = problem(SIZES, ROWS)
+    path = tmp_path / "checkpoint"
+
+    class Begin:
+        stops = True
+
+        def __repr__(self):
+            return "Begin()"
+
+        def on_fit_begin(self, state):
+            if self.stops:
+                state.stop("not yet")
+
+    begin = Begin()
+    given = {"epochs": 2, "callbacks": [callbacks.Checkpoint(path), begin]}
+    network_class(SIZES).fit(Loader(cut(X, y)), **given)
+    begin.stops = False
+    assert len(network_class(SIZES).fit(Loader(cut(X, y)), resume=path, **given)) == 2
+
+
 def test_resume_with_other_data(network_class, tmp_path):
     X, y = problem(SIZES, ROWS)
     path = tmp_path / "checkpoint"
