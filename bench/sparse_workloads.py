@@ -31,7 +31,7 @@ class SparseWorkload:
     """
 
     name: str
-    optimizer: fastbp.SGD | fastbp.Adam
+    optimizer: fastbp.SGD | fastbp.Adagrad | fastbp.Adam
     way: str = ""
     rows: int = 11_314
     words: int = 130_000
@@ -97,4 +97,5 @@ def tf_idf(counts: sparse.csr_array) -> sparse.csr_array:
 
 
 ADAM = SparseWorkload("Adam", fastbp.Adam(learning_rate=1e-3))
+ADAGRAD = SparseWorkload("Adagrad", fastbp.Adagrad(learning_rate=0.03))
 SGD = SparseWorkload("SGD", fastbp.SGD(learning_rate=1.0))

@@ -1,6 +1,6 @@
 """PyTorch on sparse rows in three ways; all batches are prepared before the clock starts.
 
-EmbeddingBag    a weighted sum of rows of W per document; with SGD, the gradient of W is sparse, too
+EmbeddingBag    a weighted sum of rows of W per document; its gradient is sparse, too, but for Adam
 SparseAdam      the same with a sparse gradient: Adam for the rows of W that the batch has met, as if the
                 other rows had no steps. This is another formula, so its loss is another
 CSR             the product of a sparse CSR matrix and W
@@ -28,9 +28,8 @@ class Training:
 
     def __init__(self, workload: SparseWorkload) -> None:
         self._workload, self._way = workload, workload.way
-        self._is_sgd = isinstance(workload.optimizer, fastbp.SGD)
         self._has_sparse_gradient = self._way == "SparseAdam" or (
-            self._way == "EmbeddingBag" and self._is_sgd
+            self._way == "EmbeddingBag" and not isinstance(workload.optimizer, fastbp.Adam)
         )
         (W, b), (V, c) = first_parameters(workload)
         self._first = [torch.from_numpy(a) for a in (W, b, np.ascontiguousarray(V.T), c)]
@@ -56,12 +55,15 @@ class Training:
                 p.copy_(initial)
         optimizer, apart = self._workload.optimizer, int(self._has_sparse_gradient)
         first, others = self._parameters[:apart], self._parameters[apart:]
-        if self._is_sgd:
-            kind, sparse_kind, options = torch.optim.SGD, torch.optim.SGD, {}
+        options = {"lr": optimizer.learning_rate}
+        if isinstance(optimizer, fastbp.SGD):
+            kind = sparse_kind = torch.optim.SGD
+        elif isinstance(optimizer, fastbp.Adagrad):
+            kind = sparse_kind = torch.optim.Adagrad
+            options |= {"eps": optimizer.epsilon}
         else:
             kind, sparse_kind = torch.optim.Adam, torch.optim.SparseAdam
-            options = {"betas": (optimizer.beta1, optimizer.beta2), "eps": optimizer.epsilon}
-        options["lr"] = optimizer.learning_rate
+            options |= {"betas": (optimizer.beta1, optimizer.beta2), "eps": optimizer.epsilon}
         self._optimizers = [kind(others, fused=True, **options)]  # needs dense gradients
         if first:
             self._optimizers.append(sparse_kind(first, **options))
