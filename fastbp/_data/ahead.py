@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 
 class Ahead:
     """Yields the items of an iterator without end, of which a thread has read the next ones.
 
-    Errors of the iterator are raised where its item would be yielded.
+    Errors of the iterator are raised where its item would be yielded. The thread starts with the first item.
 
     Parameters
     ----------
@@ -22,23 +22,41 @@ class Ahead:
     """
 
     def __init__(self, items: Iterator[Any], most: int) -> None:
-        self._items = items
-        self._pool = ThreadPoolExecutor(1, "fastbp-prefetch")
-        self._read: deque[Future[Any]] = deque()
+        self._items, self._is_closed = items, False
+        self._read: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()  # an entry for each item that may be read
         for _ in range(most):
-            self._submit()
+            self._room.put(None)
+        # it does not keep the process alive: an iterable may wait for ever
+        self._thread = Thread(target=self._work, name="fastbp-prefetch", daemon=True)
 
-    def _submit(self) -> None:
-        self._read.append(self._pool.submit(next, self._items, None))
+    def _work(self) -> None:
+        """Read items while there is room, until an error or `close`."""
+        error: BaseException | None = None
+        while error is None:
+            self._room.get()
+            if self._is_closed:
+                return
+            item = None
+            try:
+                item = next(self._items)
+            except BaseException as caught:  # also what is raised to end the program
+                error = caught
+            self._read.put((item, error))
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        first = self._read.popleft()
-        self._submit()
-        return first.result()
+        if self._thread.ident is None:
+            self._thread.start()
+        item, error = self._read.get()
+        if error is not None:
+            raise error
+        self._room.put(None)
+        return item
 
     def close(self) -> None:
         """Stop reading, after the item that is being read."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._is_closed = True
+        self._room.put(None)

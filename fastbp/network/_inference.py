@@ -38,8 +38,8 @@ class Inference(Description):
         ----------
         X : array_like or sparse, shape (n, n_in), or (n_in,) for one row
             Inputs as for `fit`, or no rows. NaN and infinity are accepted; NaN makes all outputs of its row
-            NaN. Or an iterable of batches that is no sequence, such as a generator or a DataLoader: each
-            batch is an X, or a tuple or list like (X, y) whose first item is X, with rows.
+            NaN. Or an iterable of batches, such as a list, a generator or a DataLoader: each batch is an X,
+            or a tuple or list like (X, y) that begins with X.
         out : array, shape (n, n_out), or (n_out,) for one row, optional
             Array to write the outputs to: C-contiguous, of the network's dtype.
 
@@ -60,7 +60,7 @@ class Inference(Description):
         model = self._model
         output = model.engine.predict_plain(X, out, model.guard)
         if output is None:
-            if are_batches(X):
+            if are_batches(X) or lists_batches(X):
                 return self._of_batches(self.predict, X, out)
             X = model.checks.query(X)
             if out is None:
@@ -85,7 +85,7 @@ class Inference(Description):
         DataError
             An output is NaN.
         """
-        if are_batches(X):
+        if are_batches(X) or lists_batches(X):
             return self._of_batches(self.predict_classes, X)
         architecture = self._model.architecture
         output: Any = self.predict(X)
@@ -158,6 +158,11 @@ def inputs_of(batch: Any) -> Any:
     ):
         return batch[0]
     return batch
+
+
+def lists_batches(X: Any) -> bool:
+    """Tell whether X is a list of batches; an array of three dimensions would be no X."""
+    return isinstance(X, (list, tuple)) and len(X) > 0 and getattr(inputs_of(X[0]), "ndim", 0) == 2
 
 
 def rows(array: AnyRows) -> AnyRows:

@@ -49,6 +49,8 @@ def test_predict_yields(network_class):
     expected, classes = net.predict(X), net.predict_classes(X)
     for batches in (
         (x for x, _ in cut(X, y)),
+        cut(X, y),
+        [x for x, _ in cut(X, y)],
         iter(cut(X, y)),
         iter([[*batch] for batch in cut(X, y)]),
         Loader([(x,) for x, _ in cut(X, y)]),
