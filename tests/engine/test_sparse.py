@@ -149,11 +149,18 @@ def results(case, X, dtype):
         n_in = X.shape[1]
         trainer.set_scaling((np.zeros(n_in), rng.uniform(0.5, 2, n_in)), None)
     run = trainer.begin(
-        X, y, weights=weights, batch_size=case.batch_size or case.rows, shuffle=True, seed=1, first_epoch=0,
-        epochs=2, stored=case.stored,
-    )  # fmt: skip
-    while run.epoch < 2:
-        assert run.advance(2, 0.0)
+        X,
+        y,
+        weights=weights,
+        batch_size=case.batch_size or case.rows,
+        shuffle=case.batch_size
+        is not None,  # if not, later steps may use the rows that the first one has read
+        seed=1,
+        first_epoch=0,
+        epochs=3,
+        stored=case.stored,
+    )
+    assert run.advance(3, 60.0)
     output = np.empty((case.rows, net.layers[-1].n_out), dtype)
     engine.predict(X, output)
     found = [run.losses, output, trainer.loss(X, y, weights), trainer.loss_and_gradients(X, y, weights)]
