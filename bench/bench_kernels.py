@@ -96,12 +96,14 @@ def loss(number, rows, columns, path):
     return run, limit, path.vectors(rows, columns), "ns"
 
 
-def gather(source_type, source_dtype, rows, columns, path):
+def gather(source_type, source_dtype, scaled, rows, columns, path):
     data = path.rng.integers(256, size=(rows, columns)).astype(source_dtype)
     index, out = path.rng.permutation(rows), path.array(rows, columns)
-    run = path.call("run_gather", source_type, data.itemsize, rows, columns, data, index, out)
+    scaling = path.rng.random((2, columns)) if scaled else None
+    run = path.call("run_gather", source_type, data.itemsize, rows, columns, data, index, scaling, out)
     run(1)
-    np.testing.assert_array_equal(out, data[index])
+    expected = (data - scaling[0]) * scaling[1] if scaled else data
+    np.testing.assert_array_equal(out, expected[index].astype(path.dtype))
     return run, path.move_seconds(1, 1, out.size), path.vectors(rows, columns), "ns"
 
 
@@ -124,8 +126,9 @@ def table():
     for i, (name, _, _) in enumerate(_core.LOSSES):
         for rows, columns in ((64, 10), (512, 1000)) if name == "cross_entropy" else ((64, 12),):
             yield f"{name} {rows}x{columns}", partial(loss, i, rows, columns)
-    for source_type, source_dtype in ((1, "float32"), (2, "float64"), (7, "uint8")):
-        yield f"gather {source_dtype} 64x784", partial(gather, source_type, source_dtype, 64, 784)
+    for source_type, source_dtype in ((0, "float16"), (1, "float32"), (2, "float64"), (7, "uint8")):
+        yield f"gather {source_dtype} 64x784", partial(gather, source_type, source_dtype, False, 64, 784)
+        yield f"scale {source_dtype} 64x784", partial(gather, source_type, source_dtype, True, 64, 784)
 
 
 COLUMNS = [(isa, dtype) for isa in machine.isas() for dtype in machine.DTYPES]
@@ -133,7 +136,6 @@ LINES = [
     pytest.param(name, prepare, isa, dtype, id=f"{name}-{isa}-{dtype}")
     for name, prepare in table()
     for isa, dtype in COLUMNS
-    if isa == "baseline" or not name.startswith("gather")  # gather has one path only
 ]
 
 

@@ -1,9 +1,9 @@
 /* The kernels of one instruction set and element type, each as a function that the benchmarks can time alone.
  * Each function does its work `repeats` times, so that the call takes no measurable share of the time.
  *
- * rows.c holds no kernels, but gather. The figures of gather are valid on the baseline path only, because the package
- * compiles rows.c with the flags of that path. Dropout and noise need random.c. One thread does all the work here, so
- * a loop replaces pool.c. The sizes of the caches are those that the package uses. */
+ * rows.c holds no kernels, but gather, which calls those of convert.h for each row. Dropout and noise need random.c.
+ * One thread does all the work here, so a loop replaces pool.c. The sizes of the caches are those that the package
+ * uses. */
 
 #include "kernels/kernels.c"
 #include "rows/random.c"
@@ -160,15 +160,24 @@ EXPORT double run_loss(size_t loss, size_t rows, size_t columns, real *y, real *
     return slot.loss;
 }
 
-/* Rows of `columns` elements of `size` bytes, in the order of index, as reals. */
+/* rows.c asks for kernels by name; here is one set. */
+const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype) {
+    (void)isa, (void)dtype;
+    return &KERNELS;
+}
+
+/* Rows of `columns` elements of `size` bytes, in the order of index, as reals. `scaling` has mean and inverse scale
+ * (2, columns), or is NULL. */
 EXPORT void run_gather(size_t source_type, size_t size, size_t rows, size_t columns, const char *data,
-                       const int64_t *index, real *out, size_t repeats) {
+                       const int64_t *index, const double *scaling, real *out, size_t repeats) {
     const fbp_source source = {.data = data,
                                .row_stride = (ptrdiff_t)(columns * size),
                                .column_stride = (ptrdiff_t)size,
                                .rows = rows,
                                .columns = columns,
-                               .type = (fbp_source_type)source_type};
+                               .type = (fbp_source_type)source_type,
+                               .mean = scaling,
+                               .inverse_scale = scaling ? scaling + columns : NULL};
     TIMES(repeats) fbp_gather(&source, index, 0, rows, &KERNELS, out, columns);
 }
 

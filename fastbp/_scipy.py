@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._base.arguments import choice, integer, number, verbosity
+from fastbp._base.arrays import are_batches
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows
@@ -39,7 +40,7 @@ METHODS = {
 def minimize(
     net: Network,
     X: Inputs,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     method: str = "L-BFGS-B",
     max_iterations: int = 1000,
@@ -100,6 +101,11 @@ def minimize(
         raise ParameterError(f"options is {shown(options)}, expected a mapping, like {{'maxcor': 30}}")
     verbose = verbosity(verbose)
     model = net._model
+    if y is None or are_batches(X):
+        raise ParameterError(
+            f"X is {shown(X)} {'without y' if y is None else 'with y'}, expected arrays X and y: minimize "
+            "needs all rows at once"
+        )
     model.check_trainable()
     model.architecture.check_without(("dropout", "max_norm", "learning_rate_factor"), "minimize")
     names = model.checks.names_for(X)

@@ -75,19 +75,21 @@ typedef struct {
     size_t first, rows, n;
     void *output;          /* (rows, n_out) for emit; (n_parameters + 1, n_parameters + 1) for normal equations */
     const void *d_output;  /* (rows, n_out): dJ/dy of the custom loss */
-    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss */
+    void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss, unless NULL */
     size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
 
 typedef struct fbp_plan fbp_plan;
 
 /* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
- * target of weight 0 may be NaN; output and d_output are raw, not y itself. */
-typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8 } fbp_data;
+ * target of weight 0 may be NaN; output and d_output are raw, not y itself; inputs are sparse rows, whose zeros are
+ * still 0 when they are scaled. Other plans take sparse rows, too, and make them dense. */
+typedef enum { FBP_LABELS = 1, FBP_WEIGHTS = 2, FBP_TARGET_WEIGHTS = 4, FBP_RAW = 8, FBP_SPARSE = 16 } fbp_data;
 
 /* Turns a network and a task into a short array of operations and their workspace, for batches of at most `rows` rows
- * with these properties. The network must outlive the plan, at the same address. NULL: no memory. */
-fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data);
+ * with these properties. With FBP_SPARSE, no row block has more than `entries` entries, nor has a batch of
+ * FBP_CUSTOM_LOSS. The network must outlive the plan, at the same address. NULL: no memory. */
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries);
 void fbp_plan_free(fbp_plan *plan);
 /* Bytes of the plan's workspace. */
 size_t fbp_plan_bytes(const fbp_plan *plan);

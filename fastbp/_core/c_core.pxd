@@ -139,8 +139,8 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_plan:
         pass
     ctypedef enum fbp_data:
-        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW
-    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data)
+        FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW, FBP_SPARSE
+    fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data, size_t entries)
     void fbp_plan_free(fbp_plan *plan)
     size_t fbp_plan_bytes(const fbp_plan *plan)
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)

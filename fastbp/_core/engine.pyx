@@ -61,6 +61,25 @@ cdef class Engine(Settings):
         self.scale_inputs(&source)
         return source
 
+    cdef unsigned int sparse_kind(self, X, size_t rows, size_t *entries) except? 0:
+        """Return FBP_SPARSE if plans can work on the entries of X alone: if zeros are still zeros when they are scaled.
+
+        Store the most entries that a block of `rows` rows of X can have, rounded up to a few digits, so that a plan
+        serves other batches, too.
+        """
+        cdef int64_t n, step = 1
+        if cnp.PyArray_Check(X) or self.centers:
+            return 0
+        if <size_t> len(X) <= rows:
+            n = X.n_entries
+        else:
+            n = np.partition(np.diff(X.starts), len(X) - rows)[len(X) - rows :].sum()
+        n = min(max(n, 0), len(X.values))  # rows that are not yet checked
+        while n > step << 3:
+            step <<= 1
+        entries[0] = (n + step - 1) // step * step
+        return FBP_SPARSE
+
     cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
         cdef fbp_source source = source_of(y)
@@ -128,10 +147,13 @@ cdef class Engine(Settings):
     def predict(self, X, out, bint raw=True):
         """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
         cdef fbp_source x = self.inputs_of(X)
+        cdef size_t entries = 0
+        cdef unsigned int data
         cdef Plan plan
         self.check_rows("out", out, x.rows)
         if x.rows:
-            plan = self.borrow_plan(x.rows, self.output_data if raw else 0)
+            data = (self.output_data if raw else 0) | self.sparse_kind(X, min(x.rows, self.block_rows), &entries)
+            plan = self.borrow_plan(x.rows, data, entries)
             self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
             self.give_back(plan)
 
@@ -190,9 +212,11 @@ cdef class Engine(Settings):
         cdef const int64_t *index = NULL
         cdef size_t columns
         cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
-        cdef unsigned int data = data_kind(y, weights)
+        cdef size_t entries = 0
+        cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
         # several threads may evaluate at the same time, each with a plan of its own
-        cdef Plan plan = self.new_plan(task, n, data) if task == FBP_EVALUATE else self.plan_for(task, n, data)
+        cdef Plan plan = (self.new_plan(task, n, data, entries) if task == FBP_EVALUATE
+                          else self.plan_for(task, n, data, entries))
         cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
         cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
@@ -220,30 +244,32 @@ cdef class Engine(Settings):
 
     def forward(self, X, bint raw=True):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
-        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], self.output_data if raw else 0)
+        cdef size_t entries = 0
+        cdef unsigned int data = (self.output_data if raw else 0) | self.sparse_kind(X, X.shape[0], &entries)
+        cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], data, entries)
         self.forward_rows = X.shape[0]  # set right away: it is what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         return out
 
-    def backward(self, d_output):
-        """Compute the gradients from dJ/dy (n, n_out) of the last forward(); return dJ/dX (n, n_in)."""
+    def backward(self, d_output, bint d_input=True):
+        """Compute the gradients from dJ/dy (n, n_out) of the last forward(); return dJ/dX (n, n_in), or no rows of it."""
         cdef fbp_source x
-        x.rows = self.forward_rows
+        x.rows, x.starts = self.forward_rows, NULL
         if self.plans[FBP_CUSTOM_LOSS] is None:
             raise Error("backward without forward")
         self.check_rows("d_output", d_output, x.rows)
         if self.is_own(d_output):
             d_output = d_output.copy()
-        d_input = self.new_rows(x.rows, self.network.layers[0].n_in)
+        dX = self.new_rows(x.rows if d_input else 0, self.network.layers[0].n_in)
         # not plan_for(): only this plan has the activations of forward()
         self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
-                                batch_of(&x, NULL, None, d_output, d_input))
+                                batch_of(&x, NULL, None, d_output, dX if d_input else None))
         if self.inverse_scale is not None:
             with np.errstate(all="ignore"):
-                np.multiply(d_input, self.inverse_scale, out=d_input, casting="same_kind")
-        return d_input
+                np.multiply(dX, self.inverse_scale, out=dX, casting="same_kind")
+        return dX
 
     def update(self):
         """Do one optimizer step along the stored gradients."""
@@ -251,7 +277,7 @@ cdef class Engine(Settings):
         cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
         if plan is None:
             plan = self.plan_for(FBP_STORED, 1, 0)
-        no_rows.rows = 0
+        no_rows.rows, no_rows.starts = 0, NULL
         self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
 
     def normal_equations(self, X, y, out):
@@ -298,5 +324,8 @@ cdef class Engine(Settings):
             run.blocks = np.empty(fbp_order_blocks(&run.fit), np.int64)
             run.fit.order = <int64_t *> cnp.PyArray_DATA(run.order)
             run.fit.blocks = <int64_t *> cnp.PyArray_DATA(run.blocks)
-        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data_kind(y, weights))
+        cdef size_t entries = 0
+        cdef unsigned int data = data_kind(y, weights)
+        data |= self.sparse_kind(X, min(run.fit.batch_size, self.block_rows), &entries)
+        run.plan = self.plan_for(FBP_STORED if stored else FBP_TRAIN, run.fit.batch_size, data, entries)
         return run

@@ -7,6 +7,7 @@ cdef class Plan:
     cdef fbp_plan *plan
     cdef size_t rows, threads
     cdef unsigned int data
+    cdef size_t entries  # of sparse inputs, at most, in a row block
     cdef object state  # state of the optimizer; kept alive, because the plan points to it
     cdef object average  # of the engine when the plan was made
     cdef Plan next  # next one in the list of spare plans of the engine
@@ -26,9 +27,9 @@ cdef class Planner:
 
     cdef void measure_blocks(self)
     cdef void forget_plans(self)
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data)
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data)
-    cdef Plan borrow_plan(self, size_t rows, unsigned int data)
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries=*)
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries=*)
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries=*)
     cdef void give_back(self, Plan plan)
     cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept
 

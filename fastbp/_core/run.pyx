@@ -38,37 +38,38 @@ cdef class Planner:
         self.plans = [None] * FBP_TASKS
         self.spare, self.spare_bytes = None, 0
 
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data):
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries=0):
         cdef Plan plan = Plan()
         stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
         if stores and self.gradients is None:
             self.gradients = aligned_zeros(self.parameters.size, self.parameters.dtype)
             self.network.gradients = cnp.PyArray_DATA(self.gradients)
         plan.rows, plan.data, plan.threads, plan.state = rows, data, fbp_threads(), self.state
-        plan.average = self.average
-        plan.plan = fbp_plan_new(&self.network, task, rows, data)
+        plan.average, plan.entries = self.average, entries
+        plan.plan = fbp_plan_new(&self.network, task, rows, data, entries)
         if plan.plan is NULL:
             raise MemoryError(f"no memory for the activations of {rows} rows")
         return plan
 
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data):
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries=0):
         """Return a plan for batches of this size; it is kept for the next call of the same task."""
         cdef Plan plan = self.plans[task]
         if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
-                or plan.threads < fbp_threads()):
-            plan = self.new_plan(task, rows, data)
+                or plan.threads < fbp_threads() or plan.entries < entries):
+            plan = self.new_plan(task, rows, data, entries)
             self.plans[task] = plan
         return plan
 
-    cdef Plan borrow_plan(self, size_t rows, unsigned int data):
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries=0):
         """Return a plan for predictions, for one thread at a time: the first spare one if it suits."""
         cdef Plan plan = self.spare
         if plan is not None:
             self.spare, plan.next = plan.next, None
             self.spare_bytes -= fbp_plan_bytes(plan.plan)
-            if plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads() and plan.data == data:
+            if (plan.rows >= min(rows, self.block_rows) and plan.threads >= fbp_threads() and plan.data == data
+                    and plan.entries >= entries):
                 return plan
-        return self.new_plan(FBP_PREDICT, rows, data)
+        return self.new_plan(FBP_PREDICT, rows, data, entries)
 
     cdef void give_back(self, Plan plan):
         """Keep a borrowed plan as a spare one, unless the spare plans would take too much memory."""

@@ -12,6 +12,7 @@ cdef class Settings(Planner):
     cdef public object memory        # of the optimizer, besides `state`
     cdef public object spare_arrays  # for the copies of the next Snapshot, or None
     cdef object mean, inverse_scale  # (n_in,) scaling of the inputs, float64, or None
+    cdef bint centers                # whether the mean of an input is not 0
     cdef object target_mean, target_inverse_scale  # (n_targets,) scaling of the targets, float64, or None
     cdef object factor, offset       # (n_out,) of raw outputs, factor y + offset, float64, or None
     cdef unsigned int output_data    # of plans with outputs: FBP_RAW with a factor

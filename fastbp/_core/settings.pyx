@@ -195,8 +195,10 @@ cdef class Settings(Planner):
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
         x = vectors_of(inputs or (), self.network.layers[0].n_in) or (None, None)
         y = vectors_of(targets[:2], len(targets[0])) + vectors_of(targets[2:], n_out) if targets else (None,) * 4
+        cdef bint centers = x[0] is not None and x[0].any()
         # nothing fails from here on
         self.mean, self.inverse_scale = x
+        self.centers = centers
         self.target_mean, self.target_inverse_scale, self.factor, self.offset = y
         self.network.output_factor = <const double *> data_of(self.factor)
         self.network.output_offset = <const double *> data_of(self.offset)

@@ -9,7 +9,7 @@ two blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,6 @@ from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
-
-if TYPE_CHECKING:
-    from fastbp._data.mapped import DeferredChecks
 
 Array: TypeAlias = NDArray[Any]
 
@@ -48,7 +45,7 @@ class InputChecks:
         self.targets = self.loss.targets
         self._any_number = self.targets.any_number
         self.may_be_unknown = self.loss.ignore_nan or self.loss.ignored_label is not None  # a target
-        self._defers_targets = self._any_number and not self.loss.takes_nan
+        self.defers_targets = self._any_number and not self.loss.takes_nan
         self._scalable = OnePerOutput() if self.targets.any_shape else self.targets
         self.feature_names: tuple[str, ...] | None = None
 
@@ -73,35 +70,16 @@ class InputChecks:
         X_name: str = "X",
         y_name: str = "y",
         names: tuple[str, ...] | None = None,
+        *,
+        may_defer: bool = False,
     ) -> tuple[Rows, Array]:
         """Return X (n, n_in) and y, (n, n_targets) or class labels (n,): n >= 1, finite in dtype.
 
-        `names` are those that the network is going to have, if it has none.
+        `names` are those that the network is going to have, if it has none. With `may_defer`, numbers in
+        memory-mapped files are not read, except targets of a loss that does not take any finite number.
         """
-        inputs = self.inputs(X_name, X, names)
-        return inputs, self._targets(y_name, y, len(inputs))
-
-    def to_train_on(
-        self, X: Any, y: ArrayLike, *, may_defer: bool = True
-    ) -> tuple[Rows, Array, DeferredChecks | None]:
-        """Return X and y like `examples`, and which checks each batch of them needs before its step.
-
-        With `may_defer`, inputs in memory-mapped files are not read here, nor targets of a loss that takes
-        any finite number.
-        """
-        inputs = self.inputs("X", X, may_defer=may_defer)
-        targets = self._targets("y", y, len(inputs), may_defer=may_defer)
-        deferred = self._is_deferred(inputs), self._defers_targets and self._is_deferred(targets)
-        if not may_defer or not any(deferred):
-            return inputs, targets, None
-        from fastbp._data.mapped import DeferredChecks  # few need it
-
-        return inputs, targets, DeferredChecks(*deferred, self.dtype, self.loss.nan_option)
-
-    @staticmethod
-    def _is_deferred(array: Rows) -> bool:
-        """Return whether NaN and infinity are looked for before each step, if the run may do it."""
-        return _core.is_mapped(array) and array.dtype.kind == "f"
+        inputs = self.inputs(X_name, X, names, may_defer=may_defer)
+        return inputs, self._targets(y_name, y, len(inputs), may_defer=may_defer)
 
     def held_out(
         self, validation_data: Any, names: tuple[str, ...] | None = None
@@ -121,10 +99,7 @@ class InputChecks:
     def inputs(
         self, argument: str, X: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = False
     ) -> Rows:
-        """Return X (n, n_in), n >= 1, finite in dtype; that is not checked in a memory map if `may_defer`.
-
-        For `names` see `examples`.
-        """
+        """Return X (n, n_in), n >= 1, finite in dtype; for `names` and `may_defer` see `examples`."""
         plain = None if may_defer and _core.is_mapped(X) else self._plain(X, self.n_in)
         if plain is not None:
             return plain
@@ -138,7 +113,7 @@ class InputChecks:
             )
         if len(array) == 0:
             raise ShapeError(f"{argument} has no rows, expected at least one")
-        if not (may_defer and self._is_deferred(array)):
+        if not (may_defer and is_deferred(array)):
             check_finite(argument, array, self.dtype, names=names)
         return array
 
@@ -183,7 +158,7 @@ class InputChecks:
         *,
         may_defer: bool = False,
     ) -> Array:
-        targets, may_defer = targets or self.targets, may_defer and self._defers_targets
+        targets, may_defer = targets or self.targets, may_defer and self.defers_targets
         is_quick = self._any_number and not (may_defer and _core.is_mapped(y))
         plain = self._plain(y, self.n_targets) if is_quick else None
         if plain is not None and len(plain) == n:
@@ -204,7 +179,7 @@ class InputChecks:
             check_labels(argument, array, self.n_out, self.loss.ignored_label)
             return array
         loss, accepts = self.loss, targets.accepts
-        if not (may_defer and self._is_deferred(array)):
+        if not (may_defer and is_deferred(array)):
             check_finite(argument, array, self.dtype, nan=loss.takes_nan, nan_option=loss.nan_option)
         if targets.any_shape:
             return array
@@ -262,6 +237,11 @@ class InputChecks:
         check_finite("d_output", array, self.dtype)
         with np.errstate(all="ignore"):  # underflow gives 0
             return np.require(array, self.dtype, ["C", "A"])
+
+
+def is_deferred(array: Rows) -> bool:
+    """Tell whether NaN and infinity are looked for before each step, if the run may do it."""
+    return _core.is_mapped(array) and array.dtype.kind == "f"
 
 
 # ---- values ------------------------------------------------------------------------------------------------

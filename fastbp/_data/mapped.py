@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import _core
-from fastbp._data.checks import check_finite
+from fastbp._base.sparse import Rows
+from fastbp._data.checks import InputChecks, check_finite, is_deferred
 
 Array: TypeAlias = NDArray[Any]
+
+
+def to_train_on(
+    checks: InputChecks, X: Any, y: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = True
+) -> tuple[Rows, Array, DeferredChecks | None]:
+    """Return X and y like `InputChecks.examples`, and what to check in each batch of them before its step."""
+    X, y = checks.examples(X, y, names=names, may_defer=may_defer)
+    deferred = may_defer and is_deferred(X), may_defer and checks.defers_targets and is_deferred(y)
+    return X, y, DeferredChecks(*deferred, checks.dtype, checks.loss.nan_option) if any(deferred) else None
 
 
 class DeferredChecks(NamedTuple):

@@ -55,7 +55,7 @@ class CustomLossTrainer:
                 f"the loss {self.loss_function} returned a d_output with {abs(returned).max():g}, "
                 f"expected numbers that are finite in {output.dtype}, the network's dtype"
             )
-        self._engine.backward(d_output)
+        self._engine.backward(d_output, d_input=False)
         return loss + self._engine.penalty
 
     def train_on_batch(

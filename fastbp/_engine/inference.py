@@ -102,14 +102,16 @@ def _answers(engine: Engine, checks: InputChecks, X: Rows, y: Array, weights: We
 def _joined(answers: list[Answers]) -> Answers:
     """Return the answers for all batches as those for one."""
     outputs, targets, weights = zip(*answers, strict=True)
-    kinds = {y.shape[1:] for y in targets}
-    if len(kinds) > 1:
-        raise ShapeError(f"y has rows of the shapes {kinds}, expected one shape for metrics of all batches")
+    shape, *others = {y.shape[1:] for y in targets}
+    if others:
+        raise ShapeError(
+            f"y has rows of the shapes {[shape, *others]}, expected one shape for metrics of all batches"
+        )
     values = None
     if any(w is not None for w in weights):
         full = [np.ones(len(y)) if w is None else w for y, w in zip(targets, weights, strict=True)]
         if any(w.ndim > 1 for w in full):  # one per target; the others have one per row
-            full = [w if w.ndim > 1 else np.tile(w[:, None], (1, *kinds)) for w in full]
+            full = [w if w.ndim > 1 else np.broadcast_to(w[:, None], (len(w), *shape)) for w in full]
         values = np.concatenate(full)
     return np.concatenate(outputs), np.concatenate(targets), values
 

@@ -227,8 +227,11 @@ class Engine(Trainer, Protocol):
         The outputs are raw or not, as in `predict`, and `backward` takes the derivatives by these.
         """
 
-    def backward(self, d_output: Array) -> Array:
-        """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in)."""
+    def backward(self, d_output: Array, d_input: bool = True) -> Array:
+        """From dJ/doutput (n, n_out) of the last `forward`, fill `gradients` and return dJ/dX (n, n_in).
+
+        Without `d_input`, return no rows, (0, n_in), and save the time to compute them.
+        """
 
     def update(self) -> None:
         """Do one step of the optimizer along `gradients`."""

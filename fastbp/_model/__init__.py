@@ -297,9 +297,9 @@ class Model:
 
     def checked_names(self, what: str, given: Any) -> tuple[str, ...] | None:
         """Return names for one of the attributes `feature_names` and `class_names`; None for none."""
-        from fastbp._data import names  # few need it
+        from fastbp._data.names import checked  # few need it
 
-        return names.checked(what, given, self.architecture)
+        return checked(what, given, self.architecture)
 
     # ---- copies --------------------------------------------------------------------------------------------
 
@@ -377,8 +377,7 @@ class Model:
     ) -> None:
         """Take over the parts of a state beside its large arrays; refuse those that do not fit the model.
 
-        They are the number of optimizer steps, the memory of Levenberg-Marquardt or None, the scalings of
-        inputs and targets, the history, what callbacks remember, and the names of features and classes.
+        `memory` is that of Levenberg-Marquardt or None; each pair is of the inputs or features first.
         """
         engine = self.engine
         engine.t = integer("steps", steps, at_least=0, below=2**63)  # half of what C holds: it never wraps
@@ -388,12 +387,10 @@ class Model:
             from fastbp._data import scaling  # few need it
 
             self.scale(*scaling.of_copy(self.checks, *scalings))
-        self.history = history
-        self.remembered = states.remembered(remembered)
+        self.history, self.remembered = history, states.remembered(remembered)
         if any(found is not None for found in names):
-            self.feature_names, self.class_names = map(
-                self.checked_names, ("feature_names", "class_names"), names
-            )
+            self.feature_names = self.checked_names("feature_names", names[0])
+            self.class_names = self.checked_names("class_names", names[1])
 
 
 def resolve_seed(seed: int | None) -> int:

@@ -11,6 +11,7 @@ from fastbp._base.arguments import flag, integer
 from fastbp._base.philox import block_rows
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows
+from fastbp._data.mapped import DeferredChecks, to_train_on
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import Model
 from fastbp._training.beginning import begin_of
@@ -20,7 +21,6 @@ from fastbp.exceptions import ParameterError
 from fastbp.splits import Split
 
 if TYPE_CHECKING:
-    from fastbp._data.mapped import DeferredChecks
     from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
 
@@ -35,11 +35,12 @@ def arrays_of(
     y: ArrayLike,
     validation_split: float | Split | None,
     seed: int,
+    names: tuple[str, ...] | None,
     options: DataOptions,
 ) -> tuple[ArrayData, Examples | None]:
     """Return the data of a fit, checked, and those that `validation_split` holds out.
 
-    `seed` is that of the network, or of the file from which it is going to continue.
+    `seed` and `names` are those of the network, or of the file from which it is going to continue.
     """
     for name, given, default in (
         ("steps_per_epoch", options["steps_per_epoch"], None),
@@ -50,7 +51,7 @@ def arrays_of(
                 f"{name} is {shown(given)} with arrays X and y, expected it for an iterable of batches"
             )
     # a split may copy rows, and evaluates those that it holds out
-    X, y, checks = model.checks.to_train_on(X, y, may_defer=validation_split is None)
+    X, y, checks = to_train_on(model.checks, X, y, names, may_defer=validation_split is None)
     sample_weight, split_off = options["sample_weight"], None
     if validation_split is not None:
         (X, y, sample_weight), split_off = split(model, X, y, sample_weight, validation_split, seed)

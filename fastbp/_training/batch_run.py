@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import isfinite, nan
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from fastbp._base.arguments import integer
@@ -53,13 +52,13 @@ class BatchData(Data):
         shuffle: Any,
     ) -> None:
         self._source = Source("X", data, epochs, steps_per_epoch)
-        for name, value, instead in (
-            ("batch_size", batch_size, "the batches have their sizes"),
-            ("shuffle", shuffle, "the batches come in their order"),
-            ("sample_weight", sample_weight, "a batch is (X, y, sample_weight)"),
-            ("validation_split", validation_split, "use validation_data"),
+        for name, value, default, instead in (
+            ("batch_size", batch_size, ..., "the batches have their sizes"),
+            ("shuffle", shuffle, ..., "the batches come in their order"),
+            ("sample_weight", sample_weight, None, "a batch is (X, y, sample_weight)"),
+            ("validation_split", validation_split, None, "use validation_data"),
         ):
-            if value is not None and not isinstance(value, EllipsisType):
+            if value is not default:
                 raise ParameterError(f"{name} is {shown(value)} {WITH_BATCHES}, expected none: {instead}")
         if class_weight is not None and not isinstance(class_weight, Mapping):
             raise ParameterError(

@@ -61,7 +61,6 @@ def train(
         The arguments of `Options` except `epochs`.
     """
     model.check_trainable()
-    names = model.checks.names_for(X)
     checked, saved = Options(epochs=epochs, **options), None
     if resume is not None:
         from fastbp._training import resuming  # few need it
@@ -72,13 +71,14 @@ def train(
             f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
         )
     seed = saved.model.seed if saved else model.seed
+    names = (saved.model.feature_names if saved else None) or model.checks.names_for(X)
     data: Data
     if y is None:
         from fastbp._training.batch_run import BatchData  # few need it
 
         data, split_off = BatchData(X, checked.epochs, validation_split, **data_options), None
     else:
-        data, split_off = arrays_of(model, X, y, validation_split, seed, data_options)
+        data, split_off = arrays_of(model, X, y, validation_split, seed, names, data_options)
     validation = held_out(
         model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs, names=names
     )
@@ -350,6 +350,7 @@ class Fit:
         """Call the callbacks after a step; stop in the middle of an epoch if one asks for it."""
         run, state = self._run, self._state
         state.step, state.batch_loss = run.step or run.steps_per_epoch, run.batch_loss
+        state.steps_per_epoch = run.steps_per_epoch
         for function in self._hooks.on_batch_end:
             function(state)
         if run.step and state.reason:

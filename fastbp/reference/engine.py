@@ -335,8 +335,11 @@ class Engine:
         return self._raw(h) if raw else h
 
     @_quietly
-    def backward(self, d_output: Array) -> Array:
-        """From dJ/doutput (n, n_out) of the last forward, fill `gradients` and return dJ/dX (n, n_in)."""
+    def backward(self, d_output: Array, d_input: bool = True) -> Array:
+        """From dJ/doutput (n, n_out) of the last forward, fill `gradients` and return dJ/dX (n, n_in).
+
+        Without `d_input`, return no rows, (0, n_in).
+        """
         if not self._tape or len(self._tape[0]) != len(d_output):
             raise ShapeError(f"d_output has {len(d_output)} rows, expected those of the last forward")
         z, h = self._tape[-2:]
@@ -346,10 +349,10 @@ class Engine:
             d_h = (d_output * self._target_scaling[2]).astype(h.dtype)  # of factor h + offset
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_h))
         self.penalty = self._penalty()
-        d_input: Array = delta @ self._weights[0][0].T
+        dX: Array = delta[: len(delta) if d_input else 0] @ self._weights[0][0].T
         if self._input_scaling is not None:
-            d_input *= self._input_scaling[1]
-        return d_input
+            dX *= self._input_scaling[1]
+        return dX
 
     @_quietly
     def normal_equations(self, X: Rows, y: Array, out: Array) -> None:

@@ -106,7 +106,10 @@ static touched touched_backward_input(const product *p) {
     return touched_rows(previous->delta, previous->saved, p->step->offset, previous->y_stride);
 }
 
+/* dJ/dx, and what leads only to it, is left out if the caller of a custom loss does not want it. */
 static void backward_input(const fbp_dense *layer, fbp_step *step) {
+    const fbp_plan *plan = layer->plan;
+    if ((size_t)(layer->options - plan->network->layers) <= plan->lowest && !step->batch->d_input) return;
     multiply(&(product){.M = step->rows,
                         .N = layer->n_in,
                         .K = layer->n_out,
@@ -197,51 +200,38 @@ static void update_from_row(const fbp_dense *layer) {
     update_rectangle(layer->plan, layer->scalars, rows);
 }
 
+/* dW and db by one product, of whose operand x only the rows of dense inputs are used. */
+static product weights_product(const fbp_dense *layer, const fbp_step *step) {
+    return (product){.M = layer->n_in,
+                     .N = layer->n_out,
+                     .K = step->rows,
+                     .a = (const real *)layer->x + step->offset * layer->x_stride,
+                     .lda = layer->x_stride,
+                     .a_transposed = 1,
+                     .b = (const real *)layer->delta + step->offset * layer->y_stride,
+                     .ldb = layer->y_stride,
+                     .scratch = layer->scratch,
+                     .finish = finish_weights(layer),
+                     .touches = touched_update,
+                     .ahead = layer->previous || step->batch->x->starts ? NULL : next_batch,
+                     .layer = layer,
+                     .step = step};
+}
+
+/* The product of the gradient of b, which is one more row below W, whose input is 1. */
+static void sum_bias(product p) {
+    p.first_row = p.layer->n_in;
+    if (p.layer->b) sum_rows(&p);
+}
+
 static void backward_weights(const fbp_dense *layer, fbp_step *step) {
     if (step->rows == 1 && !layer->dW && !fbp_is_penalized(layer->options) && layer->n_out >= (size_t)LANES) {
         update_from_row(layer);
         return;
     }
-    product p = {.M = layer->n_in,
-                 .N = layer->n_out,
-                 .K = step->rows,
-                 .a = (const real *)layer->x + step->offset * layer->x_stride,
-                 .lda = layer->x_stride,
-                 .a_transposed = 1,
-                 .b = (const real *)layer->delta + step->offset * layer->y_stride,
-                 .ldb = layer->y_stride,
-                 .scratch = layer->scratch,
-                 .finish = finish_weights(layer),
-                 .touches = touched_update,
-                 .ahead = layer->previous || step->batch->x->starts ? NULL : next_batch,
-                 .layer = layer,
-                 .step = step};
+    const product p = weights_product(layer, step);
     multiply(&p);
-    if (!layer->b) return;
-    p.first_row = layer->n_in; /* b is one more row below W, whose input is 1 */
-    sum_rows(&p);
-}
-
-/* ---- stored gradients -------------------------------------------------------------------------------------------- */
-
-/* Updates all parameters that are trained. */
-static void update_all(const fbp_dense *layer, fbp_step *step) {
-    const fbp_plan *plan = layer->plan;
-    (void)step;
-    for (const fbp_segment *s = plan->segments; s < plan->segments_end; s++) {
-        update_rectangle(plan, s->scalars,
-                         (fbp_update){.gradients = (const real *)plan->gradients + s->offset,
-                                      .offset = s->offset,
-                                      .rows = 1,
-                                      .columns = s->n});
-    }
-}
-
-/* sum += share, the gradients of the next block of rows */
-static void add_gradients(void *sum, const void *share, size_t n, int is_first) {
-    real *to = sum;
-    const real *from = share;
-    for (size_t i = 0; i < n; i++) to[i] = is_first ? from[i] : to[i] + from[i];
+    sum_bias(p);
 }
 
 #endif

@@ -19,6 +19,7 @@
 #include "kernels/row.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_narrow.h"
+#include "kernels/sparse.h"
 #include "kernels/vmath.h"
 
 #define VMATH(name)                                                                     \

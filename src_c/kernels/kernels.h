@@ -51,6 +51,7 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
 #define OPERATIONS(O)                                                      \
     O(forward) O(softmax)                                                  \
     O(output_chain) O(softmax_chain) O(backward_input) O(backward_weights) \
+    O(forward_sparse) O(backward_weights_sparse)                           \
     O(forward_narrow) O(softmax_narrow) O(cross_entropy_narrow)            \
     O(passes_narrow) O(passes_row)                                         \
     O(normal_equations) O(repeat_targets) O(repeat_weights)                                  \

@@ -74,4 +74,26 @@ static void update_rectangle(const fbp_plan *plan, const double *scalars, fbp_up
     network->kernels->updates[network->optimizer](&rectangle);
 }
 
+/* ---- stored gradients -------------------------------------------------------------------------------------------- */
+
+/* Updates all parameters that are trained. */
+static void update_all(const fbp_dense *layer, fbp_step *step) {
+    const fbp_plan *plan = layer->plan;
+    (void)step;
+    for (const fbp_segment *s = plan->segments; s < plan->segments_end; s++) {
+        update_rectangle(plan, s->scalars,
+                         (fbp_update){.gradients = (const real *)plan->gradients + s->offset,
+                                      .offset = s->offset,
+                                      .rows = 1,
+                                      .columns = s->n});
+    }
+}
+
+/* sum += share, the gradients of the next block of rows */
+static void add_gradients(void *sum, const void *share, size_t n, int is_first) {
+    real *to = sum;
+    const real *from = share;
+    for (size_t i = 0; i < n; i++) to[i] = is_first ? from[i] : to[i] + from[i];
+}
+
 #endif

@@ -28,6 +28,11 @@ void fbp_gather_inputs(const fbp_dense *layer, fbp_step *step) {
     const fbp_dtype dtype = fbp_dtype_of(plan);
     const size_t size = plan->network->kernels->real_size, first = batch->first + step->first;
     fbp_dense *first_layer = step->slot->layers;
+    if (plan->sparse) {
+        fbp_gather_entries(batch->x, batch->index, first, step->rows, plan->network->kernels, &step->slot->entries,
+                           step->offset);
+        return;
+    }
     if (!plan->narrow && !plan->keeps_rows && !plan->noisy) {
         first_layer->x = fbp_rows_in_place(batch->x, batch->index, first, dtype, &first_layer->x_stride);
         if (first_layer->x && fbp_padded(first_layer->x_stride, size) == first_layer->x_stride &&

@@ -100,9 +100,27 @@ static void take_copies(fbp_plan *plan, fbp_slot *slot, arena *a) {
     slot->gradients = take(a, plan->n_parameters, size);
 }
 
+/* Takes the entries of sparse inputs in place of these, for `rows` rows. */
+static void take_entries(const fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t rows, size_t room, arena *a) {
+    const size_t size = plan->network->kernels->real_size;
+    fbp_entries *const e = &slot->entries;
+    e->room = room;
+    e->starts = take(a, rows + 1, sizeof *e->starts);
+    e->columns = take(a, room + FBP_ENTRIES_AHEAD, sizeof *e->columns);
+    e->values = take(a, room, size);
+    if (!fbp_has_backward(task) || slot->layers[0].options->frozen) return;
+    e->met = take(a, room, sizeof *e->met);
+    e->met_number = take(a, slot->layers[0].n_in, sizeof *e->met_number);
+    e->ends = take(a, room, sizeof *e->ends);
+    e->sorted_rows = take(a, room + FBP_ENTRIES_AHEAD, sizeof *e->sorted_rows);
+    e->sorted_values = take(a, room, size);
+    e->places = take(a, room, sizeof *e->places);
+}
+
 /* Takes the arrays of a slot, for `rows` rows. If there are several slots, each has its own gradients. A pass without a
  * backward pass keeps the outputs of two layers only. */
-static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t rows, unsigned data, arena *a) {
+static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t rows, unsigned data, size_t entries,
+                         arena *a) {
     const fbp_network *network = plan->network;
     const size_t size = network->kernels->real_size, last = network->n_layers - 1;
     const int has_backward = fbp_has_backward(task);
@@ -127,7 +145,8 @@ static void lay_out_slot(fbp_plan *plan, fbp_slot *slot, fbp_task task, size_t r
         if (layer->y_stride > longest) longest = layer->y_stride;
         if (n_out > widest) widest = n_out;
     }
-    slot->inputs = take_units(plan, a, network->layers[0].n_in, rows, slot->layers[0].x_stride);
+    if (plan->sparse) take_entries(plan, slot, task, rows, entries, a);
+    else slot->inputs = take_units(plan, a, network->layers[0].n_in, rows, slot->layers[0].x_stride);
     if (task == FBP_NORMAL_EQUATIONS) slot->jacobian = take(a, rows, (network->n_parameters + 1) * size);
     const fbp_dense *output = &slot->layers[last];
     if (data & FBP_LABELS) slot->labels = take(a, rows, sizeof *slot->labels);
@@ -162,7 +181,8 @@ static size_t product_scratch(const fbp_plan *plan, fbp_task task) {
                                       {layer->n_in, layer->n_out},
                                       {layer->n_out, layer->n_in},
                                       {rows, layer->n_out}};
-        for (size_t i = 0; i < (fbp_has_backward(task) ? 3 : 1); i++) {
+        const int is_sparse = plan->sparse && l == 0; /* then only the second is a product of dense arrays */
+        for (size_t i = is_sparse ? 1 : 0; i < (!fbp_has_backward(task) ? 1 : is_sparse ? 2 : 3); i++) {
             const size_t bytes = kernels->scratch_bytes(products[i][0], products[i][1]);
             if (bytes > most) most = bytes;
         }
@@ -171,14 +191,14 @@ static size_t product_scratch(const fbp_plan *plan, fbp_task task) {
 }
 
 /* Takes scratch per thread, then the arrays of all slots. */
-static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, arena *a) {
+static void lay_out_all(fbp_plan *plan, fbp_task task, size_t rows, unsigned data, size_t entries, arena *a) {
     const fbp_network *network = plan->network;
     const size_t bytes = product_scratch(plan, task);
     plan->scratch_bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     char *scratch = take(a, plan->n_slots > plan->threads ? plan->n_slots : plan->threads, plan->scratch_bytes);
     for (size_t i = 0; i < plan->n_slots; i++) {
         fbp_slot *slot = &plan->slots[i];
-        lay_out_slot(plan, slot, task, rows, data, a);
+        lay_out_slot(plan, slot, task, rows, data, entries, a);
         for (size_t l = 0; l < network->n_layers; l++)
             slot->layers[l].scratch = scratch ? scratch + i * plan->scratch_bytes : NULL;
     }
@@ -197,21 +217,21 @@ static void set_ones(const fbp_plan *plan, const fbp_slot *slot) {
     }
 }
 
-int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data) {
+int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data, size_t entries) {
     const fbp_network *network = plan->network;
     const size_t rows = plan->keeps_rows ? batch_rows : plan->block_rows;
     const size_t gradients = fbp_has_backward(task) ? network->n_parameters * network->kernels->real_size : 0;
     arena slot = {0}, a = {0};
-    lay_out_slot(plan, &plan->slots[0], task, rows, data, &slot);
+    lay_out_slot(plan, &plan->slots[0], task, rows, data, entries, &slot);
     if (slot.overflow) return 0;
     plan->n_slots = task == FBP_NORMAL_EQUATIONS ? 1 : count_slots(plan, batch_rows, slot.used + gradients);
-    lay_out_all(plan, task, rows, data, &a);
+    lay_out_all(plan, task, rows, data, entries, &a);
     plan->bytes = a.used + ALIGNMENT;
     plan->memory = a.overflow ? NULL : fbp_allocate(plan->bytes);
     if (!plan->memory) return 0;
     a.base = (char *)plan->memory + (ALIGNMENT - (uintptr_t)plan->memory % ALIGNMENT);
     a.used = 0;
-    lay_out_all(plan, task, rows, data, &a);
+    lay_out_all(plan, task, rows, data, entries, &a);
     plan->gradients = plan->updates ? plan->slots[0].gradients : network->gradients;
     for (size_t i = 0; i < plan->n_slots && plan->narrow && fbp_has_backward(task); i++)
         set_ones(plan, &plan->slots[i]);

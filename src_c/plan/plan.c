@@ -30,7 +30,11 @@ static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data
     const size_t output = network->n_layers - 1;
     if (plan->noisy) append(plan, n, kernels->add_noise, 0);
     for (size_t l = 0; l <= output; l++) {
-        append(plan, n, plan->narrow ? kernels->forward_narrow : kernels->forward, l);
+        append(plan, n,
+               plan->narrow             ? kernels->forward_narrow
+               : plan->sparse && l == 0 ? kernels->forward_sparse
+                                        : kernels->forward,
+               l);
         if (fbp_has_dropout(&network->layers[l], task)) append(plan, n, kernels->dropout, l);
     }
     if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
@@ -51,7 +55,8 @@ static void list_backward(fbp_plan *plan, size_t *n, fbp_task task, unsigned dat
     else if (!is_identity) append(plan, n, kernels->output_chain, output);
     for (size_t l = output + 1; l-- > 0;) { /* dJ/dx first, because a fused update changes W along with dW */
         if (l > plan->lowest || task == FBP_CUSTOM_LOSS) append(plan, n, kernels->backward_input, l);
-        if (!network->layers[l].frozen) append(plan, n, kernels->backward_weights, l);
+        if (!network->layers[l].frozen)
+            append(plan, n, plan->sparse && l == 0 ? kernels->backward_weights_sparse : kernels->backward_weights, l);
     }
 }
 
@@ -125,7 +130,7 @@ static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {
     return network->kernels->losses[network->loss][data & FBP_WEIGHTS ? 1 : 0];
 }
 
-fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data) {
+fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries) {
     enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 12 };
     const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_slots = fbp_most_slots(threads);
@@ -151,6 +156,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
     plan->updates = fbp_is_fused(network, task, rows);
     plan->is_padded = fbp_is_padded(network, task, rows);
     plan->fused = plan->updates && !plan->narrow && !plan->is_padded;
+    plan->sparse = fbp_is_sparse(network, task, rows, data, entries);
     plan->parameters = network->parameters;
     plan->n_parameters = network->n_parameters;
     plan->has_softmax = !plan->joined && network->layers[n - 1].activation == FBP_ACTIVATION_softmax;
@@ -159,7 +165,7 @@ fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigne
         plan->state[i] = (char *)network->state + i * network->n_parameters * network->kernels->real_size;
     }
     list_operations(plan, task, data);
-    if (!fbp_lay_out(plan, task, rows, data)) {
+    if (!fbp_lay_out(plan, task, rows, data, entries)) {
         fbp_plan_free(plan);
         return NULL;
     }

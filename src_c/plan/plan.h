@@ -4,6 +4,7 @@
 
 #include "fastbp.h"
 #include "kernels/kernels.h"
+#include "rows/rows.h"
 
 /* A layer with its operands: views of the parameter vector and of the plan's workspace. */
 typedef struct fbp_dense {
@@ -39,6 +40,7 @@ typedef struct {
     void *jacobian;  /* (block, n_parameters + 1) derivatives of one output, and its error */
     void *gradients; /* (n_parameters,) gradients of the block, if there are several slots or the network is narrow */
     double loss;     /* of the block, not yet divided */
+    fbp_entries entries; /* of sparse plans, in place of the inputs */
 } fbp_slot;
 
 /* The current block of rows. */
@@ -72,6 +74,7 @@ struct fbp_plan {
     int narrow;        /* arrays are (n, block), not (block, n): kernels/narrow.h */
     int is_padded;     /* the parameters and the state are a copy, for steps on single rows: kernels/row.h, padding.c */
     int noisy;         /* inputs get noise */
+    int sparse;        /* inputs are entries of sparse rows: kernels/sparse.h */
     int joined;        /* the loss is joined with the output activation */
     int has_softmax;   /* the output is a softmax that is not joined with the loss */
     int updates;       /* an update uses up the gradients at once, and the caller sees none */
@@ -129,9 +132,11 @@ size_t fbp_lowest_trained(const fbp_network *network, fbp_task task);    /* laye
 int fbp_is_reached(const fbp_network *network, fbp_task task, size_t l); /* by the backward pass */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows);
 int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows);
+int fbp_is_idle(fbp_optimizer_id optimizer); /* leaves parameters and state as they are where the gradient is 0 */
+int fbp_is_sparse(const fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries);
 
 /* layout.c: memory. fbp_lay_out() allocates the workspace for batches of batch_rows rows, or returns 0. */
-int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data);
+int fbp_lay_out(fbp_plan *plan, fbp_task task, size_t batch_rows, unsigned data, size_t entries);
 size_t fbp_padded(size_t n, size_t real_size); /* stride between rows of n elements */
 size_t fbp_most_slots(size_t threads);
 

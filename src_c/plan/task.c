@@ -102,3 +102,18 @@ int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
     return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) &&
            fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
+
+/* Whether the first layer works on the entries of sparse rows (kernels/sparse.h), of which no block has more than
+ * `entries`. If many elements are not 0, the products of dense rows are faster. */
+int fbp_is_sparse(const fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries) {
+    enum { DENSE_SHARE = 8 }; /* one element in so many */
+    const size_t block = fbp_task_block_rows(network, task);
+    const size_t kept = task == FBP_CUSTOM_LOSS || rows < block ? rows : block;
+    return (data & FBP_SPARSE) && task != FBP_NORMAL_EQUATIONS && !fbp_has_noise(network, task) &&
+           !fbp_is_narrow(network, task, rows) && !fbp_is_padded(network, task, rows) && entries < UINT32_MAX &&
+           entries < kept * network->layers[0].n_in / DENSE_SHARE;
+}
+
+int fbp_is_idle(fbp_optimizer_id optimizer) {
+    return optimizer == FBP_OPTIMIZER_sgd || optimizer == FBP_OPTIMIZER_adagrad;
+}

@@ -103,6 +103,7 @@ const void *fbp_rows_in_place(const fbp_source *s, const int64_t *index, size_t 
 
 void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t rows, const fbp_kernels *kernels,
                 void *out, size_t stride) {
+    enum { FEW = 8 }; /* columns that are read one by one as fast */
     const size_t size = kernels->real_size, row_bytes = s->columns * size;
     if (s->starts) {
         fbp_gather_sparse(s, index, first, rows, kernels, out, stride);
@@ -114,12 +115,16 @@ void fbp_gather(const fbp_source *s, const int64_t *index, size_t first, size_t 
         kernels->convert[s->type](row(s, NULL, first), rows * s->columns, out);
         return;
     }
+    const int is_long = s->columns >= FEW && are_adjacent(s->type, s->swapped, s->column_stride);
+    fbp_convert_row *const convert = kernels->convert[s->type];
+    convert_row *const convert_few = to_real[s->type][dtype_of(kernels)];
     for (size_t i = 0; i < rows; i++) {
         const char *from = row(s, index, first + i);
         char *to = (char *)out + i * stride * size;
         if (plain) memcpy(to, from, row_bytes);
         else if (s->mean) scale_row(s, from, kernels, to);
-        else fbp_convert(kernels, s->type, s->swapped, from, s->column_stride, s->columns, to);
+        else if (is_long) convert(from, s->columns, to);
+        else convert_few(from, s->column_stride, s->swapped, s->columns, to);
     }
 }
 

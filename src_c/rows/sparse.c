@@ -1,4 +1,4 @@
-/* Sparse rows of the caller, of which only the entries are stored: checked, and made dense. */
+/* Sparse rows of the caller, of which only the entries are stored: checked, made dense, copied, sorted by column. */
 
 #include <string.h>
 
@@ -75,4 +75,56 @@ void fbp_gather_sparse(const fbp_source *s, const int64_t *index, size_t first, 
         if (to != last) memcpy(to, last, s->columns * kernels->real_size);
         scatter_row(s, index ? (size_t)index[first + i] : first + i, kernels, to);
     }
+}
+
+void fbp_gather_entries(const fbp_source *s, const int64_t *index, size_t first, size_t rows,
+                        const fbp_kernels *kernels, fbp_entries *to, size_t row) {
+    to->starts[0] = 0;
+    for (size_t i = 0, at = to->starts[row]; i < rows; i++) {
+        const size_t from = index ? (size_t)index[first + i] : first + i;
+        const size_t all = (size_t)(s->starts[from + 1] - s->starts[from]), left = to->room - at;
+        const size_t end = at + (all < left ? all : left);
+        for (int64_t e = s->starts[from]; at < end; e += PIECE) {
+            const size_t n = end - at < PIECE ? end - at : PIECE;
+            memcpy(to->columns + at, s->entry_columns + e, n * sizeof *to->columns);
+            read_entries(s, e, n, kernels, (char *)to->values + at * kernels->real_size);
+            at += n;
+        }
+        to->starts[row + i + 1] = at;
+    }
+}
+
+/* A counting sort, whose counts are only of the columns that are met: there may be many more. */
+void fbp_sort_entries(fbp_entries *e, size_t row, size_t rows, fbp_dtype dtype) {
+    const size_t first = e->starts[row], n = e->starts[row + rows] - first;
+    const int32_t *const columns = e->columns + first;
+    e->n_met = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t *const number = &e->met_number[columns[i]];
+        if (*number == 0) {
+            e->met[e->n_met] = columns[i];
+            e->ends[e->n_met] = 0;
+            *number = (uint32_t)++e->n_met;
+        }
+        e->places[i] = *number - 1;
+        e->ends[e->places[i]]++;
+    }
+    for (uint32_t i = 0, at = 0; i < e->n_met; i++) { /* first their starts, which the next loop turns into ends */
+        const uint32_t count = e->ends[i];
+        e->ends[i] = at;
+        at += count;
+    }
+    for (size_t i = 0, k = 0; i < rows; i++) {
+        for (; k < e->starts[row + i + 1] - first; k++) {
+            const size_t at = e->ends[e->places[k]]++;
+            e->sorted_rows[at] = (int32_t)i;
+            if (dtype == FBP_FLOAT32) ((float *)e->sorted_values)[at] = ((const float *)e->values)[first + k];
+            else ((double *)e->sorted_values)[at] = ((const double *)e->values)[first + k];
+        }
+    }
+}
+
+void fbp_forget_columns(fbp_entries *e) {
+    for (size_t i = 0; i < e->n_met; i++) e->met_number[e->met[i]] = 0;
+    e->n_met = 0;
 }

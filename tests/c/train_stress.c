@@ -13,17 +13,20 @@ enum { LAYERS = 2, THREADS = 3 };
     {.n_in = inputs, .n_out = units, .activation = FBP_ACTIVATION_##f, .alpha = 1.0, .rate_factor = 1.0}
 
 /* Sizes for each way to compute: products that copy operands and use all threads, blocks of rows in several slots,
- * narrow networks. */
+ * narrow networks, sparse inputs. */
 static const struct {
     size_t rows;
     fbp_loss_id loss;
     fbp_optimizer_id optimizer;
     fbp_layer layers[LAYERS];
+    size_t entries; /* in a row of sparse inputs; 0: they are dense */
 } cases[] = {
     {61, FBP_LOSS_mse, FBP_OPTIMIZER_momentum, {LAYER(1087, 53, gelu), LAYER(53, 3, sigmoid)}},
     {33, FBP_LOSS_cross_entropy, FBP_OPTIMIZER_sgd, {LAYER(1031, 257, tanh), LAYER(257, 3, softmax)}},
     {3 * 512 + 5, FBP_LOSS_cross_entropy, FBP_OPTIMIZER_adam, {LAYER(131, 11, silu), LAYER(11, 3, softmax)}},
     {3 * 4096 + 5, FBP_LOSS_huber, FBP_OPTIMIZER_nesterov, {LAYER(3, 5, tanh), LAYER(5, 1, gelu)}},
+    {61, FBP_LOSS_cross_entropy, FBP_OPTIMIZER_sgd, {LAYER(1031, 257, tanh), LAYER(257, 3, softmax)}, 60},
+    {3 * 512 + 5, FBP_LOSS_mse, FBP_OPTIMIZER_adam, {LAYER(131, 17, silu), LAYER(17, 3, sigmoid)}, 7},
 };
 
 static void *array(size_t n, size_t size) {
@@ -38,6 +41,18 @@ static void fill(const fbp_kernels *kernels, void *data, size_t n, unsigned seed
         if (kernels->real_size == sizeof value) ((float *)data)[i] = value;
         else ((double *)data)[i] = value;
     }
+}
+
+/* Turns dense rows into sparse ones: their first numbers, in columns at equal distances. */
+static fbp_source sparse_rows(fbp_source rows, size_t entries, int64_t *starts, int32_t *columns) {
+    for (size_t i = 0; i <= rows.rows && entries; i++) starts[i] = (int64_t)(i * entries);
+    for (size_t e = 0; e < rows.rows * entries; e++) {
+        const size_t distance = rows.columns / entries;
+        columns[e] = (int32_t)(e % entries * distance + e / entries % distance);
+    }
+    rows.starts = entries ? starts : NULL;
+    rows.entry_columns = columns;
+    return rows;
 }
 
 static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
@@ -63,10 +78,27 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
 
     const fbp_source_type type = dtype == FBP_FLOAT32 ? FBP_SOURCE_F32 : FBP_SOURCE_F64;
     const ptrdiff_t element = (ptrdiff_t)size;
-    const fbp_source inputs = {x, (ptrdiff_t)n_in * element, element, rows, n_in, type, 0, NULL, NULL};
-    const fbp_source targets =
-        labels ? (fbp_source){(const char *)classes, 8, 8, rows, 1, FBP_SOURCE_I64, 0, NULL, NULL}
-               : (fbp_source){y, (ptrdiff_t)n_out * element, element, rows, n_out, type, 0, NULL, NULL};
+    int64_t *starts = array(rows + 1, sizeof *starts);
+    int32_t *columns = array(rows * n_in, sizeof *columns);
+    const fbp_source inputs = sparse_rows((fbp_source){.data = x,
+                                                       .row_stride = (ptrdiff_t)n_in * element,
+                                                       .column_stride = element,
+                                                       .rows = rows,
+                                                       .columns = n_in,
+                                                       .type = type},
+                                          cases[c].entries, starts, columns);
+    CHECK(!cases[c].entries || fbp_has_valid_entries(&inputs, rows * n_in));
+    const fbp_source targets = labels ? (fbp_source){.data = (const char *)classes,
+                                                     .row_stride = 8,
+                                                     .rows = rows,
+                                                     .columns = 1,
+                                                     .type = FBP_SOURCE_I64}
+                                      : (fbp_source){.data = y,
+                                                     .row_stride = (ptrdiff_t)n_out * element,
+                                                     .column_stride = element,
+                                                     .rows = rows,
+                                                     .columns = n_out,
+                                                     .type = type};
     const fbp_batch batch = {.x = &inputs,
                              .y = &targets,
                              .weights = weights,
@@ -94,12 +126,13 @@ static void run_task(size_t c, fbp_dtype dtype, fbp_task task) {
                            .output_factor = scaling,
                            .output_offset = scaling};
     const unsigned data = (labels ? FBP_LABELS : 0) | (task == FBP_TRAIN || task == FBP_STORED ? FBP_WEIGHTS : 0) |
-                          (task == FBP_PREDICT || task == FBP_CUSTOM_LOSS ? FBP_RAW : 0);
-    fbp_plan *plan = fbp_plan_new(&network, task, rows, data);
+                          (task == FBP_PREDICT || task == FBP_CUSTOM_LOSS ? FBP_RAW : 0) |
+                          (cases[c].entries ? FBP_SPARSE : 0);
+    fbp_plan *plan = fbp_plan_new(&network, task, rows, data, rows * cases[c].entries);
     CHECK(plan);
     fbp_run(plan, FBP_FORWARD_PART | (task < FBP_TRAIN ? 0 : FBP_BACKWARD_PART | FBP_UPDATE_PART), &batch);
     fbp_plan_free(plan);
-    void *const arrays[] = {parameters, gradients, state, x, y, d_input, output, classes, weights};
+    void *const arrays[] = {parameters, gradients, state, x, y, d_input, output, classes, weights, starts, columns};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
 }
 

@@ -7,19 +7,13 @@ import pytest
 
 import fastbp
 from fastbp import _core
-from fastbp._data.checks import InputChecks
-from helpers.inside import numbers_of
+from helpers.inside import numbers_of, to_train_on
 from helpers.maps import MAPS, mapped
 
 
 def state_of(net):
     parameters, state, t, _ = numbers_of(net)
     return parameters.tobytes(), state.tobytes(), t, net.history.loss
-
-
-@pytest.fixture
-def checks():
-    return InputChecks(fastbp.Network([4, 5, 2])._model.architecture)
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -56,13 +50,15 @@ def test_memory_that_is_mapped_without_a_file_is_a_map():
     assert _core.is_mapped(memory.reshape(-1, 4))
 
 
-def test_what_is_left_for_the_run(checks, tmp_path):
+def test_what_is_left_for_the_run(network_class, tmp_path):
     """Floats in maps; of targets those of losses that take any number, and no NaN."""
     X, y = np.ones((6, 4)), np.ones((6, 2))
     X_map, y_map = mapped(tmp_path, X, "X"), mapped(tmp_path, y, "y")
 
+    net = network_class([4, 5, 2])
+
     def left(X, y, **options):
-        deferred = checks.to_train_on(X, y, **options)[2]
+        deferred = to_train_on(net, X, y, **options)[2]
         return None if deferred is None else (deferred.X, deferred.y)
 
     assert left(X, y) is None
@@ -112,7 +108,7 @@ def test_shapes_and_dtypes_are_checked_before(network_class, tmp_path):
     X, y = mapped(tmp_path, np.ones((6, 4)), "X"), mapped(tmp_path, np.ones((6, 2)), "y")
     complex_X = mapped(tmp_path, np.ones((6, 4), complex), "complex")
     for bad in ((X[:, :3], y), (X, y[:5]), (X[:0], y[:0]), (X[0], y), (complex_X, y)):
-        with pytest.raises((fastbp.ShapeError, fastbp.DTypeError), match="^[Xy] has "):
+        with pytest.raises((fastbp.ShapeError, fastbp.DTypeError), match=r"^[Xy] has "):
             net.fit(*bad)
     assert net.history.loss == []
 

@@ -112,7 +112,7 @@ def test_both_engines_learn_the_same(data):
 
 @pytest.mark.parametrize("shuffle", ["block", "", 1, 0, None, b"blocks", ["blocks"]])
 def test_other_values_are_refused(make, data, shuffle):
-    with pytest.raises(fastbp.ParameterError, match="^shuffle is .*, expected True or False, or 'blocks'$"):
+    with pytest.raises(fastbp.ParameterError, match=r"^shuffle is .*, expected True or False, or 'blocks'$"):
         make().fit(*data, shuffle=shuffle)
 
 

@@ -1,5 +1,6 @@
 """The benchmarks: which rounds count, where results are kept, what the tables make of them."""
 
+import dataclasses
 import importlib
 import json
 
@@ -159,3 +160,25 @@ def test_figures_that_are_no_times_have_a_table(tables):
     assert text.splitlines()[2] == "| peak memory of a fit, MB | 2.00 (1.00 to 3.00) | 8.00 (7.00 to 9.00) |"
     assert tables.notes(machine) == "- peak memory of a fit: fastbp, PyTorch: above the data.\n"
     assert tables.figures_table(results.Machine("some", {})) == ""
+
+
+# ---- sparse rows -------------------------------------------------------------------------------------------
+
+
+def test_made_text_has_the_shape_of_text():
+    workloads = pytest.importorskip("sparse_workloads", reason="SciPy is not installed")
+    small = dataclasses.replace(workloads.ADAM, rows=1200, words=9000, entries=60)
+    X, y = small.data()
+    again, labels = small.data()
+    assert X.shape == (1200, 9000)
+    assert (X.dtype, X.indices.dtype) == (np.float32, np.int32)
+    assert X.has_canonical_format
+    assert abs(X - again).nnz == 0
+    np.testing.assert_array_equal(y, labels)
+    assert 45 < X.nnz / 1200 < 75
+    np.testing.assert_allclose((X**2).sum(axis=1), 1, rtol=1e-5)
+    documents = np.sort(np.bincount(X.indices, minlength=9000))[::-1]  # with each word
+    assert documents[0] > 400
+    assert documents[4500] < 12  # most words are rare
+    centers = np.array([X[:1000][y[:1000] == label].mean(axis=0) for label in range(20)])  # (20, 9000)
+    assert np.mean((X[1000:] @ centers.T).argmax(axis=1) == y[1000:]) > 0.4  # 0.05 by guessing

@@ -16,7 +16,8 @@ if not (ROOT / "docs").is_dir():
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-OPTIONAL = ("pandas", "safetensors", "scipy")  # packages that some of the programs need
+# packages that some of the programs need
+OPTIONAL = ("pandas", "polars", "pyarrow", "safetensors", "scipy", "torch")
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
 

@@ -278,7 +278,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "callbacks": one_of(stop_at_three, [stop_at_three, EarlyStopping("loss")], [ReduceLROnPlateau("loss")]),
     "epochs": integers(1, 4),
     "batch_size": one_of(None, 1, 2, 5, 32, 2**40),
-    "shuffle": one_of(True, False),
+    "shuffle": one_of(True, False, "blocks"),
     "center": one_of(True, False),
     "tol": uniform(0, 1),
     "patience": integers(1, 5),

@@ -3,6 +3,7 @@
 import numpy as np
 
 import fastbp
+from fastbp._data import mapped
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._model_file import contents
@@ -17,6 +18,16 @@ NETWORKS_OWN = {"_model"}
 def engine_of(net):
     """Return the engine of a network."""
     return net._model.engine
+
+
+def checks_of(net):
+    """Return the checks of a network's arrays."""
+    return net._model.checks
+
+
+def to_train_on(net, X, y, **options):
+    """Return X and y, and what a fit of the network checks in each batch before its step."""
+    return mapped.to_train_on(checks_of(net), X, y, **options)
 
 
 def schedule_of(net):
@@ -136,3 +147,8 @@ def remembered_by(net):
 def callables_of(net):
     """Return the user's callables in a network, by their names in files."""
     return contents.callables_of(net._model)
+
+
+def trainer_of(net):
+    """Return what computes the loss of a network and trains on it: its engine, or code around it."""
+    return net._model.trainer

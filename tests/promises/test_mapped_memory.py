@@ -64,7 +64,7 @@ def assert_flat(folder, sizes, n_in, dtype):
 
 
 def test_memory_is_flat(tmp_path):
-    assert_flat(tmp_path, (8, 64), 256, "f4")
+    assert_flat(tmp_path, (8, 64), 16, "f4")
 
 
 @pytest.mark.slow

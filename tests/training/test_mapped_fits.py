@@ -1,6 +1,5 @@
 """Fits on memory maps: the bits of fits on arrays, and bad numbers, which end the fit before their step."""
 
-
 import numpy as np
 import pytest
 
@@ -205,7 +204,7 @@ def test_a_number_that_is_finite_again_ends_the_fit(data):
     spoilt[13, 0] = np.nan
     net = network(fastbp.Network)
     run = begun(net, spoilt, Y, batch_size=4, epochs=1, shuffle=False, checks=Forgiving())
-    with pytest.raises(fastbp.DataError, match="^row 13 had a number that was not finite, and has changed"):
+    with pytest.raises(fastbp.DataError, match=r"^row 13 had a number that was not finite, and has changed"):
         run.advance(1, 60)
     assert (run.epoch, run.step) == (0, 3)
 
@@ -242,7 +241,7 @@ def test_fits_on_maps_resume(network_class, tmp_path):
             stopped.fit(inputs, Y, callbacks=[Checkpoint(file), Kill(steps)], **options)
         resumed = network(network_class)
         if steps >= 10:
-            with pytest.raises(fastbp.ParameterError, match="^shuffle is True, expected 'blocks'"):
+            with pytest.raises(fastbp.ParameterError, match=r"^shuffle is True, expected 'blocks'"):
                 resumed.fit(inputs, Y, **options | {"shuffle": True})
         resumed.fit(X if steps == 9 else inputs, Y, **options)
         assert state_of(resumed) == state_of(whole)
