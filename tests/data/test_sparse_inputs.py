@@ -246,6 +246,21 @@ def test_unsorted_rows_train_like_sorted_ones(network_class, dense):
     assert comparable(found[0]) == comparable(found[1])
 
 
+def test_sparse_batches_of_an_iterable(network_class, dense):
+    y = dense[:, :2]
+    parts = [slice(0, 20), slice(20, 23), slice(23, 50)]
+    found = []
+    for kind in (np.array, sp.csr_array, sp.csc_matrix):
+        net = network_class([7, 5, 2], seed=0)
+        batches = [(kind(dense[part]), y[part], np.arange(50.0)[part] + 1) for part in parts]
+        history = net.fit(iter(batches * 2), epochs=2, steps_per_epoch=3, prefetch=1)
+        outputs = list(net.predict(iter([kind(dense[part]) for part in parts])))
+        found.append(comparable([history.loss, outputs, net.evaluate(iter(batches)), net.parameters]))
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(fastbp.Error, match=r"batch 1 of X: X is a coo_array, expected CSR or CSC"):
+        net.evaluate(iter([(sp.coo_array(dense), y)]))
+
+
 # ---- adapt -------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +275,17 @@ def test_adapt_measures_with_the_zeros(network_class, dense):
     net.adapt(dense)
     other.adapt(dense)
     found = [fitted(net, sp.csc_array(dense), dense[:, :2]), fitted(other, dense, dense[:, :2])]
+    assert comparable(found[0]) == comparable(found[1])
+
+
+def test_adapt_may_only_scale(network_class, dense):
+    """Zeros stay zeros, and the bits are those of the array with the same scaling."""
+    net = network_class([7, 2], seed=0)
+    net.adapt(sp.csc_array(dense), center=False)
+    assert not net.input_mean.any()
+    np.testing.assert_allclose(net.input_scale[[0, 1, 3]], dense[:, [0, 1, 3]].std(axis=0), rtol=1e-15)
+    nets = net, net.clone()
+    found = [fitted(net, X, dense[:, :2]) for net, X in zip(nets, (sp.csr_array(dense), dense), strict=True)]
     assert comparable(found[0]) == comparable(found[1])
 
 

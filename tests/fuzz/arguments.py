@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array, csc_matrix, csr_array, csr_matrix
 
 import fastbp
 from fastbp import activations, initializers, losses, optimizers, schedules
@@ -16,8 +17,10 @@ from helpers.layouts import misaligned, read_only
 
 Random = np.random.Generator
 
+SPARSE = [csr_array, csr_matrix, csc_array, csc_matrix]
 NUMBERS = [0.0, -0.0, 5e-324, 1e-310, 1e-50, 1e-40, 1e39, -1e39, 1e308, -1e308, np.inf, -np.inf, np.nan]
 INTEGERS = [0, -1, 1, 2, 7, 2**31, 2**32, 2**63, 2**64, 10**400, -(10**400)]
+WRONG_ENTRIES = [-1, 10, 100, 2**31, 2**40, -(2**63)]  # also indices and starts
 OTHERS: list[Callable[[], Any]] = [
     lambda: None,
     lambda: True,
@@ -145,7 +148,35 @@ LAYOUTS: list[Callable[[Any], Any]] = [
 def inputs(random: Random, subject: Subject) -> Any:
     """Return X."""
     shape = subject.layers[:1] if subject.is_one_row else [subject.rows, subject.layers[0]]
-    return dressed(random, random.normal(size=shape).astype(subject.dtype), subject)
+    X = random.normal(size=shape).astype(subject.dtype)
+    if X.ndim == 2 and random.random() < 0.15:
+        return sparse_inputs(random, X * (random.random(X.shape) < 0.5), subject)
+    return dressed(random, X, subject)
+
+
+def sparse_inputs(random: Random, X: Any, subject: Subject) -> Any:
+    """Return X as a matrix of SciPy, perhaps with entries in any order, or with a wrong part."""
+    matrix = pick(random, SPARSE)(X)
+    if random.random() < 0.3:  # half of each entry at two places
+        order = np.argsort(random.random(matrix.nnz))
+        groups = np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))[order]
+        order = order[np.argsort(groups, kind="stable")]
+        matrix.indices, matrix.data = (
+            np.repeat(matrix.indices[order], 2),
+            np.repeat(matrix.data[order] / 2, 2),
+        )
+        matrix.indptr = matrix.indptr * 2
+    for name in ("indptr", "indices", "data"):
+        array = getattr(matrix, name)
+        if random.random() < 0.1:
+            array = array.astype(pick(random, ["f4", "f8"] if name == "data" else ["i2", ">i4", "i8", "u8"]))
+        if random.random() < 0.03:
+            subject.wild = True
+            array = array[:-1] if random.random() < 0.5 else array.astype("f8" if name == "data" else "i8")
+            if array.size:
+                array[random.integers(array.size)] = pick(random, WRONG_ENTRIES)
+        setattr(matrix, name, array)
+    return matrix
 
 
 def weights(random: Random, subject: Subject) -> Any:

@@ -244,6 +244,8 @@ def contents(thing: Any) -> Any:
         return thing.shape, str(thing.dtype), np.ascontiguousarray(thing).tobytes()
     if isinstance(thing, (list, tuple)):
         return [contents(part) for part in thing]
+    if hasattr(thing, "indptr"):  # sparse
+        return [contents(part) for part in (thing.indptr, thing.indices, thing.data)]
     return repr(thing) if isinstance(thing, (dict, set, bytearray)) else None
 
 
