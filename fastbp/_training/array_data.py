@@ -42,11 +42,9 @@ def arrays_of(
 
     `seed` and `names` are those of the network, or of the file from which it is going to continue.
     """
-    for name, given, default in (
-        ("steps_per_epoch", options["steps_per_epoch"], None),
-        ("prefetch", options["prefetch"], 0),
-    ):
-        if given != default:
+    prefetch = integer("prefetch", options["prefetch"], at_least=0)
+    for name, given in (("steps_per_epoch", options["steps_per_epoch"]), ("prefetch", prefetch or None)):
+        if given is not None:
             raise ParameterError(
                 f"{name} is {shown(given)} with arrays X and y, expected it for an iterable of batches"
             )

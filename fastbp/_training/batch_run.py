@@ -19,6 +19,7 @@ from fastbp.exceptions import DataError, ParameterError
 if TYPE_CHECKING:
     from fastbp._training.options import Options
 
+MOST_AHEAD = 1 << 16  # batches
 WITH_BATCHES = "with batches from an iterable"
 
 
@@ -65,7 +66,7 @@ class BatchData(Data):
                 f"class_weight is {shown(class_weight)} {WITH_BATCHES}, expected a dict: the classes cannot "
                 "be counted before training"
             )
-        self._prefetch = integer("prefetch", prefetch, at_least=0, below=2**31)
+        self._prefetch = integer("prefetch", prefetch, at_least=0, below=MOST_AHEAD)
         self._class_weight = class_weight
         self.steps_per_epoch = self._source.steps or 0
         self.options = {"steps_per_epoch": self._source.steps}
@@ -97,7 +98,8 @@ class BatchData(Data):
 
     def digests(self) -> dict[str, str]:
         """Return what stands for data that are not known before they are read."""
-        return {"X": "batches", "sample_weight or class_weight": shown(self._class_weight)}
+        weights = {str(label): str(weight) for label, weight in (self._class_weight or {}).items()}
+        return {"X": "batches", "sample_weight or class_weight": str(sorted(weights.items()))}
 
 
 class BatchRun(RunInSteps):
