@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastbp import optimizers
 from fastbp._architecture import Architecture
+from fastbp._base.sparse import Inputs
 from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import NOTHING, Model, resolve_seed
 from fastbp.activations import Activation
@@ -103,7 +104,7 @@ class Network(Steps):
 
     def adapt(
         self,
-        X: ArrayLike | EllipsisType | None = ...,
+        X: Inputs | EllipsisType | None = ...,
         y: ArrayLike | EllipsisType | None = ...,
         *,
         center: bool = True,
@@ -157,7 +158,7 @@ class Network(Steps):
 
     def fit(
         self,
-        X: ArrayLike | Iterable[Batch],
+        X: Inputs | Iterable[Batch],
         y: ArrayLike | None = None,
         *,
         epochs: int = 1,
@@ -183,17 +184,21 @@ class Network(Steps):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
-            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
-            is not copied as a whole. A data frame of pandas, polars or pyarrow must have columns of numbers
-            or bool without missing values; for their names see `feature_names`. Memory maps (numpy.memmap,
-            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
-            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
-            numbers. Levenberg-Marquardt and validation_split check all rows before. Without y, an iterable of
-            batches (X, y) or (X, y, sample_weight), each of them one step, in their order: a list, a
-            generator, a DataLoader. It is iterated anew for each epoch; an iterator has the batches of all
-            epochs, see `steps_per_epoch`. Batches are checked when they come. An error then names epoch and
-            step, and leaves the network as it was after the step before.
+        X : array_like, data frame or sparse matrix, shape (n, n_in), or iterable of batches
+            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array is not
+            copied as a whole.
+
+            - Data frames of pandas, polars or pyarrow need columns of numbers or bool without missing values.
+              For the names of their columns see `feature_names`.
+            - Of sparse matrices and arrays of SciPy, in the formats CSR and CSC, only the entries are read.
+              The indices are copied.
+            - Memory maps (numpy.memmap, numpy.load with mmap_mode, views of these or of mmap.mmap) are read a
+              batch at a time, and checked for NaN and infinity right before each step. So are targets in them,
+              if the loss takes any numbers. Levenberg-Marquardt and validation_split check all rows before.
+            - Without y, an iterable of batches (X, y) or (X, y, sample_weight), each of them one step, in
+              their order: a list, a generator, a DataLoader. It is iterated anew for each epoch; an iterator
+              has the batches of all epochs, see `steps_per_epoch`. Batches are checked when they come. An
+              error names epoch and step, and leaves the network as it was after the step before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;
