@@ -185,15 +185,15 @@ class Network(Steps):
         Parameters
         ----------
         X : array_like, data frame or sparse matrix, shape (n, n_in), or iterable of batches
-            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array is not
-            copied as a whole.
+            Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array is
+            not copied as a whole.
 
             - Data frames of pandas, polars or pyarrow need columns of numbers or bool without missing values.
               For the names of their columns see `feature_names`.
             - Of sparse matrices and arrays of SciPy, in the formats CSR and CSC, only the entries are read.
               The indices are copied.
             - Memory maps (numpy.memmap, numpy.load with mmap_mode, views of these or of mmap.mmap) are read a
-              batch at a time, and checked for NaN and infinity right before each step. So are targets in them,
+              batch at a time, and checked for NaN and infinity right before each step. So are their targets,
               if the loss takes any numbers. Levenberg-Marquardt and validation_split check all rows before.
             - Without y, an iterable of batches (X, y) or (X, y, sample_weight), each of them one step, in
               their order: a list, a generator, a DataLoader. It is iterated anew for each epoch; an iterator
