@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastbp import optimizers
 from fastbp._architecture import Architecture
+from fastbp._base.sparse import Inputs
 from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import NOTHING, Model, resolve_seed
 from fastbp.activations import Activation
@@ -103,7 +104,7 @@ class Network(Steps):
 
     def adapt(
         self,
-        X: ArrayLike | EllipsisType | None = ...,
+        X: Inputs | EllipsisType | None = ...,
         y: ArrayLike | EllipsisType | None = ...,
         *,
         center: bool = True,
@@ -122,9 +123,9 @@ class Network(Steps):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or None, optional
-            Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
-            Default: the inputs are scaled as before.
+        X : array_like or sparse, shape (n, n_in), or None, optional
+            Inputs as for `fit`, but no iterable of batches; a new call replaces the mean and scale of an
+            earlier one. None: no scaling. Default: the inputs are scaled as before.
         y : array_like, shape (n, n_targets), or (n,) for one target, or None, optional
             Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
@@ -157,7 +158,7 @@ class Network(Steps):
 
     def fit(
         self,
-        X: ArrayLike | Iterable[Batch],
+        X: Inputs | Iterable[Batch],
         y: ArrayLike | None = None,
         *,
         epochs: int = 1,
@@ -183,17 +184,21 @@ class Network(Steps):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in)
+        X : array_like or sparse, shape (n, n_in), or iterable of batches
             Inputs: finite real numbers of at most 64 bits, in any strides and byte order. A NumPy array
             is not copied as a whole. A data frame of pandas, polars or pyarrow must have columns of numbers
-            or bool without missing values; for their names see `feature_names`. Memory maps (numpy.memmap,
-            numpy.load with mmap_mode, and views of these or of mmap.mmap) are read a batch at a time, and
-            checked for NaN and infinity right before each step; so are targets in them, if the loss takes any
-            numbers. Levenberg-Marquardt and validation_split check all rows before. Without y, an iterable of
-            batches (X, y) or (X, y, sample_weight), each of them one step, in their order: a list, a
-            generator, a DataLoader. It is iterated anew for each epoch; an iterator has the batches of all
-            epochs, see `steps_per_epoch`. Batches are checked when they come. An error then names epoch and
-            step, and leaves the network as it was after the step before.
+            or bool without missing values; for their names see `feature_names`. Of a SciPy matrix or array
+            in the format CSR or CSC, the first layer skips the zeros.
+
+            Memory maps (numpy.memmap, numpy.load with mmap_mode, and views of these or of mmap.mmap) are read
+            a batch at a time, and checked for NaN and infinity right before each step; so are targets in
+            them, if the loss takes any numbers. Levenberg-Marquardt and validation_split check all rows
+            before.
+
+            Without y, an iterable of batches (X, y) or (X, y, sample_weight), each of them one step, in their
+            order: a list, a generator, a DataLoader. It is iterated anew for each epoch; an iterator has the
+            batches of all epochs, see `steps_per_epoch`. Batches are checked when they come. An error then
+            names epoch and step, and leaves the network as it was after the step before.
         y : array_like, shape (n, n_out), or (n,) for one output
             Targets: finite numbers. cross_entropy takes integer labels (n,), 0 to n_out - 1, or rows of
             probabilities; binary_cross_entropy probabilities, one column per label; poisson numbers >= 0;

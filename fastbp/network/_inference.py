@@ -110,7 +110,7 @@ class Inference(Description):
 
         Parameters
         ----------
-        X, y : array_like
+        X, y : array_like, or sparse for X
             Inputs and targets as for `fit`. Or, without y, an iterable of batches as for `fit`, which is read
             once. The loss is then the mean over all rows, too; of a custom loss, the mean over batches,
             weighted by their rows. Metrics keep the outputs and targets of all rows.
