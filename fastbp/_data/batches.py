@@ -76,7 +76,7 @@ class Source:
     def batches(self) -> Iterator[Any]:
         """Yield the batches of all epochs, and `END` after those of each epoch."""
         for _ in range(self._epochs):
-            yield from islice(self.data, self.steps)  # which reads no batch more
+            yield from islice(self.data, self.steps)  # which reads no batch beyond them
             yield END
 
 
