@@ -90,7 +90,7 @@ class InputChecks:
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
                 f"validation_data is a {type(validation_data).__name__}{length}, expected (X, y) or "
-                "(X, y, sample_weight)"
+                "(X, y, sample_weight), or an iterable of batches that is not a list or tuple"
             )
         X, y, *sample_weight = validation_data
         X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
