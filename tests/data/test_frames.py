@@ -317,12 +317,6 @@ def test_columns_without_numbers_are_refused_with_advice():
             fastbp.Network([4, 1]).fit(frame, Y)
 
 
-def test_a_lazy_frame_is_refused_with_advice():
-    polars = pytest.importorskip("polars")
-    with pytest.raises(DTypeError, match=r"^X has dtype object \(LazyFrame\), .*: its collect\(\) returns"):
-        fastbp.Network([len(COLUMNS), 1]).fit(polars.DataFrame(COLUMNS).lazy(), Y)
-
-
 # ---- numbers -----------------------------------------------------------------------------------------------
 
 
