@@ -39,16 +39,7 @@ CALLS = {
     "forward, custom loss, backward, step": (train_with_custom_loss, 4.0),
     "predict one row": (predict_one_row, None),
 }
-
-
-@pytest.fixture(scope="module")
-def report(request):
-    """Collect lines and print them at the end."""
-    lines = []
-    yield lines
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nmicroseconds per call, {RL}; medians and quartiles")
-        print(*lines, sep="\n")
+TITLE = f"microseconds per call, {RL}; medians and quartiles"
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -19,16 +19,7 @@ EPOCHS = 4
 SCALED = ("uint8", "float16", "float32")  # by adapt(scale=1 / 255)
 READY = ("float16", "float64")  # scaled beforehand
 CASES = [(dtype, True) for dtype in SCALED] + [(dtype, False) for dtype in READY]
-
-
-@pytest.fixture(scope="module")
-def report(request):
-    """Collect lines and print them at the end."""
-    lines = []
-    yield lines
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\n{MNIST}: time of a step, over that with float32 scaled beforehand; medians and quartiles")
-        print(*lines, sep="\n")
+TITLE = f"{MNIST}: time of a step, over that with float32 scaled beforehand; medians and quartiles"
 
 
 @pytest.fixture(params=isas())

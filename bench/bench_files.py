@@ -22,6 +22,7 @@ from machine import processor, quartiles
 ROUNDS = 15
 SIZES = (2048, 2048, 2048)
 LEAST_SPEED = 0.7  # of that of a copy
+TITLE = f"seconds, and speed beside copies of the file; {processor()['name']}"
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +33,6 @@ def net():
     X = rng.normal(size=(32, SIZES[0])).astype(np.float32)
     net.train_on_batch(X, X[:, : SIZES[-1]])
     return net
-
-
-@pytest.fixture(scope="module")
-def report(request):
-    """Collect lines and print them at the end."""
-    lines = []
-    yield lines
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nseconds, and speed beside copies of the file; {processor()['name']}")
-        print(*lines, sep="\n")
 
 
 def copy(source, target, flush=False):

@@ -14,18 +14,7 @@ from machine import processor, quartiles
 ROUNDS = 9
 ROWS, SIZES, BATCH = 30_000, (784, 128, 10), 64
 LEAST_SPEED = 0.8  # of that in memory
-
-
-@pytest.fixture(scope="module")
-def report(request):
-    """Collect lines and print them at the end."""
-    lines = []
-    yield lines
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(
-            f"\n\nspeed on a file beside that in memory; {SIZES}, batches of {BATCH}; {processor()['name']}"
-        )
-        print(*lines, sep="\n")
+TITLE = f"speed on a file beside that in memory; {SIZES}, batches of {BATCH}; {processor()['name']}"
 
 
 @pytest.mark.parametrize("shuffle", [True, "blocks", False])

@@ -17,16 +17,7 @@ from workloads import MNIST, RL
 
 ROUNDS = 51
 STEPS = 512  # per timing
-
-
-@pytest.fixture(scope="module")
-def report(request):
-    """Collect lines and print them at the end."""
-    lines = []
-    yield lines
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n\nmicroseconds per batch; medians and quartiles; {processor()['name']}")
-        print(*lines, sep="\n")
+TITLE = f"microseconds per batch; medians and quartiles; {processor()['name']}"
 
 
 class Batches:

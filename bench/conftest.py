@@ -39,6 +39,15 @@ def records(request):
     return request.config.stash.setdefault(RECORDS, [])
 
 
+@pytest.fixture(scope="module")
+def report(request):
+    """Collect lines and print them at the end, under the `TITLE` of the module."""
+    lines = []
+    yield lines
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n\n{request.module.TITLE}", *lines, sep="\n")
+
+
 @pytest.fixture(autouse=True)
 def collect(records, request):
     """Add the record that a test leaves in `benchmark.extra_info`."""

@@ -110,7 +110,8 @@ def state_of():
 
     def state_of(net):
         parameters, optimizer_state, t, memory = numbers_of(net)
-        history = {name: column for name, column in net.history.to_dict().items() if name != "seconds"}
+        columns = net.history.to_dict()
+        history = {name: np.array(columns[name]).tobytes() for name in columns if name != "seconds"}
         memory = None if memory is None else memory.tobytes()
         return parameters.tobytes(), optimizer_state.tobytes(), t, memory, repr(net), history
 

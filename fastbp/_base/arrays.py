@@ -205,4 +205,6 @@ def _no_numbers(argument: str, array: Array) -> DTypeError:
         )
     what = f" ({', '.join(sorted(kind.__name__ for kind in kinds)[:5])})" if array.dtype.num == OBJECT else ""
     advice = ": astype(float) converts objects that are numbers" if what and array.ndim else ""
+    if what and not array.ndim and hasattr(type(array.item()), "collect"):  # a lazy frame of polars
+        advice = ": its collect() returns a data frame"
     return DTypeError(f"{argument} has dtype {array.dtype!s:.60}{what}, expected {NUMBERS}{advice}")

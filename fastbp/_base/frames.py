@@ -172,8 +172,8 @@ def _pandas_dtype(column: str, values: Any) -> np.dtype[Any]:
     dtype = values.dtype
     if dtype.kind not in NUMERIC:
         advice = (
-            "encode classes and text, for instance with pandas.factorize or get_dummies, convert numbers "
-            "with astype(float)"
+            "encode classes and text, inputs for instance with pandas.get_dummies and labels with "
+            "pandas.factorize, convert numbers with astype(float)"
         )
         raise _no_numbers(column, dtype, advice)
     if not isinstance(dtype, np.dtype):
@@ -207,8 +207,8 @@ class Polars:
         is_number = dtype.is_integer() or dtype.is_float() or str(dtype) == "Boolean"
         if not is_number or str(dtype).endswith("128"):
             advice = (
-                "encode classes and text, for instance with to_dummies or to_physical, convert numbers with "
-                "cast(polars.Float64)"
+                "encode classes and text, inputs for instance with to_dummies and labels with to_physical, "
+                "convert numbers with cast(polars.Float64)"
             )
             raise _no_numbers(name, dtype, advice)
         if column.null_count():
@@ -237,7 +237,10 @@ class PyArrow:
     def column(name: str, column: Any) -> Array:
         """Return the numbers of a column; without a copy if its dtype and its chunks allow it."""
         if str(column.type) not in PYARROW:
-            advice = "encode classes and text, for instance with dictionary_encode, convert numbers with cast"
+            advice = (
+                "encode classes and text, inputs for instance with polars.from_arrow(...).to_dummies() and "
+                "labels with the indices of dictionary_encode, convert numbers with cast"
+            )
             raise _no_numbers(name, column.type, advice)
         if column.null_count:
             raise _missing(name, column.is_null().index(True), "fill_null(...)")

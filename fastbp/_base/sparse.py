@@ -92,9 +92,14 @@ Rows: TypeAlias = Array | SparseRows
 AnyRows = TypeVar("AnyRows", Array, SparseRows, Rows)
 
 
+def numbers_of(X: Rows) -> Array:
+    """Return the array with the numbers of X: X itself, or the entries of sparse rows."""
+    return X.values if isinstance(X, SparseRows) else X
+
+
 def check_rows(X: Rows) -> None:
     """Raise DataError if the memory of X was resized or reshaped since the call began."""
-    check_memory(X.values if isinstance(X, SparseRows) else X)
+    check_memory(numbers_of(X))
 
 
 # ---- what the user gives -----------------------------------------------------------------------------------

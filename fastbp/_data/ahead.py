@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Ahead:
-    """Yields the items of an iterator without end, of which a thread has read the next ones.
+    """Yields the items of an endless iterator, which a thread reads ahead.
 
     Errors of the iterator are raised where its item would be yielded. The thread starts with the first item.
 
@@ -27,7 +27,7 @@ class Ahead:
         self._room: SimpleQueue[None] = SimpleQueue()  # an entry for each item that may be read
         for _ in range(most):
             self._room.put(None)
-        # it does not keep the process alive: an iterable may wait for ever
+        # it does not keep the process alive: an iterable may wait forever
         self._thread = Thread(target=self._work, name="fastbp-prefetch", daemon=True)
 
     def _work(self) -> None:

@@ -76,7 +76,7 @@ class Source:
     def batches(self) -> Iterator[Any]:
         """Yield the batches of all epochs, and `END` after those of each epoch."""
         for _ in range(self._epochs):
-            yield from islice(self.data, self.steps)  # which reads no batch more
+            yield from islice(self.data, self.steps)  # which reads no batch beyond them
             yield END
 
 
@@ -100,7 +100,9 @@ def examples_of(
     """Return a batch (X, y) or (X, y, sample_weight), checked; errors say `where` it comes from."""
     try:
         if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
-            raise DataError(f"the batch is {shown(batch)}, expected (X, y) or (X, y, sample_weight)")
+            is_listed = isinstance(batch, (tuple, list, dict))  # of arrays, which take much space
+            given = f"{_a(type(batch))} of length {len(batch)}" if is_listed else shown(batch)
+            raise DataError(f"the batch is {given}, expected (X, y) or (X, y, sample_weight)")
         X, y, *rest = batch
         X, y = checks.examples(X, y)
         return Examples(X, y, resolve_weights(checks, y, rest[0] if rest else None, class_weight))

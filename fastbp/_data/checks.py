@@ -18,7 +18,7 @@ from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.arrays import as_array, base_array, names_of
 from fastbp._base.shown import shown
-from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._base.sparse import Inputs, Rows, SparseRows, numbers_of
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._targets import PROBABILITY_TOLERANCE, OnePerOutput, Targets
 
@@ -90,7 +90,7 @@ class InputChecks:
             length = f" of length {len(validation_data)}" if is_listed else ""
             raise ParameterError(
                 f"validation_data is a {type(validation_data).__name__}{length}, expected (X, y) or "
-                "(X, y, sample_weight)"
+                "(X, y, sample_weight), or an iterable of batches that is not a list or tuple"
             )
         X, y, *sample_weight = validation_data
         X, y = self.examples(X, y, "validation_data[0]", "validation_data[1]", names)
@@ -217,8 +217,7 @@ class InputChecks:
             raise DTypeError(f"out has dtype {array.dtype}, expected {self.dtype} (the network's)")
         if array.shape != shape:
             raise ShapeError(f"out has shape {array.shape}, expected {shape}")
-        read = X.values if isinstance(X, SparseRows) else X
-        if not array.flags.carray or np.may_share_memory(array, read) or is_taken(array):
+        if not array.flags.carray or np.may_share_memory(array, numbers_of(X)) or is_taken(array):
             raise ParameterError(
                 "out is strided, misaligned, read-only or shares memory with X, the parameters or the "
                 "gradients, expected a C-contiguous, writable array with memory of its own"

@@ -57,7 +57,7 @@ class Run(Protocol):
     def steps_per_epoch(self) -> int:
         """Number of steps in an epoch, a short last batch included.
 
-        If epochs differ, that of the last complete one; 0 before it.
+        If epochs may have different numbers of steps, that of the last complete one; 0 during the first.
         """
 
     @property

@@ -171,7 +171,8 @@ class Fit:
                 if self._files is not None:
                     self._write(self._files)
                 if progress is not None:
-                    progress.update(self._done(), self._history)
+                    step = 0 if self._run.steps_per_epoch else self._run.step
+                    progress.update(self._done(), self._history, step)
             if self._files is not None:
                 self._write(self._files)
         finally:

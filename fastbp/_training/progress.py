@@ -50,14 +50,19 @@ class Progress:
         self._epochs, self._lines, self._shown = epochs, lines, shown
         self._bar = _make_bar(epochs, done)
 
-    def update(self, epochs: float, history: History) -> None:
-        """Show the number of epochs done, with fractions; `history` has the complete ones."""
+    def update(self, epochs: float, history: History, step: int = 0) -> None:
+        """Show the number of epochs done, with fractions; `history` has the complete ones.
+
+        `step` is the number of steps done in an epoch whose length is not known.
+        """
         if self._lines:
             for epoch in range(self._shown, len(history)):
                 self._show("write", line_of(epoch, self._epochs, history))
             self._shown = len(history)
-        elif len(history):
-            self._show("set_postfix_str", history.describe(-1), refresh=False)
+        text = history.describe(-1) if len(history) and not self._lines else ""
+        if step:
+            text = f"step {step}  {text}".rstrip()
+        self._show("set_postfix_str", text, refresh=False)
         self._show("update", epochs - self._bar.n)
 
     def close(self) -> None:
@@ -87,7 +92,7 @@ class Log:
         self._epochs, self._shown = epochs, shown
         self._history, self._due = History(), perf_counter()
 
-    def update(self, epochs: float, history: History) -> None:
+    def update(self, epochs: float, history: History, step: int = 0) -> None:
         """Print the last complete epoch if it is time for a line."""
         self._history = history
         if perf_counter() >= self._due:

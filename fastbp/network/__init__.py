@@ -123,9 +123,9 @@ class Network(Steps):
 
         Parameters
         ----------
-        X : array_like, shape (n, n_in), or None, optional
-            Inputs as for `fit`; a new call replaces the mean and scale of an earlier one. None: no scaling.
-            Default: the inputs are scaled as before.
+        X : array_like or sparse, shape (n, n_in), or None, optional
+            Inputs as for `fit`, but no iterable of batches; a new call replaces the mean and scale of an
+            earlier one. None: no scaling. Default: the inputs are scaled as before.
         y : array_like, shape (n, n_targets), or (n,) for one target, or None, optional
             Targets as for `fit`, replacing those of an earlier call likewise. Default: the targets are scaled
             as before. None: no scaling. If the loss takes NaN, for unknown targets, the known ones are
@@ -212,10 +212,10 @@ class Network(Steps):
             Rows per step; the last batch of an epoch may be shorter. None: all rows in one batch, in order.
             Default: 32. Not with batches from an iterable.
         shuffle : bool or "blocks"
-            Whether to visit the rows in a new random order in every epoch. "blocks": in blocks of consecutive
-            rows, max(1024, 2**20 // n_in) of them, which are in a random order like the rows of each. A disk
-            reads a file larger than memory faster so, but rows that stand together in the file train
-            together. Default: True. Not with batches from an iterable.
+            Whether to visit the rows in a new random order in every epoch. "blocks": one block of
+            max(1024, 2**20 // n_in) consecutive rows after another, in a random order, with the rows of each
+            block in a random order. For files larger than memory this is faster, but neighboring rows are
+            then often in the same batch. Default: True. Not with batches from an iterable.
         sample_weight : array_like, shape (n,) or (n, n_out), optional
             Weight >= 0 of each row's error, or of each target's. A batch divides by the sum of its weights
             instead of their number; rows of weight 0 are left out. cross_entropy takes (n,).
@@ -226,7 +226,7 @@ class Network(Steps):
             batches from an iterable. Multiplied by sample_weight if both are given.
         validation_data : (X, y) or (X, y, sample_weight), or an iterable of such batches, optional
             Data on which loss and metrics are measured after every epoch; class weights do not apply to them.
-            The iterable, which is no list or tuple, is iterated anew each time.
+            The iterable must not be a list or tuple; it is iterated anew each time.
         validation_split : float, > 0 and < 1, or StratifiedSplit or ShuffledSplit, optional
             Part of the rows to hold out as validation data, with their sample weights, instead of
             validation_data. A number: the last rows of X and y; n (1 - validation_split) rows, rounded down,

@@ -110,7 +110,7 @@ class Inference(Description):
 
         Parameters
         ----------
-        X, y : array_like
+        X, y : array_like, or sparse for X
             Inputs and targets as for `fit`. Or, without y, an iterable of batches as for `fit`, which is read
             once. The loss is then the mean over all rows, too; of a custom loss, the mean over batches,
             weighted by their rows. Metrics keep the outputs and targets of all rows.
@@ -151,18 +151,23 @@ class Inference(Description):
 
 def inputs_of(batch: Any) -> Any:
     """Return the inputs of a batch: itself, or its first item if that has rows."""
-    if (
-        isinstance(batch, (tuple, list))
-        and 0 < len(batch) <= BATCH_ITEMS
-        and getattr(batch[0], "ndim", 0) == 2
-    ):
+    if isinstance(batch, (tuple, list)) and 0 < len(batch) <= BATCH_ITEMS and has_rows(batch[0]):
         return batch[0]
     return batch
 
 
+def has_rows(item: Any) -> bool:
+    """Tell whether this has two dimensions: an array, or a list of lists or of arrays."""
+    if isinstance(item, (tuple, list)):
+        return len(item) > 0 and (isinstance(item[0], (tuple, list)) or getattr(item[0], "ndim", 0) == 1)
+    return getattr(item, "ndim", 0) == 2
+
+
 def lists_batches(X: Any) -> bool:
     """Tell whether X is a list of batches; an array of three dimensions would be no X."""
-    return isinstance(X, (list, tuple)) and len(X) > 0 and getattr(inputs_of(X[0]), "ndim", 0) == 2
+    if not isinstance(X, (list, tuple)) or len(X) == 0:
+        return False
+    return inputs_of(X[0]) is not X[0] or getattr(X[0], "ndim", 0) == 2
 
 
 def rows(array: AnyRows) -> AnyRows:

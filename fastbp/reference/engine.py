@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._base.sparse import AnyRows, Rows, SparseRows, check_rows
+from fastbp._base.sparse import AnyRows, Rows, SparseRows, check_rows, numbers_of
 from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.stepwise import StepwiseRun, weight_of
@@ -129,7 +129,7 @@ class Engine:
 
     def shares_memory(self, rows: Rows) -> bool:
         """Tell whether an array, or the entries of sparse rows, overlap what a step writes."""
-        array = rows.values if isinstance(rows, SparseRows) else rows
+        array = numbers_of(rows)
         return any(np.may_share_memory(array, own) for own in (self.parameters, self.gradients, self.state))
 
     def apart(self, rows: AnyRows) -> AnyRows:

@@ -7,17 +7,12 @@ import pytest
 
 import fastbp
 from fastbp import _core
-from helpers.inside import numbers_of, to_train_on
+from helpers.inside import to_train_on
 from helpers.maps import MAPS, mapped
 
 
-def state_of(net):
-    parameters, state, t, _ = numbers_of(net)
-    return parameters.tobytes(), state.tobytes(), t, net.history.loss
-
-
 @pytest.mark.parametrize("kind", MAPS)
-def test_maps_train_like_arrays(network_class, kind, data, tmp_path):
+def test_maps_train_like_arrays(network_class, kind, data, tmp_path, state_of):
     """Every way to make a map, in every dtype, with scaled inputs, too."""
     X, y = data
     for dtype in ("f2", "f4", "f8", "u1", "i4"):
@@ -80,7 +75,7 @@ LOSSES_THAT_DO_NOT_WAIT = {
 
 @pytest.mark.parametrize("loss", LOSSES_THAT_DO_NOT_WAIT, ids=str)
 @pytest.mark.parametrize("bad", [-7, np.inf, 1e300])
-def test_targets_with_a_range_are_checked_before(network_class, loss, bad, tmp_path):
+def test_targets_with_a_range_are_checked_before(network_class, loss, bad, tmp_path, state_of):
     y = LOSSES_THAT_DO_NOT_WAIT[loss].copy()
     y[4, 1] = bad
     if not isinstance(loss, str):
@@ -94,7 +89,7 @@ def test_targets_with_a_range_are_checked_before(network_class, loss, bad, tmp_p
     assert state_of(net) == before
 
 
-def test_labels_are_checked_before(network_class, tmp_path):
+def test_labels_are_checked_before(network_class, tmp_path, state_of):
     net = network_class([4, 3], loss="cross_entropy", seed=0)
     before = state_of(net)
     labels = mapped(tmp_path, np.array([0, 1, 2, 0, 3, 1]), "y")
@@ -113,7 +108,7 @@ def test_shapes_and_dtypes_are_checked_before(network_class, tmp_path):
     assert net.history.loss == []
 
 
-def test_other_calls_check_before(network_class, tmp_path):
+def test_other_calls_check_before(network_class, tmp_path, state_of):
     """Also fits that hold out rows, validation data, and Levenberg-Marquardt, whose steps take all rows."""
     X = np.ones((6, 4))
     X[4, 2] = np.nan

@@ -77,6 +77,12 @@ def test_columns_without_numbers_are_named(pandas, frame):
             as_array("y", column)
 
 
+def test_a_lazy_frame_is_refused_with_advice():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(DTypeError, match=r"^X has dtype object \(LazyFrame\), .*: its collect\(\) returns"):
+        fastbp.Network([1, 1]).fit(polars.DataFrame({"a": [1.0, 2.0]}).lazy(), [1.0, 2.0])
+
+
 def test_sparse_columns_and_empty_frames(pandas):
     sparse = pandas.get_dummies(pandas.Series(["a", "b"]), sparse=True)
     np.testing.assert_array_equal(as_array("X", sparse), np.eye(2))

@@ -127,6 +127,10 @@ def test_validation_metrics_and_callbacks(network_class):
             assert one[column] == other[column] == pytest.approx(of_batches[column], rel=1e-6), column
     with pytest.raises(ParameterError, match=r"^validation_data is .*iterator"):
         nets[0].fit(cut(X, y), validation_data=iter(held))
+    with pytest.raises(
+        ParameterError, match=r"^validation_data is a list of .* iterable of batches that is not"
+    ):
+        nets[0].fit(cut(X, y), validation_data=held * 9)
     with pytest.raises(DataError, match=r"^batch 2 of validation_data: the batch is"):
         nets[0].fit(cut(X, y), validation_data=Loader([held[0], 5]))
 
@@ -235,8 +239,8 @@ FAULTS = {
     "targets": (ShapeError, "y has shape (8, 2)"),
     "text": (DTypeError, "X has dtype <U"),
     "alone": (DataError, "the batch is <ndarray"),
-    "one": (DataError, "the batch is ("),
-    "four": (DataError, "the batch is ("),
+    "one": (DataError, "the batch is a tuple of length 1, expected (X, y)"),
+    "four": (DataError, "the batch is a tuple of length 4, expected (X, y)"),
     "none": (DataError, "the batch is None"),
     "weights": (DataError, "sample_weight[0] is -1.0"),
     "empty": (ShapeError, "X has no rows"),

@@ -5,21 +5,13 @@ import pytest
 
 import fastbp
 from fastbp.callbacks import Checkpoint, EarlyStopping
-from helpers.inside import begun, engine_of, numbers_of
+from helpers.inside import begun, engine_of
 from helpers.maps import mapped
 from helpers.odd_arrays import custom_loss
 from helpers.weighted import IGNORING, LOSSES, make, problem_with_nan, weighted_problem
 
 X = np.random.default_rng(0).normal(size=(23, 4))
 Y = np.tanh(X[:, :2])
-
-
-def state_of(net):
-    """Return what a fit changes; the seconds aside."""
-    parameters, state, t, memory = numbers_of(net)
-    history = {name: np.array(column).tobytes() for name, column in net.history.to_dict().items()}
-    history.pop("seconds")
-    return parameters.tobytes(), state.tobytes(), t, memory is None or memory.tobytes(), history
 
 
 def network(network_class, **options):
@@ -29,7 +21,7 @@ def network(network_class, **options):
 # ---- the same bits -----------------------------------------------------------------------------------------
 
 
-def test_losses_and_weights(network_class, rng, tmp_path):
+def test_losses_and_weights(network_class, rng, tmp_path, state_of):
     for loss in [*LOSSES, *IGNORING, fastbp.CrossEntropy(ignore_index=-1)]:
         for rows, batch_size, shuffle in [(41, 7, "blocks"), (9, 2, True), (9, None, False)]:
             with_nan = loss.ignore_nan
@@ -50,7 +42,7 @@ def test_losses_and_weights(network_class, rng, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_and_blocks_of_rows(threads, isa, rng, tmp_path):
+def test_threads_and_blocks_of_rows(threads, isa, rng, tmp_path, state_of):
     X = rng.normal(size=(2500, 60)).astype(np.float32)
     y = mapped(tmp_path, X[:, :3].copy(), "y")
     for shuffle in (True, False, "blocks"):
@@ -63,7 +55,7 @@ def test_threads_and_blocks_of_rows(threads, isa, rng, tmp_path):
         assert found[0] == found[1]
 
 
-def test_everything_around_the_steps(network_class, tmp_path):
+def test_everything_around_the_steps(network_class, tmp_path, state_of):
     """Validation, callbacks after steps and epochs, averages, a custom loss, full batches to the minimum."""
     maps = mapped(tmp_path, X, "X"), mapped(tmp_path, Y, "y")
     for made, options in (
@@ -174,7 +166,7 @@ def test_the_error_tells_how_nan_may_be_given(network_class, tmp_path):
     assert "ignore_nan" in found[0]
 
 
-def test_rows_that_are_left_out_are_not_checked(network_class, tmp_path):
+def test_rows_that_are_left_out_are_not_checked(network_class, tmp_path, state_of):
     """Rows of weight 0 may have any numbers, as nothing depends on them."""
     weights = np.ones(23)
     weights[[3, 17]] = 0
@@ -228,7 +220,7 @@ class Kill:
             raise KillError
 
 
-def test_fits_on_maps_resume(network_class, tmp_path):
+def test_fits_on_maps_resume(network_class, tmp_path, state_of):
     """With shuffled blocks, on a map or an array; not with another shuffle."""
     file, inputs = tmp_path / "fit.fbp", mapped(tmp_path, X)
     options = {"epochs": 4, "batch_size": 5, "shuffle": "blocks", "resume": file}
@@ -247,7 +239,7 @@ def test_fits_on_maps_resume(network_class, tmp_path):
         assert state_of(resumed) == state_of(whole)
 
 
-def test_a_fit_goes_on_when_the_file_is_mended(network_class, tmp_path):
+def test_a_fit_goes_on_when_the_file_is_mended(network_class, tmp_path, state_of):
     """What is done before a bad number is not lost."""
     whole, stopped, resumed = (network(network_class) for _ in range(3))
     file, inputs = tmp_path / "fit.fbp", mapped(tmp_path, X, mode="r+")

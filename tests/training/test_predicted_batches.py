@@ -55,6 +55,8 @@ def test_predict_yields(network_class):
         iter([[*batch] for batch in cut(X, y)]),
         Loader([(x,) for x, _ in cut(X, y)]),
         iter([x.tolist() for x, _ in cut(X, y)]),
+        iter([(x.tolist(), t.tolist()) for x, t in cut(X, y)]),
+        [(list(x), t) for x, t in cut(X, y)],
     ):
         assert np.array_equal(np.concatenate([*net.predict(batches)]), expected)
     assert np.array_equal(np.concatenate([*net.predict_classes(iter(cut(X, y)))]), classes)

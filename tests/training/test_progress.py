@@ -4,6 +4,7 @@ import builtins
 import io
 import re
 import sys
+import time
 from array import array
 
 import pytest
@@ -74,6 +75,26 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys, verbose):
     assert len(capsys.readouterr().out.splitlines()) == (20000 if verbose == 2 else 0)
     if verbose == 1:
         assert f"loss {history.loss[-1]:.5g}" in shown
+
+
+@pytest.mark.usefixtures("bar")
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_steps_of_an_epoch_of_unknown_length_are_counted(monkeypatch, verbose):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(progress, "REDRAW", 0.0)
+    monkeypatch.setattr(fit, "SLICE", 0.0)
+
+    def batches():
+        for _ in range(10):
+            time.sleep(0.02)  # tqdm draws at most every 0.1 s
+            yield [[0.5]], [1.0]
+
+    fastbp.Network([1, 1], seed=0).fit(batches(), verbose=verbose)
+    shown = sys.stderr.getvalue()
+    steps = [int(step) for step in re.findall(r"step (\d+)", shown)]
+    assert steps
+    assert steps == sorted(steps)
+    assert "step" not in shown.split("\r")[-1]
 
 
 @pytest.mark.usefixtures("bar")

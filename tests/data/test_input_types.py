@@ -1,0 +1,69 @@
+"""Type checkers accept every kind of data that a network takes, and refuse others."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import fastbp
+
+TYPED = """
+from collections.abc import Iterable, Iterator
+from typing import Any
+import numpy as np
+from numpy.typing import NDArray
+import fastbp
+
+class Sparse:
+    shape = (9, 1)
+    def toarray(self) -> NDArray[Any]: ...
+
+class Loader:
+    def __iter__(self) -> Any: ...
+
+def batches() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]: ...
+def weighted() -> Iterable[tuple[Sparse, list[float], NDArray[Any]]]: ...
+
+net, X, sparse = fastbp.Network([1, 1]), np.zeros((9, 1)), Sparse()
+net.adapt(sparse, X, center=False)
+net.fit(sparse, X, validation_data=(sparse, X), shuffle="blocks")
+net.fit(batches(), validation_data=weighted(), steps_per_epoch=1, prefetch=2)
+net.fit([(sparse, X)])
+net.fit(zip([X], [X]))
+net.fit(Loader(), validation_data=Loader())
+net.evaluate(sparse, X)
+net.evaluate(weighted())
+net.predict_classes(batches())
+net.train_on_batch(sparse, X)
+net.forward(sparse)
+net.loss_and_gradients(sparse, X)
+fastbp.minimize(net, sparse, X)
+reveal_type(net.predict(sparse))
+reveal_type(net.predict([X, X]))
+reveal_type(net.predict(batches()))
+reveal_type(net.predict(Loader()))
+net.fit(X, X, shuffle="block")
+net.fit(object())
+net.adapt(batches())
+net.fit([(object(), X)])
+"""
+
+
+@pytest.mark.slow
+def test_mypy_accepts_all_kinds_of_inputs(tmp_path):
+    pytest.importorskip("mypy")
+    (tmp_path / "typed.py").write_text(TYPED)
+    options = ["--strict", "--allow-empty-bodies", "--config-file=", "--cache-dir", tmp_path / "cache"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "typed.py"],
+        cwd=tmp_path,
+        env={"MYPYPATH": str(next(iter(fastbp.__path__)) + "/.."), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    last = TYPED.count("\n")
+    wrong = [int(line) for line in re.findall(r"^typed.py:(\d+): error", done.stdout, re.MULTILINE)]
+    assert wrong == [*range(last - 3, last + 1)], done.stdout + done.stderr
+    revealed = re.findall(r'Revealed type is "(?:typing\.|numpy\.)(\w+)', done.stdout)
+    assert revealed == ["ndarray", "ndarray", "Iterator", "Iterator"]
