@@ -151,18 +151,20 @@ class Inference(Description):
 
 def inputs_of(batch: Any) -> Any:
     """Return the inputs of a batch: itself, or its first item if that has rows."""
-    if (
-        isinstance(batch, (tuple, list))
-        and 0 < len(batch) <= BATCH_ITEMS
-        and getattr(batch[0], "ndim", 0) == 2
-    ):
+    if isinstance(batch, (tuple, list)) and 0 < len(batch) <= BATCH_ITEMS and has_rows(batch[0]):
         return batch[0]
     return batch
 
 
+def has_rows(X: Any) -> bool:
+    """Tell whether X has the shape of a matrix: an array, a tensor, a sparse matrix or a frame."""
+    shape = getattr(X, "shape", None)  # frames of polars and pyarrow have no `ndim`
+    return isinstance(shape, tuple) and len(shape) == 2
+
+
 def lists_batches(X: Any) -> bool:
     """Tell whether X is a list of batches; an array of three dimensions would be no X."""
-    return isinstance(X, (list, tuple)) and len(X) > 0 and getattr(inputs_of(X[0]), "ndim", 0) == 2
+    return isinstance(X, (list, tuple)) and len(X) > 0 and has_rows(inputs_of(X[0]))
 
 
 def rows(array: AnyRows) -> AnyRows:

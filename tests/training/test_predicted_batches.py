@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastbp
 from fastbp import DataError, ParameterError, ShapeError, losses
 from helpers.batches import ROWS, SIZE, SIZES, Loader, again, cut
 from helpers.problems import fitting, problem
@@ -68,3 +69,16 @@ def test_predict_yields(network_class):
     with pytest.raises(ShapeError):
         next(net.predict(iter([X[:, :2]])))
     assert net.predict([row.tolist() for row in X]).shape == (ROWS, 3)  # a list is an array, as ever
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_predict_takes_batches_that_begin_with_a_frame(library):
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    X, y = problem(SIZES, ROWS)
+    net = fastbp.Network(SIZES, seed=1)
+    columns = dict(zip("abcde", X.T.tolist(), strict=True))
+    frame = module.table(columns) if library == "pyarrow" else module.DataFrame(columns)
+    expected = net.predict(frame)
+    for batches in ([frame, frame], [(frame, y)], iter([(frame, y), [frame]])):
+        for output in net.predict(batches):
+            assert np.array_equal(output, expected)
