@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
@@ -73,8 +73,11 @@ class Source:
         self.data, self._epochs = data, epochs
         self.steps = _length(argument, data) if steps_per_epoch is None else steps_per_epoch
 
-    def batches(self) -> Iterator[Any]:
-        """Yield the batches of all epochs, and `END` after those of each epoch."""
+    def batches(self) -> Generator[Any]:
+        """Yield the batches of all epochs, and `END` after those of each epoch.
+
+        Closing it lets go of the iterator of the present epoch, so that a generator can end its work.
+        """
         for _ in range(self._epochs):
             yield from islice(self.data, self.steps)  # which reads no batch more
             yield END

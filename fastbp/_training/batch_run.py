@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from fastbp._training.data import Data
 from fastbp.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
+    from fastbp._data.ahead import Ahead
     from fastbp._training.options import Options
 
 WITH_BATCHES = "with batches from an iterable"
@@ -87,12 +88,13 @@ class BatchData(Data):
 
     def begin(self, model: Model, options: Options, first_epoch: int) -> BatchRun:
         """Return a run that reads the batches."""
-        batches: Iterator[Any] = self._source.batches()
+        source = self._source.batches()
+        batches: Ahead | Generator[Any] = source
         if self._prefetch:
             from fastbp._data.ahead import Ahead  # which few need
 
-            batches = ahead = Ahead(batches, self._prefetch)
-            self._ends = [ahead.close]
+            batches = Ahead(source, self._prefetch)
+        self._ends = [batches.close]  # an error would keep the iterable alive with its traceback
         return BatchRun(model, batches, self._source.steps, self._class_weight, options.epochs)
 
     def digests(self) -> dict[str, str]:
