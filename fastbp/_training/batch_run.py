@@ -160,7 +160,7 @@ class BatchRun(RunInSteps):
         """Return the next batch, which is this one; DataError if the epoch ends before it."""
         batch, self._next = (next(self._batches) if self._next is END else self._next), END
         if batch is END:
-            expected = "at least 1" if self._steps is None else f"{self._steps}"
+            expected = f"at least {step + 1}" if self._steps is None else f"{self._steps}"
             raise DataError(
                 f"the batches of epoch {epoch + 1} of this fit ended after {step}, expected {expected}"
             )
