@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import integer
-from fastbp._base.arrays import are_batches
+from fastbp._base.arrays import are_batches, is_a_sequence_of_batches
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.checks import InputChecks
@@ -59,7 +59,7 @@ class Source:
 
     def __init__(self, argument: str, data: Any, epochs: int, steps_per_epoch: int | None = None) -> None:
         kind = type(data)
-        if not are_batches(data) and kind not in (list, tuple):
+        if not are_batches(data) and not is_a_sequence_of_batches(data):
             raise ParameterError(
                 f"{argument} is {_a(kind)} without y, expected y, too, or an iterable of batches (X, y)"
             )

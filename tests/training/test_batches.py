@@ -1,6 +1,7 @@
 """Fits on batches from an iterable: the same numbers as on the arrays."""
 
 import threading
+from collections import deque
 from functools import partial
 from itertools import islice
 
@@ -28,6 +29,7 @@ class Sized(Loader):
 ITERABLES = {
     "list": (list, {}),
     "tuple": (tuple, {}),
+    "deque": (deque, {}),
     "re-iterable": (Loader, {}),
     "re-iterable, ahead": (Loader, {"prefetch": 2}),
     "sized": (Sized, {}),
