@@ -126,13 +126,22 @@ def are_batches(value: Any) -> bool:
         return False
     if issubclass(kind, Collection) and (hasattr(kind, "keys") or hasattr(kind, "isdisjoint")):
         return False
-    if any(hasattr(kind, protocol) for protocol in ARRAY_PROTOCOLS):
-        return False
+    return not _stands_for_an_array(value)
+
+
+def is_a_sequence_of_batches(value: Any) -> bool:
+    """Tell whether a value that cannot be rows may be a sequence of batches: a list, a deque, ..."""
+    return _is_nested(type(value)) and not _stands_for_an_array(value)
+
+
+def _stands_for_an_array(value: Any) -> bool:
+    if any(hasattr(type(value), protocol) for protocol in ARRAY_PROTOCOLS):
+        return True
     try:
         memoryview(value)
     except TypeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:

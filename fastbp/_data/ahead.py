@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -15,13 +15,13 @@ class Ahead:
 
     Parameters
     ----------
-    items : iterator
-        Only the thread uses it from now on.
+    items : generator
+        Only the thread uses it from now on, and closes it in the end.
     most : int, >= 1
         Number of items to read ahead.
     """
 
-    def __init__(self, items: Iterator[Any], most: int) -> None:
+    def __init__(self, items: Generator[Any], most: int) -> None:
         self._items, self._is_closed = items, False
         self._read: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()  # an entry for each item that may be read
@@ -36,13 +36,14 @@ class Ahead:
         while error is None:
             self._room.get()
             if self._is_closed:
-                return
+                break
             item = None
             try:
                 item = next(self._items)
             except BaseException as caught:  # also what is raised to end the program
                 error = caught
             self._read.put((item, error))
+        self._items.close()
 
     def __iter__(self) -> Iterator[Any]:
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import integer
-from fastbp._base.arrays import are_batches
+from fastbp._base.arrays import are_batches, is_a_sequence_of_batches
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows
 from fastbp._data.checks import InputChecks
@@ -59,12 +59,12 @@ class Source:
 
     def __init__(self, argument: str, data: Any, epochs: int, steps_per_epoch: int | None = None) -> None:
         kind = type(data)
-        if not are_batches(data) and kind not in (list, tuple):
+        if not are_batches(data) and not is_a_sequence_of_batches(data):
             raise ParameterError(
                 f"{argument} is {_a(kind)} without y, expected y, too, or an iterable of batches (X, y)"
             )
         if steps_per_epoch is not None:
-            steps_per_epoch = integer("steps_per_epoch", steps_per_epoch, at_least=1)
+            steps_per_epoch = integer("steps_per_epoch", steps_per_epoch, at_least=1, below=2**63)
         if issubclass(kind, Iterator) and steps_per_epoch is None and epochs > 1:
             raise ParameterError(
                 f"steps_per_epoch is None for {_a(kind)} and {epochs} epochs, expected the number of batches "
@@ -73,8 +73,11 @@ class Source:
         self.data, self._epochs = data, epochs
         self.steps = _length(argument, data) if steps_per_epoch is None else steps_per_epoch
 
-    def batches(self) -> Iterator[Any]:
-        """Yield the batches of all epochs, and `END` after those of each epoch."""
+    def batches(self) -> Generator[Any]:
+        """Yield the batches of all epochs, and `END` after those of each epoch.
+
+        Closing it lets go of the iterator of the present epoch, so that a generator can end its work.
+        """
         for _ in range(self._epochs):
             yield from islice(self.data, self.steps)  # which reads no batch beyond them
             yield END

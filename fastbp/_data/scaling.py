@@ -61,7 +61,7 @@ def of_data(checks: InputChecks, X: Any, y: Any, center: Any = True, scale: Any 
     if has_X:
         X = measure(X) if center else without_mean(measure(X))
     elif scale is not None:
-        X = factors(scale, checks.n_in)
+        X = factors(scale, checks.n_in, checks.feature_names)
     return X, measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y
 
 
@@ -70,8 +70,10 @@ def without_mean(found: Scaling) -> Scaling:
     return fixed(np.zeros_like(found.mean), found.scale)
 
 
-def factors(scale: Any, columns: int) -> Scaling:
+def factors(scale: Any, columns: int, names: tuple[str, ...] | None = None) -> Scaling:
     """Return the scaling that multiplies by `scale`: a number, or one per column (columns,).
+
+    A pandas Series that is indexed by the `names` of the columns is read by name.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def factors(scale: Any, columns: int) -> Scaling:
     if isinstance(scale, Real):
         factor = np.full(columns, number("scale", scale, above=0))
     else:
-        factor = as_array("scale", scale).astype(np.float64)
+        factor = as_array("scale", scale, names).astype(np.float64)
         if factor.shape != (columns,):
             raise ShapeError(
                 f"scale has shape {factor.shape}, expected one number, or one per input: ({columns},)"

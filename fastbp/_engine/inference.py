@@ -70,7 +70,8 @@ def evaluate_batches(
 ) -> dict[str, float]:
     """Return the loss and the metrics by name over all batches, at least one.
 
-    The loss of a batch counts by the weight of its rows. The metrics are of all outputs, which are kept.
+    The loss of a batch counts by the weight of its rows. The metrics are of all outputs, which are kept with
+    copies of the targets and weights: the next batch may be in the same arrays.
     """
     loss, total, whole = checks.loss, 0.0, 0.0
     answers: list[Answers] = []
@@ -79,7 +80,8 @@ def evaluate_batches(
         total += value if loss.divisor == "one" else value * weight
         whole += weight
         if measured:
-            answers.append(_answers(engine, checks, X, y, weights))
+            output, target, values = _answers(engine, checks, X, y, weights)
+            answers.append((output, target.copy(), None if values is None else values.copy()))
     found = {"loss": total if loss.divisor == "one" else total / whole}
     if measured:
         found |= _measured(measured, _joined(answers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from fastbp._training.data import Data
 from fastbp.exceptions import DataError, ParameterError
 
 if TYPE_CHECKING:
+    from fastbp._data.ahead import Ahead
     from fastbp._training.options import Options
 
 MOST_AHEAD = 1 << 16  # batches
@@ -88,12 +89,13 @@ class BatchData(Data):
 
     def begin(self, model: Model, options: Options, first_epoch: int) -> BatchRun:
         """Return a run that reads the batches."""
-        batches: Iterator[Any] = self._source.batches()
+        source = self._source.batches()
+        batches: Ahead | Generator[Any] = source
         if self._prefetch:
             from fastbp._data.ahead import Ahead  # which few need
 
-            batches = ahead = Ahead(batches, self._prefetch)
-            self._ends = [ahead.close]
+            batches = Ahead(source, self._prefetch)
+        self._ends = [batches.close]  # an error would keep the iterable alive with its traceback
         return BatchRun(model, batches, self._source.steps, self._class_weight, options.epochs)
 
     def digests(self) -> dict[str, str]:
@@ -160,7 +162,7 @@ class BatchRun(RunInSteps):
         """Return the next batch, which is this one; DataError if the epoch ends before it."""
         batch, self._next = (next(self._batches) if self._next is END else self._next), END
         if batch is END:
-            expected = "at least 1" if self._steps is None else f"{self._steps}"
+            expected = f"at least {step + 1}" if self._steps is None else f"{self._steps}"
             raise DataError(
                 f"the batches of epoch {epoch + 1} of this fit ended after {step}, expected {expected}"
             )

@@ -79,9 +79,8 @@ def train(
         data, split_off = BatchData(X, checked.epochs, validation_split, **data_options), None
     else:
         data, split_off = arrays_of(model, X, y, validation_split, seed, names, data_options)
-    validation = held_out(
-        model, validation_data, split_off, metrics, every=validation_every, epochs=checked.epochs, names=names
-    )
+    held = partial(held_out, model, validation_data, split_off, metrics, names=names, of_batches=y is None)
+    validation = held(every=validation_every, epochs=checked.epochs)
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
     data.check(model, checked)  # after the callbacks, one of which may have set the optimizer

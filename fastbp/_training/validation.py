@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import nan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
 from fastbp._base.arguments import integer, number
-from fastbp._base.arrays import are_batches
+from fastbp._base.arrays import are_batches, names_of
 from fastbp._base.shown import shown
-from fastbp._base.sparse import Rows, check_rows
+from fastbp._base.sparse import Rows, SparseRows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.inference import evaluate, evaluate_batches
 from fastbp._model import Model
@@ -98,10 +97,12 @@ def held_out(
     every: int,
     epochs: int,
     names: tuple[str, ...] | None = None,
+    of_batches: bool = False,
 ) -> Validation | None:
     """Return the validation of a fit, its arguments checked; None without validation data.
 
     `split_off` are the rows that `validation_split` holds out, and `names` those of the inputs in this fit.
+    `of_batches` tells whether it trains on an iterable, whose first batch may name them.
     """
     every = integer("validation_every", every, at_least=1)
     is_given = validation_data is not None or split_off is not None
@@ -117,7 +118,7 @@ def held_out(
     if are_batches(validation_data):
         measure, digest = _of_batches(model, validation_data, measured)
     else:
-        measure, digest = _of_arrays(model, validation_data, split_off, measured, names)
+        measure, digest = _of_arrays(model, validation_data, split_off, measured, names, of_batches)
     return Validation(measure, measured, digest=digest, every=every, epochs=epochs)
 
 
@@ -146,17 +147,35 @@ def _of_arrays(
     split_off: Examples | None,
     measured: tuple[Metric, ...],
     names: tuple[str, ...] | None,
+    of_batches: bool,
 ) -> tuple[Measure, Callable[[], str]]:
     """Return what measures loss and metrics on arrays, and what returns a digest of them."""
+    own = None  # names of the columns of X, if the first batch may name the inputs
     if split_off is not None:
         X, y, sample_weight = split_off
         arguments = "y of validation_split", "sample_weight of validation_split"
     else:
         X, y, sample_weight = model.checks.held_out(validation_data, names)
         arguments = "validation_data[1]", "validation_data[2]"
+        if of_batches and names_of(validation_data[0]):
+            own = model.feature_names or names or model.checks.names_for(validation_data[0])
     weights = resolve_weights(model.checks, y, sample_weight, None, *arguments)
-    measure = partial(evaluate, model.engine, model.trainer, model.checks, X, y, measured, weights)
-    return measure, partial(_digest, X, y, weights)
+
+    def measure() -> dict[str, float]:
+        nonlocal X, own
+        if own and model.feature_names:
+            X, own = _in_order(X, own, model.feature_names), model.feature_names
+        return evaluate(model.engine, model.trainer, model.checks, X, y, measured, weights)
+
+    return measure, lambda: _digest(_in_order(X, own, sorted(own)) if own else X, y, weights)
+
+
+def _in_order(X: Rows, own: tuple[str, ...], names: Sequence[str]) -> Rows:
+    """Return X, whose columns have their own names, with its columns in the order of the names."""
+    from fastbp._base.frames import order_of  # which only frames need
+
+    order = order_of("validation_data[0]", own, tuple(names))
+    return X if order is None or isinstance(X, SparseRows) else X[:, order]
 
 
 def _digest(X: Rows, y: Array, weights: Weights | None) -> str:

@@ -136,7 +136,8 @@ class Network(Steps):
             by their standard deviation, which is measured around the mean as before; so zeros stay zeros.
             Targets are always centered.
         scale : number > 0, or array_like of such numbers, shape (n_in,), optional
-            Instead of X: the factor of all inputs, or of each. `input_mean` is 0 and `input_scale` 1 / scale.
+            Instead of X: the factor of all inputs, or of each; a pandas Series is read by `feature_names`.
+            `input_mean` is 0 and `input_scale` 1 / scale.
 
         Raises
         ------

@@ -157,17 +157,23 @@ def inputs_of(batch: Any) -> Any:
 
 
 def has_rows(item: Any) -> bool:
-    """Tell whether this has two dimensions: an array, or a list of lists or of arrays."""
+    """Tell whether this has two dimensions: a matrix of any library, or a list of lists or of arrays."""
     if isinstance(item, (tuple, list)):
         return len(item) > 0 and (isinstance(item[0], (tuple, list)) or getattr(item[0], "ndim", 0) == 1)
-    return getattr(item, "ndim", 0) == 2
+    return has_two_dimensions(item)
+
+
+def has_two_dimensions(item: Any) -> bool:
+    """Tell whether this is an array, a tensor, a sparse matrix or a frame with rows and columns."""
+    shape = getattr(item, "shape", None)  # frames of polars and pyarrow have no `ndim`
+    return isinstance(shape, tuple) and len(shape) == 2
 
 
 def lists_batches(X: Any) -> bool:
     """Tell whether X is a list of batches; an array of three dimensions would be no X."""
     if not isinstance(X, (list, tuple)) or len(X) == 0:
         return False
-    return inputs_of(X[0]) is not X[0] or getattr(X[0], "ndim", 0) == 2
+    return inputs_of(X[0]) is not X[0] or has_two_dimensions(X[0])
 
 
 def rows(array: AnyRows) -> AnyRows:

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import fastbp
 from fastbp import DTypeError, ParameterError, ShapeError
 from helpers.scaled import scaled_inputs as scaled
 from helpers.tables import DTYPES
@@ -147,3 +148,16 @@ def test_refuses_what_cannot_scale(network_class, images, state_of, arguments, e
         net.adapt(**arguments(images))
     assert state_of(net) == before
     assert net.input_scale.tobytes() == scale
+
+
+def test_a_series_of_factors_goes_by_name():
+    pandas = pytest.importorskip("pandas")
+    net = fastbp.Network([3, 1], seed=0)
+    factors = pandas.Series({"c": 4.0, "a": 1.0, "b": 2.0})
+    net.adapt(scale=factors)  # without names by position
+    assert net.input_scale.tolist() == [0.25, 1, 0.5]
+    net.feature_names = ["a", "b", "c"]
+    net.adapt(scale=factors)
+    assert net.input_scale.tolist() == [1, 0.5, 0.25]
+    with pytest.raises(ShapeError, match=r"^scale lacks the column 'a'"):
+        net.adapt(scale=pandas.Series({"c": 4.0, "x": 1.0, "b": 2.0}))

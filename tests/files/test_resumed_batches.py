@@ -102,7 +102,12 @@ def test_resume_with_other_data(network_class, tmp_path):
             DataError,
             "the batches of epoch 1 of this fit ended after 0, expected at least 1",
         ),
-        ((Loader(cut(X, y)[:1]),), {}, DataError, "the batches of epoch 2 of this fit ended after 1"),
+        (
+            (Loader(cut(X, y)[:1]),),
+            {},
+            DataError,
+            "the batches of epoch 2 of this fit ended after 1, expected at least 2",
+        ),
         ((Loader(cut(X, y)),), {"class_weight": {0: 2.0}}, DataError, "sample_weight or class_weight is not"),
     ):
         net = network_class(SIZES)

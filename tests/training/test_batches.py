@@ -1,6 +1,7 @@
 """Fits on batches from an iterable: the same numbers as on the arrays."""
 
 import threading
+from collections import deque
 from functools import partial
 from itertools import islice
 
@@ -28,6 +29,7 @@ class Sized(Loader):
 ITERABLES = {
     "list": (list, {}),
     "tuple": (tuple, {}),
+    "deque": (deque, {}),
     "re-iterable": (Loader, {}),
     "re-iterable, ahead": (Loader, {"prefetch": 2}),
     "sized": (Sized, {}),
@@ -314,6 +316,7 @@ def test_what_does_not_go_with_batches(network_class, state_of):
         ({"gradient_tol": 0.1}, "gradient_tol is 0.1 with batches"),
         ({"steps_per_epoch": 0}, "steps_per_epoch is 0, expected an integer >= 1"),
         ({"steps_per_epoch": 2.5}, "steps_per_epoch is 2.5, expected an integer"),
+        ({"steps_per_epoch": 2**63}, "steps_per_epoch is 9223372036854775808, expected an integer"),
         ({"prefetch": -1}, "prefetch is -1, expected an integer >= 0"),
         ({"prefetch": True}, "prefetch is True"),
     ):

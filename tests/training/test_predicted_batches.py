@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastbp
 from fastbp import DataError, ParameterError, ShapeError, losses
 from helpers.batches import ROWS, SIZE, SIZES, Loader, again, cut
 from helpers.problems import fitting, problem
@@ -43,6 +44,23 @@ def test_evaluate_joins_weights_and_targets(network_class):
         labels.evaluate([(X[:2], [0, 1]), (X[2:4], one_hot)])
 
 
+def test_evaluate_on_batches_in_the_same_arrays(network_class):
+    X, y = problem(SIZES, ROWS)
+    net, weights = network_class(SIZES, seed=1), 1.0 + np.arange(ROWS) % 3
+    last = ROWS // SIZE * SIZE
+    arrays = X[:last], y[:last], weights[:last]
+
+    def filled():
+        batch = tuple(np.empty_like(a[:SIZE]) for a in arrays)
+        for new in cut(*arrays):
+            for to, values in zip(batch, new, strict=True):
+                to[:] = values
+            yield batch
+
+    expected = net.evaluate(*arrays[:2], ["r2", "mae"], sample_weight=arrays[2])
+    assert net.evaluate(filled(), metrics=["r2", "mae"]) == pytest.approx(expected, rel=1e-12)
+
+
 def test_predict_yields(network_class):
     X, y = problem(SIZES, ROWS, "cross_entropy")
     net = network_class(SIZES, loss="cross_entropy", seed=1)
@@ -70,3 +88,16 @@ def test_predict_yields(network_class):
     with pytest.raises(ShapeError):
         next(net.predict(iter([X[:, :2]])))
     assert net.predict([row.tolist() for row in X]).shape == (ROWS, 3)  # a list is an array, as ever
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_predict_takes_batches_that_begin_with_a_frame(library):
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    X, y = problem(SIZES, ROWS)
+    net = fastbp.Network(SIZES, seed=1)
+    columns = dict(zip("abcde", X.T.tolist(), strict=True))
+    frame = module.table(columns) if library == "pyarrow" else module.DataFrame(columns)
+    expected = net.predict(frame)
+    for batches in ([frame, frame], [(frame, y)], iter([(frame, y), [frame]])):
+        for output in net.predict(batches):
+            assert np.array_equal(output, expected)
