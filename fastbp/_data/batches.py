@@ -64,7 +64,7 @@ class Source:
                 f"{argument} is {_a(kind)} without y, expected y, too, or an iterable of batches (X, y)"
             )
         if steps_per_epoch is not None:
-            steps_per_epoch = integer("steps_per_epoch", steps_per_epoch, at_least=1)
+            steps_per_epoch = integer("steps_per_epoch", steps_per_epoch, at_least=1, below=2**63)
         if issubclass(kind, Iterator) and steps_per_epoch is None and epochs > 1:
             raise ParameterError(
                 f"steps_per_epoch is None for {_a(kind)} and {epochs} epochs, expected the number of batches "
