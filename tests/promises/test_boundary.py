@@ -40,6 +40,13 @@ def wide():
     return engine_of(fastbp.Network([3, 2], seed=0))
 
 
+def take_columns():
+    indices = np.zeros(50_000, "i4")
+    held, starts = _core.hold(indices), np.array([0, len(indices)])
+    shrink(indices)
+    _core.take_columns(held, starts, np.empty(50_000, "i4"), 0, 3)
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -62,6 +69,7 @@ REFUSED = {
     "weights of targets in columns": lambda: wide().train_on_batch(
         X, np.ones((20, 2)), Weights(np.asfortranarray(np.ones((20, 2))), None)
     ),
+    "take columns of a resized array": take_columns,
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
