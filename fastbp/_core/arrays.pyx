@@ -261,21 +261,30 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     return source
 
 
+cdef bint is_vector(array, int number, size_t n) noexcept:
+    """Return whether this is a plain array (n,) of NumPy's type `number`."""
+    return is_plain(array, number) and (<cnp.ndarray> array).ndim == 1 and <size_t> (<cnp.ndarray> array).shape[0] == n
+
+
 cdef fbp_source sparse_source_of(rows) except *:
     """Describe `fastbp._base.sparse.SparseRows` for the C core. They must outlive the result.
 
     Whoever has made them has checked them. This check keeps others that were not from crashing the process.
     """
-    cdef fbp_source source = source_of(rows.values)
-    cdef size_t entries = source.rows
+    cdef cnp.ndarray values = <cnp.ndarray?> rows.values
+    cdef size_t n_rows, n_columns
     columns, starts = rows.columns, rows.starts
-    if (not is_plain(columns, cnp.NPY_INT32) or not is_plain(starts, cnp.NPY_INT64) or rows.values.ndim != 1
-            or np.shape(columns) != (entries,) or np.shape(starts) != (rows.shape[0] + 1,)):
+    n_rows, n_columns = rows.shape
+    # from here on nothing makes objects: that may collect garbage, which runs finalizers, which may resize the values
+    cdef fbp_source source = source_of(values)
+    cdef size_t entries = source.rows
+    if values.ndim != 1 or not (is_vector(columns, cnp.NPY_INT32, entries)
+                                and is_vector(starts, cnp.NPY_INT64, n_rows + 1)):
         raise ShapeError(f"the sparse rows of shape {rows.shape} have {entries} entries, {np.shape(columns)} columns "
                          f"and {np.shape(starts)} starts, expected columns of int32, one per entry, and starts of "
                          "int64, one per row and one more")
     source.column_stride, source.row_stride = source.row_stride, 0
-    source.rows, source.columns = rows.shape
+    source.rows, source.columns = n_rows, n_columns
     source.starts = <const int64_t *> cnp.PyArray_DATA(starts)
     source.entry_columns = <const int32_t *> cnp.PyArray_DATA(columns)
     if not fbp_has_valid_entries(&source, entries):

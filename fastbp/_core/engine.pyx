@@ -146,14 +146,15 @@ cdef class Engine(Settings):
 
     def predict(self, X, out, bint raw=True):
         """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
-        cdef fbp_source x = self.inputs_of(X)
-        cdef size_t entries = 0
+        cdef size_t rows = X.shape[0], entries = 0
         cdef unsigned int data
-        cdef Plan plan
+        cdef Plan plan = None
+        if rows:
+            data = (self.output_data if raw else 0) | self.sparse_kind(X, min(rows, self.block_rows), &entries)
+            plan = self.borrow_plan(rows, data, entries)
+        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
         self.check_rows("out", out, x.rows)
-        if x.rows:
-            data = (self.output_data if raw else 0) | self.sparse_kind(X, min(x.rows, self.block_rows), &entries)
-            plan = self.borrow_plan(x.rows, data, entries)
+        if plan is not None:
             self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
             self.give_back(plan)
 
@@ -286,12 +287,12 @@ cdef class Engine(Settings):
         J (n n_out, P) holds the derivatives of the outputs with respect to the parameters, r = h - y (n n_out,) the
         errors.
         """
-        cdef fbp_source x = self.inputs_of(X)
-        cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, x.rows, 0)
         size = self.parameters.size + 1
         if not is_plain(out, self.number) or out.shape != (size, size):
             raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")
+        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, X.shape[0], 0)
+        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
+        cdef fbp_source t = self.targets_of(y, x.rows)
         cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
         with nogil:
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)

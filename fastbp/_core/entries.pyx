@@ -7,7 +7,7 @@ from fastbp.exceptions import DTypeError, ShapeError
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t
 
-from fastbp._core.arrays cimport is_plain
+from fastbp._core.arrays cimport check_memory, is_plain
 
 ctypedef fused index_t:
     int32_t
@@ -68,6 +68,7 @@ def take_columns(cnp.ndarray indices not None, cnp.ndarray starts not None, cnp.
     cdef int64_t row = np.searchsorted(starts, first)
     cdef int32_t *out = <int32_t *> cnp.PyArray_DATA(columns)
     cdef bint ascends = True
+    check_memory(indices)  # last: what comes before may collect garbage, which runs finalizers
     if is_plain(indices, cnp.NPY_INT32):
         with nogil:
             position = copied(<const int32_t *> cnp.PyArray_DATA(indices), out, start, row, first, end, n_columns,

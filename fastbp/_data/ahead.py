@@ -7,6 +7,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+LOST: tuple[Any, BaseException] = None, MemoryError("no memory for the thread that reads ahead")
+
 
 class Ahead:
     """Yields the items of an endless iterator, which a thread reads ahead.
@@ -22,19 +24,28 @@ class Ahead:
     """
 
     def __init__(self, items: Generator[Any], most: int) -> None:
-        self._items, self._is_closed = items, False
+        self._items, self._most, self._is_closed = items, most, False
         self._read: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-        self._room: SimpleQueue[None] = SimpleQueue()  # an entry for each item that may be read
-        for _ in range(most):
-            self._room.put(None)
+        self._room: SimpleQueue[None] = SimpleQueue()  # an entry for each item that may be read after these
         # it does not keep the process alive: an iterable may wait forever
         self._thread = Thread(target=self._work, name="fastbp-prefetch", daemon=True)
 
     def _work(self) -> None:
+        """Read items; whatever ends that, nobody waits for the next one forever."""
+        try:
+            self._read_all()
+        finally:
+            self._read.put(LOST)  # made before: there may be no memory
+
+    def _read_all(self) -> None:
         """Read items while there is room, until an error or `close`."""
         error: BaseException | None = None
+        left = self._most  # items that may be read at once
         while error is None:
-            self._room.get()
+            if left > 0:
+                left -= 1
+            else:
+                self._room.get()
             if self._is_closed:
                 break
             item = None

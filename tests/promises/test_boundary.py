@@ -10,6 +10,7 @@ import pytest
 
 import fastbp
 from fastbp import _core
+from fastbp._base.sparse import SparseRows
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
 from helpers.inside import engine_of, prepared, set_optimizer
@@ -39,6 +40,13 @@ def wide():
     return engine_of(fastbp.Network([3, 2], seed=0))
 
 
+def take_columns():
+    indices = np.zeros(50_000, "i4")
+    held, starts = _core.hold(indices), np.array([0, len(indices)])
+    shrink(indices)
+    _core.take_columns(held, starts, np.empty(50_000, "i4"), 0, 3)
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -61,6 +69,7 @@ REFUSED = {
     "weights of targets in columns": lambda: wide().train_on_batch(
         X, np.ones((20, 2)), Weights(np.asfortranarray(np.ones((20, 2))), None)
     ),
+    "take columns of a resized array": take_columns,
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
@@ -100,36 +109,78 @@ def resized(view):
         _core.check_memory(held)
 
 
+ROWS, COLUMNS = 20_000, 32
+
+
+def dense(values):
+    return values.reshape(ROWS, -1)
+
+
+def sparse(values):
+    """Return rows with two entries each."""
+    starts = np.arange(0, 2 * ROWS + 1, 2)
+    return SparseRows(values[: 2 * ROWS], np.tile(np.int32([3, 17]), ROWS), starts, (ROWS, COLUMNS))
+
+
+def normal_equations(engine, X, y):
+    out = np.zeros((engine.parameters.size + 1,) * 2, "f4")
+    engine.normal_equations(X, y, out)
+    return out
+
+
+def predicted(engine, X, y):
+    out = np.empty_like(y)
+    engine.predict(X, out)
+    return out
+
+
 CALLS = {
     "train_on_batch": lambda engine, X, y: engine.train_on_batch(X, y),
     "loss_and_gradients": lambda engine, X, y: engine.loss_and_gradients(X, y),
     "forward": lambda engine, X, y: engine.forward(X),
     "loss": lambda engine, X, y: engine.loss(X, y),
-    "predict": lambda engine, X, y: engine.predict(X, np.empty_like(y)),
+    "predict": predicted,
+    "normal_equations": normal_equations,
 }
+KINDS = {"dense": dense, "sparse": sparse}
 
 
-def collected(call):
-    """Let garbage be collected as soon as the call makes any object, and take its X away then."""
-    array, y = np.ones((50_000, 3), "f4"), np.ones((50_000, 1), "f4")
-    held, e = _core.hold(array), engine()
-    gc.callbacks.append(lambda phase, info: shrink(array))
-    gc.set_threshold(1)
-    try:
-        result = CALLS[call](e, held, y)
-    except fastbp.DataError:
-        return
-    finally:
-        gc.callbacks.clear()
-    expected = CALLS[call](engine(), np.ones((50_000, 3), "f4"), y)
-    assert np.array_equal(result, expected) if result is not None else expected is None
+def collected(call, kind):
+    """Let garbage be collected as soon as the call makes any object, or later, and take its X away then."""
+    y = np.ones((ROWS, 1), "f4")
+    engines = iter([engine_of(fastbp.Network([COLUMNS, 3, 1], seed=0)) for _ in range(100)])
+    expected = CALLS[call](next(engines), KINDS[kind](np.ones(ROWS * COLUMNS, "f4")), y)
+    for late, own in enumerate(engines):
+        array = np.ones(ROWS * COLUMNS, "f4")
+        X, left = KINDS[kind](_core.hold(array)), [None] * late
+
+        def strike(phase, info, array=array, left=left):
+            if phase == "stop" and left:
+                left.pop()
+            elif phase == "stop" and len(array) > 1:
+                array[:] = 2  # so that whoever reads the memory afterwards has other results
+                shrink(array)
+
+        gc.callbacks.append(strike)
+        gc.set_threshold(1)
+        try:
+            result = CALLS[call](own, X, y)
+        except fastbp.DataError:
+            continue
+        finally:
+            gc.set_threshold(0)
+            gc.callbacks.clear()
+        assert np.array_equal(result, expected), f"collection {late} is not noticed"
+        if len(array) > 1:  # no collection came so late
+            return
+    raise AssertionError("too many collections")
 
 
 PROBES = (
     table("{0}", refused, REFUSED)
     | {"no rows": no_rows}
     | table("{0} of a resized array", resized, VIEWS)
-    | table("garbage in {0}", collected, CALLS)
+    | table("garbage in {0}, {1}", collected, CALLS, KINDS)
 )
 
 

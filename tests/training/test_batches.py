@@ -1,6 +1,5 @@
 """Fits on batches from an iterable: the same numbers as on the arrays."""
 
-import threading
 from collections import deque
 from functools import partial
 from itertools import islice
@@ -349,43 +348,3 @@ def test_minimize_refuses_batches(network_class):
         ParameterError, match=r"^X is <list_iterator.* without y, expected arrays X and y: minimize"
     ):
         fastbp.minimize(network_class(SIZES), iter([]))
-
-
-def test_reading_ahead_ends_with_the_fit():
-    X, y = problem(SIZES, ROWS)
-    read, gate = [], threading.Event()
-
-    def batches():
-        for i in range(20):
-            read.append(i)
-            if i >= 3:
-                gate.wait()
-            yield X, y
-
-    class Stop:
-        def on_batch_end(self, state):
-            state.stop("enough")
-
-    fastbp.Network(SIZES).fit(batches(), steps_per_epoch=20, prefetch=9, callbacks=Stop())
-    gate.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("fastbp-prefetch"):
-            thread.join(10)
-    assert len(read) <= 4
-
-
-def test_threads_end_with_the_fit():
-    X, y = problem(SIZES, ROWS)
-    net = fastbp.Network(SIZES)
-    before = threading.active_count()
-    for _ in range(3):
-        net.fit(cut(X, y), epochs=2, prefetch=2)
-        with pytest.raises(DataError):
-            net.fit([*cut(X, y), 5], prefetch=3)
-        net.fit(
-            again(cut(X, y), 9), epochs=3, steps_per_epoch=3, prefetch=2, callbacks=lambda s: s.stop("now")
-        )
-    for thread in threading.enumerate():
-        if thread.name.startswith("fastbp-prefetch"):
-            thread.join(10)
-    assert threading.active_count() == before
