@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from fastbp._data.ahead import Ahead
     from fastbp._training.options import Options
 
-MOST_AHEAD = 1 << 16  # batches
 WITH_BATCHES = "with batches from an iterable"
 
 
@@ -67,7 +66,7 @@ class BatchData(Data):
                 f"class_weight is {shown(class_weight)} {WITH_BATCHES}, expected a dict: the classes cannot "
                 "be counted before training"
             )
-        self._prefetch = integer("prefetch", prefetch, at_least=0, below=MOST_AHEAD)
+        self._prefetch = integer("prefetch", prefetch, at_least=0, below=2**31)
         self._class_weight = class_weight
         self.steps_per_epoch = self._source.steps or 0
         self.options = {"steps_per_epoch": self._source.steps}

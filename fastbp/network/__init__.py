@@ -265,7 +265,7 @@ class Network(Steps):
             Number of batches in an epoch, if X is an iterable of batches. Default: its length if it has one,
             otherwise all up to its end. An iterator needs it for several epochs. If an epoch has fewer
             batches, a DataError ends the fit.
-        prefetch : int, >= 0 and < 65536
+        prefetch : int, >= 0
             Number of batches that a thread reads ahead, if X is an iterable of batches. 0: they are read when
             they are needed. With more, the iterable must yield new arrays each time and cannot use the
             network.
