@@ -16,7 +16,7 @@ from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import Model
 from fastbp._training.beginning import begin_of
 from fastbp._training.data import Data, DataOptions, Shuffle
-from fastbp._training.validation import Examples, split
+from fastbp._training.validation import HeldOut, split
 from fastbp.exceptions import ParameterError
 from fastbp.splits import Split
 
@@ -37,7 +37,7 @@ def arrays_of(
     seed: int,
     names: tuple[str, ...] | None,
     options: DataOptions,
-) -> tuple[ArrayData, Examples | None]:
+) -> tuple[ArrayData, HeldOut | None]:
     """Return the data of a fit, checked, and those that `validation_split` holds out.
 
     `seed` and `names` are those of the network, or of the file from which it is going to continue.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastbp._data.batches import Batch
 
 Array: TypeAlias = NDArray[Any]
-Examples: TypeAlias = "tuple[Rows, Array, ArrayLike | None]"  # X, y and sample weights
+HeldOut: TypeAlias = "tuple[Rows, Array, ArrayLike | None]"  # X, y and sample weights
 #: (X, y) or (X, y, sample_weight), or an iterable of these.
 ValidationData: TypeAlias = "Batch | Iterable[Batch]"
 Measure: TypeAlias = Callable[[], dict[str, float]]
@@ -91,7 +91,7 @@ class Validation:
 def held_out(
     model: Model,
     validation_data: Any,
-    split_off: Examples | None,
+    split_off: HeldOut | None,
     metrics: Metrics | None,
     *,
     every: int,
@@ -144,7 +144,7 @@ def _of_batches(
 def _of_arrays(
     model: Model,
     validation_data: Any,
-    split_off: Examples | None,
+    split_off: HeldOut | None,
     measured: tuple[Metric, ...],
     names: tuple[str, ...] | None,
     of_batches: bool,
@@ -191,7 +191,7 @@ def split(
     sample_weight: ArrayLike | None,
     validation_split: float | Split,
     seed: int,
-) -> tuple[Examples, Examples]:
+) -> tuple[HeldOut, HeldOut]:
     """Return the examples to train on and those to validate on; views of the arrays for the last share.
 
     `seed` is that of the network, or of the file from which it is going to continue.

@@ -23,7 +23,7 @@ from fastbp.history import History
 from fastbp.layers import Dense
 from fastbp.losses import Loss, LossFunction
 from fastbp.metrics import Metrics
-from fastbp.network._steps import Steps, fit_loop
+from fastbp.network._steps import Steps, training
 from fastbp.optimizers import Optimizer
 from fastbp.splits import Split
 
@@ -290,7 +290,7 @@ class Network(Steps):
         BusyError
             Another call is using the network.
         """
-        history: History = fit_loop().train(
+        history: History = training().train(
             self._model,
             self,
             X,

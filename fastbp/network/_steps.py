@@ -42,7 +42,7 @@ class Steps(Inference):
         weights = resolve_weights(model.checks, y, sample_weight, class_weight)
         loss = model.guard.writing("train_on_batch", NOTHING, model.trainer.train_on_batch, X, y, weights)
         if not isfinite(loss):
-            causes = fit_loop().divergence.USUAL_CAUSES
+            causes = training().fit.divergence.USUAL_CAUSES
             raise DivergenceError(f"the loss is {loss}, and no snapshot was kept. {causes}")
         return loss
 
@@ -141,8 +141,8 @@ class Steps(Inference):
 
 
 @cache  # also for a fit while the interpreter shuts down, which imports nothing any more
-def fit_loop() -> Any:
-    """Return the module of the fit loop, which is imported by the first fit: it takes time."""
-    from fastbp._training import fit
+def training() -> Any:
+    """Return the module that trains, which is imported by the first fit: it takes time."""
+    from fastbp._training import train
 
-    return fit
+    return train

@@ -1,0 +1,93 @@
+"""`train`: from the arguments of `Network.fit` to a fit, and its history."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from fastbp._base.shown import shown
+from fastbp._model import NOTHING, Model
+from fastbp._training import fit
+from fastbp._training.array_data import arrays_of
+from fastbp._training.data import Data, DataOptions
+from fastbp._training.options import Options
+from fastbp._training.validation import held_out
+from fastbp.callbacks import Callbacks, FittedNetwork
+from fastbp.exceptions import ParameterError
+from fastbp.history import History
+from fastbp.metrics import Metrics
+from fastbp.splits import Split
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def train(
+    model: Model,
+    network: FittedNetwork,
+    X: Any,
+    y: ArrayLike | None,
+    *,
+    epochs: int,
+    validation_data: Any,
+    validation_split: float | Split | None,
+    validation_every: int,
+    metrics: Metrics | None,
+    callbacks: Callbacks | None,
+    resume: str | PathLike[str] | None,
+    data_options: DataOptions,
+    **options: Any,
+) -> History:
+    """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
+
+    Parameters
+    ----------
+    data_options : dict
+        The arguments that say what to do with the data.
+    options
+        The arguments of `Options` except `epochs`.
+    """
+    model.check_trainable()
+    checked, saved = Options(epochs=epochs, **options), None
+    if resume is not None:
+        from fastbp._training import resuming  # few need it
+
+        saved = resuming.read(resume, model)
+    if validation_split is not None and validation_data is not None:
+        raise ParameterError(
+            f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
+        )
+    seed = saved.model.seed if saved else model.seed
+    names = (saved.model.feature_names if saved else None) or model.checks.names_for(X)
+    data: Data
+    if y is None:
+        from fastbp._training.batch_run import BatchData  # few need it
+
+        data, split_off = BatchData(X, checked.epochs, validation_split, **data_options), None
+    else:
+        data, split_off = arrays_of(model, X, y, validation_split, seed, names, data_options)
+    held = partial(held_out, model, validation_data, split_off, metrics, names=names, of_batches=y is None)
+    validation = held(every=validation_every, epochs=checked.epochs)
+    columns = {"loss": False} | (validation.columns if validation else {})
+    hooks = checked.begin_callbacks(callbacks, columns, model)
+    data.check(model, checked)  # after the callbacks, one of which may have set the optimizer
+    files = None
+    if resume is not None or hooks.checkpoints:
+        from fastbp._training import checkpoints  # few need it
+
+        same = checkpoints.same_of(checked, hooks, validation, validation_split, data)
+        files = checkpoints.Checkpoints(model, hooks, same, checked.epochs, data.steps_per_epoch, saved)
+    one = fit.Fit(
+        model,
+        network=network,
+        data=data,
+        options=checked,
+        validation=validation,
+        hooks=hooks,
+        files=files,
+        names=names,
+    )
+    trained: History = model.guard.writing("fit", NOTHING, one.run, undo=one.recover)
+    return trained
