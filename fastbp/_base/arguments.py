@@ -74,6 +74,8 @@ def held(
 
 def integer(argument: str, value: Any, *, at_least: int, below: int | None = None) -> int:
     """Return `value` as an int; it must be an integer within the bounds."""
+    if type(value) is int and value >= at_least and (below is None or value < below):
+        return value  # the usual case, without a detour
     try:
         n = operator.index(value)
     except TypeError:
@@ -93,6 +95,8 @@ def flag(argument: str, value: Any) -> bool:
 
 def verbosity(verbose: Any) -> int | Literal["auto"]:
     """Return the verbosity, which must be 0, 1, 2 or "auto"; False is 0 and True is 1."""
+    if type(verbose) is int and 0 <= verbose < 3:
+        return verbose
     if isinstance(verbose, (bool, np.bool_)):
         return int(verbose)
     if isinstance(verbose, str) and verbose == "auto":

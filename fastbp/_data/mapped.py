@@ -18,8 +18,10 @@ def to_train_on(
     checks: InputChecks, X: Any, y: Any, names: tuple[str, ...] | None = None, *, may_defer: bool = True
 ) -> tuple[Rows, Array, DeferredChecks | None]:
     """Return X and y like `InputChecks.examples`, and what to check in each batch of them before its step."""
-    X, y = checks.examples(X, y, names=names, may_defer=may_defer)
-    deferred = may_defer and is_deferred(X), may_defer and checks.defers_targets and is_deferred(y)
+    if not may_defer or not (_core.is_mapped(X) or _core.is_mapped(y)):
+        return *checks.examples(X, y, names=names), None
+    X, y = checks.examples(X, y, names=names, may_defer=True)
+    deferred = is_deferred(X), checks.defers_targets and is_deferred(y)
     return X, y, DeferredChecks(*deferred, checks.dtype, checks.loss.nan_option) if any(deferred) else None
 
 

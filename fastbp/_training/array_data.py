@@ -42,12 +42,14 @@ def arrays_of(
 
     `seed` and `names` are those of the network, or of the file from which it is going to continue.
     """
-    prefetch = integer("prefetch", options["prefetch"], at_least=0)
-    for name, given in (("steps_per_epoch", options["steps_per_epoch"]), ("prefetch", prefetch or None)):
-        if given is not None:
-            raise ParameterError(
-                f"{name} is {shown(given)} with arrays X and y, expected it for an iterable of batches"
-            )
+    steps_per_epoch, prefetch = options["steps_per_epoch"], options["prefetch"]
+    if steps_per_epoch is not None or type(prefetch) is not int or prefetch:
+        is_steps = steps_per_epoch is not None
+        raise ParameterError(
+            f"{'steps_per_epoch' if is_steps else 'prefetch'} is "
+            f"{shown(steps_per_epoch if is_steps else prefetch)} with arrays X and y, expected it for an "
+            "iterable of batches"
+        )
     # a split may copy rows, and evaluates those that it holds out
     X, y, checks = to_train_on(model.checks, X, y, names, may_defer=validation_split is None)
     sample_weight, split_off = options["sample_weight"], None

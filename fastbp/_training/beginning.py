@@ -20,7 +20,7 @@ def begin_of(
 ) -> Callable[..., Run]:
     """Return what begins a run with these checks: the trainer's `begin`, or that of Levenberg-Marquardt."""
     begin: Callable[..., Run] = model.trainer.begin
-    if isinstance(model.optimizer, LevenbergMarquardt):
+    if not model.makes_steps and isinstance(model.optimizer, LevenbergMarquardt):
         from fastbp._training import levenberg_marquardt  # few need it
 
         levenberg_marquardt.check_weights(model.optimizer, weights)

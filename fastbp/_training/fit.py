@@ -212,7 +212,8 @@ class Fit:
                 self._averaging.show()  # as after the epoch before the stop
         if self._hooks.states:
             model.remembered = model.remembered | self._hooks.states
-        model.adopt(self._names)
+        if self._names is not None:
+            model.adopt(self._names)
         self._is_begun = True
 
     def _write(self, files: Checkpoints) -> None:

@@ -52,7 +52,7 @@ class Options:
 
 def early_stopping(optimizer: Optimizer, columns: Columns) -> dict[str, EarlyStopping]:
     """Return the callback that `max_fail` asks for, by its reason, if there are validation data."""
-    if not isinstance(optimizer, LevenbergMarquardt) or "validation_loss" not in columns:
+    if "validation_loss" not in columns or not isinstance(optimizer, LevenbergMarquardt):
         return {}
     if optimizer.bayesian or optimizer.max_fail is None:
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -68,8 +67,16 @@ def train(
         data, split_off = BatchData(X, checked.epochs, validation_split, **data_options), None
     else:
         data, split_off = arrays_of(model, X, y, validation_split, seed, names, data_options)
-    held = partial(held_out, model, validation_data, split_off, metrics, names=names, of_batches=y is None)
-    validation = held(every=validation_every, epochs=checked.epochs)
+    validation = held_out(
+        model,
+        validation_data,
+        split_off,
+        metrics,
+        every=validation_every,
+        epochs=checked.epochs,
+        names=names,
+        of_batches=y is None,
+    )
     columns = {"loss": False} | (validation.columns if validation else {})
     hooks = checked.begin_callbacks(callbacks, columns, model)
     data.check(model, checked)  # after the callbacks, one of which may have set the optimizer

@@ -187,12 +187,10 @@ def begin(callbacks: Any, columns: Columns, optimizer: Optimizer, remembered: Re
     remembered
         What the network remembers of callbacks of earlier fits; it stays as it is.
     """
-    if callbacks is None:
-        return Hooks()
-    listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     hooks = Hooks()
-    if not listed:
+    if callbacks is None or (type(callbacks) is tuple and not callbacks):  # the usual case, first
         return hooks
+    listed = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
     restoring = [i for i, callback in enumerate(listed) if _restores(callback)]
     _check_alone("restore an epoch", restoring, listed)
     hooks.restores = bool(restoring)
