@@ -261,9 +261,9 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     return source
 
 
-cdef bint is_vector(array, int number, size_t n) noexcept:
-    """Return whether this is a plain array (n,) of NumPy's type `number`."""
-    return is_plain(array, number) and (<cnp.ndarray> array).ndim == 1 and <size_t> (<cnp.ndarray> array).shape[0] == n
+cdef Py_ssize_t length_of(array, int number) noexcept:
+    """Return the length of a plain array (n,) of NumPy's type `number`; -1 if it is none."""
+    return (<cnp.ndarray> array).shape[0] if is_plain(array, number) and (<cnp.ndarray> array).ndim == 1 else -1
 
 
 cdef fbp_source sparse_source_of(rows) except *:
@@ -272,14 +272,14 @@ cdef fbp_source sparse_source_of(rows) except *:
     Whoever has made them has checked them. This check keeps others that were not from crashing the process.
     """
     cdef cnp.ndarray values = <cnp.ndarray?> rows.values
-    cdef size_t n_rows, n_columns
+    cdef Py_ssize_t n_rows, n_columns, entries
     columns, starts = rows.columns, rows.starts
     n_rows, n_columns = rows.shape
     # from here on nothing makes objects: that may collect garbage, which runs finalizers, which may resize the values
     cdef fbp_source source = source_of(values)
-    cdef size_t entries = source.rows
-    if values.ndim != 1 or not (is_vector(columns, cnp.NPY_INT32, entries)
-                                and is_vector(starts, cnp.NPY_INT64, n_rows + 1)):
+    entries = source.rows
+    if (values.ndim != 1 or length_of(columns, cnp.NPY_INT32) != entries or n_rows < 0
+            or length_of(starts, cnp.NPY_INT64) - 1 != n_rows):
         raise ShapeError(f"the sparse rows of shape {rows.shape} have {entries} entries, {np.shape(columns)} columns "
                          f"and {np.shape(starts)} starts, expected columns of int32, one per entry, and starts of "
                          "int64, one per row and one more")

@@ -247,9 +247,10 @@ cdef class Engine(Settings):
         """Return the network's output (n, n_out) for X (n, n_in); keep what backward() needs."""
         cdef size_t entries = 0
         cdef unsigned int data = (self.output_data if raw else 0) | self.sparse_kind(X, X.shape[0], &entries)
+        self.forward_rows = 0  # if anything is wrong from here on
         cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], data, entries)
-        self.forward_rows = X.shape[0]  # set right away: it is what the plan has room for
         cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
+        self.forward_rows = x.rows
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
         return out
@@ -317,6 +318,8 @@ cdef class Engine(Settings):
         run.fit.seed, run.fit.first_epoch = seed, first_epoch
         run.fit.losses = <double *> cnp.PyArray_DATA(run.epoch_losses)
         if checks is not None:
+            if checks.X and run.x_source.starts is not NULL:
+                raise ParameterError("checks of sparse rows during a run, expected them before it")
             run.checks = checks
             run.fit.checked = (FBP_CHECK_X if checks.X else 0) | (FBP_CHECK_Y if checks.y else 0)
         if shuffle:

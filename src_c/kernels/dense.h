@@ -200,12 +200,12 @@ static void update_from_row(const fbp_dense *layer) {
     update_rectangle(layer->plan, layer->scalars, rows);
 }
 
-/* dW and db by one product, of whose operand x only the rows of dense inputs are used. */
+/* dW and db by one product. It has no operand x if the inputs are sparse. */
 static product weights_product(const fbp_dense *layer, const fbp_step *step) {
     return (product){.M = layer->n_in,
                      .N = layer->n_out,
                      .K = step->rows,
-                     .a = (const real *)layer->x + step->offset * layer->x_stride,
+                     .a = layer->x ? (const real *)layer->x + step->offset * layer->x_stride : NULL,
                      .lda = layer->x_stride,
                      .a_transposed = 1,
                      .b = (const real *)layer->delta + step->offset * layer->y_stride,

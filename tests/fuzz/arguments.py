@@ -13,7 +13,7 @@ from scipy.sparse import csc_array, csc_matrix, csr_array, csr_matrix
 import fastbp
 from fastbp import activations, initializers, losses, optimizers, schedules
 from fastbp.callbacks import EarlyStopping, ReduceLROnPlateau
-from helpers.layouts import misaligned, read_only
+from helpers.layouts import in_a_map, misaligned, read_only
 
 Random = np.random.Generator
 
@@ -138,6 +138,7 @@ LAYOUTS: list[Callable[[Any], Any]] = [
     lambda array: np.repeat(array, 3, axis=-1)[..., ::3],
     misaligned,
     read_only,
+    in_a_map,
     lambda array: array.view(Subclass),
     lambda array: array.tolist(),
     lambda array: tuple(map(tuple, array.tolist())) if array.ndim == 2 else tuple(array.tolist()),
@@ -172,8 +173,10 @@ def sparse_inputs(random: Random, X: Any, subject: Subject) -> Any:
             array = array.astype(pick(random, ["f4", "f8"] if name == "data" else ["i2", ">i4", "i8", "u8"]))
         if random.random() < 0.03:
             subject.wild = True
-            array = array[:-1] if random.random() < 0.5 else array.astype("f8" if name == "data" else "i8")
-            if array.size:
+            array = array.astype("f8" if name == "data" else "i8")
+            if random.random() < 0.5:
+                array = array[:-1]
+            elif array.size:
                 array[random.integers(array.size)] = pick(random, WRONG_ENTRIES)
         setattr(matrix, name, array)
     return matrix
@@ -279,6 +282,8 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "epochs": integers(1, 4),
     "batch_size": one_of(None, 1, 2, 5, 32, 2**40),
     "shuffle": one_of(True, False, "blocks"),
+    "steps_per_epoch": integers(1, 4),
+    "prefetch": one_of(0, 1, 3, 2**31 - 1),
     "center": one_of(True, False),
     "tol": uniform(0, 1),
     "patience": integers(1, 5),

@@ -104,8 +104,9 @@ class Campaign:
             try:
                 os.chdir(folder)
                 work(self._seed, first, flight, write)
-            finally:
                 os._exit(0)
+            finally:
+                os._exit(1)  # a probe that cannot be drawn
         os.close(write)
         done = first
         for line in self._lines(read):

@@ -276,7 +276,8 @@ class DamagedCheckpoint(DamagedFile):
 
     def _change(self, node: Any) -> None:
         """Change what only checkpoints have more often."""
-        super()._change(node["fit"] if "fit" in node and self._plain.random() < 0.7 else node)
+        fit = node.get("fit")  # which may have been changed to anything
+        super()._change(fit if isinstance(fit, (dict, list)) and self._plain.random() < 0.7 else node)
 
 
 def zeros(net: fastbp.Network) -> Any:

@@ -1,7 +1,8 @@
 """The public entries: all that `fastbp` and its public modules define, and every use of a network."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,17 @@ def export_arrays(net: fastbp.Network, path: Any) -> Any:
         return arrays["layers.0.weights"]
 
 
+def listed(predict: Call) -> Call:
+    """Return the method with a list in the place of an iterator."""
+
+    @wraps(predict)
+    def call(*args: Any, **given: Any) -> Any:
+        result = predict(*args, **given)
+        return list(result) if isinstance(result, Iterator) else result
+
+    return call
+
+
 #: What is done with a network, the first argument. What the engines return is compared.
 METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
@@ -117,8 +129,8 @@ METHODS: dict[str, Call] = {
     "loss.gradient": lambda net, output, target: net.loss.gradient(output, target),
     "loss_and_gradients": fastbp.Network.loss_and_gradients,
     "minimize": fastbp.minimize,
-    "predict": fastbp.Network.predict,
-    "predict_classes": fastbp.Network.predict_classes,
+    "predict": listed(fastbp.Network.predict),
+    "predict_classes": listed(fastbp.Network.predict_classes),
     "replace_output": replace_output,
     "reset": fastbp.Network.reset,
     "save": save_and_load,

@@ -20,6 +20,7 @@ import fastbp
 from fastbp import reference
 from fuzz.arguments import SHARES, Subject, value
 from fuzz.entries import FUNCTIONS, METHODS, parameters
+from fuzz.streams import TAKE_BATCHES, Batches, is_read_late, stream
 from helpers.inside import engine_of
 from helpers.problems import fitting
 
@@ -87,6 +88,8 @@ class Probe:
         wrong = WRONG if random.random() < 0.6 else 0.0
         chosen = [name for name in names if name in required or random.random() < GIVEN]
         given = {name: value(random, name, subject, wrong) for name in chosen}
+        if self.entry in TAKE_BATCHES:
+            stream(random, subject, given)
         if random.random() < UNKNOWN:
             self._unknown = UNKNOWN_NAMES[random.integers(len(UNKNOWN_NAMES))]
             given[self._unknown] = 0.5
@@ -195,7 +198,11 @@ class Probe:
 
     def _is_refused(self, outcome: Outcome) -> bool:
         """Tell whether the call was refused before it began, not under way by a user function."""
-        under_way = self.entry == "forward, backward, step" or callable(self.given.get("metrics"))
+        under_way = (
+            self.entry == "forward, backward, step"
+            or callable(self.given.get("metrics"))
+            or (self.entry == "fit" and any(map(is_read_late, map(self.given.get, "Xy"))))
+        )
         is_refusal = isinstance(outcome.error, (fastbp.Error, TypeError))
         return is_refusal and not under_way and not isinstance(outcome.error, fastbp.DivergenceError)
 
@@ -244,6 +251,8 @@ def contents(thing: Any) -> Any:
         return thing.shape, str(thing.dtype), np.ascontiguousarray(thing).tobytes()
     if isinstance(thing, (list, tuple)):
         return [contents(part) for part in thing]
+    if isinstance(thing, Batches):
+        return contents(thing.batches)
     if hasattr(thing, "indptr"):  # sparse
         return [contents(part) for part in (thing.indptr, thing.indices, thing.data)]
     return repr(thing) if isinstance(thing, (dict, set, bytearray)) else None

@@ -9,7 +9,7 @@ import pytest
 import fastbp
 from fastbp import _core
 from helpers import probes
-from helpers.changes import CHANGES, Course, Data
+from helpers.changes import CHANGES, Change, Course, Data
 
 # NumPy returns without setting an error here and there, and pickle cannot import
 OF_MEMORY = (MemoryError, SystemError, pickle.PicklingError)
@@ -97,6 +97,46 @@ def test_of_numpy(name, monkeypatch):
     scarcity = Scarcity(monkeypatch)
     found, _ = faults(course, scarcity.fail, scarcity.stop)
     assert not found, "\n".join(found)
+
+
+class OnSparseRows(Change):
+    """A call on sparse rows, after others on such rows."""
+
+    def network(self, network_class=fastbp.Network):
+        net = self.fresh(network_class)
+        net.fit(*sparse_examples(), epochs=1, batch_size=None)
+        return net
+
+
+def sparse_examples():
+    """Return 12 rows of 3 inputs, so few of them not 0 that plans work on entries, and their targets."""
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    entries = np.array([1.0, -2, 3]), (np.array([0, 3, 3]), np.array([2, 0, 1]))
+    return sparse.csr_array(entries, shape=(12, 3)), Data().y
+
+
+SPARSE = {
+    "fit": lambda net, data: net.fit(*sparse_examples(), epochs=4, batch_size=None, callbacks=data.note),
+    "train_on_batch": lambda net, data: net.train_on_batch(*sparse_examples()),
+    "loss_and_gradients": lambda net, data: net.loss_and_gradients(*sparse_examples()),
+    "forward, backward": lambda net, data: net.backward(net.forward(sparse_examples()[0])),
+    "evaluate": lambda net, data: net.evaluate(*sparse_examples()),
+    "predict": lambda net, data: net.predict(sparse_examples()[0]),
+}
+
+
+@pytest.mark.parametrize("optimizer", [fastbp.SGD(0.1), fastbp.Adam(0.01)], ids=["SGD", "Adam"])
+def test_of_plans_for_sparse_rows(optimizer, monkeypatch):
+    scarcity = Scarcity(monkeypatch)
+    for name, call in SPARSE.items():
+        course = Course(OnSparseRows(call, {"optimizer": optimizer}, [3, 20, 2]))
+        for fail, stop in (
+            (_core.fail_allocation, lambda: _core.fail_allocation(0)),
+            (scarcity.fail, scarcity.stop),
+        ):
+            found, failed = faults(course, fail, stop)
+            assert failed, name
+            assert not found, "\n".join((name, *found))
 
 
 def of_python(name):

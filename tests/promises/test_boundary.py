@@ -11,12 +11,14 @@ import pytest
 import fastbp
 from fastbp import _core
 from fastbp._base.sparse import SparseRows
+from fastbp._data.mapped import DeferredChecks
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
 from helpers.inside import engine_of, prepared, set_optimizer
 from helpers.odd_arrays import shrink, table
 
 X, Y = np.ones((20, 3), "f4"), np.ones((20, 1), "f4")
+ROWS, COLUMNS = 20_000, 32
 RUN = {"shuffle": True, "seed": 0, "first_epoch": 0, "epochs": 3, "stored": False}
 
 
@@ -47,6 +49,30 @@ def take_columns():
     _core.take_columns(held, starts, np.empty(50_000, "i4"), 0, 3)
 
 
+def entries(n, *counts):
+    """Return n rows of ones with so many entries in the first ones."""
+    starts = np.cumsum([0, *counts, *[0] * (n - len(counts))])
+    columns = np.arange(starts[-1], dtype="i4") % COLUMNS
+    return SparseRows(np.ones(starts[-1], "f4"), columns, starts, (n, COLUMNS))
+
+
+def backward_after_refusal():
+    """Leave starts of entries that do not ascend: of a shorter batch, and then of one before that."""
+    e, wrong = engine_of(fastbp.Network([COLUMNS, 20, 1], seed=0)), entries(20, 1)
+    e.forward(entries(20, 1))
+    e.forward(entries(10, *[3] * 10))
+    wrong.columns[0] = COLUMNS
+    with pytest.raises(fastbp.ShapeError):
+        e.forward(wrong)
+    e.backward(np.ones((20, 1), "f4"))
+
+
+def checks_of_sparse_rows():
+    checks = DeferredChecks(True, False, np.dtype("f4"))
+    e = engine_of(fastbp.Network([COLUMNS, 20, 1], seed=0))
+    e.begin(entries(20, 1), Y, batch_size=5, checks=checks, **RUN)
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -70,6 +96,8 @@ REFUSED = {
         X, np.ones((20, 2)), Weights(np.asfortranarray(np.ones((20, 2))), None)
     ),
     "take columns of a resized array": take_columns,
+    "backward after a forward that was refused": backward_after_refusal,
+    "checks of sparse rows in a run": checks_of_sparse_rows,
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
@@ -107,9 +135,6 @@ def resized(view):
     shrink(array)
     with pytest.raises(fastbp.DataError, match="resized or reshaped"):
         _core.check_memory(held)
-
-
-ROWS, COLUMNS = 20_000, 32
 
 
 def dense(values):
