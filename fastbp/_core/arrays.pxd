@@ -12,7 +12,7 @@ cdef inline bint is_plain(object array, int number) noexcept:
 
 
 cdef bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept
-cdef fbp_source source_of(cnp.ndarray array) except *
-cdef fbp_source sparse_source_of(object rows) except *
+cdef int describe(cnp.ndarray array, fbp_source *source) except -1
+cdef int describe_sparse(object rows, fbp_source *source) except -1
 cdef cnp.ndarray numbers_of(object rows)
 cpdef int check_memory(cnp.ndarray array) except -1

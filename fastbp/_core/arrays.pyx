@@ -239,9 +239,11 @@ cdef int source_type(int number) noexcept:
     return -1
 
 
-cdef fbp_source source_of(cnp.ndarray array) except *:
-    """Describe the rows of an array for the C core; a 1-D array is one column. The array must outlive the result."""
-    cdef fbp_source source
+cdef int describe(cnp.ndarray array, fbp_source *source) except -1:
+    """Describe the rows of an array for the C core; a 1-D array is one column. The array must outlive the source.
+
+    The result goes where it is needed: a copy of it would wait for the fields that have just been written.
+    """
     cdef int type = source_type(cnp.PyArray_TYPE(array))
     if array.ndim not in (1, 2):
         raise ShapeError(f"the data have {array.ndim} dimensions, expected 1 or 2")
@@ -258,7 +260,7 @@ cdef fbp_source source_of(cnp.ndarray array) except *:
     source.mean = source.inverse_scale = NULL
     source.starts = NULL
     source.entry_columns = NULL
-    return source
+    return 0
 
 
 cdef Py_ssize_t length_of(array, int number) noexcept:
@@ -266,7 +268,7 @@ cdef Py_ssize_t length_of(array, int number) noexcept:
     return (<cnp.ndarray> array).shape[0] if is_plain(array, number) and (<cnp.ndarray> array).ndim == 1 else -1
 
 
-cdef fbp_source sparse_source_of(rows) except *:
+cdef int describe_sparse(rows, fbp_source *source) except -1:
     """Describe `fastbp._base.sparse.SparseRows` for the C core. They must outlive the result.
 
     Whoever has made them has checked them. This check keeps others that were not from crashing the process.
@@ -276,7 +278,7 @@ cdef fbp_source sparse_source_of(rows) except *:
     columns, starts = rows.columns, rows.starts
     n_rows, n_columns = rows.shape
     # from here on nothing makes objects: that may collect garbage, which runs finalizers, which may resize the values
-    cdef fbp_source source = source_of(values)
+    describe(values, source)
     entries = source.rows
     if (values.ndim != 1 or length_of(columns, cnp.NPY_INT32) != entries or n_rows < 0
             or length_of(starts, cnp.NPY_INT64) - 1 != n_rows):
@@ -287,10 +289,10 @@ cdef fbp_source sparse_source_of(rows) except *:
     source.rows, source.columns = n_rows, n_columns
     source.starts = <const int64_t *> cnp.PyArray_DATA(starts)
     source.entry_columns = <const int32_t *> cnp.PyArray_DATA(columns)
-    if not fbp_has_valid_entries(&source, entries):
+    if not fbp_has_valid_entries(source, entries):
         raise ShapeError(f"the sparse rows of shape {rows.shape} have starts that are not in ascending order from 0 to "
                          f"{entries}, the number of entries, or columns that are not")
-    return source
+    return 0
 
 
 cdef cnp.ndarray numbers_of(rows):
@@ -300,7 +302,8 @@ cdef cnp.ndarray numbers_of(rows):
 
 def first_nonfinite(cnp.ndarray array not None, dtype):
     """Return the flat index, in C order, of the first element that is not finite as `dtype`, or -1."""
-    cdef fbp_source source = source_of(array)
+    cdef fbp_source source
+    describe(array, &source)
     cdef fbp_dtype target = dtype_id(dtype)
     cdef int64_t position
     with nogil:
@@ -310,7 +313,8 @@ def first_nonfinite(cnp.ndarray array not None, dtype):
 
 def first_bad_label(cnp.ndarray array not None, size_t n_out):
     """Return the index of the first integer of an array (n,) that is not a class label 0 ... n_out - 1, or -1."""
-    cdef fbp_source source = source_of(array)
+    cdef fbp_source source
+    describe(array, &source)
     cdef int64_t position
     with nogil:
         position = fbp_first_bad_label(&source, n_out)
@@ -336,7 +340,7 @@ def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssi
     cdef fbp_source source
     if not has_plain_rows(array, columns, dtype) or not 0 < (<cnp.ndarray> array).size <= most:
         return None
-    source = source_of(array)
+    describe(array, &source)
     if fbp_first_nonfinite(&source, FBP_FLOAT32 if dtype.num == cnp.NPY_FLOAT else FBP_FLOAT64) >= 0:
         return None
     return hold(array)
@@ -344,7 +348,8 @@ def plain_and_finite(array, Py_ssize_t columns, cnp.dtype dtype not None, Py_ssi
 
 def gathered(cnp.ndarray X not None, dtype, mean=None, inverse_scale=None):
     """Return the rows of X (n, columns) as the kernels get them, scaled unless `mean` is None; for tests."""
-    cdef fbp_source source = source_of(X)
+    cdef fbp_source source
+    describe(X, &source)
     cdef cnp.ndarray out = np.empty((source.rows, source.columns), dtype)
     cdef const fbp_kernels *kernels = kernels_for(out.dtype)
     cdef cnp.ndarray scaling

@@ -12,7 +12,7 @@ from fastbp.exceptions import Error, ParameterError, ShapeError
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint64_t
 
-from fastbp._core.arrays cimport check_memory, is_plain, numbers_of, overlap, source_of, sparse_source_of
+from fastbp._core.arrays cimport check_memory, describe, describe_sparse, is_plain, numbers_of, overlap
 from fastbp._core.c_core cimport *
 from fastbp._core.guard cimport Guard
 from fastbp._core.run cimport Plan, Run
@@ -20,10 +20,13 @@ from fastbp._core.settings cimport Settings, data_of
 
 cnp.import_array()
 
-cdef fbp_batch batch_of(const fbp_source *x, const fbp_source *y, output, d_output, d_input) except *:
-    """Return all rows of x and y as one batch."""
-    return fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows,
-                     output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input), weight_columns=1)
+cdef int make_batch(fbp_batch *batch, const fbp_source *x, const fbp_source *y, output, d_output,
+                    d_input) except -1:
+    """Make all rows of x and y one batch."""
+    batch[0] = fbp_batch(x=x, y=y, weights=NULL, index=NULL, first=0, rows=x.rows, n=x.rows,
+                         output=data_of(output), d_output=data_of(d_output), d_input=data_of(d_input),
+                         weight_columns=1)
+    return 0
 
 
 cdef unsigned int data_kind(y, weights):
@@ -52,14 +55,17 @@ cdef class Engine(Settings):
     cdef size_t forward_rows      # rows of the last forward()
     cdef readonly double penalty  # penalty of the layers at the last backward()
 
-    cdef fbp_source inputs_of(self, X) except *:
+    cdef int describe_inputs(self, X, fbp_source *source) except -1:
         """Describe rows of inputs, an array or `SparseRows`, with their scaling."""
         cdef bint is_array = cnp.PyArray_Check(X)
-        cdef fbp_source source = source_of(X) if is_array else sparse_source_of(X)
+        if is_array:
+            describe(X, source)
+        else:
+            describe_sparse(X, source)
         if (is_array and (<cnp.ndarray> X).ndim != 2) or source.columns != self.network.layers[0].n_in:
             raise ShapeError(f"the inputs have shape {np.shape(X)}, expected (rows, {self.network.layers[0].n_in})")
-        self.scale_inputs(&source)
-        return source
+        self.scale_inputs(source)
+        return 0
 
     cdef unsigned int sparse_kind(self, X, size_t rows, size_t *entries) except? 0:
         """Return FBP_SPARSE if plans can work on the entries of X alone: if zeros are still zeros when they are scaled.
@@ -80,10 +86,10 @@ cdef class Engine(Settings):
         entries[0] = (n + step - 1) // step * step
         return FBP_SPARSE
 
-    cdef fbp_source targets_of(self, cnp.ndarray y, size_t rows) except *:
+    cdef int describe_targets(self, cnp.ndarray y, size_t rows, fbp_source *source) except -1:
         """Describe the targets of `rows` rows: numbers, or labels if the loss takes them."""
-        cdef fbp_source source = source_of(y)
         cdef size_t columns = self.n_targets
+        describe(y, source)
         is_label = y.ndim == 1 and y.dtype.kind in "biu" and self.takes_labels
         if source.rows != rows or not (is_label or (y.ndim == 2 and source.columns == columns)):
             raise ShapeError(f"the targets have shape {np.shape(y)}, expected ({rows}, {columns}), or labels ({rows},)")
@@ -92,7 +98,7 @@ cdef class Engine(Settings):
                 raise ShapeError(f"the targets have shape {np.shape(y)}, expected {self.target_mean.size} columns")
             source.mean = <const double *> cnp.PyArray_DATA(self.target_mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.target_inverse_scale)
-        return source
+        return 0
 
     cdef size_t take_rows(self, weights, size_t rows, const double **values, size_t *columns,
                           const int64_t **index) except? 0:
@@ -146,16 +152,19 @@ cdef class Engine(Settings):
 
     def predict(self, X, out, bint raw=True):
         """Write the output for X (n, n_in) to out (n, n_out). Several threads may call it at the same time."""
-        cdef size_t rows = X.shape[0], entries = 0
+        cdef size_t rows = len(X), entries = 0
         cdef unsigned int data
         cdef Plan plan = None
         if rows:
             data = (self.output_data if raw else 0) | self.sparse_kind(X, min(rows, self.block_rows), &entries)
             plan = self.borrow_plan(rows, data, entries)
-        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
+        cdef fbp_source x
+        self.describe_inputs(X, &x)  # after the plan, as in learn()
         self.check_rows("out", out, x.rows)
+        cdef fbp_batch batch
         if plan is not None:
-            self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+            make_batch(&batch, &x, NULL, out, None, None)
+            self.run(plan, FBP_FORWARD_PART, &batch)
             self.give_back(plan)
 
     def predict_plain(self, X, out, Guard guard not None):
@@ -177,7 +186,7 @@ cdef class Engine(Settings):
         last = x.ndim - 1
         if last not in (0, 1) or <size_t> x.shape[last] != self.network.layers[0].n_in:
             return None
-        source = source_of(x)
+        describe(x, &source)
         if last == 0:  # one row, not one column
             source.rows, source.columns, source.column_stride = 1, source.rows, source.row_stride
         if not 0 < source.rows <= self.short_rows:
@@ -193,8 +202,8 @@ cdef class Engine(Settings):
             if (y.ndim != last + 1 or y.shape[0] != shape[0] or y.shape[last] != shape[last]
                     or not cnp.PyArray_ISWRITEABLE(y) or overlap(x, y) or self.is_own(y)):
                 return None
-        plan = self.borrow_plan(source.rows, self.output_data)
-        batch = batch_of(&source, NULL, y, None, None)
+        plan = self.borrow_plan(source.rows, self.output_data, 0)
+        make_batch(&batch, &source, NULL, y, None, None)
         if guard.writing_what is not None:  # checked last: nothing below lets another thread run
             self.give_back(plan)
             return None
@@ -218,12 +227,15 @@ cdef class Engine(Settings):
         # several threads may evaluate at the same time, each with a plan of its own
         cdef Plan plan = (self.new_plan(task, n, data, entries) if task == FBP_EVALUATE
                           else self.plan_for(task, n, data, entries))
-        cdef fbp_source x = self.inputs_of(X)  # after the plan: making one may collect garbage, which runs finalizers
-        cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef fbp_batch batch = batch_of(&x, &t, None, None, None)
+        cdef fbp_source x
+        self.describe_inputs(X, &x)  # after the plan: making one may collect garbage, which runs finalizers
+        cdef fbp_source t
+        self.describe_targets(y, x.rows, &t)
+        cdef fbp_batch batch
+        make_batch(&batch, &x, &t, None, None, None)
         batch.weights, batch.weight_columns, batch.index = values, columns, index
         batch.rows = batch.n = n
-        return self.run(plan, parts, batch)
+        return self.run(plan, parts, &batch)
 
     def loss(self, X, y, weights=None):
         """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
@@ -249,10 +261,13 @@ cdef class Engine(Settings):
         cdef unsigned int data = (self.output_data if raw else 0) | self.sparse_kind(X, X.shape[0], &entries)
         self.forward_rows = 0  # if anything is wrong from here on
         cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], data, entries)
-        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
+        cdef fbp_source x
+        self.describe_inputs(X, &x)  # after the plan, as in learn()
         self.forward_rows = x.rows
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
-        self.run(plan, FBP_FORWARD_PART, batch_of(&x, NULL, out, None, None))
+        cdef fbp_batch batch
+        make_batch(&batch, &x, NULL, out, None, None)
+        self.run(plan, FBP_FORWARD_PART, &batch)
         return out
 
     def backward(self, d_output, bint d_input=True):
@@ -266,8 +281,9 @@ cdef class Engine(Settings):
             d_output = d_output.copy()
         dX = self.new_rows(x.rows if d_input else 0, self.network.layers[0].n_in)
         # not plan_for(): only this plan has the activations of forward()
-        self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART,
-                                batch_of(&x, NULL, None, d_output, dX if d_input else None))
+        cdef fbp_batch batch
+        make_batch(&batch, &x, NULL, None, d_output, dX if d_input else None)
+        self.penalty = self.run(self.plans[FBP_CUSTOM_LOSS], FBP_BACKWARD_PART, &batch)
         if self.inverse_scale is not None:
             with np.errstate(all="ignore"):
                 np.multiply(dX, self.inverse_scale, out=dX, casting="same_kind")
@@ -278,9 +294,11 @@ cdef class Engine(Settings):
         cdef fbp_source no_rows
         cdef Plan plan = self.plans[FBP_STORED] or self.plans[FBP_CUSTOM_LOSS]
         if plan is None:
-            plan = self.plan_for(FBP_STORED, 1, 0)
+            plan = self.plan_for(FBP_STORED, 1, 0, 0)
         no_rows.rows, no_rows.starts = 0, NULL
-        self.run(plan, FBP_UPDATE_PART, batch_of(&no_rows, NULL, None, None, None))
+        cdef fbp_batch batch
+        make_batch(&batch, &no_rows, NULL, None, None, None)
+        self.run(plan, FBP_UPDATE_PART, &batch)
 
     def normal_equations(self, X, y, out):
         """Write the lower triangle of [J r]^T [J r] over all rows to out (P + 1, P + 1); the loss is one of squares.
@@ -291,10 +309,13 @@ cdef class Engine(Settings):
         size = self.parameters.size + 1
         if not is_plain(out, self.number) or out.shape != (size, size):
             raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")
-        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, X.shape[0], 0)
-        cdef fbp_source x = self.inputs_of(X)  # after the plan, as in learn()
-        cdef fbp_source t = self.targets_of(y, x.rows)
-        cdef fbp_batch batch = batch_of(&x, &t, out, None, None)
+        cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, X.shape[0], 0, 0)
+        cdef fbp_source x
+        self.describe_inputs(X, &x)  # after the plan, as in learn()
+        cdef fbp_source t
+        self.describe_targets(y, x.rows, &t)
+        cdef fbp_batch batch
+        make_batch(&batch, &x, &t, out, None, None)
         with nogil:
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
 
@@ -307,8 +328,8 @@ cdef class Engine(Settings):
         X, y = self.apart(X), self.apart(y)
         run.engine, run.X, run.y, run.weights = self, X, y, weights
         run.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
-        run.x_source = self.inputs_of(X)
-        run.y_source = self.targets_of(y, run.x_source.rows)
+        self.describe_inputs(X, &run.x_source)
+        self.describe_targets(y, run.x_source.rows, &run.y_source)
         cdef size_t n = self.take_rows(weights, run.x_source.rows, &run.fit.weights, &run.fit.weight_columns,
                                        &run.fit.rows)
         run.fit.n = n

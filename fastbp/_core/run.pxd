@@ -27,11 +27,11 @@ cdef class Planner:
 
     cdef void measure_blocks(self)
     cdef void forget_plans(self)
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries=*)
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries=*)
-    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries=*)
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries)
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries)
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries)
     cdef void give_back(self, Plan plan)
-    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept
+    cdef double run(self, Plan plan, unsigned int parts, const fbp_batch *batch) noexcept
 
 
 cdef class Run:

@@ -38,7 +38,7 @@ cdef class Planner:
         self.plans = [None] * FBP_TASKS
         self.spare, self.spare_bytes = None, 0
 
-    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries=0):
+    cdef Plan new_plan(self, fbp_task task, size_t rows, unsigned int data, size_t entries):
         cdef Plan plan = Plan()
         stores = task in (FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS) and not fbp_is_fused(&self.network, task, rows)
         if stores and self.gradients is None:
@@ -51,7 +51,7 @@ cdef class Planner:
             raise MemoryError(f"no memory for the activations of {rows} rows")
         return plan
 
-    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries=0):
+    cdef Plan plan_for(self, fbp_task task, size_t rows, unsigned int data, size_t entries):
         """Return a plan for batches of this size; it is kept for the next call of the same task."""
         cdef Plan plan = self.plans[task]
         if (plan is None or plan.data != data or not rows <= plan.rows <= max(rows, self.block_rows)
@@ -60,7 +60,7 @@ cdef class Planner:
             self.plans[task] = plan
         return plan
 
-    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries=0):
+    cdef Plan borrow_plan(self, size_t rows, unsigned int data, size_t entries):
         """Return a plan for predictions, for one thread at a time: the first spare one if it suits."""
         cdef Plan plan = self.spare
         if plan is not None:
@@ -77,13 +77,13 @@ cdef class Planner:
             self.spare, plan.next = plan, self.spare
             self.spare_bytes += fbp_plan_bytes(plan.plan)
 
-    cdef double run(self, Plan plan, unsigned int parts, fbp_batch batch) noexcept:
+    cdef double run(self, Plan plan, unsigned int parts, const fbp_batch *batch) noexcept:
         """Run parts of a plan on a batch; return the loss, if the plan computes one."""
         cdef double loss
         if max(batch.rows, <size_t> 1) <= self.short_rows:  # an update alone counts as one row
-            return fbp_run(plan.plan, parts, &batch)
+            return fbp_run(plan.plan, parts, batch)
         with nogil:
-            loss = fbp_run(plan.plan, parts, &batch)
+            loss = fbp_run(plan.plan, parts, batch)
         return loss
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import are_batches
@@ -60,7 +61,7 @@ class Inference(Description):
         model = self._model
         output = model.engine.predict_plain(X, out, model.guard)
         if output is None:
-            if are_batches(X) or lists_batches(X):
+            if type(X) is not np.ndarray and (are_batches(X) or lists_batches(X)):
                 return self._of_batches(self.predict, X, out)
             X = model.checks.query(X)
             if out is None:
@@ -85,7 +86,7 @@ class Inference(Description):
         DataError
             An output is NaN.
         """
-        if are_batches(X) or lists_batches(X):
+        if type(X) is not np.ndarray and (are_batches(X) or lists_batches(X)):
             return self._of_batches(self.predict_classes, X)
         architecture = self._model.architecture
         output: Any = self.predict(X)
