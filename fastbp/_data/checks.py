@@ -78,7 +78,13 @@ class InputChecks:
         `names` are those that the network is going to have, if it has none. With `may_defer`, numbers in
         memory-mapped files are not read, except targets of a loss that does not take any finite number.
         """
-        inputs = self.inputs(X_name, X, names, may_defer=may_defer)
+        # plain arrays first, whose check should cost small calls as little as possible
+        plain = None if may_defer else _core.plain_and_finite(X, self.n_in, self.dtype, BLOCK)
+        if plain is not None and self._any_number:
+            plain_y = _core.plain_and_finite(y, self.n_targets, self.dtype, BLOCK)
+            if plain_y is not None and len(plain_y) == len(plain):
+                return plain, plain_y
+        inputs = self.inputs(X_name, X, names, may_defer=may_defer) if plain is None else plain
         return inputs, self._targets(y_name, y, len(inputs), may_defer=may_defer)
 
     def held_out(
