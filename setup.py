@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 
 import numpy as np
@@ -92,12 +93,15 @@ class BuildCore(build_ext):
         """Compile the kernels, then the rest with the list of those that there are."""
         refuse_fast_math(self.compiler.compiler_so, self.compiler.linker_so)
         supported = {isa: flags for isa, flags in ISA_FLAGS.items() if self.accepts(flags)}
-        for isa, flags in supported.items():
-            for bits in ("32", "64"):
-                macros = [("FASTBP_ISA", isa), ("REAL_BITS", bits)]
-                ext.extra_objects += self.objects(f"{isa}_{bits}", KERNELS, macros, flags)
         built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
-        ext.extra_objects += self.objects("core", CORE, built, [])
+        tasks = [
+            (f"{isa}_{bits}", KERNELS, [("FASTBP_ISA", isa), ("REAL_BITS", bits)], flags)
+            for isa, flags in supported.items()
+            for bits in ("32", "64")
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels take most of the time: at once
+            for objects in pool.map(self.objects, *zip(*tasks, ("core", CORE, built, []), strict=True)):
+                ext.extra_objects += objects
         from Cython.Build import cythonize  # what else reads this file needs no Cython
 
         modules = cythonize(

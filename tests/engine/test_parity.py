@@ -215,6 +215,14 @@ def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
     return False
 
 
+def losses_or_none(net, X, y, **options):
+    """Fit two epochs; return their losses, or None if the fit diverges."""
+    try:
+        return net.fit(X, y, epochs=2, **options).loss
+    except fastbp.DivergenceError:
+        return None
+
+
 @settings(max_examples=150)
 @given(
     sizes=st.lists(SIZES, min_size=2, max_size=5),
@@ -226,12 +234,13 @@ def signs_are_rounding(nets, X, y, batch_size, shuffle, epochs):
     isa=st.sampled_from(ISAS),
 )
 @example([1, 1, 16, 1], ("relu6", "hinge"), "adadelta", 33, 20, False, "avx2")
+@example([16, 2], ("exponential", "half_sse"), "momentum", 1, 19, False, "avx512")
 def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
     assume(isa in ISAS)
     sizes = for_output(sizes, *case)
     before = _core.isa()
     _core.set_isa(isa)
-    gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # no size diverges
+    gentle = replace(OPTIMIZERS[row], learning_rate=1e-4)  # hardly a size diverges
     X, y = problem(sizes, rows, case[1])
     batch_size = batches(gentle, batch_size)
     try:
@@ -240,7 +249,10 @@ def test_sizes_and_batches(sizes, case, row, batch_size, rows, shuffle, isa):
             assume(not signs_are_rounding([net.clone() for net in nets], X, y, batch_size, shuffle, epochs=2))
     finally:
         _core.set_isa(before)
-    losses_of = [net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=shuffle).loss for net in nets]
+    losses_of = [losses_or_none(net, X, y, batch_size=batch_size, shuffle=shuffle) for net in nets]
+    if None in losses_of:  # exponential outputs can grow at any rate
+        assert losses_of == [None, None]
+        return
     native, numpy = nets
     np.testing.assert_allclose(losses_of[0], losses_of[1], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(
