@@ -2,8 +2,11 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from glob import glob
+from itertools import chain
 
 import numpy as np
 from setuptools import Extension, setup
@@ -90,40 +93,62 @@ class BuildCore(build_ext):
     """Compile the C core, its kernels for each instruction set, and hand the objects to the extension."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile the kernels, then the rest with the list of those that there are."""
+        """Compile everything at once, the slowest files first, and link it."""
         refuse_fast_math(self.compiler.compiler_so, self.compiler.linker_so)
         supported = {isa: flags for isa, flags in ISA_FLAGS.items() if self.accepts(flags)}
-        built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
-        tasks = [
-            (f"{isa}_{bits}", KERNELS, [("FASTBP_ISA", isa), ("REAL_BITS", bits)], flags)
-            for isa, flags in supported.items()
-            for bits in ("32", "64")
-        ]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the kernels take most of the time: at once
-            for objects in pool.map(self.objects, *zip(*tasks, ("core", CORE, built, []), strict=True)):
-                ext.extra_objects += objects
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            kernels = [
+                pool.submit(
+                    self.objects,
+                    f"{isa}_{bits}",
+                    KERNELS,
+                    [("FASTBP_ISA", isa), ("REAL_BITS", bits)],
+                    WARNINGS + flags,
+                )
+                for isa, flags in supported.items()
+                for bits in ("32", "64")
+            ]
+            built = [(f"FASTBP_HAVE_{isa.upper()}", "1") for isa in supported]
+            core = pool.submit(self.objects, "core", CORE, built, WARNINGS)
+            modules = pool.map(partial(self.module, ext), self.translated(ext.sources))
+            objects = [*modules, *(kernel.result() for kernel in kernels), core.result()]
+        ext.extra_objects += chain.from_iterable(objects)
+        ext.sources = []
+        super().build_extension(ext)
+
+    def translated(self, sources: list[str]) -> list[str]:
+        """Translate Cython files to C; return the C files."""
         from Cython.Build import cythonize  # what else reads this file needs no Cython
 
         modules = cythonize(
-            ext.sources,
+            sources,
             build_dir=self.build_temp,
             compiler_directives=DIRECTIVES,
             force=self.force,
             quiet=True,
         )
-        ext.sources = [source for module in modules for source in module.sources]
-        super().build_extension(ext)
+        return [source for module in modules for source in module.sources]
+
+    def module(self, ext: Extension, source: str) -> list[str]:
+        """Compile the C file of a module."""
+        folders = [*ext.include_dirs, *self.include_dirs]
+        return self.objects("modules", [source], ext.define_macros, [], folders)
 
     def objects(
-        self, folder: str, sources: list[str], macros: list[tuple[str, str]], flags: list[str]
+        self,
+        folder: str,
+        sources: list[str],
+        macros: list[tuple[str, str]],
+        flags: list[str],
+        include_dirs: Sequence[str] = ("src_c",),
     ) -> list[str]:
         """Compile C sources into a separate folder."""
         return self.compiler.compile(
             sources,
             output_dir=os.path.join(self.build_temp, folder),
             macros=macros,
-            include_dirs=["src_c"],
-            extra_postargs=C_FLAGS + WARNINGS + flags,
+            include_dirs=include_dirs,
+            extra_postargs=C_FLAGS + flags,
         )
 
     def accepts(self, flags: list[str]) -> bool:
@@ -152,7 +177,6 @@ setup(
             depends=SOURCES + DECLARATIONS,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            extra_compile_args=C_FLAGS,
             extra_link_args=["-pthread"],
         )
     ],
