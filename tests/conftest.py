@@ -1,5 +1,6 @@
 """Fixtures of all tests: both engines, every instruction set, data, a network's state as a value."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -34,6 +35,12 @@ def names_of(mark):
     """Return the names of the arguments that a mark parametrizes."""
     names = mark.args[0]
     return names.replace(",", " ").split() if isinstance(names, str) else names
+
+
+def pytest_collection_finish():
+    """Leave the tests themselves out of garbage collections, which would go through thousands of them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc):

@@ -93,7 +93,7 @@ def narrow_cases(rng, n, n_out):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
     """One row or a few: in one go, interrupted after every step, with stored gradients, batch by batch."""
-    n, weights = 30, rng.random(30) + 0.1 if weighted else None
+    n, weights = 20, rng.random(20) + 0.1 if weighted else None
     X = rng.standard_normal((n, 4))
     cases = [(n_out, *case) for n_out in (3, 13) for case in narrow_cases(rng, n, n_out).items()]
     for (n_out, name, (y, options)), batch_size in product(cases, (1, 3, 16)):
