@@ -1,12 +1,10 @@
 """Type checkers accept every kind of data that a network takes, and refuse others."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
-import fastbp
+from helpers.type_checks import mypy
 
 TYPED = """
 from collections.abc import Iterable, Iterator
@@ -52,18 +50,8 @@ net.fit([(object(), X)])
 
 @pytest.mark.slow
 def test_mypy_accepts_all_kinds_of_inputs(tmp_path):
-    pytest.importorskip("mypy")
-    (tmp_path / "typed.py").write_text(TYPED)
-    options = ["--strict", "--allow-empty-bodies", "--config-file=", "--cache-dir", tmp_path / "cache"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "typed.py"],
-        cwd=tmp_path,
-        env={"MYPYPATH": str(next(iter(fastbp.__path__)) + "/.."), "PATH": ""},
-        capture_output=True,
-        text=True,
-    )
+    wrong, said = mypy(tmp_path, TYPED, "--allow-empty-bodies")
     last = TYPED.count("\n")
-    wrong = [int(line) for line in re.findall(r"^typed.py:(\d+): error", done.stdout, re.MULTILINE)]
-    assert wrong == [*range(last - 3, last + 1)], done.stdout + done.stderr
-    revealed = re.findall(r'Revealed type is "(?:typing\.|numpy\.)(\w+)', done.stdout)
+    assert wrong == [*range(last - 3, last + 1)], said
+    revealed = re.findall(r'Revealed type is "(?:typing\.|numpy\.)(\w+)', said)
     assert revealed == ["ndarray", "ndarray", "Iterator", "Iterator"]

@@ -16,6 +16,7 @@ from fastbp.callbacks import (
     StochasticWeightAveraging,
     Watcher,
 )
+from helpers.callbacks import Kill, KillError
 from helpers.inside import numbers_of
 from helpers.optimizers import OPTIMIZERS, batches
 
@@ -25,22 +26,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(ROWS, 4)).astype(np.float32)
 Y = np.tanh(X @ RNG.normal(size=(4, 2))).astype(np.float32)
 LABELS = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)
-
-
-class KillError(Exception):
-    """What ends a fit where a kill would."""
-
-
-class Kill:
-    """A callback that ends the fit after so many steps, as a kill would: nothing more is written."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    def on_batch_end(self, state):
-        self.left -= 1
-        if self.left == 0:
-            raise KillError
 
 
 class Stop(Kill):

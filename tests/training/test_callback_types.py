@@ -1,12 +1,8 @@
 """Type checkers accept every object that `fit` takes as a callback, and refuse others."""
 
-import re
-import subprocess
-import sys
-
 import pytest
 
-import fastbp
+from helpers.type_checks import mypy
 
 TYPED = """
 import numpy as np
@@ -44,16 +40,6 @@ net.fit(X, X, callbacks=[1])
 
 @pytest.mark.slow
 def test_mypy_accepts_callbacks(tmp_path):
-    pytest.importorskip("mypy")
-    (tmp_path / "typed.py").write_text(TYPED)
-    options = ["--strict", "--config-file=", "--cache-dir", tmp_path / "cache"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "typed.py"],
-        cwd=tmp_path,
-        env={"MYPYPATH": str(next(iter(fastbp.__path__)) + "/.."), "PATH": ""},
-        capture_output=True,
-        text=True,
-    )
+    wrong, said = mypy(tmp_path, TYPED)
     last = TYPED.count("\n")
-    wrong = [int(line) for line in re.findall(r"^typed.py:(\d+): error", done.stdout, re.MULTILINE)]
-    assert wrong == [last - 1, last], done.stdout + done.stderr
+    assert wrong == [last - 1, last], said

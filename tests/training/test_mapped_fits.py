@@ -5,6 +5,7 @@ import pytest
 
 import fastbp
 from fastbp.callbacks import Checkpoint, EarlyStopping
+from helpers.callbacks import Kill, KillError
 from helpers.inside import begun, engine_of
 from helpers.maps import mapped
 from helpers.odd_arrays import custom_loss
@@ -202,22 +203,6 @@ def test_a_number_that_is_finite_again_ends_the_fit(data):
 
 
 # ---- stopped and resumed -----------------------------------------------------------------------------------
-
-
-class KillError(Exception):
-    """What ends a fit where a kill would."""
-
-
-class Kill:
-    """A callback that ends the fit after so many steps."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    def on_batch_end(self, state):
-        self.left -= 1
-        if self.left == 0:
-            raise KillError
 
 
 def test_fits_on_maps_resume(network_class, tmp_path, state_of):
