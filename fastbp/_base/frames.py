@@ -129,11 +129,15 @@ def _joined(columns: Sequence[Array], rows: int) -> Array:
     return joined
 
 
-class Pandas:
-    """A DataFrame of pandas."""
+class Frame:
+    """A frame; there is a class for those of each library."""
 
     def __init__(self, frame: Any) -> None:
         self.frame = frame
+
+
+class Pandas(Frame):
+    """A DataFrame of pandas."""
 
     def names(self) -> list[Any]:
         """Return the names of the columns."""
@@ -184,11 +188,8 @@ def _pandas_dtype(column: str, values: Any) -> np.dtype[Any]:
     return found
 
 
-class Polars:
+class Polars(Frame):
     """A DataFrame of polars."""
-
-    def __init__(self, frame: Any) -> None:
-        self.frame = frame
 
     def names(self) -> list[str]:
         """Return the names of the columns."""
@@ -215,11 +216,8 @@ class Polars:
             raise _missing(name, column.is_null().arg_max(), "fill_null(...)")
 
 
-class PyArrow:
+class PyArrow(Frame):
     """A Table or RecordBatch of pyarrow."""
-
-    def __init__(self, frame: Any) -> None:
-        self.frame = frame
 
     def names(self) -> list[str]:
         """Return the names of the columns."""

@@ -113,8 +113,8 @@ class Inference(Description):
         ----------
         X, y : array_like, or sparse for X
             Inputs and targets as for `fit`. Or, without y, an iterable of batches as for `fit`, which is read
-            once. The loss is then the mean over all rows, too; of a custom loss, the mean over batches,
-            weighted by their rows. Metrics keep the outputs and targets of all rows.
+            once, to its end. The loss is then the mean over all rows, too; of a custom loss, the mean over
+            batches, weighted by their rows. Metrics keep the outputs and targets of all rows.
         metrics : str, callable, or sequence of these, optional
             Metrics to measure, defined in `fastbp.metrics`. For cross_entropy "accuracy" (the default), "f1",
             "auc" and "top_k" or `TopK(k)`; for hinge "accuracy" (the default), "f1" and "auc"; for
