@@ -11,7 +11,10 @@ from fastbp._base.optional import load
 
 load("sklearn", "scikit-learn", "fastbp.sklearn")
 
+from fastbp.sklearn import _threadpool  # noqa: E402
 from fastbp.sklearn._classifier import MLPClassifier  # noqa: E402
 from fastbp.sklearn._regressor import MLPRegressor  # noqa: E402
+
+_threadpool.register()
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
