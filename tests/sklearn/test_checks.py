@@ -50,11 +50,6 @@ def test_names_of_columns_are_kept_without_warnings(kind, options):
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-def test_parameters_are_validated_by_name(kind):
-    estimator_checks.check_param_validation(kind.__name__, kind())
-
-
-@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_docstring_has_every_parameter_and_attribute(kind):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 2

@@ -8,7 +8,6 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 from helpers.estimators import RELEASE, MLPClassifier, MLPRegressor, answers, fit, rows, theirs
-from sklearn.exceptions import ConvergenceWarning
 
 X = rows(40, 3)
 BINARY, MANY, NUMBERS = (answers(X, task) for task in ("binary", "multiclass", "regression"))
@@ -35,6 +34,7 @@ def same(kind, call, **options):
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_parameters_out_of_range(kind):
+    """What scikit-learn refuses is refused by name, in fastbp's words, and nothing is fitted."""
     refused = {
         "hidden_layer_sizes": [-1, (0,), (5, -2), "5"],
         "solver": ["newton", None],
@@ -59,8 +59,12 @@ def test_parameters_out_of_range(kind):
     }
     for name, values in refused.items():
         for value in values:
-            text = same(kind, lambda estimator: estimator.fit(X, BINARY), **{name: value})
+            estimator = kind(**{name: value})
+            refused_as, text = refusal(lambda estimator: estimator.fit(X, BINARY), estimator)
+            assert issubclass(refused_as, ValueError), (name, value)
             assert name in text
+            assert not vars(estimator).keys() - estimator.get_params().keys()
+            assert refusal(lambda estimator: estimator.fit(X, BINARY), theirs(kind)(**{name: value}))
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
@@ -77,7 +81,7 @@ def test_data(kind):
         lambda e: e.fit(X[:0], BINARY[:0]),
         lambda e: e.fit(X[:, :0], BINARY),
         lambda e: e.fit(X, None),
-        lambda e: e.fit(X.astype(str), BINARY) if kind is None else e.fit([["a"]] * 40, BINARY),
+        lambda e: e.fit([["a"]] * 40, BINARY),
         lambda e: e.fit(X + 1j, BINARY),
         lambda e: e.predict(X),
         lambda e: e.fit(X, BINARY).predict(X[:, :2]),
@@ -128,8 +132,8 @@ def test_targets():
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_partial_fit_of_a_full_batch_solver(kind):
     assert not hasattr(kind(solver="lbfgs"), "partial_fit")
-    text = same(kind, lambda estimator: estimator.partial_fit(X, BINARY), solver="lbfgs")
-    assert "partial_fit" in text
+    with pytest.raises(AttributeError, match="partial_fit"):
+        kind(solver="lbfgs").partial_fit(X, BINARY)
 
 
 def test_divergence():
@@ -168,12 +172,6 @@ def test_converged_fits_do_not_warn():
         for options in ({"tol": 1.0, "n_iter_no_change": 2}, {"solver": "lbfgs", "tol": 0.1}):
             estimator = MLPClassifier(random_state=0, **options).fit(X, BINARY)
             assert estimator.n_iter_ < estimator.max_iter
-
-
-def test_warnings_point_at_the_line_of_the_user():
-    with pytest.warns(ConvergenceWarning) as caught:
-        MLPClassifier(max_iter=2).fit(X, BINARY)
-    assert len(caught) == 1
 
 
 @pytest.mark.parametrize(
