@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.sparse
 
 import fastbp
 from fastbp import Dense, reference
@@ -15,6 +14,8 @@ from helpers.inside import run_of
 from helpers.isas import ISAS, using
 from helpers.problems import problem
 from helpers.tables import DTYPES, ENGINES
+
+sp = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
 
 L1, L2 = 0.02, 0.9
 SHAPES = {"narrow": (3, 16, 5, 2), "wide": (7, 40, 33, 3)}
@@ -139,7 +140,7 @@ WAYS = {
     "custom loss": (fitted, {"loss": squares}),
     "weights": (lambda *case: fitted(*case, weights=np.ones(len(case[1]))), {}),
     "ignore_nan": (fitted, {"loss": fastbp.MSE(ignore_nan=True)}),
-    "sparse": (lambda net, X, y, rows: fitted(net, scipy.sparse.csr_array(X), y, rows), {}),
+    "sparse": (lambda net, X, y, rows: fitted(net, sp.csr_array(X), y, rows), {}),
     "steps": (by_steps, {}),
     "halves": (by_halves, {}),
     "iterable": (of_iterable, {}),
@@ -183,7 +184,7 @@ def results(network_class, shape, kind, loss, batch_size, dtype, start, sparse):
     net.parameters[:] = start
     X, y = problem(SHAPES[shape], 24)
     X[np.abs(X) < 1.3] = 0
-    data = scipy.sparse.csr_array(X) if sparse else X
+    data = sp.csr_array(X) if sparse else X
     history = net.fit(data, y, epochs=3, batch_size=batch_size, sample_weight=weights_of(kind, y))
     return net.parameters.astype(np.float64), np.array(history.loss)
 
