@@ -1,4 +1,4 @@
-"""`BinaryCrossEntropy(outputs="sum")` and `Poisson(outputs="sum")`: losses summed over the outputs of a row."""
+"""`BinaryCrossEntropy` and `Poisson` with `outputs="sum"`: losses summed over the outputs of a row."""
 
 from dataclasses import replace
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, losses, reference
+from fastbp import Dense, losses
 from fastbp.exceptions import ParameterError
 from helpers.differences import central_differences
-from helpers.isas import ISAS, using
 from helpers.tables import DTYPES, ENGINES
 from helpers.weighted import SHAPES, assert_parity, make, problem_with_nan, some_weights, weighted_problem
 

@@ -1,4 +1,4 @@
-"""`get_params` of values: fields by name, as estimators of scikit-learn answer, so that its `clone` copies values."""
+"""`get_params` of values: fields by name, as estimators of scikit-learn have it, for its `clone`."""
 
 import copy
 import inspect
@@ -65,7 +65,10 @@ def test_they_are_of_every_kind():
         kind
         for module in modules
         for name, kind in vars(module).items()
-        if inspect.isclass(kind) and issubclass(kind, Value) and not inspect.isabstract(kind) and name[0] != "_"
+        if inspect.isclass(kind)
+        and issubclass(kind, Value)
+        and not inspect.isabstract(kind)
+        and name[0] != "_"
     }
     assert public - {type(value) for value in VALUES} == {Value, optimizers.NoRate}
 
@@ -117,7 +120,7 @@ def test_constructors_keep_what_get_params_returns():
 
 def copied(param):
     """Return what clone makes of a parameter."""
-    return tuple([*param]) if isinstance(param, tuple) else copy.deepcopy(param)
+    return (*param,) if isinstance(param, tuple) else copy.deepcopy(param)
 
 
 def test_clone_of_scikit_learn():
