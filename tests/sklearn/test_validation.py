@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 from helpers.estimators import KINDS, MLPClassifier, MLPRegressor, answers, fit, rows
-from sklearn.metrics import f1_score, log_loss, make_scorer, mean_absolute_error
+from sklearn.metrics import f1_score, log_loss, make_scorer, mean_absolute_error, mean_poisson_deviance
 
 X, X_VAL = rows(60), rows(40, seed=9)
 LABELS, NAMED = answers(X, "multiclass"), np.array(["ash", "beech", "cedar"])
@@ -35,6 +35,9 @@ def test_scores_are_those_of_the_data_given(task, early_stopping):
             assert losses[-1] == pytest.approx(expected, rel=1e-9)
         if not early_stopping and task == "regression":
             expected = np.average((estimator.predict(X_VAL) - y_val) ** 2 / 2, weights=weights)
+            assert losses[-1] == pytest.approx(expected, rel=1e-9)
+        if not early_stopping and task == "poisson":
+            expected = mean_poisson_deviance(y_val, estimator.predict(X_VAL), sample_weight=weights) / 2
             assert losses[-1] == pytest.approx(expected, rel=1e-9)
 
 
