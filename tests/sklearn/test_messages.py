@@ -1,5 +1,6 @@
 """Errors, warnings and printed lines in scikit-learn's own words."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -44,6 +45,7 @@ def test_parameters_out_of_range(kind):
         "solver": ["newton", None],
         "alpha": [-1, "1", None],
         "batch_size": [0, -3, "all", 2.5],
+        "learning_rate": ["sometimes", None],
         "learning_rate_init": [0, -1.0],
         "power_t": [-1],
         "max_iter": [0, 1.5],
@@ -60,14 +62,14 @@ def test_parameters_out_of_range(kind):
         "n_iter_no_change": [0, 2.5],
         "max_fun": [0],
     }
-    for name, values in refused.items():
+    for (name, values), solver in itertools.product(refused.items(), ("adam", "sgd", "lbfgs")):
         for value in values:
-            estimator = kind(**{"max_iter": 2, name: value})
+            estimator = kind(**{"max_iter": 2, "solver": solver, name: value})
             refused_as, text = refusal(lambda estimator: estimator.fit(X, BINARY), estimator)
             assert issubclass(refused_as, ValueError), (name, value)
             assert name in text
             assert not vars(estimator).keys() - estimator.get_params().keys()
-            assert refusal(lambda estimator: estimator.fit(X, BINARY), theirs(kind)(**{name: value}))
+            assert refusal(lambda estimator: estimator.fit(X, BINARY), theirs(kind)(**{"solver": solver, name: value}))
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

@@ -35,11 +35,14 @@ def pair(task, X=X, fit=fit, sample_weight=None, **options):
     return tuple(fit(kind(**options), X, y, *weights) for kind in (KINDS[task], theirs(KINDS[task])))
 
 
+#: Several targets are left out: see `test_loss_of_several_targets`.
 LOSSES = ("loss_curve_", "loss_", "best_loss_", "validation_scores_", "best_validation_score_")
 
 
 def close(ours, reference, rtol=1e-10, losses=LOSSES):
     """Compare what two estimators have learned, and what they say about it."""
+    if ours.n_outputs_ > 1 and not hasattr(ours, "classes_"):
+        losses = [name for name in losses if "loss" not in name]
     for name in losses:
         expected = getattr(reference, name, None)
         if expected is not None:
@@ -70,7 +73,16 @@ def close(ours, reference, rtol=1e-10, losses=LOSSES):
     ids=lambda options: ",".join(options),
 )
 def test_sgd(task, options):
+    if task == "multioutput" and options.get("learning_rate") == "adaptive":
+        pytest.skip("epochs that improve by `tol` are others: see test_loss_of_several_targets")
     close(*pair(task, **options))
+
+
+def test_loss_of_several_targets():
+    """fastbp shows what it minimizes: the sum over targets. scikit-learn shows the mean, and minimizes the sum."""
+    ours, reference = pair("multioutput", alpha=0.0)
+    close(ours, reference)
+    np.testing.assert_allclose(ours.loss_curve_, 2 * np.array(reference.loss_curve_), rtol=1e-10)
 
 
 def test_adaptive_rate_falls_to_its_end():
