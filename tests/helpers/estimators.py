@@ -58,9 +58,10 @@ def answers(X, task, seed=1):
 
 
 def quietly(call, *args, **options):
-    """Call without the warning that a fit has not converged."""
+    """Call without the warning that a fit has not converged, and those of an old scikit-learn with a new SciPy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "scipy.optimize: The `disp` and `iprint`", DeprecationWarning)
         return call(*args, **options)
 
 

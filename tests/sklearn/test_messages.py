@@ -113,8 +113,8 @@ def test_labels():
         lambda e: e.set_params(early_stopping=True).fit(X[:4], [0, 0, 0, 1]),
         lambda e: e.set_params(early_stopping=True, validation_fraction=0.01).fit(X, MANY),
     ]
-    if RELEASE < (1, 7):  # there, classes are the third argument of partial_fit
-        bad = bad[4:]
+    if RELEASE < (1, 7):  # there, classes are the third argument of partial_fit, and one row is validation data
+        bad = bad[4:-1]
     for call in bad:
         same(MLPClassifier, call)
     same(MLPClassifier, lambda e: e.fit(X, NUMBERS), beginning="Unknown label type: ")
@@ -154,11 +154,11 @@ def test_divergence():
 
 
 def warned(estimator, y):
-    """Return the classes and texts of the warnings of a fit."""
+    """Return the classes and texts of the warnings of a fit, without those of an old scikit-learn with a new SciPy."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(X, y)
-    return [(w.category, str(w.message)) for w in caught]
+    return [(w.category, str(w.message)) for w in caught if w.category is not DeprecationWarning]
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
