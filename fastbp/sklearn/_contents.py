@@ -90,13 +90,17 @@ def save(estimator: Any, path: Any, *, inference: Any = False) -> None:
 
 
 def _named_network(estimator: Any) -> Network:
-    """Return the network with the names of features and classes, a copy if it has none."""
+    """Return the network with the names of features and classes that it can have; a copy if it has others."""
     network: Network = estimator._synced()
+    n_in, n_out = network.layers[0].n_in, network.layers[-1].n_out
     names = getattr(estimator, "feature_names_in_", np.array([])).tolist()
     classes = [str(label) for label in getattr(estimator, "classes_", np.array([])).tolist()]
-    if network.layers[-1].n_out == 1:
+    if n_out == 1:
         classes = classes[1:]  # the output stands for the second class
-    wanted = [tuple(given) if given and len({*given}) == len(given) else None for given in (names, classes)]
+    wanted = [
+        tuple(given) if len({*given}) == len(given) == n else None
+        for given, n in ((names, n_in), (classes, n_out))
+    ]
     if [network.feature_names, network.class_names] != wanted:
         network = network.clone()
         network.feature_names, network.class_names = wanted
@@ -239,10 +243,12 @@ def _fitted(node: dict[str, Any], where: str) -> dict[str, Any]:
             found[name] = expect(value, place, int)
         elif name in _FLAGS:
             found[name] = expect(value, place, bool)
-        elif value is None or name in _CURVES:
-            found[name] = take_or_none(node, where, name, list)
-        else:
+        elif value is None:
+            found[name] = None
+        elif name in _NUMBERS:
             found[name] = float_of(value, place)
+        else:
+            raise MisfitError(f"{place} is {shown(value)}, expected null")
     return found
 
 
