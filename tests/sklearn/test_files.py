@@ -198,8 +198,11 @@ def test_the_file_is_one_of_a_network(tmp_path):
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame, path = pandas.DataFrame(X, columns=["a", "b", "c"]), tmp_path / "estimator.safetensors"
     before = classifier().fit(frame, np.array(["no", "yes", "maybe"])[LABELS])
+    own = before.network_
+    own.feature_names = ("x", "y", "z")
     before.save(path)
-    assert before.network_.class_names is None or before.network_.class_names == ("maybe", "no", "yes")
+    assert before.network_ is own
+    assert (own.feature_names, own.class_names) == (("x", "y", "z"), None)
     net = fastbp.load(path)
     assert (net.feature_names, net.class_names) == (("a", "b", "c"), ("maybe", "no", "yes"))
     assert net.predict(frame[["c", "a", "b"]]).tobytes() == before.predict_proba(frame).tobytes()
