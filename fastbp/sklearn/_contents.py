@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from fastbp import Network
 from fastbp._base.arguments import flag
 from fastbp._base.shown import shown
 from fastbp._model_file import contents, values
@@ -34,6 +33,7 @@ from fastbp._model_file.parts import (
     take_or_none,
 )
 from fastbp.exceptions import ModelFileError
+from fastbp.network import Network
 from fastbp.sklearn import _described
 
 PART = "estimator"
