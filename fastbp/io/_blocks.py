@@ -15,8 +15,8 @@ from fastbp.io._fields import LONGEST, MISSING, SPACES
 
 Array: TypeAlias = NDArray[Any]
 
-#: Takes a plain block, the delimiter, and the indices of the wanted columns and of those with text; returns for
-#: each wanted column its fields, or float64 numbers where these are certain to be what `numbers_in` returns.
+#: Takes a plain block, the delimiter, and the indices of the wanted columns, in order, and of those with text;
+#: returns for each wanted column its fields, or float64 numbers that are certain to be those of `numbers_in`.
 Reader: TypeAlias = Callable[[bytes, str, Collection[int], Collection[int]], dict[int, Any]]
 
 FIRST, BLOCK = 1 << 16, 1 << 24  # bytes; the first block shows which columns hold text
@@ -73,9 +73,7 @@ def _is_plain(block: bytes, delimiter: int, width: int) -> bool:
     return bool(lengths.max() <= LONGEST and (width > 1 or lengths.min() > 0))
 
 
-def by_pandas(
-    block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]
-) -> dict[int, Any]:
+def by_pandas(block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]) -> dict[int, Any]:
     """Read a block as a `Reader` does, with pandas."""
     pandas: Any = import_module("pandas")
     options = {"sep": delimiter, "header": None, "quoting": csv.QUOTE_NONE, "skip_blank_lines": False}
@@ -101,24 +99,17 @@ def by_pandas(
     return found
 
 
-def by_polars(
-    block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]
-) -> dict[int, Any]:
+def by_polars(block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]) -> dict[int, Any]:
     """Read a block as a `Reader` does, with polars."""
     polars: Any = import_module("polars")
     frame = polars.read_csv(
-        block,
-        has_header=False,
-        separator=delimiter,
-        quote_char=None,
-        infer_schema=False,
-        missing_utf8_is_empty_string=True,
-        columns=[*wanted],
+        block, has_header=False, separator=delimiter, quote_char=None, infer_schema=False, columns=[*wanted]
     )
     found: dict[int, Any] = {}
-    for j, column in zip(sorted(wanted), frame.get_columns(), strict=True):
-        numbers = None if j in text else _polars_numbers(polars, column)
-        found[j] = column.to_list() if numbers is None else numbers
+    for j, column in zip(wanted, frame.get_columns(), strict=True):
+        fields = column.fill_null("")  # what it makes of empty fields
+        numbers = None if j in text else _polars_numbers(polars, fields)
+        found[j] = fields.to_list() if numbers is None else numbers
     return found
 
 

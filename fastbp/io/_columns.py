@@ -64,8 +64,9 @@ def is_text(column: Array) -> bool:
 
 def is_missing(column: Array) -> NDArray[np.bool_]:
     """Tell for each value (n,) of a column whether it is missing."""
-    found: NDArray[np.bool_] = np.equal(column, None) if is_text(column) else np.isnan(column)
-    return found.astype(bool, copy=False)
+    if is_text(column):
+        return np.fromiter((value is None for value in column), np.bool_, len(column))
+    return np.isnan(column)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -85,9 +85,7 @@ def _numbers(name: str, columns: Columns, fill: Any, what: str = "a value") -> A
     """Return a numeric column, with `fill` in the place of missing values."""
     column = columns[name]
     if is_text(column):
-        row = next(
-            i for i, value in enumerate(column) if value is not None and number_in(value) is None
-        )
+        row = next(i for i, value in enumerate(column) if value is not None and number_in(value) is None)
         raise columns.error(name, row, f"has {shown(column[row])}, expected a number")
     if fill is None:
         check_present(name, columns, what)

@@ -33,9 +33,7 @@ def numbers_in(fields: Sequence[str]) -> Array | None:
     except ValueError:
         pass
     try:
-        return np.array(
-            [nan if (field := raw.strip(SPACES)) in MISSING else float(field) for raw in fields]
-        )
+        return np.array([nan if (field := raw.strip(SPACES)) in MISSING else float(field) for raw in fields])
     except ValueError:
         return None
 

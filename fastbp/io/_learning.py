@@ -34,7 +34,9 @@ def names_in(argument: str, given: Any, columns: Columns) -> tuple[str, ...]:
     for name in found:
         if name not in columns:
             close = get_close_matches(name, [*columns], n=2)
-            hint = f"did you mean {' or '.join(map(shown, close))}?" if close else f"it has {listed([*columns])}"
+            hint = (
+                f"did you mean {' or '.join(map(shown, close))}?" if close else f"it has {listed([*columns])}"
+            )
             raise ParameterError(f"{argument} is {shown(name)}, expected a column of {columns.path}: {hint}")
     return tuple(dict.fromkeys(found))
 
@@ -106,7 +108,9 @@ def _distinct_names(columns: Columns, name: str) -> list[str]:
         too_large = np.abs(column) > LARGEST
         if too_large.any():
             raise columns.error(
-                name, too_large.argmax(), "has an integer beyond 2**53, which is no category: write it as text"
+                name,
+                too_large.argmax(),
+                "has an integer beyond 2**53, which is no category: write it as text",
             )
         column = np.unique(column)  # NaN once, at the end
     return _sorted({value for value in names_of(column) if value is not None})
@@ -127,22 +131,28 @@ def _classes(columns: Columns, targets: Sequence[str], task: str) -> list[str] |
         if task == "classification":
             raise ParameterError(f"target has {len(targets)} columns, expected one with the classes")
         if text:
-            raise ParameterError(f"target has {shown(text[0])}, which holds text, expected numbers in each column")
+            raise ParameterError(
+                f"target has {shown(text[0])}, which holds text, expected numbers in each column"
+            )
         return None
     if task == "regression":
         if text:
-            raise ParameterError(f"target is {shown(text[0])}, which holds text, expected numbers for regression")
+            raise ParameterError(
+                f"target is {shown(text[0])}, which holds text, expected numbers for regression"
+            )
         return None
     name = targets[0]
     if task == "auto" and not text and not _are_labels(columns[name]):
         return None
     classes = _distinct_names(columns, name)
     if len(classes) < 2:
-        raise DataError(f"{columns.path}: column {shown(name)} has only the class {shown(classes[0])}, expected two")
+        raise DataError(
+            f"{columns.path}: column {shown(name)} has only the class {shown(classes[0])}, expected two"
+        )
     if len(classes) > most_categories(columns.n_rows):
         raise DataError(
-            f"{columns.path}: column {shown(name)} has {len(classes)} classes in {columns.n_rows} rows, expected "
-            "fewer: is it a measurement (--task regression) or a name?"
+            f"{columns.path}: column {shown(name)} has {len(classes)} classes in {columns.n_rows} rows, "
+            "expected fewer: is it a measurement (--task regression) or a name?"
         )
     return classes
 

@@ -59,9 +59,9 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
     Notes
     -----
     In text files, spaces around fields do not count. A field is missing if it is empty or one of
-    ``?  NA  na  N/A  n/a  #N/A  <NA>  NaN  nan  NAN  null  NULL  Null``. A number has ASCII digits and a decimal
-    point; with a separator of thousands or a decimal comma it is text, and so are true and false. Every row
-    must have as many fields as the first line; blank lines do not count. A field has at most 131072
+    ``?  NA  na  N/A  n/a  #N/A  <NA>  NaN  nan  NAN  null  NULL  Null``. A number has ASCII digits and a
+    decimal point; with a separator of thousands or a decimal comma it is text, and so are true and false.
+    Every row must have as many fields as the first line; blank lines do not count. A field has at most 131072
     characters.
 
     Large plain files are read by pandas or polars where they are installed, all others by Python's csv

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Literal, TypeAlias
 
@@ -171,8 +171,8 @@ class Table(Value):
         drop : sequence of str
             Columns that become no inputs.
         impute : bool
-            Whether missing values are allowed, in `columns` and later: the median takes their place in numeric
-            columns, "(unknown)" in categorical ones.
+            Whether missing values are allowed, in `columns` and later: the median takes their place in
+            numeric columns, "(unknown)" in categorical ones.
 
         Returns
         -------
@@ -238,7 +238,7 @@ class Table(Value):
         return _description.describe(self.columns, self.targets, self.classes)
 
     @classmethod
-    def described(cls, description: Mapping[str, Any]) -> Table:
+    def described(cls, description: Any) -> Table:
         """Return the table with a description, as `describe` returns it; DataError if it is none."""
         return _description.described(cls, Column, description)
 
