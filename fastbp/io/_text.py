@@ -17,7 +17,7 @@ from fastbp._base.shown import shown
 from fastbp.exceptions import DataError
 from fastbp.io import _blocks
 from fastbp.io._columns import Columns, listed
-from fastbp.io._fields import LONGEST, SPACES, number_in, numbers_in, text_in
+from fastbp.io._fields import LONGEST, SPACES, Cleaned, number_in, numbers_in
 
 Array: TypeAlias = NDArray[Any]
 
@@ -166,7 +166,7 @@ def _gathered(
     A column mixes if text follows after pieces of numbers; it must be read again, as one of `text`.
     """
     parts: dict[int, list[Array]] = {j: [] for j in wanted}
-    known: dict[int, dict[str, str]] = {j: {} for j in wanted}
+    cleaned = {j: Cleaned() for j in wanted}
     lines: list[Array] = [np.empty(0, np.int64)]
     too_large: dict[int, DataError] = {}
     for begins, fields in _pieces(source, reader, parts, text):
@@ -184,7 +184,7 @@ def _gathered(
                     del parts[j]
                     continue
                 text.add(j)
-            parts[j].append(text_in(fields[j], known[j]))
+            parts[j].append(cleaned[j].text_in(fields[j]))
     columns = {}
     for j in [*parts]:
         if j in too_large and j not in text:
