@@ -123,8 +123,11 @@ def _after(data: bytes, n_lines: int) -> int:
     return sum(len(line.encode()) for line in islice(lines, n_lines))
 
 
-def _reader(data: bytes, delimiter: str) -> Any:
-    lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+def _reader(data: bytes, delimiter: str, offset: int = 0) -> Any:
+    """Return the csv module's reader of the lines from an offset on."""
+    content = io.BytesIO(data)  # no copy
+    content.seek(offset)
+    lines = io.TextIOWrapper(content, "utf-8", newline="")
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
 
 
@@ -222,7 +225,7 @@ def _records(source: Source, offset: int, line: int) -> Iterator[tuple[Array, An
     """Yield what `_pieces` yields of the lines from an offset on, by the csv module."""
     width = len(source.names)
     most = max(FIELDS // width, 1)
-    reader = _reader(source.data[offset:], source.delimiter)
+    reader = _reader(source.data, source.delimiter, offset)
     begins: list[int] = []
     rows: list[list[str]] = []
     begin = 0
