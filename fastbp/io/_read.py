@@ -165,7 +165,7 @@ def _parquet(path: str) -> Columns:
             name="pyarrow",
         ) from error
     with open(path, "rb") as file:
-        table = _checked(path, partial(parquet.read_table, file))
+        table = _checked(path, lambda: parquet.ParquetFile(file).read())
     columns = {}
     for name, column in zip(table.schema.names, table.columns, strict=True):
         if name in columns:
