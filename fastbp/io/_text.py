@@ -190,7 +190,7 @@ def _gathered(
             parts[j].append(cleaned[j].text_in(fields[j]))
     columns = {}
     for j in [*parts]:
-        if j in too_large and j not in text:
+        if j in too_large:
             raise too_large[j]
         columns[j] = np.concatenate(parts.pop(j) or [np.empty(0)])
         if j not in text:

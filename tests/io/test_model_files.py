@@ -86,11 +86,18 @@ def test_an_unseen_category_acts_as_the_average_row(net):
         alike[[0, 1, 2], [1, 2, 3]] = 1
         a, b, unknown = first_sums(net, alike)
         np.testing.assert_allclose(unknown, 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
-    seen = X.copy()
-    seen[0, 1:] = [0, 0, 1]
+
+
+def test_an_unseen_category_acts_as_the_average_row_on_any_scale(net):
+    X = np.zeros((8, 4))
+    X[[*range(8)], [1, 1, 1, 1, 2, 2, 3, 3]] = 1
+    net.adapt(X)
     before = net.parameters.copy()
-    average_unseen(net, TABLE, seen)
-    assert (net.parameters == before).all()  # training changes these weights
+    average_unseen(net, TABLE, X)
+    assert (net.parameters == before).all()  # training changes all of these weights
+    average_unseen(net, TABLE, X[:6])
+    a, b, unknown = first_sums(net, np.eye(4)[1:])
+    np.testing.assert_allclose(unknown, (2 * a + b) / 3, rtol=1e-5, atol=1e-6)
 
 
 def first_sums(net, X):

@@ -82,6 +82,7 @@ REFUSED = {
     "": ["FILE is empty, expected a line with the names"],
     " \n\n": ["FILE is empty"],
     "a,b\n1,2\n3\n": ["line 3: has 1 field, expected 2"],
+    "a,b,c\n1\n2,3\n": ["line 2: has 1 field, expected 3"],
     "a,b\n1,2,3\n": ["line 2: has 3 fields, expected 2"],
     'a,b\n"1\n\n",2\n\n3,4,5\n': ["line 6: has 3 fields"],
     "a,b\n1,2\n1,\n1e400,2\n": ["line 4: column 'a' has '1e400', expected a number that float64 can hold"],
@@ -92,6 +93,8 @@ REFUSED = {
     "a,b,\n1,2,\n": ["column 3 has no name"],
     "5.1,3.5,1\n4.9,3.0,2\n": ["line 1: has the numbers '5.1', '3.5', '1', expected a header"],
     b"a,b\n1,\xff\n": ["line 2: has the byte 0xff, which is not UTF-8"],
+    b"a,b\r\n1,\xc3\xa4\r\n\r2,\xfe\r\n": ["line 4: has the byte 0xfe"],
+    b"a\n" + b"x" * (2**20 - 3) + b"\xc3\xa4\n\xff": ["line 3: has the byte 0xff"],
     b"a,b\n1,x\n2,\xc3": ["line 3: has the byte 0xc3"],
     "a\n" + "\u20ac" * 700_000 + "\n": ["line 2: has a field of more than 131072 characters"],
     b"a,b\r1,2\r3,\x00\r": ["line 3: has a NUL byte"],
@@ -202,6 +205,15 @@ def test_large_plain_files_are_read_by_a_library(tmp_path, monkeypatch):
     assert columns["x"].tolist() == [i / 7 for i in range(2000)]
     assert columns["parity"][:2].tolist() == ["even", "odd"]
     assert columns["parity"][0] is columns["parity"][1998]
+    path.write_text("\r\n".join(["i,x,parity", *rows]), newline="")
+    used.clear()
+    assert read_text(path, WORTH_IT=0)["x"].tolist() == columns["x"].tolist()
+    assert used == [LIBRARIES[1]]
+
+
+def test_a_row_is_where_it_begins(tmp_path):
+    columns = read_columns(written(tmp_path, 'a,b\n\n1,"x\n\ny"\n2,z\n\n\n3,"\n"\n'))
+    assert [columns.place(row) for row in range(3)] == ["line 3", "line 6", "line 9"]
 
 
 def test_one_odd_line_far_below_changes_only_its_column(tmp_path):
