@@ -88,8 +88,8 @@ def test_errors_are_a_line_and_not_a_traceback(capsys, monkeypatch):
         raise fastbp.ParameterError("learning_rate is nan")
 
     monkeypatch.setattr(demo, "run", run)
-    assert commands.main(["demo"]) == 1
-    assert capsys.readouterr().err == "fastbp: learning_rate is nan\n"
+    assert commands.main(["demo"]) == 2
+    assert capsys.readouterr().err == "fastbp demo: learning_rate is nan\n"
 
 
 def test_control_c_ends_quietly(monkeypatch):
@@ -97,4 +97,4 @@ def test_control_c_ends_quietly(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", run)
-    assert commands.main(["demo"]) == 130
+    assert commands.main(["demo"]) == 230

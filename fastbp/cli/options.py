@@ -1,0 +1,106 @@
+"""The parser of a command, and the types of its options."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from fastbp._base.shown import shown
+
+PICTURES = (".png", ".svg", ".pdf")
+LONGEST_NUMBER = 100  # characters; Python refuses to convert numbers with thousands of digits
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and whose options must be written in full."""
+
+    def __init__(self, **options: Any) -> None:
+        kind = argparse.RawDescriptionHelpFormatter
+        super().__init__(**{"allow_abbrev": False, "formatter_class": kind} | options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message, and where to find help, as one line; exit with status 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+
+
+def one_line(text: object) -> str:
+    """Return text with spaces for its line breaks."""
+    return " ".join(str(text).splitlines())
+
+
+def whole(at_least: int) -> Callable[[str], int]:
+    """Return the type of whole numbers from `at_least` on."""
+
+    def convert(text: str) -> int:
+        if not text.isdecimal() or len(text) > LONGEST_NUMBER or int(text) < at_least:
+            raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number of at least {at_least}")
+        return int(text)
+
+    return convert
+
+
+positive = whole(1)
+
+
+def number(
+    *, above: float = -math.inf, at_least: float = -math.inf, below: float = math.inf
+) -> Callable[[str], float]:
+    """Return the type of finite numbers within the bounds."""
+    signs = {"above": above, "of at least": at_least, "below": below}
+    bounds = " and ".join(f"{sign} {bound:g}" for sign, bound in signs.items() if math.isfinite(bound))
+
+    def convert(text: str) -> float:
+        try:
+            x = float(text)
+        except ValueError:
+            x = math.nan
+        if not (math.isfinite(x) and x > above and x >= at_least and x < below):
+            raise argparse.ArgumentTypeError(f"{text!r:.60} is not a number {bounds}")
+        return x
+
+    return convert
+
+
+def units(text: str) -> tuple[int, ...]:
+    """Convert text such as "32,16" to the units of the hidden layers; "none" means no hidden layers."""
+    if text == "none":
+        return ()
+    try:
+        return tuple(positive(part.strip()) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        message = f"{text!r:.60} is not a list of whole numbers such as 32,16, nor none"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Convert names with commas between them, as in a line of a CSV file: quotes allow commas in a name."""
+    try:
+        found = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a list of names: {error}") from None
+    if not found or "" in found:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a list of names")
+    return tuple(found)
+
+
+def output(text: str) -> Path:
+    """Convert text to the path of a file to write, and check its folder before the work begins."""
+    path = Path(text)
+    if not text or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {str(path.parent)!r}")
+    return path
+
+
+def picture(text: str) -> Path:
+    """Convert text to the path of a picture, and check it before the work begins."""
+    if Path(text).suffix not in PICTURES:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .png, .svg or .pdf")
+    return output(text)
