@@ -97,4 +97,4 @@ def test_control_c_ends_quietly(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", run)
-    assert commands.main(["demo"]) == 230
+    assert commands.main(["demo"]) == 130
