@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
 
 PICTURES = (".png", ".svg", ".pdf")
 LONGEST_NUMBER = 100  # characters; Python refuses to convert numbers with thousands of digits
@@ -104,3 +106,21 @@ def picture(text: str) -> Path:
     if Path(text).suffix not in PICTURES:
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .png, .svg or .pdf")
     return output(text)
+
+
+def check_differs(written: Path | str, *others: Path | str) -> None:
+    """Raise ParameterError if a file to write is one of the others, which it would destroy."""
+    for other in others:
+        if Path(written) == Path(other) or (os.path.exists(other) and is_same(written, other)):
+            raise ParameterError(f"{str(written)!r} is to be written, but it is also {str(other)!r}")
+
+
+def is_same(path: Path | str, other: Path | str) -> bool:
+    """Tell whether two paths lead to one existing file."""
+    return os.path.exists(path) and os.path.samefile(path, other)
+
+
+def add_quiet(parser: argparse._ActionsContainer) -> None:
+    """Add the options for scripts."""
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
