@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import fastbp
+from fastbp.cli.learning import Result
 
 
 def can_draw() -> bool:
@@ -20,23 +20,25 @@ def check() -> None:
         raise fastbp.Error('a picture needs matplotlib: pip install "fastbp[plot]"')
 
 
-def draw(path: Path, title: str, net: fastbp.Network, best: int | None, baseline: Mapping[str, float]) -> None:
+def draw(path: Path, title: str, result: Result) -> None:
     """Write a picture of the loss, and of the metric on rows held out, over the epochs."""
     from matplotlib.figure import Figure
 
     from fastbp.plot import GREY, VERMILION, loss_curves
 
-    history = net.history
+    history, best, baseline = result.net.history, result.best, result.scores["baseline"]
     metric = next((name for name in ("accuracy", "r2") if f"validation_{name}" in history), None)
     figure = Figure(figsize=(11 if metric else 6, 4.5), layout="constrained")
     axes = figure.subplots(1, 2 if metric else 1, squeeze=False)[0]
     loss_curves(axes[0], history)
-    axes[0].set_ylabel(f"loss ({net.loss.name.replace('_', ' ')})")
+    axes[0].set_ylabel(f"loss ({result.net.loss.name.replace('_', ' ')})")
     label = "the same answer for all rows"
     axes[0].axhline(baseline["loss"], color=GREY, linestyle=":", label=label)
     if metric:
         epochs = range(1, len(history) + 1)
-        axes[1].plot(epochs, history[f"validation_{metric}"], color=VERMILION, linestyle="--", label="held out")
+        axes[1].plot(
+            epochs, history[f"validation_{metric}"], color=VERMILION, linestyle="--", label="held out"
+        )
         name = "R²" if metric == "r2" else metric
         axes[1].set(xlabel="epoch", ylabel=f"{name} of rows held out")
         if metric in baseline:

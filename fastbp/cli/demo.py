@@ -74,7 +74,9 @@ def run(epochs: int, seeds: int, output: Path) -> None:
     net, accuracy = train(first, seed=0, epochs=epochs, verbose=2)
     accuracies = [accuracy] + [train(split(seed), seed=seed, epochs=epochs)[1] for seed in range(1, seeds)]
     each = ", ".join(f"{accuracy:.1%}" for accuracy in accuracies)
-    print(f"\naccuracy on the held-out fifth: {np.median(accuracies):.1%}, the median of {seeds} splits: {each}")
+    print(
+        f"\naccuracy on the held-out fifth: {np.median(accuracies):.1%}, the median of {seeds} splits: {each}"
+    )
     compare(first, epochs)
     draw(net, first, output)
 

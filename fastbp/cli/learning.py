@@ -85,7 +85,9 @@ def fit(net: fastbp.Network, rows: Rows, options: Namespace, verbose: Literal[0,
     patience = options.patience
     if patience is None:
         patience = PATIENCE if rows.held_out else 0
-    stopping = fastbp.callbacks.EarlyStopping("validation_loss", patience, restore_best=True) if patience else ()
+    stopping = (
+        fastbp.callbacks.EarlyStopping("validation_loss", patience, restore_best=True) if patience else ()
+    )
     with fastbp.threads(options.threads) if options.threads else nullcontext():
         net.fit(
             rows.X,
@@ -99,16 +101,20 @@ def fit(net: fastbp.Network, rows: Rows, options: Namespace, verbose: Literal[0,
         )
 
 
-def judge(net: fastbp.Network, rows: Rows, table: io.Table) -> dict[str, scores.Scores]:
-    """Return the scores on the rows trained on and on those held out, and of a constant answer on the last."""
+class Result(NamedTuple):
+    """What a training led to."""
+
+    net: fastbp.Network
+    table: io.Table
+    scores: dict[str, scores.Scores]  # "training", "validation" if rows were held out, "baseline"
+    best: int | None  # the epoch, from 1 on, with the least loss on the rows held out
+
+
+def judge(net: fastbp.Network, rows: Rows, table: io.Table) -> Result:
+    """Return how good the network is, beside a constant answer on the rows held out, if there are any."""
     found = {"training": scores.measure(net, rows.X, rows.y, table.targets)}
     if rows.held_out:
         found["validation"] = scores.measure(net, *rows.held_out, table.targets)
     y = rows.held_out[1] if rows.held_out else rows.y
-    return found | {"baseline": scores.baseline(net, rows.y, y, table.targets)}
-
-
-def best_epoch(net: fastbp.Network) -> int | None:
-    """Return the epoch, from 1 on, with the least validation loss; None without one."""
-    losses = net.history.to_dict().get("validation_loss", [])
-    return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
+    found["baseline"] = scores.baseline(net, rows.y, y, table.targets)
+    return Result(net, table, found, scores.best_epoch(net.history))

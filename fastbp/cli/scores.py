@@ -53,6 +53,12 @@ def baseline(net: fastbp.Network, y_training: Array, y: Array, targets: Sequence
     return {"loss": net.loss(*scaled)} | of_outputs(net, outputs, y, targets)
 
 
+def best_epoch(history: fastbp.History) -> int | None:
+    """Return the epoch, from 1 on, with the least validation loss; None without one."""
+    losses = history.to_dict().get("validation_loss", [])
+    return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
+
+
 def confusion(net: fastbp.Network, X: Array, y: Array) -> Array:
     """Return how many rows of each class (rows) were taken for each class (columns)."""
     k = net.layers[-1].n_out

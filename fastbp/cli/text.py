@@ -31,19 +31,16 @@ def listed(texts: Sequence[str]) -> str:
     return f"{', '.join(texts[: MOST_LISTED - 2])}, ... and {len(texts) - MOST_LISTED + 2:,} more"
 
 
-def inputs(columns: Iterable[Column]) -> list[str]:
-    """Return a line for the numeric inputs and one for the categorical ones, those that exist."""
+def inputs(columns: Iterable[Column]) -> str:
+    """Return the numeric inputs and the categorical ones, these with the number of their categories."""
     numeric, categorical = [], []
     for column in columns:
         if column.categories is None:
             numeric.append(plain(column.name))
         else:
             categorical.append(f"{plain(column.name)} ({len(column.categories):,})")
-    return [
-        f"{len(found):,} {kind}: {listed(found)}"
-        for kind, found in (("numeric", numeric), ("categorical", categorical))
-        if found
-    ]
+    parts = (("numeric", numeric), ("categorical", categorical))
+    return "; ".join(f"{len(found):,} {kind}: {listed(found)}" for kind, found in parts if found)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

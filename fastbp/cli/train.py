@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 import fastbp
 from fastbp.cli import text
@@ -24,10 +21,6 @@ from fastbp.cli.options import (
     units,
     whole,
 )
-
-if TYPE_CHECKING:
-    from fastbp import io
-    from fastbp.cli import learning
 
 DESCRIPTION = """\
 Train a network that predicts one column of a table from the others, and write it to a model file. The
@@ -216,14 +209,9 @@ def known(name: str, all_names: Any) -> str:
 def run(options: Namespace) -> None:
     """Train, and print what came of it."""
     from fastbp import io
-    from fastbp.cli import curve, learning
+    from fastbp.cli import curve, learning, report
 
-    check_differs(options.output, options.data)
-    if options.patience and not options.validation:
-        raise fastbp.ParameterError(
-            f"--patience is {options.patience} with --validation 0, expected rows held out, or --patience 0"
-        )
-    plot = picture_for(options)
+    plot = check(options)
     is_quiet = options.quiet or options.json
     columns = io.read_columns(options.data)
     table = io.Table.learn(
@@ -234,28 +222,31 @@ def run(options: Namespace) -> None:
         drop=options.drop,
         impute=options.impute,
     )
-    X, y = table.inputs(columns), table.answers(columns)
-    rows = learning.split(X, y, options.validation, options.seed)
+    rows = learning.split(table.inputs(columns), table.answers(columns), options.validation, options.seed)
     net = learning.make_network(options, table, rows)
     if not is_quiet:
-        print(describe(options.data, columns, table, y, rows), net.summary(), sep="\n\n", end="\n\n", flush=True)
+        print(report.heading(columns, table, rows), net.summary(), sep="\n\n", end="\n\n", flush=True)
     learning.fit(net, rows, options, verbose=0 if is_quiet else "auto")
-    found = learning.judge(net, rows, table)
+    result = learning.judge(net, rows, table)
     io.save(options.output, net, table)
-    best = learning.best_epoch(net)
     if plot is not None:
         title = f"{text.plain(Path(options.data).name)}: {text.listed([*map(text.plain, table.targets)])}"
-        curve.draw(plot, title, net, best, found["baseline"])
+        curve.draw(plot, title, net, result)
     if options.json:
-        text.show_json(summarize(options, columns, table, y, rows, net, found, best, plot))
+        text.show_json(report.summary(options, rows, result, plot))
     elif not options.quiet:
-        conclude(options, net, found, best, plot)
+        print(report.conclusion(options, result, plot))
 
 
-def picture_for(options: Namespace) -> Path | None:
-    """Return where to draw the learning curve; None for no picture."""
+def check(options: Namespace) -> Path | None:
+    """Refuse options that do not go together; return where to draw the learning curve, None for nowhere."""
     from fastbp.cli import curve
 
+    check_differs(options.output, options.data)
+    if options.patience and not options.validation:
+        raise fastbp.ParameterError(
+            f"--patience is {options.patience} with --validation 0, expected rows held out, or --patience 0"
+        )
     if options.no_plot:
         return None
     if options.plot is not None:
@@ -266,81 +257,3 @@ def picture_for(options: Namespace) -> Path | None:
         return None
     model = Path(options.output)
     return model.with_name(f"{model.stem}-curve.png")
-
-
-def describe(
-    data: str, columns: io.Columns, table: io.Table, y: Any, rows: learning.Rows
-) -> str:
-    """Return what was read, as text."""
-    lines = [
-        f"{text.plain(data)}: {text.counted(columns.n_rows, 'row')}, {text.counted(len(columns), 'column')}",
-        *text.inputs(table.columns),
-        f"target: {text.listed([*map(text.plain, table.targets)])}",
-    ]
-    if table.classes is not None:
-        counts = class_counts(table, y)
-        lines.append(f"classes: {text.listed([f'{text.plain(name)} ({n:,})' for name, n in counts.items()])}")
-    held_out = len(rows.held_out[1]) if rows.held_out else 0
-    lines.append(f"trained on {text.counted(len(rows.y), 'row')}, {held_out:,} held out")
-    return "\n".join(lines)
-
-
-def class_counts(table: io.Table, y: Any) -> dict[str, int]:
-    """Return the number of rows of each class."""
-    classes = table.classes or ()
-    return dict(zip(classes, np.bincount(y, minlength=len(classes)).tolist(), strict=True))
-
-
-def conclude(
-    options: Namespace, net: fastbp.Network, found: Any, best: int | None, plot: Path | None
-) -> None:
-    """Print how good the network is, where it is, and what to do with it."""
-    from fastbp.cli import scores
-
-    kept = f", the best after epoch {best}" if best is not None and options.patience != 0 else ""
-    history = net.history
-    print(f"\n{text.counted(len(history), 'epoch')} in {history.total_seconds:.2g} s{kept}\n")
-    print(scores.show(found, net.loss.name))
-    answer = "shares of the classes" if net.class_names else "mean"
-    where = "held-out" if "validation" in found else "training"
-    print(f"\nbaseline: the {answer} of the training rows as the answer for all {where} rows")
-    print(f"model: {Path(options.output).resolve()}")
-    if plot is not None:
-        print(f"picture: {plot.resolve()}")
-    model = str(options.output)
-    print(f"next: {shlex.join(['fastbp', 'predict', model, 'new.csv', '--output', 'predictions.csv'])}")
-
-
-def summarize(
-    options: Namespace,
-    columns: io.Columns,
-    table: io.Table,
-    y: Any,
-    rows: learning.Rows,
-    net: fastbp.Network,
-    found: Any,
-    best: int | None,
-    plot: Path | None,
-) -> dict[str, Any]:
-    """Return what --json prints."""
-    return {
-        "model": str(options.output),
-        "data": options.data,
-        "rows": columns.n_rows,
-        "training_rows": len(rows.y),
-        "validation_rows": len(rows.held_out[1]) if rows.held_out else 0,
-        "target": table.targets,
-        "task": "regression" if table.classes is None else "classification",
-        "classes": None if table.classes is None else class_counts(table, y),
-        "inputs": len(net.feature_names or ()),
-        "hidden": options.hidden,
-        "parameters": net.n_parameters,
-        "seed": options.seed,
-        "epochs": len(net.history),
-        "best_epoch": best,
-        "stopped": net.history.stopped,
-        "seconds": net.history.total_seconds,
-        "loss": net.loss.name,
-        "scores": found,
-        "picture": None if plot is None else str(plot),
-    }

@@ -75,7 +75,9 @@ def test_shows_no_time_of_different_work(capfd, other):
     other(OTHER + DIFFERENT)
     assert commands.main(["bench"]) == 2
     out, error = capfd.readouterr()
-    assert re.match(r"fastbp bench: seed: nothing is timed, because the losses differ: \S+, \S+ of other\n", error)
+    assert re.match(
+        r"fastbp bench: seed: nothing is timed, because the losses differ: \S+, \S+ of other\n", error
+    )
     assert rows_of(out) == []
 
 
