@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import fastbp
-from fastbp.cli.options import Commands, picture, positive
+from fastbp.cli.options import Commands, epochs, picture, positive
 
 DESCRIPTION = """\
 Train a 64-64-10 relu network with Adam on 1797 handwritten digits, a fifth of them held out. Compare
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     )
     demo.add_argument(
         "--epochs",
-        type=positive,
+        type=epochs,
         default=EPOCHS,
         metavar="N",
         help="epochs per training; default: %(default)s",

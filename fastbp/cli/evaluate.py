@@ -57,7 +57,7 @@ def run(options: Namespace) -> None:
             }
         )
         return
-    print(f"{text.plain(options.data)}: {text.counted(len(X), 'row')}\n")
-    print(scores.show({"": found}, net.loss.name))
+    print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}\n")
+    print(scores.show({"value": found}, net.loss.name))
     if matrix is not None and table.classes is not None:
         print(f"\n{scores.show_confusion(matrix, table.classes)}")

@@ -43,7 +43,7 @@ def run(options: Namespace) -> None:
     if options.json:
         text.show_json(summary(options.model, size, net, table))
         return
-    print(f"{text.plain(options.model)}: {memory(size)}\n\n{net.summary()}")
+    print(f"{text.path(options.model)}: {memory(size)}\n\n{net.summary()}")
     for lines in (columns_of(net, table), training_of(net.history)):
         if lines:
             print("", *lines, sep="\n")

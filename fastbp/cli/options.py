@@ -26,6 +26,13 @@ class Parser(argparse.ArgumentParser):
         kind = argparse.RawDescriptionHelpFormatter
         super().__init__(**{"allow_abbrev": False, "formatter_class": kind} | options)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse options that are unknown, also those of a command."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         """Print the message, and where to find help, as one line; exit with status 2."""
         self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
@@ -36,18 +43,23 @@ def one_line(text: object) -> str:
     return " ".join(str(text).splitlines())
 
 
-def whole(at_least: int) -> Callable[[str], int]:
-    """Return the type of whole numbers from `at_least` on."""
+def whole(at_least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return the type of whole numbers from `at_least` to `most`."""
+    bounds = f"of at least {at_least}" if most is None else f"from {at_least} to {most}"
 
     def convert(text: str) -> int:
-        if not text.isdecimal() or len(text) > LONGEST_NUMBER or int(text) < at_least:
-            raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number of at least {at_least}")
+        is_number = text.isdecimal() and len(text) <= LONGEST_NUMBER
+        if not is_number or int(text) < at_least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"{text!r:.60} is not a whole number {bounds}")
         return int(text)
 
     return convert
 
 
 positive = whole(1)
+epochs = whole(1, 2**32 - 1)
+seed = whole(0, 2**64 - 1)
+threads = whole(1, 1024)
 
 
 def number(

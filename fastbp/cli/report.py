@@ -18,7 +18,7 @@ def heading(columns: io.Columns, table: io.Table, rows: Rows) -> str:
     """Return what was read, as text."""
     size = f"{text.counted(columns.n_rows, 'row')}, {text.counted(len(columns), 'column')}"
     lines = [
-        f"{text.plain(columns.path)}: {size}",
+        f"{text.path(columns.path)}: {size}",
         f"inputs: {text.inputs(table.columns)}",
         f"target: {text.listed([*map(text.plain, table.targets)])}",
     ]
@@ -65,6 +65,7 @@ def conclusion(options: Namespace, result: Result, plot: Path | None) -> str:
     where = "held out" if "validation" in result.scores else "trained on"
     model = str(options.output)
     lines = [
+        "",
         f"{text.counted(len(net.history), 'epoch')} in {net.history.total_seconds:.2g} s{kept}",
         "",
         scores.show(result.scores, net.loss.name),

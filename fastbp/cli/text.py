@@ -13,10 +13,15 @@ LONGEST_NAME = 40  # characters
 MOST_LISTED = 12  # columns, categories or classes
 
 
-def plain(name: str) -> str:
+def plain(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name from a file as text that cannot confuse a terminal, cut if it is long."""
     text = name if name.isprintable() and name.strip() == name != "" else repr(name)
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def path(name: str) -> str:
+    """Return the path of a file as text that cannot confuse a terminal."""
+    return plain(name, longest=len(repr(name)))
 
 
 def counted(n: int, noun: str, plural: str = "") -> str:

@@ -13,11 +13,14 @@ from fastbp.cli.options import (
     Parser,
     add_quiet,
     check_differs,
+    epochs,
     names,
     number,
     output,
     picture,
     positive,
+    seed,
+    threads,
     units,
     whole,
 )
@@ -62,8 +65,8 @@ def add(commands: Commands) -> None:
         "--plot",
         type=picture,
         metavar="PATH",
-        help="picture of the learning curve, .png, .svg or .pdf; default: beside the model file, with -curve.png "
-        "for its suffix, if matplotlib is installed, and none with --quiet or --json",
+        help="picture of the learning curve, .png, .svg or .pdf; default: beside the model file, with "
+        "-curve.png for its suffix, if matplotlib is installed; none with --quiet or --json",
     )
     written.add_argument("--no-plot", action="store_true", help="draw no picture")
     add_quiet(written)
@@ -98,8 +101,8 @@ def add_columns(train: Parser) -> None:
     columns.add_argument(
         "--impute",
         action="store_true",
-        help="replace missing inputs: numbers by the median, categories by the category (unknown); by default, "
-        "missing inputs are an error",
+        help="replace missing inputs: numbers by the median, categories by the category (unknown); by "
+        "default, missing inputs are an error",
     )
 
 
@@ -156,7 +159,7 @@ def add_training(train: Parser) -> None:
         help="default: that of the optimizer, 0.001 for adam",
     )
     training.add_argument(
-        "--epochs", type=positive, default=500, metavar="N", help="at most so many; default: %(default)s"
+        "--epochs", type=epochs, default=500, metavar="N", help="at most so many; default: %(default)s"
     )
     training.add_argument(
         "--batch-size",
@@ -180,13 +183,13 @@ def add_training(train: Parser) -> None:
     )
     training.add_argument(
         "--seed",
-        type=whole(0),
+        type=seed,
         default=0,
         metavar="N",
-        help="seed of the initial weights, the rows held out and the order of the others: the same seed gives "
-        "the same weights; default: %(default)s",
+        help="seed of the initial weights, the rows held out and the order of the others: the same seed "
+        "gives the same weights; default: %(default)s",
     )
-    training.add_argument("--threads", type=positive, metavar="N", help="threads to use; default: all CPUs")
+    training.add_argument("--threads", type=threads, metavar="N", help="threads to use; default: all CPUs")
 
 
 def activation(name: str) -> str:
@@ -231,7 +234,7 @@ def run(options: Namespace) -> None:
     io.save(options.output, net, table)
     if plot is not None:
         title = f"{text.plain(Path(options.data).name)}: {text.listed([*map(text.plain, table.targets)])}"
-        curve.draw(plot, title, net, result)
+        curve.draw(plot, title, result)
     if options.json:
         text.show_json(report.summary(options, rows, result, plot))
     elif not options.quiet:

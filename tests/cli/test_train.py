@@ -124,8 +124,11 @@ def test_without_rows_held_out_all_are_trained_on(train, data):
     assert "validation_loss" not in fastbp.load(model).history
 
 
-def test_early_stopping_keeps_the_best_epoch(train, data):
-    found, model = train(data, "--patience", 3, "--learning-rate", 0.05, run=run_json)
+def test_early_stopping_keeps_the_best_epoch(train, tmp_path, rng):
+    columns = species()
+    columns["species"] = rng.permutation(columns["species"])  # nothing to learn
+    data = write(tmp_path / "data.csv", columns)
+    found, model = train(data, "--patience", 3, "--learning-rate", 0.01, run=run_json)
     assert (found["stopped"], found["epochs"]) == ("early_stopping", found["best_epoch"] + 3)
     history = fastbp.load(model).history
     best = history.validation_loss[found["best_epoch"] - 1]
@@ -140,7 +143,13 @@ def test_every_optimizer_trains(train, tmp_path, optimizer):
     data = write(tmp_path / "numbers.csv", columns)
     options = "--drop", "species,island", "--hidden", "4", "--epochs", 5
     found, model = train(data, *options, "--optimizer", optimizer, target="twice,noise", run=run_json)
-    assert {*found["scores"]["training"]} == {"loss", "r2 of twice", "mae of twice", "r2 of noise", "mae of noise"}
+    assert {*found["scores"]["training"]} == {
+        "loss",
+        "r2 of twice",
+        "mae of twice",
+        "r2 of noise",
+        "mae of noise",
+    }
     assert found["scores"]["baseline"]["r2 of twice"] < 0.1
     assert type(fastbp.load(model).optimizer).__name__.lower() == optimizer.replace("_", "")
 
@@ -160,15 +169,16 @@ def test_numbers_and_missing_values_are_what_the_options_say(capsys, train, tmp_
 def test_a_category_that_training_has_not_seen_changes_nothing_at_random(capsys, train, data, tmp_path):
     """The weights of inputs that never varied are 0, whatever the seed drew for the others."""
     _, model = train(data, "--epochs", 3)
-    net, table = io.load(model)
+    net = fastbp.load(model)
     unknown = [i for i, name in enumerate(net.feature_names) if "unknown" in name]
     assert len(unknown) == 1
     assert not net.weights[0][unknown].any()
     assert net.weights[0].any(axis=1).sum() == len(net.feature_names) - 1
     new = {"length": [1, 1], "island": ["Atlantis", "Eldorado"], "noise": [3, 3]}
     path = write(tmp_path / "new.csv", new)
-    first, second = run_json(capsys, "predict", model, path, "--probabilities")["predictions"].values()[1:3]
-    assert np.isfinite(first).all()
+    answers = run_json(capsys, "predict", model, path, "--probabilities")["predictions"]
+    (columns,) = {tuple(column) for name, column in answers.items() if name == "probability of Adelie"}
+    assert columns[0] == columns[1]
 
 
 def test_draws_the_learning_curve_beside_the_model(train, data, tmp_path):
@@ -207,7 +217,7 @@ REFUSED = {  # options, part of the message
     "--hidden=": "'' is not a list of whole numbers",
     "--hidden=3,,4": "'3,,4' is not a list",
     f"--hidden={'9' * 5000}": "is not a list of whole numbers",
-    "--hidden=99999999999999": "hidden",
+    "--hidden=99999999999999": "Unable to allocate",
     "--activation=dance": "'dance' is none of",
     "--activation=softmax": "softmax",
     "--optimizer=dance": "'dance' is none of",
@@ -217,18 +227,17 @@ REFUSED = {  # options, part of the message
     "--learning-rate=1e-300": "learning_rate",
     "--dropout=1": "'1' is not a number of at least 0 and below 1",
     "--l2=-1": "'-1' is not a number of at least 0",
-    "--epochs=0": "'0' is not a whole number of at least 1",
-    "--epochs=99999999999": "epochs is 99999999999",
+    "--epochs=0": "'0' is not a whole number from 1",
+    "--epochs=99999999999": "'99999999999' is not a whole number from 1 to 4294967295",
     "--validation=1": "'1' is not a number of at least 0 and below 1",
-    "--validation=1e-9 --patience=3": "",
     "--patience=-1": "'-1' is not a whole number of at least 0",
     "--patience=3 --validation=0": "--patience is 3 with --validation 0",
-    f"--seed={2**64}": "seed is 18446744073709551616",
-    "--threads=99999": "is 99999",
+    f"--seed={2**64}": "is not a whole number from 0 to 18446744073709551615",
+    "--threads=99999": "'99999' is not a whole number from 1 to 1024",
     "--task=dance": "'dance'",
     "--dtype=float16": "'float16'",
     "--drop=,": "is not a list of names",
-    "--categorical='\"a'": "is not a list of names",
+    '--categorical="a': "is not a list of names",
     "--plot=curve.gif": "does not end in .png",
     "--output=/nowhere/at/all": "no directory '/nowhere/at'",
     "--output=.": "'.' is not the name of a file",
@@ -240,8 +249,8 @@ REFUSED = {  # options, part of the message
 @pytest.mark.parametrize("options", REFUSED)
 def test_wrong_options_are_one_line(capsys, data, options, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = [option.strip("'") for option in options.split(" ")]
-    assert REFUSED[options] in error_of(capsys, "train", data, "--target", "species", *given)
+    command = "train", data, "--target", "species", "--quiet", *options.split(" ")
+    assert REFUSED[options] in error_of(capsys, *command)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
