@@ -136,11 +136,12 @@ __all__ = [
 ]
 
 # packages, and functions with their modules, that are loaded on first use
-_ROOMS = ("datasets", "plot", "reference")
+_ROOMS = ("datasets", "io", "plot", "reference")
 _FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
+    from fastbp import io as io
     from fastbp import plot as plot
     from fastbp import reference as reference
     from fastbp._base.config import show_config
