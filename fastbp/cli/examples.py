@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +15,8 @@ from fastbp._base.shown import shown
 
 Array: TypeAlias = NDArray[Any]
 
-BY_POSITION = (".npy", ".npz")  # files whose columns may have no names of their own
+#: Files whose columns may have no names of their own, and which columns are inputs then.
+BY_POSITION = {".npy": re.compile(".*", re.DOTALL), ".npz": re.compile(r"X\d+")}
 
 
 def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> Array:
@@ -40,16 +43,16 @@ def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
             )
         return [*net.feature_names]
     n_in = net.layers[0].n_in
-    if not columns.path.endswith(BY_POSITION):
+    kind = PurePath(columns.path).suffix.lower()
+    if kind not in BY_POSITION:
         raise fastbp.DataError(
             f"{columns.path} has columns by name, but the model has no names for its {n_in} inputs: set "
             "feature_names before saving it, or give the inputs as a .npy file"
         )
-    if len(columns) != n_in:
-        raise fastbp.DataError(
-            f"{columns.path} has {len(columns)} columns, expected the model's {n_in} inputs"
-        )
-    return [*columns]
+    found = [name for name in columns if BY_POSITION[kind].fullmatch(name)]
+    if len(found) != n_in:
+        raise fastbp.DataError(f"{columns.path} has {len(found)} inputs, expected the model's {n_in}")
+    return found
 
 
 def numbers(columns: io.Columns, name: str) -> Array:

@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and whose options must be written in full."""
 
     def __init__(self, **options: Any) -> None:
-        kind = argparse.RawDescriptionHelpFormatter
-        super().__init__(**{"allow_abbrev": False, "formatter_class": kind} | options)
+        options["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse options that are unknown, also those of a command."""

@@ -12,6 +12,7 @@ import numpy as np
 from fastbp import io
 from fastbp.cli import scores, text
 from fastbp.cli.learning import Result, Rows
+from fastbp.io._columns import is_missing
 
 
 def heading(columns: io.Columns, table: io.Table, rows: Rows) -> str:
@@ -43,13 +44,8 @@ def class_counts(classes: tuple[str, ...], rows: Rows) -> dict[str, int]:
 
 def imputed(columns: io.Columns, table: io.Table) -> dict[str, int]:
     """Return the number of missing values of each input that has some."""
-    counts = {}
-    for column in table.columns:
-        values = columns[column.name]
-        counts[column.name] = int(
-            np.count_nonzero(values != values if values.dtype != object else np.equal(values, None))
-        )
-    return {name: n for name, n in counts.items() if n}
+    missing = {column.name: int(is_missing(columns[column.name]).sum()) for column in table.columns}
+    return {name: n for name, n in missing.items() if n}
 
 
 def n_held_out(rows: Rows) -> int:

@@ -48,8 +48,8 @@ def baseline(net: fastbp.Network, y_training: Array, y: Array, targets: Sequence
         outputs = np.tile(shares, (len(y), 1))
         return {"loss": net.loss(outputs, y)} | of_outputs(net, outputs, y, targets)
     outputs = np.tile(y_training.mean(axis=0), (len(y), 1))
-    # the loss is of scaled targets, as in training
-    scaled = [(rows - net.target_mean) / net.target_scale for rows in (outputs, y)]
+    mean, scale = np.asarray(net.target_mean), np.asarray(net.target_scale)
+    scaled = [(rows - mean) / scale for rows in (outputs, y)]  # as in training, for the loss
     return {"loss": net.loss(*scaled)} | of_outputs(net, outputs, y, targets)
 
 

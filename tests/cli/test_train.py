@@ -21,10 +21,11 @@ def data(tmp_path):
 
 @pytest.fixture
 def train(tmp_path, capsys):
-    """Train without a picture; return what is printed, and the path of the model."""
+    """Train, without a picture unless options say where; return what is printed, and the path of the model."""
 
     def train(data, *options, target="species", run=run):
         model = tmp_path / "model.safetensors"
+        options = options if "--plot" in options else ["--no-plot", *options]
         return run(capsys, "train", data, "--target", target, "--output", model, *options), model
 
     return train
@@ -94,7 +95,7 @@ def test_the_same_seed_gives_the_same_bits(train, data):
 
 
 def test_prints_what_was_read_and_what_came_of_it(train, data):
-    out, model = train(data, "--no-plot", "--epochs", 40)
+    out, model = train(data, "--epochs", 40)
     assert "data.csv: 60 rows, 4 columns\n" in out
     assert "inputs: 2 numeric: length, noise; 1 categorical: island (3)\n" in out
     assert "classes: Adelie (30), Chinstrap (20), Gentoo (10)\n" in out
@@ -159,7 +160,7 @@ def test_numbers_and_missing_values_are_what_the_options_say(capsys, train, tmp_
     columns["length"][4], columns["island"][7] = "", "NA"
     data = write(tmp_path / "missing.csv", columns)
     assert "'length'" in error_of(capsys, "train", data, "--target", "species")
-    out, model = train(data, "--impute", "--categorical", "noise", "--no-plot", "--epochs", 2)
+    out, model = train(data, "--impute", "--categorical", "noise", "--epochs", 2)
     assert "imputed: length (1), island (1)\n" in out
     assert "1 numeric: length; 2 categorical: island (3), noise (" in out
     _, table = io.load(model)
@@ -181,22 +182,25 @@ def test_a_category_that_training_has_not_seen_changes_nothing_at_random(capsys,
     assert columns[0] == columns[1]
 
 
-def test_draws_the_learning_curve_beside_the_model(train, data, tmp_path):
+def test_draws_the_learning_curve_beside_the_model(capsys, train, data, tmp_path):
     pytest.importorskip("matplotlib")
-    out, model = train(data, "--epochs", 4)
-    picture = model.with_name("model-curve.png")
+    model, picture = tmp_path / "species.safetensors", tmp_path / "species-curve.png"
+    out = run(capsys, "train", data, "--target", "species", "--output", model, "--epochs", 4)
     assert f"picture: {picture}\n" in out
     assert picture.read_bytes()[:4] == b"\x89PNG"
-    found, _ = train(data, "--epochs", 4, "--plot", tmp_path / "curve.svg", "--validation", 0, run=run_json)
-    assert found["picture"] == str(tmp_path / "curve.svg")
-    text = (tmp_path / "curve.svg").read_text()
-    assert "<svg" in text
+    picture = tmp_path / "curve.svg"
+    options = "--epochs", 4, "--plot", picture, "--validation", 0
+    assert train(data, *options, run=run_json)[0]["picture"] == str(picture)
+    assert "<svg" in picture.read_text()
 
 
-def test_works_without_the_optional_packages(capsys, train, data, monkeypatch, tmp_path):
+def test_works_without_the_optional_packages(capsys, data, monkeypatch, tmp_path):
     monkeypatch.setattr("fastbp.cli.curve.find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert "picture" not in train(data, "--epochs", 2)[0]
+    model = tmp_path / "model.safetensors"
+    assert "picture" not in run(
+        capsys, "train", data, "--target", "species", "--output", model, "--epochs", 2
+    )
     error = error_of(capsys, "train", data, "--target", "species", "--plot", tmp_path / "curve.png")
     assert error == 'fastbp train: a picture needs matplotlib: pip install "fastbp[plot]"\n'
 

@@ -50,7 +50,7 @@ def species(n=60, seed=0):
     return {
         "length": length.tolist(),
         "island": names[island].tolist(),
-        "noise": rng.integers(0, 100, n).tolist(),
+        "noise": rng.integers(0, 12, n).tolist(),
         "species": kind.tolist(),
     }
 
