@@ -3,6 +3,7 @@
 from fastbp.io._columns import UNKNOWN, Columns
 from fastbp.io._files import load, save
 from fastbp.io._read import read_columns
+from fastbp.io._unseen import average_unseen
 from fastbp.io.table import Column, Table
 
-__all__ = ["UNKNOWN", "Column", "Columns", "Table", "load", "read_columns", "save"]
+__all__ = ["UNKNOWN", "Column", "Columns", "Table", "average_unseen", "load", "read_columns", "save"]

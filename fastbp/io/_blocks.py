@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -15,8 +15,9 @@ from fastbp.io._fields import LONGEST, MISSING, SPACES
 
 Array: TypeAlias = NDArray[Any]
 
-#: Takes a plain block, the delimiter, and the indices of the wanted columns, in order, and of those with text;
-#: returns for each wanted column its fields, or float64 numbers that are certain to be those of `numbers_in`.
+#: Takes a plain block, the delimiter, and the indices of the wanted columns, in order, and of those with
+#: text; returns for each wanted column its fields, or its float64 numbers, if they are certainly those of
+#: `numbers_in`. Of a missing field it may return the empty one.
 Reader: TypeAlias = Callable[[bytes, str, Collection[int], Collection[int]], dict[int, Any]]
 
 FIRST, BLOCK = 1 << 16, 1 << 24  # bytes; the first block shows which columns hold text
@@ -76,27 +77,41 @@ def _is_plain(block: bytes, delimiter: int, width: int) -> bool:
 def by_pandas(block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]) -> dict[int, Any]:
     """Read a block as a `Reader` does, with pandas."""
     pandas: Any = import_module("pandas")
-    options = {"sep": delimiter, "header": None, "quoting": csv.QUOTE_NONE, "skip_blank_lines": False}
+    exact = {"float_precision": "round_trip"} if int(pandas.__version__.partition(".")[0]) < 3 else {}
 
-    def columns(indices: Sequence[int], **more: Any) -> Iterator[tuple[int, Any]]:
-        if not indices:
-            return
-        frame = pandas.read_csv(io.BytesIO(block), usecols=indices, low_memory=False, **options, **more)
-        for j in indices:
-            yield j, frame[j].to_numpy()
+    def columns(wanted: Collection[int], text: Collection[int]) -> Iterator[tuple[int, Any]]:
+        frame = pandas.read_csv(
+            io.BytesIO(block),
+            sep=delimiter,
+            header=None,
+            usecols=[*wanted],
+            dtype={j: object for j in wanted if j in text},
+            na_values=[*MISSING],
+            keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
+            skip_blank_lines=False,
+            low_memory=False,
+            **exact,
+        )
+        return ((j, frame[j].to_numpy()) for j in wanted)
 
-    if int(pandas.__version__.partition(".")[0]) < 3:
-        options["float_precision"] = "round_trip"
     found: dict[int, Any] = {}
-    unsure = [j for j in wanted if j in text]
-    numeric = [j for j in wanted if j not in text]
-    for j, column in columns(numeric, na_values=[*MISSING], keep_default_na=False):
-        if column.dtype.kind in "iuf" and not np.isinf(column := column.astype(np.float64)).any():
+    unsure = []
+    for j, column in columns(wanted, text):
+        if j in text:
+            found[j] = _pandas_fields(column)
+        elif column.dtype.kind in "iuf" and not np.isinf(column := column.astype(np.float64)).any():
             found[j] = column
         else:
             unsure.append(j)
-    found |= {j: column.tolist() for j, column in columns(unsure, dtype=object, na_filter=False)}
+    if unsure:
+        found |= {j: _pandas_fields(column) for j, column in columns(unsure, unsure)}
     return found
+
+
+def _pandas_fields(column: Array) -> list[str]:
+    """Return a column of strings in which NaN stands for missing ones, which become empty."""
+    return [field if isinstance(field, str) else "" for field in column.tolist()]
 
 
 def by_polars(block: bytes, delimiter: str, wanted: Collection[int], text: Collection[int]) -> dict[int, Any]:
@@ -104,29 +119,28 @@ def by_polars(block: bytes, delimiter: str, wanted: Collection[int], text: Colle
     polars: Any = import_module("polars")
     frame = polars.read_csv(
         block, has_header=False, separator=delimiter, quote_char=None, infer_schema=False, columns=[*wanted]
-    )
-    found: dict[int, Any] = {}
-    for j, column in zip(wanted, frame.get_columns(), strict=True):
-        fields = column.fill_null("")  # what it makes of empty fields
-        numbers = None if j in text else _polars_numbers(polars, fields)
-        found[j] = fields.to_list() if numbers is None else numbers
+    ).with_columns(polars.all().fill_null(""))  # what it makes of empty fields
+    names = dict(zip(wanted, frame.columns, strict=True))
+    numbers = _polars_numbers(polars, frame.select([names[j] for j in wanted if j not in text]))
+    return {j: numbers[name] if name in numbers else frame[name].to_list() for j, name in names.items()}
+
+
+def _polars_numbers(polars: Any, frame: Any) -> dict[str, Array]:
+    """Return the columns of strings in which all are numbers, or missing: NaN."""
+    every = polars.all()
+    fields = frame.select(every.str.strip_chars(SPACES))
+    is_missing = fields.select(every.is_in([*MISSING]))
+    are_numbers = fields.select((every.is_in([*MISSING]) | every.str.contains(NUMBER)).all())
+    numbers = fields.select(every.cast(polars.Float64, strict=False))
+    found = {}
+    for name in frame.columns:
+        if are_numbers[name][0]:
+            missing = is_missing[name].to_numpy()
+            values: Array = np.array(numbers[name].to_numpy(), dtype=np.float64)
+            if (np.isfinite(values) | missing).all():
+                values[missing] = np.nan
+                found[name] = values
     return found
-
-
-def _polars_numbers(polars: Any, column: Any) -> Array | None:
-    """Return the numbers of a column of strings, NaN for missing ones; None if it has anything else."""
-    fields = column.str.strip_chars(SPACES)
-    is_missing = fields.is_in([*MISSING])
-    if not (is_missing | fields.str.contains(NUMBER)).all():
-        return None
-    numbers = fields.cast(polars.Float64, strict=False)
-    missing = is_missing.to_numpy()
-    values: Array = np.array(numbers.to_numpy(), dtype=np.float64)
-    is_sure = np.isfinite(values) | missing
-    if not is_sure.all():
-        return None
-    values[missing] = np.nan
-    return values
 
 
 READERS: dict[str, Reader] = {"pandas": by_pandas, "polars": by_polars}

@@ -16,6 +16,7 @@ MISSING = frozenset(
     ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "null", "NULL", "Null")
 )
 SPACES = " \t"  # are taken away at both ends of a field
+MOST_KEPT = 1 << 16  # distinct fields of a column that are kept to be found again
 LONGEST = 131072  # characters of a field: the limit of Python's csv module
 
 
@@ -38,16 +39,26 @@ def numbers_in(fields: Sequence[str]) -> Array | None:
         return None
 
 
-def text_in(fields: Sequence[str], known: dict[str, str]) -> Array:
-    """Return fields (n,) as strings without spaces around them, None for missing ones.
+class Cleaned(dict[str, str | None]):
+    """Fields without spaces around them, None for missing ones, by the fields as they are in a file.
 
-    Equal strings become one object; `known` has those so far.
+    Of a column with few distinct fields, equal ones become one object.
     """
-    text = np.empty(len(fields), dtype=object)
-    text[:] = [
-        None if (field := raw.strip(SPACES)) in MISSING else known.setdefault(field, field) for raw in fields
-    ]
-    return text
+
+    def __missing__(self, raw: str) -> str | None:
+        field = raw.strip(SPACES)
+        if field in MISSING:
+            return None
+        if len(self) < MOST_KEPT:
+            field = self.setdefault(field, field) or field
+            self[raw] = field
+        return field
+
+    def text_in(self, fields: Sequence[str]) -> Array:
+        """Return fields (n,) as an object array."""
+        text = np.empty(len(fields), dtype=object)
+        text[:] = [*map(self.__getitem__, fields)]
+        return text
 
 
 def number_in(field: str) -> float | None:

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from fastbp._base.arguments import flag
-from fastbp._base.shown import shown
 from fastbp._model_file import callables, contents
 from fastbp.exceptions import DataError, ModelFileError, ParameterError
+from fastbp.io._unseen import check_network
 from fastbp.io.table import Table
 from fastbp.network import Network
 
@@ -37,12 +37,8 @@ def save(path: str | os.PathLike[str], net: Network, table: Table, inference: bo
     BusyError
         Another thread is changing the network.
     """
-    if not isinstance(net, Network):
-        raise ParameterError(f"net is {shown(net)}, expected a Network")
-    if not isinstance(table, Table):
-        raise ParameterError(f"table is {shown(table)}, expected a Table")
+    check_network(net, table)
     model, inference = net._model, flag("inference", inference)
-    _check_sizes(model.architecture.n_in, table)
     write = partial(contents.write, path, model, inference=inference, extra={"table": table.describe()})
     model.guard.reading(write)
 
@@ -75,14 +71,7 @@ def load(
         return net, None
     try:
         table = Table.described(described)
-        _check_sizes(saved.model.architecture.n_in, table)
+        check_network(net, table)
     except (DataError, ParameterError) as error:
         raise ModelFileError(f"{path} contains no valid table: {error}") from error
     return net, table
-
-
-def _check_sizes(n_in: int, table: Table) -> None:
-    """Refuse a table that does not go with the inputs of a network."""
-    n = len(table.feature_names)
-    if n != n_in:
-        raise ParameterError(f"table has {n} inputs, expected {n_in}, as the network has")

@@ -17,7 +17,7 @@ from fastbp._base.shown import shown
 from fastbp.exceptions import DataError
 from fastbp.io import _blocks
 from fastbp.io._columns import Columns, listed
-from fastbp.io._fields import LONGEST, SPACES, number_in, numbers_in, text_in
+from fastbp.io._fields import LONGEST, SPACES, Cleaned, number_in, numbers_in
 
 Array: TypeAlias = NDArray[Any]
 
@@ -123,8 +123,11 @@ def _after(data: bytes, n_lines: int) -> int:
     return sum(len(line.encode()) for line in islice(lines, n_lines))
 
 
-def _reader(data: bytes, delimiter: str) -> Any:
-    lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+def _reader(data: bytes, delimiter: str, offset: int = 0) -> Any:
+    """Return the csv module's reader of the lines from an offset on."""
+    content = io.BytesIO(data)  # no copy
+    content.seek(offset)
+    lines = io.TextIOWrapper(content, "utf-8", newline="")
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
 
 
@@ -166,7 +169,7 @@ def _gathered(
     A column mixes if text follows after pieces of numbers; it must be read again, as one of `text`.
     """
     parts: dict[int, list[Array]] = {j: [] for j in wanted}
-    known: dict[int, dict[str, str]] = {j: {} for j in wanted}
+    cleaned = {j: Cleaned() for j in wanted}
     lines: list[Array] = [np.empty(0, np.int64)]
     too_large: dict[int, DataError] = {}
     for begins, fields in _pieces(source, reader, parts, text):
@@ -184,7 +187,7 @@ def _gathered(
                     del parts[j]
                     continue
                 text.add(j)
-            parts[j].append(text_in(fields[j], known[j]))
+            parts[j].append(cleaned[j].text_in(fields[j]))
     columns = {}
     for j in [*parts]:
         if j in too_large and j not in text:
@@ -222,7 +225,7 @@ def _records(source: Source, offset: int, line: int) -> Iterator[tuple[Array, An
     """Yield what `_pieces` yields of the lines from an offset on, by the csv module."""
     width = len(source.names)
     most = max(FIELDS // width, 1)
-    reader = _reader(source.data[offset:], source.delimiter)
+    reader = _reader(source.data, source.delimiter, offset)
     begins: list[int] = []
     rows: list[list[str]] = []
     begin = 0

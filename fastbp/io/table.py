@@ -129,6 +129,7 @@ class Table(Value):
     See Also
     --------
     Table.learn : makes a table from the columns of a file.
+    average_unseen : lets categories that training did not see act as the average one.
     """
 
     columns: tuple[Column, ...] = checked_by(_columns, "Columns")
