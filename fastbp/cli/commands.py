@@ -18,7 +18,7 @@ FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two are those of a sh
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command given by `arguments` (default: sys.argv) and return the exit status."""
-    show_any_text()
+    prepare_streams()
     try:
         options = make_parser().parse_args(arguments)
         try:
@@ -63,7 +63,11 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def show_any_text() -> None:
-    """Print characters that the terminal's encoding lacks as escapes instead of failing on them."""
+def prepare_streams() -> None:
+    """Let printing never fail on a stream that is closed, or on characters that its encoding lacks."""
+    if sys.stdout is None:  # closed by the parent process
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     with suppress(AttributeError):  # not a stream of the process
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

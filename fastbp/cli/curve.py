@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,5 +50,7 @@ def draw(path: Path, title: str, result: Result) -> None:
             each.axvline(best, color="black", linewidth=0.8, label=f"best epoch: {best}")
     for each in axes:
         each.legend()
-    figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    figure.suptitle(title.replace("$", r"\$"))  # which would begin a formula
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about characters that the font lacks
+        figure.savefig(path, dpi=120)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -73,7 +72,7 @@ def make_network(options: Namespace, table: io.Table, rows: Rows) -> fastbp.Netw
         net.class_names = table.classes
     # Training does not change the weights of inputs that are constant, such as those of categories that may
     # come later. Without this, such an input would shift a prediction at random.
-    net.weights[0][np.ptp(rows.X, axis=0) == 0] = 0
+    net.weights[0][rows.X.min(axis=0) == rows.X.max(axis=0)] = 0
     return net
 
 
@@ -88,17 +87,16 @@ def fit(net: fastbp.Network, rows: Rows, options: Namespace, verbose: Literal[0,
     stopping = (
         fastbp.callbacks.EarlyStopping("validation_loss", patience, restore_best=True) if patience else ()
     )
-    with fastbp.threads(options.threads) if options.threads else nullcontext():
-        net.fit(
-            rows.X,
-            rows.y,
-            epochs=options.epochs,
-            batch_size=batch_size,
-            shuffle=batch_size is not None,
-            validation_data=rows.held_out,
-            callbacks=stopping,
-            verbose=verbose,
-        )
+    net.fit(
+        rows.X,
+        rows.y,
+        epochs=options.epochs,
+        batch_size=batch_size,
+        shuffle=batch_size is not None,
+        validation_data=rows.held_out,
+        callbacks=stopping,
+        verbose=verbose,
+    )
 
 
 class Result(NamedTuple):

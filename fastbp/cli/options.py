@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 
@@ -105,11 +106,16 @@ def names(text: str) -> tuple[str, ...]:
 
 def output(text: str) -> Path:
     """Convert text to the path of a file to write, and check its folder before the work begins."""
-    path = Path(text)
-    if not text or path.is_dir():
+    try:
+        path = Path(arguments.path("the path", text))
+    except ParameterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise argparse.ArgumentTypeError(f"there is no directory {str(path.parent)!r}")
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"the directory {str(path.parent)!r} cannot be written to")
     return path
 
 

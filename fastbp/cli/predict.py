@@ -7,7 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -83,7 +83,8 @@ def run(options: Namespace) -> None:
         where = {"predictions": {name: column.tolist() for name, column in answers.items()}}
         text.show_json(about | (where if options.output is None else {"output": str(options.output)}))
     elif options.output is None:
-        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        with suppress(AttributeError):  # not a stream of the process
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         write(sys.stdout, answers, ",")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,9 @@ def add_network(train: Parser) -> None:
     network.add_argument(
         "--hidden",
         type=units,
-        default=(32, 16),
+        default=(64,),
         metavar="UNITS",
-        help="units of each hidden layer, such as 64,64, or none for a linear model; default: 32,16",
+        help="units of each hidden layer, such as 32,16, or none for a linear model; default: 64",
     )
     network.add_argument(
         "--activation",
@@ -229,9 +230,10 @@ def run(options: Namespace) -> None:
     net = learning.make_network(options, table, rows)
     if not is_quiet:
         print(report.heading(columns, table, rows), net.summary(), sep="\n\n", end="\n\n", flush=True)
-    learning.fit(net, rows, options, verbose=0 if is_quiet else "auto")
-    result = learning.judge(net, rows, table)
-    io.save(options.output, net, table)
+    with fastbp.threads(options.threads) if options.threads else nullcontext():
+        learning.fit(net, rows, options, verbose=0 if is_quiet else "auto")
+        result = learning.judge(net, rows, table)
+    io.save(str(options.output), net, table)
     if plot is not None:
         title = f"{text.plain(Path(options.data).name)}: {text.listed([*map(text.plain, table.targets)])}"
         curve.draw(plot, title, result)

@@ -21,7 +21,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def train(tmp_path, capsys):
-    """Train, without a picture unless options say where; return what is printed, and the path of the model."""
+    """Train, with no picture unless options say where; return what is printed, and the path of the model."""
 
     def train(data, *options, target="species", run=run):
         model = tmp_path / "model.safetensors"
@@ -189,8 +189,10 @@ def test_draws_the_learning_curve_beside_the_model(capsys, train, data, tmp_path
     assert f"picture: {picture}\n" in out
     assert picture.read_bytes()[:4] == b"\x89PNG"
     picture = tmp_path / "curve.svg"
-    options = "--epochs", 4, "--plot", picture, "--validation", 0
-    assert train(data, *options, run=run_json)[0]["picture"] == str(picture)
+    columns = species()
+    columns["$ \u4e2d $"] = columns.pop("species")  # no formula, and not in the font
+    odd, options = write(tmp_path / "odd.csv", columns), ("--epochs", 4, "--plot", picture, "--validation", 0)
+    assert train(odd, *options, target="$ \u4e2d $", run=run_json)[0]["picture"] == str(picture)
     assert "<svg" in picture.read_text()
 
 
@@ -244,7 +246,9 @@ REFUSED = {  # options, part of the message
     '--categorical="a': "is not a list of names",
     "--plot=curve.gif": "does not end in .png",
     "--output=/nowhere/at/all": "no directory '/nowhere/at'",
+    "--output=": "the path is ''",
     "--output=.": "'.' is not the name of a file",
+    f"--output={'x' * 5000}": "expected a path of at most 4095 bytes",
     "--outp=x": "unrecognized arguments: --outp=x",
     "--quiet --quietly": "unrecognized arguments",
 }
