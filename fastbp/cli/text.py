@@ -60,7 +60,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def number(x: float) -> str:
     """Format a loss or a metric."""
-    return f"{x:.4g}" if x == 0 or not 1e-3 <= abs(x) < 1 else f"{x:.4f}"
+    return f"{x:.4g}" if x == 0 or not 1e-3 <= abs(x) <= 1 else f"{x:.4f}"
 
 
 def show_json(found: Mapping[str, Any]) -> None:

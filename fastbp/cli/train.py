@@ -122,7 +122,7 @@ def add_network(train: Parser) -> None:
         type=activation,
         default="relu",
         metavar="NAME",
-        help="activation of the hidden layers; default: %(default)s",
+        help="activation of the hidden layers, such as relu, tanh, gelu or elu; default: %(default)s",
     )
     network.add_argument(
         "--dropout",
@@ -151,7 +151,8 @@ def add_training(train: Parser) -> None:
         type=optimizer,
         default="adam",
         metavar="NAME",
-        help="default: %(default)s; levenberg_marquardt is good for small networks and numbers to predict",
+        help="such as adam, adamw, sgd or rmsprop; default: %(default)s; levenberg_marquardt is good for "
+        "small networks and numbers to predict",
     )
     training.add_argument(
         "--learning-rate",
