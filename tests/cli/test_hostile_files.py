@@ -71,6 +71,12 @@ def test_files_that_make_no_table_are_refused(capsys, tmp_path, name):
     assert not model.exists()
 
 
+def test_a_line_break_in_a_path_is_none_in_a_message(capsys, tmp_path):
+    data = tmp_path / "da\nta.csv"
+    data.write_bytes(b"x,y\n1\n")
+    assert "da ta.csv" in error_of(capsys, "train", data, "--target", "y")
+
+
 def test_unknown_names_and_files_are_refused(capsys, tmp_path):
     data, model = tmp_path / "data.csv", tmp_path / "model.safetensors"
     data.write_bytes(PLAIN)

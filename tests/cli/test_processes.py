@@ -71,7 +71,8 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path, many):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(fastbp_in, many):
-    with open("/dev/full", "w") as full:
-        done = fastbp_in(*many, stdout=full)
-    assert done.returncode == 2
-    assert done.stderr == "fastbp predict: [Errno 28] No space left on device\n"
+    for command in (many, ("info", "model.safetensors")):  # more and less than the buffer of a file
+        with open("/dev/full", "w") as full:
+            done = fastbp_in(*command, stdout=full)
+        assert done.returncode == 2
+        assert done.stderr == f"fastbp {command[0]}: [Errno 28] No space left on device\n"

@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_bits(train, data):
     def bits(*options):
         _, model = train(data, "--epochs", 5, "--dropout", 0.2, *options)
         net = fastbp.load(model)
+        assert net.seed == options[1]
         columns = net.history.to_dict()
         return net.parameters.tobytes(), columns["loss"], columns["validation_loss"]
 
@@ -144,6 +145,7 @@ def test_every_optimizer_trains(train, tmp_path, optimizer):
     data = write(tmp_path / "numbers.csv", columns)
     options = "--drop", "species,island", "--hidden", "4", "--epochs", 5
     found, model = train(data, *options, "--optimizer", optimizer, target="twice,noise", run=run_json)
+    assert found["inputs"] == ["length"]
     assert {*found["scores"]["training"]} == {
         "loss",
         "r2 of twice",
@@ -190,9 +192,9 @@ def test_draws_the_learning_curve_beside_the_model(capsys, train, data, tmp_path
     assert picture.read_bytes()[:4] == b"\x89PNG"
     picture = tmp_path / "curve.svg"
     columns = species()
-    columns["$ \u4e2d $"] = columns.pop("species")  # no formula, and not in the font
+    columns["$\\odd$ \u4e2d"] = columns.pop("species")  # no formula, and not in the font
     odd, options = write(tmp_path / "odd.csv", columns), ("--epochs", 4, "--plot", picture, "--validation", 0)
-    assert train(odd, *options, target="$ \u4e2d $", run=run_json)[0]["picture"] == str(picture)
+    assert train(odd, *options, target="$\\odd$ \u4e2d", run=run_json)[0]["picture"] == str(picture)
     assert "<svg" in picture.read_text()
 
 
