@@ -13,8 +13,8 @@ import fastbp
 from helpers.csv_files import species, write
 
 COMMAND = [sys.executable, "-P", "-m", "fastbp"]
-#: the package under test, wherever the tests are run
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(fastbp.__file__).parents[1])}
+#: the package under test, wherever the tests are run, and streams with buffers
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(fastbp.__file__).parents[1]), "PYTHONUNBUFFERED": ""}
 
 
 @pytest.fixture
