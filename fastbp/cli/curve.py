@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import fastbp
+from fastbp.cli import scores
 from fastbp.cli.learning import Result
 
 
@@ -32,7 +33,7 @@ def draw(path: Path, title: str, result: Result) -> None:
     figure = Figure(figsize=(11 if metric else 6, 4.5), layout="constrained")
     axes = figure.subplots(1, 2 if metric else 1, squeeze=False)[0]
     loss_curves(axes[0], history)
-    axes[0].set_ylabel(f"loss ({result.net.loss.name.replace('_', ' ')})")
+    axes[0].set_ylabel(f"loss ({scores.loss_name(result.net)})")
     label = "the same answer for all rows"
     axes[0].axhline(baseline["loss"], color=GREY, linestyle=":", label=label)
     if metric:

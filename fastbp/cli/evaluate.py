@@ -58,6 +58,6 @@ def run(options: Namespace) -> None:
         )
         return
     print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}\n")
-    print(scores.show({"value": found}, net.loss.name))
+    print(scores.show({"value": found}, net))
     if matrix is not None and table.classes is not None:
         print(f"\n{scores.show_confusion(matrix, table.classes)}")

@@ -65,9 +65,15 @@ def confusion(net: fastbp.Network, X: Array, y: Array) -> Array:
     return np.bincount(y * k + net.predict_classes(X), minlength=k * k).reshape(k, k)
 
 
-def show(scores: Mapping[str, Scores], loss: str) -> str:
+def loss_name(net: fastbp.Network) -> str:
+    """Return what the loss of a network is called, and that it is not in the units of the targets."""
+    scaled = "" if net.target_scale is None else ", scaled targets"
+    return net.loss.name.replace("_", " ") + scaled
+
+
+def show(scores: Mapping[str, Scores], net: fastbp.Network) -> str:
     """Return the table of scores: a column for each name, a row for the loss and each metric."""
-    names = {"loss": loss.replace("_", " "), "f1": "F1", "r2": "R^2", "mae": "mean absolute error"}
+    names = {"loss": loss_name(net), "f1": "F1", "r2": "R^2", "mae": "mean absolute error"}
     first = next(iter(scores.values()))
     rows = [["", *scores]]
     for key in first:

@@ -90,7 +90,8 @@ def test_regression_has_a_column_per_target(capsys, numbers):
     assert found["confusion"] is found["classes"] is None
     targets = np.stack([*map(np.array, (io.read_columns(data)[name] for name in ("sum", "a twice")))], axis=1)
     assert found["scores"]["r2 of sum"] == pytest.approx(fastbp.metrics.r2(outputs[:, 0], targets[:, 0]))
-    assert re.search(r"^R\^2 of a twice +\S+$", run(capsys, "evaluate", model, data), re.MULTILINE)
+    out = run(capsys, "evaluate", model, data)
+    assert re.search(r"^mse, scaled targets +\S+\nR\^2 of sum +\S+$", out, re.MULTILINE)
 
 
 def test_json_has_the_predictions_unless_a_file_has_them(capsys, model, data, tmp_path):
