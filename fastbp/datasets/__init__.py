@@ -38,8 +38,8 @@ def penguins_path() -> Path:
     """Return the path of a CSV file with 344 penguins of three species, for `fastbp.io.read_columns`.
 
     Its columns are species (Adelie, Chinstrap, Gentoo), island (Biscoe, Dream, Torgersen), bill_length_mm,
-    bill_depth_mm, flipper_length_mm, body_mass_g, sex (female, male) and year (2007 to 2009). A missing value is
-    NA: two rows have no measurements, and these and nine others have no sex.
+    bill_depth_mm, flipper_length_mm, body_mass_g, sex (female, male) and year (2007 to 2009). A missing value
+    is NA: two rows have no measurements, and these and nine others have no sex.
 
     Notes
     -----

@@ -74,10 +74,10 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
 
 def _npy(path: str) -> Columns:
     """Read an array."""
-    array = _loaded(path)
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise DataError(f"{path} is an archive of arrays, expected one array: call it .npz")
+    with open(path, "rb") as file:
+        array = _checked(path, partial(np.load, file, allow_pickle=False))
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{path} is an archive of arrays, expected one array: call it .npz")
     if array.dtype.names:
         if array.ndim != 1:
             raise DataError(f"{path} has an array of shape {array.shape}, expected one dimension")
@@ -89,31 +89,22 @@ def _npy(path: str) -> Columns:
 
 def _npz(path: str) -> Columns:
     """Read an archive of arrays."""
-    archive = _loaded(path)
-    if isinstance(archive, np.ndarray):
-        raise DataError(f"{path} is one array, expected an archive of arrays: call it .npy")
     arrays: dict[str, Array] = {}
-    with archive:
+    with open(path, "rb") as file:
+        archive = _checked(path, partial(np.load, file, allow_pickle=False))
+        if isinstance(archive, np.ndarray):
+            raise DataError(f"{path} is one array, expected an archive of arrays: call it .npy")
         for name in archive.files:
             array = _checked(path, partial(archive.__getitem__, name))
             arrays |= _split(name, array) if name == "X" and array.ndim == 2 else {name: array}
     return _from_arrays(path, arrays)
 
 
-def _loaded(path: str) -> Any:
-    """Return an array or an archive of arrays; no code in the file is executed."""
-    with open(path, "rb"):  # a missing file is an OSError, not one of the checks below
-        pass
-    return _checked(path, partial(np.load, path, allow_pickle=False))
-
-
 def _checked(path: str, load: Callable[[], Any]) -> Any:
-    """Return what a function loads from a file; DataError if the file is damaged."""
+    """Return what a function loads from an open file, without running code in it; DataError if damaged."""
     try:
         return load()
-    except OSError:
-        raise
-    except Exception as error:  # of NumPy, zipfile, zlib or the parser of headers
+    except Exception as error:  # of NumPy, pyarrow, zipfile, zlib or the parser of headers
         text = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read: {text:.200}") from None
 
@@ -173,9 +164,8 @@ def _parquet(path: str) -> Columns:
             f'Parquet files need pyarrow ({error}): pip install "fastbp[parquet]", or pip install pyarrow',
             name="pyarrow",
         ) from error
-    with open(path, "rb"):
-        pass
-    table = _checked(path, partial(parquet.read_table, path))
+    with open(path, "rb") as file:
+        table = _checked(path, lambda: parquet.ParquetFile(file).read())
     columns = {}
     for name, column in zip(table.schema.names, table.columns, strict=True):
         if name in columns:
@@ -190,7 +180,7 @@ def _from_arrow(path: str, name: str, column: Any) -> Array:
     kind = column.type
     if types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
-    if types.is_integer(kind) or types.is_floating(kind):
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         return np.array(column.cast("float64", safe=False).to_numpy(), dtype=np.float64)
     if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind):
         return _strings(column.to_pylist())

@@ -76,15 +76,15 @@ def _opened(path: str, data: bytes, delimiters: str) -> Source:
         raise DataError(f"{path} is in UTF-16, expected UTF-8: save it as UTF-8")
     data = data.removeprefix(codecs.BOM_UTF8)
     _check_text(path, data)
-    headers = {}
+    headers, problem = {}, None
     for delimiter in delimiters:
         try:
             headers[delimiter] = _header(data, delimiter)
         except csv.Error as error:
-            problem = error
-    if not headers:
+            problem = problem or error
+    best = max(headers, key=lambda delimiter: len(headers[delimiter][0]), default="")
+    if problem is not None and (not headers or len(headers[best][0]) == 1):
         raise DataError(f"{path}, line 1: the header cannot be read: {problem}")
-    best = max(headers, key=lambda delimiter: len(headers[delimiter][0]))
     fields, n_lines = headers[best]
     names = tuple(field.strip(SPACES) for field in fields)
     _check_names(path, names, n_lines)
