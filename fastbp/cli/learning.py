@@ -70,14 +70,20 @@ def make_network(options: Namespace, table: io.Table, rows: Rows) -> fastbp.Netw
     else:
         net.adapt(rows.X)
         net.class_names = table.classes
-    # Training does not change the weights of inputs that are constant, such as those of categories that may
-    # come later. Without this, such an input would shift a prediction at random.
+    # Training leaves the weights of a constant input as they are. Those that were drawn would shift the
+    # prediction of a row that differs at random.
     net.weights[0][rows.X.min(axis=0) == rows.X.max(axis=0)] = 0
+    io.average_unseen(net, table, rows.X)
     return net
 
 
-def fit(net: fastbp.Network, rows: Rows, options: Namespace, verbose: Literal[0, "auto"]) -> None:
-    """Train the network; with early stopping, it ends with the parameters of its best epoch."""
+def fit(
+    net: fastbp.Network, table: io.Table, rows: Rows, options: Namespace, verbose: Literal[0, "auto"]
+) -> None:
+    """Train the network; with early stopping, it ends with the parameters of its best epoch.
+
+    Categories that are in no row trained on act as the average one.
+    """
     batch_size = options.batch_size
     if batch_size is None and not net.optimizer.full_batch:
         batch_size = BATCH_SIZE
@@ -97,6 +103,7 @@ def fit(net: fastbp.Network, rows: Rows, options: Namespace, verbose: Literal[0,
         callbacks=stopping,
         verbose=verbose,
     )
+    io.average_unseen(net, table, rows.X)
 
 
 class Result(NamedTuple):

@@ -232,7 +232,7 @@ def run(options: Namespace) -> None:
     if not is_quiet:
         print(report.heading(columns, table, rows), net.summary(), sep="\n\n", end="\n\n", flush=True)
     with fastbp.threads(options.threads) if options.threads else nullcontext():
-        learning.fit(net, rows, options, verbose=0 if is_quiet else "auto")
+        learning.fit(net, table, rows, options, verbose=0 if is_quiet else "auto")
         result = learning.judge(net, rows, table)
     io.save(str(options.output), net, table)
     if plot is not None:

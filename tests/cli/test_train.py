@@ -169,19 +169,23 @@ def test_numbers_and_missing_values_are_what_the_options_say(capsys, train, tmp_
     assert [column.name for column in table.columns] == ["length", "island", "noise"]
 
 
-def test_a_category_that_training_has_not_seen_changes_nothing_at_random(capsys, train, data, tmp_path):
-    """The weights of inputs that never varied are 0, whatever the seed drew for the others."""
+def test_what_training_has_not_seen_changes_nothing_at_random(capsys, train, tmp_path):
+    """An unseen category acts as the average row, and a number that never varied not at all."""
+    data = write(tmp_path / "data.csv", species() | {"constant": [7] * 60})
     _, model = train(data, "--epochs", 3)
-    net = fastbp.load(model)
-    unknown = [i for i, name in enumerate(net.feature_names) if "unknown" in name]
-    assert len(unknown) == 1
-    assert not net.weights[0][unknown].any()
-    assert net.weights[0].any(axis=1).sum() == len(net.feature_names) - 1
-    new = {"length": [1, 1], "island": ["Atlantis", "Eldorado"], "noise": [3, 3]}
+    net, names = fastbp.load(model), fastbp.load(model).feature_names
+    block = [i for i, name in enumerate(names) if name.startswith("island=")]
+    unseen = np.array([names[i] == "island=(unknown)" for i in block], float)
+    assert unseen.sum() == 1
+    inputs = (unseen - net.input_mean[block]) / net.input_scale[block]
+    np.testing.assert_allclose(inputs @ net.weights[0][block], 0, atol=1e-6)
+    assert abs(net.weights[0][block]).max() > 0.1
+    assert not net.weights[0][names.index("constant")].any()
+    new = {"length": [1, 1], "island": ["Atlantis", "Eldorado"], "noise": [3, 3], "constant": [7, 8]}
     path = write(tmp_path / "new.csv", new)
     answers = run_json(capsys, "predict", model, path, "--probabilities")["predictions"]
-    (columns,) = {tuple(column) for name, column in answers.items() if name == "probability of Adelie"}
-    assert columns[0] == columns[1]
+    first, second = answers["probability of Adelie"]
+    assert first == second
 
 
 def test_draws_the_learning_curve_beside_the_model(capsys, train, data, tmp_path):
