@@ -189,3 +189,8 @@ def watch_blocks(monkeypatch):
 
         monkeypatch.setitem(_blocks.READERS, name, watched)
     return used
+
+
+def extra_tensors(path):
+    """Return the tensors of the parts above `Network` in a model file."""
+    return contents.read(Given(None, path), fastbp.Network._engine_class).tensors
