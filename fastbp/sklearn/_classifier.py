@@ -322,6 +322,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         factors: Array
         if weights is None or not isinstance(given, str) or y.ndim == 2:
             factors = compute_sample_weight(given, y)
+            if not (factors >= 0).all():
+                raise ValueError(f"class_weight is {shown(given)}, expected weights >= 0")
             return factors
         if given != "balanced":
             raise ValueError(f"class_weight is {shown(given)}, expected a dict, 'balanced' or None")

@@ -96,6 +96,6 @@ class Estimator(BaseEstimator, ABC):
         """Return the weight of each row's class; None: they are all 1."""
         return None
 
-    def _loss_offset(self, targets: Array) -> float:
+    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
         """Return the constant that scikit-learn's loss has beyond that of fastbp."""
         return 0.0

@@ -49,8 +49,9 @@ def fit_epochs(
         estimator,
         settings,
         data.n_rows,
-        offset=estimator._loss_offset(data.targets),
+        offset=estimator._loss_offset(data.targets, data.all_weights),
         score=score,
+        score_offset=0.0 if held_out is None else estimator._loss_offset(held_out.targets, held_out.weights),
         keep=partial(keep_weights, estimator) if incremental else EpochState.keep,
         tasks=tasks,
     )
@@ -170,7 +171,7 @@ def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
     except DivergenceError as error:
         raise ValueError(f"{NOT_FINITE} ({error})") from error
     estimator.n_iter_ = min(int(result.nit), settings.max_iter)
-    estimator.loss_ = float(result.fun) + estimator._loss_offset(data.targets)
+    estimator.loss_ = float(result.fun) + estimator._loss_offset(data.targets, data.all_weights)
     estimator.converged_ = result.status == 0
     if not estimator.converged_:
         is_limit = estimator.n_iter_ == settings.max_iter

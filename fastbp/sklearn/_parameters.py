@@ -174,28 +174,32 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
         _check_at_defaults(estimator, get)
         return optimizers.get(given), ""
     solver = choice("solver", get["solver"], {name: name for name in SOLVERS})
-    if solver == "lbfgs":
-        return None, ""
     rate = number("learning_rate_init", get["learning_rate_init"], above=0)
     power = number("power_t", get["power_t"], at_least=0)
     momentum = number("momentum", get["momentum"], at_least=0)
     beta1, beta2 = (number(name, get[name], at_least=0, below=1) for name in ("beta_1", "beta_2"))
     epsilon = number("epsilon", get["epsilon"], above=0)
     nesterov = flag("nesterovs_momentum", get["nesterovs_momentum"])
+    if momentum > 1:
+        raise ParameterError(f"momentum is {momentum}, expected a number <= 1")
+    rule = get["learning_rate"]
+    is_schedule = isinstance(rule, Schedule) or callable(rule)
+    if not is_schedule:
+        rule = choice("learning_rate", rule, {name: name for name in RULES})
+    if solver == "lbfgs":
+        return None, ""
     made: GradientOptimizer
     if solver == "sgd":
         made = SGD(rate, momentum, nesterov=nesterov and momentum > 0)
     else:
         made = Adam(rate, beta1, beta2, epsilon)
-    rule = get["learning_rate"]
-    if isinstance(rule, Schedule) or callable(rule):
+    if is_schedule:
         if rate != _defaults(estimator)["learning_rate_init"]:
             raise ParameterError(
                 f"learning_rate_init is {rate} beside the schedule {shown(rule)}, which has its own rate, "
                 "expected the default"
             )
         return made.__replace__(learning_rate=rule), ""
-    rule = choice("learning_rate", rule, {name: name for name in RULES})
     return made, (rule if solver == "sgd" and (rule != "invscaling" or power) else "constant")
 
 

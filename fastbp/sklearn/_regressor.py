@@ -192,13 +192,13 @@ class MLPRegressor(RegressorMixin, MLP):
     def _units(self, loss: Loss, targets: Array) -> int:
         return (targets.shape[1] if targets.ndim == 2 else 1) * loss.outputs_per_target
 
-    def _loss_offset(self, targets: Array) -> float:
+    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
         """Return the mean of y log y - y, which scikit-learn's Poisson loss has beyond fastbp's."""
         if not (isinstance(self.loss, str) and self.loss == "poisson"):
             return 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(targets > 0, targets * np.log(targets), 0.0) - targets
-        return float(terms.sum() / len(targets))
+        return float(np.average(terms, axis=0, weights=weights).sum())
 
     def _score_metric(self, held_out: Examples, loss: Loss) -> str:
         return "r2"

@@ -28,6 +28,8 @@ class EpochRules:
         A constant that scikit-learn's loss has beyond that of fastbp.
     score : callable, optional
         Takes the `EpochState`; returns the validation score, higher is better. None: there is none.
+    score_offset : float
+        The same constant for the validation data.
     keep : callable
         Called with the state when the validation score is the best so far.
     tasks : EpochTasks, optional
@@ -42,11 +44,13 @@ class EpochRules:
         *,
         offset: float = 0.0,
         score: Callable[[EpochState], float] | None = None,
+        score_offset: float = 0.0,
         keep: Callable[[EpochState], None] = EpochState.keep,
         tasks: Any = None,
     ) -> None:
         self._estimator, self._settings, self._n_rows = estimator, settings, n_rows
-        self._offset, self._score, self._keep, self._tasks = offset, score, keep, tasks
+        self._offset, self._score, self._score_offset = offset, score, score_offset
+        self._keep, self._tasks = keep, tasks
         self.has_converged = self.was_stopped = False
 
     def on_epoch_begin(self, state: EpochState) -> None:
@@ -86,7 +90,7 @@ class EpochRules:
         if settings.verbose:
             print(f"Validation score: {score:f}")
         estimator.validation_scores_.append(score)
-        estimator.validation_loss_curve_.append(loss + self._offset)
+        estimator.validation_loss_curve_.append(loss + self._score_offset)
         self._score_to_beat = estimator.best_validation_score_ + settings.tol
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score

