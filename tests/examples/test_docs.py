@@ -20,7 +20,7 @@ if not (ROOT / "docs").is_dir():
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # packages that some of the programs need
-OPTIONAL = ("pandas", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "torch")
+OPTIONAL = ("joblib", "pandas", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "threadpoolctl", "torch")
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
 
