@@ -38,8 +38,8 @@ PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOT
 def same_words(printed, shown):
     """Tell whether two texts agree word for word.
 
-    Numbers may differ by 5 % (as between ISA paths), but both or neither must have a decimal point. A word "..."
-    of the text that is shown stands for any words, and dots within a word for any characters.
+    Numbers may differ by 5 % (as between ISA paths), but both or neither must have a decimal point. A word
+    "..." of what is shown stands for any words, and dots within a word for any characters.
     """
     a, b = (re.split(r"[\s,\[\]()]+", text) for text in (printed, shown))
     return agree(a, b)
