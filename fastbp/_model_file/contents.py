@@ -16,8 +16,8 @@ from fastbp._model import Model
 from fastbp._model_file import atomic, container
 from fastbp._model_file.callables import AbsentOptimizer, Given, Named
 from fastbp._model_file.described import Description, described, description_of
-from fastbp._model_file.parts import MisfitError, describing
-from fastbp.exceptions import ModelFileError
+from fastbp._model_file.parts import JSON, MisfitError, check_json, describing
+from fastbp.exceptions import ModelFileError, ParameterError
 from fastbp.history import History
 
 Array: TypeAlias = NDArray[Any]
@@ -26,11 +26,12 @@ FIT = "fit."  # begins the names of the tensors of a checkpoint
 
 
 class Saved(NamedTuple):
-    """What a file contains: a model, the description, and the tensors of a checkpoint, new arrays by name."""
+    """What a file contains."""
 
     model: Model
     description: dict[str, Any]
-    tensors: dict[str, Array]
+    tensors: dict[str, Array]  # those of a checkpoint, new arrays by name
+    extra: dict[str, JSON]  # what a part of fastbp above `Network` has added; {} if none has
 
 
 # ---- writing -----------------------------------------------------------------------------------------------
@@ -43,6 +44,7 @@ def write(
     inference: bool = False,
     fit: Callable[[Named], Mapping[str, Any]] | None = None,
     tensors: Mapping[str, Array] | None = None,
+    extra: Mapping[str, JSON] | None = None,
 ) -> None:
     """Write a model to a file; nothing may change the model during the call.
 
@@ -58,9 +60,17 @@ def write(
         description, anything that JSON has.
     tensors : mapping of str to arrays, optional
         Further tensors of a checkpoint; their names begin with "fit.".
+    extra : mapping of str to JSON values, optional
+        What the caller adds to the description, with a key of its own: text without lone surrogates, finite
+        numbers, integers of at most 64 bits, lists and dicts; no tuples or subclasses. `read` returns it, and
+        `Network.load` ignores it.
 
     Raises
     ------
+    ParameterError
+        `extra` has something else.
+    ModelFileError
+        The description is so large that a reader would refuse it.
     OSError
         The file cannot be written. A file that was there before is still the same.
     """
@@ -69,11 +79,23 @@ def write(
     description = description_of(model, named, inference)
     if fit is not None:
         description["fit"] = dict(fit(named))
+    if extra is not None:
+        description["extra"] = _checked(extra)
     arrays = arrays_of(model)
     if not inference:
         arrays |= _training_arrays(model)
     with atomic.replacing(arguments.path("path", path)) as file:
         container.write(file, arrays | dict(tensors or {}), description)
+
+
+def _checked(extra: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what the caller adds to the description; ParameterError if it is not JSON."""
+    found = dict(extra)
+    try:
+        check_json(found, "extra")
+    except MisfitError as error:
+        raise ParameterError(str(error)) from None
+    return found
 
 
 def export_arrays(path: Any, model: Model) -> None:
@@ -147,7 +169,7 @@ def read(given: Given, engine_class: EngineClass) -> Saved:
         except MisfitError as error:
             raise ModelFileError(f"{given.path} contains no valid network: {error}") from error
         tensors = {name: reader.read(name) for name in reader.tensors if name.startswith(FIT)}
-        return Saved(model, reader.description, tensors)
+        return Saved(model, reader.description, tensors, reader.description.get("extra", {}))
 
 
 def _expected_tensors(found: Description, present: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

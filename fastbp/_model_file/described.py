@@ -13,6 +13,7 @@ from fastbp._model_file import container
 from fastbp._model_file.callables import Given, Named
 from fastbp._model_file.parts import (
     MisfitError,
+    check_json,
     describing,
     expect,
     float_of,
@@ -47,6 +48,7 @@ KEYS = (
     "feature_names",
     "class_names",
     "fit",
+    "extra",
 )
 
 
@@ -146,6 +148,8 @@ def described(node: dict[str, Any], given: Given) -> Description:
     columns, stopped = _history(node, inference)
     if "fit" in node:
         take(node, "", "fit", dict)
+    if "extra" in node:
+        check_json(take(node, "", "extra", dict), "extra")
     architecture = _architecture(node, given)
     return Description(
         architecture,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from math import isfinite
+from typing import Any, TypeAlias, TypeVar
 
 from fastbp._base.shown import shown
+from fastbp._model_file.header import is_text
 from fastbp.exceptions import Error
 
 T = TypeVar("T")
+#: What JSON can hold.
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 _KINDS = {
     bool: "true or false",
@@ -20,6 +24,7 @@ _KINDS = {
     str: "a string",
 }
 _LONGEST_KEY = 40  # characters; longer ones are abbreviated
+_MOST_BITS = 64  # of an integer
 
 
 class MisfitError(Exception):
@@ -68,6 +73,39 @@ def refuse_others(node: Collection[str], where: str, known: Collection[str]) -> 
     for key in node:
         if key not in known:
             raise MisfitError(f"{inside(where, key)} is unexpected, expected only: {', '.join(known)}")
+
+
+def check_json(part: Any, where: str, depth: int = 50) -> None:
+    """Check that a part has only what every JSON parser reads as it was written.
+
+    That is: None, bool, integers of at most 64 bits, finite floats, Unicode strings, and lists and dicts of
+    these, at most `depth` of them in one another. Subclasses are refused, too.
+    """
+    kind = type(part)
+    if kind in (list, dict) and depth == 0:
+        raise MisfitError(f"{where} is nested too deeply")
+    if kind is list:
+        for i, entry in enumerate(part):
+            check_json(entry, f"{where}[{i}]", depth - 1)
+    elif kind is dict:
+        for key, entry in part.items():
+            if type(key) is not str or not is_text(key):
+                raise MisfitError(f"{where} has the key {shown(key)}, expected a string of Unicode")
+            check_json(entry, inside(where, key), depth - 1)
+    elif not (part is None or kind is bool or _is_plain(part)):
+        raise MisfitError(
+            f"{where} is {shown(part)}, expected what JSON has: None, a bool, an integer of at most "
+            f"{_MOST_BITS} bits, a finite float, a string of Unicode, a list or a dict"
+        )
+
+
+def _is_plain(part: Any) -> bool:
+    """Tell whether a part is a string or a number that JSON can hold."""
+    if type(part) is str:
+        return is_text(part)
+    if type(part) is int:
+        return part.bit_length() <= _MOST_BITS
+    return type(part) is float and isfinite(part)
 
 
 def inside(where: str, key: str) -> str:

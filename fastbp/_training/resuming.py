@@ -137,7 +137,7 @@ def read(resume: Any, model: Model) -> Found | None:
     """
     given = Present(contents.callables_of(model), path_of("resume", resume))
     try:
-        found = Found(given, *contents.read(given, model.engine_class))
+        found = Found(given, *contents.read(given, model.engine_class)[:3])
     except FileNotFoundError:
         return None
     if "fit" not in found.description:

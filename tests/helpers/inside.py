@@ -7,6 +7,7 @@ from fastbp._data import mapped
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import optimizer_numbers
 from fastbp._model_file import contents
+from fastbp._model_file.callables import Given
 from fastbp._training import snapshot
 from fastbp._training.beginning import begin_of
 from fastbp._training.fit import Fit
@@ -152,3 +153,13 @@ def callables_of(net):
 def trainer_of(net):
     """Return what computes the loss of a network and trains on it: its engine, or code around it."""
     return net._model.trainer
+
+
+def write_extra(path, net, extra, **options):
+    """Write a model file of a network with further members in its header."""
+    contents.write(path, net._model, extra=extra, **options)
+
+
+def read_extra(path):
+    """Return the further members in the header of a model file."""
+    return contents.read(Given(None, path), fastbp.Network._engine_class).extra

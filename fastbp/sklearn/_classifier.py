@@ -1,0 +1,246 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import validate_data
+
+from fastbp import losses
+from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
+from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from fastbp.sklearn._base import DTYPES, MLP, Array, has_epochs
+from fastbp.sklearn._callbacks import with_callbacks
+from fastbp.sklearn._fitting import Examples
+
+
+def gives_probabilities(estimator: Any) -> bool:
+    """Tell that the outputs are probabilities; AttributeError if not."""
+    network = getattr(estimator, "network_", None)
+    if network is not None and network.layers[-1].activation.name not in ("softmax", "sigmoid"):
+        raise AttributeError(f"the outputs are no probabilities with the loss {network.loss}")
+    return True
+
+
+class MLPClassifier(ClassifierMixin, MLP):
+    """TODO"""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        output_activation: Any = None,
+        optimizer: Any = None,
+        dropout: Any = 0.0,
+        class_weight: Any = None,
+        scoring: Any = None,
+    ) -> None:
+        self._set_parameters(locals())
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """TODO"""
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(has_epochs)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """TODO"""
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
+
+    def predict(self, X: Any) -> Array:
+        """TODO"""
+        outputs = self._outputs(X)
+        decided = self._decided(outputs, self.network_.loss)
+        if decided.ndim == 2:
+            return decided.astype(int)
+        labels: Array = self.classes_.take(decided, mode="clip")
+        return labels
+
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """TODO"""
+        outputs = self._outputs(X)
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])[:, : len(self.classes_)]
+        if self._kind == "multiclass" and self.out_activation_ == "logistic":
+            outputs /= outputs.sum(axis=1, keepdims=True)  # one class against the rest
+        return outputs
+
+    @available_if(gives_probabilities)
+    def predict_log_proba(self, X: Any) -> Array:
+        """TODO"""
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.log(probabilities, out=probabilities)
+
+    # ---- classes and targets -----------------------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=DTYPES, reset=reset
+        )
+        check_classification_targets(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y.toarray() if hasattr(y, "toarray") else y
+
+    def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
+        """Learn the classes, or check that they are known."""
+        is_known = hasattr(self, "classes_")
+        if incremental and not is_known:
+            if classes is None and not type_of_target(y).startswith("multilabel"):
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self._learn_classes(y if type_of_target(y).startswith("multilabel") else classes)
+        elif not incremental and not (is_known and self.warm_start):
+            self._learn_classes(y)
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+            )
+        found = unique_labels(y)
+        if self.warm_start and not incremental and set(found) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {found}"
+            )
+
+    def _learn_classes(self, y: Any) -> None:
+        self._kind, self.classes_ = type_of_target(y), unique_labels(y)
+
+    def _check_known(self, y: Array) -> None:
+        """Refuse classes, or a kind of targets, that the classifier does not know."""
+        kind = type_of_target(y)
+        if kind.startswith("multilabel") != self._kind.startswith("multilabel"):
+            raise ValueError(f"y is {kind}, expected {self._kind} as before")
+        found = unique_labels(y)
+        if len(np.setdiff1d(found, self.classes_)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}."
+            )
+
+    def _chosen_loss(self) -> Loss:
+        if isinstance(self.loss, str) and self.loss == "log_loss":
+            return CrossEntropy() if self._kind == "multiclass" else BinaryCrossEntropy(outputs="sum")
+        loss = losses.get(self.loss)
+        if loss.outputs_per_target != 1:
+            raise ParameterError(f"loss is {loss}, expected a loss of one output per class")
+        if loss.targets.takes_labels and self._kind.startswith("multilabel"):
+            raise ParameterError(
+                f"loss is {loss} for rows with several labels, expected one for independent outputs, such as "
+                "binary_cross_entropy"
+            )
+        return loss
+
+    def _units(self, loss: Loss, targets: Array) -> int:
+        is_single = self._kind == "binary" and not loss.targets.takes_labels
+        return 1 if is_single else max(len(self.classes_), 2)
+
+    def _encoded(self, y: Array, loss: Loss) -> Array:
+        self._check_known(y)
+        if not self._kind.startswith("multilabel"):
+            y = np.searchsorted(self.classes_, y)  # (n,) int64
+            if loss.targets.takes_labels:
+                return y
+            if self._kind == "multiclass":
+                y = y[:, None] == np.arange(len(self.classes_))
+        low, high = loss.targets.classes or (0, 1)
+        return np.where(y, float(high), float(low))
+
+    def _decoded(self, targets: Array) -> Array:
+        loss = self.network_.loss
+        if loss.targets.takes_labels:
+            labels: Array = self.classes_[targets]
+            return labels
+        decided = self._decided(targets.reshape(len(targets), -1), loss)
+        return decided.astype(int) if decided.ndim == 2 else self.classes_.take(decided, mode="clip")
+
+    def _decided(self, outputs: Array, loss: Loss) -> Array:
+        """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
+        if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
+            return outputs.argmax(axis=1)
+        threshold = sum(loss.targets.classes or (0, 1)) / 2
+        yes: Array = outputs > threshold
+        return yes if self._kind.startswith("multilabel") else yes[:, 0].astype(np.intp)
+
+    def _strata(self, targets: Array) -> Array | None:
+        return targets > 0.5 if self._kind == "binary" else None
+
+    def _factors(self, y: Array, *, incremental: bool) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if incremental and isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight is {shown(self.class_weight)} in partial_fit, expected weights by class: a part "
+                "of the data does not tell how often each class occurs"
+            )
+        factors: Array = compute_sample_weight(self.class_weight, y)
+        return factors
+
+    def _score_metric(self, held_out: Examples, loss: Loss) -> Callable[[Array, Array], float]:
+        counted = slice(None) if held_out.weights is None else held_out.weights != 0  # a metric gets these
+        weights = None if held_out.weights is None else held_out.weights[counted]
+        targets = held_out.targets[counted]
+        truth = targets if targets.ndim == 1 and loss.targets.takes_labels else self._decided(
+            targets.reshape(len(targets), -1), loss
+        )
+
+        def accuracy(output: Array, target: Array) -> float:
+            right = self._decided(output, loss) == truth
+            return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))
+
+        return accuracy
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
