@@ -20,5 +20,6 @@ def load(module: str, name: str, user: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        message = f'{user} needs {name} ({error}): pip install "fastbp[{package}]", or pip install {name.lower()}'
+        command = f'pip install "fastbp[{package}]", or pip install {name.lower()}'
+        message = f"{user} needs {name} ({error}): {command}"
         raise ImportError(message, name=package) from error

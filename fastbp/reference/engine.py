@@ -276,7 +276,7 @@ class Engine:
         return delta
 
     def _penalty(self, weight: float) -> float:
-        """Return the l1 and l2 penalties, and add their derivatives to dJ/dW; `weight` is that of the batch."""
+        """Return the penalties for a batch of this total weight, and add their derivatives to dJ/dW."""
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
             if layer.trainable and (layer.l1 or layer.l2):

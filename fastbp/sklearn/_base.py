@@ -21,7 +21,7 @@ from fastbp._base.value import Value
 from fastbp.losses import Loss
 from fastbp.sklearn import _parameters, _weights
 from fastbp.sklearn._callbacks import CallbackSupport, root_task
-from fastbp.sklearn._fitting import Examples, check_finite, fit_epochs, fit_lbfgs
+from fastbp.sklearn._fitting import Examples, check_finite, check_scorer, fit_epochs, fit_lbfgs
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
 
 Array: TypeAlias = NDArray[Any]
@@ -63,7 +63,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
 
     def _set_parameters(self, given: dict[str, Any]) -> None:
         """Set the parameters of the constructor, the local names in it."""
-        vars(self).update({name: value for name, value in given.items() if name != "self"})
+        self.__dict__.update({name: value for name, value in given.items() if name != "self"})
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, also those of values within: ``optimizer__learning_rate`` sets a changed copy.
@@ -93,7 +93,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
                 super().set_params(**{name: params[name]})
         return self
 
-    # ---- what the subclasses say -------------------------------------------------------------------------------
+    # ---- what the subclasses say ---------------------------------------------------------------------------
 
     @abstractmethod
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
@@ -101,7 +101,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
 
     @abstractmethod
     def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
-        """Learn what the targets of the first fit tell, such as the classes; later, check that they fit it."""
+        """Learn what the targets tell, such as the classes, or check that they fit the earlier ones."""
 
     @abstractmethod
     def _chosen_loss(self) -> Loss:
@@ -127,7 +127,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
         """Return what the split of early stopping is stratified by; None: nothing."""
         return None
 
-    def _factors(self, y: Array, *, incremental: bool) -> Array | None:
+    def _factors(self, y: Array, weights: Array | None, *, incremental: bool) -> Array | None:
         """Return the weight of each row's class; None: they are all 1."""
         return None
 
@@ -135,7 +135,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
         """Return the constant that scikit-learn's loss has beyond that of fastbp."""
         return 0.0
 
-    # ---- fitting -----------------------------------------------------------------------------------------------
+    # ---- fitting -------------------------------------------------------------------------------------------
 
     def _fit(
         self,
@@ -160,9 +160,9 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
             X, y = self._checked(X, y, reset=is_first)
             self._learn_targets(y, incremental=incremental, classes=classes)
             loss, random = self._chosen_loss(), check_random_state(self.random_state)
-            given = self._examples(X, y, sample_weight, loss)._replace(
-                factors=self._factors(y, incremental=incremental)
-            )
+            check_scorer(self)
+            given = self._examples(X, y, sample_weight, loss)
+            given = given._replace(factors=self._factors(y, given.weights, incremental=incremental))
             held_out = self._validation_data(settings, *validation, loss, incremental=incremental)
             described = {
                 "layers": [X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))],
@@ -201,8 +201,8 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     def _examples(self, X: Any, y: Array, sample_weight: Any, loss: Loss) -> Examples:
@@ -218,14 +218,16 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
                 raise ValueError("sample_weight_val is given without X_val and y_val")
             if incremental and settings.early_stopping:
                 raise ValueError(
-                    "partial_fit does not support early_stopping=True without validation data, X_val and y_val"
+                    "partial_fit does not support early_stopping=True without validation data: X_val, y_val"
                 )
             return None
         if X is None or y is None:
             missing = "X_val" if X is None else "y_val"
             raise ValueError(f"{missing} is None, expected both X_val and y_val, or neither")
         if settings.optimizer is None:
-            raise ValueError("X_val is given with solver='lbfgs', expected a solver with epochs: 'sgd' or 'adam'")
+            raise ValueError(
+                "X_val is given with solver='lbfgs', expected a solver with epochs: 'sgd' or 'adam'"
+            )
         X, y = self._checked(X, y, reset=False)
         return self._examples(X, y, sample_weight, loss)
 
@@ -255,7 +257,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
         """
         if not is_first:
             return self.coefs_, self.intercepts_
-        names = [layer.activation.name for layer in settings.layers]
+        names = [str(layer.activation and layer.activation.name) for layer in settings.layers]
         if not set(names) <= set(SAME_ACTIVATIONS.values()):
             return None
         sizes = [layers[0], *(layer.units for layer in layers[1:])]
@@ -272,9 +274,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
             test_size=settings.validation_fraction,
             stratify=self._strata(data.targets),
         )
-        kept, held_out = (
-            data._replace(**dict(zip(columns, parts[i::2], strict=True))) for i in (0, 1)
-        )
+        kept, held_out = (data._replace(**dict(zip(columns, parts[i::2], strict=True))) for i in (0, 1))
         if held_out.n_rows < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -303,7 +303,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
         self.validation_loss_curve_ = [] if has_scores else None
         self.best_validation_score_ = -inf if has_scores else None
 
-    # ---- predicting --------------------------------------------------------------------------------------------
+    # ---- predicting ----------------------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> Array:
         """Return the outputs of the network for X, (n, n_out)."""
@@ -322,7 +322,7 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
                 break
         return self.network_
 
-    # ---- copies ------------------------------------------------------------------------------------------------
+    # ---- copies --------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out coefs_ and intercepts_, which are views of the network's weights."""

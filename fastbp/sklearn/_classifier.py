@@ -18,6 +18,7 @@ from fastbp.exceptions import ParameterError
 from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from fastbp.sklearn._base import DTYPES, MLP, Array, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
+from fastbp.sklearn._docs import documented
 from fastbp.sklearn._fitting import Examples
 
 
@@ -29,8 +30,40 @@ def gives_probabilities(estimator: Any) -> bool:
     return True
 
 
+@documented
 class MLPClassifier(ClassifierMixin, MLP):
-    """TODO"""
+    """A multi-layer perceptron that learns classes: scikit-learn's `MLPClassifier`, trained by fastbp.
+
+    Parameters, attributes, losses, initial weights and rules for stopping are those of
+    `sklearn.neural_network.MLPClassifier`. Only the orders of the rows within the epochs are others.
+
+    Parameters
+    ----------
+    {parameters}
+    loss : str, Loss or callable
+        "log_loss" is the cross entropy of one sigmoid output for two classes, of softmax outputs for more,
+        and of sigmoid outputs for rows with several labels. Or a loss of `fastbp.losses`, or your own
+        function: its targets are one column of 0 and 1 per class (-1 and 1 for hinge), and one in all for two
+        classes.
+    class_weight : dict, "balanced" or None
+        Weights of the classes in training, as in other classifiers. "balanced" counts rows by their sample
+        weights. They do not apply to validation data.
+
+    Attributes
+    ----------
+    classes_ : array (n_classes,)
+        The classes, in the order of the outputs.
+    {attributes}
+
+    Examples
+    --------
+    >>> from fastbp.sklearn import MLPClassifier
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier(max_iter=1000, random_state=0).fit(X, y)
+    >>> clf.score(X, y)
+    0.98
+    """
 
     def __init__(
         self,
@@ -78,7 +111,18 @@ class MLPClassifier(ClassifierMixin, MLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """TODO"""
+        """Train on (X, y) until a rule stops the training.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_labels)
+            Labels: numbers or strings. Or 0 and 1 per label, for rows with several labels.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(has_epochs)
@@ -93,22 +137,54 @@ class MLPClassifier(ClassifierMixin, MLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """TODO"""
+        """Train one epoch on (X, y), a part of the data.
+
+        With early_stopping=True, which needs validation data, each call is scored. As soon as the scores no
+        longer improve, `converged_` is True and the network has the weights of the best call.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_labels)
+            Labels as for `fit`.
+        {sample_weight}
+        classes : array_like (n_classes,), optional
+            All classes; the first call needs them, unless rows have several labels.
+        {validation}
+
+        {fitted}
+        """
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Array:
-        """TODO"""
+        """Return the most probable class of each row, or 0 and 1 per label.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n,) or (n, n_labels)
+        """
         outputs = self._outputs(X)
-        decided = self._decided(outputs, self.network_.loss)
-        if decided.ndim == 2:
-            return decided.astype(int)
-        labels: Array = self.classes_.take(decided, mode="clip")
-        return labels
+        return self._labels(self._decided(outputs, self.network_.loss))
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """TODO"""
+        """Return the probability of each class, or label, for each row.
+
+        Not with a loss whose outputs are no probabilities: AttributeError.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n, n_classes)
+        """
         outputs = self._outputs(X)
         if outputs.shape[1] == 1:
             return np.hstack([1 - outputs, outputs])[:, : len(self.classes_)]
@@ -118,12 +194,21 @@ class MLPClassifier(ClassifierMixin, MLP):
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X: Any) -> Array:
-        """TODO"""
+        """Return the logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n, n_classes)
+        """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(probabilities, out=probabilities)
 
-    # ---- classes and targets -----------------------------------------------------------------------------------
+    # ---- classes and targets -------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
         X, y = validate_data(
@@ -145,7 +230,8 @@ class MLPClassifier(ClassifierMixin, MLP):
             self._learn_classes(y)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
             )
         found = unique_labels(y)
         if self.warm_start and not incremental and set(found) != set(self.classes_):
@@ -165,7 +251,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         found = unique_labels(y)
         if len(np.setdiff1d(found, self.classes_)):
             raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}."
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {found}."
             )
 
     def _chosen_loss(self) -> Loss:
@@ -201,37 +288,55 @@ class MLPClassifier(ClassifierMixin, MLP):
         if loss.targets.takes_labels:
             labels: Array = self.classes_[targets]
             return labels
-        decided = self._decided(targets.reshape(len(targets), -1), loss)
-        return decided.astype(int) if decided.ndim == 2 else self.classes_.take(decided, mode="clip")
+        return self._labels(self._decided(targets.reshape(len(targets), -1), loss))
+
+    def _labels(self, decided: Array) -> Array:
+        """Return the labels of classes that were decided on: (n,), or 0 and 1 per label."""
+        if decided.ndim == 2:
+            return decided.astype(int)
+        labels: Array = self.classes_.take(decided, mode="clip")
+        return labels
 
     def _decided(self, outputs: Array, loss: Loss) -> Array:
         """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
         if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
             return outputs.argmax(axis=1)
-        threshold = sum(loss.targets.classes or (0, 1)) / 2
+        threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
         yes: Array = outputs > threshold
         return yes if self._kind.startswith("multilabel") else yes[:, 0].astype(np.intp)
 
     def _strata(self, targets: Array) -> Array | None:
-        return targets > 0.5 if self._kind == "binary" else None
+        return targets[:, None] > 0.5 if self._kind == "binary" else None  # scikit-learn's shape and type
 
-    def _factors(self, y: Array, *, incremental: bool) -> Array | None:
-        if self.class_weight is None:
+    def _factors(self, y: Array, weights: Array | None, *, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
             return None
-        if incremental and isinstance(self.class_weight, str):
+        if isinstance(given, str) and incremental:
             raise ValueError(
-                f"class_weight is {shown(self.class_weight)} in partial_fit, expected weights by class: a part "
-                "of the data does not tell how often each class occurs"
+                f"class_weight is {shown(given)} in partial_fit, expected weights by class: a part of the "
+                "data does not tell how often each class occurs"
             )
-        factors: Array = compute_sample_weight(self.class_weight, y)
+        factors: Array
+        if weights is None or not isinstance(given, str) or y.ndim == 2:
+            factors = compute_sample_weight(given, y)
+            return factors
+        if given != "balanced":
+            raise ValueError(f"class_weight is {shown(given)}, expected a dict, 'balanced' or None")
+        codes = np.searchsorted(self.classes_, y)
+        sums = np.bincount(codes, weights, len(self.classes_))  # instead of numbers of rows
+        by_class = weights.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf)
+        factors = by_class[codes]
         return factors
 
     def _score_metric(self, held_out: Examples, loss: Loss) -> Callable[[Array, Array], float]:
         counted = slice(None) if held_out.weights is None else held_out.weights != 0  # a metric gets these
         weights = None if held_out.weights is None else held_out.weights[counted]
         targets = held_out.targets[counted]
-        truth = targets if targets.ndim == 1 and loss.targets.takes_labels else self._decided(
-            targets.reshape(len(targets), -1), loss
+        truth = (
+            targets
+            if targets.ndim == 1 and loss.targets.takes_labels
+            else self._decided(targets.reshape(len(targets), -1), loss)
         )
 
         def accuracy(output: Array, target: Array) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -119,7 +120,8 @@ def finish(estimator: MLP, settings: Settings, rules: EpochRules, *, incremental
 
 def note_divergence(estimator: MLP, error: DivergenceError) -> None:
     """Record that an epoch had no score; the network is back where it was best."""
-    assert estimator.validation_scores_ is not None and estimator.validation_loss_curve_ is not None
+    assert estimator.validation_scores_ is not None
+    assert estimator.validation_loss_curve_ is not None
     estimator.validation_scores_.append(nan)
     estimator.validation_loss_curve_.append(nan)
     warnings.warn(f"Training stopped: {error}", ConvergenceWarning, stacklevel=6)
@@ -136,8 +138,8 @@ def batch_rows(settings: Settings, n: int) -> int | None:
     if settings.optimizer is not None and settings.optimizer.full_batch:
         if given is not None and given < n:
             raise ParameterError(
-                f"batch_size is {given} for {n} rows, expected 'auto': {settings.optimizer} takes all rows in "
-                "each step"
+                f"batch_size is {given} for {n} rows, expected 'auto': {settings.optimizer} takes all rows "
+                "in each step"
             )
         return None
     if given is not None and given > n:
@@ -147,16 +149,29 @@ def batch_rows(settings: Settings, n: int) -> int | None:
     return min(given or LARGEST_BATCH, n)
 
 
+def check_scorer(estimator: MLP) -> None:
+    """Refuse a scoring that is none."""
+    if estimator.scoring is not None and not is_loss(estimator.scoring):
+        check_scoring(estimator, estimator.scoring)
+
+
+def is_loss(scoring: Any) -> bool:
+    """Tell whether the score is the loss."""
+    return isinstance(scoring, str) and scoring == "loss"
+
+
 def scorer(estimator: MLP, held_out: Examples, metric: Any) -> Any:
     """Return the function that takes the state of a fit and returns the score on the data held out."""
     if metric is not None:
         column = f"validation_{getattr(metric, '__name__', metric)}"
         return lambda state: state.metrics[column]
-    if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
+    if is_loss(estimator.scoring):
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
-    return lambda state: float(score(estimator, held_out.X, y, **weights))
+    nameless = copy(estimator)  # with the same network; the data held out have no names of features any more
+    nameless.__dict__.pop("feature_names_in_", None)
+    return lambda state: float(score(nameless, held_out.X, y, **weights))
 
 
 def fit_lbfgs(estimator: MLP, settings: Settings, data: Examples) -> None:
@@ -178,7 +193,9 @@ def fit_lbfgs(estimator: MLP, settings: Settings, data: Examples) -> None:
     estimator.converged_ = result.status == 0
     if not estimator.converged_:
         is_limit = estimator.n_iter_ == settings.max_iter
-        advice = f"increase max_iter={settings.max_iter}, or scale the inputs" if is_limit else "scale the inputs"
+        advice = (
+            f"increase max_iter={settings.max_iter}, or scale the inputs" if is_limit else "scale the inputs"
+        )
         warnings.warn(
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) (status={result.status}):\n"
             f"{result.message}\nIt may help to {advice}.",

@@ -151,7 +151,7 @@ def _activation(argument: str, given: Any) -> Activation:
 
 
 def replaced(value: Value, name: str, new: Any) -> Value:
-    """Return a copy of a value with another field, whose name may lead into a value within: "schedule__rate"."""
+    """Return a copy of a value with another field; "learning_rate__steps" is one of a value within."""
     outer, _, inner = name.partition("__")
     fields = value.get_params(deep=False)
     if outer not in fields:
@@ -212,4 +212,4 @@ def _check_at_defaults(estimator: Any, get: dict[str, Any]) -> None:
 
 def _defaults(estimator: Any) -> dict[str, Any]:
     """Return the default of each parameter of the constructor."""
-    return vars(type(estimator)())
+    return {**vars(type(estimator)())}

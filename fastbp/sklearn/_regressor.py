@@ -14,6 +14,7 @@ from fastbp import losses
 from fastbp.losses import HalfSSE, Loss, Poisson
 from fastbp.sklearn._base import DTYPES, MLP, Array, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
+from fastbp.sklearn._docs import documented
 from fastbp.sklearn._fitting import Examples
 
 #: Losses by scikit-learn's names.
@@ -24,8 +25,36 @@ LOSSES = {
 }
 
 
+@documented
 class MLPRegressor(RegressorMixin, MLP):
-    """TODO"""
+    """A multi-layer perceptron that learns numbers: scikit-learn's `MLPRegressor`, trained by fastbp.
+
+    Parameters, attributes, losses, initial weights and rules for stopping are those of
+    `sklearn.neural_network.MLPRegressor`. Only the orders of the rows within the epochs are others. For
+    several targets, the loss is the sum over them, whose gradient is the one that both libraries take;
+    scikit-learn reports the mean.
+
+    Parameters
+    ----------
+    loss : str, Loss or callable
+        "squared_error" (half of it, averaged over the rows), "absolute_error", "poisson", a loss of
+        `fastbp.losses`, or your own function of outputs and targets. With `GaussianNLL` and `Quantiles`,
+        `predict` returns the means or the medians.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    Examples
+    --------
+    >>> from fastbp.sklearn import MLPRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = MLPRegressor(learning_rate_init=0.01, max_iter=1000, random_state=0).fit(X, y)
+    >>> round(model.score(X, y), 1)
+    0.5
+    """
 
     def __init__(
         self,
@@ -72,7 +101,18 @@ class MLPRegressor(RegressorMixin, MLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """TODO"""
+        """Train on (X, y) until a rule stops the training.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_targets)
+            Numbers.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(has_epochs)
@@ -86,16 +126,39 @@ class MLPRegressor(RegressorMixin, MLP):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """TODO"""
+        """Train one epoch on (X, y), a part of the data.
+
+        With early_stopping=True, which needs validation data, each call is scored. As soon as the scores no
+        longer improve, `converged_` is True and the network has the weights of the best call.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_targets)
+            Numbers.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """TODO"""
+        """Return the predicted numbers.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n,), or (n, n_targets)
+        """
         outputs = self._outputs(X)
         values = self.network_.loss.estimate(outputs)
         return values[:, 0] if values.shape[1] == 1 else values
 
-    # ---- targets -----------------------------------------------------------------------------------------------
+    # ---- targets -------------------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
         X, y = validate_data(

@@ -129,4 +129,3 @@ def set_rate(state: EpochState, rate: float) -> None:
         momentum = network._model.engine.state  # type: ignore[attr-defined]  # (0 or 1, P)
         momentum *= old / rate
         state.learning_rate = rate
-

@@ -24,7 +24,7 @@ def register() -> None:
 def _controller() -> type:
     """Return the class, which only later versions of threadpoolctl can have as a subclass of theirs."""
 
-    class FastbpController(threadpoolctl.LibController):  # type: ignore[misc]  # a class without types
+    class FastbpController(threadpoolctl.LibController):
         """The number of threads of the process, which `fastbp.set_num_threads` sets.
 
         `with fastbp.threads(n)` is a thread's own number and stands above it, also under a limit.

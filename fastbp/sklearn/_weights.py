@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from fastbp import Network
 
 Array: TypeAlias = NDArray[Any]
-Weights: TypeAlias = tuple[Sequence[Array], Sequence[Array]]  # W (n_in, n_out) per layer, b (n_out,) per layer
+Weights: TypeAlias = tuple[Sequence[Array], Sequence[Array]]  # W (n_in, n_out) and b (n_out,) per layer
 
 
 def draw(sizes: Sequence[int], activations: Sequence[str], random: np.random.RandomState) -> Weights:
     """Draw weights and biases, the same as scikit-learn.
 
-    They are uniform between -a and a, where a^2 = 6 / (n_in + n_out), or 2 / (n_in + n_out) for sigmoid units.
+    They are uniform between -a and a, where a^2 = 6 / (n_in + n_out); for sigmoid units, 2 / (n_in + n_out).
 
     Parameters
     ----------
