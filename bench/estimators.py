@@ -24,7 +24,7 @@ import fashion_mnist
 HELD_OUT = 0.2  # of the rows; Fashion-MNIST has its own test images
 FOLDS = 3  # of a search
 GRID = {"alpha": [1e-5, 1e-4, 1e-3], "learning_rate_init": [1e-3, 3e-3]}
-SEARCH_EPOCHS = 30  # of each fit of a search
+SEARCH_EPOCHS = 100  # of each fit of a search
 
 Array = NDArray[Any]
 

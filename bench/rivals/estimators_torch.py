@@ -1,6 +1,7 @@
-"""An ordinary loop of PyTorch in eager mode on the problems of estimators.py: scikit-learn's network and batches.
+"""An ordinary loop of PyTorch in eager mode on the problems of estimators.py.
 
-It has neither a penalty nor a stopping rule, but trains for as many epochs as it is told.
+The network and the batches are scikit-learn's. It has neither a penalty nor a stopping rule, but trains for
+as many epochs as it is told.
 """
 
 from time import perf_counter
