@@ -21,6 +21,7 @@ from fastbp._base.value import Value
 from fastbp.losses import Loss
 from fastbp.sklearn import _parameters, _weights
 from fastbp.sklearn._callbacks import CallbackSupport, root_task
+from fastbp.sklearn._files import Files
 from fastbp.sklearn._fitting import Examples, check_finite, check_scorer, fit_epochs, fit_lbfgs
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
 
@@ -36,7 +37,7 @@ def has_epochs(estimator: Any) -> bool:
     return True
 
 
-class MLP(CallbackSupport, BaseEstimator, ABC):
+class MLP(Files, CallbackSupport, BaseEstimator, ABC):
     """Base class of the estimators, whose docstrings list the parameters and attributes."""
 
     # parameters that are used here

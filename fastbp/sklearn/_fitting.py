@@ -169,9 +169,16 @@ def scorer(estimator: MLP, held_out: Examples, metric: Any) -> Any:
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
-    nameless = copy(estimator)  # with the same network; the data held out have no names of features any more
-    nameless.__dict__.pop("feature_names_in_", None)
-    return lambda state: float(score(nameless, held_out.X, y, **weights))
+    return lambda state: float(score(nameless(estimator), held_out.X, y, **weights))
+
+
+def nameless(estimator: MLP) -> MLP:
+    """Return the estimator without the names of the features, which checked data have lost."""
+    if not hasattr(estimator, "feature_names_in_"):
+        return estimator
+    same = copy(estimator)  # with the same network
+    del same.feature_names_in_
+    return same
 
 
 def fit_lbfgs(estimator: MLP, settings: Settings, data: Examples) -> None:

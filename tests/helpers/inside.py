@@ -163,3 +163,8 @@ def write_extra(path, net, extra, **options):
 def read_extra(path):
     """Return the further members in the header of a model file."""
     return contents.read(Given(None, path), fastbp.Network._engine_class).extra
+
+
+def extra_tensors(path):
+    """Return the tensors of the parts above `Network` in a model file."""
+    return contents.read(Given(None, path), fastbp.Network._engine_class).tensors
