@@ -1,8 +1,9 @@
-"""The bundled data set of digits, and a random split that keeps the share of every class."""
+"""The bundled data sets, and a random split that keeps the share of every class."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,22 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """
     with files("fastbp.datasets").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
         return arrays["images"], arrays["labels"].astype(np.int64)
+
+
+def penguins_path() -> Path:
+    """Return the path of a CSV file with 344 penguins of three species, for `fastbp.io.read_columns`.
+
+    Its columns are species (Adelie, Chinstrap, Gentoo), island (Biscoe, Dream, Torgersen), bill_length_mm,
+    bill_depth_mm, flipper_length_mm, body_mass_g, sex (female, male) and year (2007 to 2009). A missing value
+    is NA: two rows have no measurements, and these and nine others have no sex.
+
+    Notes
+    -----
+    Source: A. M. Horst, A. P. Hill and K. B. Gorman, palmerpenguins: Palmer Archipelago (Antarctica) penguin
+    data (2020), https://doi.org/10.5281/zenodo.3960218, CC0; collected by K. B. Gorman and the Palmer
+    Station, Antarctica LTER.
+    """
+    return Path(str(files("fastbp.datasets").joinpath("penguins.csv")))
 
 
 def stratified_split(

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastbp import Network
 from fastbp._architecture import Architecture
 from fastbp._base.value import Value
 from fastbp.losses import Loss
+from fastbp.network import Network
 from fastbp.sklearn import _parameters, _weights
 from fastbp.sklearn._callbacks import CallbackSupport, root_task
-from fastbp.sklearn._fitting import Examples, check_finite, check_scorer, fit_epochs, fit_lbfgs
+from fastbp.sklearn._estimator import Array, Estimator, Examples
+from fastbp.sklearn._files import Files
+from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
-
-Array: TypeAlias = NDArray[Any]
 
 DTYPES = (np.float64, np.float32)  # float32 inputs make a float32 network, all others a float64 one
 
@@ -36,30 +33,8 @@ def has_epochs(estimator: Any) -> bool:
     return True
 
 
-class MLP(CallbackSupport, BaseEstimator, ABC):
+class MLP(Files, CallbackSupport, Estimator):
     """Base class of the estimators, whose docstrings list the parameters and attributes."""
-
-    # parameters that are used here
-    optimizer: Any
-    solver: Any
-    scoring: Any
-    power_t: Any
-    random_state: Any
-    # attributes
-    network_: Network
-    coefs_: list[Array]
-    intercepts_: list[Array]
-    loss_: float
-    best_loss_: float | None
-    loss_curve_: list[float]
-    validation_scores_: list[float] | None
-    validation_loss_curve_: list[float] | None
-    best_validation_score_: float | None
-    n_iter_: int
-    t_: int
-    converged_: bool
-    _no_improvement_count: int
-    _best_parameters: Array
 
     def _set_parameters(self, given: dict[str, Any]) -> None:
         """Set the parameters of the constructor, the local names in it."""
@@ -92,48 +67,6 @@ class MLP(CallbackSupport, BaseEstimator, ABC):
             else:
                 super().set_params(**{name: params[name]})
         return self
-
-    # ---- what the subclasses say ---------------------------------------------------------------------------
-
-    @abstractmethod
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
-        """Return checked inputs and y, (n,) or (n, n_targets)."""
-
-    @abstractmethod
-    def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
-        """Learn what the targets tell, such as the classes, or check that they fit the earlier ones."""
-
-    @abstractmethod
-    def _chosen_loss(self) -> Loss:
-        """Return the loss of the network."""
-
-    @abstractmethod
-    def _units(self, loss: Loss, y: Array) -> int:
-        """Return the number of outputs."""
-
-    @abstractmethod
-    def _encoded(self, y: Array, loss: Loss) -> Array:
-        """Return checked y as targets of the network."""
-
-    @abstractmethod
-    def _decoded(self, targets: Array) -> Array:
-        """Return targets of the network as y."""
-
-    @abstractmethod
-    def _score_metric(self, held_out: Examples, loss: Loss) -> Any:
-        """Return the metric of the default score, which `Network.fit` takes."""
-
-    def _strata(self, targets: Array) -> Array | None:
-        """Return what the split of early stopping is stratified by; None: nothing."""
-        return None
-
-    def _factors(self, y: Array, weights: Array | None, *, incremental: bool) -> Array | None:
-        """Return the weight of each row's class; None: they are all 1."""
-        return None
-
-    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
-        """Return the constant that scikit-learn's loss has beyond that of fastbp."""
-        return 0.0
 
     # ---- fitting -------------------------------------------------------------------------------------------
 

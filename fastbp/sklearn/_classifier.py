@@ -16,10 +16,10 @@ from fastbp import losses
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
-from fastbp.sklearn._base import DTYPES, MLP, Array, has_epochs
+from fastbp.sklearn._base import DTYPES, MLP, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
 from fastbp.sklearn._docs import documented
-from fastbp.sklearn._fitting import Examples
+from fastbp.sklearn._estimator import Array, Examples
 
 
 def gives_probabilities(estimator: Any) -> bool:
@@ -206,7 +206,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.log(probabilities, out=probabilities)
+            logarithms: Array = np.log(probabilities, out=probabilities)
+        return logarithms
 
     # ---- classes and targets -------------------------------------------------------------------------------
 
@@ -300,7 +301,8 @@ class MLPClassifier(ClassifierMixin, MLP):
     def _decided(self, outputs: Array, loss: Loss) -> Array:
         """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
         if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
-            return outputs.argmax(axis=1)
+            classes: Array = outputs.argmax(axis=1)
+            return classes
         threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
         yes: Array = outputs > threshold
         return yes if self._kind.startswith("multilabel") else yes[:, 0].astype(np.intp)

@@ -6,24 +6,19 @@ import warnings
 from copy import copy
 from functools import partial
 from math import nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
-from fastbp import minimize
+from fastbp._scipy import minimize
 from fastbp.callbacks import EpochState
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
+from fastbp.sklearn._estimator import Estimator, Examples
 from fastbp.sklearn._parameters import Settings
 from fastbp.sklearn._stopping import EpochRules
-
-if TYPE_CHECKING:
-    from fastbp.sklearn._base import MLP
-
-Array = NDArray[Any]
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -32,29 +27,8 @@ NOT_FINITE = (
 LARGEST_BATCH = 200  # of "auto"
 
 
-class Examples(NamedTuple):
-    """Checked data."""
-
-    X: Any  # (n, n_in), an array or a sparse matrix
-    targets: Array  # as the network takes them
-    weights: Array | None  # sample weights (n,)
-    factors: Array | None = None  # weights (n,) of the classes, which only training heeds
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return int(self.X.shape[0])
-
-    @property
-    def all_weights(self) -> Array | None:
-        """Products of the sample weights and those of the classes."""
-        if self.weights is None or self.factors is None:
-            return self.factors if self.weights is None else self.weights
-        return self.weights * self.factors
-
-
 def fit_epochs(
-    estimator: MLP,
+    estimator: Estimator,
     settings: Settings,
     data: Examples,
     held_out: Examples | None,
@@ -102,7 +76,7 @@ def fit_epochs(
         finish(estimator, settings, rules, incremental=incremental)
 
 
-def finish(estimator: MLP, settings: Settings, rules: EpochRules, *, incremental: bool) -> None:
+def finish(estimator: Estimator, settings: Settings, rules: EpochRules, *, incremental: bool) -> None:
     """Note whether the training has converged; warn if it has not."""
     estimator.converged_ = rules.has_converged
     if incremental:
@@ -119,7 +93,7 @@ def finish(estimator: MLP, settings: Settings, rules: EpochRules, *, incremental
         )
 
 
-def note_divergence(estimator: MLP, error: DivergenceError) -> None:
+def note_divergence(estimator: Estimator, error: DivergenceError) -> None:
     """Record that an epoch had no score; the network is back where it was best."""
     assert estimator.validation_scores_ is not None
     assert estimator.validation_loss_curve_ is not None
@@ -128,7 +102,7 @@ def note_divergence(estimator: MLP, error: DivergenceError) -> None:
     warnings.warn(f"Training stopped: {error}", ConvergenceWarning, stacklevel=6)
 
 
-def keep_weights(estimator: MLP, state: EpochState) -> None:
+def keep_weights(estimator: Estimator, state: EpochState) -> None:
     """Keep the weights of the best call of `partial_fit`."""
     estimator._best_parameters = state.network.parameters.copy()
 
@@ -150,7 +124,7 @@ def batch_rows(settings: Settings, n: int) -> int | None:
     return min(given or LARGEST_BATCH, n)
 
 
-def check_scorer(estimator: MLP) -> None:
+def check_scorer(estimator: Estimator) -> None:
     """Refuse a scoring that is none."""
     if estimator.scoring is not None and not is_loss(estimator.scoring):
         check_scoring(estimator, estimator.scoring)
@@ -161,7 +135,7 @@ def is_loss(scoring: Any) -> bool:
     return isinstance(scoring, str) and scoring == "loss"
 
 
-def scorer(estimator: MLP, held_out: Examples, metric: Any) -> Any:
+def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
     """Return the function that takes the state of a fit and returns the score on the data held out."""
     if metric is not None:
         column = f"validation_{getattr(metric, '__name__', metric)}"
@@ -170,12 +144,19 @@ def scorer(estimator: MLP, held_out: Examples, metric: Any) -> Any:
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
-    nameless = copy(estimator)  # with the same network; the data held out have no names of features any more
-    nameless.__dict__.pop("feature_names_in_", None)
-    return lambda state: float(score(nameless, held_out.X, y, **weights))
+    return lambda state: float(score(nameless(estimator), held_out.X, y, **weights))
 
 
-def fit_lbfgs(estimator: MLP, settings: Settings, data: Examples) -> None:
+def nameless(estimator: Estimator) -> Estimator:
+    """Return the estimator without the names of the features, which checked data have lost."""
+    if not hasattr(estimator, "feature_names_in_"):
+        return estimator
+    same = copy(estimator)  # with the same network
+    del same.feature_names_in_
+    return same
+
+
+def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
     """Train by L-BFGS, through SciPy; the attributes of the estimator follow."""
     try:
         result = minimize(
@@ -205,7 +186,7 @@ def fit_lbfgs(estimator: MLP, settings: Settings, data: Examples) -> None:
         )
 
 
-def check_finite(estimator: MLP) -> None:
+def check_finite(estimator: Estimator) -> None:
     """Raise ValueError if a weight is NaN or infinite."""
     if not np.isfinite(estimator.network_.parameters).all():
         raise ValueError(NOT_FINITE)

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastbp import SGD, Adam, activations, optimizers
+from fastbp import activations, optimizers
 from fastbp._base.arguments import choice, entries, flag, integer, number
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.layers import Dense
-from fastbp.optimizers import GradientOptimizer, LevenbergMarquardt, Optimizer
+from fastbp.optimizers import SGD, Adam, GradientOptimizer, LevenbergMarquardt, Optimizer
 from fastbp.schedules import Schedule
 
 #: scikit-learn's names of activations, and fastbp's.

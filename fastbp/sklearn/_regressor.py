@@ -12,10 +12,10 @@ from sklearn.utils.validation import validate_data
 
 from fastbp import losses
 from fastbp.losses import HalfSSE, Loss, Poisson
-from fastbp.sklearn._base import DTYPES, MLP, Array, has_epochs
+from fastbp.sklearn._base import DTYPES, MLP, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
 from fastbp.sklearn._docs import documented
-from fastbp.sklearn._fitting import Examples
+from fastbp.sklearn._estimator import Array, Examples
 
 #: Losses by scikit-learn's names.
 LOSSES = {

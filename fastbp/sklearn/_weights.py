@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import Network
+from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
 Weights: TypeAlias = tuple[Sequence[Array], Sequence[Array]]  # W (n_in, n_out) and b (n_out,) per layer

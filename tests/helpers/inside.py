@@ -11,6 +11,7 @@ from fastbp._model_file.callables import Given
 from fastbp._training import snapshot
 from fastbp._training.beginning import begin_of
 from fastbp._training.fit import Fit
+from fastbp.io import _blocks, _text
 
 #: Attributes that `Network` sets itself, which copies build again rather than share.
 NETWORKS_OWN = {"_model"}
@@ -163,3 +164,33 @@ def write_extra(path, net, extra, **options):
 def read_extra(path):
     """Return the further members in the header of a model file."""
     return contents.read(Given(None, path), fastbp.Network._engine_class).extra
+
+
+def extra_tensors(path):
+    """Return the tensors of the parts above `Network` in a model file."""
+    return contents.read(Given(None, path), fastbp.Network._engine_class).tensors
+
+
+def read_text(path, library=None, **sizes):
+    """Return the columns of a text file, read by a library in blocks of other sizes."""
+    before = {name: getattr(_blocks, name) for name in sizes}
+    try:
+        for name, size in sizes.items():
+            setattr(_blocks, name, size)
+        return _text.read_text(str(path), library=library)
+    finally:
+        for name, size in before.items():
+            setattr(_blocks, name, size)
+
+
+def watch_blocks(monkeypatch):
+    """Return a list to which each library's name is added when it reads a block."""
+    used = []
+    for name, reader in [*_blocks.READERS.items()]:
+
+        def watched(*arguments, name=name, reader=reader):
+            used.append(name)
+            return reader(*arguments)
+
+        monkeypatch.setitem(_blocks.READERS, name, watched)
+    return used
