@@ -1,6 +1,7 @@
 """`Dense(divide_penalty=True)`: l1 and l2 over the rows of the batch, or over the sum of their weights."""
 
 import itertools
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -206,6 +207,41 @@ def test_parity(loss, kind):
                         found[threads] = results(fastbp.Network, *case, dtype, start, sparse)
                 assert found[1][0].tobytes() == found[2][0].tobytes()
                 assert_parity(found[1], exact, rounded, dtype)
+
+
+# ---- scikit-learn ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*Maximum iterations.*")
+def test_training_is_that_of_scikit_learn(network_class):
+    """Its alpha, in batches with a short last one, with losses summed over outputs, and with weights."""
+    sklearn = pytest.importorskip("sklearn.neural_network", reason="scikit-learn is not installed")
+    if "loss" not in signature(sklearn.MLPRegressor).parameters:
+        pytest.skip("scikit-learn before 1.7 has no Poisson loss and no sample weights")
+    X, y = np.random.default_rng(0).normal(size=(50, 4)), np.random.default_rng(1).integers(0, 2, (50, 3))
+    options = {"hidden_layer_sizes": (6,), "activation": "tanh", "solver": "sgd", "momentum": 0, "alpha": 0.3}
+    options |= {"batch_size": 20, "shuffle": False, "random_state": 0}
+    binary, counts = fastbp.BinaryCrossEntropy(outputs="sum"), fastbp.Poisson(outputs="sum")
+    weighted = weights_of("rows", y) + 0.25  # above 0: fastbp leaves other rows out of its batches
+    cases = [
+        (lambda **more: sklearn.MLPClassifier(**options, **more), binary, [None, weighted]),
+        (lambda **more: sklearn.MLPRegressor("poisson", **options, **more), counts, [None]),
+    ]
+    for make, loss, weightings in cases:
+        start = make(max_iter=1, learning_rate_init=1e-300).fit(X, y)
+        for weights in weightings:
+            layers = [
+                Dense(n, f, l2=0.3, divide_penalty=True) for n, f in ((6, "tanh"), (3, loss.activation))
+            ]
+            net = network_class([4, *layers], loss=loss, optimizer=fastbp.SGD(0.1), dtype="float64")
+            for own, theirs in zip(net.weights + net.biases, start.coefs_ + start.intercepts_, strict=True):
+                own[:] = theirs
+            net.fit(X, y, epochs=3, batch_size=20, shuffle=False, sample_weight=weights)
+            chosen = {} if weights is None else {"sample_weight": weights}
+            trained = make(max_iter=3, learning_rate_init=0.1).fit(X, y, **chosen)
+            expected = trained.coefs_ + trained.intercepts_
+            for own, theirs in zip(net.weights + net.biases, expected, strict=True):
+                np.testing.assert_allclose(own, theirs, rtol=1e-12, atol=1e-14)
 
 
 # ---- as a field of the layer -------------------------------------------------------------------------------
