@@ -244,8 +244,18 @@ def test_interrupted_fit_keeps_what_it_has():
 
 def test_failed_fits_leave_the_estimator_as_it_was():
     estimator = fit(MLPClassifier(**OPTIONS), X, LABELS)
-    before = bits(estimator), estimator.classes_.tolist(), estimator.n_iter_
+
+    def state():
+        others = {
+            name: value for name, value in vars(estimator).items() if not isinstance(value, (list, tuple))
+        }
+        return bits(estimator), {name: repr(value) for name, value in others.items()}
+
+    before = state()
     for bad in (
+        lambda: estimator.fit(X[:, :3], NAMES, X_val=X, y_val=NAMES),
+        lambda: estimator.fit(X, NAMES, np.ones(3)),
+        lambda: estimator.fit(X, answers(X, "binary"), X_val=X),
         lambda: estimator.partial_fit(X[:, :2], LABELS),
         lambda: estimator.partial_fit(X, LABELS + 7),
         lambda: estimator.partial_fit(X, LABELS, np.ones(3)),
@@ -253,4 +263,4 @@ def test_failed_fits_leave_the_estimator_as_it_was():
     ):
         with pytest.raises(ValueError, match=r"."):
             bad()
-        assert (bits(estimator), estimator.classes_.tolist(), estimator.n_iter_) == before
+        assert state() == before

@@ -7,6 +7,8 @@ pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -68,15 +70,25 @@ def test_meta_estimators():
     pair = np.column_stack([NUMBERS, NUMBERS**2])
     wrapped = quietly(MultiOutputRegressor(MLPRegressor(**OPTIONS)).fit, X, pair)
     assert wrapped.predict(X).shape == (50, 2)
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.ensemble import BaggingClassifier, VotingClassifier
-
     for outer in (
         CalibratedClassifierCV(MLPClassifier(**OPTIONS), cv=2),
         BaggingClassifier(MLPClassifier(**OPTIONS), n_estimators=2),
         VotingClassifier([("a", MLPClassifier(**OPTIONS)), ("b", MLPClassifier(**OPTIONS))], voting="soft"),
     ):
         assert quietly(outer.fit, X, LABELS).predict_proba(X).shape == (50, 3)
+
+
+def test_ensembles_are_those_of_scikit_learns_mlp():
+    """One batch has all rows: their order changes nothing, and boosting weighs the same mistakes."""
+    for seed in range(3):
+        ours, expected = (
+            quietly(
+                AdaBoostClassifier(kind(max_iter=30), n_estimators=3, random_state=seed).fit, X / 10, LABELS
+            )
+            for kind in (MLPClassifier, theirs(MLPClassifier))
+        )
+        np.testing.assert_array_equal(ours.predict(X / 10), expected.predict(X / 10))
+        np.testing.assert_allclose(ours.estimator_weights_, expected.estimator_weights_, rtol=1e-4)
 
 
 @pytest.fixture
