@@ -216,7 +216,8 @@ def _pieces(
     if reader is not None:
         for block, end in _blocks.plain(source.data, offset, source.delimiter, len(source.names)):
             n = block.count(b"\n")
-            yield np.arange(line + 1, line + n + 1), reader(block, source.delimiter, wanted, text)
+            fields = reader(block, source.delimiter, wanted, text) if wanted else {}
+            yield np.arange(line + 1, line + n + 1), fields
             offset, line = end, line + n
     yield from _records(source, offset, line)
 
