@@ -66,8 +66,9 @@ class Columns(Mapping[str, Array]):
         return f"row {row}" if self._lines is None else f"line {self._lines[row]}"
 
     def error(self, name: str, row: Any, problem: str) -> DataError:
-        """Return a DataError that names the file, the column and the place of a row."""
-        return DataError(f"{self.path}, {self.place(row)}: column {shown(name)} {problem}")
+        """Return a DataError that names the file, the column and the place of a row, unless that is None."""
+        where = self.path if row is None else f"{self.path}, {self.place(row)}"
+        return DataError(f"{where}: column {shown(name)} {problem}")
 
 
 def checked(columns: Any) -> Columns:

@@ -107,7 +107,7 @@ def _check_text(path: str, data: bytes) -> None:
                     f"{path}, line {_line(data, place)}: has the byte 0x{data[place]:02x}, which is not "
                     "UTF-8: save the file as UTF-8"
                 ) from None
-    if not data.strip():
+    if not data or data.isspace():
         raise DataError(f"{path} is empty, expected a line with the names of the columns")
 
 
