@@ -9,8 +9,11 @@ BUILT_FROM := pyproject.toml setup.py $(wildcard src_c/*.h src_c/*/* fastbp/_cor
 
 .PHONY: demo test promises fuzz bench bench-targets bench-kernels bench-products lint docs wheel sanitize clean
 
-demo: .venv/package  ## train on handwritten digits
+PENGUINS := fastbp/datasets/penguins.csv
+demo: .venv/package  ## train on handwritten digits, and on a table of penguins
 	$(BIN)/fastbp demo
+	$(BIN)/fastbp train $(PENGUINS) --target species --impute --output fastbp-demo.safetensors
+	$(BIN)/fastbp predict fastbp-demo.safetensors $(PENGUINS) --probabilities | head -n 4
 
 test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))

@@ -9,12 +9,12 @@ batch has met. Those of SGD do little else, so the last line says what share of 
 takes by comparing the two.
 """
 
-from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import race
 from fastbp.cli.rivals import KEEP_MEMORY
 from machine import processor, quartiles
 from rivals import FASTBP, RIVALS, Rival, UnsupportedError
@@ -52,10 +52,7 @@ def take_turns(benchmark, contestants):
 
     def once():
         for name, process in contestants.items():
-            with ExitStack() as stopped:
-                for other in contestants.values():
-                    if other is not process:
-                        stopped.enter_context(other.stopped())
+            with race.alone(process, contestants.values()):
                 seconds[name].append(process.ask("times", 1)[0])
 
     benchmark.pedantic(once, rounds=ROUNDS, warmup_rounds=1)

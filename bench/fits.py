@@ -12,6 +12,7 @@ A library is imported when its class is made. `bench_accuracy.py` and `bench_mem
 one process per library.
 """
 
+import os
 from itertools import pairwise
 from time import process_time
 from typing import Any, ClassVar
@@ -57,13 +58,16 @@ class Fastbp:
 
 
 class Torch:
-    """An eager loop with fused Adam, which takes batches by index_select, the fastest way."""
+    """An eager loop with fused Adam, which takes batches by index_select, the fastest way.
+
+    For targets (n, n_out) in float32 instead of labels, the loss is the mean squared error.
+    """
 
     def __init__(self, X: Array, y: Array, weights: list[Array], batch_size: int, seed: int) -> None:
         import torch
 
         self._torch = torch
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         torch.manual_seed(seed)
         layers: list[Any] = []
         for W in weights:
@@ -76,19 +80,23 @@ class Torch:
             self._net.parameters(), lr=RATE, betas=(BETA1, BETA2), eps=EPSILON, fused=True
         )
         self._X, self._y, self._batch_size = torch.from_numpy(X), torch.from_numpy(y), batch_size
+        functional = torch.nn.functional
+        self._loss = functional.mse_loss if self._y.is_floating_point() else functional.cross_entropy
 
     def train(self, epochs: int) -> None:
-        loss = self._torch.nn.functional.cross_entropy
         for _ in range(epochs):
             for rows in self._torch.randperm(len(self._X)).split(self._batch_size):
                 self._optimizer.zero_grad(set_to_none=True)
                 output = self._net(self._X.index_select(0, rows))
-                loss(output, self._y.index_select(0, rows)).backward()
+                self._loss(output, self._y.index_select(0, rows)).backward()
                 self._optimizer.step()
 
-    def classify(self, X: Array) -> Array:
+    def outputs(self, X: Array) -> Array:
         with self._torch.inference_mode():
-            return self._net(self._torch.from_numpy(X)).argmax(dim=1).numpy()
+            return self._net(self._torch.from_numpy(X)).numpy()
+
+    def classify(self, X: Array) -> Array:
+        return self.outputs(X).argmax(axis=1)
 
 
 class ScikitLearn:

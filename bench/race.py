@@ -4,7 +4,7 @@ No time is taken before both have the same result. Each round also measures the 
 because clock speeds change, and notes whether others used the processor (contention.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import ceil
 from pathlib import Path
@@ -30,6 +30,16 @@ class Process(process.Process):
     """A process that runs worker.py, seen from the parent."""
 
     worker = (str(Path(__file__).with_name("worker.py")),)
+
+
+@contextmanager
+def alone(process: Process, contestants: Iterable[Process]) -> Iterator[None]:
+    """Stop the other contestants during the block."""
+    with ExitStack() as stopped:
+        for other in contestants:
+            if other is not process:
+                stopped.enter_context(other.stopped())
+        yield
 
 
 class Race:
@@ -78,22 +88,13 @@ class Race:
         flops = training_flops(workload) if task == "Training" else inference_flops(workload)
         return "GFLOP/s", flops, ("peak", self._isa, workload.dtype)
 
-    @contextmanager
-    def _alone(self, process: Process) -> Iterator[None]:
-        """Stop the others during the block."""
-        with ExitStack() as stopped:
-            for other in self._contestants:
-                if other is not process:
-                    stopped.enter_context(other.stopped())
-            yield
-
     def round(self) -> None:
         """Time each contestant once, and the machine."""
         ours, times, speeds = self._contestants[0], [], []
         for each in self._contestants:
-            with self._alone(each):
+            with alone(each, self._contestants):
                 times.append(each.ask("times", self._counts[each]))
-            with self._alone(ours):
+            with alone(ours, self._contestants):
                 speeds.append(ours.ask("machine", "two_loops", self._isa))
         self._times.append(times)
         self._contention.add(times, speeds)

@@ -27,6 +27,10 @@ class Contestant(worker.Contestant):
         """Measure a limit of bench/machine.py in this process."""
         return getattr(machine(), figure)(*arguments)
 
+    def call(self, function: str, *arguments):
+        """Call a function of the library's module."""
+        return getattr(self._module, function)(*arguments)
+
     def product(self, *arguments):
         """Time a product of bench/products.py by fastbp and by NumPy in this process."""
         return importlib.import_module("products").measure(*arguments)

@@ -136,7 +136,8 @@ __all__ = [
 ]
 
 # packages, and functions with their modules, that are loaded on first use
-_ROOMS = ("datasets", "io", "plot", "reference")
+_ROOMS = ("datasets", "io", "plot", "reference", "sklearn")
+
 _FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:
@@ -144,6 +145,7 @@ if _TYPE_CHECKING:
     from fastbp import io as io
     from fastbp import plot as plot
     from fastbp import reference as reference
+    from fastbp import sklearn as sklearn
     from fastbp._base.config import show_config
     from fastbp._scipy import minimize
 else:

@@ -75,12 +75,13 @@ INITIALIZERS: dict[str, Draw] = {
     "orthogonal": _orthogonal,
 }
 
-_SHORT = {short: f"{short}_uniform" for short in ("glorot", "he", "lecun")}
+_NAMES = {name: name for name in INITIALIZERS}
+_NAMES |= {short: _NAMES[f"{short}_uniform"] for short in ("glorot", "he", "lecun")}
 
 
 def get(initializer: str) -> str:
     """Return the full name ("he" is "he_uniform"); ParameterError lists the names."""
-    return choice("initializer", initializer, {name: name for name in INITIALIZERS} | _SHORT)
+    return choice("initializer", initializer, _NAMES)
 
 
 def default(activation: Activation) -> str:

@@ -52,6 +52,10 @@ class Dense(Value):
     learning_rate_factor : float, > 0
         Factor of the learning rate in the steps of this layer, wherever the optimizer's formula has the rate:
         in AdamW's decay, too, as in PyTorch's parameter groups.
+    divide_penalty : bool
+        Whether l1 and l2 are divided by the number of rows in the batch, as scikit-learn divides its alpha;
+        with sample weights, by the sum of the weights of these rows. Where each target has its own weight,
+        or is unknown, the weight of a row is the mean over its targets.
 
     References
     ----------
@@ -70,6 +74,7 @@ class Dense(Value):
     bias: bool = flag(default=True, kw_only=True)
     trainable: bool = flag(default=True, kw_only=True)
     learning_rate_factor: float = number(default=1.0, above=0, kw_only=True)
+    divide_penalty: bool = flag(default=False, kw_only=True, is_quiet=True)
 
 
 class LayerFields(NamedTuple):
@@ -85,6 +90,7 @@ class LayerFields(NamedTuple):
     bias: bool = True
     trainable: bool = True
     learning_rate_factor: float = 1.0
+    divide_penalty: bool = False
 
 
 class Layer(LayerFields):
@@ -104,6 +110,7 @@ class Layer(LayerFields):
         bias: bool = True,
         trainable: bool = True,
         learning_rate_factor: float = 1.0,
+        divide_penalty: bool = False,
     ) -> Self:
         return super().__new__(
             cls,
@@ -118,6 +125,7 @@ class Layer(LayerFields):
                 bias=bias,
                 trainable=trainable,
                 learning_rate_factor=learning_rate_factor,
+                divide_penalty=divide_penalty,
             ),
         )
 

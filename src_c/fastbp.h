@@ -136,6 +136,13 @@ int fbp_survive_forks(void);
 size_t fbp_threads(void);
 void fbp_set_threads(size_t threads); /* of the process */
 
+/* The number of the process for other code in it, such as threadpoolctl, which finds these two names in the shared
+ * object; all others are hidden. Any thread may call them at any time, with any n: it is brought into 1 to
+ * FBP_MAX_THREADS. */
+#define FBP_EXPORTED __attribute__((visibility("default")))
+FBP_EXPORTED int fbp_get_num_threads(void);
+FBP_EXPORTED void fbp_set_num_threads(int n);
+
 /* The calling thread's own limit, 0: none. NULL: no memory. Any thread may set it, until it has released it. */
 typedef struct fbp_thread_limit fbp_thread_limit;
 fbp_thread_limit *fbp_hold_thread_limit(void);

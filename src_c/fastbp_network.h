@@ -14,6 +14,7 @@ typedef struct {
     int no_bias;        /* z = x W: the parameters have no b of this layer */
     int frozen;         /* training leaves the parameters as they are; their stored gradients are 0 */
     double rate_factor; /* the optimizer's learning rate is multiplied by this; > 0 */
+    int divide_penalty; /* l1 and l2 are divided by the batch's number of rows, or by the sum of their weights */
 } fbp_layer;
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;

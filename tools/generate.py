@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from bench_pictures import growth_picture, ratio_picture
 from bench_tables import machines_block, readme_block
+from estimator_table import estimators_block
 from matplotlib.figure import Figure
 
 from fastbp import activations, schedules
@@ -76,19 +77,21 @@ def schedule_picture() -> Figure:
     return figure
 
 
-BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
-    "docs/guide/activations.md": ("activations", activation_table),
-    "README.md": ("benchmark", readme_block),
-    "docs/internals/performance.md": ("machines", machines_block),
+BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/guide/activations.md": {"activations": activation_table},
+    "README.md": {"benchmark": readme_block, "estimators": estimators_block},
+    "docs/internals/performance.md": {"machines": machines_block},
 }
 
 
 def renewed(page: str) -> str:
-    """Return the text of the page with a new version of its generated block."""
-    name, make = BLOCKS[page]
-    block = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
-    text, count = block.subn(lambda m: m[1] + make() + m[2], (ROOT / page).read_text())
-    assert count == 1, f"{page} has {count} blocks called {name}"
+    """Return the text of the page with new versions of its generated blocks."""
+    text = (ROOT / page).read_text()
+    for name, make in BLOCKS[page].items():
+        block = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
+        content = make()
+        text, count = block.subn(lambda m, content=content: m[1] + content + m[2], text)
+        assert count == 1, f"{page} has {count} blocks called {name}"
     return text
 
 

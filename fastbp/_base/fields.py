@@ -139,10 +139,11 @@ def text(*, default: Any = MISSING, kw_only: bool = False) -> Any:
     return Declared(arguments.text, "str", default, kw_only=kw_only)
 
 
-def one_of(*names: str, default: Any = MISSING, kw_only: bool = False) -> Any:
+def one_of(*names: str, default: Any = MISSING, kw_only: bool = False, is_quiet: bool = False) -> Any:
     """Declare one of some strings."""
     check = partial(arguments.choice, table={name: name for name in names})
-    return Declared(check, " or ".join(f'"{name}"' for name in names), default, kw_only=kw_only)
+    kind = " or ".join(f'"{name}"' for name in names)
+    return Declared(check, kind, default, kw_only=kw_only, is_quiet=is_quiet)
 
 
 def checked_by(check: Check, kind: str, *, default: Any = MISSING, kw_only: bool = False) -> Any:

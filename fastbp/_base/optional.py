@@ -12,10 +12,14 @@ def scipy(module: str, user: str) -> Any:
 
 
 def load(module: str, name: str, user: str) -> Any:
-    """Return a module of the package called `name`, an extra of fastbp; ImportError as for `scipy`."""
+    """Return a module of the package called `name`, an extra of fastbp; ImportError as for `scipy`.
+
+    In lower case, `name` is what pip installs.
+    """
     package = module.partition(".")[0]
     try:
         return import_module(module)
     except ImportError as error:
-        message = f'{user} needs {name} ({error}): pip install "fastbp[{package}]", or pip install {package}'
+        command = f'pip install "fastbp[{package}]", or pip install {name.lower()}'
+        message = f"{user} needs {name} ({error}): {command}"
         raise ImportError(message, name=package) from error

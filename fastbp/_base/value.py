@@ -160,6 +160,17 @@ class Value(Named):
         fields = {name: getattr(self, name) for name in self._names}
         return type(self)(**fields | changes)
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the fields by name, as estimators of scikit-learn do, so that its `clone` copies values.
+
+        With `deep`, the fields of a value in the field "name" follow as "name__field".
+        """
+        found = {name: getattr(self, name) for name in self._names}
+        for name, value in [*found.items()] if deep else ():
+            if isinstance(value, Value):
+                found |= {f"{name}__{field}": inner for field, inner in value.get_params().items()}
+        return found
+
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Refuse numbers that dtype cannot hold, or that are out of bounds once rounded to it."""
         ones = check_numbers(self, vars(self), dtype)

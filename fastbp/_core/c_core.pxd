@@ -94,6 +94,7 @@ cdef extern from "fastbp.h" nogil:
         double alpha, l1, l2, dropout, max_norm
         int no_bias, frozen
         double rate_factor
+        int divide_penalty
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
     enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS, FBP_MAX_LANES

@@ -83,7 +83,7 @@ cdef class Settings(Planner):
         for i, layer in enumerate(layers):
             c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
                                    layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0,
-                                   not layer.bias, not layer.trainable, layer.learning_rate_factor)
+                                   not layer.bias, not layer.trainable, layer.learning_rate_factor, layer.divide_penalty)
         self.network.kernels = kernels
         self.network.n_layers = len(layers)
         self.network.layers = c_layer

@@ -22,7 +22,7 @@ from fastbp.history import History
 
 Array: TypeAlias = NDArray[Any]
 
-FIT = "fit."  # begins the names of the tensors of a checkpoint
+Extra: TypeAlias = Mapping[str, JSON]
 
 
 class Saved(NamedTuple):
@@ -30,8 +30,8 @@ class Saved(NamedTuple):
 
     model: Model
     description: dict[str, Any]
-    tensors: dict[str, Array]  # those of a checkpoint, new arrays by name
-    extra: dict[str, JSON]  # what a part of fastbp above `Network` has added; {} if none has
+    tensors: dict[str, Array]  # those of a checkpoint and of `extra`, new arrays by name
+    extra: Extra  # what a part of fastbp above `Network` has added; {} if none has
 
 
 # ---- writing -----------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def write(
     inference: bool = False,
     fit: Callable[[Named], Mapping[str, Any]] | None = None,
     tensors: Mapping[str, Array] | None = None,
-    extra: Mapping[str, JSON] | None = None,
+    extra: Extra | Callable[[Named], Extra] | None = None,
 ) -> None:
     """Write a model to a file; nothing may change the model during the call.
 
@@ -59,11 +59,11 @@ def write(
         Makes the file a checkpoint: it takes the names of the model's callables and returns part "fit" of the
         description, anything that JSON has.
     tensors : mapping of str to arrays, optional
-        Further tensors of a checkpoint; their names begin with "fit.".
-    extra : mapping of str to JSON values, optional
+        Further tensors of a checkpoint, whose names begin with "fit.", or beside `extra`, with "extra.".
+    extra : mapping of str to JSON values, or callable, optional
         What the caller adds to the description, with a key of its own: text without lone surrogates, finite
         numbers, integers of at most 64 bits, lists and dicts; no tuples or subclasses. `read` returns it, and
-        `Network.load` ignores it.
+        `Network.load` ignores it. A callable takes the names of the model's callables and returns that.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def write(
     if fit is not None:
         description["fit"] = dict(fit(named))
     if extra is not None:
-        description["extra"] = _checked(extra)
+        description["extra"] = _checked(extra(named) if callable(extra) else extra)
     arrays = arrays_of(model)
     if not inference:
         arrays |= _training_arrays(model)
@@ -88,7 +88,7 @@ def write(
         container.write(file, arrays | dict(tensors or {}), description)
 
 
-def _checked(extra: Mapping[str, JSON]) -> dict[str, JSON]:
+def _checked(extra: Extra) -> dict[str, JSON]:
     """Return what the caller adds to the description; ParameterError if it is not JSON."""
     found = dict(extra)
     try:
@@ -168,12 +168,12 @@ def read(given: Given, engine_class: EngineClass) -> Saved:
             model = _filled(reader, found, engine_class)
         except MisfitError as error:
             raise ModelFileError(f"{given.path} contains no valid network: {error}") from error
-        tensors = {name: reader.read(name) for name in reader.tensors if name.startswith(FIT)}
+        tensors = {name: reader.read(name) for name in reader.tensors if name.startswith(found.further)}
         return Saved(model, reader.description, tensors, reader.description.get("extra", {}))
 
 
 def _expected_tensors(found: Description, present: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return dtype and shape of each tensor that belongs to the description, those of a checkpoint aside."""
+    """Return dtype and shape of each tensor that belongs to the network of the description."""
     architecture, columns = found.architecture, found.columns
     n, double = architecture.n_parameters, np.dtype(np.float64)
     expected: dict[str, tuple[Any, Any]] = {}
@@ -209,7 +209,7 @@ def _check_tensors(present: Mapping[str, container.Tensor], found: Description) 
                 f"expected {dtype} {shape}"
             )
     for name in present:
-        if name not in expected and not (found.is_checkpoint and name.startswith(FIT)):
+        if name not in expected and not name.startswith(found.further):
             raise MisfitError(f"the tensor {shown(name)} is unexpected")
 
 

@@ -31,6 +31,8 @@ from fastbp.losses import Loss
 from fastbp.optimizers import GradientOptimizer, NoRate, Optimizer
 from fastbp.schedules import Schedule, check_row
 
+#: Keys that few files have: that of checkpoints, and that of what parts above `Network` add.
+FURTHER = ("fit", "extra")
 KEYS = (
     "format",
     "version",
@@ -47,8 +49,7 @@ KEYS = (
     "history",
     "feature_names",
     "class_names",
-    "fit",
-    "extra",
+    *FURTHER,
 )
 
 
@@ -63,7 +64,7 @@ class Description(NamedTuple):
     stopped: str
     remembered: dict[str, dict[str, float | str]]
     names: tuple[list[str] | None, list[str] | None]  # of features and classes
-    is_checkpoint: bool
+    further: tuple[str, ...]  # what the names of tensors beside those of the network begin with
 
     @property
     def state_vectors(self) -> int:
@@ -160,7 +161,7 @@ def described(node: dict[str, Any], given: Given) -> Description:
         stopped,
         decode_states(take(node, "", "remembered", dict), "remembered"),
         (_names(node, "feature_names"), _names(node, "class_names")),
-        "fit" in node,
+        tuple(f"{key}." for key in FURTHER if key in node),
     )
 
 

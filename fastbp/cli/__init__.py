@@ -1,4 +1,4 @@
-"""The command line: fastbp demo, fastbp bench, fastbp config."""
+"""The command line: fastbp train, predict, evaluate, info, demo, bench, config."""
 
 from collections.abc import Sequence
 

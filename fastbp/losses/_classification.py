@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from fastbp._base.fields import integer, number
+from fastbp._base.fields import integer, number, one_of
 from fastbp.losses._answers import Argmax, AtLeastHalf, Sign
 from fastbp.losses._base import LOWEST_DENOMINATOR, LOWEST_LOG, Array, Divisor, SumLoss
 from fastbp.losses._targets import ClassProbabilities, OneOf, Probabilities
@@ -39,12 +39,24 @@ class BinaryCrossEntropy(SumLoss):
 
     One output tells two classes apart. Several outputs are independent questions, one column per label, so a
     row may have any number of labels.
+
+    Parameters
+    ----------
+    outputs : "mean" or "sum"
+        Whether the losses of a sample are averaged over the outputs, as in PyTorch, or summed, as in
+        scikit-learn; over the samples they are averaged. "sum" is n_out times "mean", also where targets are
+        unknown or each has its own weight.
     """
 
     name = "binary_cross_entropy"
     activation = "sigmoid"
     targets = Probabilities()
     answers = AtLeastHalf()
+    outputs: Literal["mean", "sum"] = one_of("mean", "sum", default="mean", kw_only=True, is_quiet=True)
+
+    @property
+    def divisor(self) -> Divisor:
+        return "rows" if self.outputs == "sum" else "elements"
 
     def terms(self, h: Array, t: Array) -> Array:
         yes: Array = np.maximum(np.log(h), LOWEST_LOG)

@@ -6,6 +6,7 @@ The outputs of a target stand side by side: those of the first target, then thos
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,8 @@ def _check_levels(argument: str, levels: Any) -> tuple[float, ...]:
             raise ParameterError(
                 f"{argument}[{i}] is {kept[i]:g} after {kept[i - 1]:g}, expected each above the one before"
             )
-    return tuple(kept)
+    # The tuple itself if nothing changed: scikit-learn's `clone` expects a constructor to keep its arguments.
+    return levels if type(levels) is tuple and all(map(is_, levels, kept)) else tuple(kept)
 
 
 class Quantiles(SumLoss):

@@ -145,11 +145,22 @@ class Poisson(SumLoss):
 
     This is the negative log-likelihood without the terms that do not depend on h. The output activation is
     exponential, h = exp(z), and the loss is computed as exp(z) - y z.
+
+    Parameters
+    ----------
+    outputs : "mean" or "sum"
+        Whether the losses of a sample are averaged over the outputs or summed; over the samples they are
+        averaged. "sum" is n_out times "mean", also where targets are unknown or each has its own weight.
     """
 
     name = "poisson"
     activation = "exponential"
     targets = AtLeast(0, "a count")
+    outputs: Literal["mean", "sum"] = one_of("mean", "sum", default="mean", kw_only=True, is_quiet=True)
+
+    @property
+    def divisor(self) -> Divisor:
+        return "rows" if self.outputs == "sum" else "elements"
 
     def terms(self, h: Array, t: Array) -> Array:
         logarithms: Array = np.maximum(np.log(h), LOWEST_LOG)

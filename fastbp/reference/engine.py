@@ -165,14 +165,14 @@ class Engine:
         `rows` are the indices of the rows in the batch. None: all, or all with a nonzero weight.
         """
         X, y = self.apart(X), self.apart(y)
-        divisor = self.loss_function.divide_by(weight_of(X, weights, rows), self.layers[-1].n_out)
-        total = 0.0
+        total, weight = 0.0, weight_of(X, weights, rows)
+        divisor = self.loss_function.divide_by(weight, self.layers[-1].n_out)
         for i, (x, t, w) in enumerate(self._gather(X, y, weights, rows)):
             tape = self._forward(x, i * self._block_rows)
             error, delta = self._loss(tape, t, w, divisor)
             self._backward(tape, delta, i * self._block_rows)
             total += error
-        return total / divisor + self._penalty()
+        return total / divisor + self._penalty(weight)
 
     def _gather(
         self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
@@ -275,13 +275,13 @@ class Engine:
                 delta = chain(self.layers[i - 1].activation, tape[2 * i - 1], y, d_y)
         return delta
 
-    def _penalty(self) -> float:
-        """Return the l1 and l2 penalties, and add their derivatives to dJ/dW."""
+    def _penalty(self, weight: float) -> float:
+        """Return the penalties for a batch of this total weight, and add their derivatives to dJ/dW."""
         total = 0.0
         for (W, _), (d_W, _), layer in zip(self._weights, self._d_weights, self.layers, strict=True):
             if layer.trainable and (layer.l1 or layer.l2):
-                total += regularization.penalty(W, layer)
-                d_W += regularization.penalty_gradient(W, layer)
+                total += regularization.penalty(W, layer, weight)
+                d_W += regularization.penalty_gradient(W, layer, weight)
         return total
 
     @_quietly
@@ -348,7 +348,7 @@ class Engine:
         if self._is_raw and self._target_scaling is not None:
             d_h = (d_output * self._target_scaling[2]).astype(h.dtype)  # of factor h + offset
         delta = self._backward(self._tape, chain(self.layers[-1].activation, z, h, d_h))
-        self.penalty = self._penalty()
+        self.penalty = self._penalty(len(delta))
         dX: Array = delta[: len(delta) if d_input else 0] @ self._weights[0][0].T
         if self._input_scaling is not None:
             dX *= self._input_scaling[1]

@@ -47,15 +47,23 @@ def dropout(rate: float, seed: int, layer: int, t: int, first: int, shape: tuple
     return (chances < kept) * (2**16 / kept)
 
 
-def penalty(W: Array, layer: Layer) -> float:
-    """Return what the weights (n_in, n_out) add to the loss: l1 |W|_1 + l2 / 2 |W|^2."""
+def _factors(layer: Layer, weight: float) -> tuple[float, float]:
+    """Return l1 and l2 for a batch whose rows have this total weight, which divides them if asked for."""
+    divisor = weight if layer.divide_penalty else 1
+    return layer.l1 / divisor, layer.l2 / divisor
+
+
+def penalty(W: Array, layer: Layer, weight: float) -> float:
+    """Return what the weights (n_in, n_out) add to the loss of a batch: l1 |W|_1 + l2 / 2 |W|^2."""
+    l1, l2 = _factors(layer, weight)
     W = W.astype(np.float64)
-    return float(layer.l1 * np.abs(W).sum() + layer.l2 / 2 * np.square(W).sum())
+    return float(l1 * np.abs(W).sum() + l2 / 2 * np.square(W).sum())
 
 
-def penalty_gradient(W: Array, layer: Layer) -> Array:
+def penalty_gradient(W: Array, layer: Layer, weight: float) -> Array:
     """Return the derivatives of `penalty` by the weights."""
-    return layer.l1 * np.sign(W) + layer.l2 * W
+    l1, l2 = _factors(layer, weight)
+    return l1 * np.sign(W) + l2 * W
 
 
 def scaled_norms(x: Array) -> tuple[Array, Array]:

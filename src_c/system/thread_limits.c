@@ -59,3 +59,7 @@ void fbp_set_threads(size_t threads) {
     atomic_store(&process_threads, threads);
     fbp_retry_workers();
 }
+
+int fbp_get_num_threads(void) { return (int)atomic_load(&process_threads); }
+
+void fbp_set_num_threads(int n) { fbp_set_threads(n < 1 ? 1 : n > FBP_MAX_THREADS ? FBP_MAX_THREADS : (size_t)n); }

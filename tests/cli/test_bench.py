@@ -73,9 +73,11 @@ def test_compares_with_numpy(capfd):
 
 def test_shows_no_time_of_different_work(capfd, other):
     other(OTHER + DIFFERENT)
-    assert commands.main(["bench"]) == 1
+    assert commands.main(["bench"]) == 2
     out, error = capfd.readouterr()
-    assert re.match(r"fastbp: seed: nothing is timed, because the losses differ: \S+, \S+ of other\n", error)
+    assert re.match(
+        r"fastbp bench: seed: nothing is timed, because the losses differ: \S+, \S+ of other\n", error
+    )
     assert rows_of(out) == []
 
 
@@ -125,8 +127,8 @@ def test_draws_a_picture(capfd, tmp_path, other):
 def test_refuses_a_picture_without_matplotlib_before_any_work(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr(comparison, "Process", None)
-    assert commands.main(["bench", "--output", "speed.png"]) == 1
-    assert capsys.readouterr().err == 'fastbp: a picture needs matplotlib: pip install "fastbp[plot]"\n'
+    assert commands.main(["bench", "--output", "speed.png"]) == 2
+    assert capsys.readouterr().err == 'fastbp bench: a picture needs matplotlib: pip install "fastbp[plot]"\n'
 
 
 def test_a_process_has_the_environment_of_its_library_and_not_the_users_kernels(other, monkeypatch):

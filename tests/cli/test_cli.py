@@ -45,7 +45,10 @@ def test_python_m_is_the_same_command():
     assert done.stdout.startswith("usage: fastbp ")
 
 
-@pytest.mark.parametrize(("command", "count"), [("demo", 3), ("bench", 3)])
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [("train", 5), ("predict", 4), ("evaluate", 2), ("info", 2), ("demo", 3), ("bench", 3)],
+)
 def test_examples_in_the_help_are_command_lines(capsys, command, count):
     text = output_of(capsys, command, "--help")
     examples = [line.partition("fastbp ")[2] for line in text.partition("examples:")[2].splitlines()[1:]]
@@ -62,7 +65,7 @@ def test_config_tells_the_instruction_set(capsys):
 
 @pytest.mark.parametrize("count", ["0", "-1", "1.5", "many", "9" * 5000])
 def test_counts_are_positive_whole_numbers(capsys, count):
-    error = error_of(capsys, "demo", f"--epochs={count}")
+    error = error_of(capsys, "demo", f"--seeds={count}")
     assert f"{count!r:.60} is not a whole number of at least 1" in error
 
 
@@ -88,8 +91,8 @@ def test_errors_are_a_line_and_not_a_traceback(capsys, monkeypatch):
         raise fastbp.ParameterError("learning_rate is nan")
 
     monkeypatch.setattr(demo, "run", run)
-    assert commands.main(["demo"]) == 1
-    assert capsys.readouterr().err == "fastbp: learning_rate is nan\n"
+    assert commands.main(["demo"]) == 2
+    assert capsys.readouterr().err == "fastbp demo: learning_rate is nan\n"
 
 
 def test_control_c_ends_quietly(monkeypatch):

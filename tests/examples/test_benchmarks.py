@@ -162,6 +162,49 @@ def test_figures_that_are_no_times_have_a_table(tables):
     assert tables.figures_table(results.Machine("some", {})) == ""
 
 
+# ---- estimators --------------------------------------------------------------------------------------------
+
+
+def estimators_record(**others):
+    """Return the record of two seeds on a data set."""
+    return {
+        "test": "estimators",
+        "problem": "wine",
+        "rows_and_features": [178, 13],
+        "parameters": {"max_iter": 1000},
+        "seeds": 2,
+        "scores": {"scikit-learn": [0.9, 1.0], "fastbp": [1.0, 1.0]},
+        "seconds": {
+            "scikit-learn": {"1": [3.0, 5.0], "2": [4.0, 6.0]},
+            "fastbp": {"1": [1.0, 9.0], "2": [1.0, 2.0]},
+        },
+        "versions": {"fastbp": "fastbp 1", "scikit-learn": "scikit-learn 2"},
+    } | others
+
+
+def test_estimators_have_a_table(tables):
+    results, estimators = map(importlib.import_module, ("bench_results", "estimator_table"))
+    cells = ["wine, 178 x 13", "1.000 ± 0.000", "0.950 ± 0.050", "", "3.00", "8.00", ""]
+    assert estimators.cells(estimators_record()) == [*cells, "2.75 (2.62 to 2.88)", ""]
+    slow = {"scikit-learn": {"1": [1.0, 1.0]}, "fastbp": {"1": [2.0, 2.0]}}
+    assert estimators.cells(estimators_record(seconds=slow))[7] == "**0.500**"
+
+    search = {
+        "test": "search",
+        "grid": {"alpha": [0, 1], "tol": [0, 1, 2]},
+        "folds": 3,
+        "jobs": 2,
+        "times_faster": [1.0, 2.0, 3.0],
+    }
+    others = estimators_record(problem="iris", parameters={"max_iter": 1000})
+    part = {"date": "1", "isa": "avx2", "python": "3", "records": [estimators_record(), others, search]}
+    text = estimators.of_machine(results.Machine("some", {"cpu": {"name": "CPU"}, "sklearn": part}))
+    assert "the defaults, but `max_iter=1000` for wine, iris. " in text
+    assert "on one thread or 2, whichever is faster" in text
+    assert "6 places and 3 folds, is 2.00 (1.00 to 3.00) times as fast on 2 threads" in text
+    assert estimators.of_machine(results.Machine("some", {"cpu": {"name": "CPU"}})) == ""
+
+
 # ---- sparse rows -------------------------------------------------------------------------------------------
 
 

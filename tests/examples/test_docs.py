@@ -1,13 +1,17 @@
 """The documentation: programs print what the pages show, tables are complete, links lead somewhere."""
 
 import io
+import os
 import re
 import runpy
+import subprocess
+import sys
 from contextlib import redirect_stdout
-from itertools import zip_longest
+from pathlib import Path
 
 import pytest
 
+import fastbp
 from fastbp import _core
 from helpers.paths import ROOT
 
@@ -17,25 +21,45 @@ if not (ROOT / "docs").is_dir():
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # packages that some of the programs need
-OPTIONAL = ("pandas", "polars", "pyarrow", "safetensors", "scipy", "torch")
+OPTIONAL = (
+    "joblib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "threadpoolctl",
+    "torch",
+)
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
 
 def same_words(printed, shown):
     """Tell whether two texts agree word for word.
 
-    Numbers may differ by 5 % (as between ISA paths), but both or neither must have a decimal point.
+    Numbers may differ by 5 % (as between ISA paths), but both or neither must have a decimal point. A word
+    "..." of what is shown stands for any words, and dots within a word for any characters.
     """
-    words = (re.split(r"[\s,\[\]()]+", text) for text in (printed, shown))
-    for a, b in zip_longest(*words, fillvalue=""):
-        try:
-            is_close = float(a) == pytest.approx(float(b), rel=0.05, nan_ok=True)
-            same = is_close and ("." in a) == ("." in b)
-        except ValueError:
-            same = a == b
-        if not same:
+    a, b = (re.split(r"[\s,\[\]()]+", text) for text in (printed, shown))
+    return agree(a, b)
+
+
+def agree(printed, shown):
+    for i, word in enumerate(shown):
+        if word == "...":
+            return any(agree(printed[j:], shown[i + 1 :]) for j in range(i, len(printed) + 1))
+        if i >= len(printed) or not is_same(printed[i], word):
             return False
-    return True
+    return len(printed) == len(shown)
+
+
+def is_same(printed, shown):
+    try:
+        is_close = float(printed) == pytest.approx(float(shown), rel=0.05, nan_ok=True)
+        return is_close and ("." in printed) == ("." in shown)
+    except ValueError:
+        return re.fullmatch(".*".join(map(re.escape, shown.split("..."))), printed) is not None
 
 
 def name_of(page):
@@ -46,20 +70,59 @@ def name_of(page):
 def test_programs_run_and_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}  # the programs of a page are one session
-    missing = set()
-    for program, shown in PROGRAM.findall(page.read_text()):
+    missing, unset = set(), set()
+    for text, shown in PROGRAM.findall(page.read_text()):
+        program = compile(text, name_of(page), "exec")
         printed = io.StringIO()
         with redirect_stdout(printed):
             try:
-                exec(compile(program, name_of(page), "exec"), names)
-            except ImportError as error:
-                if error.name not in OPTIONAL:
+                exec(program, names)
+            except (ImportError, NameError) as error:
+                if error.name not in OPTIONAL and error.name not in unset:
                     raise
-                missing.add(error.name)
+                if isinstance(error, ImportError):
+                    missing.add(error.name)
+                unset.update(program.co_names)  # later programs that use these do not run either
                 continue
         assert same_words(printed.getvalue(), shown), printed.getvalue()
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}; the programs that need it did not run")
+
+
+def sessions(page):
+    """Return the console blocks of a page, each a list of (command, what the page shows below it)."""
+    blocks = re.findall(r"^```console\n(.*?)^```\n", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE) for block in blocks]
+
+
+def run_in_shell(commands, folder):
+    """Run commands in one shell session in a folder, and return what each printed, errors included."""
+    script = "".join(f"{command}\nprintf '\\0'\n" for command in commands)
+    ours = f'python() {{ "{sys.executable}" -P "$@"; }}; fastbp() {{ python -m fastbp "$@"; }}\n'
+    environment = os.environ | {"PYTHONPATH": str(Path(fastbp.__file__).parents[1])}
+    ran = subprocess.run(
+        ["bash", "-c", ours + script],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return ran.stdout.split("\0")[:-1]
+
+
+PAGES_WITH_COMMANDS = [page for page in PAGES if sessions(page)]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=name_of)
+def test_commands_run_and_print_what_the_page_shows(page, tmp_path):
+    commands = [command for block in sessions(page) for command in block]
+    printed = run_in_shell([command for command, _ in commands], tmp_path)
+    assert len(printed) == len(commands)
+    for (command, shown), text in zip(commands, printed, strict=True):
+        assert same_words(text, shown), f"$ {command}\n{text}"
 
 
 def test_same_words_can_tell_texts_apart():
@@ -68,6 +131,11 @@ def test_same_words_can_tell_texts_apart():
     assert not same_words("loss 1.0", "error 1.0")
     assert not same_words("loss", "loss 1.0")
     assert not same_words("0 16", "0.0 16.0")
+    assert same_words("a b c d 1.0 e", "a ... 1.01 e")
+    assert not same_words("a b c d 1.0 e", "a ... 1.1 e")
+    assert not same_words("a b", "a b c ...")
+    assert same_words("in /tmp/x.csv", "in .../x.csv")
+    assert not same_words("in /tmp/x.csv", "in .../y.csv")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guide/activations.md", "docs/internals/performance.md"])

@@ -7,7 +7,7 @@ import pytest
 
 import fastbp
 from fastbp.callbacks import Checkpoint
-from helpers.inside import read_extra, write_extra
+from helpers.inside import extra_tensors, read_extra, write_extra
 from helpers.model_files import rewritten
 from helpers.using import X
 
@@ -35,6 +35,33 @@ def test_it_comes_back(net, tmp_path):
         assert fastbp.load(path).predict(X).tobytes() == net.predict(X).tobytes()
     write_extra(path, net, {})
     assert read_extra(path) == {}
+
+
+def test_names_of_functions_are_shared(tmp_path):
+    """A function of the network has the same name in the part; another one of its name gets another."""
+
+    def squares(output, target):
+        return 0.0, output
+
+    first, second = squares, lambda: None
+    second.__name__ = "squares"
+    net, path = fastbp.Network([3, 2], loss=first), tmp_path / "net.safetensors"
+    write_extra(path, net, lambda named: {"names": [named.name_of(first), named.name_of(second)]})
+    with pytest.raises(fastbp.ParameterError, match="custom is empty, expected 'squares'"):
+        read_extra(path)
+    assert fastbp.load(path, custom={"squares": first}).loss.function is first
+    write_extra(path, net, lambda named: {"names": [named.name_of(second)]}, inference=True)
+    assert read_extra(path) == {"names": ["squares 2"]}
+
+
+def test_tensors(net, tmp_path):
+    path, array = tmp_path / "net.safetensors", np.array([1.5, np.nan, -0.0])
+    write_extra(path, net, {"part": {}}, tensors={"extra.part.curve": array})
+    assert extra_tensors(path)["extra.part.curve"].tobytes() == array.tobytes()
+    assert fastbp.load(path).predict(X).tobytes() == net.predict(X).tobytes()
+    rewritten(path, tmp_path / "bare.safetensors", lambda description, _: description.pop("extra"))
+    with pytest.raises(fastbp.ModelFileError, match=r"tensor 'extra.part.curve' is unexpected"):
+        fastbp.load(tmp_path / "bare.safetensors")
 
 
 def test_networks_and_checkpoints_have_none(net, tmp_path):

@@ -177,7 +177,7 @@ def hostile_tensors(kind):
 
 TENSORS = {f"{kind}: tensors": partial(hostile_tensors, kind) for kind in NETWORKS}
 SOME = TENSORS | {kind: partial(crafted, kind, 20) for kind in NETWORKS}
-KEYS = [key for key in described.KEYS if key not in ("fit", "extra")]  # those of every file
+KEYS = [key for key in described.KEYS if key not in described.FURTHER]  # those of every file
 ALL = {f"{kind}: {key}": partial(crafted, kind, 2, key) for kind in NETWORKS for key in KEYS}
 
 

@@ -31,12 +31,15 @@ LOSSES = [
     fastbp.Quantile(0.123),
     fastbp.Quantiles((0.05, 1 / 3, 0.95)),
     fastbp.CrossEntropy(ignore_index=-1),
+    fastbp.BinaryCrossEntropy(outputs="sum"),
+    fastbp.Poisson(outputs="sum", ignore_nan=True),
 ]
 LAYERS = [
     fastbp.Dense(3),
     fastbp.Dense(3, "softmax", "orthogonal"),
     fastbp.Dense(3, fastbp.ELU(0.1), l1=0.1, l2=1e-300, dropout=1 / 3, max_norm=2.0, bias=False),
     fastbp.Dense(3, trainable=False, learning_rate_factor=1e10),
+    fastbp.Dense(3, l2=0.1, divide_penalty=True),
 ]
 OPTIMIZERS = [
     *VARIANTS.values(),
@@ -65,6 +68,12 @@ def test_round_trips():
         assert type(found) is type(value)
         assert found == value
         assert repr(found) == repr(value)
+
+
+def test_fields_that_older_files_lack_have_their_defaults():
+    assert decoded('{"type": "Dense", "units": 3, "l2": 0.1}', fastbp.Dense) == fastbp.Dense(3, l2=0.1)
+    assert decoded('{"type": "Poisson", "ignore_nan": false}', losses.Loss) == fastbp.Poisson()
+    assert decoded('{"type": "BinaryCrossEntropy"}', losses.Loss) == fastbp.BinaryCrossEntropy()
 
 
 def test_what_is_written():

@@ -241,10 +241,15 @@ def stop_at_three(state: Any) -> None:
         state.stop()
 
 
+def dense(random: Random, units: int) -> fastbp.Dense:
+    """Return a layer with a penalty."""
+    return fastbp.Dense(units, l2=1e-3, divide_penalty=random.random() < 0.5)
+
+
 def layers(random: Random, subject: Subject) -> Any:
     """Return sizes of layers, some as `Dense`."""
     sizes = random.integers(1, 9, size=random.integers(2, 5)).tolist()
-    return [sizes[0], *(fastbp.Dense(n, l2=1e-3) if random.random() < 0.2 else n for n in sizes[1:])]
+    return [sizes[0], *(dense(random, n) if random.random() < 0.2 else n for n in sizes[1:])]
 
 
 def trainable(random: Random, subject: Subject) -> Any:
@@ -296,6 +301,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
         *losses.LOSSES,
         fastbp.Huber(0.5, ignore_nan=True),
         fastbp.Quantile(0.3),
+        fastbp.BinaryCrossEntropy(outputs="sum"),
         fastbp.Quantiles([0.2, 0.8]),
     ),
     "optimizer": one_of(*optimizers.OPTIMIZERS, fastbp.SGD(0.01, momentum=0.9), fastbp.Adam(0.01)),
@@ -316,6 +322,8 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "factors": factors,
     "names": one_of(None, ("a", "b"), [*"abc"], np.array([*"abcd"])),
     "learning_rate_factor": uniform(0.1, 2),
+    "divide_penalty": one_of(True, False),
+    "deep": one_of(True, False),
     "freeze": one_of(True, False),
     "name": one_of(*activations.ACTIVATIONS),
     "argument": one_of("activation"),
@@ -337,7 +345,7 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "k": integers(1, 4),
     "n": integers(1, 3),
     "rows": integers(1, 9),
-    "outputs": integers(1, 9),
+    "outputs": one_of(1, 3, 8, "mean", "sum"),
     "function": lambda random, subject: lambda output, target: (0.0, np.zeros_like(output)),
     "method": one_of("L-BFGS-B", "BFGS", "CG", "TNC"),
     "max_iterations": integers(1, 4),

@@ -166,6 +166,11 @@ def read_extra(path):
     return contents.read(Given(None, path), fastbp.Network._engine_class).extra
 
 
+def extra_tensors(path):
+    """Return the tensors of the parts above `Network` in a model file."""
+    return contents.read(Given(None, path), fastbp.Network._engine_class).tensors
+
+
 def read_text(path, library=None, **sizes):
     """Return the columns of a text file, read by a library in blocks of other sizes."""
     before = {name: getattr(_blocks, name) for name in sizes}

@@ -67,5 +67,5 @@ def test_rooms_are_loaded_on_first_use(python):
 
 
 def test_completion_shows_what_a_user_needs():
-    assert dir(fastbp) == sorted({*fastbp.__all__, "datasets", "io", "plot", "reference"})
+    assert dir(fastbp) == sorted({*fastbp.__all__, "datasets", "io", "plot", "reference", "sklearn"})
     assert not [name for name in dir(fastbp) if name.startswith("_") and name != "__version__"]

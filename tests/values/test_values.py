@@ -56,6 +56,8 @@ VALUES = {
     "Hinge()": Hinge,
     "Poisson()": Poisson,
     "BinaryCrossEntropy()": BinaryCrossEntropy,
+    "Poisson(outputs='sum')": lambda: Poisson(outputs="sum"),
+    "BinaryCrossEntropy(outputs='sum')": lambda: BinaryCrossEntropy(outputs="sum"),
     "CrossEntropy(label_smoothing=0.1)": lambda: CrossEntropy(label_smoothing=0.1),
     "SGD(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)": (
         lambda: SGD(0.1, 0.9, nesterov=True, weight_decay=0.01)
@@ -89,6 +91,8 @@ VALUES = {
     "bias=False, trainable=True, learning_rate_factor=1.0)": (
         lambda: Dense(np.int64(3), "relu", "he", dropout=0.1, max_norm=2, bias=np.False_)
     ),
+    "Dense(units=3, l1=0.0, l2=0.1, dropout=0.0, bias=True, trainable=True, learning_rate_factor=1.0, "
+    "divide_penalty=True)": lambda: Dense(3, l2=0.1, divide_penalty=True),
 }
 
 

@@ -1,0 +1,75 @@
+"""A model file and the rows of a data file that it is asked about, for `fastbp predict` and `evaluate`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastbp
+from fastbp import io
+from fastbp._base.shown import shown
+
+Array: TypeAlias = NDArray[Any]
+
+#: Files whose columns may have no names of their own, and which columns are inputs then.
+BY_POSITION = {".npy": re.compile(".*", re.DOTALL), ".npz": re.compile(r"X\d+")}
+
+
+def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> Array:
+    """Return the inputs (n, n_in) of the network in a file.
+
+    Raises
+    ------
+    DataError
+        A column is missing, is no column of numbers, or lacks a value; or the network knows no names.
+    """
+    if table is not None:
+        return table.inputs(columns)
+    found = [numbers(columns, name) for name in names_of(net, columns)]
+    return np.stack(found, axis=1)
+
+
+def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
+    """Return the columns that are the inputs of a network without a table, in their order."""
+    if net.feature_names is not None:
+        missing = [name for name in net.feature_names if name not in columns]
+        if missing:
+            raise fastbp.DataError(
+                f"{columns.path} lacks the column {shown(missing[0])} of the model's inputs"
+            )
+        return [*net.feature_names]
+    n_in = net.layers[0].n_in
+    kind = PurePath(columns.path).suffix.lower()
+    if kind not in BY_POSITION:
+        raise fastbp.DataError(
+            f"{columns.path} has columns by name, but the model has no names for its {n_in} inputs: set "
+            "feature_names before saving it, or give the inputs as a .npy file"
+        )
+    found = [name for name in columns if BY_POSITION[kind].fullmatch(name)]
+    if len(found) != n_in:
+        raise fastbp.DataError(f"{columns.path} has {len(found)} inputs, expected the model's {n_in}")
+    return found
+
+
+def numbers(columns: io.Columns, name: str) -> Array:
+    """Return a column (n,) of numbers; DataError if it holds text or lacks a value."""
+    column = columns[name]
+    if column.dtype == object:
+        raise fastbp.DataError(f"{columns.path}: column {shown(name)} holds text, expected numbers")
+    missing = np.flatnonzero(np.isnan(column))
+    if len(missing):
+        raise columns.error(name, missing[0], "has no value")
+    return column
+
+
+def need_table(table: io.Table | None, model: str) -> io.Table:
+    """Return the table; DataError if the model file has none."""
+    if table is None:
+        raise fastbp.DataError(
+            f"{model} does not say which column is the target, because it was not written by fastbp train"
+        )
+    return table

@@ -1,0 +1,146 @@
+"""The command `fastbp predict`: the answers of a model file for the rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastbp
+from fastbp.cli import text
+from fastbp.cli.options import Commands, check_differs, output
+
+if TYPE_CHECKING:
+    from fastbp import io
+
+Array: TypeAlias = NDArray[Any]
+Answers: TypeAlias = dict[str, Array]  # by the name of a column, (n,) each
+
+DESCRIPTION = """\
+Predict the target for each row of a table, in the order of the rows, and write a CSV file. The columns of
+the table are found by their names; others are ignored, also the target. The CSV file has a column for each
+target, by its name: the most probable class, or the number."""
+
+EXAMPLES = """\
+examples:
+  fastbp predict model.safetensors new.csv
+  fastbp predict model.safetensors new.csv --output predictions.csv
+  fastbp predict model.safetensors new.csv --output predictions.tsv --probabilities
+  fastbp predict model.safetensors new.csv --json"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    predict = commands.add_parser(
+        "predict", help="predict with a model file", description=DESCRIPTION, epilog=EXAMPLES
+    )
+    predict.add_argument("model", metavar="MODEL", help="model file that fastbp train or Network.save wrote")
+    predict.add_argument("data", metavar="DATA", help="table: .csv, .tsv, .npy, .npz or .parquet")
+    predict.add_argument(
+        "--output",
+        type=lambda name: None if name == "-" else output(name),
+        metavar="PATH",
+        help="CSV file to write, with tabs instead of commas if its name ends in .tsv; default: -, which is "
+        "standard output",
+    )
+    predict.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="add a column for each class, such as 'probability of Adelie'",
+    )
+    predict.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object: with the predictions, by column, unless they go to a file",
+    )
+    predict.set_defaults(run=run)
+
+
+def run(options: Namespace) -> None:
+    """Predict, and write or print the answers."""
+    from fastbp import io
+    from fastbp.cli import examples
+
+    if options.output is not None:
+        check_differs(options.output, options.model, options.data)
+    net, table = io.load(options.model)
+    outputs = net.predict(examples.inputs(net, table, io.read_columns(options.data)))
+    answers = answers_in(outputs, net, table, options.probabilities)
+    if options.output is not None:
+        with writing(options.output) as file:
+            write(file, answers, "\t" if options.output.suffix == ".tsv" else ",")
+    if options.json:
+        about = {"model": options.model, "data": options.data, "rows": len(outputs)}
+        where = {"predictions": {name: column.tolist() for name, column in answers.items()}}
+        text.show_json(about | (where if options.output is None else {"output": str(options.output)}))
+    elif options.output is None:
+        with suppress(AttributeError):  # not a stream of the process
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        write(sys.stdout, answers, ",")
+
+
+def answers_in(
+    outputs: Array, net: fastbp.Network, table: io.Table | None, with_probabilities: bool
+) -> Answers:
+    """Return the columns that outputs (n, n_out) of the network stand for."""
+    is_softmax = net.layers[-1].activation == fastbp.activations.softmax
+    if not is_softmax:
+        if with_probabilities:
+            raise fastbp.ParameterError("--probabilities is given, but the model has no classes")
+        names = table.targets if table is not None else net.class_names or numbered("output", outputs)
+        return unique(zip(names, outputs.T, strict=True))
+    classes = net.class_names or [str(i) for i in range(outputs.shape[1])]
+    target = table.targets[0] if table is not None else "class"
+    chosen = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
+    found = [(target, chosen)]
+    if with_probabilities:
+        found += [(f"probability of {name}", column) for name, column in zip(classes, outputs.T, strict=True)]
+    return unique(found)
+
+
+def numbered(name: str, outputs: Array) -> list[str]:
+    """Return names for the columns of outputs (n, n_out)."""
+    return [f"{name} {j + 1}" for j in range(outputs.shape[1])]
+
+
+def unique(columns: Iterable[tuple[str, Array]]) -> Answers:
+    """Return columns by name; a name that occurs again, as 'probability of x' of a target may, gets a *."""
+    found: Answers = {}
+    for name, column in columns:
+        while name in found:
+            name += "*"
+        found[name] = column
+    return found
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """Open a file for text in UTF-8, which takes the place of an old one when it is complete."""
+    from fastbp._model_file.atomic import replacing
+
+    if path.exists() and not path.is_file():  # a pipe, or a device such as /dev/stdout
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    with replacing(os.fspath(path)) as raw:
+        file = TextIOWrapper(raw, encoding="utf-8", newline="")
+        yield file
+        file.flush()
+        file.detach()
+
+
+def write(file: TextIO, answers: Mapping[str, Array], delimiter: str) -> None:
+    """Write columns as CSV, numbers with as many digits as tell them apart in their precision."""
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(answers)
+    columns = [column if column.dtype == object else column.astype(str) for column in answers.values()]
+    writer.writerows(zip(*columns, strict=True))

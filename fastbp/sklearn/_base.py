@@ -1,0 +1,277 @@
+"""`MLP`: what the classifier and the regressor have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any, Self
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastbp._architecture import Architecture
+from fastbp._base.value import Value
+from fastbp.losses import Loss
+from fastbp.network import Network
+from fastbp.sklearn import _parameters, _weights
+from fastbp.sklearn._callbacks import CallbackSupport, root_task
+from fastbp.sklearn._estimator import Array, Estimator, Examples
+from fastbp.sklearn._files import Files
+from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
+from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
+
+DTYPES = (np.float64, np.float32)  # float32 inputs make a float32 network, all others a float64 one
+
+
+def has_epochs(estimator: Any) -> bool:
+    """Tell that the optimizer works by epochs; AttributeError if not."""
+    if estimator.optimizer is None and estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for optimizers with epochs; lbfgs has none")
+    return True
+
+
+class MLP(Files, CallbackSupport, Estimator):
+    """Base class of the estimators, whose docstrings list the parameters and attributes."""
+
+    def _set_parameters(self, given: dict[str, Any]) -> None:
+        """Set the parameters of the constructor, the local names in it."""
+        self.__dict__.update({name: value for name, value in given.items() if name != "self"})
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of values within: ``optimizer__learning_rate`` sets a changed copy.
+
+        Parameters
+        ----------
+        **params
+            Parameters by name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            There is no such parameter, or a value within does not take it.
+        """
+        whole = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**whole)
+        for name in params.keys() - whole.keys():
+            outer, _, inner = name.partition("__")
+            value = self.get_params(deep=False).get(outer)
+            if isinstance(value, Value):
+                setattr(self, outer, _parameters.replaced(value, inner, params[name]))
+            else:
+                super().set_params(**{name: params[name]})
+        return self
+
+    # ---- fitting -------------------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        *,
+        incremental: bool = False,
+        classes: Any = None,
+    ) -> Self:
+        """Train until a rule says to stop, or for one epoch if `incremental`.
+
+        Parameters
+        ----------
+        validation : tuple
+            X_val, y_val and sample_weight_val.
+        """
+        settings = _parameters.read(self)
+        with self._unchanged_by_errors():
+            is_first = not hasattr(self, "coefs_") or not (settings.warm_start or incremental)
+            X, y = self._checked(X, y, reset=is_first)
+            self._learn_targets(y, incremental=incremental, classes=classes)
+            loss, random = self._chosen_loss(), check_random_state(self.random_state)
+            check_scorer(self)
+            given = self._examples(X, y, sample_weight, loss)
+            given = given._replace(factors=self._factors(y, given.weights, incremental=incremental))
+            held_out = self._validation_data(settings, *validation, loss, incremental=incremental)
+            described = {
+                "layers": [X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))],
+                "loss": loss,
+                "dtype": X.dtype,
+            }
+            data, network = given, None if is_first else self._continued(settings, described)
+            weights: _weights.Weights | None = None
+            if network is None:
+                weights = self._first_weights(settings, described["layers"], random, is_first=is_first)
+            if settings.early_stopping and held_out is None and settings.optimizer is not None:
+                data, held_out = self._split(settings, given, random)
+            if network is None:
+                seed = int(random.randint(np.iinfo(np.int32).max))
+                network = Network(**described, optimizer=settings.optimizer or "adam", seed=seed)
+                if weights is not None:
+                    _weights.put(network, weights)
+            self._install(network)
+            if is_first or not hasattr(self, "_no_improvement_count"):
+                self._forget(settings, has_scores=held_out is not None)
+        if settings.optimizer is None:
+            with root_task(self, 0, X, y, given.weights):
+                fit_lbfgs(self, settings, data)
+        elif incremental:
+            fit_epochs(self, settings, data, held_out, None, incremental=True)
+        else:
+            with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
+                fit_epochs(self, settings, data, held_out, tasks, incremental=False)
+        check_finite(self)
+        return self
+
+    @contextmanager
+    def _unchanged_by_errors(self) -> Iterator[None]:
+        """Put all attributes back if an error occurs before the training."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _examples(self, X: Any, y: Array, sample_weight: Any, loss: Loss) -> Examples:
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return Examples(X, self._encoded(y, loss), weights)
+
+    def _validation_data(
+        self, settings: Settings, X: Any, y: Any, sample_weight: Any, loss: Loss, *, incremental: bool
+    ) -> Examples | None:
+        """Return the checked validation data that the call got, or None."""
+        if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val is given without X_val and y_val")
+            if incremental and settings.early_stopping:
+                raise ValueError(
+                    "partial_fit does not support early_stopping=True without validation data: X_val, y_val"
+                )
+            return None
+        if X is None or y is None:
+            missing = "X_val" if X is None else "y_val"
+            raise ValueError(f"{missing} is None, expected both X_val and y_val, or neither")
+        if settings.optimizer is None:
+            raise ValueError(
+                "X_val is given with solver='lbfgs', expected a solver with epochs: 'sgd' or 'adam'"
+            )
+        X, y = self._checked(X, y, reset=False)
+        return self._examples(X, y, sample_weight, loss)
+
+    def _continued(self, settings: Settings, described: dict[str, Any]) -> Network | None:
+        """Return the network of the last fit, if it has the layers and the loss that are asked for now.
+
+        If the optimizer has changed, its state starts anew.
+        """
+        if not hasattr(self, "network_"):  # the user has set the weights
+            return None
+        network = self._synced()
+        asked = Architecture.from_arguments(
+            **described, activation="relu", output_activation=None, input_noise=0.0
+        )
+        if network._model.architecture != asked:
+            return None
+        if settings.optimizer is not None and network._model.chosen != settings.optimizer:
+            network.optimizer = settings.optimizer
+        return network
+
+    def _first_weights(
+        self, settings: Settings, layers: list[Any], random: np.random.RandomState, *, is_first: bool
+    ) -> _weights.Weights | None:
+        """Return the weights to start from: those of before, or scikit-learn's draw; None: fastbp's draw.
+
+        scikit-learn's draw is for its own activations.
+        """
+        if not is_first:
+            return self.coefs_, self.intercepts_
+        names = [str(layer.activation and layer.activation.name) for layer in settings.layers]
+        if not set(names) <= set(SAME_ACTIVATIONS.values()):
+            return None
+        sizes = [layers[0], *(layer.units for layer in layers[1:])]
+        return _weights.draw(sizes, [*names, *(names[-1:] or ["identity"])], random)
+
+    def _split(
+        self, settings: Settings, data: Examples, random: np.random.RandomState
+    ) -> tuple[Examples, Examples]:
+        """Return the rows to train on and those of early stopping: the same as scikit-learn's."""
+        columns = [name for name, column in data._asdict().items() if column is not None]
+        parts = train_test_split(
+            *(getattr(data, name) for name in columns),
+            random_state=random,
+            test_size=settings.validation_fraction,
+            stratify=self._strata(data.targets),
+        )
+        kept, held_out = (data._replace(**dict(zip(columns, parts[i::2], strict=True))) for i in (0, 1))
+        if held_out.n_rows < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return kept, held_out
+
+    def _install(self, network: Network) -> None:
+        """Set the attributes that follow from the network."""
+        self.network_ = network
+        self._own_weights = [*network.weights], [*network.biases]
+        self.coefs_, self.intercepts_ = [*self._own_weights[0]], [*self._own_weights[1]]
+        self.n_layers_ = len(network.layers) + 1
+        self.n_outputs_ = network.layers[-1].n_out
+        name = network.layers[-1].activation.name
+        self.out_activation_ = OUTPUT_NAMES.get(name, name)
+
+    def _forget(self, settings: Settings, *, has_scores: bool) -> None:
+        """Begin the record of the epochs, and the count of those without an improvement."""
+        self.n_iter_ = self.t_ = self._no_improvement_count = 0
+        self.converged_ = False
+        if settings.optimizer is None:
+            return
+        self.loss_curve_ = []
+        self.best_loss_ = None if settings.early_stopping else inf
+        self.validation_scores_ = [] if has_scores else None
+        self.validation_loss_curve_ = [] if has_scores else None
+        self.best_validation_score_ = -inf if has_scores else None
+
+    # ---- predicting ----------------------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        """Return the outputs of the network for X, (n, n_out)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=DTYPES, reset=False)
+        outputs: Array = self._synced().predict(X)
+        return outputs
+
+    def _synced(self) -> Network:
+        """Return the network, with the arrays that the user has put into coefs_ or intercepts_."""
+        given = self.coefs_, self.intercepts_
+        for arrays, own in zip(given, self._own_weights, strict=True):
+            if len(arrays) != len(own) or any(a is not b for a, b in zip(arrays, own, strict=True)):
+                _weights.put(self.network_, given)
+                self._install(self.network_)
+                break
+        return self.network_
+
+    # ---- copies --------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out coefs_ and intercepts_, which are views of the network's weights."""
+        is_fitted = "network_" in vars(self)
+        if is_fitted:
+            self._synced()
+        state: dict[str, Any] = super().__getstate__()
+        views = ("coefs_", "intercepts_", "_own_weights") if is_fitted else ()
+        return {name: value for name, value in state.items() if name not in views}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._install(self.network_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,355 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.validation import validate_data
+
+from fastbp import losses
+from fastbp._base.shown import shown
+from fastbp.exceptions import ParameterError
+from fastbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from fastbp.sklearn._base import DTYPES, MLP, has_epochs
+from fastbp.sklearn._callbacks import with_callbacks
+from fastbp.sklearn._docs import documented
+from fastbp.sklearn._estimator import Array, Examples
+
+
+def gives_probabilities(estimator: Any) -> bool:
+    """Tell that the outputs are probabilities; AttributeError if not."""
+    network = getattr(estimator, "network_", None)
+    if network is not None and network.layers[-1].activation.name not in ("softmax", "sigmoid"):
+        raise AttributeError(f"the outputs are no probabilities with the loss {network.loss}")
+    return True
+
+
+@documented
+class MLPClassifier(ClassifierMixin, MLP):
+    """A multi-layer perceptron that learns classes: scikit-learn's `MLPClassifier`, trained by fastbp.
+
+    Parameters, attributes, losses, initial weights and rules for stopping are those of
+    `sklearn.neural_network.MLPClassifier`. Only the orders of the rows within the epochs are others.
+
+    Parameters
+    ----------
+    {parameters}
+    loss : str, Loss or callable
+        "log_loss" is the cross entropy of one sigmoid output for two classes, of softmax outputs for more,
+        and of sigmoid outputs for rows with several labels. Or a loss of `fastbp.losses`, or your own
+        function: its targets are one column of 0 and 1 per class (-1 and 1 for hinge), and one in all for two
+        classes.
+    class_weight : dict, "balanced" or None
+        Weights of the classes in training, as in other classifiers. "balanced" counts rows by their sample
+        weights. They do not apply to validation data.
+
+    Attributes
+    ----------
+    classes_ : array (n_classes,)
+        The classes, in the order of the outputs.
+    {attributes}
+
+    Examples
+    --------
+    >>> from fastbp.sklearn import MLPClassifier
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier(max_iter=1000, random_state=0).fit(X, y)
+    >>> clf.score(X, y)
+    0.98
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        output_activation: Any = None,
+        optimizer: Any = None,
+        dropout: Any = 0.0,
+        class_weight: Any = None,
+        scoring: Any = None,
+    ) -> None:
+        self._set_parameters(locals())
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on (X, y) until a rule stops the training.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_labels)
+            Labels: numbers or strings. Or 0 and 1 per label, for rows with several labels.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(has_epochs)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train one epoch on (X, y), a part of the data.
+
+        With early_stopping=True, which needs validation data, each call is scored. As soon as the scores no
+        longer improve, `converged_` is True and the network has the weights of the best call.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_labels)
+            Labels as for `fit`.
+        {sample_weight}
+        classes : array_like (n_classes,), optional
+            All classes; the first call needs them, unless rows have several labels.
+        {validation}
+
+        {fitted}
+        """
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row, or 0 and 1 per label.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n,) or (n, n_labels)
+        """
+        outputs = self._outputs(X)
+        return self._labels(self._decided(outputs, self.network_.loss))
+
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, or label, for each row.
+
+        Not with a loss whose outputs are no probabilities: AttributeError.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n, n_classes)
+        """
+        outputs = self._outputs(X)
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])[:, : len(self.classes_)]
+        if self._kind == "multiclass" and self.out_activation_ == "logistic":
+            outputs /= outputs.sum(axis=1, keepdims=True)  # one class against the rest
+        return outputs
+
+    @available_if(gives_probabilities)
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n, n_classes)
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            logarithms: Array = np.log(probabilities, out=probabilities)
+        return logarithms
+
+    # ---- classes and targets -------------------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=DTYPES, reset=reset
+        )
+        check_classification_targets(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y.toarray() if hasattr(y, "toarray") else y
+
+    def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
+        """Learn the classes, or check that they are known."""
+        is_known = hasattr(self, "classes_")
+        if incremental and not is_known:
+            if classes is None and not type_of_target(y).startswith("multilabel"):
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self._learn_classes(y if type_of_target(y).startswith("multilabel") else classes)
+        elif not incremental and not (is_known and self.warm_start):
+            self._learn_classes(y)
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+        found = unique_labels(y)
+        if self.warm_start and not incremental and set(found) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {found}"
+            )
+
+    def _learn_classes(self, y: Any) -> None:
+        self._kind, self.classes_ = type_of_target(y), unique_labels(y)
+
+    def _check_known(self, y: Array) -> None:
+        """Refuse classes, or a kind of targets, that the classifier does not know."""
+        kind = type_of_target(y)
+        if kind.startswith("multilabel") != self._kind.startswith("multilabel"):
+            raise ValueError(f"y is {kind}, expected {self._kind} as before")
+        found = unique_labels(y)
+        if len(np.setdiff1d(found, self.classes_)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {found}."
+            )
+
+    def _chosen_loss(self) -> Loss:
+        if isinstance(self.loss, str) and self.loss == "log_loss":
+            return CrossEntropy() if self._kind == "multiclass" else BinaryCrossEntropy(outputs="sum")
+        loss = losses.get(self.loss)
+        if loss.outputs_per_target != 1:
+            raise ParameterError(f"loss is {loss}, expected a loss of one output per class")
+        if loss.targets.takes_labels and self._kind.startswith("multilabel"):
+            raise ParameterError(
+                f"loss is {loss} for rows with several labels, expected one for independent outputs, such as "
+                "binary_cross_entropy"
+            )
+        return loss
+
+    def _units(self, loss: Loss, targets: Array) -> int:
+        is_single = self._kind == "binary" and not loss.targets.takes_labels
+        return 1 if is_single else max(len(self.classes_), 2)
+
+    def _encoded(self, y: Array, loss: Loss) -> Array:
+        self._check_known(y)
+        if not self._kind.startswith("multilabel"):
+            y = np.searchsorted(self.classes_, y)  # (n,) int64
+            if loss.targets.takes_labels:
+                return y
+            if self._kind == "multiclass":
+                y = y[:, None] == np.arange(len(self.classes_))
+        low, high = loss.targets.classes or (0, 1)
+        return np.where(y, float(high), float(low))
+
+    def _decoded(self, targets: Array) -> Array:
+        loss = self.network_.loss
+        if loss.targets.takes_labels:
+            labels: Array = self.classes_[targets]
+            return labels
+        return self._labels(self._decided(targets.reshape(len(targets), -1), loss))
+
+    def _labels(self, decided: Array) -> Array:
+        """Return the labels of classes that were decided on: (n,), or 0 and 1 per label."""
+        if decided.ndim == 2:
+            return decided.astype(int)
+        labels: Array = self.classes_.take(decided, mode="clip")
+        return labels
+
+    def _decided(self, outputs: Array, loss: Loss) -> Array:
+        """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
+        if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
+            classes: Array = outputs.argmax(axis=1)
+            return classes
+        threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
+        yes: Array = outputs > threshold
+        return yes if self._kind.startswith("multilabel") else yes[:, 0].astype(np.intp)
+
+    def _strata(self, targets: Array) -> Array | None:
+        return targets[:, None] > 0.5 if self._kind == "binary" else None  # scikit-learn's shape and type
+
+    def _factors(self, y: Array, weights: Array | None, *, incremental: bool) -> Array | None:
+        given = self.class_weight
+        if given is None:
+            return None
+        if isinstance(given, str) and incremental:
+            raise ValueError(
+                f"class_weight is {shown(given)} in partial_fit, expected weights by class: a part of the "
+                "data does not tell how often each class occurs"
+            )
+        factors: Array
+        if weights is None or not isinstance(given, str) or y.ndim == 2:
+            factors = compute_sample_weight(given, y)
+            if not (factors >= 0).all():
+                raise ValueError(f"class_weight is {shown(given)}, expected weights >= 0")
+            return factors
+        if given != "balanced":
+            raise ValueError(f"class_weight is {shown(given)}, expected a dict, 'balanced' or None")
+        codes = np.searchsorted(self.classes_, y)
+        sums = np.bincount(codes, weights, len(self.classes_))  # instead of numbers of rows
+        by_class = weights.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf)
+        factors = by_class[codes]
+        return factors
+
+    def _score_metric(self, held_out: Examples, loss: Loss) -> Callable[[Array, Array], float]:
+        counted = slice(None) if held_out.weights is None else held_out.weights != 0  # a metric gets these
+        weights = None if held_out.weights is None else held_out.weights[counted]
+        targets = held_out.targets[counted]
+        truth = (
+            targets
+            if targets.ndim == 1 and loss.targets.takes_labels
+            else self._decided(targets.reshape(len(targets), -1), loss)
+        )
+
+        def accuracy(output: Array, target: Array) -> float:
+            right = self._decided(output, loss) == truth
+            return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))
+
+        return accuracy
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,209 @@
+"""`MLPRegressor`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from fastbp import losses
+from fastbp.losses import HalfSSE, Loss, Poisson
+from fastbp.sklearn._base import DTYPES, MLP, has_epochs
+from fastbp.sklearn._callbacks import with_callbacks
+from fastbp.sklearn._docs import documented
+from fastbp.sklearn._estimator import Array, Examples
+
+#: Losses by scikit-learn's names.
+LOSSES = {
+    "squared_error": HalfSSE(reduction="mean"),
+    "poisson": Poisson(outputs="sum"),
+    "absolute_error": losses.mae,
+}
+
+
+@documented
+class MLPRegressor(RegressorMixin, MLP):
+    """A multi-layer perceptron that learns numbers: scikit-learn's `MLPRegressor`, trained by fastbp.
+
+    Parameters, attributes, losses, initial weights and rules for stopping are those of
+    `sklearn.neural_network.MLPRegressor`. Only the orders of the rows within the epochs are others. For
+    several targets, the loss is the sum over them, whose gradient is the one that both libraries take;
+    scikit-learn reports the mean.
+
+    Parameters
+    ----------
+    loss : str, Loss or callable
+        "squared_error" (half of it, averaged over the rows), "absolute_error", "poisson", a loss of
+        `fastbp.losses`, or your own function of outputs and targets. With `GaussianNLL` and `Quantiles`,
+        `predict` returns the means or the medians.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    Examples
+    --------
+    >>> from fastbp.sklearn import MLPRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = MLPRegressor(learning_rate_init=0.01, max_iter=1000, random_state=0).fit(X, y)
+    >>> round(model.score(X, y), 1)
+    0.5
+    """
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        output_activation: Any = None,
+        optimizer: Any = None,
+        dropout: Any = 0.0,
+        scoring: Any = None,
+    ) -> None:
+        self._set_parameters(locals())
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on (X, y) until a rule stops the training.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_targets)
+            Numbers.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(has_epochs)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train one epoch on (X, y), a part of the data.
+
+        With early_stopping=True, which needs validation data, each call is scored. As soon as the scores no
+        longer improve, `converged_` is True and the network has the weights of the best call.
+
+        Parameters
+        ----------
+        {X}
+        y : array_like (n,), or (n, n_targets)
+            Numbers.
+        {sample_weight}
+        {validation}
+
+        {fitted}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return the predicted numbers.
+
+        Parameters
+        ----------
+        {X}
+
+        Returns
+        -------
+        array (n,), or (n, n_targets)
+        """
+        outputs = self._outputs(X)
+        values = self.network_.loss.estimate(outputs)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    # ---- targets -------------------------------------------------------------------------------------------
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=DTYPES,
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
+        """Learn nothing: the shape of the targets is that of the outputs."""
+
+    def _encoded(self, y: Array, loss: Loss) -> Array:
+        return y
+
+    def _decoded(self, targets: Array) -> Array:
+        return targets
+
+    def _chosen_loss(self) -> Loss:
+        if isinstance(self.loss, str) and self.loss in LOSSES:
+            return LOSSES[self.loss]
+        return losses.get(self.loss)
+
+    def _units(self, loss: Loss, targets: Array) -> int:
+        return (targets.shape[1] if targets.ndim == 2 else 1) * loss.outputs_per_target
+
+    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
+        """Return the mean of y log y - y, which scikit-learn's Poisson loss has beyond fastbp's."""
+        if not (isinstance(self.loss, str) and self.loss == "poisson"):
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(targets > 0, targets * np.log(targets), 0.0) - targets
+        return float(np.average(terms, axis=0, weights=weights).sum())
+
+    def _score_metric(self, held_out: Examples, loss: Loss) -> str:
+        return "r2"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
