@@ -1,6 +1,5 @@
-"""The estimators of fastbp.sklearn beside scikit-learn's own, small data for them, and fits without warnings."""
+"""The estimators of fastbp.sklearn beside scikit-learn's own, small data, and fits without warnings."""
 
-import os
 import warnings
 
 import numpy as np
@@ -12,10 +11,7 @@ import sklearn
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
 
-if os.environ.get("TESTS_OF") == "sklearn":
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-else:
-    from fastbp.sklearn import MLPClassifier, MLPRegressor
+from fastbp.sklearn import MLPClassifier, MLPRegressor
 
 __all__ = ["RELEASE", "MLPClassifier", "MLPRegressor", "answers", "fit", "quietly", "rows", "theirs"]
 
@@ -58,9 +54,10 @@ def answers(X, task, seed=1):
 
 
 def quietly(call, *args, **options):
-    """Call without the warning that a fit has not converged."""
+    """Call without the warning that a fit has not converged, and SciPy's about an old scikit-learn."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "scipy.optimize: The `disp` and `iprint`", DeprecationWarning)
         return call(*args, **options)
 
 

@@ -9,29 +9,45 @@ import pytest
 
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
-from helpers.estimators import MLPClassifier, MLPRegressor
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils._testing import ignore_warnings
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from helpers.estimators import MLPClassifier, MLPRegressor
+
 pytestmark = pytest.mark.filterwarnings("default")  # warnings belong to the checks
 
 #: Checks that cannot hold for a parameter, scikit-learn's own MLP included, with the reason.
 IMPOSSIBLE = {
     ("warm_start", "check_supervised_y_2d"): "fits twice and expects the same",
-    ("warm_start", "check_classifiers_multilabel_representation_invariance"): "fits twice and expects the same",
-    ("early_stopping", "check_sample_weight_equivalence_on_dense_data"): "the split depends on the number of rows",
-    ("early_stopping", "check_sample_weight_equivalence_on_sparse_data"): "the split depends on the number of rows",
+    (
+        "warm_start",
+        "check_classifiers_multilabel_representation_invariance",
+    ): "fits twice and expects the same",
+    (
+        "early_stopping",
+        "check_sample_weight_equivalence_on_dense_data",
+    ): "the split depends on the number of rows",
+    (
+        "early_stopping",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ): "the split depends on the number of rows",
     ("early_stopping", "check_class_weight_classifiers"): "scores do not heed the weights of classes",
-    ("dropout", "check_sample_weight_equivalence_on_dense_data"): "what is dropped depends on the number of rows",
-    ("dropout", "check_sample_weight_equivalence_on_sparse_data"): "what is dropped depends on the number of rows",
+    (
+        "dropout",
+        "check_sample_weight_equivalence_on_dense_data",
+    ): "what is dropped depends on the number of rows",
+    (
+        "dropout",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ): "what is dropped depends on the number of rows",
 }
 
 
 class WithoutPartialFit:
-    """`partial_fit` with early stopping needs validation data, and the checks have none: they do not get to see it."""
+    """`partial_fit` with early stopping needs validation data, which the checks do not have."""
 
     @property
     def partial_fit(self):
@@ -62,7 +78,10 @@ ESTIMATORS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+checks = parametrize_with_checks(ESTIMATORS).mark
+
+
+@pytest.mark.parametrize(checks.args[0], [*checks.args[1]], **checks.kwargs)  # a list, which pytest asks for
 def test_checks_of_scikit_learn(estimator, check):
     for name, check_name in IMPOSSIBLE:
         if getattr(estimator, name) and getattr(check, "func", check).__name__ == check_name:

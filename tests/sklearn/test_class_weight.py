@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
-from helpers.estimators import MLPClassifier, answers, fit, rows
 from sklearn.utils.class_weight import compute_sample_weight
+
+from helpers.estimators import MLPClassifier, answers, fit, rows
 
 X = rows(60)
 LABELS = answers(X, "multiclass")

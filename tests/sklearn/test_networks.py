@@ -1,4 +1,4 @@
-"""What scikit-learn's MLP does not have in its networks: dropout, activations of layers, losses, optimizers, schedules."""
+"""What scikit-learn's networks do not have: dropout, activations of layers, losses, optimizers, schedules."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,9 @@ def test_dropout(kind, y):
     assert same.loss_curve_[0] != pytest.approx(plain.loss_curve_[0], rel=1e-6)
     np.testing.assert_array_equal(same.predict(X), same.predict(X))  # predictions drop nothing
     expected = fastbp.Network([5, 6, 5, same.n_outputs_], loss=same.network_.loss, dtype="float64")
-    for target, source in zip(expected.weights + expected.biases, same.coefs_ + same.intercepts_, strict=True):
+    for target, source in zip(
+        expected.weights + expected.biases, same.coefs_ + same.intercepts_, strict=True
+    ):
         target[...] = source
     outputs = same.predict_proba(X) if kind is MLPClassifier else same.predict(X)[:, None]
     np.testing.assert_allclose(outputs, expected.predict(X), rtol=1e-12)
@@ -38,7 +40,12 @@ def test_lists_per_layer_have_one_entry_per_hidden_layer():
         (name,) = options
         with pytest.raises(ValueError, match=rf"{name}.*2 hidden layers"):
             MLPClassifier(**FEW, **options).fit(X, LABELS)
-    for options in ({"dropout": 1.0}, {"dropout": [0.1, -0.1]}, {"activation": "rule"}, {"output_activation": "exo"}):
+    for options in (
+        {"dropout": 1.0},
+        {"dropout": [0.1, -0.1]},
+        {"activation": "rule"},
+        {"output_activation": "exo"},
+    ):
         (name,) = options
         with pytest.raises(ValueError, match=name):
             MLPClassifier(**FEW, **options).fit(X, LABELS)
@@ -84,7 +91,9 @@ def test_median_of_outliers():
     y = np.r_[np.zeros(50), np.full(10, 60.0)]
     options = {"max_iter": 500, "random_state": 0, "learning_rate_init": 0.2, "tol": 0.0, "alpha": 0.0}
     nothing = np.zeros((60, 1))
-    median, mean = (fit(MLPRegressor(loss, **options), nothing, y).predict([[0]]) for loss in ("mae", "squared_error"))
+    median, mean = (
+        fit(MLPRegressor(loss, **options), nothing, y).predict([[0]]) for loss in ("mae", "squared_error")
+    )
     assert median == pytest.approx(0, abs=0.5)
     assert mean == pytest.approx(10, abs=0.5)
 
@@ -103,14 +112,29 @@ def squared(output, target):
 
 
 def test_custom_loss():
-    options = {"max_iter": 8, "random_state": 0, "solver": "sgd", "learning_rate_init": 0.05, "shuffle": False}
+    options = {
+        "max_iter": 8,
+        "random_state": 0,
+        "solver": "sgd",
+        "learning_rate_init": 0.05,
+        "shuffle": False,
+    }
     own, known = (fit(MLPRegressor(loss, **options), X, NUMBERS) for loss in (squared, "squared_error"))
     np.testing.assert_allclose(own.loss_curve_, known.loss_curve_, rtol=1e-10)
     np.testing.assert_allclose(own.predict(X), known.predict(X), rtol=1e-9)
 
 
 def test_losses_by_every_name():
-    for name in ("squared_error", "poisson", "mse", "half_sse", "huber", "log_cosh", "quantile", fastbp.Quantile(0.9)):
+    for name in (
+        "squared_error",
+        "poisson",
+        "mse",
+        "half_sse",
+        "huber",
+        "log_cosh",
+        "quantile",
+        fastbp.Quantile(0.9),
+    ):
         predicted = fit(MLPRegressor(name, **FEW), X, np.abs(NUMBERS)).predict(X)
         assert predicted.shape == NUMBERS.shape, name
     smoothed = fit(MLPClassifier(loss=fastbp.CrossEntropy(label_smoothing=0.3), **FEW), X, LABELS)
@@ -187,7 +211,9 @@ def test_schedules():
         for rate in (fastbp.schedules.Constant(0.01), lambda epoch: 0.01):
             same = fit(MLPRegressor(solver=solver, learning_rate=rate, **options), X, NUMBERS)
             np.testing.assert_allclose(same.loss_curve_, constant.loss_curve_, rtol=1e-12)
-        halved = fit(MLPRegressor(solver=solver, learning_rate=lambda epoch: 0.01 / 2**epoch, **options), X, NUMBERS)
+        halved = fit(
+            MLPRegressor(solver=solver, learning_rate=lambda epoch: 0.01 / 2**epoch, **options), X, NUMBERS
+        )
         assert halved.loss_curve_[1] == pytest.approx(constant.loss_curve_[1], rel=1e-12)
         assert halved.loss_curve_[2] != pytest.approx(constant.loss_curve_[2], rel=1e-9)
     with pytest.raises(ValueError, match="learning_rate"):

@@ -22,7 +22,9 @@ COMMON = {
     "random_state": 3,
 }
 
-weighted = pytest.mark.skipif(RELEASE < (1, 7), reason="scikit-learn's MLP takes sample weights since version 1.7")
+weighted = pytest.mark.skipif(
+    RELEASE < (1, 7), reason="scikit-learn's MLP takes sample weights since version 1.7"
+)
 
 
 def pair(task, X=X, fit=fit, sample_weight=None, **options):
@@ -48,7 +50,9 @@ def close(ours, reference, rtol=1e-10, losses=LOSSES):
         if expected is not None:
             np.testing.assert_allclose(getattr(ours, name), expected, rtol=rtol, err_msg=name)
     for name in ("coefs_", "intercepts_"):
-        for k, (value, expected) in enumerate(zip(getattr(ours, name), getattr(reference, name), strict=True)):
+        for k, (value, expected) in enumerate(
+            zip(getattr(ours, name), getattr(reference, name), strict=True)
+        ):
             assert value.shape == expected.shape
             assert value.dtype == expected.dtype
             scale = np.abs(expected).max()
@@ -79,14 +83,14 @@ def test_sgd(task, options):
 
 
 def test_loss_of_several_targets():
-    """fastbp shows what it minimizes: the sum over targets. scikit-learn shows the mean, and minimizes the sum."""
+    """fastbp shows the sum over targets, which it minimizes. So does scikit-learn, but it shows the mean."""
     ours, reference = pair("multioutput", alpha=0.0)
     close(ours, reference)
     np.testing.assert_allclose(ours.loss_curve_, 2 * np.array(reference.loss_curve_), rtol=1e-10)
 
 
 def test_adaptive_rate_falls_to_its_end():
-    """The rate is divided by 5 until it is at most 1e-6, which ends the fit: in the same epoch as scikit-learn's."""
+    """The rate is divided by 5 until it is at most 1e-6, which ends the fit in the same epoch."""
     options = {"learning_rate": "adaptive", "tol": 0.05, "n_iter_no_change": 1, "max_iter": 500}
     ours, reference = pair("binary", **options)
     assert reference.n_iter_ < 100
@@ -97,7 +101,11 @@ def test_adaptive_rate_falls_to_its_end():
 def test_predictions(task):
     ours, reference = pair(task, max_iter=10)
     new = rows(31, seed=5)
-    names = ["predict"] if KINDS[task].__name__ == "MLPRegressor" else ["predict", "predict_proba", "predict_log_proba"]
+    names = (
+        ["predict"]
+        if KINDS[task].__name__ == "MLPRegressor"
+        else ["predict", "predict_proba", "predict_log_proba"]
+    )
     for name in names:
         value, expected = (getattr(estimator, name)(new) for estimator in (ours, reference))
         assert (value.shape, value.dtype) == (expected.shape, expected.dtype)
@@ -113,8 +121,8 @@ def test_predictions(task):
 def test_sample_weights(task):
     """The weights of the network agree in any batches, the loss of an epoch in one batch.
 
-    Of several batches, scikit-learn's loss of the epoch is the mean by numbers of rows, fastbp's by weights. Rows
-    of weight 0 are in no batch of fastbp, which a batch of all rows does not tell.
+    Of several batches, scikit-learn's loss of the epoch is the mean by numbers of rows, fastbp's by weights.
+    Rows of weight 0 are in no batch of fastbp, which a batch of all rows does not tell.
     """
     weights = np.random.default_rng(7).uniform(0.1, 3, size=len(X))
     close(*pair(task, sample_weight=weights), losses=())
@@ -142,7 +150,11 @@ def test_partial_fit(task):
     """Five calls, the fourth with fewer rows."""
 
     def calls(estimator, X, y):
-        first = (None, np.arange(3 if y.ndim == 2 else y.max() + 1)) if hasattr(estimator, "predict_proba") else ()
+        first = (
+            (None, np.arange(3 if y.ndim == 2 else y.max() + 1))
+            if hasattr(estimator, "predict_proba")
+            else ()
+        )
         if first and RELEASE < (1, 7):
             first = first[1:]
             if type(estimator).__module__.startswith("fastbp"):
@@ -157,10 +169,10 @@ def test_partial_fit(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_adam(task):
-    """scikit-learn adds epsilon to the root of the moment before its correction for the first steps, fastbp after.
+    """scikit-learn adds epsilon before the correction of the moments for the first steps, fastbp after it.
 
-    Where epsilon is far below the gradients, the numbers are the same. With the default of 1e-8, the losses of
-    these fits differ by about a millionth, their weights by 0.00001 at most.
+    Where epsilon is far below the gradients, the numbers are the same. With the default of 1e-8, the losses
+    of these fits differ by about a millionth, their weights by about 0.00001.
     """
     options = {"solver": "adam", "learning_rate_init": 0.01, "activation": "tanh"}
     close(*pair(task, epsilon=1e-20, **options))
@@ -170,8 +182,13 @@ def test_adam(task):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression", "multioutput"])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_split_of_early_stopping(task, shuffled):
-    """The rows held out are the same, shuffled or not: the first score depends on the first epoch alone."""
-    options = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 4, "batch_size": "auto"}
+    """The rows held out are the same, shuffled or not."""
+    options = {
+        "early_stopping": True,
+        "validation_fraction": 0.3,
+        "n_iter_no_change": 4,
+        "batch_size": "auto",
+    }
     ours, reference = pair(task, max_iter=25, shuffle=shuffled, **options)
     # one batch has all rows: their order changes nothing but the last bits
     close(ours, reference, rtol=1e-8)
@@ -180,7 +197,12 @@ def test_split_of_early_stopping(task, shuffled):
 
 def test_early_stopping_stops_where_scikit_learn_stops():
     for task in ("binary", "regression"):
-        options = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 200, "validation_fraction": 0.25}
+        options = {
+            "early_stopping": True,
+            "n_iter_no_change": 3,
+            "max_iter": 200,
+            "validation_fraction": 0.25,
+        }
         ours, reference = pair(task, **options)
         assert reference.n_iter_ < 200
         close(ours, reference)
@@ -192,7 +214,10 @@ def test_early_stopping_with_sample_weights():
     weights = np.random.default_rng(7).uniform(0.1, 3, size=len(X))
     for task in ("binary", "multiclass", "regression"):
         options = {"early_stopping": True, "n_iter_no_change": 3, "validation_fraction": 0.25}
-        close(*pair(task, sample_weight=weights, **options), losses=("validation_scores_", "best_validation_score_"))
+        close(
+            *pair(task, sample_weight=weights, **options),
+            losses=("validation_scores_", "best_validation_score_"),
+        )
 
 
 def test_stops_when_the_loss_stalls():
@@ -235,14 +260,16 @@ def test_initial_weights_of_a_generator():
     y = answers(X, "regression")
     start = COMMON | {"max_iter": 1, "learning_rate_init": 1e-12, "momentum": 0.0}
     kind = KINDS["regression"]
-    ours, reference = (one(**start | {"random_state": np.random.RandomState(7)}) for one in (kind, theirs(kind)))
+    ours, reference = (
+        one(**start | {"random_state": np.random.RandomState(7)}) for one in (kind, theirs(kind))
+    )
     first = fit(ours, X, y).coefs_[0].copy()
     np.testing.assert_allclose(first, fit(reference, X, y).coefs_[0], rtol=1e-9)
     assert (fit(ours, X, y).coefs_[0] != first).all()
 
 
 def test_shuffled_fits_are_as_good():
-    """The order of the rows is another, so numbers differ, but not by more than two seeds of scikit-learn do."""
+    """The order of the rows is another, so numbers differ, but as little as those of two seeds."""
     ours, reference = pair("multiclass", shuffle=True, max_iter=40)
     assert ours.loss_ != reference.loss_
     assert ours.loss_ == pytest.approx(reference.loss_, rel=0.05)

@@ -7,12 +7,13 @@ import pytest
 
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
-import fastbp
-from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, quietly, rows
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+import fastbp
+from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, quietly, rows
 
 X = rows(45)
 LABELS, NUMBERS = answers(X, "multiclass"), answers(X, "regression")
@@ -30,7 +31,9 @@ def test_parameter_of_a_value_makes_a_changed_copy():
 
 def test_parameters_of_every_kind_of_value():
     estimator = MLPRegressor(
-        fastbp.Huber(delta=2.0), activation=fastbp.LeakyReLU(0.1), learning_rate=fastbp.schedules.Cosine(0.1, 100)
+        fastbp.Huber(delta=2.0),
+        activation=fastbp.LeakyReLU(0.1),
+        learning_rate=fastbp.schedules.Cosine(0.1, 100),
     )
     estimator.set_params(loss__delta=0.5, activation__alpha=0.3)
     assert estimator.loss == fastbp.Huber(delta=0.5)
@@ -61,7 +64,9 @@ def test_unknown_parameters():
 
 
 def test_clones_of_estimators_with_values():
-    estimator = MLPClassifier(optimizer=fastbp.Adam(0.1), activation=["tanh"], class_weight={0: 2.0}, dropout=[0.1])
+    estimator = MLPClassifier(
+        optimizer=fastbp.Adam(0.1), activation=["tanh"], class_weight={0: 2.0}, dropout=[0.1]
+    )
     twin = clone(estimator)
     assert twin.get_params() == estimator.get_params()
     assert clone(fit(estimator.set_params(**FEW), X, LABELS)).get_params() == estimator.get_params()
@@ -78,7 +83,9 @@ def test_constructor_stores_what_it_is_given():
 @pytest.mark.parametrize("backend", [None, "threading"])
 def test_grid_over_the_rate_of_an_optimizer(backend):
     grid = {"mlpclassifier__optimizer__learning_rate": [1e-7, 0.1], "mlpclassifier__alpha": [1e-4]}
-    pipeline = make_pipeline(StandardScaler(), MLPClassifier(optimizer=fastbp.Adam(), **FEW | {"max_iter": 30}))
+    pipeline = make_pipeline(
+        StandardScaler(), MLPClassifier(optimizer=fastbp.Adam(), **FEW | {"max_iter": 30})
+    )
     search = GridSearchCV(pipeline, grid, cv=3, n_jobs=None if backend is None else 2)
     if backend is None:
         quietly(search.fit, X, LABELS)
@@ -94,7 +101,11 @@ def test_grid_over_the_rate_of_an_optimizer(backend):
 
 
 def test_grids_over_values_and_lists():
-    grid = {"optimizer": ["rmsprop", fastbp.SGD(0.1), None], "activation": ["tanh", ["relu"]], "dropout": [0.0, [0.2]]}
+    grid = {
+        "optimizer": ["rmsprop", fastbp.SGD(0.1), None],
+        "activation": ["tanh", ["relu"]],
+        "dropout": [0.0, [0.2]],
+    }
     search = quietly(GridSearchCV(MLPRegressor(**FEW), grid, cv=2).fit, X, NUMBERS)
     assert len(search.cv_results_["params"]) == 12
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

@@ -16,7 +16,13 @@ from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, rows
 X = rows(50)
 LABELS, NUMBERS = answers(X, "multiclass"), answers(X, "regression")
 NAMES = np.array(["ash", "beech", "cedar"])[LABELS]
-OPTIONS = {"max_iter": 10, "random_state": 0, "batch_size": 16, "n_iter_no_change": 100, "hidden_layer_sizes": (6, 5)}
+OPTIONS = {
+    "max_iter": 10,
+    "random_state": 0,
+    "batch_size": 16,
+    "n_iter_no_change": 100,
+    "hidden_layer_sizes": (6, 5),
+}
 
 
 def bits(estimator):
@@ -56,7 +62,7 @@ def test_warm_start_goes_on_where_it_stopped(kind, y, options):
 
 
 def test_calls_of_partial_fit_are_epochs():
-    """Twenty calls are a fit of twenty epochs: unlike scikit-learn's, they go through the same orders of rows."""
+    """Ten calls are a fit of ten epochs: unlike scikit-learn's, they go through the same orders of rows."""
     for kind, y, first in ((MLPClassifier, LABELS, {"classes": [0, 1, 2]}), (MLPRegressor, NUMBERS, {})):
         calls = kind(**OPTIONS)
         calls.partial_fit(X, y, **first)
@@ -196,9 +202,9 @@ def test_string_labels():
         np.testing.assert_array_equal(estimator.predict_proba(X), numbers.predict_proba(X))
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # filters of one thread are those of all
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # for all threads
 def test_fits_in_threads():
-    """Estimators in threads of their own learn what they learn alone, and one of them predicts in all at once."""
+    """Estimators in threads of their own learn what they learn alone; one of them predicts in all at once."""
     expected = [bits(fit(MLPClassifier(**OPTIONS | {"random_state": seed}), X, LABELS)) for seed in range(4)]
     found = [None] * 4
 
@@ -213,7 +219,9 @@ def test_fits_in_threads():
     assert found == expected
     shared = fit(MLPClassifier(**OPTIONS), X, LABELS)
     proba = shared.predict_proba(X)
-    results = joblib.Parallel(n_jobs=4, backend="threading")(joblib.delayed(shared.predict_proba)(X) for _ in range(16))
+    results = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(shared.predict_proba)(X) for _ in range(16)
+    )
     assert all((result == proba).all() for result in results)
 
 

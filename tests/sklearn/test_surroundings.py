@@ -1,4 +1,4 @@
-"""Estimators within scikit-learn: names of columns, pipelines, routed arguments, callbacks, tags, pictures."""
+"""Estimators within scikit-learn: names of columns, pipelines, routed arguments, callbacks, tags."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,13 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import sklearn
-from helpers.estimators import RELEASE, MLPClassifier, MLPRegressor, answers, fit, quietly, rows, theirs
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from helpers.estimators import RELEASE, MLPClassifier, MLPRegressor, answers, fit, quietly, rows, theirs
 
 X, X_VAL = 10 * rows(50, 3) + 5, 10 * rows(30, 3, seed=9) + 5
 LABELS, NUMBERS = answers(X, "multiclass"), answers(X, "regression")
@@ -90,7 +91,12 @@ def test_routed_arguments_of_fit():
     asked = MLPClassifier(**OPTIONS).set_score_request(sample_weight=False)
     asked.set_fit_request(sample_weight=True, X_val=True, y_val=True, sample_weight_val=True)
     search = GridSearchCV(asked, {"alpha": [1e-4, 1.0]}, cv=2)
-    given = {"sample_weight": np.ones(50), "X_val": X_VAL, "y_val": LABELS_VAL, "sample_weight_val": np.ones(30)}
+    given = {
+        "sample_weight": np.ones(50),
+        "X_val": X_VAL,
+        "y_val": LABELS_VAL,
+        "sample_weight_val": np.ones(30),
+    }
     quietly(search.fit, X, LABELS, **given)
     assert len(search.best_estimator_.validation_scores_) == 4
     silent = MLPClassifier(**OPTIONS)
@@ -107,7 +113,9 @@ def test_pipeline_transforms_the_validation_data():
     pipeline = Pipeline([("scale", StandardScaler()), ("mlp", asked)], transform_input=["X_val"])
     quietly(pipeline.fit, X, NUMBERS, X_val=X_VAL, y_val=NUMBERS_VAL)
     scale = StandardScaler().fit(X)
-    expected = fit(MLPRegressor(**OPTIONS), scale.transform(X), NUMBERS, X_val=scale.transform(X_VAL), y_val=NUMBERS_VAL)
+    expected = fit(
+        MLPRegressor(**OPTIONS), scale.transform(X), NUMBERS, X_val=scale.transform(X_VAL), y_val=NUMBERS_VAL
+    )
     assert pipeline[-1].validation_scores_ == pytest.approx(expected.validation_scores_, rel=1e-12)
 
 
@@ -133,7 +141,7 @@ def test_shown():
     assert "MLPClassifier" in fit(estimator.set_params(**OPTIONS), X, LABELS)._repr_html_()
 
 
-# ---- callbacks of scikit-learn 1.9 -----------------------------------------------------------------------------
+# ---- callbacks of scikit-learn 1.9 -------------------------------------------------------------------------
 
 callbacks = pytest.mark.skipif(RELEASE < (1, 9), reason="scikit-learn has callbacks since version 1.9")
 

@@ -5,15 +5,22 @@ import pytest
 
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
-from helpers.estimators import KINDS, MLPClassifier, MLPRegressor, answers, fit, rows
 from sklearn.metrics import f1_score, log_loss, make_scorer, mean_absolute_error, mean_poisson_deviance
+
+from helpers.estimators import KINDS, MLPClassifier, MLPRegressor, answers, fit, rows
 
 X, X_VAL = rows(60), rows(40, seed=9)
 LABELS, NAMED = answers(X, "multiclass"), np.array(["ash", "beech", "cedar"])
 LABELS_VAL = answers(X_VAL, "multiclass")
 NUMBERS, NUMBERS_VAL = (answers(inputs, "regression") for inputs in (X, X_VAL))
 WEIGHTS = np.random.default_rng(0).uniform(0, 3, size=40)
-OPTIONS = {"max_iter": 12, "random_state": 0, "batch_size": 20, "learning_rate_init": 0.01, "n_iter_no_change": 100}
+OPTIONS = {
+    "max_iter": 12,
+    "random_state": 0,
+    "batch_size": 20,
+    "learning_rate_init": 0.01,
+    "n_iter_no_change": 100,
+}
 
 
 @pytest.mark.parametrize("task", list(KINDS))
@@ -65,7 +72,12 @@ def test_the_best_weights_are_kept():
     """Labels without a pattern: the score is best somewhere, and that network is the result."""
     rng = np.random.default_rng(3)
     y, y_val = rng.integers(3, size=60), rng.integers(3, size=40)
-    options = OPTIONS | {"max_iter": 60, "n_iter_no_change": 15, "early_stopping": True, "learning_rate_init": 0.1}
+    options = OPTIONS | {
+        "max_iter": 60,
+        "n_iter_no_change": 15,
+        "early_stopping": True,
+        "learning_rate_init": 0.1,
+    }
     estimator = fit(MLPClassifier(**options), X, y, X_val=X_VAL, y_val=y_val)
     scores = estimator.validation_scores_
     assert scores[-1] < max(scores)
@@ -74,7 +86,11 @@ def test_the_best_weights_are_kept():
 
 def test_stops_by_the_score():
     """Constant scores do not improve: after n_iter_no_change + 1 epochs beyond the first, the fit ends."""
-    options = OPTIONS | {"early_stopping": True, "n_iter_no_change": 3, "scoring": lambda estimator, X, y: 0.5}
+    options = OPTIONS | {
+        "early_stopping": True,
+        "n_iter_no_change": 3,
+        "scoring": lambda estimator, X, y: 0.5,
+    }
     estimator = MLPRegressor(**options).fit(X, NUMBERS, X_val=X_VAL, y_val=NUMBERS_VAL)
     assert estimator.n_iter_ == 5
     assert estimator.validation_scores_ == [0.5] * 5
@@ -95,8 +111,12 @@ def test_scoring():
         curves.append(estimator.validation_scores_)
         assert max(curves[-1]) == pytest.approx(f1_score(y_val, estimator.predict(X_VAL), average="macro"))
     assert curves[0] == curves[1] == curves[2]
-    by_loss = fit(MLPClassifier(scoring="loss", early_stopping=True, **OPTIONS), X, LABELS, X_val=X_VAL, y_val=y_val)
-    np.testing.assert_allclose(np.negative(by_loss.validation_scores_), by_loss.validation_loss_curve_, rtol=1e-12)
+    by_loss = fit(
+        MLPClassifier(scoring="loss", early_stopping=True, **OPTIONS), X, LABELS, X_val=X_VAL, y_val=y_val
+    )
+    np.testing.assert_allclose(
+        np.negative(by_loss.validation_scores_), by_loss.validation_loss_curve_, rtol=1e-12
+    )
     default = fit(MLPClassifier(early_stopping=True, **OPTIONS), X, LABELS, X_val=X_VAL, y_val=y_val)
     assert default.validation_scores_ != curves[0]
 
@@ -133,7 +153,9 @@ def test_a_scorer_sees_a_fitted_estimator():
         seen.append(estimator.predict_proba(X))
         return 0.1 * len(seen)
 
-    estimator = fit(MLPClassifier(scoring=scorer, **OPTIONS), X, NAMED[LABELS], X_val=X_VAL, y_val=NAMED[LABELS_VAL])
+    estimator = fit(
+        MLPClassifier(scoring=scorer, **OPTIONS), X, NAMED[LABELS], X_val=X_VAL, y_val=NAMED[LABELS_VAL]
+    )
     assert estimator.validation_scores_ == pytest.approx([0.1 * k for k in range(1, 13)])
     np.testing.assert_array_equal(seen[-1], estimator.predict_proba(X_VAL))
     assert (seen[0] != seen[-1]).any()
@@ -141,7 +163,11 @@ def test_a_scorer_sees_a_fitted_estimator():
 
 def test_nan_scores():
     """A score that cannot be computed is no improvement and no error."""
-    options = OPTIONS | {"scoring": lambda estimator, X, y: np.nan, "early_stopping": True, "n_iter_no_change": 2}
+    options = OPTIONS | {
+        "scoring": lambda estimator, X, y: np.nan,
+        "early_stopping": True,
+        "n_iter_no_change": 2,
+    }
     estimator = fit(MLPRegressor(**options), X, NUMBERS, X_val=X_VAL, y_val=NUMBERS_VAL)
     assert np.isnan(estimator.validation_scores_).all()
     assert np.isfinite(estimator.predict(X)).all()
@@ -165,7 +191,7 @@ def test_nonsense():
         with pytest.raises((ValueError, TypeError), match=text):
             fit(estimator, X, NUMBERS, **given)
         assert not hasattr(estimator, "coefs_"), text
-    with pytest.raises(ValueError, match="classes|labels"):
+    with pytest.raises(ValueError, match=r"classes|labels"):
         fit(MLPClassifier(**OPTIONS), X, LABELS, X_val=X_VAL, y_val=LABELS_VAL + 5)
 
 
