@@ -77,8 +77,8 @@ class Settings(NamedTuple):
             return self
         if incremental:
             raise ParameterError(
-                f"learning_rate is {self.rule!r} in partial_fit, expected a schedule of fastbp.schedules: the "
-                "number of steps is not known"
+                f"learning_rate is {self.rule!r} in partial_fit, expected a schedule of fastbp.schedules: "
+                "the number of steps is not known"
             )
         steps = self.max_iter * -(-n_rows // min(self.batch_size or LARGEST_BATCH, n_rows))
         schedule = SCHEDULES[self.rule](self.optimizer.base_rate, steps, self.power)
@@ -200,7 +200,6 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
         return optimizers.get(given), ""
     solver = choice("solver", get["solver"], {name: name for name in SOLVERS})
     rate = number("learning_rate_init", get["learning_rate_init"], above=0)
-    power = number("power_t", get["power_t"], at_least=0)
     momentum = number("momentum", get["momentum"], at_least=0)
     beta1, beta2 = (number(name, get[name], at_least=0, below=1) for name in ("beta_1", "beta_2"))
     epsilon = number("epsilon", get["epsilon"], above=0)
@@ -210,7 +209,7 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
     rule = get["learning_rate"]
     is_schedule = isinstance(rule, Schedule) or callable(rule)
     if not is_schedule:
-        rule = choice("learning_rate", rule, {name: name for name in RULES})
+        rule = choice("learning_rate", rule, {name: name for name in (*RULES, *SCHEDULES)})
     if solver == "lbfgs":
         return None, ""
     made: GradientOptimizer
@@ -225,7 +224,7 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
                 "expected the default"
             )
         return made.__replace__(learning_rate=rule), ""
-    return made, (rule if solver == "sgd" and (rule != "invscaling" or power) else "constant")
+    return made, (rule if solver == "sgd" or rule in SCHEDULES else "constant")
 
 
 def _check_at_defaults(estimator: Any, get: dict[str, Any]) -> None:
