@@ -5,6 +5,9 @@ turn, each in its own process (race.py): on one thread, and on as many as a proc
 trains for as many epochs as scikit-learn has trained with that seed. The last test searches a grid by threads
 of joblib, beside the same search on one thread.
 
+fastbp's mean score may be below scikit-learn's by a standard error of that mean at most. Both libraries have
+the same seeds, so the same rows and initial weights; the differences by seed must not be clearly below zero.
+
 BENCH_SEEDS in the environment is another number of seeds, for a quick look.
 """
 
@@ -93,7 +96,10 @@ def test_estimators(process, benchmark, report, problem):
         versions={name: running[name, 1].version for name in scores},
     )
     differences = [a - b for a, b in zip(scores["fastbp"], scores["scikit-learn"], strict=True)]
-    assert mean(differences) >= -standard_error(differences)
+    # Two libraries that are equally good differ by more than one error of the differences in a sixth of all
+    # cases to the worse side, by more than three in one of a hundred.
+    most = min(standard_error(scores["scikit-learn"]), 3 * standard_error(differences))
+    assert mean(differences) >= -most
 
 
 def standard_error(values):

@@ -118,7 +118,12 @@ def by_polars(block: bytes, delimiter: str, wanted: Collection[int], text: Colle
     """Read a block as a `Reader` does, with polars."""
     polars: Any = import_module("polars")
     frame = polars.read_csv(
-        block, has_header=False, separator=delimiter, quote_char=None, infer_schema=False, columns=[*wanted]
+        block,
+        has_header=False,
+        separator=delimiter,
+        quote_char=None,
+        infer_schema_length=0,
+        columns=[*wanted],
     ).with_columns(polars.all().fill_null(""))  # what it makes of empty fields
     names = dict(zip(wanted, frame.columns, strict=True))
     numbers = _polars_numbers(polars, frame.select([names[j] for j in wanted if j not in text]))

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._base.shown import shown
-from fastbp.exceptions import DataError
+from fastbp.exceptions import DataError, ParameterError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
 UNKNOWN = "(unknown)"  # the category of values that are none of the others
 MOST = 5  # names in a message
+DTYPES = (np.dtype(np.float64), np.dtype(object))
 
 
 class Columns(Mapping[str, Array]):
@@ -30,10 +31,22 @@ class Columns(Mapping[str, Array]):
         The file, for messages.
     lines : int64 array, shape (n,), optional
         The line in which each row begins, counted from 1; None if the file has no lines.
+
+    Raises
+    ------
+    ParameterError
+        An array is no column as above.
+    ShapeError
+        The columns have different lengths.
     """
 
     def __init__(self, columns: Mapping[str, Array], path: str, lines: Array | None = None) -> None:
         self._columns, self.path, self._lines = dict(columns), path, lines
+        for name, column in self._columns.items():
+            if not isinstance(column, np.ndarray) or column.dtype not in DTYPES or column.ndim != 1:
+                raise ParameterError(f"columns has {shown(column)}, expected a float64 or object array (n,)")
+            if len(column) != len(next(iter(self._columns.values()))):
+                raise ShapeError(f"columns has {len(column)} rows in {shown(name)}, expected the same in all")
         self.n_rows = len(next(iter(self._columns.values()), ()))
 
     def __getitem__(self, name: str) -> Array:
@@ -53,8 +66,16 @@ class Columns(Mapping[str, Array]):
         return f"row {row}" if self._lines is None else f"line {self._lines[row]}"
 
     def error(self, name: str, row: Any, problem: str) -> DataError:
-        """Return a DataError that names the file, the column and the place of a row."""
-        return DataError(f"{self.path}, {self.place(row)}: column {shown(name)} {problem}")
+        """Return a DataError that names the file, the column and the place of a row, unless that is None."""
+        where = self.path if row is None else f"{self.path}, {self.place(row)}"
+        return DataError(f"{where}: column {shown(name)} {problem}")
+
+
+def checked(columns: Any) -> Columns:
+    """Return an argument that must be `Columns`."""
+    if not isinstance(columns, Columns):
+        raise ParameterError(f"columns is {shown(columns)}, expected Columns, as read_columns returns them")
+    return columns
 
 
 def is_text(column: Array) -> bool:

@@ -78,7 +78,7 @@ def _column(make: Callable[..., C], columns: Columns, name: str, is_categorical:
     column = columns[name]
     missing = is_missing(column)
     if missing.all():
-        raise columns.error(name, 0, "has no value in any row: leave it out with drop (--drop)")
+        raise columns.error(name, None, "has no value in any row: leave it out with drop (--drop)")
     if not impute:
         check_present(name, columns)
     if not is_categorical:
@@ -87,12 +87,12 @@ def _column(make: Callable[..., C], columns: Columns, name: str, is_categorical:
     if len(found) > most_categories(int((~missing).sum())):
         raise columns.error(
             name,
-            0,
+            None,
             f"has {len(found)} categories in {columns.n_rows} rows: leave it out with drop (--drop)",
         )
     categories = [category for category in found if category != UNKNOWN]
     if not categories:
-        raise columns.error(name, 0, f"has no value but {UNKNOWN}: leave it out with drop (--drop)")
+        raise columns.error(name, None, f"has no value but {UNKNOWN}: leave it out with drop (--drop)")
     return make(name, categories, UNKNOWN if impute else None)
 
 
@@ -126,33 +126,27 @@ def _sorted(names: Iterable[str]) -> list[str]:
 
 def _classes(columns: Columns, targets: Sequence[str], task: str) -> list[str] | None:
     """Return the names of the classes; None if the targets are numbers."""
+    if task == "classification" and len(targets) > 1:
+        raise ParameterError(f"target has {len(targets)} columns, expected one with the classes")
     text = [name for name in targets if is_text(columns[name])]
-    if len(targets) > 1:
-        if task == "classification":
-            raise ParameterError(f"target has {len(targets)} columns, expected one with the classes")
-        if text:
-            raise ParameterError(
-                f"target has {shown(text[0])}, which holds text, expected numbers in each column"
-            )
-        return None
-    if task == "regression":
-        if text:
-            raise ParameterError(
-                f"target is {shown(text[0])}, which holds text, expected numbers for regression"
-            )
-        return None
+    if text and (task == "regression" or len(targets) > 1):
+        raise ParameterError(
+            f"target has {shown(text[0])}, which holds text, expected numbers for regression"
+        )
     name = targets[0]
+    if len(targets) > 1 or task == "regression":
+        return None
     if task == "auto" and not text and not _are_labels(columns[name]):
         return None
     classes = _distinct_names(columns, name)
     if len(classes) < 2:
-        raise DataError(
-            f"{columns.path}: column {shown(name)} has only the class {shown(classes[0])}, expected two"
-        )
+        raise columns.error(name, None, f"has only the class {shown(classes[0])}, expected two")
     if len(classes) > most_categories(columns.n_rows):
-        raise DataError(
-            f"{columns.path}: column {shown(name)} has {len(classes)} classes in {columns.n_rows} rows, "
-            "expected fewer: is it a measurement (--task regression) or a name?"
+        raise columns.error(
+            name,
+            None,
+            f"has {len(classes)} classes in {columns.n_rows} rows, expected fewer: is it a measurement "
+            "(--task regression) or a name?",
         )
     return classes
 

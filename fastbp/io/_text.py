@@ -107,7 +107,7 @@ def _check_text(path: str, data: bytes) -> None:
                     f"{path}, line {_line(data, place)}: has the byte 0x{data[place]:02x}, which is not "
                     "UTF-8: save the file as UTF-8"
                 ) from None
-    if not data.strip():
+    if not data or data.isspace():
         raise DataError(f"{path} is empty, expected a line with the names of the columns")
 
 
@@ -216,7 +216,8 @@ def _pieces(
     if reader is not None:
         for block, end in _blocks.plain(source.data, offset, source.delimiter, len(source.names)):
             n = block.count(b"\n")
-            yield np.arange(line + 1, line + n + 1), reader(block, source.delimiter, wanted, text)
+            fields = reader(block, source.delimiter, wanted, text) if wanted else {}
+            yield np.arange(line + 1, line + n + 1), fields
             offset, line = end, line + n
     yield from _records(source, offset, line)
 

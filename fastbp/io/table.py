@@ -15,7 +15,7 @@ from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp.exceptions import ParameterError
 from fastbp.io import _description, _encoding, _learning
-from fastbp.io._columns import UNKNOWN, Columns
+from fastbp.io._columns import UNKNOWN, Columns, checked
 
 Task: TypeAlias = Literal["auto", "classification", "regression"]
 
@@ -186,13 +186,15 @@ class Table(Value):
             no value at all; a text column has more than 1000 categories, or more than 20 that are more than
             half of its rows, as columns of names and dates have.
         ParameterError
-            A name is not one of a column, or is given for two purposes; the targets do not go with the task.
+            `columns` is no `Columns`; a name is not one of a column, or is given for two purposes; the
+            targets do not go with the task.
 
         Notes
         -----
         Categories and classes are in the order of their numbers, if all are numbers, else in that of their
         characters. Text stays as it is in the file; a number is written as an integer if it is one.
         """
+        columns = checked(columns)
         task = arguments.choice("task", task, {t: t for t in ("auto", "classification", "regression")})
         return _learning.learn(
             cls,
@@ -215,24 +217,28 @@ class Table(Value):
 
         Raises
         ------
+        ParameterError
+            `columns` is no `Columns`.
         DataError
             A column is missing, a numeric one holds text, or a value is missing that the table does not fill;
             the message names the column and the line.
         """
-        return _encoding.inputs(self.columns, columns)
+        return _encoding.inputs(self.columns, checked(columns))
 
     def answers(self, columns: Columns) -> NDArray[Any]:
         """Return labels (n,) as int64, or targets (n, k) as float64 if the table has no classes.
 
         Raises
         ------
+        ParameterError
+            `columns` is no `Columns`.
         DataError
             A target is missing, has a missing value, a class that the table does not have, or text instead of
             a number; the message names the column and the line.
         """
         if self.classes is None:
-            return _encoding.numbers(self.targets, columns)
-        return _encoding.labels(self.targets[0], self.classes, columns)
+            return _encoding.numbers(self.targets, checked(columns))
+        return _encoding.labels(self.targets[0], self.classes, checked(columns))
 
     def describe(self) -> dict[str, Any]:
         """Return the table as a dict that JSON can hold."""

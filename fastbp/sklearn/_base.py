@@ -92,30 +92,16 @@ class MLP(Files, CallbackSupport, Estimator):
             is_first = not hasattr(self, "coefs_") or not (settings.warm_start or incremental)
             X, y = self._checked(X, y, reset=is_first)
             self._learn_targets(y, incremental=incremental, classes=classes)
-            loss, random = self._chosen_loss(), check_random_state(self.random_state)
+            loss = self._chosen_loss()
             check_scorer(self)
             given = self._examples(X, y, sample_weight, loss)
             given = given._replace(factors=self._factors(y, given.weights, incremental=incremental))
             held_out = self._validation_data(settings, *validation, loss, incremental=incremental)
-            described = {
-                "layers": [X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))],
-                "loss": loss,
-                "dtype": X.dtype,
-            }
-            data, network = given, None if is_first else self._continued(settings, described)
-            weights: _weights.Weights | None = None
-            if network is None:
-                weights = self._first_weights(settings, described["layers"], random, is_first=is_first)
-            if settings.early_stopping and held_out is None and settings.optimizer is not None:
-                data, held_out = self._split(settings, given, random)
-            if network is None:
-                seed = int(random.randint(np.iinfo(np.int32).max))
-                network = Network(**described, optimizer=settings.optimizer or "adam", seed=seed)
-                if weights is not None:
-                    _weights.put(network, weights)
-            self._install(network)
-            if is_first or not hasattr(self, "_no_improvement_count"):
-                self._forget(settings, has_scores=held_out is not None)
+            layers = [X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))]
+            described = {"layers": layers, "loss": loss, "dtype": X.dtype}
+            settings, data, held_out = self._prepare(
+                settings, given, held_out, described, is_first=is_first, incremental=incremental
+            )
         if settings.optimizer is None:
             with root_task(self, 0, X, y, given.weights):
                 fit_lbfgs(self, settings, data)
@@ -126,6 +112,49 @@ class MLP(Files, CallbackSupport, Estimator):
                 fit_epochs(self, settings, data, held_out, tasks, incremental=False)
         check_finite(self)
         return self
+
+    def _prepare(
+        self,
+        settings: Settings,
+        data: Examples,
+        held_out: Examples | None,
+        described: dict[str, Any],
+        *,
+        is_first: bool,
+        incremental: bool,
+    ) -> tuple[Settings, Examples, Examples | None]:
+        """Set the network to train, and the attributes of a fit that begins.
+
+        Numbers are drawn in the order of scikit-learn: weights, split, seed.
+
+        Parameters
+        ----------
+        described : dict
+            The layers, the loss and the dtype of the network.
+
+        Returns
+        -------
+        settings, data, held_out
+            With the schedule that a name stands for, and after the split of early stopping.
+        """
+        random = check_random_state(self.random_state)
+        if is_first:
+            weights = self._drawn_weights(settings, described["layers"], random)
+        else:
+            weights = self.coefs_, self.intercepts_
+        if settings.early_stopping and held_out is None and settings.optimizer is not None:
+            data, held_out = self._split(settings, data, random)
+        settings = settings.scheduled(data.n_rows, incremental=incremental)
+        network = None if is_first else self._continued(settings, described)
+        if network is None:
+            seed = int(random.randint(np.iinfo(np.int32).max))
+            network = Network(**described, optimizer=settings.optimizer or "adam", seed=seed)
+            if weights is not None:
+                _weights.put(network, weights)
+        self._install(network)
+        if is_first or not hasattr(self, "_no_improvement_count"):
+            self._forget(settings, has_scores=held_out is not None)
+        return settings, data, held_out
 
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:
@@ -181,15 +210,11 @@ class MLP(Files, CallbackSupport, Estimator):
             network.optimizer = settings.optimizer
         return network
 
-    def _first_weights(
-        self, settings: Settings, layers: list[Any], random: np.random.RandomState, *, is_first: bool
+    @staticmethod
+    def _drawn_weights(
+        settings: Settings, layers: list[Any], random: np.random.RandomState
     ) -> _weights.Weights | None:
-        """Return the weights to start from: those of before, or scikit-learn's draw; None: fastbp's draw.
-
-        scikit-learn's draw is for its own activations.
-        """
-        if not is_first:
-            return self.coefs_, self.intercepts_
+        """Return scikit-learn's draw, if it has the activations; None: the network draws its own weights."""
         names = [str(layer.activation and layer.activation.name) for layer in settings.layers]
         if not set(names) <= set(SAME_ACTIVATIONS.values()):
             return None

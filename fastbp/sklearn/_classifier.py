@@ -234,8 +234,7 @@ class MLPClassifier(ClassifierMixin, MLP):
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                 f"{self.classes_!r}"
             )
-        found = unique_labels(y)
-        if self.warm_start and not incremental and set(found) != set(self.classes_):
+        if self.warm_start and not incremental and set(found := unique_labels(y)) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                 f"Previously got {self.classes_}, `y` has {found}"
@@ -246,8 +245,13 @@ class MLPClassifier(ClassifierMixin, MLP):
 
     def _check_known(self, y: Array) -> None:
         """Refuse classes, or a kind of targets, that the classifier does not know."""
+        is_multilabel = self._kind.startswith("multilabel")
+        if y.ndim == 1 and y.dtype == self.classes_.dtype != object and not is_multilabel:
+            nearest = self.classes_.take(np.searchsorted(self.classes_, y), mode="clip")
+            if (nearest == y).all():  # the usual case, without sorting y
+                return
         kind = type_of_target(y)
-        if kind.startswith("multilabel") != self._kind.startswith("multilabel"):
+        if kind.startswith("multilabel") != is_multilabel:
             raise ValueError(f"y is {kind}, expected {self._kind} as before")
         found = unique_labels(y)
         if len(np.setdiff1d(found, self.classes_)):

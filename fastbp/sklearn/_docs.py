@@ -20,13 +20,16 @@ alpha : float, >= 0
     of their weights.
 batch_size : int, >= 1, or "auto"
     Rows per step; "auto" is min(200, n).
-learning_rate : "constant", "invscaling" or "adaptive", a schedule of fastbp or a function of the epoch
-    "invscaling" and "adaptive" are for sgd: learning_rate_init / (rows seen + 1)^power_t, or a rate that is
-    divided by 5 where others stop, down to 1e-6.
+learning_rate : str, Schedule or function of the epoch
+    "constant"; for sgd "invscaling", learning_rate_init / (rows seen + 1)^power_t, or "adaptive", which
+    divides the rate by 5 where others stop, down to 1e-6. The schedules of fastbp by name run from
+    learning_rate_init over all steps of max_iter epochs: "cosine", "one_cycle", "step" (a tenth after each
+    third of the steps), "exponential" (to a hundredth) and "inverse_scaling" (by power_t). Or a value of
+    `fastbp.schedules`, or a function of the epoch.
 learning_rate_init : float, > 0
     The first learning rate of adam and sgd.
 power_t : float, >= 0
-    Exponent of "invscaling".
+    Exponent of "invscaling" and "inverse_scaling".
 max_iter : int, >= 1
     Largest number of epochs; for lbfgs, of iterations.
 shuffle : bool

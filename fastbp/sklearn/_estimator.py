@@ -42,7 +42,6 @@ class Estimator(BaseEstimator, ABC):
     optimizer: Any
     solver: Any
     scoring: Any
-    power_t: Any
     random_state: Any
     # attributes
     network_: Network

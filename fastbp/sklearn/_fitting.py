@@ -17,14 +17,13 @@ from fastbp.callbacks import EpochState
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
 from fastbp.sklearn._estimator import Estimator, Examples
-from fastbp.sklearn._parameters import Settings
+from fastbp.sklearn._parameters import LARGEST_BATCH, Settings
 from fastbp.sklearn._stopping import EpochRules
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
     "preprocessed."
 )
-LARGEST_BATCH = 200  # of "auto"
 
 
 def fit_epochs(

@@ -16,7 +16,7 @@ from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.layers import Dense
 from fastbp.optimizers import SGD, Adam, GradientOptimizer, LevenbergMarquardt, Optimizer
-from fastbp.schedules import Schedule
+from fastbp.schedules import Cosine, Exponential, InverseScaling, OneCycle, Schedule, Step
 
 #: scikit-learn's names of activations, and fastbp's.
 SAME_ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
@@ -25,6 +25,16 @@ OUTPUT_NAMES = {"sigmoid": "logistic", "exponential": "exp"}  # in scikit-learn'
 SOLVERS = ("lbfgs", "sgd", "adam")
 RULES = ("constant", "invscaling", "adaptive")  # of the learning rate
 MOST_LAYERS = 1000
+LARGEST_BATCH = 200  # of "auto"
+
+#: Schedules by name: each from the learning rate, the number of steps in `max_iter` epochs, and `power_t`.
+SCHEDULES: dict[str, Callable[[float, int, float], Schedule]] = {
+    "step": lambda rate, steps, _: Step(rate, every=max(steps // 3, 1)),
+    "exponential": lambda rate, steps, _: Exponential(rate, decay=0.01, every=steps),
+    "inverse_scaling": lambda rate, _, power: InverseScaling(rate, power),
+    "cosine": lambda rate, steps, _: Cosine(rate, steps),
+    "one_cycle": lambda rate, steps, _: OneCycle(rate, steps),
+}
 
 #: What belongs to `solver`, and has to be at its default beside an `optimizer`.
 SOLVER_PARAMETERS = (
@@ -48,7 +58,8 @@ class Settings(NamedTuple):
     output_activation: Activation | None
     alpha: float
     optimizer: Optimizer | None  # None: L-BFGS
-    rule: str  # how the learning rate of SGD changes: one of RULES, or "" if the optimizer knows
+    rule: str  # how the learning rate changes: one of RULES, a name in SCHEDULES, "" if the optimizer knows
+    power: float  # of "invscaling" and "inverse_scaling"
     batch_size: int | None  # rows; None: "auto"
     max_iter: int
     max_fun: int
@@ -59,6 +70,19 @@ class Settings(NamedTuple):
     warm_start: bool
     early_stopping: bool
     validation_fraction: float
+
+    def scheduled(self, n_rows: int, *, incremental: bool) -> Settings:
+        """Return the settings with the schedule that `learning_rate` names, for a fit of so many rows."""
+        if self.rule not in SCHEDULES or not isinstance(self.optimizer, GradientOptimizer):
+            return self
+        if incremental:
+            raise ParameterError(
+                f"learning_rate is {self.rule!r} in partial_fit, expected a schedule of fastbp.schedules: "
+                "the number of steps is not known"
+            )
+        steps = self.max_iter * -(-n_rows // min(self.batch_size or LARGEST_BATCH, n_rows))
+        schedule = SCHEDULES[self.rule](self.optimizer.base_rate, steps, self.power)
+        return self._replace(optimizer=self.optimizer.__replace__(learning_rate=schedule), rule="")
 
     def output_layer(self, units: int) -> Dense:
         """Return the output layer."""
@@ -83,6 +107,7 @@ def read(estimator: Any) -> Settings:
         alpha=alpha,
         optimizer=optimizer,
         rule=rule,
+        power=number("power_t", get["power_t"], at_least=0),
         batch_size=_batch_size(get["batch_size"]),
         max_iter=integer("max_iter", get["max_iter"], at_least=1),
         max_fun=integer("max_fun", get["max_fun"], at_least=1),
@@ -175,7 +200,6 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
         return optimizers.get(given), ""
     solver = choice("solver", get["solver"], {name: name for name in SOLVERS})
     rate = number("learning_rate_init", get["learning_rate_init"], above=0)
-    power = number("power_t", get["power_t"], at_least=0)
     momentum = number("momentum", get["momentum"], at_least=0)
     beta1, beta2 = (number(name, get[name], at_least=0, below=1) for name in ("beta_1", "beta_2"))
     epsilon = number("epsilon", get["epsilon"], above=0)
@@ -185,7 +209,7 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
     rule = get["learning_rate"]
     is_schedule = isinstance(rule, Schedule) or callable(rule)
     if not is_schedule:
-        rule = choice("learning_rate", rule, {name: name for name in RULES})
+        rule = choice("learning_rate", rule, {name: name for name in (*RULES, *SCHEDULES)})
     if solver == "lbfgs":
         return None, ""
     made: GradientOptimizer
@@ -200,7 +224,7 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
                 "expected the default"
             )
         return made.__replace__(learning_rate=rule), ""
-    return made, (rule if solver == "sgd" and (rule != "invscaling" or power) else "constant")
+    return made, (rule if solver == "sgd" or rule in SCHEDULES else "constant")
 
 
 def _check_at_defaults(estimator: Any, get: dict[str, Any]) -> None:

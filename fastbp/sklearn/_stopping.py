@@ -77,7 +77,7 @@ class EpochRules:
             estimator.best_loss_ = min(estimator.best_loss_, estimator.loss_)
         if settings.rule == "invscaling":
             rate = settings.optimizer.base_rate  # type: ignore[union-attr]  # SGD's
-            set_rate(state, rate / (estimator.t_ + 1) ** estimator.power_t)
+            set_rate(state, rate / (estimator.t_ + 1) ** settings.power)
         if estimator._no_improvement_count > settings.n_iter_no_change:
             self._end_plateau(state)
         if self._tasks is not None and self._tasks.end():

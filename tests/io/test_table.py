@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import fastbp
 from fastbp import DataError, ParameterError
 from fastbp.datasets import penguins_path
-from fastbp.io import Column, Table, read_columns
+from fastbp.io import Column, Columns, Table, read_columns
 from helpers.errors import refuses
 
 
@@ -106,7 +107,7 @@ def test_missing_targets_are_always_refused(file):
     for text, place in (("x,y\n1,a\n2,\n", "line 3"), ("x,y\n1,0.5\n2,NA\n3,1\n", "line 3")):
         columns = file(text)
         for task in ("auto", "classification", "regression"):
-            learn = lambda: Table.learn(columns, target=["y"], task=task, impute=True)  # noqa: B023, E731
+            learn = partial(Table.learn, columns, target=["y"], task=task, impute=True)
             refuses(learn, DataError, f"{place}: column 'y' lacks", "leave such rows out")
     table = Table([Column("x")], ["y"], ["a", "b"])
     refuses(lambda: table.answers(file("y\na\nNA\n")), DataError, "line 3: column 'y' lacks the class")
@@ -317,3 +318,18 @@ def test_penguins():
     assert [column.categories is None for column in table.columns] == [False, True, True, True, True, False]
     assert np.bincount(table.answers(columns)).tolist() == [152, 68, 124]
     assert table.inputs(columns)[:, table.feature_names.index("sex=(unknown)")].sum() == 11
+
+
+def test_columns_must_be_columns():
+    x = np.zeros(2)
+    for columns in ({"x": x, "y": x}, None, x):
+        for call in (TABLE.inputs, TABLE.answers, Table([Column("x")], ["y"]).answers):
+            refuses(partial(call, columns), ParameterError, "columns is ", "expected Columns")
+        refuses(partial(Table.learn, columns, target=["y"]), ParameterError, "columns is ")
+    for array in ([1.0], np.zeros(2, int), np.zeros((2, 1))):
+        refuses(
+            partial(Columns, {"x": array}, "f"), ParameterError, "expected a float64 or object array (n,)"
+        )
+    refuses(lambda: Columns({"x": x, "y": np.zeros(3)}, "f"), fastbp.ShapeError, "3 rows in 'y'")
+    columns = Columns({"x": x, "y": np.array(["p", "q"], object)}, "file")
+    assert Table.learn(columns, target=["y"]).answers(columns).tolist() == [0, 1]

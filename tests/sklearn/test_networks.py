@@ -183,6 +183,27 @@ def test_levenberg_marquardt():
         MLPRegressor(optimizer=fastbp.LevenbergMarquardt(), **options | {"alpha": 0.1}).fit(X, NUMBERS)
 
 
+def test_schedules_by_name():
+    """They run over all steps of max_iter epochs, from the first rate of the solver."""
+    schedules = fastbp.schedules
+    options = {"max_iter": 6, "batch_size": 25, "learning_rate_init": 0.01, "power_t": 0.3, "random_state": 0}
+    steps = 6 * 3  # of 60 rows
+    expected = {
+        "cosine": schedules.Cosine(0.01, steps),
+        "one_cycle": schedules.OneCycle(0.01, steps),
+        "step": schedules.Step(0.01, every=6),
+        "exponential": schedules.Exponential(0.01, decay=0.01, every=steps),
+        "inverse_scaling": schedules.InverseScaling(0.01, 0.3),
+    }
+    assert {"constant", *expected} == set(schedules.SCHEDULES)
+    for name, schedule in expected.items():
+        for solver in ("sgd", "adam"):
+            named = fit(MLPRegressor(solver=solver, learning_rate=name, **options), X, NUMBERS)
+            assert named.network_.optimizer.learning_rate == schedule, name
+    with pytest.raises(ValueError, match="learning_rate is 'cosine' in partial_fit"):
+        MLPRegressor(learning_rate="cosine").partial_fit(X, NUMBERS)
+
+
 def test_parameters_of_the_solver_beside_an_optimizer():
     changed = {
         "solver": "sgd",

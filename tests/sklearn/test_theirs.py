@@ -11,7 +11,7 @@ pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import helpers.estimators
 
-pytestmark = pytest.mark.filterwarnings("default")  # warnings belong to the tests
+pytestmark = pytest.mark.filterwarnings("ignore")  # those that matter are caught by the tests
 
 MODULE = "sklearn.neural_network.tests.test_mlp"
 IMPORT = "from sklearn.neural_network import MLPClassifier, MLPRegressor\n"
