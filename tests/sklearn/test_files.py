@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score, make_scorer

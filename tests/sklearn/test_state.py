@@ -4,11 +4,12 @@ import copy
 import pickle
 import threading
 
-import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
+
+import joblib
 
 import fastbp
 from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, rows

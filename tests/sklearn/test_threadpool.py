@@ -7,6 +7,7 @@ import pytest
 
 import fastbp
 
+pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 threadpoolctl = pytest.importorskip("threadpoolctl", reason="needs threadpoolctl")
 if not hasattr(threadpoolctl, "register"):
     pytest.skip("threadpoolctl is older than 3.2", allow_module_level=True)
