@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fastbp._base.optional import load
 
-load("sklearn", "scikit-learn", "fastbp.sklearn")
+load("sklearn.base", "scikit-learn", "fastbp.sklearn")
 
 from fastbp.sklearn import _threadpool  # noqa: E402
 from fastbp.sklearn._classifier import MLPClassifier  # noqa: E402
