@@ -8,7 +8,7 @@ of joblib, beside the same search on one thread.
 fastbp's mean score may be below scikit-learn's by a standard error of that mean at most. Both libraries have
 the same seeds, so the same rows and initial weights; the differences by seed must not be clearly below zero.
 
-BENCH_SEEDS in the environment is another number of seeds, for a quick look.
+BENCH_SEEDS in the environment is another number of seeds. A quick look at fewer than ten asserts nothing.
 """
 
 import os
@@ -27,7 +27,8 @@ from fastbp.cli.rivals.process import CPUS
 from machine import processor, quartiles
 from rivals import FASTBP, RIVALS, Rival, UnsupportedError
 
-SEEDS = int(os.environ.get("BENCH_SEEDS", "10"))
+ENOUGH = 10  # seeds, to compare scores
+SEEDS = int(os.environ.get("BENCH_SEEDS", ENOUGH))
 THREADS = tuple(dict.fromkeys((1, len(CPUS))))
 LIBRARIES = {
     "scikit-learn": replace(RIVALS["scikit-learn"], module="rivals.estimators_sklearn"),
@@ -99,7 +100,7 @@ def test_estimators(process, benchmark, report, problem):
     # Two libraries that are equally good differ by more than one error of the differences in a sixth of all
     # cases to the worse side, by more than three in one of a hundred.
     most = min(standard_error(scores["scikit-learn"]), 3 * standard_error(differences))
-    assert mean(differences) >= -most
+    assert mean(differences) >= -most or SEEDS < ENOUGH
 
 
 def standard_error(values):
