@@ -23,6 +23,13 @@ from fastbp.sklearn._files import Files
 from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
 
+RECORDED = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_validation_score_",
+)
 DTYPES = (np.float64, np.float32)  # float32 inputs make a float32 network, all others a float64 one
 
 
@@ -152,8 +159,7 @@ class MLP(Files, CallbackSupport, Estimator):
             if weights is not None:
                 _weights.put(network, weights)
         self._install(network)
-        if is_first or not hasattr(self, "_no_improvement_count"):
-            self._forget(settings, has_scores=held_out is not None)
+        self._begin_record(settings, is_first=is_first, has_scores=held_out is not None)
         return settings, data, held_out
 
     @contextmanager
@@ -249,17 +255,23 @@ class MLP(Files, CallbackSupport, Estimator):
         name = network.layers[-1].activation.name
         self.out_activation_ = OUTPUT_NAMES.get(name, name)
 
-    def _forget(self, settings: Settings, *, has_scores: bool) -> None:
-        """Begin the record of the epochs, and the count of those without an improvement."""
-        self.n_iter_ = self.t_ = self._no_improvement_count = 0
-        self.converged_ = False
+    def _begin_record(self, settings: Settings, *, is_first: bool, has_scores: bool) -> None:
+        """Begin what is recorded of the epochs, or the part of it that the last fit did not record."""
+        present = self.__dict__
+        if is_first or "_no_improvement_count" not in present:
+            self.n_iter_ = self.t_ = self._no_improvement_count = 0
+            self.converged_ = False
+            for name in (*RECORDED, "_best_parameters"):
+                present.pop(name, None)
         if settings.optimizer is None:
             return
-        self.loss_curve_ = []
-        self.best_loss_ = None if settings.early_stopping else inf
-        self.validation_scores_ = [] if has_scores else None
-        self.validation_loss_curve_ = [] if has_scores else None
-        self.best_validation_score_ = -inf if has_scores else None
+        empty: dict[str, Any] = dict.fromkeys(RECORDED)
+        empty |= {"loss_curve_": [], "best_loss_": None if settings.early_stopping else inf}
+        if has_scores:
+            empty |= {"validation_scores_": [], "validation_loss_curve_": [], "best_validation_score_": -inf}
+        for name, value in empty.items():
+            if present.get(name) is None:
+                setattr(self, name, value)
 
     # ---- predicting ----------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
-from functools import partial
 from math import nan
 from typing import Any
 
@@ -13,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
 from fastbp._scipy import minimize
-from fastbp.callbacks import EpochState
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
 from fastbp.sklearn._estimator import Estimator, Examples
@@ -51,9 +49,11 @@ def fit_epochs(
         offset=estimator._loss_offset(data.targets, data.all_weights),
         score=score,
         score_offset=0.0 if held_out is None else estimator._loss_offset(held_out.targets, held_out.weights),
-        keep=partial(keep_weights, estimator) if incremental else EpochState.keep,
+        is_incremental=incremental,
         tasks=tasks,
     )
+    if incremental and settings.early_stopping and "_best_parameters" not in vars(estimator):
+        estimator._best_parameters = network.parameters.copy()  # the best unless a call is better
     try:
         network.fit(
             data.X,
@@ -99,11 +99,6 @@ def note_divergence(estimator: Estimator, error: DivergenceError) -> None:
     estimator.validation_scores_.append(nan)
     estimator.validation_loss_curve_.append(nan)
     warnings.warn(f"Training stopped: {error}", ConvergenceWarning, stacklevel=6)
-
-
-def keep_weights(estimator: Estimator, state: EpochState) -> None:
-    """Keep the weights of the best call of `partial_fit`."""
-    estimator._best_parameters = state.network.parameters.copy()
 
 
 def batch_rows(settings: Settings, n: int) -> int | None:

@@ -30,8 +30,8 @@ class EpochRules:
         Takes the `EpochState`; returns the validation score, higher is better. None: there is none.
     score_offset : float
         The same constant for the validation data.
-    keep : callable
-        Called with the state when the validation score is the best so far.
+    is_incremental : bool
+        Whether the fit is a call of `partial_fit`, after which the weights are not those of the best epoch.
     tasks : EpochTasks, optional
         The callbacks of scikit-learn.
     """
@@ -45,13 +45,18 @@ class EpochRules:
         offset: float = 0.0,
         score: Callable[[EpochState], float] | None = None,
         score_offset: float = 0.0,
-        keep: Callable[[EpochState], None] = EpochState.keep,
+        is_incremental: bool = False,
         tasks: Any = None,
     ) -> None:
         self._estimator, self._settings, self._n_rows = estimator, settings, n_rows
         self._offset, self._score, self._score_offset = offset, score, score_offset
-        self._keep, self._tasks = keep, tasks
+        self._is_incremental, self._tasks = is_incremental, tasks
         self.has_converged = self.was_stopped = False
+
+    def on_fit_begin(self, state: EpochState) -> None:
+        """Keep the weights of before, unless an epoch will be better."""
+        if self._settings.early_stopping and not self._is_incremental:
+            state.keep()
 
     def on_epoch_begin(self, state: EpochState) -> None:
         """Tell the callbacks of scikit-learn."""
@@ -94,8 +99,10 @@ class EpochRules:
         self._score_to_beat = estimator.best_validation_score_ + settings.tol
         if score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
-            if settings.early_stopping:
-                self._keep(state)
+            if settings.early_stopping and self._is_incremental:
+                estimator._best_parameters = state.network.parameters.copy()
+            elif settings.early_stopping:
+                state.keep()
 
     def _count(self, is_worse: bool) -> None:
         estimator = self._estimator

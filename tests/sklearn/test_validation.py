@@ -242,3 +242,34 @@ def test_full_batch_optimizers_have_validation_too():
     options = {"optimizer": "irprop", "max_iter": 5, "random_state": 0, "early_stopping": True}
     estimator = fit(MLPRegressor(**options), X, NUMBERS, X_val=X_VAL, y_val=NUMBERS_VAL)
     assert len(estimator.validation_scores_) == 5
+
+
+def test_a_fit_that_goes_on_keeps_the_best_weights_of_all():
+    """A later fit, or calls of partial_fit, without a better epoch end where the best one was."""
+    options = OPTIONS | {
+        "early_stopping": True,
+        "n_iter_no_change": 2,
+        "tol": 0.0,
+        "learning_rate_init": 1e-12,
+    }
+    validation = {"X_val": X_VAL, "y_val": LABELS_VAL}
+    estimator = fit(
+        MLPClassifier(**OPTIONS | {"early_stopping": True, "warm_start": True}), X, LABELS, **validation
+    )
+    best = estimator.network_.parameters.copy()
+    estimator.set_params(**options, scoring=lambda estimator, X, y: 0.0)
+    fit(estimator, X, LABELS, **validation)
+    np.testing.assert_array_equal(estimator.network_.parameters, best)
+    while not estimator.partial_fit(X, LABELS, **validation).converged_:
+        assert len(estimator.validation_scores_) < 40
+    np.testing.assert_array_equal(estimator.network_.parameters, best)
+
+
+def test_a_fit_that_goes_on_in_another_way():
+    """From L-BFGS to epochs, and to early stopping and back."""
+    estimator = MLPClassifier(solver="lbfgs", warm_start=True, max_iter=3, random_state=0)
+    for options in ({}, {"solver": "adam"}, {"early_stopping": True}, {"early_stopping": False}):
+        fit(estimator.set_params(**options), X, LABELS)
+    assert len(estimator.loss_curve_) == 9
+    assert len(estimator.validation_scores_) == 3
+    assert estimator.best_loss_ == min(estimator.loss_curve_[6:])
