@@ -48,7 +48,7 @@ class MLP(Files, CallbackSupport, Estimator):
         self.__dict__.update({name: value for name, value in given.items() if name != "self"})
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also those of values within: ``optimizer__learning_rate`` sets a changed copy.
+        """Set parameters; ``optimizer__learning_rate`` replaces the optimizer by a changed copy.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class MLP(Files, CallbackSupport, Estimator):
         Raises
         ------
         ValueError
-            There is no such parameter, or a value within does not take it.
+            There is no such parameter, or its value is not accepted.
         """
         whole = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**whole)

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
+
+from fastbp.sklearn._types import Method
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
-    from sklearn.callback import with_callbacks
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:  # before version 1.9
 
     class CallbackSupport:  # type: ignore[no-redef]
         """Estimator without callbacks."""
 
-    def with_callbacks(method: Any) -> Any:
-        """Return the method."""
+    def _with_callbacks(method: Any) -> Any:
         return method
 
 
 __all__ = ["CallbackSupport", "EpochTasks", "root_task", "with_callbacks"]
+
+
+def with_callbacks(method: Method) -> Method:
+    """Return scikit-learn's `with_callbacks`, where it exists, with the type of the method."""
+    return cast("Method", _with_callbacks(method))
 
 
 class EpochTasks:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
@@ -20,22 +20,36 @@ from fastbp.sklearn._base import DTYPES, MLP, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
 from fastbp.sklearn._docs import documented
 from fastbp.sklearn._estimator import Array, Examples
+from fastbp.sklearn._types import (
+    Activations,
+    AnyLoss,
+    AnyOptimizer,
+    ClassWeight,
+    Data,
+    Dropout,
+    LearningRate,
+    OutputActivation,
+    RandomState,
+    Scoring,
+    Units,
+    only_if,
+)
 
 
 def gives_probabilities(estimator: Any) -> bool:
     """Tell that the outputs are probabilities; AttributeError if not."""
     network = getattr(estimator, "network_", None)
     if network is not None and network.layers[-1].activation.name not in ("softmax", "sigmoid"):
-        raise AttributeError(f"the outputs are no probabilities with the loss {network.loss}")
+        raise AttributeError(f"the outputs are not probabilities with the loss {network.loss}")
     return True
 
 
 @documented
 class MLPClassifier(ClassifierMixin, MLP):
-    """A multi-layer perceptron that learns classes: scikit-learn's `MLPClassifier`, trained by fastbp.
+    """Multi-layer perceptron for classification: scikit-learn's `MLPClassifier`, trained by fastbp.
 
     Parameters, attributes, losses, initial weights and rules for stopping are those of
-    `sklearn.neural_network.MLPClassifier`. Only the orders of the rows within the epochs are others.
+    `sklearn.neural_network.MLPClassifier`. Only the order of the rows within an epoch differs.
 
     Parameters
     ----------
@@ -43,11 +57,11 @@ class MLPClassifier(ClassifierMixin, MLP):
     loss : str, Loss or callable
         "log_loss" is the cross entropy of one sigmoid output for two classes, of softmax outputs for more,
         and of sigmoid outputs for rows with several labels. Or a loss of `fastbp.losses`, or your own
-        function: its targets are one column of 0 and 1 per class (-1 and 1 for hinge), and one in all for two
-        classes.
+        function: its targets are one column of 0 and 1 per class (-1 and 1 for hinge), and a single column
+        for two classes.
     class_weight : dict, "balanced" or None
         Weights of the classes in training, as in other classifiers. "balanced" counts rows by their sample
-        weights. They do not apply to validation data.
+        weights. Validation data are not weighted by class.
 
     Attributes
     ----------
@@ -65,20 +79,22 @@ class MLPClassifier(ClassifierMixin, MLP):
     0.98
     """
 
+    classes_: Array
+
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: Units = (100,),
+        activation: Activations = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
+        learning_rate: LearningRate = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
@@ -91,25 +107,25 @@ class MLPClassifier(ClassifierMixin, MLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Any = "log_loss",
-        output_activation: Any = None,
-        optimizer: Any = None,
-        dropout: Any = 0.0,
-        class_weight: Any = None,
-        scoring: Any = None,
+        loss: AnyLoss = "log_loss",
+        output_activation: OutputActivation = None,
+        optimizer: AnyOptimizer = None,
+        dropout: Dropout = 0.0,
+        class_weight: ClassWeight = None,
+        scoring: Scoring = None,
     ) -> None:
         self._set_parameters(locals())
 
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: Data = None,
+        y_val: Data = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train on (X, y) until a rule stops the training.
 
@@ -125,17 +141,17 @@ class MLPClassifier(ClassifierMixin, MLP):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    @available_if(has_epochs)
+    @only_if(has_epochs)
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        classes: Any = None,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: Data = None,
+        y_val: Data = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch on (X, y), a part of the data.
 
@@ -157,7 +173,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Data) -> Array:
         """Return the most probable class of each row, or 0 and 1 per label.
 
         Parameters
@@ -171,11 +187,11 @@ class MLPClassifier(ClassifierMixin, MLP):
         outputs = self._outputs(X)
         return self._labels(self._decided(outputs, self.network_.loss))
 
-    @available_if(gives_probabilities)
-    def predict_proba(self, X: Any) -> Array:
+    @only_if(gives_probabilities)
+    def predict_proba(self, X: Data) -> Array:
         """Return the probability of each class, or label, for each row.
 
-        Not with a loss whose outputs are no probabilities: AttributeError.
+        AttributeError if the outputs are not probabilities, as with the loss "hinge".
 
         Parameters
         ----------
@@ -192,8 +208,8 @@ class MLPClassifier(ClassifierMixin, MLP):
             outputs /= outputs.sum(axis=1, keepdims=True)  # one class against the rest
         return outputs
 
-    @available_if(gives_probabilities)
-    def predict_log_proba(self, X: Any) -> Array:
+    @only_if(gives_probabilities)
+    def predict_log_proba(self, X: Data) -> Array:
         """Return the logarithms of `predict_proba`.
 
         Parameters

@@ -20,7 +20,7 @@ class Examples(NamedTuple):
     X: Any  # (n, n_in), an array or a sparse matrix
     targets: Array  # as the network takes them
     weights: Array | None  # sample weights (n,)
-    factors: Array | None = None  # weights (n,) of the classes, which only training heeds
+    factors: Array | None = None  # class weight of each row (n,), only for training
 
     @property
     def n_rows(self) -> int:
@@ -65,7 +65,7 @@ class Estimator(BaseEstimator, ABC):
 
     @abstractmethod
     def _learn_targets(self, y: Array, *, incremental: bool, classes: Any) -> None:
-        """Learn what the targets tell, such as the classes, or check that they fit the earlier ones."""
+        """Learn the classes from the targets, or check that they are known."""
 
     @abstractmethod
     def _chosen_loss(self) -> Loss:
@@ -88,13 +88,13 @@ class Estimator(BaseEstimator, ABC):
         """Return the metric of the default score, which `Network.fit` takes."""
 
     def _strata(self, targets: Array) -> Array | None:
-        """Return what the split of early stopping is stratified by; None: nothing."""
+        """Return what early stopping stratifies its split by; None for a plain random split."""
         return None
 
     def _factors(self, y: Array, weights: Array | None, *, incremental: bool) -> Array | None:
-        """Return the weight of each row's class; None: they are all 1."""
+        """Return the class weight of each row; None if all are 1."""
         return None
 
     def _loss_offset(self, targets: Array, weights: Array | None) -> float:
-        """Return the constant that scikit-learn's loss has beyond that of fastbp."""
+        """Return the constant that is part of scikit-learn's loss and not of fastbp's."""
         return 0.0

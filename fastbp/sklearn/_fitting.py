@@ -53,7 +53,7 @@ def fit_epochs(
         tasks=tasks,
     )
     if incremental and settings.early_stopping and "_best_parameters" not in vars(estimator):
-        estimator._best_parameters = network.parameters.copy()  # the best unless a call is better
+        estimator._best_parameters = network.parameters.copy()  # kept unless a call scores higher
     try:
         network.fit(
             data.X,
@@ -119,7 +119,7 @@ def batch_rows(settings: Settings, n: int) -> int | None:
 
 
 def check_scorer(estimator: Estimator) -> None:
-    """Refuse a scoring that is none."""
+    """Raise ValueError if `scoring` is not a scorer."""
     if estimator.scoring is not None and not is_loss(estimator.scoring):
         check_scoring(estimator, estimator.scoring)
 

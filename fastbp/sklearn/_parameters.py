@@ -36,7 +36,7 @@ SCHEDULES: dict[str, Callable[[float, int, float], Schedule]] = {
     "one_cycle": lambda rate, steps, _: OneCycle(rate, steps),
 }
 
-#: What belongs to `solver`, and has to be at its default beside an `optimizer`.
+#: Parameters of `solver`, which must have their defaults if `optimizer` is given.
 SOLVER_PARAMETERS = (
     "solver",
     "learning_rate",
@@ -52,7 +52,7 @@ SOLVER_PARAMETERS = (
 
 
 class Settings(NamedTuple):
-    """The checked parameters of an estimator, of which several together are one of fastbp's."""
+    """The checked parameters of an estimator, in fastbp's terms."""
 
     layers: tuple[Dense, ...]  # hidden ones
     output_activation: Activation | None
@@ -114,15 +114,13 @@ def read(estimator: Any) -> Settings:
         shuffle=flag("shuffle", get["shuffle"]),
         tol=number("tol", get["tol"], at_least=0),
         n_iter_no_change=patience,
-        verbose=bool(verbose if isinstance(verbose, (bool, np.bool_)) else _verbosity(verbose)),
+        verbose=bool(
+            verbose if isinstance(verbose, (bool, np.bool_)) else integer("verbose", verbose, at_least=0)
+        ),
         warm_start=flag("warm_start", get["warm_start"]),
         early_stopping=flag("early_stopping", get["early_stopping"]),
         validation_fraction=number("validation_fraction", get["validation_fraction"], at_least=0, below=1),
     )
-
-
-def _verbosity(verbose: Any) -> int:
-    return integer("verbose", verbose, at_least=0)
 
 
 def _batch_size(given: Any) -> int | None:

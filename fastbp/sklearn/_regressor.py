@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from fastbp import losses
@@ -16,6 +16,19 @@ from fastbp.sklearn._base import DTYPES, MLP, has_epochs
 from fastbp.sklearn._callbacks import with_callbacks
 from fastbp.sklearn._docs import documented
 from fastbp.sklearn._estimator import Array, Examples
+from fastbp.sklearn._types import (
+    Activations,
+    AnyLoss,
+    AnyOptimizer,
+    Data,
+    Dropout,
+    LearningRate,
+    OutputActivation,
+    RandomState,
+    Scoring,
+    Units,
+    only_if,
+)
 
 #: Losses by scikit-learn's names.
 LOSSES = {
@@ -27,12 +40,12 @@ LOSSES = {
 
 @documented
 class MLPRegressor(RegressorMixin, MLP):
-    """A multi-layer perceptron that learns numbers: scikit-learn's `MLPRegressor`, trained by fastbp.
+    """Multi-layer perceptron for regression: scikit-learn's `MLPRegressor`, trained by fastbp.
 
     Parameters, attributes, losses, initial weights and rules for stopping are those of
-    `sklearn.neural_network.MLPRegressor`. Only the orders of the rows within the epochs are others. For
-    several targets, the loss is the sum over them, whose gradient is the one that both libraries take;
-    scikit-learn reports the mean.
+    `sklearn.neural_network.MLPRegressor`. Only the order of the rows within an epoch differs. For
+    several targets, `loss_` is the sum over them; scikit-learn reports the mean, but both take the gradient
+    of the sum.
 
     Parameters
     ----------
@@ -58,19 +71,19 @@ class MLPRegressor(RegressorMixin, MLP):
 
     def __init__(
         self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        loss: AnyLoss = "squared_error",
+        hidden_layer_sizes: Units = (100,),
+        activation: Activations = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
+        learning_rate: LearningRate = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         tol: float = 1e-4,
         verbose: bool | int = False,
         warm_start: bool = False,
@@ -83,23 +96,23 @@ class MLPRegressor(RegressorMixin, MLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        output_activation: Any = None,
-        optimizer: Any = None,
-        dropout: Any = 0.0,
-        scoring: Any = None,
+        output_activation: OutputActivation = None,
+        optimizer: AnyOptimizer = None,
+        dropout: Dropout = 0.0,
+        scoring: Scoring = None,
     ) -> None:
         self._set_parameters(locals())
 
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: Data = None,
+        y_val: Data = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train on (X, y) until a rule stops the training.
 
@@ -115,16 +128,16 @@ class MLPRegressor(RegressorMixin, MLP):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    @available_if(has_epochs)
+    @only_if(has_epochs)
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: Data = None,
+        y_val: Data = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch on (X, y), a part of the data.
 
@@ -143,7 +156,7 @@ class MLPRegressor(RegressorMixin, MLP):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Data) -> Array:
         """Return the predicted numbers.
 
         Parameters
@@ -193,7 +206,7 @@ class MLPRegressor(RegressorMixin, MLP):
         return (targets.shape[1] if targets.ndim == 2 else 1) * loss.outputs_per_target
 
     def _loss_offset(self, targets: Array, weights: Array | None) -> float:
-        """Return the mean of y log y - y, which scikit-learn's Poisson loss has beyond fastbp's."""
+        """Return the mean of y log y - y, the constant in scikit-learn's Poisson loss."""
         if not (isinstance(self.loss, str) and self.loss == "poisson"):
             return 0.0
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -16,18 +16,18 @@ class EpochRules:
     """Callback of one fit, which keeps the attributes of its estimator up to date.
 
     Training stops after more than `n_iter_no_change` epochs in a row without an improvement by at least
-    `tol`: of the loss of training, or with early stopping of the validation score.
+    `tol`: of the training loss, or with early stopping of the validation score.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
     settings : Settings
     n_rows : int
-        Rows that are trained on.
+        Number of training rows.
     offset : float
-        A constant that scikit-learn's loss has beyond that of fastbp.
+        Constant that is part of scikit-learn's loss and not of fastbp's.
     score : callable, optional
-        Takes the `EpochState`; returns the validation score, higher is better. None: there is none.
+        Takes the `EpochState`; returns the validation score, higher is better. None without validation data.
     score_offset : float
         The same constant for the validation data.
     is_incremental : bool

@@ -34,7 +34,7 @@ IMPOSSIBLE = {
         "early_stopping",
         "check_sample_weight_equivalence_on_sparse_data",
     ): "the split depends on the number of rows",
-    ("early_stopping", "check_class_weight_classifiers"): "scores do not heed the weights of classes",
+    ("early_stopping", "check_class_weight_classifiers"): "scores do not use the weights of classes",
     (
         "dropout",
         "check_sample_weight_equivalence_on_dense_data",

@@ -78,7 +78,7 @@ def close(ours, reference, rtol=1e-10, losses=LOSSES):
 )
 def test_sgd(task, options):
     if task == "multioutput" and options.get("learning_rate") == "adaptive":
-        pytest.skip("epochs that improve by `tol` are others: see test_loss_of_several_targets")
+        pytest.skip("other epochs improve by `tol`: see test_loss_of_several_targets")
     close(*pair(task, **options))
 
 
