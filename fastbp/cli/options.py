@@ -130,7 +130,10 @@ def check_differs(written: Path | str, *others: Path | str) -> None:
     """Raise ParameterError if a file to write is one of the others, which it would destroy."""
     for other in others:
         if Path(written) == Path(other) or (os.path.exists(other) and is_same(written, other)):
-            raise ParameterError(f"{str(written)!r} is to be written, but it is also {str(other)!r}")
+            raise ParameterError(
+                f"writing {str(written)!r} would overwrite {str(other)!r}, which the command uses: choose "
+                "another name"
+            )
 
 
 def is_same(path: Path | str, other: Path | str) -> bool:

@@ -27,8 +27,8 @@ Answers: TypeAlias = dict[str, Array]  # by the name of a column, (n,) each
 
 DESCRIPTION = """\
 Predict the target for each row of a table, in the order of the rows, and write a CSV file. The columns of
-the table are found by their names; others are ignored, also the target. The CSV file has a column for each
-target, by its name: the most probable class, or the number."""
+the table are found by their names; other columns are ignored, including the target. The CSV file has a
+column for each target, by its name: the most probable class, or the number."""
 
 EXAMPLES = """\
 examples:

@@ -65,7 +65,7 @@ def conclusion(options: Namespace, result: Result, plot: Path | None) -> str:
         f"{text.counted(len(net.history), 'epoch')} in {net.history.total_seconds:.2g} s{kept}",
         "",
         scores.show(result.scores, net),
-        f"(baseline: {answer} as the answer for all rows {where})",
+        f"(baseline: {answer} as the prediction for every row {where})",
         "",
         f"model: {Path(model).resolve()}",
         *([] if plot is None else [f"picture: {plot.resolve()}"]),

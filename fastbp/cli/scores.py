@@ -17,6 +17,7 @@ Scores: TypeAlias = dict[str, float]
 
 LARGEST_MATRIX = 12  # classes; more of them are shown as a list of mistakes
 MOST_MISTAKES = 10  # lines of that list
+SHARES = ("accuracy", "f1", "r2")  # metrics of which 1 is the best
 
 
 def of_outputs(net: fastbp.Network, outputs: Array, y: Array, targets: Sequence[str]) -> Scores:
@@ -79,7 +80,8 @@ def show(scores: Mapping[str, Scores], net: fastbp.Network) -> str:
     for key in first:
         name, of, target = key.partition(" of ")
         label = names.get(name, name) + of + (text.plain(target) if of else "")
-        rows.append([label, *(text.number(column[key]) for column in scores.values())])
+        show_one = text.share if name in SHARES else text.number
+        rows.append([label, *(show_one(column[key]) for column in scores.values())])
     return text.table(rows)
 
 

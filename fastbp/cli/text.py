@@ -63,6 +63,11 @@ def number(x: float) -> str:
     return f"{x:.4g}" if x == 0 or not 1e-3 <= abs(x) <= 1 else f"{x:.4f}"
 
 
+def share(x: float) -> str:
+    """Format a metric of which 1 is the best: one near 0 is 0."""
+    return f"{x:.4f}".replace("-0.0000", "0.0000") if abs(x) < 1000 else number(x)
+
+
 def show_json(found: Mapping[str, Any]) -> None:
     """Print one object in a line of JSON, with null for numbers that JSON lacks."""
     import json

@@ -29,8 +29,8 @@ from fastbp.cli.options import (
 DESCRIPTION = """\
 Train a network that predicts one column of a table from the others, and write it to a model file. The
 table is a CSV, TSV, .npy, .npz or Parquet file. Text columns become an input for each category. A target
-of text, or of few different whole numbers, becomes classes; other targets are numbers to predict. Inputs
-are scaled, and targets that are numbers, too. A fifth of the rows is held out: training stops when their
+of text, or of a few different whole numbers, becomes classes; other targets are numbers to predict. Inputs
+and numeric targets are scaled. A fifth of the rows is held out: training stops when their
 loss no longer falls, and the network keeps the weights of its best epoch."""
 
 EXAMPLES = """\
@@ -96,7 +96,7 @@ def add_columns(train: Parser) -> None:
         type=names,
         default=(),
         metavar="NAMES",
-        help="columns whose numbers are names of categories, such as codes",
+        help="columns whose numbers are categories, such as codes",
     )
     columns.add_argument("--drop", type=names, default=(), metavar="NAMES", help="columns to ignore")
     columns.add_argument(
@@ -161,7 +161,7 @@ def add_training(train: Parser) -> None:
         help="default: that of the optimizer, 0.001 for adam",
     )
     training.add_argument(
-        "--epochs", type=epochs, default=500, metavar="N", help="at most so many; default: %(default)s"
+        "--epochs", type=epochs, default=500, metavar="N", help="most epochs to train; default: %(default)s"
     )
     training.add_argument(
         "--batch-size",
@@ -180,8 +180,8 @@ def add_training(train: Parser) -> None:
         "--patience",
         type=whole(0),
         metavar="N",
-        help="stop after so many epochs without a better loss on the rows held out, and keep the best epoch; "
-        "0 for all epochs; default: 30",
+        help="stop after N epochs without a lower loss of the rows held out, and keep the best epoch; 0 "
+        "trains all epochs; default: 30",
     )
     training.add_argument(
         "--seed",
@@ -207,7 +207,7 @@ def optimizer(name: str) -> str:
 def known(name: str, all_names: Any) -> str:
     """Return a name that is among these."""
     if name not in all_names:
-        raise ArgumentTypeError(f"{name!r:.60} is none of {', '.join(all_names)}")
+        raise ArgumentTypeError(f"it is {name!r:.60}, expected one of {', '.join(all_names)}")
     return name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeAlias, TypeVar
 
@@ -68,32 +68,49 @@ def learn(
     for name in targets:
         check_present(name, columns, "a target" if task == "regression" or len(targets) > 1 else "the class")
     classes = _classes(columns, targets, task)
-    kinds = {name: name in categorical or is_text(columns[name]) for name in names}
-    learned = [_column(make_column, columns, name, kinds[name], impute) for name in names]
+    categories = {
+        name: _distinct_names(columns, name)
+        for name in names
+        if name in categorical or is_text(columns[name])
+    }
+    _check_categories(categories, columns)
+    learned = [_column(make_column, columns, name, categories.get(name), impute) for name in names]
     return make_table(learned, targets, classes)
 
 
-def _column(make: Callable[..., C], columns: Columns, name: str, is_categorical: bool, impute: bool) -> C:
-    """Return what a column means: its categories, and what fills its missing values."""
+def _check_categories(categories: Mapping[str, list[str]], columns: Columns) -> None:
+    """Refuse columns with too many categories; one message names them all."""
+    present = {name: int((~is_missing(columns[name])).sum()) for name in categories}
+    wide = {
+        name: len(found) for name, found in categories.items() if len(found) > most_categories(present[name])
+    }
+    if len(wide) == 1:
+        ((name, n),) = wide.items()
+        problem = f"has {n} categories in {columns.n_rows} rows: leave it out with drop (--drop)"
+        raise columns.error(name, None, problem)
+    if wide:
+        raise DataError(
+            f"{columns.path}: columns {listed([*wide])} have up to {max(wide.values())} categories in "
+            f"{columns.n_rows} rows: leave them out with drop (--drop)"
+        )
+
+
+def _column(
+    make: Callable[..., C], columns: Columns, name: str, categories: list[str] | None, impute: bool
+) -> C:
+    """Return what a column means: its categories, None for numbers, and what fills its missing values."""
     column = columns[name]
     missing = is_missing(column)
     if missing.all():
         raise columns.error(name, None, "has no value in any row: leave it out with drop (--drop)")
     if not impute:
         check_present(name, columns)
-    if not is_categorical:
+    if categories is None:
         return make(name, fill=float(np.median(column[~missing])) if impute else None)
-    found = _distinct_names(columns, name)
-    if len(found) > most_categories(int((~missing).sum())):
-        raise columns.error(
-            name,
-            None,
-            f"has {len(found)} categories in {columns.n_rows} rows: leave it out with drop (--drop)",
-        )
-    categories = [category for category in found if category != UNKNOWN]
-    if not categories:
+    known = [category for category in categories if category != UNKNOWN]
+    if not known:
         raise columns.error(name, None, f"has no value but {UNKNOWN}: leave it out with drop (--drop)")
-    return make(name, categories, UNKNOWN if impute else None)
+    return make(name, known, UNKNOWN if impute else None)
 
 
 def most_categories(n_rows: int) -> int:

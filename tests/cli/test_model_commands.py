@@ -8,7 +8,7 @@ import pytest
 
 import fastbp
 from fastbp import io
-from fastbp.cli import scores
+from fastbp.cli import scores, text
 from helpers.csv_files import error_of, read, run, run_json, species, write
 
 
@@ -129,6 +129,10 @@ def test_many_classes_are_shown_by_their_mistakes():
     ]
 
 
+def test_shares_have_four_decimals_and_no_negative_zero():
+    assert [text.share(x) for x in (1, -1.8e-5, -0.3288, -5e5)] == ["1.0000", "0.0000", "-0.3288", "-5e+05"]
+
+
 def test_info_shows_what_is_in_the_file(capsys, model):
     out, (net, table) = run(capsys, "info", model), io.load(model)
     assert str(net.summary()) in out
@@ -226,5 +230,5 @@ def test_files_that_are_no_models_are_refused(capsys, model, data, tmp_path):
 def test_neither_model_nor_data_are_overwritten(capsys, model, data):
     for output in (model, data):
         before = Path(output).read_bytes()
-        assert "is to be written" in error_of(capsys, "predict", model, data, "--output", output)
+        assert "would overwrite" in error_of(capsys, "predict", model, data, "--output", output)
         assert Path(output).read_bytes() == before

@@ -179,10 +179,12 @@ def test_bad_requests(file):
 
 def test_bad_columns(file):
     names = "name,x,y,z\n" + "".join(f"n{i},{i},{i % 2},{i / 7}\n" for i in range(50))
+    twice = "id,day,y\n" + "".join(f"n{i},d{min(i, 40)},{i % 2}\n" for i in range(60))
     learn = lambda text, **options: lambda: Table.learn(file(text), **options)  # noqa: E731
     for run, parts in [
         (learn(names, target=["y"]), ["column 'name' has 50 categories in 50 rows", "(--drop)"]),
         (learn(names, target=["y"], drop=["name"], categorical=["x"]), ["column 'x' has 50 categories"]),
+        (learn(twice, target=["y"]), ["columns 'id', 'day' have up to 60 categories", "(--drop)"]),
         (learn(names, target=["name"]), ["column 'name' has 50 classes in 50 rows"]),
         (learn(names, target=["z"], task="classification"), ["column 'z' has 50 classes"]),
         (learn("x,y\n", target=["y"]), ["has no rows"]),
