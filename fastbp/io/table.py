@@ -84,7 +84,7 @@ class Column(Value):
     """
 
     name: str = text()
-    categories: tuple[str, ...] | None = checked_by(_categories, "strings", default=None)
+    categories: tuple[str, ...] | None = checked_by(_categories, "sequence of str", default=None)
     fill: float | str | None = checked_by(_fill, "float or str", default=None)
 
     def __post_init__(self) -> None:
@@ -132,9 +132,9 @@ class Table(Value):
     average_unseen : lets categories that training did not see act as the average one.
     """
 
-    columns: tuple[Column, ...] = checked_by(_columns, "Columns")
-    targets: tuple[str, ...] = checked_by(_targets, "strings")
-    classes: tuple[str, ...] | None = checked_by(_classes, "strings", default=None)
+    columns: tuple[Column, ...] = checked_by(_columns, "sequence of Column")
+    targets: tuple[str, ...] = checked_by(_targets, "sequence of str")
+    classes: tuple[str, ...] | None = checked_by(_classes, "sequence of str", default=None)
 
     def __post_init__(self) -> None:
         names = _texts("the names of columns", [column.name for column in self.columns], 1)
