@@ -13,7 +13,7 @@ import sys
 import pytest
 
 import fastbp
-from fastbp import SGD, Adam, Dense, Huber, IRprop, ParameterError, losses
+from fastbp import SGD, Adam, Dense, Huber, IRprop, ParameterError, io, losses
 from fastbp._base import arguments
 from fastbp._base.fields import MISSING, checked_by, checked_later, fixed, number, one_of
 from fastbp._base.value import Value
@@ -66,7 +66,7 @@ def written(bound):
 
 
 def test_there_are_values_of_every_kind():
-    assert {Adam, Step, Huber, Dense, EarlyStopping, fastbp.metrics.TopK, fastbp.LeakyReLU} < {*KINDS}
+    assert {Adam, Step, Huber, Dense, EarlyStopping, fastbp.metrics.TopK, io.Table} < {*KINDS}
     assert len(KINDS) > 30
 
 
