@@ -137,7 +137,6 @@ __all__ = [
 
 # packages, and functions with their modules, that are loaded on first use
 _ROOMS = ("datasets", "io", "plot", "reference", "sklearn")
-
 _FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:

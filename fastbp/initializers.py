@@ -75,6 +75,7 @@ INITIALIZERS: dict[str, Draw] = {
     "orthogonal": _orthogonal,
 }
 
+# one object per full name, so that `get` keeps what it has returned: scikit-learn's `clone` expects that
 _NAMES = {name: name for name in INITIALIZERS}
 _NAMES |= {short: _NAMES[f"{short}_uniform"] for short in ("glorot", "he", "lecun")}
 

@@ -137,14 +137,14 @@ def read(resume: Any, model: Model) -> Found | None:
     """
     given = Present(contents.callables_of(model), path_of("resume", resume))
     try:
-        found = Found(given, *contents.read(given, model.engine_class)[:3])
+        saved = contents.read(given, model.engine_class)
     except FileNotFoundError:
         return None
-    if "fit" not in found.description:
+    if "fit" not in saved.description:
         raise ModelFileError(
             f"{given.path} is a model file, but no checkpoint: the callback Checkpoint writes those"
         )
-    return found
+    return Found(given, saved.model, saved.description, saved.tensors)
 
 
 def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
