@@ -119,7 +119,7 @@ class Estimators:
 
 
 def timed(fit: Any, X: Array, y: Array) -> float:
-    """Return the seconds that a fit takes; a warning that more epochs would help is no news."""
+    """Return the seconds that a fit takes; without the warning that more epochs would help."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

@@ -25,7 +25,7 @@ def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> 
     Raises
     ------
     DataError
-        A column is missing, is no column of numbers, or lacks a value; or the network knows no names.
+        A column is missing, holds text, or lacks a value; or the columns cannot be matched to the inputs.
     """
     if table is not None:
         return table.inputs(columns)

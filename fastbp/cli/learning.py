@@ -1,4 +1,4 @@
-"""What `fastbp train` learns from a table: rows held out, the network, its fit, and how good it is."""
+"""The steps of `fastbp train`: holding rows out, making the network, fitting it, and scoring it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastbp.optimizers import Optimizer
 
 Array: TypeAlias = NDArray[Any]
 
-#: Optimizers by name; that of Levenberg and Marquardt stops early as the others do.
+#: Optimizers by name. Early stopping is that of the command for all, so `max_fail` is off.
 OPTIMIZERS: dict[str, Optimizer] = BY_RATE | {
     "levenberg_marquardt": fastbp.LevenbergMarquardt(max_fail=None),
 }

@@ -1,4 +1,4 @@
-"""What `fastbp train` prints: what was read, what came of it, and the same for scripts."""
+"""What `fastbp train` prints: the data, the result, and both as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `fastbp train`: a file of columns becomes a network in a model file."""
+"""The command `fastbp train`: trains on a table and writes a model file."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def known(name: str, all_names: Any) -> str:
 
 
 def run(options: Namespace) -> None:
-    """Train, and print what came of it."""
+    """Train, write the model file, and print the result."""
     from fastbp import io
     from fastbp.cli import curve, learning, report
 

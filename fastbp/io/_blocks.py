@@ -16,8 +16,8 @@ from fastbp.io._fields import LONGEST, MISSING, SPACES
 Array: TypeAlias = NDArray[Any]
 
 #: Takes a plain block, the delimiter, and the indices of the wanted columns, in order, and of those with
-#: text; returns for each wanted column its fields, or its float64 numbers, if they are certainly those of
-#: `numbers_in`. Of a missing field it may return the empty one.
+#: text; returns for each wanted column its fields, or its float64 numbers if they certainly equal those of
+#: `numbers_in`. It may return a missing field as an empty one.
 Reader: TypeAlias = Callable[[bytes, str, Collection[int], Collection[int]], dict[int, Any]]
 
 FIRST, BLOCK = 1 << 16, 1 << 24  # bytes; the first block shows which columns hold text

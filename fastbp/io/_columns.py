@@ -13,7 +13,7 @@ from fastbp.exceptions import DataError, ParameterError, ShapeError
 
 Array: TypeAlias = NDArray[Any]
 
-UNKNOWN = "(unknown)"  # the category of values that are none of the others
+UNKNOWN = "(unknown)"  # the category of all values without a category of their own
 MOST = 5  # names in a message
 DTYPES = (np.dtype(np.float64), np.dtype(object))
 
@@ -35,7 +35,7 @@ class Columns(Mapping[str, Array]):
     Raises
     ------
     ParameterError
-        An array is no column as above.
+        An array is not a column as described.
     ShapeError
         The columns have different lengths.
     """

@@ -96,7 +96,7 @@ def _numbers(name: str, columns: Columns, fill: Any, what: str = "a value") -> A
 def _indices(
     name: str, categories: Sequence[str], columns: Columns, fill: Any, what: str = "a value"
 ) -> NDArray[np.int64]:
-    """Return the index (n,) of each row's category, their number for values that are none of them."""
+    """Return the index (n,) of each row's category; `len(categories)` for values of no category."""
     if fill is None:
         check_present(name, columns, what)
     known = {category: i for i, category in enumerate(categories)}

@@ -57,7 +57,7 @@ def load(
     Raises
     ------
     ModelFileError
-        The file is damaged, is no model file, or comes from a later version.
+        The file is damaged, is not a model file, or comes from a later version.
     ParameterError
         `custom` lacks something; the message names it.
     OSError

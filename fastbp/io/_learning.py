@@ -127,7 +127,7 @@ def _distinct_names(columns: Columns, name: str) -> list[str]:
             raise columns.error(
                 name,
                 too_large.argmax(),
-                "has an integer beyond 2**53, which is no category: write it as text",
+                "has an integer beyond 2**53, too large for a category: write it as text",
             )
         column = np.unique(column)  # NaN once, at the end
     return _sorted({value for value in names_of(column) if value is not None})

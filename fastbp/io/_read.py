@@ -48,9 +48,9 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
     Raises
     ------
     DataError
-        The file is no table; the message names the line and the column.
+        The file does not hold a table; the message names the line and the column.
     ParameterError
-        `path` is no path, or has another suffix.
+        `path` is not a path, or has another suffix.
     OSError
         The file cannot be read.
     ImportError

@@ -51,7 +51,7 @@ def read_text(path: str, *, delimiters: str = DELIMITERS, library: str | None = 
     Raises
     ------
     DataError
-        The file is no table; the message names the line.
+        The file does not hold a table; the message names the line.
     OSError
         The file cannot be read.
     """
@@ -71,7 +71,7 @@ def read_text(path: str, *, delimiters: str = DELIMITERS, library: str | None = 
 
 
 def _opened(path: str, data: bytes, delimiters: str) -> Source:
-    """Return the content with its header; DataError if it is no text or has no usable header."""
+    """Return the content with its header; DataError if it is not text or has no usable header."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DataError(f"{path} is in UTF-16, expected UTF-8: save it as UTF-8")
     data = data.removeprefix(codecs.BOM_UTF8)

@@ -12,7 +12,7 @@ from fastbp.network import Network
 
 
 def check_network(net: Network, table: Table) -> None:
-    """Refuse what is no network or no table, and those that do not go together."""
+    """Check that `net` is a Network and `table` a Table with as many inputs."""
     if not isinstance(net, Network):
         raise ParameterError(f"net is {shown(net)}, expected a Network")
     if not isinstance(table, Table):
@@ -42,7 +42,7 @@ def average_unseen(net: Network, table: Table, X: ArrayLike) -> None:
     Raises
     ------
     ParameterError
-        `net` is no Network or `table` no Table, or they have different numbers of inputs.
+        `net` is not a Network, `table` is not a Table, or they have different numbers of inputs.
     ShapeError
         X is not (n, n_in) with n >= 1.
 

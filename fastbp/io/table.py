@@ -182,12 +182,12 @@ class Table(Value):
         Raises
         ------
         DataError
-            There is no row; a value is missing and `impute` is False, or it is one of a target; a column has
-            no value at all; a text column has more than 1000 categories, or more than 20 that are more than
+            There are no rows; an input is missing and `impute` is False; a target is missing; a column has no
+            value at all; a text column has more than 1000 categories, or more than 20 that are more than
             half of its rows, as columns of names and dates have.
         ParameterError
-            `columns` is no `Columns`; a name is not one of a column, or is given for two purposes; the
-            targets do not go with the task.
+            `columns` is not a `Columns`; a name is not that of a column, or is given for two purposes; the
+            targets do not fit the task.
 
         Notes
         -----
@@ -218,7 +218,7 @@ class Table(Value):
         Raises
         ------
         ParameterError
-            `columns` is no `Columns`.
+            `columns` is not a `Columns`.
         DataError
             A column is missing, a numeric one holds text, or a value is missing that the table does not fill;
             the message names the column and the line.
@@ -231,7 +231,7 @@ class Table(Value):
         Raises
         ------
         ParameterError
-            `columns` is no `Columns`.
+            `columns` is not a `Columns`.
         DataError
             A target is missing, has a missing value, a class that the table does not have, or text instead of
             a number; the message names the column and the line.
@@ -246,7 +246,7 @@ class Table(Value):
 
     @classmethod
     def described(cls, description: Any) -> Table:
-        """Return the table with a description, as `describe` returns it; DataError if it is none."""
+        """Return the table with a description, as `describe` returns it; DataError if it is not valid."""
         return _description.described(cls, Column, description)
 
     def __repr__(self) -> str:

@@ -13,7 +13,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastbp._architecture import Architecture
-from fastbp._base.value import Value
 from fastbp.losses import Loss
 from fastbp.network import Network
 from fastbp.sklearn import _parameters, _weights
@@ -68,10 +67,10 @@ class MLP(Files, CallbackSupport, Estimator):
         super().set_params(**whole)
         for name in params.keys() - whole.keys():
             outer, _, inner = name.partition("__")
-            value = self.get_params(deep=False).get(outer)
-            if isinstance(value, Value):
-                setattr(self, outer, _parameters.replaced(value, inner, params[name]))
-            else:
+            given = self.get_params(deep=False)
+            if outer in given and not hasattr(given[outer], "set_params"):
+                setattr(self, outer, _parameters.replaced(outer, given[outer], inner, params[name]))
+            else:  # an unknown name, or an object that sets its own
                 super().set_params(**{name: params[name]})
         return self
 

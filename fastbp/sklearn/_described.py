@@ -148,7 +148,7 @@ def encode_classes(classes: NDArray[Any], kind: str) -> dict[str, JSON]:
 
 
 def decode_classes(node: dict[str, Any], where: str) -> tuple[NDArray[Any], str]:
-    """Return the classes, ascending, and the kind of the targets; MisfitError if it has none."""
+    """Return the classes, ascending, and the kind of the targets; MisfitError if they are not valid."""
     refuse_others(node, where, ("kind", "dtype", "values"))
     kind, dtype = take(node, where, "kind", str), take(node, where, "dtype", str)
     if kind not in _KINDS:

@@ -154,7 +154,7 @@ def _per_layer(argument: str, given: Any, n: int, check: Callable[[str, Any], An
         return [check(argument, given)] * n
     if len(given) != n:
         raise ParameterError(
-            f"{argument} is {shown(given)}, expected one entry for each of the {n} hidden layers"
+            f"{argument} is {shown(given)}, expected a list of {n}, one entry per hidden layer"
         )
     return [check(f"{argument}[{i}]", entry) for i, entry in enumerate(given)]
 
@@ -173,17 +173,19 @@ def _activation(argument: str, given: Any) -> Activation:
 # ---- values ------------------------------------------------------------------------------------------------
 
 
-def replaced(value: Value, name: str, new: Any) -> Value:
+def replaced(argument: str, value: Any, name: str, new: Any) -> Value:
     """Return a copy of a value with another field; "learning_rate__steps" is one of a value within."""
     outer, _, inner = name.partition("__")
+    if not isinstance(value, Value):
+        raise ParameterError(
+            f"{argument} is {shown(value)}, which has no parameter {outer!r}: only values of fastbp have "
+            "any, such as optimizer=fastbp.Adam()"
+        )
     fields = value.get_params(deep=False)
     if outer not in fields:
-        raise ParameterError(f"{outer!r} is no parameter of {value}, expected one of: {', '.join(fields)}")
+        raise ParameterError(f"{outer!r} is not a parameter of {value}, expected one of: {', '.join(fields)}")
     if inner:
-        within = fields[outer]
-        if not isinstance(within, Value):
-            raise ParameterError(f"{outer} of {value} is {shown(within)}, which has no parameter {inner!r}")
-        new = replaced(within, inner, new)
+        new = replaced(f"{outer} of {value}", fields[outer], inner, new)
     return value.__replace__(**{outer: new})
 
 

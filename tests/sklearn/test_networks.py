@@ -38,7 +38,7 @@ def test_dropout(kind, y):
 def test_lists_per_layer_have_one_entry_per_hidden_layer():
     for options in ({"dropout": [0.1]}, {"activation": ["tanh"] * 3}):
         (name,) = options
-        with pytest.raises(ValueError, match=rf"{name}.*2 hidden layers"):
+        with pytest.raises(ValueError, match=rf"{name}.*expected a list of 2, one entry per hidden layer"):
             MLPClassifier(**FEW, **options).fit(X, LABELS)
     for options in (
         {"dropout": 1.0},
