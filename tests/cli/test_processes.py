@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from helpers.csv_files import species, write
+from fastbp.datasets import load_digits
+from helpers.csv_files import read, species, write, write_split
 
 COMMAND = [sys.executable, "-P", "-m", "fastbp"]
 #: the package under test, wherever the tests are run, and streams with buffers
@@ -26,6 +27,12 @@ def fastbp_in(tmp_path):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         return subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, text=True, check=False, **streams)
 
+    def run_json(*arguments):
+        done = run(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    run.json = run_json
     return run
 
 
@@ -39,6 +46,42 @@ def test_trains_and_predicts_in_an_empty_folder(fastbp_in, tmp_path):
     assert done.stdout.splitlines()[0] == "species"
     assert len(done.stdout.splitlines()) == 61
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv", "model.safetensors"]
+
+
+def sklearn_data(name):
+    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
+    return getattr(datasets, f"load_{name}")(return_X_y=True)
+
+
+def named(y, names):
+    return np.array(names)[y]
+
+
+SETS = {  # data, names of its classes, options, least accuracy or R^2 on rows that training has not seen
+    "wine": (lambda: sklearn_data("wine"), ["Barolo", "Grignolino", "Barbera"], [], 0.95),
+    "breast_cancer": (lambda: sklearn_data("breast_cancer"), ["malignant", "benign"], [], 0.95),
+    "diabetes": (lambda: sklearn_data("diabetes"), None, ["--hidden", "16", "--task", "regression"], 0.4),
+    "digits": (load_digits, None, ["--task", "classification", "--epochs", 60], 0.94),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_predicts_rows_that_it_has_not_seen(fastbp_in, tmp_path, name):
+    load, classes, options, least = SETS[name]
+    X, y = load()
+    *_, truth = write_split(tmp_path, X, y if classes is None else named(y, classes), "answer")
+    made = fastbp_in.json("train", "train.csv", "--target", "answer", "--output", "net.safetensors", *options)
+    found = fastbp_in.json("evaluate", "net.safetensors", "test.csv")["scores"]
+    metric = "r2" if name == "diabetes" else "accuracy"
+    assert found[metric] >= least
+    assert made["scores"]["validation"][metric] > made["scores"]["baseline"][metric] + 0.2
+    done = fastbp_in("predict", "net.safetensors", "test.csv", "--output", "predictions.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    column = read(tmp_path / "predictions.csv")["answer"]
+    if metric == "accuracy":
+        assert np.mean(np.array(column) == truth.astype(str)) == pytest.approx(found["accuracy"])
+    else:
+        assert fastbp.metrics.r2(np.array(column, float), truth) == pytest.approx(found["r2"], rel=1e-5)
 
 
 def test_bad_input_is_one_line_and_not_a_traceback(fastbp_in, tmp_path):

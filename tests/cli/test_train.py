@@ -9,8 +9,7 @@ import pytest
 import fastbp
 from fastbp import io
 from fastbp.cli import commands
-from fastbp.datasets import load_digits
-from helpers.csv_files import error_of, read, run, run_json, species, write, write_split
+from helpers.csv_files import error_of, run, run_json, species, write
 
 
 @pytest.fixture
@@ -29,43 +28,6 @@ def train(tmp_path, capsys):
         return run(capsys, "train", data, "--target", target, "--output", model, *options), model
 
     return train
-
-
-def sklearn_data(name):
-    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
-    return getattr(datasets, f"load_{name}")(return_X_y=True)
-
-
-def named(y, names):
-    return np.array(names)[y]
-
-
-SETS = {  # data, names of its classes, options, least accuracy or R^2 on rows that training has not seen
-    "wine": (lambda: sklearn_data("wine"), ["Barolo", "Grignolino", "Barbera"], [], 0.95),
-    "breast_cancer": (lambda: sklearn_data("breast_cancer"), ["malignant", "benign"], [], 0.95),
-    "diabetes": (lambda: sklearn_data("diabetes"), None, ["--hidden", "16", "--task", "regression"], 0.4),
-    "digits": (load_digits, None, ["--task", "classification", "--epochs", 60], 0.94),
-}
-
-
-@pytest.mark.parametrize("name", SETS)
-def test_predicts_rows_that_it_has_not_seen(capsys, tmp_path, train, name):
-    load, classes, options, least = SETS[name]
-    X, y = load()
-    y = y if classes is None else named(y, classes)
-    fit, test, truth = write_split(tmp_path, X, y, "answer")
-    made, model = train(fit, *options, target="answer", run=run_json)
-    found = run_json(capsys, "evaluate", model, test)["scores"]
-    metric = "r2" if name == "diabetes" else "accuracy"
-    assert found[metric] >= least
-    assert made["scores"]["validation"][metric] > made["scores"]["baseline"][metric] + 0.2
-    predictions = tmp_path / "predictions.csv"
-    assert run(capsys, "predict", model, test, "--output", predictions) == ""
-    column = read(predictions)["answer"]
-    if metric == "accuracy":
-        assert np.mean(np.array(column) == truth.astype(str)) == pytest.approx(found["accuracy"])
-    else:
-        assert fastbp.metrics.r2(np.array(column, float), truth) == pytest.approx(found["r2"], rel=1e-5)
 
 
 def test_the_model_file_is_a_plain_network_that_knows_its_names(train, data):
