@@ -153,6 +153,8 @@ def test_a_network_without_a_table_goes_by_its_names_or_by_position(capsys, data
     assert found["class"] == [str(i) for i in net.predict_classes(X)]
     np.testing.assert_array_equal(np.array(found["probability of 1"], np.float32), net.predict(X)[:, 1])
     assert run_json(capsys, "predict", model, tmp_path / "X.npz", "--probabilities")["predictions"] == found
+    np.savez(tmp_path / "X.npz", X1=X[:, 1], X0=X[:, 0])
+    assert run_json(capsys, "predict", model, tmp_path / "X.npz", "--probabilities")["predictions"] == found
     assert "no names for its 2 inputs" in error_of(capsys, "predict", model, data)
     np.save(tmp_path / "wide.npy", np.zeros((2, 3)))
     assert "3 inputs, expected the model's 2" in error_of(capsys, "predict", model, tmp_path / "wide.npy")
