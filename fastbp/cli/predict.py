@@ -93,12 +93,16 @@ def answers_in(
 ) -> Answers:
     """Return the columns that outputs (n, n_out) of the network stand for."""
     is_softmax = net.layers[-1].activation == fastbp.activations.softmax
-    if not is_softmax:
-        if with_probabilities:
-            raise fastbp.ParameterError("--probabilities is given, but the model has no classes")
-        names = table.targets if table is not None else net.class_names or numbered("output", outputs)
+    has_classes = is_softmax if table is None else table.classes is not None
+    if with_probabilities and not (is_softmax and has_classes):
+        raise fastbp.ParameterError("--probabilities is given, but the model has no classes")
+    if not has_classes:
+        names = (net.class_names if table is None else table.targets) or ()
+        if len(names) != outputs.shape[1]:  # such as quantiles of a target
+            return unique(zip(numbered("output", outputs), outputs.T, strict=True))
         return unique(zip(names, outputs.T, strict=True))
-    classes = net.class_names or [str(i) for i in range(outputs.shape[1])]
+    known = net.class_names if table is None else table.classes
+    classes = known or [str(i) for i in range(outputs.shape[1])]
     target = table.targets[0] if table is not None else "class"
     chosen = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
     found = [(target, chosen)]

@@ -181,6 +181,17 @@ def test_outputs_that_are_no_classes_are_numbered(capsys, tmp_path):
     assert [*found] == ["output 1", "output 2"]
 
 
+def test_a_table_names_what_a_network_without_names_predicts(capsys, tmp_path):
+    model, data = tmp_path / "m.safetensors", write(tmp_path / "data.csv", {"x": [1, 2], "y": ["no", "yes"]})
+    column = io.Column("x")
+    net = fastbp.Network([1, 2], loss="cross_entropy", seed=0)
+    io.save(model, net, io.Table([column], ["y"], ["no", "yes"]))
+    chosen = [["no", "yes"][i] for i in net.predict_classes([[1.0], [2.0]])]
+    assert classes_of(capsys, model, data) == chosen
+    io.save(model, fastbp.Network([1, 2], loss="gaussian_nll", seed=0), io.Table([column], ["y"]))
+    assert [*run_json(capsys, "predict", model, data)["predictions"]] == ["output 1", "output 2"]
+
+
 def test_a_target_called_like_a_probability_keeps_its_column(capsys, tmp_path):
     columns = {"x": [*range(20)], "probability of a": ["a", "b"] * 10}
     data, model = write(tmp_path / "data.csv", columns), tmp_path / "model.safetensors"
