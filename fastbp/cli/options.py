@@ -40,8 +40,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def one_line(text: object) -> str:
-    """Return text with spaces for its line breaks."""
-    return " ".join(str(text).splitlines())
+    """Return text with spaces for its line breaks, and without characters that control a terminal."""
+    return escaped(" ".join(str(text).splitlines()))
+
+
+def escaped(text: str) -> str:
+    """Return text with escape sequences for characters that are not printable, as in a string of Python."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def whole(at_least: int, most: int | None = None) -> Callable[[str], int]:

@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
@@ -144,7 +145,10 @@ def writing(path: Path) -> Iterator[TextIO]:
 
 def write(file: TextIO, answers: Mapping[str, Array], delimiter: str) -> None:
     """Write columns as CSV, numbers with as many digits as tell them apart in their precision."""
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    named = [set(column) for column in answers.values() if column.dtype == object]
+    has_return = any("\r" in name for name in chain(answers, *named))  # QUOTE_MINIMAL leaves it bare
+    quoting: Any = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=quoting)
     writer.writerow(answers)
     columns = [column if column.dtype == object else column.astype(str) for column in answers.values()]
     writer.writerows(zip(*columns, strict=True))

@@ -50,8 +50,7 @@ def labels(name: str, classes: Sequence[str], columns: Columns) -> NDArray[np.in
     if (found == len(classes)).any():
         row = (found == len(classes)).argmax()
         value = columns[name][row]
-        known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
-        raise columns.error(name, row, f"has the class {shown(value)}, expected one of: {known}")
+        raise columns.error(name, row, f"has the class {shown(value)}, expected one of: {listed(classes)}")
     return found
 
 

@@ -34,7 +34,9 @@ def _check_answers(net: Network, table: Table) -> None:
     if table.classes is None:
         n, n_targets = len(table.targets), n_out // net.loss.outputs_per_target
         if n != n_targets:
-            raise ParameterError(f"table has {n} target{'s' * (n != 1)}, expected {n_targets}, as the network has")
+            raise ParameterError(
+                f"table has {n} target{'s' * (n != 1)}, expected {n_targets}, as the network has"
+            )
     elif len(table.classes) != n_out:
         raise ParameterError(
             f"table has {len(table.classes)} classes, expected {n_out}, one per output of the network"

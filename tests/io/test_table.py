@@ -65,7 +65,7 @@ def test_what_training_did_not_see_is_unknown(file):
         lambda: table.answers(file("kind\na\nc\n")),
         DataError,
         "line 3: column 'kind' has the class 'c'",
-        "a, b",
+        "'a', 'b'",
     )
 
 
