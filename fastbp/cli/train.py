@@ -261,5 +261,6 @@ def check(options: Namespace) -> Path | None:
         return Path(options.plot)
     if options.quiet or options.json or not curve.can_draw():
         return None
+    curve.check()
     model = Path(options.output)
     return model.with_name(f"{model.stem}-curve.png")

@@ -213,6 +213,17 @@ def test_works_without_the_optional_packages(capsys, data, monkeypatch, tmp_path
     assert error == 'fastbp train: a picture needs matplotlib: pip install "fastbp[plot]"\n'
 
 
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_training(capsys, data, monkeypatch, tmp_path):
+    def fails(_):
+        raise ValueError("Key backend: 'odd' is not a valid value")  # as MPLBACKEND=odd does
+
+    monkeypatch.setattr("fastbp.cli.curve.find_spec", lambda _: True)
+    monkeypatch.setattr("fastbp.cli.curve.import_module", fails)
+    model = tmp_path / "model.safetensors"
+    assert "'odd'" in error_of(capsys, "train", data, "--target", "species", "--output", model)
+    assert not model.exists()
+
+
 def test_ctrl_c_leaves_an_old_model_as_it_was(train, data, monkeypatch, tmp_path):
     def fit(*_, **__):
         raise KeyboardInterrupt
