@@ -138,6 +138,12 @@ def check_differs(written: Path | str, *others: Path | str) -> None:
             raise ParameterError(f"{str(written)!r} is to be written, but it is also {str(other)!r}")
 
 
+def check_is_file(written: Path | str | None) -> None:
+    """Raise ParameterError if a file to write is there already as a folder, a device or a pipe."""
+    if written is not None and os.path.exists(written) and not os.path.isfile(written):
+        raise ParameterError(f"{str(written)!r} is to be written, but it is no file")
+
+
 def is_same(path: Path | str, other: Path | str) -> bool:
     """Tell whether two paths lead to one existing file."""
     return os.path.exists(path) and os.path.samefile(path, other)
