@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import fastbp
 from fastbp import io
 from fastbp._base.shown import shown
+from fastbp.io._columns import is_missing
 
 Array: TypeAlias = NDArray[Any]
 
@@ -31,6 +32,21 @@ def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> 
         return table.inputs(columns)
     found = [numbers(columns, name) for name in names_of(net, columns)]
     return np.stack(found, axis=1)
+
+
+def unknown(table: io.Table | None, columns: io.Columns, X: Array) -> dict[str, int]:
+    """Return how many values of each categorical column training did not have, where there are some.
+
+    X (n, n_in) are the inputs that the table made of the columns. Missing values do not count.
+    """
+    found, end = {}, 0
+    for column in () if table is None else table.columns:
+        end += len(column.feature_names)  # the last one is that of unknown categories
+        if column.categories is not None:
+            n = int(X[:, end - 1].sum()) - int(is_missing(columns[column.name]).sum())
+            if n:
+                found[column.name] = n
+    return found
 
 
 def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:

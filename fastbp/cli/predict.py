@@ -70,20 +70,29 @@ def run(options: Namespace) -> None:
     """Predict, and write or print the answers."""
     from fastbp import io
     from fastbp.cli import examples
+    from fastbp.io._columns import is_missing
 
     if options.output is not None:
         check_differs(options.output, options.model, options.data)
     net, table = io.load(options.model)
-    outputs = net.predict(examples.inputs(net, table, io.read_columns(options.data)))
+    columns = io.read_columns(options.data)
+    X = examples.inputs(net, table, columns)
+    unknown = examples.unknown(table, columns, X)
+    outputs = net.predict(X)
     answers = answers_in(outputs, net, table, options.probabilities)
     if options.output is not None:
         with writing(options.output) as file:
             write(file, answers, "\t" if options.output.suffix == ".tsv" else ",")
     if options.json:
-        about = {"model": options.model, "data": options.data, "rows": len(outputs)}
+        about = {"model": options.model, "data": options.data, "rows": len(outputs), "unknown": unknown}
         where = {"predictions": {name: column.tolist() for name, column in answers.items()}}
         text.show_json(about | (where if options.output is None else {"output": str(options.output)}))
-    elif options.output is None:
+        return
+    foreign = [name for name, n in unknown.items() if n == len(X) - is_missing(columns[name]).sum()]
+    if foreign:
+        note = f"no value is a category that training had in: {text.listed([*map(text.plain, foreign)])}"
+        print(f"fastbp predict: note: {note}", file=sys.stderr)
+    if options.output is None:
         with suppress(AttributeError):  # not a stream of the process
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         write(sys.stdout, answers, ",")

@@ -8,15 +8,13 @@ import pytest
 
 import fastbp
 from fastbp import io
-from fastbp.cli import scores
+from fastbp.cli import commands, scores
 from helpers.csv_files import error_of, read, run, run_json, species, write
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with the data and the model of three species."""
-    from fastbp.cli import commands
-
     folder = tmp_path_factory.mktemp("species")
     data = write(folder / "data.csv", species())
     model = str(folder / "model.safetensors")
@@ -78,6 +76,21 @@ def test_columns_are_found_by_name_and_the_target_is_not_needed(capsys, model, d
     assert run(capsys, "predict", model, other) == run(capsys, "predict", model, data)
 
 
+def test_categories_that_training_did_not_have_are_counted(capsys, model, tmp_path):
+    rows = {name: column[:3] for name, column in species().items()}
+    some = write(tmp_path / "some.csv", rows | {"island": ["Biscoe", "DREAM", "DREAM"]})
+    assert run_json(capsys, "predict", model, some)["unknown"] == {"island": 2}
+    assert run_json(capsys, "evaluate", model, some)["unknown"] == {"island": 2}
+    assert "\ncategories that training did not have: island (2)\n" in run(capsys, "evaluate", model, some)
+    predicted = run(capsys, "predict", model, some)  # nothing on stderr
+    upper = write(tmp_path / "upper.csv", rows | {"island": ["BISCOE", "DREAM", "DREAM"]})
+    assert commands.main(["predict", model, upper, "--output", str(tmp_path / "out.csv")]) == 0
+    out, note = capsys.readouterr()
+    assert out == ""
+    assert note == "fastbp predict: note: no value is a category that training had in: island\n"
+    assert len(predicted.splitlines()) == 4
+
+
 def test_regression_has_a_column_per_target(capsys, numbers):
     model, data = numbers
     found = run_json(capsys, "predict", model, data)
@@ -98,7 +111,8 @@ def test_json_has_the_predictions_unless_a_file_has_them(capsys, model, data, tm
     found = run_json(capsys, "predict", model, data)
     assert found["predictions"] == {"species": classes_of(capsys, model, data)}
     found = run_json(capsys, "predict", model, data, "--output", tmp_path / "out.csv")
-    assert found == {"model": model, "data": data, "rows": 60, "output": str(tmp_path / "out.csv")}
+    same = {"model": model, "data": data, "rows": 60, "unknown": {}}
+    assert found == same | {"output": str(tmp_path / "out.csv")}
 
 
 def test_evaluate_counts_the_classes(capsys, model, tmp_path, rng):
