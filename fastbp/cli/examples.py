@@ -17,7 +17,7 @@ from fastbp.io._columns import is_missing
 Array: TypeAlias = NDArray[Any]
 
 #: Files whose columns may have no names of their own, and which columns are inputs then.
-BY_POSITION = {".npy": re.compile(".*", re.DOTALL), ".npz": re.compile("X[0-9]{1,9}")}
+BY_POSITION = {".npy": re.compile("x[0-9]{1,9}"), ".npz": re.compile("X[0-9]{1,9}")}
 
 
 def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> Array:
@@ -66,8 +66,7 @@ def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
             "feature_names before saving it, or give the inputs as a .npy file"
         )
     found = [name for name in columns if BY_POSITION[kind].fullmatch(name)]
-    if kind == ".npz":  # an archive may have X1 before X0
-        found.sort(key=lambda name: int(name[1:]))
+    found.sort(key=lambda name: int(name[1:]))  # an archive may have X1 before X0
     if len(found) != n_in:
         raise fastbp.DataError(f"{columns.path} has {len(found)} inputs, expected the model's {n_in}")
     return found

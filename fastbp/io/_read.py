@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -21,6 +22,8 @@ from fastbp.io._text import read_text
 
 Array: TypeAlias = NDArray[Any]
 
+INDEX = re.compile("__index_level_[0-9]+__")  # pandas' names for row labels that have none
+
 
 def read_columns(path: str | os.PathLike[str]) -> Columns:
     """Return the columns of a file.
@@ -37,7 +40,8 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
           array (n,), whose fields are the columns.
         - ``.npz``: arrays (n,) are columns, by their names; of an array (n, k) called ``X`` the columns are
           ``"X0"`` to ``"X{k-1}"``.
-        - ``.parquet``: read by pyarrow.
+        - ``.parquet``: read by pyarrow. The row labels of a pandas frame are no column, unless they have a
+          name.
 
     Returns
     -------
@@ -171,6 +175,8 @@ def _parquet(path: str) -> Columns:
         table = _checked(path, lambda: parquet.ParquetFile(file).read())
     columns: dict[str, Array] = {}
     for name, column in zip(_checked(path, lambda: table.schema.names), table.columns, strict=True):
+        if INDEX.fullmatch(name):
+            continue
         if name in columns:
             raise DataError(f"{path} has more than one column {shown(name)}, expected distinct names")
         columns[name] = _from_arrow(path, name, column)

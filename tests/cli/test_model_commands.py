@@ -172,6 +172,8 @@ def test_a_network_without_a_table_goes_by_its_names_or_by_position(capsys, data
     assert "no names for its 2 inputs" in error_of(capsys, "predict", model, data)
     np.save(tmp_path / "wide.npy", np.zeros((2, 3)))
     assert "3 inputs, expected the model's 2" in error_of(capsys, "predict", model, tmp_path / "wide.npy")
+    np.save(tmp_path / "named.npy", np.ones(2, [("b", float), ("a", float)]))
+    assert "0 inputs, expected the model's 2" in error_of(capsys, "predict", model, tmp_path / "named.npy")
     net.feature_names, net.class_names = ["noise", "length"], ["no", "yes"]
     net.save(model)
     named = run_json(capsys, "predict", model, data)["predictions"]

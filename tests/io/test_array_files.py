@@ -123,6 +123,8 @@ def test_parquet(tmp_path):
     refuses(lambda: read_columns(path), fastbp.DataError, "'x' has inf in row 1")
     parquet.write_table(arrow.Table.from_arrays([arrow.array([1])] * 2, names=["a", "a"]), path)
     refuses(lambda: read_columns(path), fastbp.DataError, "more than one column 'a'")
+    parquet.write_table(arrow.table({"x": [1.0], "__index_level_0__": [7]}), path)  # as pandas does
+    assert [*read_columns(path)] == ["x"]
     offsets, content = np.array([0, 1], np.int32), b"\xff"
     odd = arrow.StringArray.from_buffers(1, *map(arrow.py_buffer, (offsets, content)))
     parquet.write_table(arrow.table({"text": odd}), path)
