@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,9 +18,13 @@ def can_draw() -> bool:
 
 
 def check() -> None:
-    """Raise Error if a picture cannot be drawn."""
+    """Raise Error if a picture cannot be drawn: then the work need not begin."""
     if not can_draw():
         raise fastbp.Error('a picture needs matplotlib: pip install "fastbp[plot]"')
+    try:
+        import_module("matplotlib.figure")
+    except Exception as error:  # such as an unknown name in MPLBACKEND
+        raise fastbp.Error(f"matplotlib cannot be imported for a picture: {error}") from None
 
 
 def draw(path: Path, title: str, result: Result) -> None:

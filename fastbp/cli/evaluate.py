@@ -42,6 +42,7 @@ def run(options: Namespace) -> None:
     table = examples.need_table(table, options.model)
     columns = io.read_columns(options.data)
     X, y = table.inputs(columns), table.answers(columns)
+    unknown = examples.unknown(table, columns, X)
     found = scores.measure(net, X, y, table.targets)
     matrix = None if table.classes is None else scores.confusion(net, X, y)
     if options.json:
@@ -50,6 +51,7 @@ def run(options: Namespace) -> None:
                 "model": options.model,
                 "data": options.data,
                 "rows": len(X),
+                "unknown": unknown,
                 "target": table.targets,
                 "scores": found,
                 "classes": table.classes,
@@ -57,7 +59,11 @@ def run(options: Namespace) -> None:
             }
         )
         return
-    print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}\n")
+    print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}")
+    if unknown:
+        counts = [f"{text.plain(name)} ({n:,})" for name, n in unknown.items()]
+        print(f"categories that training did not have: {text.listed(counts)}")
+    print()
     print(scores.show({"value": found}, net))
     if matrix is not None and table.classes is not None:
         print(f"\n{scores.show_confusion(matrix, table.classes)}")

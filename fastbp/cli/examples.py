@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 import fastbp
 from fastbp import io
 from fastbp._base.shown import shown
+from fastbp.io._columns import is_missing
 
 Array: TypeAlias = NDArray[Any]
 
 #: Files whose columns may have no names of their own, and which columns are inputs then.
-BY_POSITION = {".npy": re.compile(".*", re.DOTALL), ".npz": re.compile(r"X\d+")}
+BY_POSITION = {".npy": re.compile("x[0-9]{1,9}"), ".npz": re.compile("X[0-9]{1,9}")}
 
 
 def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> Array:
@@ -31,6 +32,21 @@ def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> 
         return table.inputs(columns)
     found = [numbers(columns, name) for name in names_of(net, columns)]
     return np.stack(found, axis=1)
+
+
+def unknown(table: io.Table | None, columns: io.Columns, X: Array) -> dict[str, int]:
+    """Return how many values of each categorical column training did not have, where there are some.
+
+    X (n, n_in) are the inputs that the table made of the columns. Missing values do not count.
+    """
+    found, end = {}, 0
+    for column in () if table is None else table.columns:
+        end += len(column.feature_names)  # the last one is that of unknown categories
+        if column.categories is not None:
+            n = int(X[:, end - 1].sum()) - int(is_missing(columns[column.name]).sum())
+            if n:
+                found[column.name] = n
+    return found
 
 
 def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
@@ -50,6 +66,7 @@ def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
             "feature_names before saving it, or give the inputs as a .npy file"
         )
     found = [name for name in columns if BY_POSITION[kind].fullmatch(name)]
+    found.sort(key=lambda name: int(name[1:]))  # an archive may have X1 before X0
     if len(found) != n_in:
         raise fastbp.DataError(f"{columns.path} has {len(found)} inputs, expected the model's {n_in}")
     return found

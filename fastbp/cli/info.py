@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import fastbp
 from fastbp._base.shown import memory
 from fastbp.cli import text
-from fastbp.cli.options import Commands
+from fastbp.cli.options import Commands, escaped
 
 if TYPE_CHECKING:
     from fastbp import io
@@ -46,7 +46,7 @@ def run(options: Namespace) -> None:
     print(f"{text.path(options.model)}: {memory(size)}\n\n{net.summary()}")
     for lines in (columns_of(net, table), training_of(net.history)):
         if lines:
-            print("", *lines, sep="\n")
+            print("", *map(escaped, lines), sep="\n")  # names in a file may be anything
 
 
 def columns_of(net: fastbp.Network, table: io.Table | None) -> list[str]:

@@ -40,8 +40,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def one_line(text: object) -> str:
-    """Return text with spaces for its line breaks."""
-    return " ".join(str(text).splitlines())
+    """Return text with spaces for its line breaks, and without characters that control a terminal."""
+    return escaped(" ".join(str(text).splitlines()))
+
+
+def escaped(text: str) -> str:
+    """Return text with escape sequences for characters that are not printable, as in a string of Python."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def whole(at_least: int, most: int | None = None) -> Callable[[str], int]:
@@ -134,6 +139,12 @@ def check_differs(written: Path | str, *others: Path | str) -> None:
                 f"writing {str(written)!r} would overwrite {str(other)!r}, which the command uses: choose "
                 "another name"
             )
+
+
+def check_is_file(written: Path | str | None) -> None:
+    """Raise ParameterError if a file to write is there already as a folder, a device or a pipe."""
+    if written is not None and os.path.exists(written) and not os.path.isfile(written):
+        raise ParameterError(f"{str(written)!r} is to be written, but it is no file")
 
 
 def is_same(path: Path | str, other: Path | str) -> bool:

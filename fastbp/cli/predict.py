@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
@@ -69,20 +70,29 @@ def run(options: Namespace) -> None:
     """Predict, and write or print the answers."""
     from fastbp import io
     from fastbp.cli import examples
+    from fastbp.io._columns import is_missing
 
     if options.output is not None:
         check_differs(options.output, options.model, options.data)
     net, table = io.load(options.model)
-    outputs = net.predict(examples.inputs(net, table, io.read_columns(options.data)))
+    columns = io.read_columns(options.data)
+    X = examples.inputs(net, table, columns)
+    unknown = examples.unknown(table, columns, X)
+    outputs = net.predict(X)
     answers = answers_in(outputs, net, table, options.probabilities)
     if options.output is not None:
         with writing(options.output) as file:
             write(file, answers, "\t" if options.output.suffix == ".tsv" else ",")
     if options.json:
-        about = {"model": options.model, "data": options.data, "rows": len(outputs)}
+        about = {"model": options.model, "data": options.data, "rows": len(outputs), "unknown": unknown}
         where = {"predictions": {name: column.tolist() for name, column in answers.items()}}
         text.show_json(about | (where if options.output is None else {"output": str(options.output)}))
-    elif options.output is None:
+        return
+    foreign = [name for name, n in unknown.items() if n == len(X) - is_missing(columns[name]).sum()]
+    if foreign:
+        note = f"no value is a category that training had in: {text.listed([*map(text.plain, foreign)])}"
+        print(f"fastbp predict: note: {note}", file=sys.stderr)
+    if options.output is None:
         with suppress(AttributeError):  # not a stream of the process
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         write(sys.stdout, answers, ",")
@@ -93,12 +103,16 @@ def answers_in(
 ) -> Answers:
     """Return the columns that outputs (n, n_out) of the network stand for."""
     is_softmax = net.layers[-1].activation == fastbp.activations.softmax
-    if not is_softmax:
-        if with_probabilities:
-            raise fastbp.ParameterError("--probabilities is given, but the model has no classes")
-        names = table.targets if table is not None else net.class_names or numbered("output", outputs)
+    has_classes = is_softmax if table is None else table.classes is not None
+    if with_probabilities and not (is_softmax and has_classes):
+        raise fastbp.ParameterError("--probabilities is given, but the model has no classes")
+    if not has_classes:
+        names = (net.class_names if table is None else table.targets) or ()
+        if len(names) != outputs.shape[1]:  # such as quantiles of a target
+            return unique(zip(numbered("output", outputs), outputs.T, strict=True))
         return unique(zip(names, outputs.T, strict=True))
-    classes = net.class_names or [str(i) for i in range(outputs.shape[1])]
+    known = net.class_names if table is None else table.classes
+    classes = known or [str(i) for i in range(outputs.shape[1])]
     target = table.targets[0] if table is not None else "class"
     chosen = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
     found = [(target, chosen)]
@@ -140,7 +154,10 @@ def writing(path: Path) -> Iterator[TextIO]:
 
 def write(file: TextIO, answers: Mapping[str, Array], delimiter: str) -> None:
     """Write columns as CSV, numbers with as many digits as tell them apart in their precision."""
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    named = [set(column) for column in answers.values() if column.dtype == object]
+    has_return = any("\r" in name for name in chain(answers, *named))  # QUOTE_MINIMAL leaves it bare
+    quoting: Any = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=quoting)
     writer.writerow(answers)
     columns = [column if column.dtype == object else column.astype(str) for column in answers.values()]
     writer.writerows(zip(*columns, strict=True))

@@ -14,6 +14,7 @@ from fastbp.cli.options import (
     Parser,
     add_quiet,
     check_differs,
+    check_is_file,
     epochs,
     names,
     number,
@@ -217,6 +218,8 @@ def run(options: Namespace) -> None:
     from fastbp.cli import curve, learning, report
 
     plot = check(options)
+    for written in (options.output, plot):
+        check_is_file(written)
     is_quiet = options.quiet or options.json
     columns = io.read_columns(options.data)
     table = io.Table.learn(
@@ -261,5 +264,6 @@ def check(options: Namespace) -> Path | None:
         return Path(options.plot)
     if options.quiet or options.json or not curve.can_draw():
         return None
+    curve.check()
     model = Path(options.output)
     return model.with_name(f"{model.stem}-curve.png")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
-LARGEST = 2.0**53  # beyond it, float64 has one number for several integers
+LARGEST = 2.0**53  # from it on, float64 has one number for several integers
+BOOLS = ("true", "false")  # are written as True, TRUE or true
 
 
 def inputs(wanted: Sequence[ColumnLike], columns: Columns) -> NDArray[np.float64]:
@@ -49,8 +50,7 @@ def labels(name: str, classes: Sequence[str], columns: Columns) -> NDArray[np.in
     if (found == len(classes)).any():
         row = (found == len(classes)).argmax()
         value = columns[name][row]
-        known = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
-        raise columns.error(name, row, f"has the class {shown(value)}, expected one of: {known}")
+        raise columns.error(name, row, f"has the class {shown(value)}, expected one of: {listed(classes)}")
     return found
 
 
@@ -100,21 +100,36 @@ def _indices(
     if fill is None:
         check_present(name, columns, what)
     known = {category: i for i, category in enumerate(categories)}
-    by_number: dict[float | None, int] = {}
+    by_meaning: dict[float | str, list[int]] = {}
     for i, category in enumerate(categories):
-        by_number.setdefault(number_in(category), i)
-    by_number.pop(None, None)
+        if (meaning := _meaning(category)) is not None:
+            by_meaning.setdefault(meaning, []).append(i)
 
     def index_of(value: Any) -> int:
-        """Look a value up by its text, else by its number: 1.0 in one file may be 1 in another."""
-        if isinstance(value, float):
-            return by_number.get(value, len(categories))
+        """Look a value up by its text, else by its meaning: 1.0 in one file may be 1 in another."""
         if value in known:
             return known[value]
-        return len(categories) if value is None else by_number.get(number_in(value), len(categories))
+        meaning = _meaning(value)
+        found = [] if meaning is None else by_meaning.get(meaning, [])
+        if len(found) > 1 and isinstance(value, float):
+            row = (columns[name] == value).argmax()
+            several = " and ".join(shown(categories[i]) for i in found[:2])
+            raise columns.error(name, row, f"has {value:g}, which may be {several}: training had both")
+        return found[0] if len(found) == 1 else len(categories)
 
     values, inverse = _distinct(columns[name])
     return np.array([index_of(value) for value in values], np.int64)[inverse]
+
+
+def _meaning(value: Any) -> float | str | None:
+    """Return the number, or the bool in lower case, that a value stands for; None for others.
+
+    Numbers that float64 may have rounded to the same one stand for nothing.
+    """
+    if value is None or (isinstance(value, str) and value.lower() in BOOLS):
+        return None if value is None else value.lower()
+    number = number_in(value) if isinstance(value, str) else float(value)
+    return number if number is not None and abs(number) < LARGEST else None
 
 
 def _distinct(column: Array) -> tuple[list[Any], Array]:

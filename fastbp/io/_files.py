@@ -23,7 +23,7 @@ def save(path: str | os.PathLike[str], net: Network, table: Table, inference: bo
     path : str or os.PathLike
         The file, in an existing folder; an old one is replaced.
     net : Network
-        A network with as many inputs as the table has feature names.
+        A network whose inputs are the feature names of the table, and whose outputs its classes or targets.
     table : Table
     inference : bool
         Whether to leave out what only training needs, as in `Network.save`.

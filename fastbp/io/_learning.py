@@ -122,12 +122,12 @@ def _distinct_names(columns: Columns, name: str) -> list[str]:
     """Return the distinct values of a column as names, in their order."""
     column = columns[name]
     if not is_text(column):
-        too_large = np.abs(column) > LARGEST
+        too_large = np.abs(column) >= LARGEST
         if too_large.any():
             raise columns.error(
                 name,
                 too_large.argmax(),
-                "has an integer beyond 2**53, too large for a category: write it as text",
+                "has an integer of 2**53 or more, too large for a category: write it as text",
             )
         column = np.unique(column)  # NaN once, at the end
     return _sorted({value for value in names_of(column) if value is not None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -21,6 +22,8 @@ from fastbp.io._text import read_text
 
 Array: TypeAlias = NDArray[Any]
 
+INDEX = re.compile("__index_level_[0-9]+__")  # pandas' names for row labels that have none
+
 
 def read_columns(path: str | os.PathLike[str]) -> Columns:
     """Return the columns of a file.
@@ -37,7 +40,8 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
           array (n,), whose fields are the columns.
         - ``.npz``: arrays (n,) are columns, by their names; of an array (n, k) called ``X`` the columns are
           ``"X0"`` to ``"X{k-1}"``.
-        - ``.parquet``: read by pyarrow.
+        - ``.parquet``: read by pyarrow. The row labels of a pandas frame are no column, unless they have a
+          name.
 
     Returns
     -------
@@ -96,7 +100,10 @@ def _npz(path: str) -> Columns:
             raise DataError(f"{path} is one array, expected an archive of arrays: call it .npy")
         for name in archive.files:
             array = _checked(path, partial(archive.__getitem__, name))
-            arrays |= _split(name, array) if name == "X" and array.ndim == 2 else {name: array}
+            found = _split(name, array) if name == "X" and array.ndim == 2 else {name: array}
+            if twice := [name for name in found if name in arrays]:
+                raise DataError(f"{path} has more than one column {shown(twice[0])}, expected distinct names")
+            arrays |= found
     return _from_arrays(path, arrays)
 
 
@@ -166,8 +173,10 @@ def _parquet(path: str) -> Columns:
         ) from error
     with open(path, "rb") as file:
         table = _checked(path, lambda: parquet.ParquetFile(file).read())
-    columns = {}
-    for name, column in zip(table.schema.names, table.columns, strict=True):
+    columns: dict[str, Array] = {}
+    for name, column in zip(_checked(path, lambda: table.schema.names), table.columns, strict=True):
+        if INDEX.fullmatch(name):
+            continue
         if name in columns:
             raise DataError(f"{path} has more than one column {shown(name)}, expected distinct names")
         columns[name] = _from_arrow(path, name, column)
@@ -183,7 +192,7 @@ def _from_arrow(path: str, name: str, column: Any) -> Array:
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         return np.array(column.cast("float64", safe=False).to_numpy(), dtype=np.float64)
     if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind):
-        return _strings(column.to_pylist())
+        return _strings(_checked(path, column.to_pylist))  # fails if a text is not UTF-8
     if types.is_null(kind):
         return np.full(len(column), np.nan)
     raise DataError(f"{path}: {shown(name)} has the type {kind}, expected numbers, bool or text")

@@ -20,6 +20,32 @@ def check_network(net: Network, table: Table) -> None:
     n, n_in = len(table.feature_names), net.layers[0].n_in
     if n != n_in:
         raise ParameterError(f"table has {n} inputs, expected {n_in}, as the network has")
+    if net.feature_names is not None and net.feature_names != table.feature_names:
+        raise ParameterError(
+            f"table has the inputs {shown(table.feature_names)}, expected the network's feature_names, "
+            f"{shown(net.feature_names)}"
+        )
+    _check_answers(net, table)
+
+
+def _check_answers(net: Network, table: Table) -> None:
+    """Refuse a table that does not name what the network predicts."""
+    n_out = net.layers[-1].n_out
+    if table.classes is None:
+        n, n_targets = len(table.targets), n_out // net.loss.outputs_per_target
+        if n != n_targets:
+            raise ParameterError(
+                f"table has {n} target{'s' * (n != 1)}, expected {n_targets}, as the network has"
+            )
+    elif len(table.classes) != n_out:
+        raise ParameterError(
+            f"table has {len(table.classes)} classes, expected {n_out}, one per output of the network"
+        )
+    elif net.class_names is not None and net.class_names != table.classes:
+        raise ParameterError(
+            f"table has the classes {shown(table.classes)}, expected the network's class_names, "
+            f"{shown(net.class_names)}"
+        )
 
 
 def average_unseen(net: Network, table: Table, X: ArrayLike) -> None:

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from fastbp import io
 from fastbp.cli import commands
-from helpers.csv_files import error_of, read, run, run_json
+from helpers.csv_files import error_of, read, run, run_json, write
 
 ROWS = [f"{x},{'yes' if x > 20 else 'no'}" for x in range(40)]
 
@@ -75,6 +76,31 @@ def test_a_line_break_in_a_path_is_none_in_a_message(capsys, tmp_path):
     data = tmp_path / "da\nta.csv"
     data.write_bytes(b"x,y\n1\n")
     assert "da ta.csv" in error_of(capsys, "train", data, "--target", "y")
+
+
+def test_names_in_files_do_not_reach_the_terminal_or_break_a_line(capsys, tmp_path):
+    kinds = ["\x1b[31mred", "a\rb", "c,d", 'e"f', "g\nh"]
+    rows = {"x": [*range(50)], "kind": kinds * 10}
+    data, model = write(tmp_path / "data.csv", rows), tmp_path / "m.safetensors"
+    run(capsys, "train", data, "--target", "kind", "--output", model, "--epochs", 1, "--quiet")
+    run(capsys, "predict", model, data, "--output", tmp_path / "out.csv", "--probabilities")
+    answers = read(tmp_path / "out.csv")
+    assert len(answers) == 6
+    assert [*answers][1:] == [f"probability of {kind}" for kind in sorted(kinds)]
+    net, table = io.load(model)
+    chosen = net.predict_classes(table.inputs(io.read_columns(data)))
+    assert answers["kind"] == [table.classes[i] for i in chosen]
+    other = write(tmp_path / "other.csv", {"x": [1], "kind": ["z"]})
+    assert error_of(capsys, "evaluate", model, other).isascii()
+    assert "\x1b" not in error_of(capsys, "evaluate", model, other)
+    metric = lambda *_: 1.0  # noqa: E731
+    metric.__name__ = "\x1b[31m"
+    X, y = [[1.0], [2.0]], [0, 1]
+    net.fit(X, y, epochs=1, verbose=0, validation_data=(X, y), metrics=metric)
+    net.save(model)
+    out = run(capsys, "info", model)
+    assert "\\x1b[31m 1" in out
+    assert "\x1b" not in out
 
 
 def test_unknown_names_and_files_are_refused(capsys, tmp_path):

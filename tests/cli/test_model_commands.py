@@ -8,15 +8,13 @@ import pytest
 
 import fastbp
 from fastbp import io
-from fastbp.cli import scores, text
+from fastbp.cli import commands, scores, text
 from helpers.csv_files import error_of, read, run, run_json, species, write
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with the data and the model of three species."""
-    from fastbp.cli import commands
-
     folder = tmp_path_factory.mktemp("species")
     data = write(folder / "data.csv", species())
     model = str(folder / "model.safetensors")
@@ -78,6 +76,21 @@ def test_columns_are_found_by_name_and_the_target_is_not_needed(capsys, model, d
     assert run(capsys, "predict", model, other) == run(capsys, "predict", model, data)
 
 
+def test_categories_that_training_did_not_have_are_counted(capsys, model, tmp_path):
+    rows = {name: column[:3] for name, column in species().items()}
+    some = write(tmp_path / "some.csv", rows | {"island": ["Biscoe", "DREAM", "DREAM"]})
+    assert run_json(capsys, "predict", model, some)["unknown"] == {"island": 2}
+    assert run_json(capsys, "evaluate", model, some)["unknown"] == {"island": 2}
+    assert "\ncategories that training did not have: island (2)\n" in run(capsys, "evaluate", model, some)
+    predicted = run(capsys, "predict", model, some)  # nothing on stderr
+    upper = write(tmp_path / "upper.csv", rows | {"island": ["BISCOE", "DREAM", "DREAM"]})
+    assert commands.main(["predict", model, upper, "--output", str(tmp_path / "out.csv")]) == 0
+    out, note = capsys.readouterr()
+    assert out == ""
+    assert note == "fastbp predict: note: no value is a category that training had in: island\n"
+    assert len(predicted.splitlines()) == 4
+
+
 def test_regression_has_a_column_per_target(capsys, numbers):
     model, data = numbers
     found = run_json(capsys, "predict", model, data)
@@ -98,7 +111,8 @@ def test_json_has_the_predictions_unless_a_file_has_them(capsys, model, data, tm
     found = run_json(capsys, "predict", model, data)
     assert found["predictions"] == {"species": classes_of(capsys, model, data)}
     found = run_json(capsys, "predict", model, data, "--output", tmp_path / "out.csv")
-    assert found == {"model": model, "data": data, "rows": 60, "output": str(tmp_path / "out.csv")}
+    same = {"model": model, "data": data, "rows": 60, "unknown": {}}
+    assert found == same | {"output": str(tmp_path / "out.csv")}
 
 
 def test_evaluate_counts_the_classes(capsys, model, tmp_path, rng):
@@ -157,9 +171,13 @@ def test_a_network_without_a_table_goes_by_its_names_or_by_position(capsys, data
     assert found["class"] == [str(i) for i in net.predict_classes(X)]
     np.testing.assert_array_equal(np.array(found["probability of 1"], np.float32), net.predict(X)[:, 1])
     assert run_json(capsys, "predict", model, tmp_path / "X.npz", "--probabilities")["predictions"] == found
+    np.savez(tmp_path / "X.npz", X1=X[:, 1], X0=X[:, 0])
+    assert run_json(capsys, "predict", model, tmp_path / "X.npz", "--probabilities")["predictions"] == found
     assert "no names for its 2 inputs" in error_of(capsys, "predict", model, data)
     np.save(tmp_path / "wide.npy", np.zeros((2, 3)))
     assert "3 inputs, expected the model's 2" in error_of(capsys, "predict", model, tmp_path / "wide.npy")
+    np.save(tmp_path / "named.npy", np.ones(2, [("b", float), ("a", float)]))
+    assert "0 inputs, expected the model's 2" in error_of(capsys, "predict", model, tmp_path / "named.npy")
     net.feature_names, net.class_names = ["noise", "length"], ["no", "yes"]
     net.save(model)
     named = run_json(capsys, "predict", model, data)["predictions"]
@@ -181,6 +199,17 @@ def test_outputs_that_are_no_classes_are_numbered(capsys, tmp_path):
     np.save(tmp_path / "X.npy", np.ones((1, 2)))
     found = run_json(capsys, "predict", tmp_path / "plain.safetensors", tmp_path / "X.npy")["predictions"]
     assert [*found] == ["output 1", "output 2"]
+
+
+def test_a_table_names_what_a_network_without_names_predicts(capsys, tmp_path):
+    model, data = tmp_path / "m.safetensors", write(tmp_path / "data.csv", {"x": [1, 2], "y": ["no", "yes"]})
+    column = io.Column("x")
+    net = fastbp.Network([1, 2], loss="cross_entropy", seed=0)
+    io.save(model, net, io.Table([column], ["y"], ["no", "yes"]))
+    chosen = [["no", "yes"][i] for i in net.predict_classes([[1.0], [2.0]])]
+    assert classes_of(capsys, model, data) == chosen
+    io.save(model, fastbp.Network([1, 2], loss="gaussian_nll", seed=0), io.Table([column], ["y"]))
+    assert [*run_json(capsys, "predict", model, data)["predictions"]] == ["output 1", "output 2"]
 
 
 def test_a_target_called_like_a_probability_keeps_its_column(capsys, tmp_path):

@@ -1,5 +1,6 @@
 """`fastbp train`: what it learns from files, its options, output and picture."""
 
+import os
 import re
 import sys
 
@@ -173,6 +174,28 @@ def test_works_without_the_optional_packages(capsys, data, monkeypatch, tmp_path
     )
     error = error_of(capsys, "train", data, "--target", "species", "--plot", tmp_path / "curve.png")
     assert error == 'fastbp train: a picture needs matplotlib: pip install "fastbp[plot]"\n'
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_training(capsys, data, monkeypatch, tmp_path):
+    def fails(_):
+        raise ValueError("Key backend: 'odd' is not a valid value")  # as MPLBACKEND=odd does
+
+    monkeypatch.setattr("fastbp.cli.curve.find_spec", lambda _: True)
+    monkeypatch.setattr("fastbp.cli.curve.import_module", fails)
+    model = tmp_path / "model.safetensors"
+    assert "'odd'" in error_of(capsys, "train", data, "--target", "species", "--output", model)
+    assert not model.exists()
+
+
+def test_places_for_no_file_are_refused_before_the_training(capsys, data, monkeypatch, tmp_path):
+    monkeypatch.setattr("fastbp.cli.curve.find_spec", lambda _: True)
+    monkeypatch.setattr("fastbp.cli.curve.import_module", lambda _: None)
+    (tmp_path / "model-curve.png").mkdir()
+    model = tmp_path / "model.safetensors"
+    for options in (["--output", os.devnull, "--quiet"], ["--output", model]):
+        error = error_of(capsys, "train", data, "--target", "species", *options)
+        assert "is to be written, but it is no file" in error
+    assert not model.exists()
 
 
 def test_ctrl_c_leaves_an_old_model_as_it_was(train, data, monkeypatch, tmp_path):

@@ -63,6 +63,8 @@ def test_files_of_numpy_that_are_no_tables(tmp_path):
         refuses(lambda: read_columns(npy), fastbp.DataError, message)
     np.savez(npz, a=np.zeros(2), b=np.zeros(3))
     refuses(lambda: read_columns(npz), fastbp.DataError, "'a' has 2 rows and 'b' has 3, expected the same")
+    np.savez(npz, X=np.zeros((2, 2)), X0=np.zeros(2))  # the columns of X are X0 and X1
+    refuses(lambda: read_columns(npz), fastbp.DataError, "has more than one column 'X0'")
     np.savez(npz)
     refuses(lambda: read_columns(npz), fastbp.DataError, "has no columns")
     np.save(npy, np.array([{}]), allow_pickle=True)  # code in the file must not run
@@ -121,6 +123,12 @@ def test_parquet(tmp_path):
     refuses(lambda: read_columns(path), fastbp.DataError, "'x' has inf in row 1")
     parquet.write_table(arrow.Table.from_arrays([arrow.array([1])] * 2, names=["a", "a"]), path)
     refuses(lambda: read_columns(path), fastbp.DataError, "more than one column 'a'")
+    parquet.write_table(arrow.table({"x": [1.0], "__index_level_0__": [7]}), path)  # as pandas does
+    assert [*read_columns(path)] == ["x"]
+    offsets, content = np.array([0, 1], np.int32), b"\xff"
+    odd = arrow.StringArray.from_buffers(1, *map(arrow.py_buffer, (offsets, content)))
+    parquet.write_table(arrow.table({"text": odd}), path)
+    refuses(lambda: read_columns(path), fastbp.DataError, "cannot be read", "0xff")
     path.write_bytes(b"PAR1 damaged PAR1")
     refuses(lambda: read_columns(path), fastbp.DataError, "cannot be read")
     with pytest.raises(FileNotFoundError):

@@ -48,8 +48,14 @@ def test_what_does_not_go_together(net, tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"old")
     wide = Table([*TABLE.columns, Column("z")], ["y"], ["p", "q"])
+    named = fastbp.Network([4, 2], loss="cross_entropy", seed=1)
+    named.feature_names, named.class_names = TABLE.feature_names, TABLE.classes
     for arguments, message in [
         ((net, wide), "table has 5 inputs, expected 4, as the network has"),
+        ((net, Table(TABLE.columns, ["y"], ["p", "q", "r"])), "table has 3 classes, expected 2"),
+        ((net, Table(TABLE.columns, ["y"])), "table has 1 target, expected 2, as the network has"),
+        ((named, Table(TABLE.columns, ["y"], ["q", "p"])), "table has the classes ('q', 'p'), expected"),
+        ((named, Table(TABLE.columns[::-1], ["y"], ["p", "q"])), "table has the inputs ('c=a', "),
         ((TABLE, TABLE), "net is "),
         ((net, None), "table is None, expected a Table"),
         ((net, TABLE, 1), "inference is 1"),
@@ -62,7 +68,8 @@ def test_files_with_another_table_are_refused(net, tmp_path):
     path = tmp_path / "model.safetensors"
     good = TABLE.describe()
     wide = Table([*TABLE.columns, Column("z")], ["y"], ["p", "q"]).describe()
-    for table in [7, [], {**good, "targets": []}, {**good, "columns": [{}]}, wide]:
+    more = {**good, "classes": ["p", "q", "r"]}
+    for table in [7, [], {**good, "targets": []}, {**good, "columns": [{}]}, wide, more]:
         write_extra(path, net, {"table": json.loads(json.dumps(table))})
         refuses(lambda: fastbp.io.load(path), ModelFileError, f"{path} contains no valid table: ")
         fastbp.load(path)  # the network is fine

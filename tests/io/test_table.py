@@ -65,7 +65,7 @@ def test_what_training_did_not_see_is_unknown(file):
         lambda: table.answers(file("kind\na\nc\n")),
         DataError,
         "line 3: column 'kind' has the class 'c'",
-        "a, b",
+        "'a', 'b'",
     )
 
 
@@ -79,6 +79,28 @@ def test_numbers_and_their_texts_are_the_same_category(file):
     table = Table.learn(file("y,x\n0,1\n1,1\n"), target=["y"])
     assert table.classes == ("0", "1")
     assert table.answers(file("y\n1\n0\n")).tolist() == [1, 0]
+
+
+def test_numbers_and_texts_that_may_be_several_categories(file):
+    rows = "c,y\n01,0.5\n1,1.5\nA,2.5\n1E400,3.5\n9007199254740993,4.5\n"
+    table = Table.learn(file(rows), target=["y"])
+    assert table.columns[0].categories == ("01", "1", "1E400", "9007199254740993", "A")
+    as_text = table.inputs(file("c\n1\n01\nA\n1.0\n2E400\n9007199254740992\n"))
+    assert as_text.argmax(axis=1).tolist() == [1, 0, 4, 5, 5, 5]
+    refuses(
+        lambda: table.inputs(file("c\n7\n1\n")),  # numbers all, whose text is not kept
+        DataError,
+        "line 3: column 'c' has 1, which may be '01' and '1': training had both",
+    )
+
+
+def test_bools_are_the_same_however_they_are_written(file):
+    """pandas writes True, polars true, and R TRUE."""
+    table = Table.learn(file("c,y\nTrue,1.5\nFalse,2.5\n"), target=["y"])
+    for true, false in (("true", "false"), ("TRUE", "FALSE")):
+        assert table.inputs(file(f"c\n{false}\n{true}\nt\n")).argmax(axis=1).tolist() == [0, 1, 2]
+    table = Table.learn(file("c,y\nTrue,1.5\ntrue,2.5\n"), target=["y"])
+    assert table.inputs(file("c\nTRUE\ntrue\n")).argmax(axis=1).tolist() == [2, 1]
 
 
 def test_missing_values(file):
@@ -195,8 +217,8 @@ def test_bad_columns(file):
         ),
         (learn("x,y\n1,a\n2,a\n", target=["y"]), ["column 'y' has only the class 'a', expected two"]),
         (
-            learn(f"x,y\n1,a\n{2**53 + 2},b\n", target=["y"], categorical=["x"]),
-            ["line 3: column 'x' has an integer beyond 2**53"],
+            learn(f"x,y\n1,a\n{2**53},b\n", target=["y"], categorical=["x"]),
+            ["line 3: column 'x' has an integer of 2**53 or more"],
         ),
     ]:
         refuses(run, DataError, *parts)
