@@ -17,7 +17,7 @@ from fastbp._base.value import Value
 from fastbp.losses import Loss
 from fastbp.network import Network
 from fastbp.sklearn import _parameters, _weights
-from fastbp.sklearn._callbacks import CallbackSupport, root_task
+from fastbp.sklearn._callbacks import CONTEXT, CallbackSupport, root_task
 from fastbp.sklearn._estimator import Array, Estimator, Examples
 from fastbp.sklearn._files import Files
 from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
@@ -109,15 +109,15 @@ class MLP(Files, CallbackSupport, Estimator):
             settings, data, held_out = self._prepare(
                 settings, given, held_out, described, is_first=is_first, incremental=incremental
             )
-        if settings.optimizer is None:
-            with root_task(self, 0, X, y, given.weights):
-                fit_lbfgs(self, settings, data)
-        elif incremental:
-            fit_epochs(self, settings, data, held_out, None, incremental=True)
-        else:
-            with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
-                fit_epochs(self, settings, data, held_out, tasks, incremental=False)
-        check_finite(self)
+            if settings.optimizer is None:
+                with root_task(self, 0, X, y, given.weights):
+                    fit_lbfgs(self, settings, data)
+            elif incremental:
+                fit_epochs(self, settings, data, held_out, None, incremental=True)
+            else:
+                with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
+                    fit_epochs(self, settings, data, held_out, tasks, incremental=False)
+            check_finite(self)
         return self
 
     def _prepare(
@@ -164,13 +164,16 @@ class MLP(Files, CallbackSupport, Estimator):
 
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:
-        """Put all attributes back if an error occurs before the training."""
+        """Put all attributes back if an error occurs before the first epoch has ended."""
         before = vars(self).copy()
+        vars(self).pop("n_iter_", None)
         try:
             yield
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            if not getattr(self, "n_iter_", 0):
+                before |= {name: value for name, value in vars(self).items() if name in CONTEXT}
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
 
     def _examples(self, X: Any, y: Array, sample_weight: Any, loss: Loss) -> Examples:
@@ -213,6 +216,7 @@ class MLP(Files, CallbackSupport, Estimator):
         if network._model.architecture != asked:
             return None
         if settings.optimizer is not None and network._model.chosen != settings.optimizer:
+            network = network.clone()  # the present one stays as it is if the fit is refused
             network.optimizer = settings.optimizer
         return network
 
@@ -258,8 +262,9 @@ class MLP(Files, CallbackSupport, Estimator):
     def _begin_record(self, settings: Settings, *, is_first: bool, has_scores: bool) -> None:
         """Begin what is recorded of the epochs, or the part of it that the last fit did not record."""
         present = self.__dict__
+        self.n_iter_ = 0
         if is_first or "_no_improvement_count" not in present:
-            self.n_iter_ = self.t_ = self._no_improvement_count = 0
+            self.t_ = self._no_improvement_count = 0
             self.converged_ = False
             for name in (*RECORDED, "_best_parameters"):
                 present.pop(name, None)

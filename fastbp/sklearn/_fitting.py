@@ -34,7 +34,7 @@ def fit_epochs(
     incremental: bool,
 ) -> None:
     """Train by epochs, one if `incremental`; the attributes of the estimator follow."""
-    network, estimator.n_iter_ = estimator.network_, 0
+    network = estimator.network_
     options: dict[str, Any] = {}
     score = None
     if held_out is not None:

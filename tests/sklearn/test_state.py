@@ -263,3 +263,29 @@ def test_failed_fits_leave_the_estimator_as_it_was():
         with pytest.raises(ValueError, match=r"."):
             bad()
         assert state() == before
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_what_the_network_refuses_changes_nothing(warm_start):
+    """Data and options that only the network checks are refused like all others: no untrained weights."""
+    wrong = [
+        ({}, (X, NUMBERS, -np.ones(50))),
+        ({"loss": "poisson"}, (X, -np.abs(NUMBERS))),
+        ({"optimizer": "irprop", "batch_size": 10}, (X, NUMBERS)),
+        ({"optimizer": "rmsprop", "loss": lambda output, target: None}, (X, NUMBERS)),
+        ({"solver": "lbfgs", "dropout": 0.1}, (X, NUMBERS)),
+        ({"solver": "sgd", "batch_size": "auto"}, (X, NUMBERS * 1e200)),
+    ]
+    for options, data in wrong:
+        estimator = MLPRegressor(**OPTIONS | {"warm_start": warm_start} | options)
+        with pytest.raises((ValueError, TypeError), match=r"."), np.errstate(all="ignore"):
+            estimator.fit(*data)
+        assert not hasattr(estimator, "coefs_")
+        estimator = fit(MLPRegressor(warm_start=warm_start, **OPTIONS), X, NUMBERS)
+        twin = copy.deepcopy(estimator)
+        with pytest.raises((ValueError, TypeError), match=r"."), np.errstate(all="ignore"):
+            estimator.set_params(**options).fit(*data)
+        assert bits(estimator) == bits(twin)
+        assert estimator.network_.optimizer == twin.network_.optimizer
+        estimator.set_params(**twin.get_params())
+        assert bits(fit(estimator, X, NUMBERS)) == bits(fit(twin, X, NUMBERS))
