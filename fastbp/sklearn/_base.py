@@ -66,11 +66,11 @@ class MLP(Files, CallbackSupport, Estimator):
         """
         whole = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**whole)
-        for name in params.keys() - whole.keys():
+        for name in sorted(params.keys() - whole.keys()):  # a value before those within it
             outer, _, inner = name.partition("__")
-            value = self.get_params(deep=False).get(outer)
-            if isinstance(value, Value):
-                setattr(self, outer, _parameters.replaced(value, inner, params[name]))
+            value = self.get_params(deep=False).get(outer, self)
+            if isinstance(value, Value) or not hasattr(value, "set_params"):
+                setattr(self, outer, _parameters.replaced(outer, value, inner, params[name]))
             else:
                 super().set_params(**{name: params[name]})
         return self
@@ -166,7 +166,7 @@ class MLP(Files, CallbackSupport, Estimator):
     def _unchanged_by_errors(self) -> Iterator[None]:
         """Put all attributes back if an error occurs before the first epoch has ended."""
         before = vars(self).copy()
-        vars(self).pop("n_iter_", None)
+        self.__dict__.pop("n_iter_", None)
         try:
             yield
         except BaseException:
@@ -226,10 +226,11 @@ class MLP(Files, CallbackSupport, Estimator):
     ) -> _weights.Weights | None:
         """Return scikit-learn's draw, if it has the activations; None: the network draws its own weights."""
         names = [str(layer.activation and layer.activation.name) for layer in settings.layers]
+        names.append(names[-1] if names else settings.activation)
         if not set(names) <= set(SAME_ACTIVATIONS.values()):
             return None
         sizes = [layers[0], *(layer.units for layer in layers[1:])]
-        return _weights.draw(sizes, [*names, *(names[-1:] or ["identity"])], random)
+        return _weights.draw(sizes, names, random)
 
     def _split(
         self, settings: Settings, data: Examples, random: np.random.RandomState

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import joblib
+from sklearn.base import clone
 
 import fastbp
 from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, rows
@@ -263,6 +264,47 @@ def test_failed_fits_leave_the_estimator_as_it_was():
         with pytest.raises(ValueError, match=r"."):
             bad()
         assert state() == before
+
+
+class Narrow(MLPRegressor):
+    """An estimator whose constructor has fewer parameters, one that is required, and one of its own."""
+
+    def __init__(self, size, optimizer=None, learning_rate_init=0.02):
+        super().__init__(
+            hidden_layer_sizes=(size,),
+            optimizer=optimizer,
+            learning_rate_init=learning_rate_init,
+            random_state=0,
+            max_iter=5,
+        )
+        self.size = size
+
+
+def test_subclass_with_other_parameters(tmp_path):
+    narrow = fit(clone(Narrow(6)), X, NUMBERS)
+    assert narrow.get_params() == {"size": 6, "optimizer": None, "learning_rate_init": 0.02}
+    expected = fit(
+        MLPRegressor("squared_error", 6, learning_rate_init=0.02, random_state=0, max_iter=5), X, NUMBERS
+    )
+    assert bits(narrow) == bits(expected)
+    assert bits(fit(pickle.loads(pickle.dumps(narrow)), X, NUMBERS)) == bits(expected)
+    narrow.save(tmp_path / "narrow")
+    assert bits(fit(Narrow.load(tmp_path / "narrow"), X, NUMBERS)) == bits(expected)
+    assert fit(Narrow(6, "rmsprop"), X, NUMBERS).network_.optimizer == fastbp.RMSprop()
+    with pytest.raises(ValueError, match=r"learning_rate_init is 0.001 .*expected the default 0.02"):
+        fit(Narrow(6, "rmsprop", 0.001), X, NUMBERS)
+
+
+def test_parameters_within_what_is_no_value():
+    for options in ({}, {"optimizer": "adam"}):
+        with pytest.raises(ValueError, match=r"optimizer is .*, which has no parameter 'momentum'"):
+            MLPRegressor(**options).set_params(optimizer__momentum=0.5)
+    with pytest.raises(
+        ValueError, match=r"learning_rate of Adam\(.* is 0.001, which has no parameter 'final'"
+    ):
+        MLPRegressor(optimizer=fastbp.Adam()).set_params(optimizer__learning_rate__final=0.5)
+    with pytest.raises(ValueError, match=r"Invalid parameter 'optimiser'"):
+        MLPRegressor().set_params(optimiser__momentum=0.5)
 
 
 @pytest.mark.parametrize("warm_start", [False, True])
