@@ -278,7 +278,7 @@ def test_a_fit_that_goes_on_in_another_way():
 def test_the_only_class_is_always_right():
     """The score of a fit is that of `score`, whatever the output says."""
     for loss in ("log_loss", "cross_entropy", "hinge"):
-        estimator = MLPClassifier(loss=loss, early_stopping=True, **OPTIONS)
+        estimator = MLPClassifier(loss=loss, early_stopping=True, **OPTIONS | {"learning_rate_init": 1e-9})
         fit(estimator, X, np.full(60, "ash"), X_val=X_VAL, y_val=np.full(40, "ash"))
-        assert estimator.validation_scores_ == [1.0] * 12
+        assert set(estimator.validation_scores_) == {1.0}
         assert estimator.score(X_VAL, np.full(40, "ash")) == 1
