@@ -34,7 +34,7 @@ def fit_epochs(
     incremental: bool,
 ) -> None:
     """Train by epochs, one if `incremental`; the attributes of the estimator follow."""
-    network = estimator.network_
+    network, estimator.converged_ = estimator.network_, False
     options: dict[str, Any] = {}
     score = None
     if held_out is not None:
@@ -152,6 +152,7 @@ def nameless(estimator: Estimator) -> Estimator:
 
 def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
     """Train by L-BFGS, through SciPy; the attributes of the estimator follow."""
+    before, estimator.converged_ = len(estimator.network_.history), False
     try:
         result = minimize(
             estimator.network_,
@@ -164,6 +165,9 @@ def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
         )
     except DivergenceError as error:
         raise ValueError(f"{NOT_FINITE} ({error})") from error
+    except KeyboardInterrupt:
+        estimator.n_iter_ = len(estimator.network_.history) - before  # whose weights are kept
+        raise
     estimator.n_iter_ = min(int(result.nit), settings.max_iter)
     estimator.loss_ = float(result.fun) + estimator._loss_offset(data.targets, data.all_weights)
     estimator.converged_ = result.status == 0

@@ -266,6 +266,38 @@ def test_failed_fits_leave_the_estimator_as_it_was():
         assert state() == before
 
 
+def test_interrupted_lbfgs_keeps_what_it_has():
+    """Ctrl-C is passed on, as by scikit-learn; the iterations so far have trained the network."""
+    calls = []
+
+    def squared_error(output, target):
+        calls.append(1)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        error = output - target.reshape(output.shape)
+        return np.mean(error**2) / 2, error / len(output)
+
+    estimator = MLPRegressor(squared_error, solver="lbfgs", **OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X, NUMBERS)
+    assert 1 <= estimator.n_iter_ <= 8
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+def test_converged_is_about_the_last_fit():
+    """A fit that goes on and is interrupted has not converged, even if the one before has."""
+
+    def interrupt(estimator, X, y):
+        raise KeyboardInterrupt
+
+    options = OPTIONS | {"max_iter": 100, "n_iter_no_change": 1, "tol": 1.0}
+    estimator = MLPRegressor(warm_start=True, **options).fit(X, NUMBERS)
+    assert estimator.converged_
+    with pytest.warns(UserWarning, match="interrupted"):
+        estimator.set_params(scoring=interrupt).fit(X, NUMBERS, X_val=X, y_val=NUMBERS)
+    assert not estimator.converged_
+
+
 class Narrow(MLPRegressor):
     """An estimator whose constructor has fewer parameters, one that is required, and one of its own."""
 
