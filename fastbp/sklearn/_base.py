@@ -20,7 +20,7 @@ from fastbp.sklearn import _parameters, _weights
 from fastbp.sklearn._callbacks import CONTEXT, CallbackSupport, root_task
 from fastbp.sklearn._estimator import Array, Estimator, Examples
 from fastbp.sklearn._files import Files
-from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
+from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs, scored_by
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
 
 RECORDED = (
@@ -269,6 +269,12 @@ class MLP(Files, CallbackSupport, Estimator):
             self.converged_ = False
             for name in (*RECORDED, "_best_parameters"):
                 present.pop(name, None)
+        scoring = scored_by(self)
+        if present.get("_scored_by", scoring) != scoring:  # the best of other scores does not compare
+            for name in ("best_validation_score_", "_best_parameters"):
+                present.pop(name, None)
+            self._no_improvement_count = 0
+        self._scored_by = scoring
         if settings.optimizer is None:
             return
         empty: dict[str, Any] = dict.fromkeys(RECORDED)

@@ -35,6 +35,7 @@ from fastbp._model_file.parts import (
 from fastbp.exceptions import ModelFileError
 from fastbp.network import Network
 from fastbp.sklearn import _described
+from fastbp.sklearn._fitting import scored_by
 from fastbp.sklearn._parameters import base_of
 
 PART = "estimator"
@@ -202,6 +203,7 @@ def _estimator(cls: Any, part: dict[str, Any], saved: contents.Saved, given: Giv
     for name, value in found.items():
         setattr(estimator, name, value)
     estimator._install(network)
+    estimator._scored_by = scored_by(estimator)
     return estimator
 
 

@@ -52,7 +52,9 @@ def fit_epochs(
         is_incremental=incremental,
         tasks=tasks,
     )
-    if incremental and settings.early_stopping and "_best_parameters" not in vars(estimator):
+    if not incremental:
+        estimator.__dict__.pop("_best_parameters", None)  # a fit ends with its best weights
+    elif settings.early_stopping and "_best_parameters" not in vars(estimator):
         estimator._best_parameters = network.parameters.copy()  # the best unless a call is better
     try:
         network.fit(
@@ -127,6 +129,11 @@ def check_scorer(estimator: Estimator) -> None:
 def is_loss(scoring: Any) -> bool:
     """Tell whether the score is the loss."""
     return isinstance(scoring, str) and scoring == "loss"
+
+
+def scored_by(estimator: Any) -> tuple[Any, Any]:
+    """Return what makes scores comparable: the scoring, and the loss if it is the score."""
+    return estimator.scoring, estimator.loss if is_loss(estimator.scoring) else None
 
 
 def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
