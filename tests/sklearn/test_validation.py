@@ -266,7 +266,7 @@ def test_a_fit_that_goes_on_keeps_the_best_weights_of_all():
 
 
 def test_the_best_weights_are_those_of_the_last_fit_that_was_better():
-    """Calls of partial_fit go back to the best weights of the fit before, not to those of calls before that."""
+    """Calls of partial_fit go back to the best weights of the fit before, not of calls before it."""
     scores = iter([1.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0])
     options = OPTIONS | {"warm_start": True, "n_iter_no_change": 1, "max_iter": 3, "learning_rate_init": 0.1}
     estimator = MLPRegressor(early_stopping=True, scoring=lambda estimator, X, y: next(scores), **options)
