@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
+from fastbp._base.shown import shown
 from fastbp._scipy import minimize
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
@@ -122,8 +123,12 @@ def batch_rows(settings: Settings, n: int) -> int | None:
 
 def check_scorer(estimator: Estimator) -> None:
     """Refuse a scoring that is none."""
-    if estimator.scoring is not None and not is_loss(estimator.scoring):
-        check_scoring(estimator, estimator.scoring)
+    scoring = estimator.scoring
+    if scoring is None or is_loss(scoring):
+        return
+    check_scoring(estimator, scoring)
+    if not (isinstance(scoring, str) or callable(scoring)):  # such as a list of names
+        raise ParameterError(f"scoring is {shown(scoring)}, expected one score: its name or a function")
 
 
 def is_loss(scoring: Any) -> bool:
@@ -145,7 +150,14 @@ def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
-    return lambda state: float(score(nameless(estimator), held_out.X, y, **weights))
+
+    def measured(state: Any) -> float:
+        found = score(nameless(estimator), held_out.X, y, **weights)
+        if np.ndim(found) or np.asarray(found).dtype.kind not in "biuf":
+            raise ParameterError(f"scoring gave {shown(found)}, expected a number")
+        return float(found)
+
+    return measured
 
 
 def nameless(estimator: Estimator) -> Estimator:

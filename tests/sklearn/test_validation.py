@@ -279,6 +279,15 @@ def test_the_best_weights_are_those_of_the_last_fit_that_was_better():
     np.testing.assert_array_equal(estimator.network_.parameters, best)
 
 
+def test_scoring_that_gives_no_number():
+    options = OPTIONS | {"early_stopping": True}
+    with pytest.raises(ValueError, match=r"scoring is \['r2'\], expected one score"):
+        MLPRegressor(scoring=["r2"], **options).fit(X, NUMBERS)
+    for wrong in (None, "1", np.ones(3), {"r2": 1.0}, 1j):
+        with pytest.raises(ValueError, match=r"scoring gave .*, expected a number"):
+            MLPRegressor(scoring=lambda *data, wrong=wrong: wrong, **options).fit(X, NUMBERS)
+
+
 def test_another_score_begins_anew():
     """The best accuracy so far, which no negative loss is above, does not keep later fits from training."""
     options = OPTIONS | {"warm_start": True, "early_stopping": True}
