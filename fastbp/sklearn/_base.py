@@ -248,6 +248,10 @@ class MLP(Files, CallbackSupport, Estimator):
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
+        if held_out.weights is not None and not held_out.weights.any():
+            raise ValueError(
+                "sample_weight is 0 for all rows that early stopping holds out, expected some above 0"
+            )
         return kept, held_out
 
     def _install(self, network: Network) -> None:

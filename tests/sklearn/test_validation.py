@@ -288,6 +288,15 @@ def test_scoring_that_gives_no_number():
             MLPRegressor(scoring=lambda *data, wrong=wrong: wrong, **options).fit(X, NUMBERS)
 
 
+def test_rows_held_out_of_weight_0():
+    for kind, y in ((MLPClassifier, LABELS), (MLPRegressor, NUMBERS)):
+        estimator = kind(early_stopping=True, **OPTIONS)
+        with pytest.raises(
+            ValueError, match=r"sample_weight is 0 for all rows that early stopping holds out"
+        ):
+            estimator.fit(X, y, np.eye(60)[0])
+
+
 def test_another_score_begins_anew():
     """The best accuracy so far, which no negative loss is above, does not keep later fits from training."""
     options = OPTIONS | {"warm_start": True, "early_stopping": True}
