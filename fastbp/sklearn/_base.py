@@ -16,10 +16,10 @@ from fastbp._architecture import Architecture
 from fastbp.losses import Loss
 from fastbp.network import Network
 from fastbp.sklearn import _parameters, _weights
-from fastbp.sklearn._callbacks import CallbackSupport, root_task
+from fastbp.sklearn._callbacks import CONTEXT, CallbackSupport, root_task
 from fastbp.sklearn._estimator import Array, Estimator, Examples
 from fastbp.sklearn._files import Files
-from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs
+from fastbp.sklearn._fitting import check_finite, check_scorer, fit_epochs, fit_lbfgs, scored_by
 from fastbp.sklearn._parameters import OUTPUT_NAMES, SAME_ACTIVATIONS, Settings
 
 RECORDED = (
@@ -65,7 +65,7 @@ class MLP(Files, CallbackSupport, Estimator):
         """
         whole = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**whole)
-        for name in params.keys() - whole.keys():
+        for name in sorted(params.keys() - whole.keys()):  # a value before those within it
             outer, _, inner = name.partition("__")
             given = self.get_params(deep=False)
             if outer in given and not hasattr(given[outer], "set_params"):
@@ -108,15 +108,15 @@ class MLP(Files, CallbackSupport, Estimator):
             settings, data, held_out = self._prepare(
                 settings, given, held_out, described, is_first=is_first, incremental=incremental
             )
-        if settings.optimizer is None:
-            with root_task(self, 0, X, y, given.weights):
-                fit_lbfgs(self, settings, data)
-        elif incremental:
-            fit_epochs(self, settings, data, held_out, None, incremental=True)
-        else:
-            with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
-                fit_epochs(self, settings, data, held_out, tasks, incremental=False)
-        check_finite(self)
+            if settings.optimizer is None:
+                with root_task(self, 0, X, y, given.weights):
+                    fit_lbfgs(self, settings, data)
+            elif incremental:
+                fit_epochs(self, settings, data, held_out, None, incremental=True)
+            else:
+                with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
+                    fit_epochs(self, settings, data, held_out, tasks, incremental=False)
+            check_finite(self)
         return self
 
     def _prepare(
@@ -163,13 +163,16 @@ class MLP(Files, CallbackSupport, Estimator):
 
     @contextmanager
     def _unchanged_by_errors(self) -> Iterator[None]:
-        """Put all attributes back if an error occurs before the training."""
+        """Put all attributes back if an error occurs before the first epoch has ended."""
         before = vars(self).copy()
+        self.__dict__.pop("n_iter_", None)
         try:
             yield
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+            if not getattr(self, "n_iter_", 0):
+                before |= {name: value for name, value in vars(self).items() if name in CONTEXT}
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
 
     def _examples(self, X: Any, y: Array, sample_weight: Any, loss: Loss) -> Examples:
@@ -212,6 +215,7 @@ class MLP(Files, CallbackSupport, Estimator):
         if network._model.architecture != asked:
             return None
         if settings.optimizer is not None and network._model.chosen != settings.optimizer:
+            network = network.clone()  # the present one stays as it is if the fit is refused
             network.optimizer = settings.optimizer
         return network
 
@@ -221,10 +225,11 @@ class MLP(Files, CallbackSupport, Estimator):
     ) -> _weights.Weights | None:
         """Return scikit-learn's draw, if it has the activations; None: the network draws its own weights."""
         names = [str(layer.activation and layer.activation.name) for layer in settings.layers]
+        names.append(names[-1] if names else settings.activation)
         if not set(names) <= set(SAME_ACTIVATIONS.values()):
             return None
         sizes = [layers[0], *(layer.units for layer in layers[1:])]
-        return _weights.draw(sizes, [*names, *(names[-1:] or ["identity"])], random)
+        return _weights.draw(sizes, names, random)
 
     def _split(
         self, settings: Settings, data: Examples, random: np.random.RandomState
@@ -242,6 +247,10 @@ class MLP(Files, CallbackSupport, Estimator):
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
+        if held_out.weights is not None and not held_out.weights.any():
+            raise ValueError(
+                "sample_weight is 0 for all rows that early stopping holds out, expected some above 0"
+            )
         return kept, held_out
 
     def _install(self, network: Network) -> None:
@@ -257,11 +266,18 @@ class MLP(Files, CallbackSupport, Estimator):
     def _begin_record(self, settings: Settings, *, is_first: bool, has_scores: bool) -> None:
         """Begin what is recorded of the epochs, or the part of it that the last fit did not record."""
         present = self.__dict__
+        self.n_iter_ = 0
         if is_first or "_no_improvement_count" not in present:
-            self.n_iter_ = self.t_ = self._no_improvement_count = 0
+            self.t_ = self._no_improvement_count = 0
             self.converged_ = False
             for name in (*RECORDED, "_best_parameters"):
                 present.pop(name, None)
+        scoring = scored_by(self)
+        if present.get("_scored_by", scoring) != scoring:  # the best of other scores does not compare
+            for name in ("best_validation_score_", "_best_parameters"):
+                present.pop(name, None)
+            self._no_improvement_count = 0
+        self._scored_by = scoring
         if settings.optimizer is None:
             return
         empty: dict[str, Any] = dict.fromkeys(RECORDED)

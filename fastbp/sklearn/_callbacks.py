@@ -21,7 +21,10 @@ except ImportError:  # before version 1.9
         return method
 
 
-__all__ = ["CallbackSupport", "EpochTasks", "root_task", "with_callbacks"]
+#: Attributes of an estimator that scikit-learn sets within a fit, and deletes after it.
+CONTEXT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+__all__ = ["CONTEXT", "CallbackSupport", "EpochTasks", "root_task", "with_callbacks"]
 
 
 def with_callbacks(method: Method) -> Method:

@@ -315,17 +315,20 @@ class MLPClassifier(ClassifierMixin, MLP):
         """Return the labels of classes that were decided on: (n,), or 0 and 1 per label."""
         if decided.ndim == 2:
             return decided.astype(int)
-        labels: Array = self.classes_.take(decided, mode="clip")
+        labels: Array = self.classes_[decided]
         return labels
 
     def _decided(self, outputs: Array, loss: Loss) -> Array:
         """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
         if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
-            classes: Array = outputs.argmax(axis=1)
-            return classes
-        threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
-        yes: Array = outputs > threshold
-        return yes if self._kind.startswith("multilabel") else yes[:, 0].astype(np.intp)
+            decided: Array = outputs.argmax(axis=1)
+        else:
+            threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
+            yes: Array = outputs > threshold
+            if self._kind.startswith("multilabel"):
+                return yes
+            decided = yes[:, 0].astype(np.intp)
+        return decided if len(self.classes_) > 1 else np.zeros_like(decided)  # the only class
 
     def _strata(self, targets: Array) -> Array | None:
         return targets[:, None] > 0.5 if self._kind == "binary" else None  # scikit-learn's shape and type

@@ -35,6 +35,8 @@ from fastbp._model_file.parts import (
 from fastbp.exceptions import ModelFileError
 from fastbp.network import Network
 from fastbp.sklearn import _described
+from fastbp.sklearn._fitting import scored_by
+from fastbp.sklearn._parameters import base_of
 
 PART = "estimator"
 _KEYS = ("class", "parameters", "classes", "feature_names", "fitted")
@@ -112,7 +114,7 @@ def _description(estimator: Any, attributes: Mapping[str, Any], named: Named) ->
     parameters = estimator.get_params(deep=False)
     names = attributes.get("feature_names_in_")
     return {
-        "class": _base_of(type(estimator)),
+        "class": base_of(type(estimator)).__name__,
         "parameters": {name: _described.encode(name, value, named) for name, value in parameters.items()},
         "classes": _described.encode_classes(attributes["classes_"], attributes["_kind"])
         if isinstance(estimator, ClassifierMixin)
@@ -120,11 +122,6 @@ def _description(estimator: Any, attributes: Mapping[str, Any], named: Named) ->
         "feature_names": None if names is None else names.tolist(),
         "fitted": _numbers(attributes, named),
     }
-
-
-def _base_of(kind: type) -> str:
-    """Return the name of the class of fastbp that a class is, or is derived from."""
-    return next(base.__name__ for base in kind.__mro__ if base.__module__.startswith("fastbp.sklearn."))
 
 
 def _numbers(attributes: Mapping[str, Any], named: Named) -> dict[str, JSON]:
@@ -187,8 +184,9 @@ def _estimator(cls: Any, part: dict[str, Any], saved: contents.Saved, given: Giv
     """Return the estimator that the part of the header describes."""
     refuse_others(part, PART, _KEYS)
     kind = take(part, PART, "class", str)
-    if kind != _base_of(cls):
-        raise MisfitError(f"{PART}.class is {shown(kind)}, expected {_base_of(cls)}")
+    expected = base_of(cls).__name__
+    if kind != expected:
+        raise MisfitError(f"{PART}.class is {shown(kind)}, expected {expected}")
     where = f"{PART}.parameters"
     parameters = take(part, PART, "parameters", dict)
     refuse_others(parameters, where, cls._get_param_names())
@@ -205,6 +203,7 @@ def _estimator(cls: Any, part: dict[str, Any], saved: contents.Saved, given: Giv
     for name, value in found.items():
         setattr(estimator, name, value)
     estimator._install(network)
+    estimator._scored_by = scored_by(estimator)
     return estimator
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 
+from fastbp._base.shown import shown
 from fastbp._scipy import minimize
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
@@ -34,7 +35,7 @@ def fit_epochs(
     incremental: bool,
 ) -> None:
     """Train by epochs, one if `incremental`; the attributes of the estimator follow."""
-    network, estimator.n_iter_ = estimator.network_, 0
+    network, estimator.converged_ = estimator.network_, False
     options: dict[str, Any] = {}
     score = None
     if held_out is not None:
@@ -52,7 +53,9 @@ def fit_epochs(
         is_incremental=incremental,
         tasks=tasks,
     )
-    if incremental and settings.early_stopping and "_best_parameters" not in vars(estimator):
+    if not incremental:
+        estimator.__dict__.pop("_best_parameters", None)  # a fit ends with its best weights
+    elif settings.early_stopping and "_best_parameters" not in vars(estimator):
         estimator._best_parameters = network.parameters.copy()  # kept unless a call scores higher
     try:
         network.fit(
@@ -119,14 +122,23 @@ def batch_rows(settings: Settings, n: int) -> int | None:
 
 
 def check_scorer(estimator: Estimator) -> None:
-    """Raise ValueError if `scoring` is not a scorer."""
-    if estimator.scoring is not None and not is_loss(estimator.scoring):
-        check_scoring(estimator, estimator.scoring)
+    """Raise ValueError if `scoring` is not one score."""
+    scoring = estimator.scoring
+    if scoring is None or is_loss(scoring):
+        return
+    check_scoring(estimator, scoring)
+    if not (isinstance(scoring, str) or callable(scoring)):  # such as a list of names
+        raise ParameterError(f"scoring is {shown(scoring)}, expected one score: its name or a function")
 
 
 def is_loss(scoring: Any) -> bool:
     """Tell whether the score is the loss."""
     return isinstance(scoring, str) and scoring == "loss"
+
+
+def scored_by(estimator: Any) -> tuple[Any, Any]:
+    """Return what makes scores comparable: the scoring, and the loss if it is the score."""
+    return estimator.scoring, estimator.loss if is_loss(estimator.scoring) else None
 
 
 def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
@@ -138,7 +150,14 @@ def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
-    return lambda state: float(score(nameless(estimator), held_out.X, y, **weights))
+
+    def measured(state: Any) -> float:
+        found = score(nameless(estimator), held_out.X, y, **weights)
+        if np.ndim(found) or np.asarray(found).dtype.kind not in "biuf":
+            raise ParameterError(f"scoring gave {shown(found)}, expected a number")
+        return float(found)
+
+    return measured
 
 
 def nameless(estimator: Estimator) -> Estimator:
@@ -152,6 +171,7 @@ def nameless(estimator: Estimator) -> Estimator:
 
 def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
     """Train by L-BFGS, through SciPy; the attributes of the estimator follow."""
+    before, estimator.converged_ = len(estimator.network_.history), False
     try:
         result = minimize(
             estimator.network_,
@@ -164,6 +184,9 @@ def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
         )
     except DivergenceError as error:
         raise ValueError(f"{NOT_FINITE} ({error})") from error
+    except KeyboardInterrupt:
+        estimator.n_iter_ = len(estimator.network_.history) - before  # whose weights are kept
+        raise
     estimator.n_iter_ = min(int(result.nit), settings.max_iter)
     estimator.loss_ = float(result.fun) + estimator._loss_offset(data.targets, data.all_weights)
     estimator.converged_ = result.status == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from math import inf
 from typing import Any, NamedTuple
 
@@ -70,6 +71,9 @@ class Settings(NamedTuple):
     warm_start: bool
     early_stopping: bool
     validation_fraction: float
+    activation: (
+        str  # name of the one that all hidden layers have, also if there are none; "identity" for lists
+    )
 
     def scheduled(self, n_rows: int, *, incremental: bool) -> Settings:
         """Return the settings with the schedule that `learning_rate` names, for a fit of so many rows."""
@@ -89,9 +93,15 @@ class Settings(NamedTuple):
         return Dense(units, self.output_activation, l2=self.alpha, divide_penalty=bool(self.alpha))
 
 
+def base_of(kind: type) -> Any:
+    """Return the class of fastbp that a class is, or is derived from."""
+    return next(base for base in kind.__mro__ if base.__module__.startswith("fastbp.sklearn."))
+
+
 def read(estimator: Any) -> Settings:
     """Check the parameters of an estimator; ParameterError names the one that is wrong."""
-    get = estimator.get_params(deep=False)
+    names = base_of(type(estimator))._get_param_names()  # the constructor of a subclass may have others
+    get = {name: getattr(estimator, name) for name in names}
     alpha = number("alpha", get["alpha"], at_least=0)
     optimizer, rule = _optimizer(estimator, get)
     if alpha and isinstance(optimizer, LevenbergMarquardt):
@@ -99,7 +109,7 @@ def read(estimator: Any) -> Settings:
     patience = get["n_iter_no_change"]
     if not (isinstance(patience, float) and patience == inf):
         patience = integer("n_iter_no_change", patience, at_least=1)
-    output = get["output_activation"]
+    output, given = get["output_activation"], get["activation"]
     verbose = get["verbose"]
     return Settings(
         layers=_hidden_layers(get, alpha),
@@ -120,6 +130,7 @@ def read(estimator: Any) -> Settings:
         warm_start=flag("warm_start", get["warm_start"]),
         early_stopping=flag("early_stopping", get["early_stopping"]),
         validation_fraction=number("validation_fraction", get["validation_fraction"], at_least=0, below=1),
+        activation="identity" if _is_list(given) else str(_activation("activation", given).name),
     )
 
 
@@ -150,13 +161,17 @@ def _hidden_layers(get: dict[str, Any], alpha: float) -> tuple[Dense, ...]:
 
 def _per_layer(argument: str, given: Any, n: int, check: Callable[[str, Any], Any]) -> list[Any]:
     """Return one checked entry per hidden layer: the same for all, or those of a list."""
-    if not isinstance(given, (list, tuple, np.ndarray)):
+    if not _is_list(given):
         return [check(argument, given)] * n
     if len(given) != n:
         raise ParameterError(
             f"{argument} is {shown(given)}, expected a list of {n}, one entry per hidden layer"
         )
     return [check(f"{argument}[{i}]", entry) for i, entry in enumerate(given)]
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, (list, tuple, np.ndarray))
 
 
 def _share(argument: str, given: Any) -> float:
@@ -239,5 +254,7 @@ def _check_at_defaults(estimator: Any, get: dict[str, Any]) -> None:
 
 
 def _defaults(estimator: Any) -> dict[str, Any]:
-    """Return the default of each parameter of the constructor."""
-    return {**vars(type(estimator)())}
+    """Return the default of each parameter: that of a subclass's constructor, or else of fastbp's."""
+    own = signature(type(estimator)).parameters.values()
+    changed = {one.name: one.default for one in own if one.default is not one.empty}
+    return {**vars(base_of(type(estimator))()), **changed}

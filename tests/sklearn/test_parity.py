@@ -255,6 +255,13 @@ def test_warm_start_without_momentum():
         close(*pair(task, fit=twice, warm_start=True, momentum=0.0, max_iter=12))
 
 
+@pytest.mark.parametrize("activation", ["relu", "logistic"])
+def test_no_hidden_layers(activation):
+    """The activation says how the weights are drawn, also where no layer has it."""
+    for task in ("multiclass", "regression"):
+        close(*pair(task, hidden_layer_sizes=(), activation=activation))
+
+
 def test_initial_weights_of_a_generator():
     """A generator gives scikit-learn's initial weights, too, and others in the next fit."""
     y = answers(X, "regression")

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 import joblib
+from sklearn.base import clone
 
 import fastbp
 from helpers.estimators import MLPClassifier, MLPRegressor, answers, fit, rows
@@ -263,3 +264,102 @@ def test_failed_fits_leave_the_estimator_as_it_was():
         with pytest.raises(ValueError, match=r"."):
             bad()
         assert state() == before
+
+
+def test_interrupted_lbfgs_keeps_what_it_has():
+    """Ctrl-C is passed on, as by scikit-learn; the iterations so far have trained the network."""
+    calls = []
+
+    def squared_error(output, target):
+        calls.append(1)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        error = output - target.reshape(output.shape)
+        return np.mean(error**2) / 2, error / len(output)
+
+    estimator = MLPRegressor(squared_error, solver="lbfgs", **OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X, NUMBERS)
+    assert 1 <= estimator.n_iter_ <= 8
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+def test_converged_is_about_the_last_fit():
+    """A fit that goes on and is interrupted has not converged, even if the one before has."""
+
+    def interrupt(estimator, X, y):
+        raise KeyboardInterrupt
+
+    options = OPTIONS | {"max_iter": 100, "n_iter_no_change": 1, "tol": 1.0}
+    estimator = MLPRegressor(warm_start=True, **options).fit(X, NUMBERS)
+    assert estimator.converged_
+    with pytest.warns(UserWarning, match="interrupted"):
+        estimator.set_params(scoring=interrupt).fit(X, NUMBERS, X_val=X, y_val=NUMBERS)
+    assert not estimator.converged_
+
+
+class Narrow(MLPRegressor):
+    """An estimator whose constructor has fewer parameters, one that is required, and one of its own."""
+
+    def __init__(self, size, optimizer=None, learning_rate_init=0.02):
+        super().__init__(
+            hidden_layer_sizes=(size,),
+            optimizer=optimizer,
+            learning_rate_init=learning_rate_init,
+            random_state=0,
+            max_iter=5,
+        )
+        self.size = size
+
+
+def test_subclass_with_other_parameters(tmp_path):
+    narrow = fit(clone(Narrow(6)), X, NUMBERS)
+    assert narrow.get_params() == {"size": 6, "optimizer": None, "learning_rate_init": 0.02}
+    expected = fit(
+        MLPRegressor("squared_error", 6, learning_rate_init=0.02, random_state=0, max_iter=5), X, NUMBERS
+    )
+    assert bits(narrow) == bits(expected)
+    assert bits(fit(pickle.loads(pickle.dumps(narrow)), X, NUMBERS)) == bits(expected)
+    narrow.save(tmp_path / "narrow")
+    assert bits(fit(Narrow.load(tmp_path / "narrow"), X, NUMBERS)) == bits(expected)
+    assert fit(Narrow(6, "rmsprop"), X, NUMBERS).network_.optimizer == fastbp.RMSprop()
+    with pytest.raises(ValueError, match=r"learning_rate_init is 0.001 .*expected the default 0.02"):
+        fit(Narrow(6, "rmsprop", 0.001), X, NUMBERS)
+
+
+def test_parameters_within_what_is_no_value():
+    for options in ({}, {"optimizer": "adam"}):
+        with pytest.raises(ValueError, match=r"optimizer is .*, which has no parameter 'momentum'"):
+            MLPRegressor(**options).set_params(optimizer__momentum=0.5)
+    with pytest.raises(
+        ValueError, match=r"learning_rate of Adam\(.* is 0.001, which has no parameter 'final'"
+    ):
+        MLPRegressor(optimizer=fastbp.Adam()).set_params(optimizer__learning_rate__final=0.5)
+    with pytest.raises(ValueError, match=r"Invalid parameter 'optimiser'"):
+        MLPRegressor().set_params(optimiser__momentum=0.5)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_what_the_network_refuses_changes_nothing(warm_start):
+    """Data and options that only the network checks are refused like all others: no untrained weights."""
+    wrong = [
+        ({}, (X, NUMBERS, -np.ones(50))),
+        ({"loss": "poisson"}, (X, -np.abs(NUMBERS))),
+        ({"optimizer": "irprop", "batch_size": 10}, (X, NUMBERS)),
+        ({"optimizer": "rmsprop", "loss": lambda output, target: None}, (X, NUMBERS)),
+        ({"solver": "lbfgs", "dropout": 0.1}, (X, NUMBERS)),
+        ({"solver": "sgd", "batch_size": "auto"}, (X, NUMBERS * 1e200)),
+    ]
+    for options, data in wrong:
+        estimator = MLPRegressor(**OPTIONS | {"warm_start": warm_start} | options)
+        with pytest.raises((ValueError, TypeError), match=r"."), np.errstate(all="ignore"):
+            estimator.fit(*data)
+        assert not hasattr(estimator, "coefs_")
+        estimator = fit(MLPRegressor(warm_start=warm_start, **OPTIONS), X, NUMBERS)
+        twin = copy.deepcopy(estimator)
+        with pytest.raises((ValueError, TypeError), match=r"."), np.errstate(all="ignore"):
+            estimator.set_params(**options).fit(*data)
+        assert bits(estimator) == bits(twin)
+        assert estimator.network_.optimizer == twin.network_.optimizer
+        estimator.set_params(**twin.get_params())
+        assert bits(fit(estimator, X, NUMBERS)) == bits(fit(twin, X, NUMBERS))

@@ -243,3 +243,19 @@ def test_failing_callback_is_torn_down():
     with pytest.raises(RuntimeError, match="a failing callback"):
         MLPRegressor(**OPTIONS).set_callbacks(failing).fit(X, NUMBERS)
     assert failing.calls == ["setup", "teardown"]
+
+
+@callbacks
+def test_callbacks_of_a_refused_fit_are_torn_down():
+    """The estimator is as it was before, which scikit-learn's marks of a fit under way outlive."""
+
+    class Failing(Recorder):
+        def on_fit_task_begin(self, estimator, context):
+            raise RuntimeError("a failing callback")
+
+    for recorder, weights in ((Failing(), None), (Recorder(), -np.ones(len(X)))):
+        estimator = MLPRegressor(**OPTIONS).set_callbacks(recorder)
+        with pytest.raises((RuntimeError, ValueError), match=r"a failing callback|sample_weight"):
+            estimator.fit(X, NUMBERS, weights)
+        assert recorder.calls == ["setup", "teardown"]
+        assert vars(estimator).keys() - estimator.get_params().keys() == {"_skl_callbacks"}

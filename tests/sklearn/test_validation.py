@@ -257,12 +257,56 @@ def test_a_fit_that_goes_on_keeps_the_best_weights_of_all():
         MLPClassifier(**OPTIONS | {"early_stopping": True, "warm_start": True}), X, LABELS, **validation
     )
     best = estimator.network_.parameters.copy()
-    estimator.set_params(**options, scoring=lambda estimator, X, y: 0.0)
-    fit(estimator, X, LABELS, **validation)
+    estimator.best_validation_score_ = 1.1
+    fit(estimator.set_params(**options), X, LABELS, **validation)
     np.testing.assert_array_equal(estimator.network_.parameters, best)
     while not estimator.partial_fit(X, LABELS, **validation).converged_:
         assert len(estimator.validation_scores_) < 40
     np.testing.assert_array_equal(estimator.network_.parameters, best)
+
+
+def test_the_best_weights_are_those_of_the_last_fit_that_was_better():
+    """Calls of partial_fit go back to the best weights of the fit before, not of calls before it."""
+    scores = iter([1.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0])
+    options = OPTIONS | {"warm_start": True, "n_iter_no_change": 1, "max_iter": 3, "learning_rate_init": 0.1}
+    estimator = MLPRegressor(early_stopping=True, scoring=lambda estimator, X, y: next(scores), **options)
+    validation = {"X_val": X_VAL, "y_val": NUMBERS_VAL}
+    estimator.partial_fit(X, NUMBERS, **validation)
+    fit(estimator, X, NUMBERS, **validation)
+    best = estimator.network_.parameters.copy()
+    while not estimator.partial_fit(X, NUMBERS, **validation).converged_:
+        pass
+    np.testing.assert_array_equal(estimator.network_.parameters, best)
+
+
+def test_scoring_that_gives_no_number():
+    options = OPTIONS | {"early_stopping": True}
+    with pytest.raises(ValueError, match=r"scoring is \['r2'\], expected one score"):
+        MLPRegressor(scoring=["r2"], **options).fit(X, NUMBERS)
+    for wrong in (None, "1", np.ones(3), {"r2": 1.0}, 1j):
+        with pytest.raises(ValueError, match=r"scoring gave .*, expected a number"):
+            MLPRegressor(scoring=lambda *data, wrong=wrong: wrong, **options).fit(X, NUMBERS)
+
+
+def test_rows_held_out_of_weight_0():
+    for kind, y in ((MLPClassifier, LABELS), (MLPRegressor, NUMBERS)):
+        estimator = kind(early_stopping=True, **OPTIONS)
+        with pytest.raises(
+            ValueError, match=r"sample_weight is 0 for all rows that early stopping holds out"
+        ):
+            estimator.fit(X, y, np.eye(60)[0])
+
+
+def test_another_score_begins_anew():
+    """The best accuracy so far, which no negative loss is above, does not keep later fits from training."""
+    options = OPTIONS | {"warm_start": True, "early_stopping": True}
+    validation = {"X_val": X_VAL, "y_val": LABELS_VAL}
+    for scoring in ("loss", "neg_log_loss"):
+        estimator = fit(MLPClassifier(**options), X, LABELS, **validation)
+        fit(estimator.set_params(scoring=scoring), X, LABELS, **validation)
+        assert estimator.best_validation_score_ == max(estimator.validation_scores_[12:]) < 0
+        fit(estimator.set_params(scoring=None), X, LABELS, **validation)
+        assert estimator.best_validation_score_ == max(estimator.validation_scores_[24:]) > 0
 
 
 def test_a_fit_that_goes_on_in_another_way():
@@ -273,3 +317,12 @@ def test_a_fit_that_goes_on_in_another_way():
     assert len(estimator.loss_curve_) == 9
     assert len(estimator.validation_scores_) == 3
     assert estimator.best_loss_ == min(estimator.loss_curve_[6:])
+
+
+def test_the_only_class_is_always_right():
+    """The score of a fit is that of `score`, whatever the output says."""
+    for loss in ("log_loss", "cross_entropy", "hinge"):
+        estimator = MLPClassifier(loss=loss, early_stopping=True, **OPTIONS | {"learning_rate_init": 1e-9})
+        fit(estimator, X, np.full(60, "ash"), X_val=X_VAL, y_val=np.full(40, "ash"))
+        assert set(estimator.validation_scores_) == {1.0}
+        assert estimator.score(X_VAL, np.full(40, "ash")) == 1
