@@ -67,8 +67,7 @@ def root_task(estimator: Any, max_iter: int, X: Any, y: Any, weights: Any) -> It
         return
     metadata = None if weights is None else {"sample_weight": weights}
     given = {"X": X, "y": y, "metadata": metadata}
-    has_epochs = estimator.optimizer is not None or estimator.solver != "lbfgs"
-    context = estimator._init_callback_context(max_subtasks=max_iter if has_epochs else 0)
+    context = estimator._init_callback_context(max_subtasks=max_iter)
     context.call_on_fit_task_begin(estimator=estimator, **given)
     tasks = EpochTasks(estimator, context, given)
     yield tasks

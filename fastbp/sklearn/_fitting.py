@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
+from inspect import signature
 from math import nan
 from typing import Any
 
@@ -150,6 +151,11 @@ def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
         return lambda state: -state.metrics["validation_loss"]
     score, y = check_scoring(estimator, estimator.scoring), estimator._decoded(held_out.targets)
     weights = {} if held_out.weights is None else {"sample_weight": held_out.weights}
+    if weights and not takes_weights(estimator.scoring):
+        raise ParameterError(
+            f"scoring is {shown(estimator.scoring)}, which has no argument sample_weight, expected one for "
+            "validation data with weights"
+        )
 
     def measured(state: Any) -> float:
         found = score(nameless(estimator), held_out.X, y, **weights)
@@ -158,6 +164,14 @@ def scorer(estimator: Estimator, held_out: Examples, metric: Any) -> Any:
         return float(found)
 
     return measured
+
+
+def takes_weights(scoring: Any) -> bool:
+    """Tell whether a scoring can be called with sample weights; scikit-learn's own scorers can."""
+    if isinstance(scoring, str):
+        return True
+    parameters = signature(scoring).parameters
+    return "sample_weight" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def nameless(estimator: Estimator) -> Estimator:

@@ -326,3 +326,12 @@ def test_the_only_class_is_always_right():
         fit(estimator, X, np.full(60, "ash"), X_val=X_VAL, y_val=np.full(40, "ash"))
         assert set(estimator.validation_scores_) == {1.0}
         assert estimator.score(X_VAL, np.full(40, "ash")) == 1
+
+
+def test_a_scoring_without_weights_beside_weights():
+    estimator = MLPRegressor(early_stopping=True, scoring=lambda estimator, X, y: 0.0, **OPTIONS)
+    with pytest.raises(ValueError, match=r"scoring is .* which has no argument sample_weight"):
+        fit(estimator, X, NUMBERS, sample_weight=np.ones(60))
+    assert not hasattr(estimator, "network_")
+    weighted = estimator.set_params(scoring=lambda estimator, X, y, sample_weight=None: sample_weight.sum())
+    assert fit(weighted, X, NUMBERS, sample_weight=np.ones(60)).validation_scores_[0] == 6
