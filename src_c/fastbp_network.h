@@ -7,6 +7,7 @@
 typedef struct {
     size_t n_in, n_out;
     fbp_activation_id activation;
+    int divide_penalty; /* l1 and l2 are divided by the batch's number of rows, or by the sum of their weights */
     double alpha;
     double l1, l2;      /* training adds l1 |W|_1 + l2/2 |W|^2 to the loss */
     double dropout;     /* share of the outputs that training sets to 0; 0 in the last layer */
@@ -14,7 +15,6 @@ typedef struct {
     int no_bias;        /* z = x W: the parameters have no b of this layer */
     int frozen;         /* training leaves the parameters as they are; their stored gradients are 0 */
     double rate_factor; /* the optimizer's learning rate is multiplied by this; > 0 */
-    int divide_penalty; /* l1 and l2 are divided by the batch's number of rows, or by the sum of their weights */
 } fbp_layer;
 
 typedef enum { FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS } fbp_divisor;

@@ -85,13 +85,14 @@ static void dropout(const fbp_dense *layer, fbp_step *step) {
 
 /* ---- penalties of W (n_in, n_out): l1 |W|_1 + l2/2 |W|^2, and their gradient l1 sign(W) + l2 W ------------------- */
 
-/* The first operation of a batch. It also sets the l1 and l2 that add_penalty_gradient() uses later in the batch. */
+/* What l1 and l2 are divided by in this batch. */
+static inline double penalty_divisor(const fbp_dense *layer) {
+    return layer->options->divide_penalty ? layer->plan->weight : 1;
+}
+
 static void penalty(const fbp_dense *layer, fbp_step *step) {
-    const fbp_layer *options = layer->options;
-    const double divisor = options->divide_penalty ? layer->plan->weight : 1;
-    fbp_dense *own = &step->slot->layers[layer - step->slot->layers]; /* the same layer, to write to */
-    own->l1 = options->l1 / divisor;
-    own->l2 = options->l2 / divisor;
+    const double divisor = penalty_divisor(layer);
+    const double l1 = layer->options->l1 / divisor, l2 = layer->options->l2 / divisor;
     const size_t n = layer->n_in * layer->n_out;
     wide_sum magnitudes = {0}, squares = {0};
     for (size_t j = 0; j < n; j += LANES) {
@@ -99,13 +100,14 @@ static void penalty(const fbp_dense *layer, fbp_step *step) {
         add_to(&magnitudes, vabs(w));
         add_square_to(&squares, w);
     }
-    step->penalty += layer->l1 * total(&magnitudes) + layer->l2 / 2 * total(&squares);
+    step->penalty += l1 * total(&magnitudes) + l2 / 2 * total(&squares);
 }
 
 /* Adds the gradient to g (rows, columns), rows ld apart, which belongs to the part of W that begins at (i, j). */
 static void add_penalty_gradient(const fbp_dense *layer, size_t i, size_t j, real *g, size_t ld, size_t rows,
                                  size_t columns) {
-    const vec l1 = splat((real)layer->l1), l2 = splat((real)layer->l2);
+    const double divisor = penalty_divisor(layer);
+    const vec l1 = splat((real)(layer->options->l1 / divisor)), l2 = splat((real)(layer->options->l2 / divisor));
     const real *W = (const real *)layer->W + i * layer->n_out + j;
     for (size_t r = 0; r < rows; r++, g += ld, W += layer->n_out) {
         for (size_t k = 0, n; k < columns; k += n) {

@@ -28,7 +28,6 @@ typedef struct fbp_dense {
     const double *scalars; /* of the optimizer for this layer: the plan's, or its own */
     const void *start;     /* (n_out,) what the sums of z start from in narrow networks: b, or zeros */
     size_t trained_rows;   /* rows of W and b that are trained: none, n_in, or n_in + 1 */
-    double l1, l2;         /* of the batch, set by its penalty operation in the first slot */
 } fbp_dense;
 
 /* A slot: the arrays for one block of rows. Several slots let threads work on several blocks at the same time. */
