@@ -5,15 +5,16 @@ turn, each in its own process (race.py): on one thread, and on as many as a proc
 trains for as many epochs as scikit-learn has trained with that seed. The last test searches a grid by threads
 of joblib, beside the same search on one thread.
 
-fastbp's mean score may be below scikit-learn's by a standard error of that mean at most. Both libraries have
-the same seeds, so the same rows and initial weights; the differences by seed must not be clearly below zero.
+fastbp's mean score may be below scikit-learn's by the standard error of the difference of two means at most.
+Both libraries have the same seeds, so the same rows and initial weights; the differences by seed must not be
+clearly below zero.
 
 BENCH_SEEDS in the environment is another number of seeds. A quick look at fewer than ten asserts nothing.
 """
 
 import os
 from dataclasses import replace
-from math import sqrt
+from math import hypot, sqrt
 from statistics import mean, median, stdev
 
 import numpy as np
@@ -99,7 +100,8 @@ def test_estimators(process, benchmark, report, problem):
     differences = [a - b for a, b in zip(scores["fastbp"], scores["scikit-learn"], strict=True)]
     # Two libraries that are equally good differ by more than one error of the differences in a sixth of all
     # cases to the worse side, by more than three in one of a hundred.
-    most = min(standard_error(scores["scikit-learn"]), 3 * standard_error(differences))
+    of_means = hypot(*(standard_error(scores[name]) for name in ("fastbp", "scikit-learn")))
+    most = min(of_means, 3 * standard_error(differences))
     assert mean(differences) >= -most or SEEDS < ENOUGH
 
 
