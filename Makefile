@@ -13,7 +13,7 @@ PENGUINS := fastbp/datasets/penguins.csv
 demo: .venv/package  ## train on handwritten digits, and on a table of penguins
 	$(BIN)/fastbp demo
 	$(BIN)/fastbp train $(PENGUINS) --target species --impute --output fastbp-demo.safetensors
-	$(BIN)/fastbp predict fastbp-demo.safetensors $(PENGUINS) --probabilities | head -n 4
+	$(BIN)/fastbp predict fastbp-demo.safetensors $(PENGUINS) | head -n 4
 
 test: .venv/test  ## run all tests
 	$(if $(WITH),$(BIN)/pip install -q $(WITH))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -29,13 +29,14 @@ Answers: TypeAlias = dict[str, Array]  # by the name of a column, (n,) each
 DESCRIPTION = """\
 Predict the target for each row of a table, in the order of the rows, and write a CSV file. The columns of
 the table are found by their names; other columns are ignored, including the target. The CSV file has a
-column for each target, by its name: the most probable class, or the number."""
+column for each target, by its name: the most probable class, or the number. If they are classes, a column
+for the probability of each class follows."""
 
 EXAMPLES = """\
 examples:
   fastbp predict model.safetensors new.csv
   fastbp predict model.safetensors new.csv --output predictions.csv
-  fastbp predict model.safetensors new.csv --output predictions.tsv --probabilities
+  fastbp predict model.safetensors new.csv --no-probabilities --output classes.tsv
   fastbp predict model.safetensors new.csv --json"""
 
 
@@ -55,8 +56,8 @@ def add(commands: Commands) -> None:
     )
     predict.add_argument(
         "--probabilities",
-        action="store_true",
-        help="add a column for each class, such as 'probability of Adelie'",
+        action=BooleanOptionalAction,
+        help="a column for each class, such as 'probability of Adelie'; default: if there are classes",
     )
     predict.add_argument(
         "--json",
@@ -99,9 +100,9 @@ def run(options: Namespace) -> None:
 
 
 def answers_in(
-    outputs: Array, net: fastbp.Network, table: io.Table | None, with_probabilities: bool
+    outputs: Array, net: fastbp.Network, table: io.Table | None, with_probabilities: bool | None
 ) -> Answers:
-    """Return the columns that outputs (n, n_out) of the network stand for."""
+    """Return the columns that outputs (n, n_out) stand for; None: with probabilities if there are classes."""
     is_softmax = net.layers[-1].activation == fastbp.activations.softmax
     has_classes = is_softmax if table is None else table.classes is not None
     if with_probabilities and not (is_softmax and has_classes):
@@ -116,7 +117,7 @@ def answers_in(
     target = table.targets[0] if table is not None else "class"
     chosen = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
     found = [(target, chosen)]
-    if with_probabilities:
+    if is_softmax and with_probabilities is not False:
         found += [(f"probability of {name}", column) for name, column in zip(classes, outputs.T, strict=True)]
     return unique(found)
 

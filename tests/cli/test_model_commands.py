@@ -51,21 +51,22 @@ def network_and_inputs(model, data):
 
 
 def classes_of(capsys, model, data):
-    return run(capsys, "predict", model, data).splitlines()[1:]
+    return run(capsys, "predict", model, data, "--no-probabilities").splitlines()[1:]
 
 
 def test_predictions_are_classes_with_their_probabilities(capsys, model, data, tmp_path):
     path = tmp_path / "predictions.csv"
-    assert run(capsys, "predict", model, data, "--probabilities", "--output", path) == ""
+    assert run(capsys, "predict", model, data, "--output", path) == ""
     found, (net, X) = read(path), network_and_inputs(model, data)
     assert [*found] == ["species", *(f"probability of {name}" for name in net.class_names)]
     probabilities = np.array([*found.values()][1:], np.float32).T
     np.testing.assert_array_equal(probabilities, net.predict(X))
     assert found["species"] == [net.class_names[i] for i in net.predict_classes(X)]
     assert run(capsys, "predict", model, data, "--probabilities") == path.read_text()
-    assert run(capsys, "predict", model, data, "--output", "-").startswith("species\n")
+    assert run(capsys, "predict", model, data, "--output", "-") == path.read_text()
+    assert run(capsys, "predict", model, data, "--no-probabilities").startswith("species\n")
     tabs = tmp_path / "predictions.tsv"
-    run(capsys, "predict", model, data, "--probabilities", "--output", tabs)
+    run(capsys, "predict", model, data, "--output", tabs)
     assert tabs.read_text() == path.read_text().replace(",", "\t")
 
 
@@ -108,7 +109,7 @@ def test_regression_has_a_column_per_target(capsys, numbers):
 
 
 def test_json_has_the_predictions_unless_a_file_has_them(capsys, model, data, tmp_path):
-    found = run_json(capsys, "predict", model, data)
+    found = run_json(capsys, "predict", model, data, "--no-probabilities")
     assert found["predictions"] == {"species": classes_of(capsys, model, data)}
     found = run_json(capsys, "predict", model, data, "--output", tmp_path / "out.csv")
     same = {"model": model, "data": data, "rows": 60, "unknown": {}}
