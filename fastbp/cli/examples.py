@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import fastbp
 from fastbp import io
 from fastbp._base.shown import shown
-from fastbp.io._columns import is_missing
+from fastbp.io._columns import is_missing, is_text
 
 Array: TypeAlias = NDArray[Any]
 
@@ -75,11 +75,11 @@ def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:
 def numbers(columns: io.Columns, name: str) -> Array:
     """Return a column (n,) of numbers; DataError if it holds text or lacks a value."""
     column = columns[name]
-    if column.dtype == object:
-        raise fastbp.DataError(f"{columns.path}: column {shown(name)} holds text, expected numbers")
-    missing = np.flatnonzero(np.isnan(column))
-    if len(missing):
-        raise columns.error(name, missing[0], "has no value")
+    if is_text(column):
+        raise columns.error(name, None, "holds text, expected numbers")
+    missing = is_missing(column)
+    if missing.any():
+        raise columns.error(name, missing.argmax(), "has no value")
     return column
 
 

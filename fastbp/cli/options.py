@@ -144,7 +144,7 @@ def check_differs(written: Path | str, *others: Path | str) -> None:
 def check_is_file(written: Path | str | None) -> None:
     """Raise ParameterError if a file to write is there already as a folder, a device or a pipe."""
     if written is not None and os.path.exists(written) and not os.path.isfile(written):
-        raise ParameterError(f"{str(written)!r} is to be written, but it is no file")
+        raise ParameterError(f"{str(written)!r} cannot be replaced, because it is not a regular file")
 
 
 def is_same(path: Path | str, other: Path | str) -> bool:

@@ -202,7 +202,9 @@ def activation(name: str) -> str:
 
 def optimizer(name: str) -> str:
     """Return the name of an optimizer, checked."""
-    return known(name, (*fastbp.optimizers.OPTIMIZERS, "levenberg_marquardt"))
+    from fastbp.cli.learning import OPTIMIZERS
+
+    return known(name, OPTIMIZERS)
 
 
 def known(name: str, all_names: Any) -> str:

@@ -66,7 +66,10 @@ def learn(
     if not names:
         raise DataError(f"{columns.path} has no columns beside {listed([*left_out])}, expected inputs")
     for name in targets:
-        check_present(name, columns, "a target" if task == "regression" or len(targets) > 1 else "the class")
+        are_classes = task == "classification" or (
+            task == "auto" and len(targets) == 1 and is_text(columns[name])
+        )
+        check_present(name, columns, "the class" if are_classes else "a target")
     classes = _classes(columns, targets, task)
     categories = {
         name: _distinct_names(columns, name)

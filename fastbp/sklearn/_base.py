@@ -33,7 +33,7 @@ DTYPES = (np.float64, np.float32)  # float32 inputs make a float32 network, all 
 
 
 def has_epochs(estimator: Any) -> bool:
-    """Tell that the optimizer works by epochs; AttributeError if not."""
+    """Return True if the optimizer works by epochs; raise AttributeError if not."""
     if estimator.optimizer is None and estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is only available for optimizers with epochs; lbfgs has none")
     return True

@@ -37,11 +37,16 @@ from fastbp.sklearn._types import (
 
 
 def gives_probabilities(estimator: Any) -> bool:
-    """Tell that the outputs are probabilities; AttributeError if not."""
+    """Return True if the outputs are probabilities; raise AttributeError if not."""
     network = getattr(estimator, "network_", None)
     if network is not None and network.layers[-1].activation.name not in ("softmax", "sigmoid"):
         raise AttributeError(f"the outputs are not probabilities with the loss {network.loss}")
     return True
+
+
+def is_multilabel(kind: str) -> bool:
+    """Tell whether a type of targets, as `type_of_target` names it, is that of rows with several labels."""
+    return kind.startswith("multilabel")
 
 
 @documented
@@ -49,7 +54,8 @@ class MLPClassifier(ClassifierMixin, MLP):
     """Multi-layer perceptron for classification: scikit-learn's `MLPClassifier`, trained by fastbp.
 
     Parameters, attributes, losses, initial weights and rules for stopping are those of
-    `sklearn.neural_network.MLPClassifier`. Only the order of the rows within an epoch differs.
+    `sklearn.neural_network.MLPClassifier`. The order of the rows within an epoch differs, and so do the last
+    digits of Adam's steps; the guide "scikit-learn drop-ins" lists all differences.
 
     Parameters
     ----------
@@ -240,9 +246,9 @@ class MLPClassifier(ClassifierMixin, MLP):
         """Learn the classes, or check that they are known."""
         is_known = hasattr(self, "classes_")
         if incremental and not is_known:
-            if classes is None and not type_of_target(y).startswith("multilabel"):
+            if classes is None and not is_multilabel(type_of_target(y)):
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            self._learn_classes(y if type_of_target(y).startswith("multilabel") else classes)
+            self._learn_classes(y if is_multilabel(type_of_target(y)) else classes)
         elif not incremental and not (is_known and self.warm_start):
             self._learn_classes(y)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
@@ -256,18 +262,21 @@ class MLPClassifier(ClassifierMixin, MLP):
                 f"Previously got {self.classes_}, `y` has {found}"
             )
 
+    @property
+    def _is_multilabel(self) -> bool:
+        return is_multilabel(self._kind)
+
     def _learn_classes(self, y: Any) -> None:
         self._kind, self.classes_ = type_of_target(y), unique_labels(y)
 
     def _check_known(self, y: Array) -> None:
         """Refuse classes, or a kind of targets, that the classifier does not know."""
-        is_multilabel = self._kind.startswith("multilabel")
-        if y.ndim == 1 and y.dtype == self.classes_.dtype != object and not is_multilabel:
+        if y.ndim == 1 and y.dtype == self.classes_.dtype != object and not self._is_multilabel:
             nearest = self.classes_.take(np.searchsorted(self.classes_, y), mode="clip")
             if (nearest == y).all():  # the usual case, without sorting y
                 return
         kind = type_of_target(y)
-        if kind.startswith("multilabel") != is_multilabel:
+        if is_multilabel(kind) != self._is_multilabel:
             raise ValueError(f"y is {kind}, expected {self._kind} as before")
         found = unique_labels(y)
         if len(np.setdiff1d(found, self.classes_)):
@@ -282,7 +291,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         loss = losses.get(self.loss)
         if loss.outputs_per_target != 1:
             raise ParameterError(f"loss is {loss}, expected a loss of one output per class")
-        if loss.targets.takes_labels and self._kind.startswith("multilabel"):
+        if loss.targets.takes_labels and self._is_multilabel:
             raise ParameterError(
                 f"loss is {loss} for rows with several labels, expected one for independent outputs, such as "
                 "binary_cross_entropy"
@@ -295,7 +304,7 @@ class MLPClassifier(ClassifierMixin, MLP):
 
     def _encoded(self, y: Array, loss: Loss) -> Array:
         self._check_known(y)
-        if not self._kind.startswith("multilabel"):
+        if not self._is_multilabel:
             y = np.searchsorted(self.classes_, y)  # (n,) int64
             if loss.targets.takes_labels:
                 return y
@@ -320,12 +329,12 @@ class MLPClassifier(ClassifierMixin, MLP):
 
     def _decided(self, outputs: Array, loss: Loss) -> Array:
         """Return which classes outputs stand for: indices (n,), or bool (n, n_labels)."""
-        if outputs.shape[1] > 1 and not self._kind.startswith("multilabel"):
+        if outputs.shape[1] > 1 and not self._is_multilabel:
             decided: Array = outputs.argmax(axis=1)
         else:
             threshold = sum(loss.targets.classes or (0, 1)) / 2  # between the targets
             yes: Array = outputs > threshold
-            if self._kind.startswith("multilabel"):
+            if self._is_multilabel:
                 return yes
             decided = yes[:, 0].astype(np.intp)
         return decided if len(self.classes_) > 1 else np.zeros_like(decided)  # the only class

@@ -17,7 +17,7 @@ from fastbp._scipy import minimize
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.sklearn._callbacks import EpochTasks
 from fastbp.sklearn._estimator import Estimator, Examples
-from fastbp.sklearn._parameters import LARGEST_BATCH, Settings
+from fastbp.sklearn._parameters import Settings
 from fastbp.sklearn._stopping import EpochRules
 
 NOT_FINITE = (
@@ -40,7 +40,8 @@ def fit_epochs(
     options: dict[str, Any] = {}
     score = None
     if held_out is not None:
-        options["validation_data"] = held_out[: 2 + (held_out.weights is not None)]
+        weights = () if held_out.weights is None else (held_out.weights,)
+        options["validation_data"] = (held_out.X, held_out.targets, *weights)
         if estimator.scoring is None:
             options["metrics"] = estimator._score_metric(held_out, network.loss)
         score = scorer(estimator, held_out, options.get("metrics"))
@@ -119,7 +120,7 @@ def batch_rows(settings: Settings, n: int) -> int | None:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
         )
-    return min(given or LARGEST_BATCH, n)
+    return settings.rows_per_batch(n)
 
 
 def check_scorer(estimator: Estimator) -> None:
@@ -175,7 +176,7 @@ def takes_weights(scoring: Any) -> bool:
 
 
 def nameless(estimator: Estimator) -> Estimator:
-    """Return the estimator without the names of the features, which checked data have lost."""
+    """Return the estimator without the names of the features, which checked data no longer have."""
     if not hasattr(estimator, "feature_names_in_"):
         return estimator
     same = copy(estimator)  # with the same network

@@ -71,9 +71,7 @@ class Settings(NamedTuple):
     warm_start: bool
     early_stopping: bool
     validation_fraction: float
-    activation: (
-        str  # name of the one that all hidden layers have, also if there are none; "identity" for lists
-    )
+    activation: str  # name of `activation`, which decides the initial weights if there are no hidden layers
 
     def scheduled(self, n_rows: int, *, incremental: bool) -> Settings:
         """Return the settings with the schedule that `learning_rate` names, for a fit of so many rows."""
@@ -84,9 +82,13 @@ class Settings(NamedTuple):
                 f"learning_rate is {self.rule!r} in partial_fit, expected a schedule of fastbp.schedules: "
                 "the number of steps is not known"
             )
-        steps = self.max_iter * -(-n_rows // min(self.batch_size or LARGEST_BATCH, n_rows))
+        steps = self.max_iter * -(-n_rows // self.rows_per_batch(n_rows))
         schedule = SCHEDULES[self.rule](self.optimizer.base_rate, steps, self.power)
         return self._replace(optimizer=self.optimizer.__replace__(learning_rate=schedule), rule="")
+
+    def rows_per_batch(self, n_rows: int) -> int:
+        """Return the rows of a batch, out of so many."""
+        return min(self.batch_size or LARGEST_BATCH, n_rows)
 
     def output_layer(self, units: int) -> Dense:
         """Return the output layer."""
@@ -215,12 +217,10 @@ def _optimizer(estimator: Any, get: dict[str, Any]) -> tuple[Optimizer | None, s
         return optimizers.get(given), ""
     solver = choice("solver", get["solver"], {name: name for name in SOLVERS})
     rate = number("learning_rate_init", get["learning_rate_init"], above=0)
-    momentum = number("momentum", get["momentum"], at_least=0)
+    momentum = number("momentum", get["momentum"], at_least=0, below=1)
     beta1, beta2 = (number(name, get[name], at_least=0, below=1) for name in ("beta_1", "beta_2"))
     epsilon = number("epsilon", get["epsilon"], above=0)
     nesterov = flag("nesterovs_momentum", get["nesterovs_momentum"])
-    if momentum > 1:
-        raise ParameterError(f"momentum is {momentum}, expected a number <= 1")
     rule = get["learning_rate"]
     is_schedule = isinstance(rule, Schedule) or callable(rule)
     if not is_schedule:

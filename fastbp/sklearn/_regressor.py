@@ -43,7 +43,8 @@ class MLPRegressor(RegressorMixin, MLP):
     """Multi-layer perceptron for regression: scikit-learn's `MLPRegressor`, trained by fastbp.
 
     Parameters, attributes, losses, initial weights and rules for stopping are those of
-    `sklearn.neural_network.MLPRegressor`. Only the order of the rows within an epoch differs. For
+    `sklearn.neural_network.MLPRegressor`. The order of the rows within an epoch differs, and so do the last
+    digits of Adam's steps; the guide "scikit-learn drop-ins" lists all differences. For
     several targets, `loss_` is the sum over them; scikit-learn reports the mean, but both take the gradient
     of the sum.
 

@@ -54,7 +54,7 @@ class EpochRules:
         self.has_converged = self.was_stopped = False
 
     def on_fit_begin(self, state: EpochState) -> None:
-        """Keep the weights of before, unless an epoch will be better."""
+        """Keep the present weights, in case no epoch is better."""
         if self._settings.early_stopping and not self._is_incremental:
             state.keep()
 

@@ -194,7 +194,7 @@ def test_places_for_no_file_are_refused_before_the_training(capsys, data, monkey
     model = tmp_path / "model.safetensors"
     for options in (["--output", os.devnull, "--quiet"], ["--output", model]):
         error = error_of(capsys, "train", data, "--target", "species", *options)
-        assert "is to be written, but it is no file" in error
+        assert "cannot be replaced, because it is not a regular file" in error
     assert not model.exists()
 
 
