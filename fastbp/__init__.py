@@ -136,11 +136,12 @@ __all__ = [
 ]
 
 # packages, and functions with their modules, that are loaded on first use
-_ROOMS = ("datasets", "io", "plot", "reference", "sklearn")
+_ROOMS = ("datasets", "inspect", "io", "plot", "reference", "sklearn")
 _FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
+    from fastbp import inspect as inspect
     from fastbp import io as io
     from fastbp import plot as plot
     from fastbp import reference as reference

@@ -1,0 +1,60 @@
+"""The interface of the passes over a network, from which `fastbp.inspect` builds its derivatives.
+
+Shapes: m rows, a layer has n_in inputs and n_out units, P parameters in all. Arrays are C-contiguous and of
+the parameters' dtype. Lists have one entry per layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from numpy.typing import NDArray
+
+from fastbp.layers import Layer
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Tape(NamedTuple):
+    """What a forward pass computed."""
+
+    x: list[Array]  # the inputs (m, n_in), then the outputs (m, n_out) of every layer: x[l] goes into layer l
+    z: list[Array]  # (m, n_out) weighted sums
+    slopes: list[Array]  # (m, n_out) f'(z); of softmax the diagonal of its Jacobian
+
+    @property
+    def h(self) -> Array:
+        """The outputs of the network (m, n_out)."""
+        return self.x[-1]
+
+
+class Passes(Protocol):
+    """Forward and backward passes over a network with fixed parameters, without dropout and noise."""
+
+    weights: list[tuple[Array, Array]]  #: W (n_in, n_out) and b, (n_out,) or (0,), per layer
+
+    def forward(self, x: Array) -> Tape:
+        """Take inputs (m, n_in), in the network's scaling, through all layers."""
+
+    def chain(self, tape: Tape, layer: int, d_y: Array) -> Array:
+        """Return dJ/dz (m, n_out) of a layer from dJ/dy; d_y stays as it is."""
+
+    def backward(self, tape: Tape, delta: Array) -> list[Array]:
+        """Return dJ/dz (m, n_out) of every layer, from `delta`, that of the last one."""
+
+    def d_inputs(self, delta: Array) -> Array:
+        """Return dJ/dx (m, n_in) from dJ/dz of the first layer."""
+
+    def add_gradients(self, tape: Tape, deltas: list[Array], out: Array) -> None:
+        """Add dJ/dW and dJ/db of all layers, summed over the rows, to out (P,)."""
+
+    def write_gradients(self, tape: Tape, deltas: list[Array], out: Array) -> None:
+        """Write dJ/dW and dJ/db of each row to out (m, P)."""
+
+
+class PassesClass(Protocol):
+    """The constructor of passes."""
+
+    def __call__(self, layers: Sequence[Layer], parameters: Array) -> Passes:
+        """Return passes over `parameters` (P,), contiguous and of float32 or float64."""

@@ -1,0 +1,8 @@
+"""What a network's derivatives say: sensitivities, shares of the error, curvature, diagnosis, remedies."""
+
+from fastbp.inspect._sensitivity import deltas, input_gradients
+
+__all__ = [
+    "deltas",
+    "input_gradients",
+]

@@ -1,0 +1,65 @@
+"""The end of the network: the loss, and its derivatives by the last weighted sums z."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._engine.passes import Passes, Tape
+from fastbp.losses import CustomLoss, Loss, SumLoss
+from fastbp.reference.losses import JOINT
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Output:
+    """The loss of a network together with its output activation.
+
+    Targets t (m, n_targets) and weights w, (m, 1) per row or (m, n_targets), are as `Probe.blocks` makes
+    them; targets of weight 0 are unknown. With a custom loss, t is what its function gets, and w is not read.
+    """
+
+    def __init__(self, loss: Loss, passes: Passes, layers: int) -> None:
+        self.loss = loss
+        self._passes, self._last = passes, layers - 1
+        self._is_joined = loss.name in JOINT
+
+    def terms(self, tape: Tape, t: Array, w: Array) -> Array:
+        """Return the losses (m,) of the rows, times their weights, before the division."""
+        assert isinstance(self.loss, SumLoss)
+        expected = self.loss.expected(t)
+        if self._is_joined:
+            terms = JOINT[self.loss.name](tape.z[-1], expected)
+        else:
+            terms = self.loss.terms(tape.h, expected)
+        if terms.shape[1] > 1:
+            w = self._weights(w)
+        sums: Array = counted(terms, w).sum(axis=1, dtype=np.float64)
+        return sums
+
+    def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
+        """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
+        if isinstance(self.loss, CustomLoss):
+            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
+            return self._passes.chain(tape, self._last, np.ascontiguousarray(d_h, tape.h.dtype))
+        assert isinstance(self.loss, SumLoss)
+        expected, w = self.loss.expected(t), self._weights(w)
+        if self._is_joined:
+            delta = counted(tape.h - expected, w)
+        else:
+            delta = self._passes.chain(tape, self._last, counted(self.loss.slopes(tape.h, expected), w))
+        delta /= divisor
+        return delta
+
+    def _weights(self, w: Array) -> Array:
+        """Return weights for outputs, (m, 1) or (m, n_out)."""
+        assert isinstance(self.loss, SumLoss)
+        return self.loss.repeated(w) if w.shape[1] > 1 else w
+
+
+def counted(terms: Array, w: Array) -> Array:
+    """Return terms times their weights w; 0 where a weight is 0, even if the term is NaN or infinite."""
+    products: Array = np.where(w == 0, w.dtype.type(0), w * terms)
+    return products

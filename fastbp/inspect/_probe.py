@@ -1,0 +1,157 @@
+"""`Probe`: one network with the numbers that it has now, and the data to inspect it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._data.sample_weights import Weights, resolve_weights
+from fastbp._engine.stepwise import weight_of
+from fastbp._model.rows import scaling_numbers
+from fastbp.exceptions import ParameterError
+from fastbp.inspect._output import Output
+from fastbp.losses import CustomLoss, SumLoss, one_hot
+from fastbp.network import Network
+from fastbp.reference.passes import Passes
+
+if TYPE_CHECKING:
+    from fastbp._engine.passes import Tape
+
+Array: TypeAlias = NDArray[Any]
+
+
+class Block(NamedTuple):
+    """Some rows of the data, as the network computes with them."""
+
+    rows: slice  # of the data
+    x: Array  # (m, n_in) inputs in the network's scaling and dtype
+    t: Array  # (m, n_targets) targets in its scaling and dtype; of a custom loss as its function gets them
+    w: Array  # (m, 1) weights of the rows, or (m, n_targets) of single targets; 0: absent or unknown
+
+
+class Examples(NamedTuple):
+    """Checked data: inputs, targets, and the weights of the loss."""
+
+    X: Rows  # (n, n_in)
+    y: Array  # (n, n_targets), or labels (n,)
+    w: NDArray[np.float64]  # (n, 1) or (n, n_targets), 0 for what is absent or unknown
+    weight: float  # sum of the weights of the rows
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+class Probe:
+    """The passes over a network, whose parameters are copied: training goes on without changing them.
+
+    Parameters
+    ----------
+    net : Network
+        The network, of either engine.
+    dtype : dtype, optional
+        float32 or float64, to compute in. Default: that of the network.
+    parameters : array (P,), optional
+        Numbers to use instead of the network's.
+    """
+
+    def __init__(
+        self, net: Network, *, dtype: DTypeLike | None = None, parameters: Array | None = None
+    ) -> None:
+        if not isinstance(net, Network):
+            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        model = net._model
+        self.net, self.architecture, self.checks = net, model.architecture, model.checks
+        self.layers, self.loss = model.architecture.layers, model.architecture.loss
+        self.dtype = np.dtype(model.architecture.dtype if dtype is None else dtype)
+        if parameters is None:
+            parameters = model.guard.reading(model.engine.parameters.copy)
+        self.parameters = np.ascontiguousarray(parameters, self.dtype)
+        self.passes = Passes(self.layers, self.parameters)
+        self.output = Output(self.loss, self.passes, len(self.layers))
+        scalings = scaling_numbers(model.scaling, model.target_scaling, self.loss)
+        self.input_scaling, self.target_scaling = scalings
+
+    # ---- data
+
+    def inputs(self, X: Inputs) -> Rows:
+        """Return checked inputs (n, n_in)."""
+        return self.checks.inputs("X", X)
+
+    def examples(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Examples:
+        """Return checked data; errors as of `Network.evaluate`."""
+        X, y = self.checks.examples(X, y)
+        weights = resolve_weights(self.checks, y, sample_weight, None)
+        return Examples(X, y, _dense_weights(weights, len(X)), weight_of(X, weights, None))
+
+    def divisor(self, weight: float) -> float:
+        """Return the divisor of the loss for rows of this total weight."""
+        if isinstance(self.loss, SumLoss):
+            return self.loss.divide_by(weight, self.layers[-1].n_out)
+        return 1.0  # a custom loss has divided
+
+    def slices(self, n: int) -> list[slice]:
+        """Return n rows in blocks; a custom loss needs all rows at once."""
+        widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
+        rows = n if isinstance(self.loss, CustomLoss) else min(4096, max(512, 65536 // widest // 64 * 64))
+        return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
+
+    def scaled_inputs(self, X: Rows) -> Array:
+        """Return inputs (m, n_in), dense, as the network computes with them."""
+        rows = X.toarray() if isinstance(X, SparseRows) else X
+        return _scaled(rows, self.input_scaling, self.dtype)
+
+    def blocks(self, examples: Examples) -> Iterator[Block]:
+        """Yield the examples block by block."""
+        for rows in self.slices(len(examples)):
+            x = self.scaled_inputs(examples.X[rows])
+            yield Block(rows, x, self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype))
+
+    def _targets(self, y: Array) -> Array:
+        if isinstance(self.loss, CustomLoss):
+            if self.target_scaling is not None:
+                return _scaled(y, self.target_scaling, self.dtype)
+            return np.array(y, self.dtype if y.dtype.kind == "f" else y.dtype.newbyteorder("="))
+        if y.ndim == 1:
+            known = self.loss.known(y)
+            return one_hot(np.where(known, y, 0), self.layers[-1].n_out, self.dtype)
+        return _scaled(y, self.target_scaling, self.dtype)
+
+    # ---- derivatives
+
+    def deltas(self, block: Block, divisor: float) -> tuple[Tape, list[Array]]:
+        """Take a block forward and backward; return what was computed, and dJ/dz of every layer."""
+        tape = self.passes.forward(block.x)
+        delta = self.output.delta(tape, block.t, block.w, divisor)
+        return tape, self.passes.backward(tape, delta)
+
+    def gradients(self, examples: Examples) -> Array:
+        """Return dJ/dW and dJ/db (P,) of the loss over all examples, without penalties."""
+        out, divisor = np.zeros_like(self.parameters), self.divisor(examples.weight)
+        for block in self.blocks(examples):
+            self.passes.add_gradients(*self.deltas(block, divisor), out)
+        return out
+
+
+def _dense_weights(weights: Weights | None, n: int) -> NDArray[np.float64]:
+    """Return weights (n, 1) of rows, or (n, n_targets) of targets; 0 for absent rows."""
+    if weights is None:
+        return np.ones((n, 1))
+    values = np.ones(n) if weights.values is None else weights.values
+    dense = values.reshape(n, -1)
+    if weights.rows is None:
+        return dense
+    present = np.zeros_like(dense)
+    present[weights.rows] = dense[weights.rows]
+    return present
+
+
+def _scaled(rows: Array, scaling: Any, dtype: np.dtype[Any]) -> Array:
+    """Return (rows - mean) inverse_scale, computed in float64, in the dtype to compute in."""
+    if scaling is not None:
+        mean, inverse_scale, *_ = scaling
+        rows = (rows - mean) * inverse_scale
+    return np.ascontiguousarray(rows, dtype)
