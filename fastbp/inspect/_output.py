@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fastbp._engine.passes import Passes, Tape
 from fastbp.losses import CustomLoss, Loss, SumLoss
-from fastbp.reference.losses import JOINT
 
 Array: TypeAlias = NDArray[Any]
 
@@ -24,20 +23,8 @@ class Output:
     def __init__(self, loss: Loss, passes: Passes, layers: int) -> None:
         self.loss = loss
         self._passes, self._last = passes, layers - 1
-        self._is_joined = loss.name in JOINT
-
-    def terms(self, tape: Tape, t: Array, w: Array) -> Array:
-        """Return the losses (m,) of the rows, times their weights, before the division."""
-        assert isinstance(self.loss, SumLoss)
-        expected = self.loss.expected(t)
-        if self._is_joined:
-            terms = JOINT[self.loss.name](tape.z[-1], expected)
-        else:
-            terms = self.loss.terms(tape.h, expected)
-        if terms.shape[1] > 1:
-            w = self._weights(w)
-        sums: Array = counted(terms, w).sum(axis=1, dtype=np.float64)
-        return sums
+        # then delta = h - t: cross entropy with softmax, and the like
+        self._is_joined = loss.activation not in (None, "identity")
 
     def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
         """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
