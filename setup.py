@@ -20,7 +20,7 @@ DECLARATIONS = sorted(glob("fastbp/_core/*.pxd"))
 # Without `binding`, native functions are plain built-in ones, which saves 0.1 ms of the import. Their
 # docstrings begin with the signature. No native object is pickled.
 DIRECTIVES = {"language_level": 3, "binding": False, "embedsignature": True, "auto_pickle": False}
-KERNELS = ["src_c/kernels/kernels.c"]
+KERNELS = ["src_c/kernels/curvature.c", "src_c/kernels/kernels.c"]
 CORE = sorted(set(glob("src_c/*/*.c")).difference(KERNELS))
 SOURCES = sorted(glob("src_c/*.h") + glob("src_c/*/*.*"))
 

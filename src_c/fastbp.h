@@ -41,6 +41,13 @@ const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype);
 /* x, y, slope (rows, columns): y = f(x), and slope = f'(x) unless it is NULL. Softmax has no slope. */
 void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
                   void *slope, size_t rows, size_t columns);
+/* x, out (rows, columns): out = f''(x). Of softmax, the diagonal of the second derivatives. */
+void fbp_second_derivative(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x,
+                           void *out, size_t rows, size_t columns);
+/* h, t, r, out (rows, columns): out = (d^2 L / dh^2) r, with L the sum of the loss's terms. t is as wide as h, and h
+ * are logits if the loss is joined with its activation. out overlaps no other array. */
+void fbp_loss_curvature(const fbp_kernels *kernels, fbp_loss_id loss, double parameter, const void *h, const void *t,
+                        const void *r, void *out, size_t rows, size_t columns);
 
 /* ---- linear algebra: contiguous matrices in C order -------------------------------------------------------------- */
 

@@ -36,6 +36,10 @@ cdef extern from "fastbp.h" nogil:
     const fbp_kernels *fbp_find_kernels(const char *isa, fbp_dtype dtype)
     void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
                       void *slope, size_t rows, size_t columns)
+    void fbp_second_derivative(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x,
+                               void *out, size_t rows, size_t columns)
+    void fbp_loss_curvature(const fbp_kernels *kernels, fbp_loss_id loss, double parameter, const void *h,
+                            const void *t, const void *r, void *out, size_t rows, size_t columns)
 
     ctypedef struct fbp_workspace:
         void *memory

@@ -23,6 +23,15 @@ typedef struct {
     int saves_slope;                   /* whether `saved` is f' itself; else it is y */
 } fbp_activation;
 
+/* The second derivative of a loss along a direction, over contiguous arrays (rows, columns); out overlaps no other. */
+typedef struct {
+    size_t rows, columns;
+    const void *h, *t; /* as the loss compares them: h are logits if it is joined with the activation */
+    const void *r;     /* the direction */
+    void *out;         /* (d^2 L / dh^2) r, L the sum of the terms, without weights */
+    double parameter;
+} fbp_loss_map;
+
 /* An update of a rectangle of the parameter vector (fused), or of all of it (stored). The order of the fields keeps
  * compilers from joining stores, for which the loads that follow at once would wait. */
 typedef struct {
@@ -83,6 +92,15 @@ struct fbp_kernels {
 
     fbp_convert_row *const *convert; /* (FBP_SOURCE_TYPES,), as scale: convert.h */
     fbp_scale_row *const *scale;
+
+    /* curvature.c */
+    void (*const *curvatures)(const fbp_map *map); /* by activation: out = f''(in); of softmax, where in = softmax(z) */
+    void (*const *loss_curvatures)(const fbp_loss_map *map); /* by loss */
 };
+
+/* Name of a table that is compiled once per instruction set and element type. */
+#define PER_ISA_JOINED(name, isa, bits) name##_##isa##_##bits
+#define PER_ISA_EXPANDED(name, isa, bits) PER_ISA_JOINED(name, isa, bits)
+#define PER_ISA(name) PER_ISA_EXPANDED(name, FASTBP_ISA, REAL_BITS)
 
 #endif
