@@ -95,7 +95,7 @@ def test_labels_are_rows_of_zeros_with_a_single_one():
 @pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 @quietly
 def test_derivative_is_the_numerical_one(activation):
-    f, derivative = ACTIVATIONS[activation.name]
+    f, derivative, _ = ACTIVATIONS[activation.name]
     z = np.linspace(-9, 9, 1001)[:, None]
     z = z[[distance(activation.name, value) > MARGIN for value in z]]
     if activation.name == "softmax":  # the derivative of each output by its own argument
