@@ -24,23 +24,32 @@ class Output:
         self.loss = loss
         self._passes, self._last = passes, layers - 1
         # then delta = h - t: cross entropy with softmax, and the like
-        self._is_joined = loss.activation not in (None, "identity")
+        self.is_joined = loss.activation not in (None, "identity")
 
     def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
         """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
-        if isinstance(self.loss, CustomLoss):
-            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
-            return self._passes.chain(tape, self._last, np.ascontiguousarray(d_h, tape.h.dtype))
-        assert isinstance(self.loss, SumLoss)
-        expected, w = self.loss.expected(t), self._weights(w)
-        if self._is_joined:
-            delta = counted(tape.h - expected, w)
-        else:
-            delta = self._passes.chain(tape, self._last, counted(self.loss.slopes(tape.h, expected), w))
+        if not self.is_joined:
+            return self._passes.chain(tape, self._last, self.slopes(tape, t, w, divisor))
+        delta = counted(tape.h - self.expected(t), self.weights(w))
         delta /= divisor
         return delta
 
-    def _weights(self, w: Array) -> Array:
+    def slopes(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
+        """Return dJ/dh (m, n_out) of the outputs; J is the sum of the losses over `divisor`."""
+        if isinstance(self.loss, CustomLoss):
+            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
+            return np.ascontiguousarray(d_h, tape.h.dtype)
+        assert isinstance(self.loss, SumLoss)
+        slopes = counted(self.loss.slopes(tape.h, self.expected(t)), self.weights(w))
+        slopes /= divisor
+        return slopes
+
+    def expected(self, t: Array) -> Array:
+        """Return the values (m, n_out) that outputs are compared with."""
+        assert isinstance(self.loss, SumLoss)
+        return self.loss.expected(t)
+
+    def weights(self, w: Array) -> Array:
         """Return weights for outputs, (m, 1) or (m, n_out)."""
         assert isinstance(self.loss, SumLoss)
         return self.loss.repeated(w) if w.shape[1] > 1 else w
