@@ -2,7 +2,9 @@
 
 from fastbp.inspect._blame import Blame, blame
 from fastbp.inspect._chain_rule import ChainRule, Factor, chain_rule
-from fastbp.inspect._sensitivity import deltas, input_gradients
+from fastbp.inspect._curvature import gauss_newton_product, hessian_vector_product
+from fastbp.inspect._samples import gradient_blocks, per_sample_gradient_norms, per_sample_gradients
+from fastbp.inspect._sensitivity import deltas, input_gradients, jacobian
 
 __all__ = [
     "Blame",
@@ -11,5 +13,11 @@ __all__ = [
     "blame",
     "chain_rule",
     "deltas",
+    "gauss_newton_product",
+    "gradient_blocks",
+    "hessian_vector_product",
     "input_gradients",
+    "jacobian",
+    "per_sample_gradient_norms",
+    "per_sample_gradients",
 ]
