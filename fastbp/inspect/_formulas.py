@@ -96,8 +96,8 @@ class Notation(ABC):
             self._expression(step, self._factor, self.times, lambda _: self.number(step.rest)),
             self.number(step.value),
         ]
-        # a product of one number repeats the value
-        return " = ".join(side for i, side in enumerate(sides) if i == 0 or side != sides[i - 1])
+        # numbers are empty without factors, and repeat the value if there is one
+        return " = ".join(side for i, side in enumerate(sides) if side and (i == 0 or side != sides[i - 1]))
 
     def product(self, left: Quantity, factors: Sequence[Known], value: float) -> str:
         """Return left = product of symbols = product of numbers = value."""
@@ -120,7 +120,9 @@ class Notation(ABC):
                 product = times.join(write(known, is_first and not k) for k, known in enumerate(term.factors))
                 inner += sign + product
             if step.more:
-                inner += f" + {more(step.more)}"
+                rest = more(step.more)
+                is_negative = rest.startswith(self.minus)
+                inner += f" {self.minus} {rest[len(self.minus) :]}" if is_negative else f" + {rest}"
             is_alone = not parts and step.divisor == 1
             parts.append(inner if is_single or is_alone else self.group(inner))
         whole = times.join(parts)
@@ -170,9 +172,11 @@ class Latex(Notation):
     """LaTeX, in the part of it that MathJax and Matplotlib's mathtext both read."""
 
     beside, times, minus = r" \, ", r" \cdot ", "-"
+    # what only one of the two reads, and what would begin a tag of HTML, becomes a similar symbol
     special: ClassVar[dict[str, str]] = {
-        "\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", "'": r"\prime ", " ": r"\ ",
-        **{character: "\\" + character for character in "_%$#&{}"},
+        " ": r"\ ", "_": r"\_", "%": r"\%", "$": r"\$", "{": r"\{", "}": r"\}", "\\": r"\backslash ",
+        "#": r"\sharp ", "&": r"\wedge ", "^": r"\uparrow ", "~": r"\sim ",
+        "<": r"\langle ", ">": r"\rangle ", "'": r"\prime ", "`": r"\prime ", '"': r"\prime\prime ",
     }  # fmt: skip
 
     def symbol(self, symbol: Symbol) -> str:
