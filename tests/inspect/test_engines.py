@@ -26,7 +26,9 @@ def make(network_class, sizes, dtype, activation="tanh", loss="mse", **options):
     options = {"activation": hidden, "output_activation": output, "seed": 3} | options
     net = network_class(list(sizes), loss=loss, dtype=dtype, **options)
     rng = np.random.default_rng(2)
-    scale = np.concatenate([np.full(W.size + b.size, len(W) ** -0.5) for W, b in zip(net.weights, net.biases)])
+    scale = np.concatenate(
+        [np.full(W.size + b.size, len(W) ** -0.5) for W, b in zip(net.weights, net.biases, strict=True)]
+    )
     net.parameters[:] = (scale * rng.normal(size=scale.size)).astype(np.float32)
     return net
 
@@ -121,7 +123,9 @@ def test_sparse_inputs(rng):
     X[rng.random(X.shape) < 0.9] = 0
     for dtype in DTYPES:
         net = make(fastbp.Network, (40, 9, 2), dtype)
-        for ours, of_dense in zip(everything(net, sparse.csr_array(X), y), everything(net, X, y), strict=True):
+        for ours, of_dense in zip(
+            everything(net, sparse.csr_array(X), y), everything(net, X, y), strict=True
+        ):
             np.testing.assert_array_equal(ours, of_dense)
 
 

@@ -21,7 +21,16 @@ LOSSES = (  # with their usual parameter, or with another one
     fastbp.BinaryCrossEntropy(outputs="sum"),
     fastbp.Poisson(outputs="sum"),
 )
-SMOOTH = ("half_sse", "mse", "huber", "log_cosh", "poisson", "binary_cross_entropy", "cross_entropy", "gaussian_nll",)
+SMOOTH = (
+    "half_sse",
+    "mse",
+    "huber",
+    "log_cosh",
+    "poisson",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "gaussian_nll",
+)
 
 
 class Pair:
