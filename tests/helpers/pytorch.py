@@ -52,7 +52,7 @@ def activation_of(torch, activation):
 
 
 def loss_of(torch, loss):
-    """Return J of a loss of fastbp, as a function of last weighted sums z, outputs h and targets.
+    """Return J of a loss of fastbp, as a function of last weighted sums z, outputs h and targets, or None.
 
     z, h (m, n_out) and targets (m, n_targets), or labels (m,), are tensors.
     """
@@ -82,8 +82,8 @@ def loss_of(torch, loss):
         "cross_entropy": lambda z, h, t: functional.cross_entropy(z, t, label_smoothing=p, **whole),
         "gaussian_nll": gaussian_nll,
         "quantiles": quantiles,
-    }[loss.name]
-    return lambda z, h, t: total(z, h, t) / loss.divide_by(*h.shape)
+    }.get(loss.name)
+    return total and (lambda z, h, t: total(z, h, t) / loss.divide_by(*h.shape))
 
 
 def functions_of(torch, net):
