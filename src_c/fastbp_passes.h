@@ -4,8 +4,12 @@
 
 #include "fastbp.h"
 
+/* Functions of one instruction set and element type. NULL for a set that fbp_isa() does not list. */
+typedef struct fbp_inspection fbp_inspection;
+const fbp_inspection *fbp_find_inspection(const char *isa, fbp_dtype dtype);
+
 /* out (M, N) := (start + A (M, K) B (K, N)) factor, or out := (out + A B) factor if `adds`. All arrays are of the
- * kernels' element type, in C order. Factors are multiplied element by element. Each element of A B is one sum in the
+ * element type, in C order. Factors are multiplied element by element. Each element of A B is one sum in the
  * order of k, so its bits do not depend on the number of threads. */
 typedef struct {
     size_t M, N, K;
@@ -22,8 +26,8 @@ typedef struct {
     void *scratch; /* fbp_product_bytes(K, N) per thread */
 } fbp_product;
 
-size_t fbp_product_bytes(const fbp_kernels *kernels, size_t K, size_t N);
-void fbp_multiply(const fbp_kernels *kernels, const fbp_product *product);
+size_t fbp_product_bytes(const fbp_inspection *inspection, size_t K, size_t N);
+void fbp_multiply(const fbp_inspection *inspection, const fbp_product *product);
 
 /* out (rows, n_in, n_out) := x (rows, n_in, 1) delta (rows, 1, n_out): the gradient of W for each row. The matrices of
  * out are out_stride elements apart. */
@@ -34,6 +38,6 @@ typedef struct {
     size_t out_stride, threads;
 } fbp_outer;
 
-void fbp_multiply_outer(const fbp_kernels *kernels, const fbp_outer *outer);
+void fbp_multiply_outer(const fbp_inspection *inspection, const fbp_outer *outer);
 
 #endif

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._engine.passes import Passes, Tape
+from fastbp._core.tapes import Tape
+from fastbp._engine.passes import Passes
 from fastbp.layers import Layer
 from fastbp.losses import CustomLoss, Loss, SumLoss
 

@@ -61,6 +61,8 @@ typedef void fbp_operation(const struct fbp_dense *layer, struct fbp_step *step)
 
 #define DECLARE_OPERATION(name) fbp_operation *name;
 
+struct product;
+
 struct fbp_kernels {
     const char *isa;
     size_t real_size, vector_bytes;
@@ -84,7 +86,14 @@ struct fbp_kernels {
     fbp_convert_row *const *convert; /* (FBP_SOURCE_TYPES,), as scale: convert.h */
     fbp_scale_row *const *scale;
 
-    void (*multiply)(const fbp_product *given); /* passes.h */
+    void (*multiply)(const struct product *p); /* gemm.h, for inspection.c */
+};
+
+/* What only the inspection of networks needs. It is compiled apart from the kernels (inspection.c), whose code it would
+ * change: compilers decide on functions by what else is in a file. */
+struct fbp_inspection {
+    const fbp_kernels *kernels;
+    void (*multiply)(const fbp_kernels *kernels, const fbp_product *given);
     void (*multiply_outer)(const fbp_outer *outer);
 };
 
