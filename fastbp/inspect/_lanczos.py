@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -68,12 +69,13 @@ class Basis:
     def grow(self) -> None:
         """Take the product with the next vector."""
         w = np.array(self._product(self.vectors[self.done]), np.float64)
-        if not np.isfinite(w).all():
+        with np.errstate(all="ignore"):
+            norm = float(np.linalg.norm(w))
+        if not isfinite(norm):
             raise DataError(
                 "a product with the Hessian is NaN or infinite, expected a network whose loss has finite "
                 "derivatives"
             )
-        norm = float(np.linalg.norm(w))
         self.coefficients[: self.size, self.done] = self._orthogonalize(w)
         left = float(np.linalg.norm(w))
         self.done += 1

@@ -181,35 +181,23 @@ def landscape(
         coordinates = landscape.project(path.path)  # (k, 2)
     """
     probe = Probe(net)
-    counts = _resolution(resolution)
-    seed = integer("seed", seed, at_least=0)
+    counts, seed = _resolution(resolution), integer("seed", seed, at_least=0)
     if progress is not None and not callable(progress):
         raise ParameterError(f"progress is {shown(progress)}, expected a function of two numbers, or None")
     middle = probe.parameters.astype(np.float64)
     if center is not None:
         middle = _vectors("center", center, middle.shape)
-    origin, names = middle.copy(), ("direction 1", "direction 2")
-    own = np.zeros(2)  # the coordinates of the center
+    origin, own = middle.copy(), np.zeros(2)  # `own` are the coordinates of the center
+    if isinstance(directions, str) and directions == "hessian":
+        plane, names = _eigenvectors(HessianProducts(net, X, y, sample_weight, middle), seed)
+    else:
+        plane, names = _directions(probe.layers, directions, middle, seed)
+    _check_plane(plane)
     if _are_names(directions):
-        plane, names = _axes(probe.layers, directions)
         own = plane @ middle
         origin[plane.any(axis=0)] = 0
-    elif isinstance(directions, str) and directions == "random":
-        plane, names = _random(probe.layers, middle, seed), ("random direction 1", "random direction 2")
-    elif isinstance(directions, str) and directions == "hessian":
-        products = HessianProducts(net, X, y, sample_weight, middle)
-        plane, names = _eigenvectors(products, seed)
-    elif isinstance(directions, str):
-        raise ParameterError(
-            f"directions is {shown(directions)}, expected 'random', 'hessian', two names of weights or two vectors"
-        )
-    else:
-        plane = _vectors("directions", directions, (2, middle.size))
-    _check_plane(plane)
-    a, b = (
-        np.linspace(low, high, n)
-        for (low, high), n in zip(_ranges(span, own), counts, strict=True)
-    )
+    ends = zip(_ranges(span, own), counts, strict=True)
+    a, b = (np.linspace(low, high, n) for (low, high), n in ends)
     points = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
     surface = Surface(probe, X, y, sample_weight, origin, plane)
     losses = surface.losses(points, progress).reshape(b.size, a.size)
@@ -270,6 +258,22 @@ def _check_plane(plane: Doubles) -> None:
 
 
 # ---- directions --------------------------------------------------------------------------------------------
+
+
+def _directions(
+    layers: Sequence[Layer], directions: Any, center: Doubles, seed: int
+) -> tuple[Doubles, tuple[str, str]]:
+    """Return directions (2, P) that do not depend on the loss, and their names."""
+    if _are_names(directions):
+        return _axes(layers, directions)
+    if not isinstance(directions, str):
+        return _vectors("directions", directions, (2, center.size)), ("direction 1", "direction 2")
+    if directions != "random":
+        raise ParameterError(
+            f"directions is {shown(directions)}, expected 'random', 'hessian', two names of weights "
+            "or two vectors"
+        )
+    return _random(layers, center, seed), ("random direction 1", "random direction 2")
 
 
 def _axes(layers: Sequence[Layer], names: Any) -> tuple[Doubles, tuple[str, str]]:

@@ -43,15 +43,16 @@ class HessianProducts:
 
     def __call__(self, vector: NDArray[np.float64]) -> Array:
         """Return H v (P,)."""
-        at, norm = self._probe.parameters, np.linalg.norm(vector)
-        if not norm:
-            return np.zeros_like(at)
-        step = STEP * max(1.0, float(np.linalg.norm(at))) / norm
-        above, below = (self._gradient(at + sign * step * vector) for sign in (1, -1))
-        product: Array = (above - below) / (2 * step) + self._curvature * vector
+        at = self._probe.parameters
+        with np.errstate(all="ignore"):  # the caller checks the product
+            norm = np.linalg.norm(vector)
+            if not norm:
+                return np.zeros_like(at)
+            step = STEP * max(1.0, float(np.linalg.norm(at))) / norm
+            above, below = (self._gradient(at + sign * step * vector) for sign in (1, -1))
+            product: Array = (above - below) / (2 * step) + self._curvature * vector
         return product
 
     def _gradient(self, parameters: Array) -> Array:
         probe = Probe(self._probe.net, dtype=np.float64, parameters=parameters)
-        with np.errstate(all="ignore"):  # the caller checks the product
-            return probe.gradients(self._examples)
+        return probe.gradients(self._examples)

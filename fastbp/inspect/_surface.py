@@ -112,7 +112,8 @@ class Surface:
         a, b = point
         u, v = self._directions
         with np.errstate(over="ignore"):
-            return (self._origin + a * u + b * v).astype(self._twin.parameters.dtype)
+            parameters: Array = (self._origin + a * u + b * v).astype(self._twin.parameters.dtype)
+        return parameters
 
     def _add_penalties(self, points: Array, found: Array) -> None:
         """Add l1 and l2 of the layers that are trained."""
