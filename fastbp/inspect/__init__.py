@@ -3,7 +3,9 @@
 from fastbp.inspect._blame import Blame, blame
 from fastbp.inspect._chain_rule import ChainRule, Factor, chain_rule
 from fastbp.inspect._curvature import gauss_newton_product, hessian_vector_product
+from fastbp.inspect._eigenvalues import Spectrum, hessian_eigenvalues
 from fastbp.inspect._importance import FeatureImportance, Importance, feature_importance
+from fastbp.inspect._landscape import Landscape, landscape
 from fastbp.inspect._samples import gradient_blocks, per_sample_gradient_norms, per_sample_gradients
 from fastbp.inspect._sensitivity import deltas, input_gradients, jacobian
 
@@ -13,15 +15,19 @@ __all__ = [
     "Factor",
     "FeatureImportance",
     "Importance",
+    "Landscape",
+    "Spectrum",
     "blame",
     "chain_rule",
     "deltas",
     "feature_importance",
     "gauss_newton_product",
     "gradient_blocks",
+    "hessian_eigenvalues",
     "hessian_vector_product",
     "input_gradients",
     "jacobian",
+    "landscape",
     "per_sample_gradient_norms",
     "per_sample_gradients",
 ]
