@@ -1,8 +1,16 @@
 """What a network's derivatives say: sensitivities, shares of the error, curvature, diagnosis, remedies."""
 
-from fastbp.inspect._sensitivity import deltas, input_gradients
+from fastbp.inspect._curvature import gauss_newton_product, hessian_vector_product
+from fastbp.inspect._samples import gradient_blocks, per_sample_gradient_norms, per_sample_gradients
+from fastbp.inspect._sensitivity import deltas, input_gradients, jacobian
 
 __all__ = [
     "deltas",
+    "gauss_newton_product",
+    "gradient_blocks",
+    "hessian_vector_product",
     "input_gradients",
+    "jacobian",
+    "per_sample_gradient_norms",
+    "per_sample_gradients",
 ]

@@ -37,3 +37,9 @@ int fbp_orthonormalize(const fbp_kernels *kernels, void *z, size_t rows, size_t 
                        const fbp_workspace *space) {
     return kernels->orthonormalize(z, rows, n, gram, space);
 }
+
+size_t fbp_product_bytes(const fbp_kernels *kernels, size_t K, size_t N) { return kernels->scratch_bytes(K, N); }
+
+void fbp_multiply(const fbp_kernels *kernels, const fbp_product *product) { kernels->multiply(product); }
+
+void fbp_multiply_outer(const fbp_kernels *kernels, const fbp_outer *outer) { kernels->multiply_outer(outer); }

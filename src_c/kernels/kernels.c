@@ -38,6 +38,8 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 };
 #undef VMATH
 
+#include "kernels/passes.h" /* last, so that it moves no other function */
+
 #define QUOTE(x) #x
 #define NAME_OF(x) QUOTE(x)
 #define JOIN(isa, bits) fbp_kernels_##isa##_##bits
@@ -78,4 +80,6 @@ const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
     .orthonormalize = orthonormalize,
     .convert = convert_rows,
     .scale = scale_rows,
+    .multiply = multiply_any,
+    .multiply_outer = multiply_outer,
 };

@@ -83,6 +83,9 @@ struct fbp_kernels {
 
     fbp_convert_row *const *convert; /* (FBP_SOURCE_TYPES,), as scale: convert.h */
     fbp_scale_row *const *scale;
+
+    void (*multiply)(const fbp_product *given); /* passes.h */
+    void (*multiply_outer)(const fbp_outer *outer);
 };
 
 #endif
