@@ -1,11 +1,22 @@
 """What a network's derivatives say: sensitivities, shares of the error, curvature, diagnosis, remedies."""
 
 from fastbp.inspect._curvature import gauss_newton_product, hessian_vector_product
+from fastbp.inspect._diagnose import Diagnosis, diagnose
+from fastbp.inspect._fold import fold_linear
+from fastbp.inspect._layer_states import LayerState
+from fastbp.inspect._remedies import Finding
 from fastbp.inspect._samples import gradient_blocks, per_sample_gradient_norms, per_sample_gradients
 from fastbp.inspect._sensitivity import deltas, input_gradients, jacobian
+from fastbp.inspect._thresholds import THRESHOLDS
 
 __all__ = [
+    "THRESHOLDS",
+    "Diagnosis",
+    "Finding",
+    "LayerState",
     "deltas",
+    "diagnose",
+    "fold_linear",
     "gauss_newton_product",
     "gradient_blocks",
     "hessian_vector_product",

@@ -80,10 +80,11 @@ class LayerState(NamedTuple):
 
 
 class Columns:
-    """Mean and root mean square of each column of the blocks that were added, where a weight is not 0."""
+    """Mean, root mean square and range of each column of blocks of rows, where a weight is not 0."""
 
     def __init__(self, n: int) -> None:
         self._count, self._sum, self._squares = np.zeros((3, n))
+        self.least, self.most = np.full(n, np.inf), np.full(n, -np.inf)
 
     def add(self, block: Array, w: Array | None = None) -> None:
         """Add rows (m, n), of weights (m, 1) or (m, n)."""
@@ -92,6 +93,8 @@ class Columns:
         self._count += known.sum(axis=0)
         self._sum += x.sum(axis=0, where=known)
         self._squares += np.square(x).sum(axis=0, where=known)
+        self.least = np.minimum(self.least, x.min(axis=0, where=known, initial=np.inf))
+        self.most = np.maximum(self.most, x.max(axis=0, where=known, initial=-np.inf))
 
     @property
     def mean(self) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -17,7 +16,6 @@ from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.layers import trained
 from fastbp.network import Network
-from fastbp.network._copies import attributes_of, set_attributes
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
 if TYPE_CHECKING:
@@ -53,10 +51,8 @@ class Remedy(NamedTuple):
             return fold_linear(net)
         if self.targets is not None and not net.loss.scales_targets:
             raise ParameterError(f"net has the loss {net.loss}, expected one whose targets can be scaled")
-        new = object.__new__(type(net))
-        new._model = net._model.guard.reading(self._model, net._model)
-        set_attributes(new, deepcopy(attributes_of(net), {id(net): new}))
-        return new
+        made: Model = net._model.guard.reading(self._model, net._model)
+        return net._around(made)
 
     def _model(self, model: Model) -> Model:
         architecture = self._architecture(model.architecture)
@@ -90,7 +86,11 @@ class Remedy(NamedTuple):
         """Return the optimizer with the rate and the clipping of the remedy."""
         if self.learning_rate is not None:
             optimizer = optimizer.with_learning_rate(self.learning_rate)
-        if self.clip_norm is not None and isinstance(optimizer, GradientOptimizer) and not optimizer.clip_norm:
+        if (
+            self.clip_norm is not None
+            and isinstance(optimizer, GradientOptimizer)
+            and not optimizer.clip_norm
+        ):
             optimizer = optimizer.__replace__(clip_norm=self.clip_norm)
         return optimizer
 

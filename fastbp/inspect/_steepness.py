@@ -21,6 +21,7 @@ Array: TypeAlias = NDArray[Any]
 
 BATCH = 256  # rows of the step that is tried
 CURVED = 1024  # rows on which the curvature is measured
+SHIFT = 1e-4  # of the parameters along a unit vector, for differences of gradients
 PRODUCTS = 10  # Hessian products, each two gradients
 
 
@@ -53,7 +54,7 @@ def next_step(net: Network, probe: Probe, examples: Examples, gradient: Array) -
     factors = _factors(probe)
     step = factors * gradient * _clipping(optimizer, factors != 0, gradient)
     change = rate / (1 - optimizer.momentum) * step
-    curvature = _curvature(probe, some_rows(examples, CURVED), factors)
+    curvature = _largest_eigenvalue(probe, some_rows(examples, CURVED), factors)
     return Step(*_ratios(probe, change), rate, curvature, optimizer.momentum)
 
 
@@ -116,34 +117,18 @@ def _clipping(optimizer: SGD, is_trained: Array, gradient: Array) -> float:
     return 1.0 if optimizer.clip_norm is None else min(1.0, optimizer.clip_norm / (norm + 1e-6))
 
 
-def _curvature(probe: Probe, examples: Examples, factors: Array) -> float:
-    """Return the largest eigenvalue of D^(1/2) H D^(1/2), for D the learning-rate factors, by Lanczos' method.
+def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> float:
+    """Return the largest eigenvalue of D^(1/2) H D^(1/2), for D the learning-rate factors.
 
-    H v is a difference of gradients in float64, with l2. Ten products find it to a few percent, from below.
-
-    References
-    ----------
-    Y. LeCun, P. Simard and B. Pearlmutter, Automatic learning rate maximization by on-line estimation of the
-    Hessian's eigenvectors, 1993.
+    Lanczos' method; so few products find it to a few percent, from below.
     """
-    origin, roots = probe.parameters.astype(np.float64), np.sqrt(factors)
-    l2 = _l2(probe, examples)
-
-    def product(v: Array) -> Array:
-        direction = roots * v
-        h = 1e-4 * max(1.0, float(np.linalg.norm(origin)) / math.sqrt(len(origin)))
-        above, below = (
-            Probe(probe.net, dtype=np.float64, parameters=origin + k * h * direction).gradients(examples)
-            for k in (1, -1)
-        )
-        return np.asarray(roots * ((above - below) / (2 * h) + l2 * direction))
-
-    v = np.random.default_rng(0).standard_normal(len(origin)) * (factors != 0)
+    roots = np.sqrt(factors)
+    v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
     basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
     for k in range(PRODUCTS):
-        w = product(basis[k])
+        w = roots * _hessian_product(probe, examples, roots * basis[k])
         T[k, k] = basis[k] @ w
-        for _ in range(2):
+        for _ in range(2):  # once is not enough in rounded numbers
             for u in basis:
                 w -= (u @ w) * u
         norm = float(np.linalg.norm(w))
@@ -156,9 +141,15 @@ def _curvature(probe: Probe, examples: Examples, factors: Array) -> float:
     return float(np.linalg.eigvalsh(T[: k + 1, : k + 1])[-1])
 
 
-def _l2(probe: Probe, examples: Examples) -> Array:
-    """Return the l2 penalty of each parameter (P,)."""
-    l2 = np.zeros(len(probe.parameters))
-    for (W, _), layer in zip(split(l2, probe.layers), probe.layers, strict=True):
-        W[:] = layer.l2 / (max(examples.weight, 1) if layer.divide_penalty else 1)
-    return l2
+def _hessian_product(probe: Probe, examples: Examples, vector: Array) -> Array:
+    """Return H v (P,), a central difference of gradients in float64, with the penalties l2."""
+    origin = probe.parameters.astype(np.float64)
+    above, below = (
+        Probe(probe.net, dtype=np.float64, parameters=origin + k * SHIFT * vector).gradients(examples)
+        for k in (1, -1)
+    )
+    product: Array = (above - below) / (2 * SHIFT)
+    parts = split(product, probe.layers), split(vector, probe.layers)
+    for (d_W, _), (V, _), layer in zip(*parts, probe.layers, strict=True):
+        d_W += V * (layer.l2 / (examples.weight if layer.divide_penalty else 1))
+    return product

@@ -14,7 +14,9 @@ class Threshold(NamedTuple):
     change: str  # what was too loose or too strict, and what stands instead; "": nothing changed
 
 
-_AUTOTRAINER = "X. Zhang et al., AutoTrainer: an automatic DNN training problem detection and repair system, ICSE 2021"
+_AUTOTRAINER = (
+    "X. Zhang et al., AutoTrainer: an automatic DNN training problem detection and repair system, ICSE 2021"
+)
 _SAGEMAKER = "Amazon SageMaker Debugger, built-in rules"
 _CS231N = "Stanford cs231n, Neural networks part 3: learning and evaluation"
 _LECUN = "Y. LeCun et al., Efficient BackProp, 1998"
