@@ -41,7 +41,7 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "vanishing gradient": _RATES,
     "dead relus": _SMALL,
     "saturated sigmoids": ("learning rate too low",),
-    "unscaled inputs": _RATES,
+    "unscaled inputs": ("dead relus", "saturated sigmoids", *_RATES),
     "unscaled targets": _RATES,
 }
 

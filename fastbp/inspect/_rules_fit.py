@@ -11,7 +11,7 @@ from fastbp.inspect._remedies import Finding
 from fastbp.inspect._thresholds import limit
 
 EPOCHS = 5  # of a history that can tell anything
-NEW_L2 = 1e-2  # of layers without a penalty, against overfitting
+NEW_L2 = 0.1  # of layers with a smaller penalty, against overfitting
 NEW_UPDATE = 3e-3  # |change of the weights| over |weights|, to which a remedy brings a step; cs231n: 1e-3
 
 
@@ -154,7 +154,7 @@ def overfitting(e: Evidence) -> Finding | None:
         )
     else:
         return None
-    l2 = max(NEW_L2, 10 * max(layer.l2 for layer in e.layers))
+    l2 = max(NEW_L2, 3 * max(layer.l2 for layer in e.layers))
     return Finding(
         "overfitting",
         None,

@@ -116,10 +116,8 @@ def exploding_gradient(e: Evidence) -> Finding | None:
 def vanishing_gradient(e: Evidence) -> Finding | None:
     """Find gradients that all but disappear from the last layer to the first."""
     first, last = e.ends
-    ratio, deltas = e.over_ends("gradient_rms"), e.over_ends("delta_rms")
-    size = e.states[first].gradient_rms
-    is_small = ratio < limit("vanishing_ratio") and size < limit("vanishing_first")
-    if not is_small or not deltas < limit("vanishing_deltas"):
+    ratio, size = e.over_ends("delta_rms"), e.states[first].gradient_rms
+    if not (ratio < limit("vanishing_ratio") and size < limit("vanishing_first")):
         return None
     fading = [i for i in e.counted_layers[:-1] if e.measures.facts[i].is_sigmoidal]
     slopes = ", ".join(f"{state.mean_slope:.2g}" for state in e.states)
@@ -128,8 +126,9 @@ def vanishing_gradient(e: Evidence) -> Finding | None:
         first + 1,
         "On the way back, each layer multiplies the error by f'(z) and by its weights. These factors are "
         "small, so their product is almost 0 in the first layer, which does not learn.",
-        f"RMS of dJ/dW: {size:.3g} in layers[{first + 1}], {e.states[last].gradient_rms:.3g} in "
-        f"layers[{last + 1}], a ratio of {ratio:.2g}; mean |f'(z)| per layer: {slopes}.",
+        f"RMS of dJ/dz: {e.states[first].delta_rms:.3g} in layers[{first + 1}], "
+        f"{e.states[last].delta_rms:.3g} in layers[{last + 1}], a ratio of {ratio:.2g}; RMS of dJ/dW in "
+        f"layers[{first + 1}]: {size:.2g}; mean |f'(z)| per layer: {slopes}.",
         "Use relu in the hidden layers, with He's initial weights."
         if fading
         else "Draw the weights by the initializers of the activations.",
@@ -173,20 +172,17 @@ def saturated_sigmoids(e: Evidence) -> Finding | None:
     if not found or e.is_learned or e.measures.n_rows < limit("least_rows"):
         return None
     worst = max(found, key=lambda i: e.states[i].saturated)
-    is_large = bool(e.measures.inputs.rms.max() > limit("input_large"))
-    source = "the inputs are large" if is_large and worst == 0 else "the weights are large"
     return Finding(
         "saturated sigmoids",
         worst + 1,
-        f"The sums z are so far from 0 that the activation is flat there, because {source}. Its derivative "
-        "is a factor of the gradient, which it makes almost 0.",
+        "The weights are so large that the sums z are far from 0, where the activation is flat. Its "
+        "derivative is a factor of the gradient, which it makes almost 0.",
         f"{e.states[worst].saturated:.0%} of the outputs of layers[{worst + 1}] have less than "
         f"{limit('saturated_slope'):.0%} of the largest |f'|; mean |f'(z)| {e.states[worst].mean_slope:.2g}, "
         f"largest possible {e.measures.facts[worst].largest:.2g}.",
-        "Draw the weights by the initializers of the activations"
-        + (", and scale the inputs: net.adapt(X)." if is_large else "."),
+        "Draw the weights by the initializers of the activations.",
         3,
-        e.remedy(draws=True, by_default=True, inputs=e.input_scaling() if is_large else None),
+        e.remedy(draws=True, by_default=True),
     )
 
 
