@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
-from fastbp._engine.passes import Tape
+from fastbp._core.tapes import Tape
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect._probe import Block, Examples, Probe
 from fastbp.layers import split

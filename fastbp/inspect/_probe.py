@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from fastbp import _core
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
@@ -16,10 +17,11 @@ from fastbp.exceptions import ParameterError
 from fastbp.inspect._output import Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
 from fastbp.network import Network
-from fastbp.reference.passes import Passes
 
 if TYPE_CHECKING:
-    from fastbp._engine.passes import Tape
+    from fastbp._core.tapes import Tape
+    from fastbp._engine.passes import PassesClass
+    from fastbp._engine.protocol import Engine
 
 Array: TypeAlias = NDArray[Any]
 
@@ -70,7 +72,7 @@ class Probe:
         if parameters is None:
             parameters = model.guard.reading(model.engine.parameters.copy)
         self.parameters = np.ascontiguousarray(parameters, self.dtype)
-        self.passes = Passes(self.layers, self.parameters)
+        self.passes = _passes_class(model.engine)(self.layers, self.parameters)
         self.output = Output(self.loss, self.passes, self.layers)
         scalings = scaling_numbers(model.scaling, model.target_scaling, self.loss)
         self.input_scaling, self.target_scaling = scalings
@@ -141,6 +143,16 @@ class Probe:
         for block in self.blocks(examples):
             self.passes.add_gradients(*self.deltas(block, divisor), out)
         return out
+
+
+def _passes_class(engine: Engine) -> PassesClass:
+    """Return the passes that go with an engine."""
+    if engine.isa == "numpy":
+        from fastbp.reference.passes import Passes  # only the reference needs it
+
+        return Passes
+    native: PassesClass = _core.load("passes").Passes
+    return native
 
 
 def _cut(n: int, rows: int) -> list[slice]:

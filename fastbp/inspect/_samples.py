@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import base_array
 from fastbp._base.sparse import Inputs
-from fastbp._engine.passes import Tape
+from fastbp._core.tapes import Tape
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
 from fastbp.inspect._probe import Examples, Probe
 from fastbp.losses import CustomLoss, SumLoss

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._engine.passes import Tangents, Tape
+from fastbp._core.tapes import Tangents, Tape
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss
 from fastbp.reference.activations import ACTIVATIONS, chain

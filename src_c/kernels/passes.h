@@ -2,7 +2,8 @@
 #ifndef FASTBP_KERNELS_PASSES_H
 #define FASTBP_KERNELS_PASSES_H
 
-#include "kernels/gemm.h"
+#include "kernels/product.h"
+#include "system/system.h"
 
 /* ---- out = (start + A B) factor --------------------------------------------------------------------------------- */
 
@@ -26,8 +27,8 @@ static void finish_product(const product *p, tile *c, size_t i, size_t j) {
     }
 }
 
-static void multiply_any(const fbp_product *given) {
-    const fbp_plan plan = {.scratch_bytes = scratch_bytes(given->K, given->N)};
+static void multiply_any(const fbp_kernels *kernels, const fbp_product *given) {
+    const fbp_plan plan = {.scratch_bytes = kernels->scratch_bytes(given->K, given->N)};
     const fbp_dense layer = {.plan = (fbp_plan *)&plan};
     const fbp_step step = {.threads = given->threads};
     const any_product any = {.p = {.M = given->M,
@@ -45,7 +46,7 @@ static void multiply_any(const fbp_product *given) {
                                    .layer = &layer,
                                    .step = &step},
                              .given = given};
-    multiply(&any.p);
+    kernels->multiply(&any.p);
 }
 
 /* ---- out_i = x_i^T delta_i --------------------------------------------------------------------------------------- */
