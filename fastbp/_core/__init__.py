@@ -1,7 +1,7 @@
 """The native code: the one boundary between Python and the C core.
 
 All modules here are linked into one shared object, that of `library`, because the C core has state, such as
-its threads, that must exist only once. It is also quicker: the import opens one file instead of seven. Python
+its threads, that must exist only once. It is also quicker: the import opens one file instead of eight. Python
 finds `library` by itself. The others are loaded from the same file, each one after those it imports.
 """
 
@@ -11,7 +11,7 @@ from importlib.util import module_from_spec
 
 from fastbp._core import library
 
-for _name in ("arrays", "entries", "guard", "run", "settings", "engine"):
+for _name in ("arrays", "entries", "guard", "calls", "run", "settings", "engine"):
     _loader = ExtensionFileLoader(f"{__name__}.{_name}", library.__file__)
     _spec = ModuleSpec(_loader.name, _loader, origin=library.__file__)
     sys.modules[_loader.name] = globals()[_name] = module_from_spec(_spec)
