@@ -7,6 +7,7 @@ import fastbp
 from fastbp import Dense, activations, inspect, losses, reference
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect import _gradient_check
+from fastbp.inspect._differences import Differences, relative_error
 from helpers.inside import state_of
 from helpers.noted import noted
 from helpers.problems import fitting, problem
@@ -172,6 +173,33 @@ def test_a_loss_that_rounds_is_not_blamed():
 
     check = inspect.check_gradients(make(loss=loss), *problem((3, 2), 12))
     assert check.passed
+
+
+def difference(f, gradient, at=0.0):
+    """The difference of a function of one number beside a gradient, and its relative error."""
+    w = np.array([at])
+    found = Differences(lambda: float(f(w[0])), w).by(0, gradient)
+    return found, relative_error(gradient, found.value, found.rounding)
+
+
+def test_what_counts_as_a_kink():
+    found, _ = difference(lambda w: abs(w) + w, 0.5)  # slopes 0 and 2
+    assert found.is_kink
+    found, error = difference(lambda w: abs(w) + w, 2.5)  # beyond both
+    assert not found.is_kink
+    assert error > 0.5
+    found, error = difference(lambda w: np.expm1(1e6 * w), 1e6)  # strongly bent, but smooth
+    assert not found.is_kink
+    assert error < 1e-4
+
+
+def test_rounding_does_not_excuse_a_wrong_derivative():
+    """Smaller steps are of no use where rounding would explain any difference."""
+    _, error = difference(lambda w: 1e6 + w, 1.015)
+    assert error > 1e-2
+    _, error = difference(lambda w: 1e6 + w, 1.0)
+    assert error <= 1e-7
+    assert difference(lambda w: w, np.nan)[1] == difference(lambda w: w, np.inf)[1] == np.inf
 
 
 def test_a_sample_of_the_parameters():
