@@ -5,6 +5,7 @@ import pytest
 
 import fastbp
 from fastbp import Dense, activations, inspect, losses, reference
+from fastbp.activations import CustomActivation
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect import _gradient_check
 from fastbp.inspect._differences import Differences, relative_error
@@ -258,3 +259,25 @@ def test_text():
     ]  # fmt: skip
     assert repr(check) == text
     assert "<table" in check._repr_html_()
+
+
+WRONG = {
+    "constant": lambda z: np.ones_like(z),
+    "zero": lambda z: np.zeros_like(z),
+    "of the wrong sign": lambda z: np.tanh(z) ** 2 - 1,
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_a_wrong_custom_activation_is_found_in_its_layer(layer, engine):
+    X, y = problem((3, 2), 12)
+    for name, derivative in [*WRONG.items(), ("right", lambda z: 1 - np.tanh(z) ** 2)]:
+        layers = [3, Dense(5, "sigmoid"), Dense(4, "tanh"), Dense(2, "tanh")]
+        layers[layer] = Dense(layers[layer].units, CustomActivation(np.tanh, derivative, name))
+        check = inspect.check_gradients(engine(layers, seed=1), X, y)
+        assert check.passed == (name == "right")
+        assert check.parted_layer == (None if check.passed else layer)
+        assert check.passed or f"layers[{layer}]: look at the derivative of its activation {name}" in str(
+            check
+        )
