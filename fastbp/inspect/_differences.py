@@ -12,6 +12,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = 6e-6  # about the cube root of EPSILON, where rounding and curvature disturb a central difference alike
+LEAST_STEP = 1e-12  # whose last part is still more than a rounding error of 1
 SHRINK = 8.0  # from one step to the next smaller one
 TRIES = 4  # steps per parameter, at most
 EXACT = 1e-7  # relative error at which no smaller step is tried

@@ -237,8 +237,11 @@ def test_arguments():
             inspect.check_gradients(net, X, y, parameters=wrong)
     with pytest.raises(ParameterError, match="parameters is 'some', expected a number of them, or 'all'"):
         inspect.check_gradients(net, X, y, parameters="some")
-    with pytest.raises(ParameterError, match="step is -1"):
-        inspect.check_gradients(net, X, y, step=-1)
+    for wrong in (-1, 0, 1e-13, 1, np.nan):
+        with pytest.raises(ParameterError, match=r"step is .*, expected"):
+            inspect.check_gradients(net, X, y, step=wrong)
+    for step in (1e-12, 1e-8, 1e-3, 0.99):
+        assert np.isfinite(inspect.check_gradients(net, X, y, step=step).numerical).all()
     with pytest.raises(ParameterError, match="seed is -1"):
         inspect.check_gradients(net, X, y, seed=-1)
     with pytest.raises(ShapeError, match="X has 2 columns, expected 3"):
