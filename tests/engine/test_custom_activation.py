@@ -520,7 +520,7 @@ def test_calls_of_the_engine_that_cannot_stop(data):
             X, y, batch_size=4, shuffle=False, seed=1, first_epoch=0, epochs=1, stored=True
         ),
     ):
-        with pytest.raises(fastbp.Error, match="with a custom activation, expected loss_and_gradients"):
+        with pytest.raises(fastbp.Error, match="with a custom activation, expected loss, or"):
             call()
     assert trainer_of(net) is not engine_of(net)
 
