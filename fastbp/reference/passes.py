@@ -114,6 +114,8 @@ class Passes:
     def second(self, tape: Tape, layer: int) -> Array:
         """Return f''(z) (m, n_out) of a layer."""
         activation = self.layers[layer].activation
+        if activation.is_custom:
+            return activation.second_derivative.measure(tape.z[layer])
         second: Array = ACTIVATIONS[activation.name].second(
             tape.z[layer], tape.x[layer + 1], activation.alpha
         )
