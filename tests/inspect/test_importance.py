@@ -218,7 +218,7 @@ def test_classes_are_the_predicted_ones():
     net = fastbp.Network([X.shape[1], 12, 10], loss="cross_entropy", seed=1)
     net.fit(X, y, epochs=5)
     predicted = net.predict_classes(X)
-    method = {"method": "integrated_gradients"}
+    method = {"method": "integrated_gradients", "tolerance": 1e-4}
     found = inspect.feature_importance(net, X, y, **method)
     given = inspect.feature_importance(net, X, output=predicted, **method)
     assert found.values.tobytes() == given.values.tobytes()
