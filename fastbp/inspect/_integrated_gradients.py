@@ -18,7 +18,8 @@ Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
 NODES = 3  # of the Gauss-Legendre rule on each part of a path
-DEEPEST = 40  # divisions of a path
+DEEPEST = 40  # divisions, one after the other
+WIDEST = 1024  # parts of a path that are divided at once; more if the derivative is not that of the outputs
 NEAREST = 0.05  # share of a part that a division leaves at least
 MOST = 4096  # points on paths that are computed at once
 
@@ -92,19 +93,22 @@ class IntegratedGradients:
         parts = Parts(np.arange(m), np.zeros(m), np.ones(m), *ends)
         left = np.full(m, allowed)  # of each row's error
         for depth in range(DEEPEST + 1):
-            pieces = [self._integrals(parts.some(some), path) for some in _cut(len(parts.row), MOST // NODES)]
-            found, middle = (np.concatenate(column) for column in zip(*pieces, strict=True))
-            errors = np.abs(found.sum(axis=1) - (parts.at_b - parts.at_a))
-            of_row = np.bincount(parts.row, errors, m)
-            # a row is done if its errors are small enough together, or if they are no numbers
-            is_open = np.isfinite(of_row) & (of_row > left) & (depth < DEEPEST)
-            share = left / np.maximum(4 * np.bincount(parts.row, minlength=m), 1)
-            is_split = is_open[parts.row] & (errors > share[parts.row])
-            np.add.at(values, parts.row[~is_split], found[~is_split])
-            left -= np.bincount(parts.row[~is_split], errors[~is_split], m)
-            if not is_split.any():
+            n_parts = np.bincount(parts.row, minlength=m)
+            share = left / np.maximum(2 * n_parts, 1)
+            share[(n_parts > WIDEST) | (depth == DEEPEST)] = np.inf
+            divided = []
+            for some in _cut(len(parts.row), MOST // NODES):
+                own = parts.some(some)
+                found, middle = self._integrals(own, path)
+                errors = np.abs(found.sum(axis=1) - (own.at_b - own.at_a))
+                is_bad = errors > share[own.row]  # not if they are NaN
+                np.add.at(values, own.row[~is_bad], found[~is_bad])
+                left -= np.bincount(own.row[~is_bad], errors[~is_bad], m)
+                if is_bad.any():
+                    divided.append(self._divided(own.some(is_bad), middle[is_bad], path))
+            if not divided:
                 return
-            parts = self._divided(parts.some(is_split), middle[is_split], path)
+            parts = Parts(*(np.concatenate(column) for column in zip(*divided, strict=True)))
 
     def _integrals(self, parts: Parts, path: _Path) -> tuple[Array, Array]:
         """Return the integrals (k, n_in) of parts of paths, and where to divide each part (k,)."""
@@ -121,10 +125,7 @@ class IntegratedGradients:
     def _divided(self, parts: Parts, middle: Array, path: _Path) -> Parts:
         """Return two parts for each, which meet at `middle`."""
         row, a, b, at_a, at_b = parts
-        at_middle = np.empty(len(middle))
-        for some in _cut(len(middle), MOST):
-            points = path.points(row[some], middle[some])
-            at_middle[some] = self._output(points, path.outputs[row[some]])
+        at_middle = self._output(path.points(row, middle), path.outputs[row])
         pairs = ((a, middle), (middle, b), (at_a, at_middle), (at_middle, at_b))
         return Parts(np.concatenate([row, row]), *(np.concatenate(pair) for pair in pairs))
 

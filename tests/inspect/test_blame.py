@@ -63,6 +63,8 @@ def test_shares_sum_to_one_and_come_from_the_gradient(network, dtype, loss):
     for delta, errors, signed in zip(deltas, blame.unit_errors, blame.unit_signed, strict=True):
         np.testing.assert_allclose(errors, np.abs(delta).sum(axis=0), rtol=tolerance)
         np.testing.assert_allclose(signed, delta.sum(axis=0), rtol=tolerance, atol=tolerance)
+    rows = np.abs(deltas[-1]).sum(axis=1, dtype=np.float64)
+    np.testing.assert_allclose(blame.row_shares, rows / rows.sum(), rtol=tolerance, atol=1e-12)
     net.trainable = True
     gradient = net.loss_and_gradients(X, y, sample_weight=weights)[1]
     scale = np.abs(gradient).max()

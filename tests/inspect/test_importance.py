@@ -9,6 +9,7 @@ import fastbp
 from fastbp import Dense, inspect, losses
 from fastbp.datasets import load_digits
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
+from helpers import inside
 from helpers.problems import problem
 from helpers.tables import DIFFERENTIABLE, DTYPES, ENGINES
 
@@ -56,12 +57,12 @@ def test_permuted_columns_by_hand(trained):
     class Watched(net_class):
         def evaluate(self, rows, *arguments, **options):
             seen.append(np.array(rows))
+            assert X.tobytes() == before.tobytes()
             return evaluate(self, rows, *arguments, **options)
 
     net = net.clone()
     net.__class__ = Watched
     found = inspect.feature_importance(net, X, y, n_repeats=2, seed=5)
-    assert X.tobytes() == before.tobytes()
     assert len(seen) == 1 + 2 * 4
     for k, rows in enumerate(seen[1:]):
         column, repeat = divmod(k, 2)
@@ -238,6 +239,15 @@ def test_a_jump_is_reported():
     net.parameters[0] = np.nan
     found = inspect.feature_importance(net, [[1.0], [0.2]], method="integrated_gradients")
     assert np.isnan(found.values).all()
+
+
+def test_wrong_derivatives_come_to_an_end(monkeypatch):
+    inside.set_output_gradients(monkeypatch, lambda u: np.zeros_like(u))
+    net = fastbp.Network([2, 3, 1], activation="sine", dtype="float64", seed=1)
+    X = np.ones((2, 2))
+    found = inspect.feature_importance(net, X, method="integrated_gradients", tolerance=1e-12)
+    assert not found.values.any()
+    assert found.incompleteness == np.abs(found.differences).max() > 0
 
 
 def test_several_blocks_of_rows_are_as_each_alone():
