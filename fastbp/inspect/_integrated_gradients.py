@@ -13,6 +13,7 @@ from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect._probe import Probe
+from fastbp.metrics import slices
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
@@ -97,7 +98,7 @@ class IntegratedGradients:
             share = left / np.maximum(2 * n_parts, 1)
             share[(n_parts > WIDEST) | (depth == DEEPEST)] = np.inf
             divided = []
-            for some in _cut(len(parts.row), MOST // NODES):
+            for some in slices(len(parts.row), MOST // NODES):
                 own = parts.some(some)
                 found, middle = self._integrals(own, path)
                 errors = np.abs(found.sum(axis=1) - (own.at_b - own.at_a))
@@ -191,7 +192,3 @@ def _predicted(probe: Probe, X: Rows) -> Indices:
         raise ParameterError(f"output is None, expected the index of one of the {last.n_out} outputs")
     parts = (probe.passes.forward(probe.scaled_inputs(X[rows])).h for rows in probe.slices(len(X)))
     return np.concatenate([h.argmax(axis=1) for h in parts])
-
-
-def _cut(n: int, rows: int) -> list[slice]:
-    return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
