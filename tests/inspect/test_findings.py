@@ -35,7 +35,9 @@ def trained(case, net):
     return error(case, net)
 
 
-@pytest.mark.parametrize(("make", "kind"), sick.SICK.items(), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("make", "kind"), sick.SICK.items(), ids=lambda value: getattr(value, "__name__", "")
+)
 def test_a_finding_is_found_and_its_remedy_works(make, kind):
     """Afterwards the finding is gone, and the same training gets further."""
     case = make()
