@@ -127,9 +127,7 @@ class Basis:
         self._append(w)
 
     def _append(self, w: Vector) -> None:
-        """Append w, which is orthogonal to the basis up to rounding."""
-        w /= np.linalg.norm(w)
-        self._orthogonalize(w)  # rounding has grown with the norm
+        """Append w, which is orthogonal to the basis, with length 1."""
         self.vectors[self.size] = w / np.linalg.norm(w)
         self.size += 1
 

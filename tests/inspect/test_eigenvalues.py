@@ -92,6 +92,17 @@ def test_it_says_that_it_has_not_converged():
     assert found_in(H, 2, 2, max_products=1).n_products == 4  # as many as there are values
 
 
+def test_residuals_tell_of_products_that_are_inexact():
+    """Such as those of a network in float32."""
+    H = symmetric(np.linspace(-1, 1, 20))
+    noisy = H + 1e-3 * np.random.default_rng(0).normal(size=H.shape)
+    found = found_in(noisy, 2, 2, max_products=20)
+    assert not found.converged
+    residuals = np.linalg.norm(found.vectors @ noisy.T - found.values[:, None] * found.vectors, axis=1)
+    np.testing.assert_allclose(found.residuals, residuals, rtol=1e-6)
+    np.testing.assert_allclose(found.values, extremes(np.linspace(-1, 1, 20), 2, 2), atol=1e-2)
+
+
 def full_hessian(net, X, y, weights):
     """Return the Hessian (P, P) by products with unit vectors."""
     product = HessianProducts(net, X, y, weights)
@@ -127,9 +138,11 @@ def test_a_linear_network_has_the_hessian_of_least_squares(data):
     exact = np.linalg.eigvalsh(2 / 23 * A.T @ A)
     found = hessian_eigenvalues(net, X, y, k=5)
     np.testing.assert_allclose(found.values, exact[::-1], rtol=1e-6)
-    l2 = fastbp.Network([4, Dense(1, l2=3.0, bias=False)], dtype="float64", seed=0)
-    exact = np.linalg.eigvalsh(2 / 23 * X.T @ X) + 3
-    np.testing.assert_allclose(hessian_eigenvalues(l2, X, y, k=2).values, exact[[3, 2, 1, 0]], rtol=1e-6)
+    for trainable in (True, False):  # a frozen layer has no penalty
+        layer = Dense(1, l2=3.0, bias=False, trainable=trainable)
+        exact = np.linalg.eigvalsh(2 / 23 * X.T @ X)[::-1] + 3 * trainable
+        found = hessian_eigenvalues(fastbp.Network([4, layer], dtype="float64", seed=0), X, y, k=2)
+        np.testing.assert_allclose(found.values, exact, rtol=1e-6)
 
 
 def test_it_says_what_it_found(data):
