@@ -8,14 +8,25 @@ finds `library` by itself. The others are loaded from the same file, each one af
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
+from types import ModuleType
 
 from fastbp._core import library
 
+
+def load(name: str) -> ModuleType:
+    """Load a module of the shared object, unless it is loaded already."""
+    full = f"{__name__}.{name}"
+    if full not in sys.modules:
+        loader = ExtensionFileLoader(full, library.__file__)
+        sys.modules[full] = globals()[name] = module_from_spec(
+            ModuleSpec(full, loader, origin=library.__file__)
+        )
+        loader.exec_module(globals()[name])
+    return sys.modules[full]
+
+
 for _name in ("arrays", "entries", "guard", "run", "plane", "settings", "engine"):
-    _loader = ExtensionFileLoader(f"{__name__}.{_name}", library.__file__)
-    _spec = ModuleSpec(_loader.name, _loader, origin=library.__file__)
-    sys.modules[_loader.name] = globals()[_name] = module_from_spec(_spec)
-    _loader.exec_module(globals()[_name])
+    load(_name)
 
 from fastbp._core.arrays import (  # noqa: E402
     aligned_zeros,
@@ -54,10 +65,12 @@ from fastbp._core.library import (  # noqa: E402
     inverse_trace,
     isa,
     limit_cpus,
+    loss_curvature,
     orthonormal_columns,
     permutation,
     random_raw,
     scheduled_cpus,
+    second_derivative,
     set_isa,
     set_threads,
     threads,
@@ -102,6 +115,7 @@ __all__ = [
     "is_untouched",
     "isa",
     "limit_cpus",
+    "loss_curvature",
     "orthonormal_columns",
     "permutation",
     "place_entries",
@@ -109,6 +123,7 @@ __all__ = [
     "plain_rows",
     "random_raw",
     "scheduled_cpus",
+    "second_derivative",
     "set_isa",
     "set_threads",
     "take_columns",
