@@ -68,8 +68,8 @@ class Basis:
 
     def grow(self) -> None:
         """Take the product with the next vector."""
-        w = np.array(self._product(self.vectors[self.done]), np.float64)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # checked next
+            w = np.array(self._product(self.vectors[self.done]), np.float64)
             norm = float(np.linalg.norm(w))
         if not isfinite(norm):
             raise DataError(

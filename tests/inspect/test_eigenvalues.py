@@ -5,8 +5,13 @@ import pytest
 
 import fastbp
 from fastbp import Dense, ParameterError, reference
-from fastbp.inspect import Spectrum, _lanczos, hessian_eigenvalues
-from fastbp.inspect._products import HessianProducts
+from fastbp.inspect import (
+    Spectrum,
+    _lanczos,
+    gauss_newton_product,
+    hessian_eigenvalues,
+    hessian_vector_product,
+)
 
 ENDS = {"both": (1, 1), "largest": (0, 1), "smallest": (1, 0)}
 
@@ -103,28 +108,24 @@ def test_residuals_tell_of_products_that_are_inexact():
     np.testing.assert_allclose(found.values, extremes(np.linspace(-1, 1, 20), 2, 2), atol=1e-2)
 
 
-def full_hessian(net, X, y, weights):
-    """Return the Hessian (P, P) by products with unit vectors."""
-    product = HessianProducts(net, X, y, weights)
-    H = np.array([product(unit) for unit in np.eye(product.size)])
-    return (H + H.T) / 2
-
-
 @pytest.mark.parametrize("kind", [fastbp.Network, reference.Network])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_small_networks(kind, dtype, data):
+    """The products are taken in float64, also of networks in float32."""
     X, y = data
     layers = [4, Dense(3, "tanh", l2=0.01), Dense(2, trainable=False, l2=5.0)]
-    net = kind(layers, dtype=dtype, seed=1)
-    before = net.parameters.tobytes()
-    for weights in (None, np.arange(23.0)):
-        H = full_hessian(net, X, y, weights)
-        exact = np.linalg.eigvalsh(H)
+    net, exact = kind(layers, dtype=dtype, seed=1), kind(layers, dtype="float64", seed=1)
+    exact.parameters[:] = net.parameters
+    before, units = net.parameters.tobytes(), np.eye(net.n_parameters)
+    products = {"hessian": hessian_vector_product, "gauss_newton": gauss_newton_product}
+    for (operator, product), weights in zip(products.items(), (None, np.arange(23.0)), strict=True):
+        H = np.array([product(exact, X, y, unit, sample_weight=weights) for unit in units])
+        values = np.linalg.eigvalsh(H)
         for which, (low, high) in ENDS.items():
-            found = hessian_eigenvalues(net, X, y, k=2, which=which, sample_weight=weights, tol=1e-6)
+            options = {"k": 2, "which": which, "sample_weight": weights, "operator": operator, "tol": 1e-6}
+            found = hessian_eigenvalues(net, X, y, **options)
             assert found.converged
-            expected = extremes(exact, 2 * low, 2 * high)
-            np.testing.assert_allclose(found.values, expected, atol=1e-6 * np.abs(exact).max())
+            assert_pairs(found, H, extremes(values, 2 * low, 2 * high), 1e-6)
     assert net.parameters.tobytes() == before
     again = hessian_eigenvalues(net, X, y, seed=3)
     np.testing.assert_array_equal(again.values, hessian_eigenvalues(net, X, y, seed=3).values)
@@ -164,6 +165,7 @@ def test_it_says_what_it_found(data):
         ({"tol": 0}, "tol is 0, expected a finite number > 0"),
         ({"max_iterations": 0}, "max_iterations is 0, expected an integer >= 1"),
         ({"seed": -1}, "seed is -1, expected an integer >= 0"),
+        ({"operator": "fisher"}, "operator is 'fisher', expected one of: hessian, gauss_newton"),
     ],
 )
 def test_wrong_arguments(options, message, data):
