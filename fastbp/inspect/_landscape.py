@@ -151,7 +151,7 @@ def landscape(
     sample_weight : array_like, shape (n,) or (n, n_targets), optional
         Weights of the loss, as for `evaluate`.
     progress : callable, optional
-        Called as progress(done, points) about ten times per second.
+        Called as progress(done, points) about twenty times per second, or after each point.
 
     Returns
     -------

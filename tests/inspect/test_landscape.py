@@ -44,6 +44,13 @@ CASES = {
     "sum": ([20, 2], X, Y, {"loss": "half_sse"}, None),
     "several outputs per target": ([20, 4], X, Y, {"loss": "gaussian_nll"}, None),
     "custom loss": ([20, 2], X, Y, {"loss": fastbp.CustomLoss(squares)}, None),
+    "custom activation": (
+        [Dense(20, fastbp.CustomActivation(np.tanh, lambda z: 1 - np.tanh(z) ** 2)), 2],
+        X,
+        Y,
+        {},
+        None,
+    ),
     "sparse": ([20, 2], csr_array(X * (RNG.random(X.shape) < 0.1)), Y, {}, None),
     "bytes": ([20, 2], (50 * X).astype("i1"), Y, {}, None),
     "columns": ([20, 2], np.asfortranarray(X, "f4"), Y, {}, None),
