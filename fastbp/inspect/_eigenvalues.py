@@ -108,6 +108,8 @@ def hessian_eigenvalues(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; the loss has derivatives that are not finite.
+    BusyError
+        Another thread is changing the network when the call begins.
 
     Notes
     -----

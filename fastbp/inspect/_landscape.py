@@ -161,6 +161,8 @@ def landscape(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; two directions are parallel, or one is 0.
+    BusyError
+        Another thread is changing the network when the call begins.
 
     Notes
     -----
