@@ -98,5 +98,5 @@ cdef class Plane:
         self.plane.losses = <double *> cnp.PyArray_DATA(losses)
         self.busy = True
         with nogil:
-            fbp_evaluate_plane(&self.plane, 0, n)
+            fbp_evaluate_plane(&self.plane, n)
         self.busy = False

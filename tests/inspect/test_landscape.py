@@ -141,6 +141,17 @@ def test_threads_and_slices_do_not_matter(isa, monkeypatch):
             monkeypatch.undo()
 
 
+def test_threads_at_work_at_the_same_time():
+    """Points take long enough for several threads to begin: each has its own parameters and workspace."""
+    x, y = np.tile(X, (30, 1)).astype("f4"), np.tile(LABELS, 30)
+    net = fastbp.Network([4, 64, 3], seed=1, **CLASSES)
+    with fastbp.threads(1):
+        expected = landscape(net, x, y, resolution=16).losses
+    for _ in range(3):
+        with fastbp.threads(4):
+            np.testing.assert_array_equal(landscape(net, x, y, resolution=16).losses, expected)
+
+
 def test_long_data_in_several_blocks():
     """More rows than a block has."""
     x, y = np.tile(X, (40, 1)), np.tile(Y, (40, 1))
