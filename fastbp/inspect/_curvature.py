@@ -81,7 +81,7 @@ class Work(NamedTuple):
 
 
 class Curvature:
-    """Products with the Hessian and the Gauss-Newton matrix of one loss.
+    """Products with the Hessian and the Gauss-Newton matrix of one loss, at `parameters` or those of the net.
 
     Passes that do not depend on the vector are kept for the next product, if they are small enough.
     """
@@ -94,8 +94,9 @@ class Curvature:
         sample_weight: ArrayLike | None = None,
         *,
         dtype: DTypeLike | None = None,
+        parameters: Array | None = None,
     ) -> None:
-        self.probe = Probe(net, dtype=dtype)
+        self.probe = Probe(net, dtype=dtype, parameters=parameters)
         self._examples: Examples = self.probe.examples(X, y, sample_weight)
         self._divisor = self.probe.divisor(self._examples.weight)
         per_row = sum(layer.n_in + 4 * layer.n_out for layer in self.probe.layers) * self.probe.dtype.itemsize
