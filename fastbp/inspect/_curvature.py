@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -95,8 +95,18 @@ class Curvature:
         *,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self.probe = Probe(net, dtype=dtype)
-        self._examples: Examples = self.probe.examples(X, y, sample_weight)
+        probe = Probe(net, dtype=dtype)
+        self._set_up(probe, probe.examples(X, y, sample_weight))
+
+    @classmethod
+    def of(cls, probe: Probe, examples: Examples) -> Self:
+        """Return the products of the loss of checked examples."""
+        curvature = object.__new__(cls)
+        curvature._set_up(probe, examples)
+        return curvature
+
+    def _set_up(self, probe: Probe, examples: Examples) -> None:
+        self.probe, self._examples = probe, examples
         self._divisor = self.probe.divisor(self._examples.weight)
         per_row = sum(layer.n_in + 4 * layer.n_out for layer in self.probe.layers) * self.probe.dtype.itemsize
         self._keeps = len(self._examples) * per_row <= KEPT_BYTES
