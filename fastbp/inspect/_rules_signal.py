@@ -119,6 +119,8 @@ def vanishing_gradient(e: Evidence) -> Finding | None:
     ratio, size = e.over_ends("delta_rms"), e.states[first].gradient_rms
     if not (ratio < limit("vanishing_ratio") and size < limit("vanishing_first")):
         return None
+    if size == 0 and e.measures.n_rows < limit("least_rows"):  # where all relus of a layer may be 0
+        return None
     fading = [i for i in e.counted_layers[:-1] if e.measures.facts[i].is_sigmoidal]
     slopes = ", ".join(f"{state.mean_slope:.2g}" for state in e.states)
     return Finding(

@@ -130,7 +130,10 @@ THRESHOLDS: dict[str, Threshold] = {
         0.1, "rise of the validation loss since its least value, over the first one", _OWN, ""
     ),
     "least_rows": Threshold(
-        32, "rows; shares of units and constant targets are not judged on fewer", _OWN, ""
+        32,
+        "rows; shares of units, gradients that are 0 and constant targets are not judged on fewer",
+        _OWN,
+        "",
     ),
 }
 
