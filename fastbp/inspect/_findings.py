@@ -8,7 +8,7 @@ from fastbp.inspect import _rules_fit, _rules_signal
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
 
-#: In the order of findings of the same severity.
+#: The most serious first.
 RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
     _rules_signal.not_a_number,
     _rules_signal.wrong_derivative,
@@ -50,6 +50,4 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Return the findings, the most serious first."""
     found = [finding for rule in RULES if (finding := rule(evidence)) is not None]
     hidden = {kind for finding in found for kind in CONSEQUENCES.get(finding.kind, ())}
-    return tuple(
-        sorted((finding for finding in found if finding.kind not in hidden), key=lambda f: -f.severity)
-    )
+    return tuple(finding for finding in found if finding.kind not in hidden)

@@ -219,6 +219,7 @@ def test_text_has_verdict_then_findings_then_layers():
     found = diagnose(case.net, case.X * 100, case.y)
     text, kinds = str(found), [finding.kind for finding in found.findings]
     assert kinds == ["vanishing gradient", "unscaled inputs"]
+    assert [finding.severity for finding in found.findings] == [3, 2]
     assert text.startswith("Not healthy: 2 findings, the most serious one: vanishing gradient in layers[1].")
     places = [text.index(f"\n\n{word}") for word in (*kinds, "layer ")]
     assert places == sorted(places)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Network, ParameterError
+from fastbp import Dense, Network, ParameterError
 from fastbp.activations import Activation
 from fastbp.inspect import THRESHOLDS, diagnose
 from fastbp.inspect._findings import CONSEQUENCES, RULES
@@ -192,6 +192,8 @@ def test_validation_losses_that_rise_are_overfitting():
     ]:
         history = fastbp.History({"loss": loss, "validation_loss": measured})
         assert [f.kind for f in diagnose(net, X, y, history=history).findings] == kinds
+    both_rise = {"loss": [1, 0.5, 0.3, 0.32, 0.34, 0.36], "validation_loss": [1, 0.6, 0.5, 0.7, 0.8, 0.9]}
+    assert diagnose(net, X, y, history=fastbp.History(both_rise)).is_healthy
 
 
 def test_a_bottleneck_of_linear_units_is_no_finding():
@@ -216,6 +218,50 @@ def test_frozen_layers_do_not_count_as_curvature():
     assert diagnose(net, X, y).is_healthy
     net.learning_rate_factors = [1.0, 100.0]
     assert [f.kind for f in diagnose(net, X, y).findings] == ["learning rate too high"]
+    net = Network([6, 16, 1], seed=1, optimizer=fastbp.SGD(0.01))
+    net.weights[1][:] *= 20  # steep in the first layer
+    assert [f.kind for f in diagnose(net, X, y).findings] == ["learning rate too high"]
+    net.trainable = [False, True]
+    assert diagnose(net, X, y).is_healthy
+
+
+def test_small_steps_are_no_fault_of_a_network_that_has_learned():
+    net, (X, y) = sick.classifier(), sick.classes()
+    net.fit(X, y, epochs=40)
+    for optimizer in (fastbp.SGD(1e-9), fastbp.Adam(1e-9)):
+        net.optimizer = optimizer
+        assert diagnose(net, X, y).is_healthy
+
+
+def test_saturation_is_no_fault_where_it_is_right():
+    """A sharp edge needs large weights."""
+    X = np.linspace(-1, 1, 100)[:, None]
+    net = Network([1, 4, 1], activation="tanh", loss="binary_cross_entropy", seed=1)
+    net.weights[0][:] = [100, 150, 200, 250]
+    net.weights[1][:] = 2
+    found = diagnose(net, X, X > 0)
+    assert found.is_healthy
+    assert found.layers[0].saturated > 0.9
+    assert diagnose(net, X, X < 0).findings[0].kind == "saturated sigmoids"
+
+
+def test_gradients_of_frozen_layers_may_vanish():
+    case = sick.vanishing_gradient()
+    case.net.trainable = [False] * 7 + [True] * 2
+    assert diagnose(case.net, case.X, case.y).is_healthy
+
+
+def test_weights_are_drawn_by_the_initializers_that_suit_the_activations():
+    layers = [6, *[Dense(16, initializer="glorot_normal")] * 5, 3]
+    net = Network(layers, loss="cross_entropy", seed=3)
+    for W in net.weights:
+        W *= 10
+    X, y = sick.classes()
+    (finding,) = diagnose(net, X, y).findings
+    cured = finding.apply(net)
+    assert cured.optimizer == net.optimizer.__replace__(clip_norm=1.0)
+    usual = Network([6, *[16] * 5, 3], loss="cross_entropy", seed=3)
+    np.testing.assert_array_equal(cured.parameters, usual.parameters)
 
 
 def test_every_threshold_has_a_unit_and_a_source():
