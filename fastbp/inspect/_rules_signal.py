@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations
+from fastbp._base.elementwise import Differences, Mismatch
+from fastbp.activations import Activation, CustomActivation
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
-from fastbp.inspect._slopes import GRID, wrong_slope
 from fastbp.inspect._thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
@@ -33,22 +34,28 @@ def not_a_number(e: Evidence) -> Finding | None:
 
 
 def wrong_derivative(e: Evidence) -> Finding | None:
-    """Find a user's activation whose derivative is not that of its function."""
-    for i, (layer, sums) in enumerate(zip(e.layers, e.measures.sums, strict=True), 1):
-        finite = sums.z[np.isfinite(sums.z)]
-        found = wrong_slope(layer.activation, finite) or wrong_slope(layer.activation, GRID)
-        if found is not None:
-            return Finding(
-                "wrong derivative",
-                i,
-                f"The derivative of the activation {layer.activation} is not that of its function, so the "
-                "gradients before it point elsewhere than downhill.",
-                f"They part at {found.share:.0%} of the z that occur; at z = {found.z:.4g} the derivative is "
-                f"{found.derivative:.4g}, the difference quotient of the function {found.quotient:.4g}.",
-                "Correct the derivative; `CustomActivation(..., check=True)` tests it.",
-                3,
-            )
-    return None
+    """Find custom activations whose derivative is not that of their function."""
+    wrong: dict[int, Mismatch] = {}
+    right: dict[int, Activation] = {}
+    for i, (layer, sums) in enumerate(zip(e.layers, e.measures.sums, strict=True)):
+        custom, z = layer.activation, sums.z[np.isfinite(sums.z)]
+        if isinstance(custom, CustomActivation) and z.size and (found := custom.mismatch(z)) is not None:
+            wrong[i] = found
+            right[i] = CustomActivation(custom.f, Differences(custom.f), custom.name)
+    if not wrong:
+        return None
+    first, found = next(iter(wrong.items()))
+    return Finding(
+        "wrong derivative",
+        first + 1,
+        f"The derivative of the activation {e.layers[first].activation} is not that of its function, so "
+        "gradients point elsewhere than uphill, and a step down them can go anywhere.",
+        f"{_places(wrong)}; at z = {found.z:.4g}, which occurs, the derivative is {found.derivative:.4g}, "
+        f"the difference quotient of the function {found.quotient:.4g}.",
+        "Correct the derivative, which CustomActivation(..., check=True) tests, or use difference quotients.",
+        3,
+        e.remedy(activations=right, draws=True),
+    )
 
 
 def zero_derivative(e: Evidence) -> Finding | None:

@@ -115,7 +115,7 @@ class Passes:
         """Return f''(z) (m, n_out) of a layer."""
         activation = self.layers[layer].activation
         if activation.is_custom:
-            return activation.second_derivative.measure(tape.z[layer])
+            return activation.second_derivative(tape.z[layer])
         second: Array = ACTIVATIONS[activation.name].second(
             tape.z[layer], tape.x[layer + 1], activation.alpha
         )

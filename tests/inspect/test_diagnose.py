@@ -127,6 +127,10 @@ NETWORKS = {
         Network([6, 8, 3], loss=fastbp.losses.MSE(ignore_nan=True), seed=1),
         "unknown",
     ),
+    "custom activation": lambda: (
+        Network([6, Dense(8, fastbp.CustomActivation(np.sin, np.cos)), 1], optimizer="sgd", seed=1),
+        "numbers",
+    ),
     "schedule": lambda: (Network([6, 8, 1], optimizer=SGD(lambda epoch: 0.01), seed=1), "numbers"),
 } | {
     name: lambda name=name: (Network([6, 8, 1], optimizer=name, seed=1), "numbers")
