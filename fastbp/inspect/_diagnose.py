@@ -166,6 +166,7 @@ def diagnose(
             measures,
             states,
             step,
+            net.evaluate(X, y, [], sample_weight=sample_weight)["loss"],
             net.history if history is None else history,
             validation_loss,
         )
@@ -173,7 +174,7 @@ def diagnose(
     return Diagnosis(
         states,
         found,
-        measures.loss,
+        evidence.loss,
         measures.baseline,
         validation_loss,
         evidence.over_ends("gradient_rms"),

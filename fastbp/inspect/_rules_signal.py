@@ -16,6 +16,8 @@ from fastbp.inspect._thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
 
+FARTHEST = 30  # |z| up to which derivatives are compared with differences; beyond, these lose digits
+
 
 def not_a_number(e: Evidence) -> Finding | None:
     """Find parameters that are NaN or infinite."""
@@ -38,7 +40,7 @@ def wrong_derivative(e: Evidence) -> Finding | None:
     wrong: dict[int, Mismatch] = {}
     right: dict[int, Activation] = {}
     for i, (layer, sums) in enumerate(zip(e.layers, e.measures.sums, strict=True)):
-        custom, z = layer.activation, sums.z[np.isfinite(sums.z)]
+        custom, z = layer.activation, sums.z[np.abs(sums.z) <= FARTHEST]
         if isinstance(custom, CustomActivation) and z.size and (found := custom.mismatch(z)) is not None:
             wrong[i] = found
             right[i] = CustomActivation(custom.f, Differences(custom.f), custom.name)
@@ -113,7 +115,7 @@ def exploding_gradient(e: Evidence) -> Finding | None:
         "large that the product grows from layer to layer.",
         f"RMS of dJ/dz: {e.states[first].delta_rms:.3g} in layers[{first + 1}], "
         f"{e.states[last].delta_rms:.3g} in layers[{last + 1}], {ratio:.3g} times as much; the largest "
-        f"weight is {size:.3g}, the loss {e.measures.loss:.3g}.",
+        f"weight is {size:.3g}, the loss {e.loss:.3g}.",
         "Draw the weights by the initializers of the activations, and bound the gradient with clip_norm.",
         3,
         e.remedy(draws=True, by_default=True, clip_norm=1.0),

@@ -135,7 +135,7 @@ def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> flo
         norm = float(np.linalg.norm(w))
         if not math.isfinite(norm):
             return math.nan
-        if k + 1 == PRODUCTS or norm < 1e-9 * abs(T).max():
+        if k + 1 == PRODUCTS or norm <= 1e-9 * abs(T).max():
             break
         T[k, k + 1] = T[k + 1, k] = norm
         basis.append(w / norm)

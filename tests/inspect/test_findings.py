@@ -65,7 +65,7 @@ def test_a_finding_is_found_and_its_remedy_works(make, kind):
 
 def test_every_rule_has_a_case():
     kinds = {*sick.SICK.values()}
-    assert len(RULES) == len(kinds)
+    assert len(RULES) + 1 == len(kinds)
     assert CONSEQUENCES.keys() <= kinds
     assert {kind for hidden in CONSEQUENCES.values() for kind in hidden} <= kinds
 
@@ -74,15 +74,17 @@ def test_only_a_derivative_that_is_used_can_be_wrong():
     """Any slope at a kink is right, and so are wrong ones where no z occurs."""
 
     def derivative(z):
-        return np.where(z >= 0, 1.0, 0.0) + (z > 50)
+        return np.where(z >= 0, 1.0, 0.0) + (z > 12)
 
     X, y = sick.classes()
     relu = CustomActivation(lambda z: np.maximum(z, 0), derivative)
     net = sick.classifier(activation=relu)
     assert diagnose(net, X, y).is_healthy
     assert "wrong derivative" not in [finding.kind for finding in diagnose(net, X * 0, y).findings]
-    found = [(finding.kind, finding.layer) for finding in diagnose(net, X * 100, y).findings]
+    found = [(finding.kind, finding.layer) for finding in diagnose(net, X * 5, y).findings]
     assert found[0] == ("wrong derivative", 1)
+    sine = sick.classifier(activation=CustomActivation(np.sin, np.cos))
+    assert [finding.kind for finding in diagnose(sine, X * 1e9, y).findings] == ["unscaled inputs"]
 
 
 @pytest.mark.parametrize("network_class", [Network, fastbp.reference.Network])
