@@ -108,12 +108,16 @@ class Differences(Value):
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return (f(x + h) - f(x - h)) / 2 h for x of any shape; float32 stays float32."""
-        array = float_array("x", x)
-        z = array.astype(np.float64)
-        h = _STEP * np.maximum(1, np.abs(z))
+        return self.measure(float_array("x", x))
+
+    def measure(self, z: Array) -> Array:
+        """Return the differences at z, float32 or float64, as a new array of its shape and dtype."""
+        exact = z.astype(np.float64)
+        h = _STEP * np.maximum(1, np.abs(exact))
         with np.errstate(all="ignore"):
-            difference = self.function.measure(z + h) - self.function.measure(z - h)
-            return np.asarray(difference / ((z + h) - (z - h)), array.dtype)
+            above, below = exact + h, exact - h
+            difference = self.function.measure(above) - self.function.measure(below)
+            return np.array(difference / (above - below), z.dtype.newbyteorder("="), order="C")
 
 
 class Mismatch(NamedTuple):
