@@ -201,7 +201,7 @@ def slope(activation: Activation, z: Array, y: Array) -> Array:
 def second(activation: Activation, z: Array, y: Array) -> Array:
     """Return f''(z) (m, n_out), where y = f(z), of an activation that is not softmax."""
     if isinstance(activation, CustomActivation):
-        return activation.second_derivative(z)
+        return activation.second_derivative.measure(z)
     return ACTIVATIONS[activation.name].second(z, y, activation.alpha)
 
 
