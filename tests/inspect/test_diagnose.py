@@ -241,3 +241,11 @@ def test_text_of_a_healthy_network():
     found = diagnose(sick.classifier(), X, y)
     assert str(found).startswith("Healthy: no finding on 160 rows, loss 1.30")
     assert "remedy" not in found._repr_html_()
+
+
+def test_of_many_rows_some_are_tried_at_equal_distances():
+    X, y = sick.classes(256)
+    net = sick.classifier()
+    one, many = (diagnose(net, np.repeat(X, k, axis=0), np.repeat(y, k)) for k in (1, 8))
+    for own, other in zip(one.layers, many.layers, strict=True):
+        assert own.update_ratio == pytest.approx(other.update_ratio, rel=1e-5)

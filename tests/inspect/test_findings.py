@@ -9,6 +9,7 @@ import fastbp
 from fastbp import CustomActivation, Dense, Network, ParameterError
 from fastbp.inspect import THRESHOLDS, diagnose
 from fastbp.inspect._findings import CONSEQUENCES, RULES
+from fastbp.inspect._slopes import slope_facts
 from helpers import sick
 
 WITHOUT_REMEDY = {"constant targets"}
@@ -252,3 +253,21 @@ def test_every_threshold_has_a_unit_and_a_source():
     for name, threshold in THRESHOLDS.items():
         assert threshold.value > 0, name
         assert all([threshold.unit, threshold.source]), name
+
+
+def test_what_kind_of_derivative_an_activation_has():
+    found = {name: slope_facts(f) for name, f in fastbp.activations.ACTIVATIONS.items()}
+    sigmoidal = {"sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh", "gaussian"}
+    assert {name for name, facts in found.items() if facts.is_sigmoidal} == sigmoidal
+    assert {name for name, facts in found.items() if facts.is_constant} == {"identity", "step"}
+    assert {name for name, facts in found.items() if facts.is_zero} == {"step"}
+    largest = {"sigmoid": 0.25, "tanh": 1, "exponential": 1, "hard_sigmoid": 1 / 6, "sine": 1}
+    for name, expected in largest.items():
+        assert found[name].largest == pytest.approx(expected, rel=0.02)
+
+
+def test_targets_of_one_column_may_be_constant_and_counts_large():
+    X, y = sick.numbers()
+    assert diagnose(sick.regression().replace_output(2), X, np.hstack([y, y * 0])).is_healthy
+    net = Network([6, 8, 1], loss="poisson", seed=1)
+    assert diagnose(net, X, np.floor(100 * np.abs(y))).is_healthy
