@@ -21,7 +21,7 @@ class SlopeFacts(NamedTuple):
     largest: float  # |f'|; around 0, if f' grows without bound
     is_constant: bool
     is_zero: bool
-    is_sigmoidal: bool  # f' fades on both sides, and 0 lies between
+    is_sigmoidal: bool  # f' fades on both sides, but not just below and above 0
 
 
 def slope_facts(activation: Activation) -> SlopeFacts:
@@ -39,5 +39,10 @@ def slope_facts(activation: Activation) -> SlopeFacts:
         largest,
         is_constant=float(np.ptp(slopes)) <= 1e-12 * largest,
         is_zero=largest == 0,
-        is_sigmoidal=bool(faded[0] and faded[-1] and not faded[np.abs(GRID) <= 0.25].any()),
+        is_sigmoidal=bool(
+            faded[0]
+            and faded[-1]
+            and not faded[(GRID >= -1) & (GRID < 0)].all()
+            and not faded[(GRID > 0) & (GRID <= 1)].all()
+        ),
     )
