@@ -285,13 +285,13 @@ class CustomActivation(Activation):
                 )
         return slope
 
-    def mismatch(self) -> elementwise.Mismatch | None:
-        """Return where `derivative` and differences of f part most, among points from -30 to 30.
+    def mismatch(self, z: NDArray[np.float64] | None = None) -> elementwise.Mismatch | None:
+        """Return where `derivative` and differences of f part most, at z (k,), or from -30 to 30.
 
         None: they agree, to 1e-5 of the larger of the derivative and 1. At a kink of f, any number between
         the one-sided difference quotients is right. Both functions get these points in float64.
         """
-        return elementwise.worst_mismatch(self.f, self.derivative)
+        return elementwise.worst_mismatch(self.f, self.derivative, z)
 
     def check(self) -> None:
         """Raise ParameterError unless `derivative` is the derivative of f; see `mismatch`."""

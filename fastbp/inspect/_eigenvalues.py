@@ -12,6 +12,7 @@ from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
 from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._lanczos import Product, extreme_eigenpairs
+from fastbp.inspect._probe import Probe
 from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
@@ -126,7 +127,8 @@ def hessian_eigenvalues(
     tol, most = number("tol", tol, above=0), integer("max_iterations", max_iterations, at_least=1)
     seed, k = integer("seed", seed, at_least=0), integer("k", k, at_least=1)
     is_hessian = choice("operator", operator, {"hessian": True, "gauss_newton": False})
-    curvature = Curvature(net, X, y, sample_weight, dtype=np.float64)
+    probe = Probe(net, dtype=np.float64)
+    curvature = Curvature(probe, probe.examples(X, y, sample_weight))
     product = curvature.hessian if is_hessian else curvature.gauss_newton
     return spectrum(product, curvature.probe.parameters.size, k, ends, tol, most, seed)
 

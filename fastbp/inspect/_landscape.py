@@ -191,9 +191,8 @@ def landscape(
         middle = _vectors("center", center, middle.shape)
     origin, own = middle.copy(), np.zeros(2)  # `own` are the coordinates of the center
     if isinstance(directions, str) and directions == "hessian":
-        plane, names = _eigenvectors(
-            Curvature(net, X, y, sample_weight, dtype=np.float64, parameters=middle), seed
-        )
+        exact = Probe(net, dtype=np.float64, parameters=middle)
+        plane, names = _eigenvectors(Curvature(exact, exact.examples(X, y, sample_weight)), seed)
     else:
         plane, names = _directions(probe.layers, directions, middle, seed)
     _check_plane(plane)
