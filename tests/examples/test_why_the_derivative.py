@@ -11,7 +11,9 @@ from helpers.paths import ROOT
 PATH = ROOT / "examples" / "why_the_derivative.py"
 
 # The experiments with custom activations call Python in every step, so only some seeds run by default.
-SEEDS = pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in range(2, 7))])
+SEEDS = pytest.mark.parametrize(
+    "seed", [1, 2, *(pytest.param(s, marks=pytest.mark.slow) for s in range(3, 13))]
+)
 
 
 @pytest.fixture(scope="module")
