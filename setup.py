@@ -14,13 +14,13 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
 
 # The C core has state, so all modules are linked into one shared object; fastbp/_core/__init__.py loads them.
-NAMES = ("library", "arrays", "entries", "guard", "run", "settings", "engine")
+NAMES = ("library", "arrays", "entries", "guard", "run", "plane", "settings", "engine", "passes")
 MODULES = [f"fastbp/_core/{name}.pyx" for name in NAMES]
 DECLARATIONS = sorted(glob("fastbp/_core/*.pxd"))
 # Without `binding`, native functions are plain built-in ones, which saves 0.1 ms of the import. Their
 # docstrings begin with the signature. No native object is pickled.
 DIRECTIVES = {"language_level": 3, "binding": False, "embedsignature": True, "auto_pickle": False}
-KERNELS = ["src_c/kernels/kernels.c"]
+KERNELS = ["src_c/kernels/kernels.c", "src_c/kernels/inspection.c"]
 CORE = sorted(set(glob("src_c/*/*.c")).difference(KERNELS))
 SOURCES = sorted(glob("src_c/*.h") + glob("src_c/*/*.*"))
 
@@ -174,7 +174,7 @@ setup(
         Extension(
             "fastbp._core.library",
             MODULES,
-            depends=SOURCES + DECLARATIONS,
+            depends=SOURCES + DECLARATIONS + MODULES,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_link_args=["-pthread"],

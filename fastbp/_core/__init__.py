@@ -1,21 +1,32 @@
 """The native code: the one boundary between Python and the C core.
 
 All modules here are linked into one shared object, that of `library`, because the C core has state, such as
-its threads, that must exist only once. It is also quicker: the import opens one file instead of seven. Python
+its threads, that must exist only once. It is also quicker: the import opens one file instead of eight. Python
 finds `library` by itself. The others are loaded from the same file, each one after those it imports.
 """
 
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
+from types import ModuleType
 
 from fastbp._core import library
 
-for _name in ("arrays", "entries", "guard", "run", "settings", "engine"):
-    _loader = ExtensionFileLoader(f"{__name__}.{_name}", library.__file__)
-    _spec = ModuleSpec(_loader.name, _loader, origin=library.__file__)
-    sys.modules[_loader.name] = globals()[_name] = module_from_spec(_spec)
-    _loader.exec_module(globals()[_name])
+
+def load(name: str) -> ModuleType:
+    """Load a module of the shared object, unless it is loaded already."""
+    full = f"{__name__}.{name}"
+    if full not in sys.modules:
+        loader = ExtensionFileLoader(full, library.__file__)
+        sys.modules[full] = globals()[name] = module_from_spec(
+            ModuleSpec(full, loader, origin=library.__file__)
+        )
+        loader.exec_module(globals()[name])
+    return sys.modules[full]
+
+
+for _name in ("arrays", "entries", "guard", "run", "plane", "settings", "engine"):
+    load(_name)
 
 from fastbp._core.arrays import (  # noqa: E402
     aligned_zeros,
@@ -54,15 +65,18 @@ from fastbp._core.library import (  # noqa: E402
     inverse_trace,
     isa,
     limit_cpus,
+    loss_curvature,
     orthonormal_columns,
     permutation,
     random_raw,
     scheduled_cpus,
+    second_derivative,
     set_isa,
     set_threads,
     threads,
     vector_math,
 )
+from fastbp._core.plane import Plane  # noqa: E402
 from fastbp._core.run import Run, checked_progress  # noqa: E402
 
 __all__ = [
@@ -77,6 +91,7 @@ __all__ = [
     "Exchange",
     "Guard",
     "OwnThreads",
+    "Plane",
     "Run",
     "Snapshot",
     "activate",
@@ -100,6 +115,7 @@ __all__ = [
     "is_untouched",
     "isa",
     "limit_cpus",
+    "loss_curvature",
     "orthonormal_columns",
     "permutation",
     "place_entries",
@@ -107,6 +123,7 @@ __all__ = [
     "plain_rows",
     "random_raw",
     "scheduled_cpus",
+    "second_derivative",
     "set_isa",
     "set_threads",
     "take_columns",

@@ -37,6 +37,36 @@ cdef extern from "fastbp.h" nogil:
     void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, double alpha, const void *x, void *y,
                       void *slope, size_t rows, size_t columns)
 
+    ctypedef struct fbp_inspection:
+        pass
+    ctypedef struct fbp_product:
+        size_t M, N, K
+        const void *a
+        int a_transposed
+        const void *b
+        int b_transposed
+        const void *start
+        const void *factor
+        size_t factor_repeats
+        void *out
+        int adds
+        size_t threads
+        void *scratch
+    ctypedef struct fbp_outer:
+        size_t rows, n_in, n_out
+        const void *x
+        const void *delta
+        void *out
+        size_t out_stride, threads
+    const fbp_inspection *fbp_find_inspection(const char *isa, fbp_dtype dtype)
+    void fbp_second_derivative(const fbp_inspection *inspection, fbp_activation_id activation, double alpha, const void *x,
+                               void *out, size_t rows, size_t columns)
+    void fbp_loss_curvature(const fbp_inspection *inspection, fbp_loss_id loss, double parameter, const void *h,
+                            const void *t, const void *r, void *out, size_t rows, size_t columns)
+    size_t fbp_product_bytes(const fbp_inspection *inspection, size_t K, size_t N)
+    void fbp_multiply(const fbp_inspection *inspection, const fbp_product *product)
+    void fbp_multiply_outer(const fbp_inspection *inspection, const fbp_outer *outer)
+
     ctypedef struct fbp_workspace:
         void *memory
         size_t threads
@@ -147,6 +177,15 @@ cdef extern from "fastbp.h" nogil:
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
     int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows)
     double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
+    ctypedef struct fbp_plane:
+        fbp_plan **plans
+        size_t workers
+        const fbp_batch *batch
+        const double *origin
+        const double *directions
+        const double *points
+        double *losses
+    void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points)
     double fbp_learning_rate(const fbp_network *network)
     ctypedef struct fbp_fit:
         const fbp_source *x

@@ -7,26 +7,15 @@ the parameters' dtype. Lists have one entry per layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from numpy.typing import NDArray
 
+from fastbp._core.tapes import Tangents, Tape
 from fastbp.layers import Layer
+from fastbp.losses import SumLoss
 
 Array: TypeAlias = NDArray[Any]
-
-
-class Tape(NamedTuple):
-    """What a forward pass computed."""
-
-    x: list[Array]  # the inputs (m, n_in), then the outputs (m, n_out) of every layer: x[l] goes into layer l
-    z: list[Array]  # (m, n_out) weighted sums
-    slopes: list[Array]  # (m, n_out) f'(z); of softmax the diagonal of its Jacobian
-
-    @property
-    def h(self) -> Array:
-        """The outputs of the network (m, n_out)."""
-        return self.x[-1]
 
 
 class Passes(Protocol):
@@ -40,8 +29,11 @@ class Passes(Protocol):
     def chain(self, tape: Tape, layer: int, d_y: Array) -> Array:
         """Return dJ/dz (m, n_out) of a layer from dJ/dy; d_y stays as it is."""
 
-    def backward(self, tape: Tape, delta: Array) -> list[Array]:
-        """Return dJ/dz (m, n_out) of every layer, from `delta`, that of the last one."""
+    def backward(self, tape: Tape, delta: Array, errors: list[Array] | None = None) -> list[Array]:
+        """Return dJ/dz (m, n_out) of every layer, from `delta`, that of the last one.
+
+        Append dJ/dy (m, n_out) of the hidden layers to `errors`, the last of them first.
+        """
 
     def d_inputs(self, delta: Array) -> Array:
         """Return dJ/dx (m, n_in) from dJ/dz of the first layer."""
@@ -51,6 +43,33 @@ class Passes(Protocol):
 
     def write_gradients(self, tape: Tape, deltas: list[Array], out: Array) -> None:
         """Write dJ/dW and dJ/db of each row to out (m, P)."""
+
+    def jacobian(self, tape: Tape) -> Array:
+        """Return the derivatives (m, n_out, n_in) of the outputs by the inputs."""
+
+    def tangents(self, tape: Tape, vector: Array) -> Tangents:
+        """Return how the tape changes along a direction (P,) of the parameters."""
+
+    def second(self, tape: Tape, layer: int) -> Array:
+        """Return f''(z) (m, n_out) of a layer that is not a softmax."""
+
+    def loss_curvature(self, loss: SumLoss, h: Array, t: Array, r: Array) -> Array:
+        """Return the second derivative of the sum of losses by h (m, n_out), times a direction r."""
+
+    def add_hessian_product(
+        self,
+        tape: Tape,
+        deltas: list[Array],
+        errors: list[Array],
+        tangents: Tangents,
+        d_delta: Array,
+        vector: Array,
+        out: Array,
+    ) -> None:
+        """Add the change of the gradient along `vector` (P,) to out (P,).
+
+        `deltas` and `errors` are those of `backward`, d_delta (m, n_out) is the change of the last delta.
+        """
 
 
 class PassesClass(Protocol):

@@ -30,6 +30,7 @@ from fastbp.callbacks._checkpoint import Checkpoint
 from fastbp.callbacks._diagnose import Diagnose
 from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
+from fastbp.callbacks._path import RecordPath
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
 from fastbp.callbacks._state import EpochState, FittedNetwork, Sample
 
@@ -52,6 +53,7 @@ __all__ = [
     "OnEpochEnd",
     "OnFitBegin",
     "OnFitEnd",
+    "RecordPath",
     "ReduceLROnPlateau",
     "Sample",
     "StochasticWeightAveraging",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._engine.passes import Passes, Tape
+from fastbp._core.tapes import Tape
+from fastbp._engine.passes import Passes
+from fastbp.layers import Layer
 from fastbp.losses import CustomLoss, Loss, SumLoss
 
 Array: TypeAlias = NDArray[Any]
+
+# Step of central differences of a derivative, as a share of its argument: about the cube root of the rounding
+# error.
+DIFFERENCE = 6e-6
 
 
 class Output:
@@ -20,30 +27,93 @@ class Output:
     them; targets of weight 0 are unknown. With a custom loss, t is what its function gets, and w is not read.
     """
 
-    def __init__(self, loss: Loss, passes: Passes, layers: int) -> None:
+    def __init__(self, loss: Loss, passes: Passes, layers: Sequence[Layer]) -> None:
         self.loss = loss
-        self._passes, self._last = passes, layers - 1
+        self._passes, self._last, self._activation = passes, len(layers) - 1, layers[-1].activation
         # then delta = h - t: cross entropy with softmax, and the like
-        self._is_joined = loss.activation not in (None, "identity")
+        self.is_joined = loss.activation not in (None, "identity")
 
     def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
         """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
+        if not self.is_joined:
+            return self._passes.chain(tape, self._last, self.slopes(tape, t, w, divisor))
+        return _divided(counted(tape.h - self.expected(t), self.weights(w)), divisor)
+
+    def curvature(
+        self, tape: Tape, t: Array, w: Array, divisor: float, d_z: Array, *, gauss_newton: bool = False
+    ) -> Array:
+        """Return how `delta` changes if the last z changes by d_z (m, n_out).
+
+        With `gauss_newton`, only by the second derivative of the loss: the outputs count as linear, or z
+        where the loss is joined with its activation.
+        """
+        d_h = self._passes.chain(tape, self._last, d_z)
+        if isinstance(self.loss, SumLoss):
+            w = self.weights(w)
+        if self.is_joined:  # delta = (h - t) w / divisor
+            return _divided(counted(d_h, w), divisor)
+        if isinstance(self.loss, SumLoss):
+            expected = self.loss.expected(t)
+            slope = _divided(counted(self.loss.slopes(tape.h, expected), w), divisor)
+            d_slope = self._passes.loss_curvature(self.loss, tape.h, expected, d_h)
+            d_slope = _divided(counted(d_slope, w), divisor)
+        else:
+            slope, d_slope = self._custom_slopes(tape.h, t, d_h)
+        d_delta = self._passes.chain(tape, self._last, d_slope)
+        if not gauss_newton:
+            d_delta += self._bent(tape, slope, d_z, d_h)
+        return d_delta
+
+    def _bent(self, tape: Tape, slope: Array, d_z: Array, d_h: Array) -> Array:
+        """Return dJ/dh (m, n_out) times the change of the activation's derivative along d_z."""
+        if self._activation.name == "softmax":  # delta = h (slope - <h, slope>)
+            inner, d_inner = (_inner(a, slope) for a in (tape.h, d_h))
+            bent: Array = d_h * (slope - inner) - tape.h * d_inner
+            return bent
+        bent = slope * self._passes.second(tape, self._last) * d_z
+        return bent
+
+    def _custom_slopes(self, h: Array, t: Array, d_h: Array) -> tuple[Array, Array]:
+        """Return dJ/dh of a custom loss, and its change along d_h by central differences in float64."""
+        assert isinstance(self.loss, CustomLoss)
+        slope = self.loss.measure(h.copy(), t.copy())[1]
+        length = float(np.abs(d_h).max(initial=0))
+        if not 0 < length < np.inf:
+            return np.asarray(slope, h.dtype), np.zeros_like(h)
+        step = DIFFERENCE * max(1.0, float(np.abs(h).max())) / length
+        ahead, behind = (
+            self.loss.measure(np.add(h, sign * step * d_h, dtype=np.float64), t.copy())[1] for sign in (1, -1)
+        )
+        return np.asarray(slope, h.dtype), ((ahead - behind) / (2 * step)).astype(h.dtype)
+
+    def slopes(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
+        """Return dJ/dh (m, n_out) of the outputs; J is the sum of the losses over `divisor`."""
         if isinstance(self.loss, CustomLoss):
             d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
-            return self._passes.chain(tape, self._last, np.ascontiguousarray(d_h, tape.h.dtype))
+            return np.ascontiguousarray(d_h, tape.h.dtype)
         assert isinstance(self.loss, SumLoss)
-        expected, w = self.loss.expected(t), self._weights(w)
-        if self._is_joined:
-            delta = counted(tape.h - expected, w)
-        else:
-            delta = self._passes.chain(tape, self._last, counted(self.loss.slopes(tape.h, expected), w))
-        delta /= divisor
-        return delta
+        return _divided(counted(self.loss.slopes(tape.h, self.expected(t)), self.weights(w)), divisor)
 
-    def _weights(self, w: Array) -> Array:
+    def expected(self, t: Array) -> Array:
+        """Return the values (m, n_out) that outputs are compared with."""
+        assert isinstance(self.loss, SumLoss)
+        return self.loss.expected(t)
+
+    def weights(self, w: Array) -> Array:
         """Return weights for outputs, (m, 1) or (m, n_out)."""
         assert isinstance(self.loss, SumLoss)
         return self.loss.repeated(w) if w.shape[1] > 1 else w
+
+
+def _divided(terms: Array, divisor: float) -> Array:
+    terms /= divisor
+    return terms
+
+
+def _inner(a: Array, b: Array) -> Array:
+    """Return the inner product of each row of a and b, (m, 1)."""
+    products: Array = (a * b).sum(axis=1, keepdims=True)
+    return products
 
 
 def counted(terms: Array, w: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from fastbp import _core
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
@@ -16,10 +17,11 @@ from fastbp.exceptions import ParameterError
 from fastbp.inspect._output import Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
 from fastbp.network import Network
-from fastbp.reference.passes import Passes
 
 if TYPE_CHECKING:
-    from fastbp._engine.passes import Tape
+    from fastbp._core.tapes import Tape
+    from fastbp._engine.passes import PassesClass
+    from fastbp._engine.protocol import Engine
 
 Array: TypeAlias = NDArray[Any]
 
@@ -70,8 +72,8 @@ class Probe:
         if parameters is None:
             parameters = model.guard.reading(model.engine.parameters.copy)
         self.parameters = np.ascontiguousarray(parameters, self.dtype)
-        self.passes = Passes(self.layers, self.parameters)
-        self.output = Output(self.loss, self.passes, len(self.layers))
+        self.passes = _passes_class(model.engine)(self.layers, self.parameters)
+        self.output = Output(self.loss, self.passes, self.layers)
         scalings = scaling_numbers(model.scaling, model.target_scaling, self.loss)
         self.input_scaling, self.target_scaling = scalings
 
@@ -93,20 +95,22 @@ class Probe:
             return self.loss.divide_by(weight, self.layers[-1].n_out)
         return 1.0  # a custom loss has divided
 
-    def slices(self, n: int) -> list[slice]:
-        """Return n rows in blocks; a custom loss needs all rows at once."""
-        widest = max(max(layer.n_in, layer.n_out) for layer in self.layers)
-        rows = n if isinstance(self.loss, CustomLoss) else min(4096, max(512, 65536 // widest // 64 * 64))
-        return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
+    def slices(self, n: int, width: int = 1) -> list[slice]:
+        """Return n rows in blocks, shorter ones for arrays with `width` numbers per row and unit."""
+        widest = width * max(max(layer.n_in, layer.n_out) for layer in self.layers)
+        return _cut(n, min(4096, max(512 // width, 65536 // widest // 64 * 64, 1)))
 
     def scaled_inputs(self, X: Rows) -> Array:
         """Return inputs (m, n_in), dense, as the network computes with them."""
         rows = X.toarray() if isinstance(X, SparseRows) else X
         return _scaled(rows, self.input_scaling, self.dtype)
 
-    def blocks(self, examples: Examples) -> Iterator[Block]:
-        """Yield the examples block by block."""
-        for rows in self.slices(len(examples)):
+    def blocks(self, examples: Examples, most: int | None = None) -> Iterator[Block]:
+        """Yield the examples in blocks of at most `most` rows; None: all for a custom loss, else many."""
+        n = len(examples)
+        if most is None and isinstance(self.loss, CustomLoss):
+            most = n  # it need not be a sum over rows
+        for rows in self.slices(n) if most is None else _cut(n, most):
             x = self.scaled_inputs(examples.X[rows])
             yield Block(rows, x, self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype))
 
@@ -122,11 +126,16 @@ class Probe:
 
     # ---- derivatives
 
-    def deltas(self, block: Block, divisor: float) -> tuple[Tape, list[Array]]:
-        """Take a block forward and backward; return what was computed, and dJ/dz of every layer."""
+    def deltas(
+        self, block: Block, divisor: float, errors: list[Array] | None = None
+    ) -> tuple[Tape, list[Array]]:
+        """Take a block forward and backward; return what was computed, and dJ/dz of every layer.
+
+        Append dJ/dy of the hidden layers to `errors`, the last of them first.
+        """
         tape = self.passes.forward(block.x)
         delta = self.output.delta(tape, block.t, block.w, divisor)
-        return tape, self.passes.backward(tape, delta)
+        return tape, self.passes.backward(tape, delta, errors)
 
     def gradients(self, examples: Examples) -> Array:
         """Return dJ/dW and dJ/db (P,) of the loss over all examples, without penalties."""
@@ -134,6 +143,21 @@ class Probe:
         for block in self.blocks(examples):
             self.passes.add_gradients(*self.deltas(block, divisor), out)
         return out
+
+
+def _passes_class(engine: Engine) -> PassesClass:
+    """Return the passes that go with an engine."""
+    if engine.isa == "numpy":
+        from fastbp.reference.passes import Passes  # only the reference needs it
+
+        return Passes
+    native: PassesClass = _core.load("passes").Passes
+    return native
+
+
+def _cut(n: int, rows: int) -> list[slice]:
+    """Return n rows as slices of at most `rows`."""
+    return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
 
 
 def _dense_weights(weights: Weights | None, n: int) -> NDArray[np.float64]:

@@ -10,8 +10,43 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.sparse import Inputs
 from fastbp.inspect._probe import Probe
 from fastbp.network import Network
+from fastbp.network._inference import rows as as_rows
 
 Array: TypeAlias = NDArray[Any]
+
+
+def jacobian(net: Network, X: Inputs) -> Array:
+    """Return the derivative of every output by every input, for each row.
+
+    Parameters
+    ----------
+    net : Network
+    X : array_like or sparse, shape (n, n_in), or (n_in,) for one row
+        Inputs as for `predict`.
+
+    Returns
+    -------
+    array, shape (n, n_out, n_in), or (n_out, n_in) for one row
+        d output / d input of `Network.predict`: by raw inputs and of raw outputs, if the network scales them.
+        It takes n n_out n_in numbers.
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError, DataError
+        An argument is not as above.
+    """
+    probe = Probe(net)
+    found = probe.checks.query(X)
+    X = as_rows(found)
+    n_out, n_in = probe.layers[-1].n_out, probe.layers[0].n_in
+    out = np.empty((len(X), n_out, n_in), probe.dtype)
+    for part in probe.slices(len(X), width=n_out):
+        out[part] = probe.passes.jacobian(probe.passes.forward(probe.scaled_inputs(X[part])))
+    if probe.target_scaling is not None:
+        out *= probe.target_scaling[2][:, None]
+    if probe.input_scaling is not None:
+        out *= probe.input_scaling[1]
+    return out[0] if found.ndim == 1 else out
 
 
 def input_gradients(

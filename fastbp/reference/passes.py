@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._engine.passes import Tape
+from fastbp._core.tapes import Tangents, Tape
 from fastbp.layers import Layer, split
+from fastbp.losses import SumLoss
 from fastbp.reference.activations import ACTIVATIONS, chain
 
 if TYPE_CHECKING:
@@ -48,11 +49,14 @@ class Passes:
         return chain(self.layers[layer].activation, tape.z[layer], tape.x[layer + 1], d_y.copy())
 
     @_quietly
-    def backward(self, tape: Tape, delta: Array) -> list[Array]:
-        """Return dJ/dz (m, n_out) of every layer, from that of the last one."""
+    def backward(self, tape: Tape, delta: Array, errors: list[Array] | None = None) -> list[Array]:
+        """Return dJ/dz (m, n_out) of every layer, from that of the last one; keep dJ/dy in `errors`."""
         deltas = [delta]
         for layer in reversed(range(1, len(self.layers))):
-            deltas.insert(0, self.chain(tape, layer - 1, deltas[0] @ self.weights[layer][0].T))
+            error = deltas[0] @ self.weights[layer][0].T
+            deltas.insert(0, self.chain(tape, layer - 1, error))
+            if errors is not None:
+                errors.append(error)
         return deltas
 
     @_quietly
@@ -75,6 +79,72 @@ class Passes:
             for (d_W, d_b), x, delta in zip(split(row, self.layers), tape.x[:-1], deltas, strict=True):
                 d_W[:] = np.outer(x[i], delta[i])
                 d_b[:] = delta[i, : d_b.size]
+
+    @_quietly
+    def jacobian(self, tape: Tape) -> Array:
+        """Return the derivatives (m, n_out, n_in) of outputs by inputs: one backward pass per output."""
+        rows = []
+        for output in range(self.layers[-1].n_out):
+            unit = np.zeros_like(tape.h)
+            unit[:, output] = 1
+            delta = self.chain(tape, len(self.layers) - 1, unit)
+            rows.append(self.d_inputs(self.backward(tape, delta)[0]))
+        return np.stack(rows, axis=1)
+
+    # ---- the R operator: derivatives along a direction V, c of the parameters (B. A. Pearlmutter, Fast exact
+    # ---- multiplication by the Hessian, 1994)
+
+    @_quietly
+    def tangents(self, tape: Tape, vector: Array) -> Tangents:
+        """Return R{z} = x V + c + R{x} W and R{y} = f'(z) R{z} of every layer."""
+        tangents = Tangents([], [])
+        for layer, (V, c) in enumerate(split(vector, self.layers)):
+            d_z = tape.x[layer] @ V
+            if c.size:
+                d_z += c
+            if layer > 0:
+                d_z += tangents.x[-1] @ self.weights[layer][0]
+            tangents.z.append(d_z)
+            tangents.x.append(self.chain(tape, layer, d_z))  # the Jacobian of softmax is symmetric
+        return tangents
+
+    @_quietly
+    def second(self, tape: Tape, layer: int) -> Array:
+        """Return f''(z) (m, n_out) of a layer."""
+        activation = self.layers[layer].activation
+        second: Array = ACTIVATIONS[activation.name].second(
+            tape.z[layer], tape.x[layer + 1], activation.alpha
+        )
+        return second
+
+    @_quietly
+    def loss_curvature(self, loss: SumLoss, h: Array, t: Array, r: Array) -> Array:
+        """Return the second derivative of the sum of losses by h, times a direction r (m, n_out)."""
+        product: Array = loss.curvatures(h, t, r)
+        return product
+
+    @_quietly
+    def add_hessian_product(
+        self,
+        tape: Tape,
+        deltas: list[Array],
+        errors: list[Array],
+        tangents: Tangents,
+        d_delta: Array,
+        vector: Array,
+        out: Array,
+    ) -> None:
+        """Add R{dJ/dW} = x^T R{delta} + R{x}^T delta and R{dJ/db} = 1^T R{delta} to out (P,)."""
+        directions, sums = split(vector, self.layers), split(out, self.layers)
+        for layer in reversed(range(len(self.layers))):
+            d_W, d_b = sums[layer]
+            d_W += tape.x[layer].T @ d_delta
+            d_b += d_delta.sum(axis=0)[: d_b.size]
+            if layer > 0:
+                d_W += tangents.x[layer - 1].T @ deltas[layer]
+                d_error = d_delta @ self.weights[layer][0].T + deltas[layer] @ directions[layer][0].T
+                d_delta = self.chain(tape, layer - 1, d_error)
+                d_delta += errors[-layer] * self.second(tape, layer - 1) * tangents.z[layer - 1]
 
 
 if TYPE_CHECKING:

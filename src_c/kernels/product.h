@@ -43,7 +43,7 @@ typedef struct product {
     size_t first_row; /* and the row of dW where C begins; the last row of dW is the gradient of b */
 } product;
 
-static size_t round_up(size_t x, size_t to) { return (x + to - 1) / to * to; }
+static inline size_t round_up(size_t x, size_t to) { return (x + to - 1) / to * to; }
 
 static size_t divide_up(size_t x, size_t by) { return (x + by - 1) / by; }
 

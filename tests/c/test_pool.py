@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 
@@ -71,12 +72,14 @@ def test_the_pool_under_thread_sanitizer(compile_for_tsan):
 def test_plans_under_thread_sanitizer(compile_for_tsan):
     """No two parts of a product, and no two lanes, touch the same memory; on the baseline path."""
 
-    def kernels(bits):
+    apart = ("kernels", "inspection")  # compiled for each element type
+
+    def compiled(file, bits):
         macros = [f"-DREAL_BITS={bits}", "-DFASTBP_ISA=baseline"]
-        return compile_for_tsan(f"kernels_{bits}.o", *macros, "-c", ROOT / "src_c/kernels/kernels.c")
+        return compile_for_tsan(f"{file}_{bits}.o", *macros, "-c", ROOT / f"src_c/kernels/{file}.c")
 
     with ThreadPoolExecutor(2) as both:
-        objects = list(both.map(kernels, (32, 64)))
+        objects = list(both.map(compiled, *zip(*product(apart, (32, 64)), strict=True)))
     assert None not in objects
-    core = [path for path in sorted((ROOT / "src_c").glob("*/*.c")) if path.name != "kernels.c"]
+    core = [path for path in sorted((ROOT / "src_c").glob("*/*.c")) if path.stem not in apart]
     assert_runs(compile_for_tsan("train", ROOT / "tests/c/train_stress.c", *core, *objects, "-lm"))

@@ -1,0 +1,152 @@
+"""Gradients of single rows: which examples teach most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._base.arrays import base_array
+from fastbp._base.sparse import Inputs
+from fastbp._core.tapes import Tape
+from fastbp.exceptions import DTypeError, ParameterError, ShapeError
+from fastbp.inspect._probe import Examples, Probe
+from fastbp.losses import CustomLoss, SumLoss
+from fastbp.network import Network
+
+Array: TypeAlias = NDArray[Any]
+
+BLOCK_BYTES = 1 << 26  # of the gradients of a block of rows
+
+
+def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | None = None) -> Array:
+    """Return the gradient of each row's own loss by all parameters.
+
+    The loss of a row is that of `Network.evaluate` on this row alone. So the gradient of a mean over rows is
+    the mean of these, and that of a sum their sum. A row without a known target has the gradient 0. Dropout,
+    noise and penalties are off.
+
+    Parameters
+    ----------
+    net : Network
+    X, y : array_like, or sparse for X
+        Inputs (n, n_in) and targets as for `fit`.
+    out : array, shape (n, P), optional
+        Array to write to: C-contiguous, of the network's dtype.
+
+    Returns
+    -------
+    array, shape (n, P)
+        Rows in the order of `Network.parameters`. `gradient_blocks` returns them block by block, for data
+        whose gradients do not fit into memory.
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError, DataError
+        An argument is not as above.
+    """
+    probe = Probe(net)
+    examples = probe.examples(X, y)
+    shape = len(examples), probe.parameters.size
+    gradients = np.empty(shape, probe.dtype) if out is None else _checked_out(out, shape, probe)
+    for tape, deltas, rows in _own_deltas(probe, examples, _rows_of_gradients(probe)):
+        probe.passes.write_gradients(tape, deltas, gradients[rows])
+    return gradients if out is None else out
+
+
+def gradient_blocks(net: Network, X: Inputs, y: ArrayLike) -> Iterator[tuple[slice, Array]]:
+    """Yield what `per_sample_gradients` returns by blocks: a slice of the rows, and their gradients.
+
+    The arrays of earlier blocks stay as they are. Parameters and errors are those of `per_sample_gradients`;
+    the arguments are checked when the first block is asked for.
+    """
+    probe = Probe(net)
+    examples = probe.examples(X, y)
+    for tape, deltas, rows in _own_deltas(probe, examples, _rows_of_gradients(probe)):
+        gradients = np.empty((len(tape.x[0]), probe.parameters.size), probe.dtype)
+        probe.passes.write_gradients(tape, deltas, gradients)
+        yield rows, gradients
+
+
+def per_sample_gradient_norms(net: Network, X: Inputs, y: ArrayLike, *, per_layer: bool = False) -> Array:
+    """Return the norm of each row's gradient, without computing the gradients.
+
+    The gradient of a layer is the outer product of its inputs x and delta = dJ/dz, so the square of its norm
+    is (|x|^2 + 1) |delta|^2, or |x|^2 |delta|^2 without a bias (Goodfellow, Efficient per-example gradient
+    computations, 2015).
+
+    Parameters
+    ----------
+    net : Network
+    X, y : array_like, or sparse for X
+        Inputs (n, n_in) and targets as for `fit`.
+    per_layer : bool
+        Whether to return the norms of each layer's part.
+
+    Returns
+    -------
+    array, float64, shape (n,), or (n, layers)
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError, DataError
+        An argument is not as for `per_sample_gradients`.
+    """
+    probe = Probe(net)
+    examples = probe.examples(X, y)
+    squares = np.empty((len(examples), len(probe.layers)))
+    for tape, deltas, rows in _own_deltas(probe, examples, None):
+        for i, (layer, delta) in enumerate(zip(probe.layers, deltas, strict=True)):
+            squares[rows, i] = (_squares(tape.x[i]) + layer.bias) * _squares(delta)
+    return np.sqrt(squares if per_layer else squares.sum(axis=1))
+
+
+def _own_deltas(
+    probe: Probe, examples: Examples, most: int | None
+) -> Iterator[tuple[Tape, list[Array], slice]]:
+    """Yield the tape and dJ/dz of each row's own loss J, by blocks of at most `most` rows."""
+    rows = 1 if isinstance(probe.loss, CustomLoss) else most
+    for block in probe.blocks(examples, rows):
+        tape, deltas = probe.deltas(block, divisor=1)
+        if isinstance(probe.loss, SumLoss):
+            divisors = _own_divisors(probe.loss, block.w, tape.h.shape[1])
+            for delta in deltas:
+                delta /= divisors
+        yield tape, deltas, block.rows
+
+
+def _own_divisors(loss: SumLoss, w: Array, n_out: int) -> Array:
+    """Return the divisor (m, 1) of each row's own loss, from its known targets; 1 if none is known."""
+    weights = w.mean(axis=1, keepdims=True)
+    divisors = {"one": np.ones_like(weights), "rows": weights, "elements": weights * n_out}[loss.divisor]
+    own: Array = np.where(weights == 0, w.dtype.type(1), divisors)
+    return own
+
+
+def _rows_of_gradients(probe: Probe) -> int:
+    """Return how many rows of gradients make a block."""
+    return max(1, BLOCK_BYTES // probe.parameters.nbytes)
+
+
+def _squares(rows: Array) -> NDArray[np.float64]:
+    """Return the squared norm of each row (m,), computed in float64, where it does not overflow."""
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return squares
+
+
+def _checked_out(out: Any, shape: tuple[int, int], probe: Probe) -> Array:
+    """Return a view of `out`, checked."""
+    if not isinstance(out, np.ndarray):
+        raise DTypeError(f"out is a {type(out).__name__}, expected an array of {probe.dtype}")
+    array = base_array("out", out)
+    if array.dtype != probe.dtype:
+        raise DTypeError(f"out has dtype {array.dtype}, expected {probe.dtype} (the network's)")
+    if array.shape != shape:
+        raise ShapeError(f"out has shape {array.shape}, expected {shape}")
+    if not array.flags.carray or array.dtype.byteorder not in "=|":
+        raise ParameterError(
+            "out is strided, misaligned or read-only, expected a C-contiguous, writable array"
+        )
+    return array

@@ -1,0 +1,170 @@
+"""`fastbp.inspect` over the native engine against the same over the reference, driven by the tables."""
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import Dense, activations, inspect, losses, reference
+from fastbp.layers import split
+from helpers.engines_agree import assert_close, assert_parity
+from helpers.isas import ISAS, using
+from helpers.noted import noted
+from helpers.problems import fitting, problem
+from helpers.tables import ACTIVATIONS, DTYPES
+from helpers.weighted import IGNORING, LOSSES
+
+SHAPES = ((3, 5, 4, 2), (7, 33, 18, 4), (1, 16, 1))  # narrow, wide and odd, one input and one output
+ROWS = 21
+CASES = [(activation, "mse") for activation in ACTIVATIONS] + [("tanh", loss) for loss in LOSSES]
+
+
+def make(network_class, sizes, dtype, activation="tanh", loss="mse", **options):
+    """Return a network with the activation wherever it may stand; weights are the same for all dtypes."""
+    activation, loss = activations.get(activation), losses.get(loss)
+    output = activation if losses.allowed(loss, activation) else None
+    hidden = "tanh" if activation.name in ("softmax", "exponential") else activation  # which are for outputs
+    options = {"activation": hidden, "output_activation": output, "seed": 3} | options
+    net = network_class(list(sizes), loss=loss, dtype=dtype, **options)
+    rng = np.random.default_rng(2)
+    scale = np.concatenate(
+        [np.full(W.size + b.size, len(W) ** -0.5) for W, b in zip(net.weights, net.biases, strict=True)]
+    )
+    net.parameters[:] = (scale * rng.normal(size=scale.size)).astype(np.float32)
+    return net
+
+
+def everything(net, X, y, **weighted):
+    """Return the results of all functions."""
+    v = np.random.default_rng(7).normal(size=net.parameters.size).astype(np.float32)
+    of_rows = [
+        inspect.jacobian(net, X),
+        inspect.per_sample_gradients(net, X, y),
+        inspect.per_sample_gradient_norms(net, X, y),
+        inspect.per_sample_gradient_norms(net, X, y, per_layer=True),
+    ]
+    products = [
+        inspect.hessian_vector_product(net, X, y, v, **weighted),
+        inspect.gauss_newton_product(net, X, y, v, **weighted),
+    ]
+    gradients = inspect.input_gradients(net, X, y, **weighted)
+    return [*inspect.deltas(net, X, y, **weighted), gradients, *of_rows, *products]
+
+
+def compare(make_net, X, y, **weighted):
+    """Compare both engines on every path, and the bits of one and of two threads."""
+    exact = everything(make_net(reference.Network, "float64"), X, y, **weighted)
+    rounded = everything(make_net(reference.Network, "float32"), X, y, **weighted)
+    for dtype in DTYPES:
+        for isa in ISAS:
+            with using(isa):
+                net = make_net(fastbp.Network, dtype)
+                with fastbp.threads(1):
+                    found = everything(net, X, y, **weighted)
+                assert_parity(found, exact, rounded, dtype)
+                with fastbp.threads(2):
+                    again = everything(net, X, y, **weighted)
+                assert [each.tobytes() for each in again] == [each.tobytes() for each in found]
+
+
+@pytest.mark.parametrize(("activation", "loss"), CASES, ids=repr)
+def test_every_row(activation, loss):
+    for sizes in SHAPES:
+        sizes = fitting(sizes, loss) if activation != activations.softmax else (*sizes[:-1], 4)
+        X, y = problem(sizes, ROWS, loss)
+        with noted(sizes):
+            compare(lambda *which, sizes=sizes: make(which[0], sizes, which[1], activation, loss), X, y)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_sample_weights(loss, rng):
+    sizes = fitting((7, 33, 3), loss)
+    X, y = problem(sizes, ROWS, loss)
+    weights = rng.integers(0, 3, ROWS) / 2  # a third of the rows is absent
+    compare(lambda *which: make(which[0], sizes, which[1], loss=loss), X, y, sample_weight=weights)
+    if y.ndim == 2:
+        weights = rng.integers(0, 3, y.shape) / 2
+        compare(lambda *which: make(which[0], sizes, which[1], loss=loss), X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("loss", IGNORING, ids=repr)
+def test_unknown_targets(loss, rng):
+    sizes = fitting((3, 5, 3), loss)
+    X, y = problem(sizes, ROWS, loss)
+    y[rng.random(y.shape) < 0.3] = np.nan
+    known = ~np.isnan(y).all(axis=1)
+    X, y = X[known], y[known]  # a row without any known target has no loss of its own
+    compare(lambda *which: make(which[0], sizes, which[1], loss=loss), X, y)
+
+
+def test_layers_without_bias():
+    sizes = [7, Dense(33, "tanh", bias=False), Dense(5, "relu"), Dense(3, bias=False)]
+    X, y = problem((7, 3), ROWS)
+    compare(lambda *which: make(which[0], sizes, which[1]), X, y)
+
+
+def test_scaled_inputs_and_targets():
+    for loss in ("mse", "gaussian_nll", "cross_entropy"):
+        sizes = fitting((7, 33, 3), loss)
+        X, y = problem(sizes, ROWS, loss)
+        X = 4 * X + 1
+
+        def adapted(*which, sizes=sizes, loss=loss, data=(X, y)):
+            net = make(which[0], sizes, which[1], loss=loss)
+            net.adapt(data[0], data[1] if data[1].ndim == 2 else None)
+            return net
+
+        with noted(loss):
+            compare(adapted, X, y)
+
+
+def test_sparse_inputs(rng):
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    X, y = problem((40, 9, 2), ROWS)
+    X[rng.random(X.shape) < 0.9] = 0
+    for dtype in DTYPES:
+        net = make(fastbp.Network, (40, 9, 2), dtype)
+        for ours, of_dense in zip(
+            everything(net, sparse.csr_array(X), y), everything(net, X, y), strict=True
+        ):
+            np.testing.assert_array_equal(ours, of_dense)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 511, 513, 4097])
+def test_blocks_of_rows(rows, network_class):
+    """What is computed of all rows is the sum over rows, however many there are."""
+    sizes = (3, 5, 2) if rows > 1000 else (3, 130, 2)
+    net = make(network_class, sizes, "float64")
+    X, y = problem(sizes, rows)
+    each = inspect.per_sample_gradients(net, X, y)
+    gradients = net.loss_and_gradients(X, y)[1]
+    assert_close(each.mean(axis=0), gradients, 1e-10)
+    for delta, (_, d_b) in zip(inspect.deltas(net, X, y), split(gradients, net.layers), strict=True):
+        assert_close(delta.sum(axis=0), d_b, 1e-10)
+    d_x, J = inspect.input_gradients(net, X, y), inspect.jacobian(net, X)
+    norms = inspect.per_sample_gradient_norms(net, X, y)
+    for i in {0, rows // 2, rows - 1}:
+        row = slice(i, i + 1)
+        assert_close(each[row], inspect.per_sample_gradients(net, X[row], y[row]), 1e-12)
+        assert_close(rows * d_x[row], inspect.input_gradients(net, X[row], y[row]), 1e-12)
+        assert_close(J[i], inspect.jacobian(net, X[i]), 1e-12)
+        assert_close(norms[row], np.linalg.norm(each[row], axis=1), 1e-12)
+    v = np.random.default_rng(1).normal(size=gradients.size)
+    k = rows // 2
+    for product in (inspect.hessian_vector_product, inspect.gauss_newton_product):
+        parts = sum(len(X[s]) * product(net, X[s], y[s], v) for s in (slice(k), slice(k, None)) if len(X[s]))
+        assert_close(product(net, X, y, v), parts / rows, 1e-10)
+
+
+def test_gradients_of_rows_come_in_blocks(network_class):
+    net = make(network_class, (3, 130, 2), "float64")
+    X, y = problem((3, 2), 600)
+    whole = inspect.per_sample_gradients(net, X, y)
+    out = np.full_like(whole, np.nan)
+    assert inspect.per_sample_gradients(net, X, y, out=out) is out
+    assert out.tobytes() == whole.tobytes()
+    ends = 0
+    for rows, gradients in inspect.gradient_blocks(net, X, y):
+        assert rows.start == ends
+        np.testing.assert_array_equal(gradients, whole[rows])
+        ends = rows.stop
+    assert ends == len(X)
