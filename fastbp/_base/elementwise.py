@@ -90,6 +90,12 @@ class Elementwise(Value):
         return str(getattr(self.function, "__name__", type(self.function).__name__))
 
 
+def _check_elementwise(argument: str, function: Any) -> Elementwise:
+    if not isinstance(function, Elementwise):
+        raise ParameterError(f"{argument} is {shown(function)}, expected an Elementwise")
+    return function
+
+
 class Differences(Value):
     """The derivative of a function by central differences, computed in float64.
 
@@ -98,7 +104,7 @@ class Differences(Value):
     function : Elementwise
     """
 
-    function: Elementwise
+    function: Elementwise = checked_by(_check_elementwise, "Elementwise")
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return (f(x + h) - f(x - h)) / 2 h for x of any shape; float32 stays float32."""
