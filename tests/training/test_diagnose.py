@@ -58,6 +58,21 @@ def test_before_a_fit_there_is_nothing_and_each_fit_starts_anew(data):
         np.testing.assert_array_equal(diagnose.epochs, range(epochs + 1))
 
 
+class Spy(fastbp.Network):
+    """A network that notes the length of the history that it is diagnosed with."""
+
+    def diagnose(self, X, y, **options):
+        self.lengths = [*getattr(self, "lengths", ()), len(options["history"])]
+        return super().diagnose(X, y, **options)
+
+
+def test_the_history_is_that_of_the_fit(data):
+    net = Spy([4, 3, 2])
+    for epochs in (2, 1):
+        net.fit(*data, epochs=epochs, callbacks=quiet())
+    assert net.lengths == [0, 1, 2, 0, 1]
+
+
 def test_it_has_what_it_recorded_after_an_error(data):
     diagnose = quiet()
     net = fastbp.Network([4, 8, 2], optimizer=fastbp.SGD(1e4))
