@@ -6,9 +6,9 @@ factor. fastbp lets both be chosen, independently of each other: ``CustomActivat
 outputs with f and gradients with whatever is given as the derivative, right or wrong. So the experiments put
 in wrong ones and watch.
 
-All networks learn the same from real data: which of ten digits is on an image of 8x8 pixels. The targets are
-ten numbers, 1 for the digit and 0 for the others, and the error is the mean squared difference. The last layer
-has no activation. Run it: ``python examples/why_the_derivative.py``.
+All networks learn the same from real data: which of ten digits is on an image of 8x8 pixels. The targets
+are ten numbers, 1 for the digit and 0 for the others, and the error is the mean squared difference. The last
+layer has no activation. Run it: ``python examples/why_the_derivative.py``.
 """
 
 from collections.abc import Callable
@@ -202,11 +202,11 @@ def by_depth(data: Data, seed: int) -> list[Deep]:
     found = []
     for activation in ("sigmoid", "relu"):
         for depth in DEPTHS:
-            net = make([32] * depth, activation, seed)
+            net = make([32] * depth, activation, seed, optimizer=fastbp.SGD(0.05, momentum=0.9))
             gradient = net.loss_and_gradients(data.X, data.y)[1]  # (P,)
             first, last = 64 * 32, 32 * 10 + 10
             sizes = [np.sqrt(np.mean(part**2)) for part in (gradient[:first], gradient[-last:-10])]
-            trained(net, data, epochs=20)
+            trained(net, data, epochs=40)
             found.append(Deep(activation, depth, float(sizes[0] / sizes[1]), loss(net, data.X, data.y)))
     return found
 
@@ -255,7 +255,7 @@ def main() -> None:
         moved = " ".join(f"{distance:8.3f}" for distance in learned.moved)
         print(f"  {f:5} {derivative:18} {learned.error:9.4f} {learned.new_error:8.4f}   {moved}")
 
-    print("\n3. Depth. Gradient of the first layer over that of the last, and the error after 20 epochs:\n")
+    print("\n3. Depth. Gradient of the first layer over that of the last, and the error after 40 epochs:\n")
     print("  hidden layers" + "".join(f"{depth:18}" for depth in DEPTHS))
     deep = by_depth(data, seed)
     for activation in ("sigmoid", "relu"):

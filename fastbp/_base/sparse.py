@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -88,11 +89,9 @@ class SparseRows:
 
     def to_scipy(self) -> Any:
         """Return the rows as a `scipy.sparse.csr_array`; they came from SciPy, so it is installed."""
-        from scipy.sparse import csr_array
-
         first, end = self.starts[[0, -1]]
         parts = self.values[first:end], self.columns[first:end], self.starts - first
-        return csr_array(parts, shape=self.shape)
+        return import_module("scipy.sparse").csr_array(parts, shape=self.shape)
 
 
 #: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.

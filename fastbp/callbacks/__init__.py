@@ -2,8 +2,8 @@
 
 A callback is a function of an `EpochState`, which is called after every epoch, or an object with some of
 the methods `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end` and `on_fit_end`, each of which
-takes one. Those of this package are immutable values, except those that keep a record, such as `Diagnose`.
-What values remember is in an object that `begin` makes for each fit, so one value serves many fits.
+takes one. Those of this package are immutable values, except `Diagnose`, which may hold data. What values
+remember is in an object that `begin` makes for each fit, so one value serves many fits.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Curvature:
         if array.shape != shape:
             raise ShapeError(f"vector has shape {array.shape}, expected {shape} as the parameters have")
         with np.errstate(all="ignore"):  # checked next
-            array = np.ascontiguousarray(array, self.probe.dtype)
+            array = np.require(array, self.probe.dtype, ["C", "A"])
         if not np.isfinite(array).all():
             raise DataError(f"vector has NaN or infinity in {self.probe.dtype}, expected finite numbers")
         return array

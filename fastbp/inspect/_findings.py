@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastbp.inspect import _rules_fit, _rules_signal
+from fastbp.inspect import _rules_course, _rules_fit, _rules_signal
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
 
@@ -22,6 +22,8 @@ RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
     _rules_fit.unscaled_targets,
     _rules_fit.learning_rate_too_high,
     _rules_fit.learning_rate_too_low,
+    _rules_course.loss_oscillating,
+    _rules_course.loss_not_moving,
     _rules_signal.constant_derivative,
     _rules_fit.overfitting,
 )
@@ -41,6 +43,7 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "saturated sigmoids": ("learning rate too low",),
     "unscaled inputs": ("dead relus", "saturated sigmoids", *_RATES),
     "unscaled targets": _RATES,
+    "learning rate too high": ("loss oscillating",),
 }
 
 
@@ -50,4 +53,6 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
         return (broken,)  # all else would be guesses
     found = [finding for rule in RULES if (finding := rule(evidence)) is not None]
     hidden = {kind for finding in found for kind in CONSEQUENCES.get(finding.kind, ())}
+    if len(found) > 1:
+        hidden.add("loss not moving")  # each of the others may be why
     return tuple(finding for finding in found if finding.kind not in hidden)

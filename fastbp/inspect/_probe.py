@@ -187,4 +187,4 @@ def _scaled(rows: Array, scaling: Any, dtype: np.dtype[Any]) -> Array:
     if scaling is not None:
         mean, inverse_scale, *_ = scaling
         rows = (rows - mean) * inverse_scale
-    return np.ascontiguousarray(rows, dtype)
+    return np.require(rows, dtype, ["C", "A"])  # the native passes read no misaligned numbers

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
+from fastbp.inspect._rules_course import hardly_falls
 from fastbp.inspect._thresholds import limit
 
 EPOCHS = 5  # of a history that can tell anything
@@ -125,6 +126,12 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
             f"At learning rate {step.rate:.3g}, the next step changes the weights by {step.ratio:.1g} of "
             "their size."
         )
+    elif hardly_falls(losses := e.history["loss"]) and math.isfinite(step.rate):
+        new = 10 * step.rate
+        evidence = (
+            f"The loss has fallen in each of {len(losses)} epochs, but only from {losses[0]:.5g} to "
+            f"{losses[-1]:.5g}."
+        )
     else:
         return None
     return Finding(
@@ -172,8 +179,9 @@ def _rise(losses: list[float]) -> float:
     if len(losses) < EPOCHS or not np.isfinite(losses).all():
         return 0.0
     least, last = min(losses), float(np.median(losses[-3:]))
-    fall = losses[0] - least or abs(losses[0])
-    return (last - least) / fall if fall else 0.0
+    if last - least <= limit("still") * abs(losses[0]):
+        return 0.0  # a loss that has not moved: any noise is large beside its fall
+    return (last - least) / (losses[0] - least or abs(losses[0]))
 
 
 def _late_rise(history: object) -> float:

@@ -96,6 +96,25 @@ THRESHOLDS: dict[str, Threshold] = {
         _OWN,
         "0.1 is too strict: the losses of small data sets vary as much",
     ),
+    "still": Threshold(
+        0.01,
+        "fall of the loss in ten epochs or more, over its first value",
+        f"{_AUTOTRAINER}, slow convergence: accuracy gains less than 0.01; {_SAGEMAKER}, LossNotDecreasing",
+        "alone, it also finds networks that have converged. The loss must be that of a constant output, too "
+        "(nothing_learned)",
+    ),
+    "nothing_learned": Threshold(
+        0.05, "loss below that of the best constant output, over the latter", _OWN, ""
+    ),
+    "swing": Threshold(
+        0.1,
+        "rise or fall of the loss between two turns, over the first loss",
+        f"{_AUTOTRAINER}, oscillating loss: 0.03 of the accuracy",
+        "too strict: with dropout, or with few rows, the loss of an epoch has as much noise",
+    ),
+    "swings": Threshold(
+        0.2, "rises with falls of such a size, over the epochs", f"{_AUTOTRAINER}, oscillating loss", ""
+    ),
     "input_large": Threshold(
         20.0,
         "RMS of an input, as the network computes with it",

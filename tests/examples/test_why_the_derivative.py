@@ -81,10 +81,11 @@ def test_sigmoids_lose_the_gradient_with_depth(example, data, best_line, seed):
     for shallow, deep in pairwise(example.DEPTHS):
         lost = 0.4 ** (deep - shallow)  # f' is at most 1/4; the weights are another factor
         assert found["sigmoid", deep].ratio < lost * found["sigmoid", shallow].ratio
-        assert found["sigmoid", deep].error > found["sigmoid", shallow].error
         assert found["relu", deep].error < best_line.error < found["sigmoid", deep].error
     assert found["sigmoid", 8].ratio < 1e-4
-    assert found["sigmoid", 8].error > 0.085  # that of the mean of the targets is 0.09
+    assert found["sigmoid", 2].error > 1.2 * found["sigmoid", 1].error
+    for depth in (4, 8):  # no better than the mean of the targets, with 0.09
+        assert found["sigmoid", depth].error > 0.085
     assert all(0.2 < found["relu", depth].ratio < 2 for depth in example.DEPTHS)
 
 

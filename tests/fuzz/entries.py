@@ -101,6 +101,15 @@ def export_arrays(net: fastbp.Network, path: Any) -> Any:
         return arrays["layers.0.weights"]
 
 
+def diagnose(
+    net: fastbp.Network, X: Any, y: Any, history: Any, X_val: Any, y_val: Any, sample_weight: Any
+) -> Any:
+    """Return the loss that a diagnosis measures, if it can be written as text."""
+    found = net.diagnose(X, y, history=history, X_val=X_val, y_val=y_val, sample_weight=sample_weight)
+    assert str(found)
+    return found.loss
+
+
 def listed(predict: Call) -> Call:
     """Return the method with a list in the place of an iterator."""
 
@@ -117,6 +126,7 @@ METHODS: dict[str, Call] = {
     "adapt": fastbp.Network.adapt,
     "backward": fastbp.Network.backward,
     "clone": lambda net: net.clone().parameters,
+    "diagnose": diagnose,
     "evaluate": fastbp.Network.evaluate,
     "export_arrays": export_arrays,
     "fit": fastbp.Network.fit,

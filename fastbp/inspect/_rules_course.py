@@ -1,0 +1,75 @@
+"""Rules about the course of the losses: what only several epochs show."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fastbp.inspect._evidence import Evidence
+from fastbp.inspect._remedies import Finding
+from fastbp.inspect._thresholds import limit
+
+EPOCHS = 10  # of a history that can tell anything
+WINDOW = 20  # last epochs, in which swings are counted
+
+
+def loss_not_moving(e: Evidence) -> Finding | None:
+    """Find a loss that stays where it was, and where a constant output would have it."""
+    losses = e.history["loss"]
+    fall, baseline = fall_of(losses), e.measures.baseline
+    if not fall < limit("still") or not e.measures.loss > (1 - limit("nothing_learned")) * baseline:
+        return None
+    return Finding(
+        "loss not moving",
+        None,
+        "The network is still no better than one that gives the same answer for all rows: its steps find no "
+        "way down, or there is nothing in the inputs that tells the targets.",
+        f"In {len(losses)} epochs, the loss has gone from {losses[0]:.3g} to {losses[-1]:.3g}; the largest "
+        f"fall was {max(fall, 0):.2%}. A constant output has {baseline:.3g}.",
+        "See whether the rows of X and y belong together; then try another learning rate or another seed.",
+        2,
+    )
+
+
+def loss_oscillating(e: Evidence) -> Finding | None:
+    """Find a loss that goes up and down from epoch to epoch."""
+    losses = e.history["loss"]
+    size, recent = abs(losses[0]) if losses else 0.0, losses[-WINDOW:]
+    if len(losses) < EPOCHS or not np.isfinite(losses).all() or not math.isfinite(e.step.rate):
+        return None
+    swings = [swing for swing in _swings(recent) if swing > limit("swing") * size]
+    if len(swings) / 2 < limit("swings") * len(recent):  # up and down
+        return None
+    rate = float(f"{e.step.rate / 3:.1g}")
+    return Finding(
+        "loss oscillating",
+        None,
+        "The steps go from one side of a valley to the other instead of down to its floor, or batches are so "
+        "small that each pulls in a direction of its own.",
+        f"In the last {len(recent)} epochs, the loss turned after {len(swings)} rises or falls of more than "
+        f"{limit('swing'):.0%} of the first loss, {losses[0]:.3g}; the largest was {max(swings):.3g}.",
+        f"Use a learning rate of about {rate:g}, or larger batches.",
+        2,
+        e.remedy(learning_rate=rate),
+    )
+
+
+def fall_of(losses: list[float]) -> float:
+    """Return the largest fall of the loss, over its first value; NaN if there are too few epochs to tell."""
+    if len(losses) < EPOCHS or not np.isfinite(losses).all() or not losses[0] > 0:
+        return math.nan
+    return (losses[0] - min(losses)) / losses[0]
+
+
+def hardly_falls(losses: list[float]) -> bool:
+    """Tell whether a loss has fallen in every epoch, and yet is about where it was."""
+    return fall_of(losses) < limit("still") and bool((np.diff(losses) < 0).all())
+
+
+def _swings(losses: list[float]) -> list[float]:
+    """Return the sizes of the rises and falls between two turns of the loss."""
+    changes = np.diff(losses)
+    changes = changes[changes != 0]
+    turns = np.flatnonzero(np.diff(np.sign(changes))) + 1
+    return [abs(float(part.sum())) for part in np.split(changes, turns)]
