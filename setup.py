@@ -174,7 +174,7 @@ setup(
         Extension(
             "fastbp._core.library",
             MODULES,
-            depends=SOURCES + DECLARATIONS,
+            depends=SOURCES + DECLARATIONS + MODULES,
             include_dirs=["src_c", np.get_include()],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_link_args=["-pthread"],

@@ -42,7 +42,7 @@ def _check_row(argument: str, name: Any) -> str:
 
 
 class Activation(Value):
-    """An activation function y = f(z) and its derivative.
+    """An activation function y = f(z) and its derivatives.
 
     Use the instances of this module, or `get` one by name.
 
@@ -98,6 +98,13 @@ class Activation(Value):
     def derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return f'(x), element by element (softmax: the diagonal of its Jacobian)."""
         return _core.derivative(self.name, self.alpha, self._argument(x))
+
+    def second_derivative(self, x: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return f''(x), element by element (softmax: d2y_i / dz_i2 of each element).
+
+        Where f' jumps, it is 0 or the value of one side.
+        """
+        return _core.second_derivative(self.name, self.alpha, self._argument(x))
 
     def _argument(self, x: ArrayLike) -> NDArray[Any]:
         """Return x as an array; ParameterError if it is float32, which does not hold alpha."""

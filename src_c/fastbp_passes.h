@@ -1,4 +1,4 @@
-/* Products and outer products outside of plans, from which fastbp.inspect builds its passes. Part of fastbp.h. */
+/* Second derivatives, products and outer products outside of plans: what fastbp.inspect builds on. Part of fastbp.h. */
 #ifndef FASTBP_PASSES_H
 #define FASTBP_PASSES_H
 
@@ -7,6 +7,14 @@
 /* Functions of one instruction set and element type. NULL for a set that fbp_isa() does not list. */
 typedef struct fbp_inspection fbp_inspection;
 const fbp_inspection *fbp_find_inspection(const char *isa, fbp_dtype dtype);
+
+/* x, out (rows, columns): out = f''(x). Of softmax, the diagonal of the second derivatives. */
+void fbp_second_derivative(const fbp_inspection *inspection, fbp_activation_id activation, double alpha, const void *x,
+                           void *out, size_t rows, size_t columns);
+/* h, t, r, out (rows, columns): out = (d^2 L / dh^2) r, with L the sum of the loss's terms. t is as wide as h, and h
+ * are logits if the loss is joined with its activation. out overlaps no other array. */
+void fbp_loss_curvature(const fbp_inspection *inspection, fbp_loss_id loss, double parameter, const void *h,
+                        const void *t, const void *r, void *out, size_t rows, size_t columns);
 
 /* out (M, N) := (start + A (M, K) B (K, N)) factor, or out := (out + A B) factor if `adds`. All arrays are of the
  * element type, in C order. Factors are multiplied element by element. Each element of A B is one sum in the

@@ -19,6 +19,7 @@ SHUFFLE = 1  # purpose: the order of the rows; the epoch counts all epochs of th
 NOISE = 2  # purpose: noise on the inputs; the step is that of the optimizer
 SPLIT = 3  # purpose: the rows that a fit holds out; the same in every fit
 BLOCKS = 4  # purpose: the order of blocks of rows (step 0), and of the rows in block b (step 1 + b)
+EXCHANGED = 5  # purpose: the order of a column's values; the epoch is the repeat, the step the column
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 

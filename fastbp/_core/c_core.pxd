@@ -59,6 +59,10 @@ cdef extern from "fastbp.h" nogil:
         void *out
         size_t out_stride, threads
     const fbp_inspection *fbp_find_inspection(const char *isa, fbp_dtype dtype)
+    void fbp_second_derivative(const fbp_inspection *inspection, fbp_activation_id activation, double alpha, const void *x,
+                               void *out, size_t rows, size_t columns)
+    void fbp_loss_curvature(const fbp_inspection *inspection, fbp_loss_id loss, double parameter, const void *h,
+                            const void *t, const void *r, void *out, size_t rows, size_t columns)
     size_t fbp_product_bytes(const fbp_inspection *inspection, size_t K, size_t N)
     void fbp_multiply(const fbp_inspection *inspection, const fbp_product *product)
     void fbp_multiply_outer(const fbp_inspection *inspection, const fbp_outer *outer)

@@ -79,6 +79,10 @@ cdef const fbp_kernels *kernels_for(object dtype) except NULL:
     return fbp_find_kernels(_isa.encode(), dtype_id(dtype))
 
 
+cdef const fbp_inspection *inspection_for(object dtype) except NULL:
+    return fbp_find_inspection(_isa.encode(), dtype_id(dtype))
+
+
 # ---- threads ---------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +233,47 @@ def derivative(str name, double alpha, x):
         fbp_activate(kernels, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(y),
                      cnp.PyArray_DATA(slope), 1, n)
     return deliver(slope, None)
+
+
+def second_derivative(str name, double alpha, x):
+    """Return f''(x) for the activation `name`, in the shape of x; for softmax, d2y_i / dz_i2 of each element."""
+    cdef cnp.ndarray array = real_array(x)
+    cdef cnp.ndarray second = np.empty_like(array)
+    cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
+    cdef size_t rows = array.size // columns if columns else 0
+    cdef const fbp_inspection *inspection = inspection_for(array.dtype)
+    cdef int activation = ACTIVATION_IDS[name]
+    with nogil:
+        fbp_second_derivative(inspection, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(second), rows,
+                              columns)
+    return deliver(second, None)
+
+
+def loss_curvature(str name, double parameter, h, t, r, out=None):
+    """Return (d2L / dh2) r, (m, n_out), for the loss `name`, with L the sum of its terms.
+
+    All arrays are (m, n_out) of one dtype: t repeats a target for each of its outputs. h are the logits if the loss is
+    joined with its activation.
+    """
+    operands = [real_array(array) for array in (h, t, r)]
+    first = operands[0]
+    if first.ndim != 2:
+        raise ShapeError(f"h has shape {first.shape}, expected (rows, outputs)")
+    for argument, array in zip("tr", operands[1:]):
+        if array.shape != first.shape:
+            raise ShapeError(f"{argument} has shape {array.shape}, expected {first.shape} as h has")
+        if array.dtype != first.dtype:
+            raise DTypeError(f"{argument} has dtype {array.dtype}, expected {first.dtype} as h has")
+    cdef cnp.ndarray outputs = first, targets = operands[1], direction = operands[2]
+    cdef cnp.ndarray product = np.empty_like(outputs)
+    cdef size_t rows = outputs.shape[0], columns = outputs.shape[1]
+    cdef const fbp_inspection *inspection = inspection_for(outputs.dtype)
+    cdef int loss = LOSS_IDS[name]
+    if columns:
+        with nogil:
+            fbp_loss_curvature(inspection, loss, parameter, cnp.PyArray_DATA(outputs), cnp.PyArray_DATA(targets),
+                               cnp.PyArray_DATA(direction), cnp.PyArray_DATA(product), rows, columns)
+    return deliver(product, out)
 
 
 def _vector_math_names():

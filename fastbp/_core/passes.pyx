@@ -13,7 +13,7 @@ cimport numpy as cnp
 
 from fastbp._core.arrays cimport is_plain
 from fastbp._core.c_core cimport *
-from fastbp._core.library cimport ACTIVATION_IDS, dtype_id, kernels_for
+from fastbp._core.library cimport ACTIVATION_IDS, inspection_for, kernels_for
 
 cnp.import_array()
 
@@ -34,7 +34,7 @@ cdef class Passes:
             raise ShapeError(f"the parameters have shape {np.shape(parameters)}, expected (P,), contiguous")
         self.layers = tuple(layers)
         self.kernels = kernels_for(parameters.dtype)
-        self.inspection = fbp_find_inspection(library.isa().encode(), dtype_id(parameters.dtype))
+        self.inspection = inspection_for(parameters.dtype)
         self.number = cnp.PyArray_TYPE(parameters)
         self.parameters = parameters
         self.scratch = np.empty(0, np.uint8)
@@ -219,7 +219,7 @@ cdef class Passes:
 
     def loss_curvature(self, loss, h, t, r):
         """Return the second derivative of the sum of losses by h, times a direction r (m, n_out)."""
-        return library.loss_curvature(loss.name, loss.parameter, loss.output_parameters, h, t, r)
+        return library.loss_curvature(loss.name, loss.parameter, h, t, r)
 
     def add_hessian_product(self, tape, list deltas not None, list errors not None, tangents, d_delta,
                             cnp.ndarray vector not None, cnp.ndarray out not None):

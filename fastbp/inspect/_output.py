@@ -31,19 +31,13 @@ class Output:
         self.loss = loss
         self._passes, self._last, self._activation = passes, len(layers) - 1, layers[-1].activation
         # then delta = h - t: cross entropy with softmax, and the like
-        self._is_joined = loss.activation not in (None, "identity")
+        self.is_joined = loss.activation not in (None, "identity")
 
     def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
         """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
-        if isinstance(self.loss, CustomLoss):
-            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
-            return self._passes.chain(tape, self._last, np.ascontiguousarray(d_h, tape.h.dtype))
-        assert isinstance(self.loss, SumLoss)
-        expected, w = self.loss.expected(t), self._weights(w)
-        if self._is_joined:
-            return _divided(counted(tape.h - expected, w), divisor)
-        d_h = _divided(counted(self.loss.slopes(tape.h, expected), w), divisor)
-        return self._passes.chain(tape, self._last, d_h)
+        if not self.is_joined:
+            return self._passes.chain(tape, self._last, self.slopes(tape, t, w, divisor))
+        return _divided(counted(tape.h - self.expected(t), self.weights(w)), divisor)
 
     def curvature(
         self, tape: Tape, t: Array, w: Array, divisor: float, d_z: Array, *, gauss_newton: bool = False
@@ -55,8 +49,8 @@ class Output:
         """
         d_h = self._passes.chain(tape, self._last, d_z)
         if isinstance(self.loss, SumLoss):
-            w = self._weights(w)
-        if self._is_joined:  # delta = (h - t) w / divisor
+            w = self.weights(w)
+        if self.is_joined:  # delta = (h - t) w / divisor
             return _divided(counted(d_h, w), divisor)
         if isinstance(self.loss, SumLoss):
             expected = self.loss.expected(t)
@@ -92,7 +86,20 @@ class Output:
         )
         return np.asarray(slope, h.dtype), ((ahead - behind) / (2 * step)).astype(h.dtype)
 
-    def _weights(self, w: Array) -> Array:
+    def slopes(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
+        """Return dJ/dh (m, n_out) of the outputs; J is the sum of the losses over `divisor`."""
+        if isinstance(self.loss, CustomLoss):
+            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
+            return np.ascontiguousarray(d_h, tape.h.dtype)
+        assert isinstance(self.loss, SumLoss)
+        return _divided(counted(self.loss.slopes(tape.h, self.expected(t)), self.weights(w)), divisor)
+
+    def expected(self, t: Array) -> Array:
+        """Return the values (m, n_out) that outputs are compared with."""
+        assert isinstance(self.loss, SumLoss)
+        return self.loss.expected(t)
+
+    def weights(self, w: Array) -> Array:
         """Return weights for outputs, (m, 1) or (m, n_out)."""
         assert isinstance(self.loss, SumLoss)
         return self.loss.repeated(w) if w.shape[1] > 1 else w

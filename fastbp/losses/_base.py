@@ -160,6 +160,14 @@ class SumLoss(Loss):
     def slopes(self, h: Array, t: Array) -> Array:
         """Return the derivative of the sum by each output, before the division, as a new array like h."""
 
+    @abstractmethod
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        """Return the second derivative of the sum by the outputs, times a direction r (m, n_out).
+
+        This is how `slopes` changes along r, as a new array like h; where the slopes jump, 0 or the value of
+        one side.
+        """
+
     def expected(self, t: Array) -> Array:
         """Return the values (m, n_out) that `terms` and `slopes` compare h with, for t (m, n_targets)."""
         return self.repeated(t)

@@ -33,6 +33,9 @@ class Hinge(SumLoss):
         margin = t * h
         return np.where(margin < 1, -t, np.where(margin >= 1, 0, h))
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return np.zeros_like(h)
+
 
 class BinaryCrossEntropy(SumLoss):
     """Cross entropy of independent yes/no outputs: the mean of -(y log h + (1 - y) log(1 - h)).
@@ -66,6 +69,10 @@ class BinaryCrossEntropy(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         variance: Array = np.maximum(h * (1 - h), LOWEST_DENOMINATOR)
         return (h - t) / variance
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        variance: Array = np.maximum(h * (1 - h), LOWEST_DENOMINATOR)
+        return (t * np.square(1 - h) + (1 - t) * np.square(h)) / variance / variance * r
 
 
 class CrossEntropy(SumLoss):
@@ -120,3 +127,7 @@ class CrossEntropy(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
         return -t / denominators
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
+        return t / denominators / denominators * r

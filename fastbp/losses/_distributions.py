@@ -57,6 +57,14 @@ class GaussianNLL(SumLoss):
         slopes[:, 1::2] = 1 - r * r
         return slopes
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        d, inverse = _standardized(h, t)
+        r_mean, r_variance = r[:, ::2], r[:, 1::2]
+        products = np.empty_like(h)
+        products[:, ::2] = inverse * (2 * (inverse * r_mean - d * r_variance))  # 2 inverse may be infinite
+        products[:, 1::2] = d * (d * r_variance - inverse * (2 * r_mean))
+        return products
+
     def mean_and_std(self, output: ArrayLike) -> tuple[Array, Array]:
         """Return the means and the standard deviations exp(s / 2) that outputs stand for.
 
@@ -165,6 +173,9 @@ class Quantiles(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         r, q = h - t, self._levels(h)
         return np.where(r > 0, 1 - q, np.where(r < 0, -q, r))
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return np.zeros_like(h)
 
     def _levels(self, h: Array) -> Array:
         """Return the q of each output, (n_out,)."""

@@ -36,6 +36,9 @@ class HalfSSE(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         return h - t
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return r.copy()
+
 
 class MSE(SumLoss):
     """Mean squared error: the mean of (h - y)^2 over samples and outputs."""
@@ -50,6 +53,9 @@ class MSE(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         return 2 * (h - t)
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return 2 * r
+
 
 class MAE(SumLoss):
     """Mean absolute error: the mean of |h - y| over samples and outputs. Its slope at 0 counts as 0."""
@@ -62,6 +68,9 @@ class MAE(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         r = h - t
         return np.sign(r, out=r)
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return np.zeros_like(h)
 
 
 class Huber(SumLoss):
@@ -92,6 +101,10 @@ class Huber(SumLoss):
         r = h - t
         return np.clip(r, -self.delta, self.delta, out=r)
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        error = abs(h - t)
+        return np.where(error > self.delta, 0, np.where(error <= self.delta, 1, error)) * r
+
 
 class LogCosh(SumLoss):
     """Log-cosh loss of r = h - y: the mean of log(cosh r), about r^2 / 2, or |r| - log(2) for large r."""
@@ -106,6 +119,11 @@ class LogCosh(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         r = h - t
         return np.tanh(r, out=r)
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        e = np.exp(-2 * abs(h - t))
+        products: Array = 4 * e / np.square(1 + e) * r  # 1 - tanh^2 would lose the tails
+        return products
 
 
 class Quantile(SumLoss):
@@ -139,6 +157,9 @@ class Quantile(SumLoss):
         r = h - t
         return np.where(r > 0, 1 - self.q, np.where(r < 0, -self.q, r))
 
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return np.zeros_like(h)
+
 
 class Poisson(SumLoss):
     """Poisson loss of counts y >= 0 with the expected values h: the mean of h - y log h over all elements.
@@ -169,3 +190,7 @@ class Poisson(SumLoss):
     def slopes(self, h: Array, t: Array) -> Array:
         denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
         return 1 - t / denominators
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        denominators: Array = np.maximum(h, LOWEST_DENOMINATOR)
+        return t / denominators / denominators * r

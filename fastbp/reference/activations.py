@@ -1,4 +1,4 @@
-"""The activations in NumPy: each function beside its derivative."""
+"""The activations in NumPy: each function beside its derivatives."""
 
 # mypy: no-warn-return-any
 
@@ -63,51 +63,123 @@ def _mish_slope(z: Array) -> Array:
     return t + z * (1 - t * t) * _sigmoid(z)
 
 
+def _bell(z: Array) -> Array:
+    """Return sigmoid'(z)."""
+    return _sigmoid(z) * _sigmoid(-z)
+
+
+def _straight(z: Array) -> Array:
+    """Return 0, and NaN for NaN."""
+    return np.where(np.isnan(z), z, 0)
+
+
+def _gelu_second(z: Array) -> Array:
+    x = np.clip(z.astype(np.float64), -39, 39)  # beyond, the density is 0, and z^2 may be infinite
+    return ((2 - x * x) * (math.sqrt(0.5 / math.pi) * np.exp(-0.5 * x * x))).astype(z.dtype)
+
+
+def _gelu_tanh_second(z: Array) -> Array:
+    """Return (z s)'' = s' (2 u' + z (u'' - tanh(u / 2) u'^2)) for s = sigmoid(u)."""
+    z = np.clip(z, -22, 22)
+    c = math.sqrt(8 / math.pi)
+    u, u1, u2 = c * z * (1 + 0.044715 * z * z), c * (1 + 3 * 0.044715 * z * z), c * 6 * 0.044715 * z
+    return _bell(u) * (2 * u1 + z * (u2 - np.tanh(0.5 * u) * u1 * u1))
+
+
+def _silu_second(z: Array) -> Array:
+    z = np.clip(z, -800, 800)  # beyond, the bell is 0
+    return _bell(z) * (2 - z * np.tanh(0.5 * z))
+
+
+def _mish_second(z: Array) -> Array:
+    """Return (z t)'' = 2 t' + z t'' for t = tanh(softplus(z)), where t' = (1 - t^2) sigmoid(z).
+
+    With q = sigmoid(-z), 1 - t^2 = (2 q / (1 + q^2))^2, which keeps the right tail.
+    """
+    z = np.clip(z, -800, 800)
+    s, q, t = _sigmoid(z), _sigmoid(-z), np.tanh(_softplus(z))
+    return np.square(2 * q / (1 + q * q)) * s * (2 + z * (q - 2 * t * s))
+
+
+def _gaussian_second(z: Array) -> Array:
+    z = np.clip(z, -39, 39)
+    return (4 * z * z - 2) * np.exp(-z * z)
+
+
 SELU_SCALE, SELU_FLOOR = 1.0507009873554805, 1.0507009873554805 * 1.6732632423543772
 
 
 class Row(NamedTuple):
-    """y = function(z, a) and dy/dz = derivative(z, y, a), where a is the row's parameter; NaN stays NaN."""
+    """y = function(z, a), dy/dz = derivative(z, y, a) and d2y/dz2 = second(z, y, a); NaN stays NaN.
+
+    a is the parameter of the row.
+    """
 
     function: Callable[[Array, float], Array]
     derivative: Callable[[Array, Array, float], Array]
+    second: Callable[[Array, Array, float], Array]
 
 
 # Derivatives use y alone where possible. For clipped functions: the sign of an expression that is positive
 # between the bounds and 0 at them.
-# For softmax, the derivative is the diagonal of its Jacobian. A step has no slope: it can predict, not learn.
+# For softmax, the derivatives are by the element's own z: the diagonal of its Jacobian. A step has no slope:
+# it can predict, not learn. Where a derivative jumps, the second one is 0 or the value of one side.
 # fmt: off
 ACTIVATIONS: dict[str, Row] = {
-    "identity":     Row(lambda z, a: z,                           lambda z, y, a: np.ones_like(y)),
-    "sigmoid":      Row(lambda z, a: _sigmoid(z),                 lambda z, y, a: y * (1 - y)),
-    "log_sigmoid":  Row(lambda z, a: -_softplus(-z),              lambda z, y, a: -np.expm1(y)),
-    "tanh":         Row(lambda z, a: np.tanh(z),                  lambda z, y, a: 1 - y * y),
-    "relu":         Row(lambda z, a: np.maximum(z, 0),            lambda z, y, a: np.sign(y)),
-    "relu6":        Row(lambda z, a: np.clip(z, 0, 6),            lambda z, y, a: np.sign(y * (6 - y))),
+    "identity":     Row(lambda z, a: z,                           lambda z, y, a: np.ones_like(y),
+                        lambda z, y, a: np.zeros_like(y)),
+    "sigmoid":      Row(lambda z, a: _sigmoid(z),                 lambda z, y, a: y * (1 - y),
+                        lambda z, y, a: -_bell(z) * np.tanh(0.5 * z)),
+    "log_sigmoid":  Row(lambda z, a: -_softplus(-z),              lambda z, y, a: -np.expm1(y),
+                        lambda z, y, a: -_bell(z)),
+    "tanh":         Row(lambda z, a: np.tanh(z),                  lambda z, y, a: 1 - y * y,
+                        lambda z, y, a: -8 * y * _bell(2 * z)),
+    "relu":         Row(lambda z, a: np.maximum(z, 0),            lambda z, y, a: np.sign(y),
+                        lambda z, y, a: _straight(z)),
+    "relu6":        Row(lambda z, a: np.clip(z, 0, 6),            lambda z, y, a: np.sign(y * (6 - y)),
+                        lambda z, y, a: _straight(z)),
     "leaky_relu":   Row(lambda z, a: np.where(z > 0, z, a * z),
-                        lambda z, y, a: np.where(y <= 0, a, np.sign(y))),
+                        lambda z, y, a: np.where(y <= 0, a, np.sign(y)),
+                        lambda z, y, a: _straight(z)),
     "elu":          Row(lambda z, a: np.where(z > 0, z, a * np.expm1(z)),
-                        lambda z, y, a: np.where(y > 0, 1, y + a)),
+                        lambda z, y, a: np.where(y > 0, 1, y + a),
+                        lambda z, y, a: np.where(z > 0, 0, a * np.exp(z))),
     "selu":         Row(lambda z, a: np.where(z > 0, SELU_SCALE * z, SELU_FLOOR * np.expm1(z)),
-                        lambda z, y, a: np.where(y > 0, SELU_SCALE, y + SELU_FLOOR)),
+                        lambda z, y, a: np.where(y > 0, SELU_SCALE, y + SELU_FLOOR),
+                        lambda z, y, a: np.where(z > 0, 0, SELU_FLOOR * np.exp(z))),
     "celu":         Row(lambda z, a: np.where(z > 0, z, a * np.expm1(z / a)),
-                        lambda z, y, a: np.where(y > 0, 1, 1 + y / a)),
-    "gelu":         Row(lambda z, a: _gelu(z),                    lambda z, y, a: _gelu_slope(z)),
-    "gelu_tanh":    Row(lambda z, a: z * _gelu_tanh_cdf(z),       lambda z, y, a: _gelu_tanh_slope(z)),
+                        lambda z, y, a: np.where(y > 0, 1, 1 + y / a),
+                        lambda z, y, a: np.where(z > 0, 0, np.exp(z / a) / a)),
+    "gelu":         Row(lambda z, a: _gelu(z),                    lambda z, y, a: _gelu_slope(z),
+                        lambda z, y, a: _gelu_second(z)),
+    "gelu_tanh":    Row(lambda z, a: z * _gelu_tanh_cdf(z),       lambda z, y, a: _gelu_tanh_slope(z),
+                        lambda z, y, a: _gelu_tanh_second(z)),
     "silu":         Row(lambda z, a: z * _sigmoid(z),
-                        lambda z, y, a: _sigmoid(z) + y * _sigmoid(-z)),
-    "mish":         Row(lambda z, a: z * np.tanh(_softplus(z)),   lambda z, y, a: _mish_slope(z)),
-    "exponential":  Row(lambda z, a: np.exp(z),                   lambda z, y, a: y),
-    "softplus":     Row(lambda z, a: _softplus(z),                lambda z, y, a: -np.expm1(-y)),
-    "softsign":     Row(lambda z, a: z / (1 + np.abs(z)),         lambda z, y, a: np.square(1 - np.abs(y))),
-    "hard_sigmoid": Row(lambda z, a: np.clip((z + 3) / 6, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6),
+                        lambda z, y, a: _sigmoid(z) + y * _sigmoid(-z),
+                        lambda z, y, a: _silu_second(z)),
+    "mish":         Row(lambda z, a: z * np.tanh(_softplus(z)),   lambda z, y, a: _mish_slope(z),
+                        lambda z, y, a: _mish_second(z)),
+    "exponential":  Row(lambda z, a: np.exp(z),                   lambda z, y, a: y,
+                        lambda z, y, a: y),
+    "softplus":     Row(lambda z, a: _softplus(z),                lambda z, y, a: -np.expm1(-y),
+                        lambda z, y, a: _bell(z)),
+    "softsign":     Row(lambda z, a: z / (1 + np.abs(z)),         lambda z, y, a: np.square(1 - np.abs(y)),
+                        lambda z, y, a: -2 * np.sign(z) * (1 / (1 + np.abs(z))) ** 3),
+    "hard_sigmoid": Row(lambda z, a: np.clip((z + 3) / 6, 0, 1),  lambda z, y, a: np.sign(y * (1 - y)) / 6,
+                        lambda z, y, a: _straight(z)),
     "hard_swish":   Row(lambda z, a: z * np.clip((z + 3) / 6, 0, 1),
-                        lambda z, y, a: np.where(z <= -3, 0, np.where(z >= 3, 1, (z + z + 3) / 6))),
-    "hard_tanh":    Row(lambda z, a: np.clip(z, -1, 1),           lambda z, y, a: np.sign(1 - y * y)),
-    "sine":         Row(lambda z, a: np.sin(z),                   lambda z, y, a: np.cos(z)),
-    "gaussian":     Row(lambda z, a: np.exp(-z * z),              lambda z, y, a: -2 * z * y),
-    "softmax":      Row(lambda z, a: _softmax(z),                 lambda z, y, a: y * (1 - y)),
-    "step":         Row(lambda z, a: np.heaviside(z, 1),          lambda z, y, a: np.zeros_like(y)),
+                        lambda z, y, a: np.where(z <= -3, 0, np.where(z >= 3, 1, (z + z + 3) / 6)),
+                        lambda z, y, a: np.where(np.abs(z) >= 3, 0, 1 / 3 + _straight(z))),
+    "hard_tanh":    Row(lambda z, a: np.clip(z, -1, 1),           lambda z, y, a: np.sign(1 - y * y),
+                        lambda z, y, a: _straight(z)),
+    "sine":         Row(lambda z, a: np.sin(z),                   lambda z, y, a: np.cos(z),
+                        lambda z, y, a: -np.sin(z)),
+    "gaussian":     Row(lambda z, a: np.exp(-z * z),              lambda z, y, a: -2 * z * y,
+                        lambda z, y, a: _gaussian_second(z)),
+    "softmax":      Row(lambda z, a: _softmax(z),                 lambda z, y, a: y * (1 - y),
+                        lambda z, y, a: y * (1 - y) * (1 - 2 * y)),
+    "step":         Row(lambda z, a: np.heaviside(z, 1),          lambda z, y, a: np.zeros_like(y),
+                        lambda z, y, a: np.zeros_like(y)),
 }
 # fmt: on
 

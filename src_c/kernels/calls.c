@@ -13,6 +13,23 @@ void fbp_activate(const fbp_kernels *kernels, fbp_activation_id activation, doub
     }
 }
 
+void fbp_second_derivative(const fbp_inspection *inspection, fbp_activation_id activation, double alpha, const void *x,
+                           void *out, size_t rows, size_t columns) {
+    const fbp_map map = {.rows = 1, .columns = rows * columns, .in = x, .out = out, .alpha = alpha};
+    if (activation != FBP_ACTIVATION_softmax) {
+        inspection->curvatures[activation](&map);
+        return;
+    }
+    inspection->kernels->softmax_rows(x, out, rows, columns);
+    inspection->curvatures[activation](&(fbp_map){.rows = 1, .columns = rows * columns, .in = out, .out = out});
+}
+
+void fbp_loss_curvature(const fbp_inspection *inspection, fbp_loss_id loss, double parameter, const void *h,
+                        const void *t, const void *r, void *out, size_t rows, size_t columns) {
+    inspection->loss_curvatures[loss](
+        &(fbp_loss_map){.rows = rows, .columns = columns, .h = h, .t = t, .r = r, .out = out, .parameter = parameter});
+}
+
 void fbp_vector_math(const fbp_kernels *kernels, size_t i, const void *x, void *y, size_t n) {
     kernels->vector_math[i](x, y, n);
 }

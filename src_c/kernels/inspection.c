@@ -1,17 +1,19 @@
 /* What fastbp.inspect needs of one instruction set and one element type; setup.py compiles it like kernels.c. */
 
+/* the functions of the headers that only kernels.c calls */
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
+
+#include "kernels/curvature.h"
 #include "kernels/kernels.h"
 #include "kernels/passes.h"
 
-#define JOIN(isa, bits) fbp_inspection_##isa##_##bits
-#define TABLE_NAME(isa, bits) JOIN(isa, bits)
-#define JOIN_KERNELS(isa, bits) fbp_kernels_##isa##_##bits
-#define KERNELS_NAME(isa, bits) JOIN_KERNELS(isa, bits)
-
-extern const fbp_kernels KERNELS_NAME(FASTBP_ISA, REAL_BITS); /* kernels.c */
-extern const fbp_inspection TABLE_NAME(FASTBP_ISA, REAL_BITS);
-const fbp_inspection TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
-    .kernels = &KERNELS_NAME(FASTBP_ISA, REAL_BITS),
+extern const fbp_kernels PER_ISA(fbp_kernels); /* kernels.c */
+extern const fbp_inspection PER_ISA(fbp_inspection);
+const fbp_inspection PER_ISA(fbp_inspection) = {
+    .kernels = &PER_ISA(fbp_kernels),
     .multiply = multiply_any,
     .multiply_outer = multiply_outer,
+    .curvatures = curvatures,
+    .loss_curvatures = loss_curvatures,
 };

@@ -1,7 +1,7 @@
 /* The kernels of one instruction set and one element type.
  *
- * setup.py compiles this file once for each pair: it passes the flags, FASTBP_ISA and REAL_BITS. Everything is static
- * except the table at the end. */
+ * setup.py compiles this file and inspection.c once for each pair: it passes the flags, FASTBP_ISA and REAL_BITS.
+ * Everything is static except the table at the end. */
 
 #include "kernels/kernels.h"
 #include "kernels/activation.h"
@@ -40,8 +40,6 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 
 #define QUOTE(x) #x
 #define NAME_OF(x) QUOTE(x)
-#define JOIN(isa, bits) fbp_kernels_##isa##_##bits
-#define TABLE_NAME(isa, bits) JOIN(isa, bits)
 
 #define OPERATION(name) .name = name,
 #define ACTIVATION(name, initializer, saved, ...) {apply_##name, chain_##name, saved},
@@ -49,8 +47,8 @@ static void (*const vector_math[])(const void *, void *, size_t) = {
 #define ROW_LOSS(name, ...) {loss_##name, loss_##name},
 #define OPTIMIZER(name, ...) update_##name,
 
-extern const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS);
-const fbp_kernels TABLE_NAME(FASTBP_ISA, REAL_BITS) = {
+extern const fbp_kernels PER_ISA(fbp_kernels);
+const fbp_kernels PER_ISA(fbp_kernels) = {
     .isa = NAME_OF(FASTBP_ISA),
     .real_size = sizeof(real),
     .vector_bytes = VECTOR_BYTES,

@@ -89,12 +89,31 @@ struct fbp_kernels {
     void (*multiply)(const struct product *p); /* gemm.h, for inspection.c */
 };
 
+/* The second derivative of a loss along a direction, over contiguous arrays (rows, columns); out overlaps no other. */
+typedef struct {
+    size_t rows, columns;
+    const void *h, *t; /* as the loss compares them: h are logits if it is joined with the activation */
+    const void *r;     /* the direction */
+    void *out;         /* (d^2 L / dh^2) r, L the sum of the terms, without weights */
+    double parameter;
+} fbp_loss_map;
+
+typedef void curve_activation(const fbp_map *map);
+typedef void curve_loss(const fbp_loss_map *map);
+
 /* What only the inspection of networks needs. It is compiled apart from the kernels (inspection.c), whose code it would
  * change: compilers decide on functions by what else is in a file. */
 struct fbp_inspection {
     const fbp_kernels *kernels;
     void (*multiply)(const fbp_kernels *kernels, const fbp_product *given);
     void (*multiply_outer)(const fbp_outer *outer);
+    curve_activation *const *curvatures; /* by activation: out = f''(in); of softmax, where in = softmax(z) */
+    curve_loss *const *loss_curvatures;  /* by loss */
 };
+
+/* Name of a table that is compiled once per instruction set and element type. */
+#define PER_ISA_JOINED(name, isa, bits) name##_##isa##_##bits
+#define PER_ISA_EXPANDED(name, isa, bits) PER_ISA_JOINED(name, isa, bits)
+#define PER_ISA(name) PER_ISA_EXPANDED(name, FASTBP_ISA, REAL_BITS)
 
 #endif

@@ -102,7 +102,7 @@ static void loss_cross_entropy(const fbp_dense *layer, fbp_step *step) {
     step->slot->loss = sum;
 }
 
-#define LOSS(name, link, value, slope, formula)                                \
+#define LOSS(name, link, value, slope, formula, ...)                           \
     static inline vec value_##name(vec h, vec t, vec d, vec p) {               \
         (void)h;                                                               \
         (void)t;                                                               \

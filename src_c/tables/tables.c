@@ -9,7 +9,7 @@ const fbp_activation_row fbp_activation_rows[FBP_ACTIVATIONS] = {
 };
 
 const fbp_loss_row fbp_loss_rows[FBP_LOSSES] = {
-#define LOSS(name, link, value, slope, formula) {#name, #link, formula},
+#define LOSS(name, link, value, slope, formula, ...) {#name, #link, formula},
 #define ROW_LOSS(name, link, formula) {#name, #link, formula},
 #include "tables/losses.def"
 #undef ROW_LOSS

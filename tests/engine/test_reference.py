@@ -14,7 +14,7 @@ from fastbp.losses import CrossEntropy, HalfSSE, Huber, Quantile, Quantiles
 from fastbp.optimizers import SGD, Adam
 from fastbp.reference import ACTIVATIONS, Engine, chain
 from helpers import tables
-from helpers.differences import central_differences
+from helpers.differences import KINKS, central_differences
 from helpers.engines import make_data, make_engine
 from helpers.inside import set_optimizer
 from helpers.problems import fitting
@@ -27,13 +27,6 @@ ALL_LOSSES = [
     Quantiles([0.2, 0.7]),
     CrossEntropy(label_smoothing=0.1),
 ]
-
-# where a derivative of some order jumps: numerical differences must not straddle it
-KINKS = {
-    "relu": (0,), "relu6": (0, 6), "leaky_relu": (0,), "elu": (0,), "selu": (0,), "celu": (0,), "step": (0,),
-    "softsign": (0,), "hard_sigmoid": (-3, 3), "hard_swish": (-3, 3), "hard_tanh": (-1, 1),
-    "mae": (0,), "huber": (-1, -0.3, 0.3, 1), "quantile": (0,), "quantiles": (0,), "hinge": (0,),
-}  # fmt: skip
 
 H = 1e-5  # half the step of a difference
 MARGIN = 1e-3  # between every kink and every argument, far more than H moves anything
@@ -102,7 +95,7 @@ def test_labels_are_rows_of_zeros_with_a_single_one():
 @pytest.mark.parametrize("activation", tables.ACTIVATIONS, ids=repr)
 @quietly
 def test_derivative_is_the_numerical_one(activation):
-    f, derivative = ACTIVATIONS[activation.name]
+    f, derivative, _ = ACTIVATIONS[activation.name]
     z = np.linspace(-9, 9, 1001)[:, None]
     z = z[[distance(activation.name, value) > MARGIN for value in z]]
     if activation.name == "softmax":  # the derivative of each output by its own argument

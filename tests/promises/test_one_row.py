@@ -11,7 +11,7 @@ from helpers.paths import ROOT
 
 LOSS_ROW = """
 LOSS(squared_hinge, none, vmax(ZERO, ONE - t * h) * vmax(ZERO, ONE - t * h),
-     REAL(-2) * t * vmax(ZERO, ONE - t * h), "max(0, 1 - t h)^2")
+     REAL(-2) * t * vmax(ZERO, ONE - t * h), "max(0, 1 - t h)^2", blend(t * h < ONE, REAL(2) * t * t, ZERO))
 """
 LOSS_VALUE = '''
 
@@ -27,6 +27,9 @@ class SquaredHinge(SumLoss):
 
     def slopes(self, h: Array, t: Array) -> Array:
         return -2 * t * np.maximum(1 - t * h, 0)
+
+    def curvatures(self, h: Array, t: Array, r: Array) -> Array:
+        return np.where(t * h < 1, 2 * t * t, 0) * r
 '''
 LOSS_NAME = """
 from fastbp.losses._classification import SquaredHinge
@@ -34,7 +37,6 @@ from fastbp.losses._classification import SquaredHinge
 squared_hinge = SquaredHinge()
 
 """
-# with a formula more than the other rows have
 ACTIVATION_ROW = """
 ACTIVATION(squareplus, he_uniform, Y, 0, REAL(0.5) * (z + vsqrt(z * z + REAL(4))), y * y / (y * y + ONE),
            "y = (z + sqrt(z^2 + 4)) / 2",
@@ -42,7 +44,9 @@ ACTIVATION(squareplus, he_uniform, Y, 0, REAL(0.5) * (z + vsqrt(z * z + REAL(4))
 """
 ACTIVATION_ENTRY = """
 ACTIVATIONS["squareplus"] = Row(
-    lambda z, a: (z + np.sqrt(z * z + 4)) / 2, lambda z, y, a: y * y / (y * y + 1)
+    lambda z, a: (z + np.sqrt(z * z + 4)) / 2,
+    lambda z, y, a: y * y / (y * y + 1),
+    lambda z, y, a: 2 * (y / (y * y + 1)) ** 3,
 )
 """
 
@@ -64,6 +68,7 @@ row = reference.ACTIVATIONS["squareplus"]
 f = row.function(z, 0)
 np.testing.assert_allclose(activations.squareplus(z), f, rtol=1e-14)
 np.testing.assert_allclose(activations.squareplus.derivative(z), row.derivative(z, f, 0), rtol=1e-14)
+np.testing.assert_allclose(activations.squareplus.second_derivative(z), row.second(z, f, 0), rtol=1e-13)
 
 assert activations.squareplus.initializer == "he_uniform"
 drawn = Network([3, Dense(16, "squareplus", "he"), 1], seed=1, dtype="float64").weights[0]

@@ -37,6 +37,9 @@ class Parametrized(SumLoss):
     def slopes(self, h, t):
         return self.parameter + 0 * h
 
+    def curvatures(self, h, t, r):
+        return 0 * r
+
 
 class Bounded(Parametrized):
     """With a checked field in the place of the property."""
@@ -49,7 +52,7 @@ class Direct(SumLoss):
 
     name = "huber"
     parameter: float = number(default=2.0, above=0)
-    terms, slopes = Parametrized.terms, Parametrized.slopes
+    terms, slopes, curvatures = Parametrized.terms, Parametrized.slopes, Parametrized.curvatures
 
 
 class Numbers(SGD):
