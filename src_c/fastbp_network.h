@@ -105,6 +105,20 @@ int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows);
  * including the penalties. */
 double fbp_run(fbp_plan *plan, unsigned parts, const fbp_batch *batch);
 
+/* Points of a plane through the parameters of a network: origin + a u + b v. */
+typedef struct {
+    fbp_plan *const *plans; /* per worker: to evaluate, made with one thread, over a network with its own parameters */
+    size_t workers;         /* threads that share the points */
+    const fbp_batch *batch; /* of every point */
+    const double *origin;   /* (n_parameters,) */
+    const double *directions; /* (2, n_parameters) u and v */
+    const double *points;     /* (points, 2) a and b */
+    double *losses;           /* (points,) without penalties */
+} fbp_plane;
+
+/* Computes the losses of some points, those from `first` on. The bits do not depend on the number of workers. */
+void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points);
+
 /* Learning rate of the next step. */
 double fbp_learning_rate(const fbp_network *network);
 

@@ -1,7 +1,7 @@
 """The native code: the one boundary between Python and the C core.
 
 All modules here are linked into one shared object, that of `library`, because the C core has state, such as
-its threads, that must exist only once. It is also quicker: the import opens one file instead of seven. Python
+its threads, that must exist only once. It is also quicker: the import opens one file instead of eight. Python
 finds `library` by itself. The others are loaded from the same file, each one after those it imports.
 """
 
@@ -25,7 +25,7 @@ def load(name: str) -> ModuleType:
     return sys.modules[full]
 
 
-for _name in ("arrays", "entries", "guard", "run", "settings", "engine"):
+for _name in ("arrays", "entries", "guard", "run", "plane", "settings", "engine"):
     load(_name)
 
 from fastbp._core.arrays import (  # noqa: E402
@@ -76,6 +76,7 @@ from fastbp._core.library import (  # noqa: E402
     threads,
     vector_math,
 )
+from fastbp._core.plane import Plane  # noqa: E402
 from fastbp._core.run import Run, checked_progress  # noqa: E402
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "Exchange",
     "Guard",
     "OwnThreads",
+    "Plane",
     "Run",
     "Snapshot",
     "activate",

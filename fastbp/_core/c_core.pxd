@@ -177,6 +177,15 @@ cdef extern from "fastbp.h" nogil:
     size_t fbp_block_rows(const fbp_layer *layers, size_t n_layers)
     int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows)
     double fbp_run(fbp_plan *plan, unsigned int parts, const fbp_batch *batch)
+    ctypedef struct fbp_plane:
+        fbp_plan **plans
+        size_t workers
+        const fbp_batch *batch
+        const double *origin
+        const double *directions
+        const double *points
+        double *losses
+    void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points)
     double fbp_learning_rate(const fbp_network *network)
     ctypedef struct fbp_fit:
         const fbp_source *x

@@ -15,6 +15,7 @@ from libc.stdint cimport int64_t, uint64_t
 from fastbp._core.arrays cimport check_memory, describe, describe_sparse, is_plain, numbers_of, overlap
 from fastbp._core.c_core cimport *
 from fastbp._core.guard cimport Guard
+from fastbp._core.plane cimport Plane
 from fastbp._core.run cimport Plan, Run
 from fastbp._core.settings cimport Settings, data_of
 
@@ -35,6 +36,11 @@ cdef unsigned int data_kind(y, weights):
     if weights is not None and weights.values is not None:
         kind |= FBP_WEIGHTS if weights.values.ndim == 1 else FBP_WEIGHTS | FBP_TARGET_WEIGHTS
     return kind
+
+
+cdef size_t count_rows(X, weights) except? 0:
+    """Return how many rows have a nonzero weight."""
+    return X.shape[0] if weights is None or weights.rows is None else len(weights.rows)
 
 
 cdef class Engine(Settings):
@@ -218,28 +224,49 @@ cdef class Engine(Settings):
             X = X.copy()
         if self.is_own(y):
             y = y.copy()
-        cdef const double *values = NULL
-        cdef const int64_t *index = NULL
-        cdef size_t columns
-        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
-        cdef size_t entries = 0
+        cdef size_t entries = 0, n = count_rows(X, weights)
         cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
         # several threads may evaluate at the same time, each with a plan of its own
         cdef Plan plan = (self.new_plan(task, n, data, entries) if task == FBP_EVALUATE
                           else self.plan_for(task, n, data, entries))
-        cdef fbp_source x
-        self.describe_inputs(X, &x)  # after the plan: making one may collect garbage, which runs finalizers
-        cdef fbp_source t
-        self.describe_targets(y, x.rows, &t)
+        cdef fbp_source x, t
         cdef fbp_batch batch
-        make_batch(&batch, &x, &t, None, None, None)
+        # after the plan: making one may collect garbage, which runs finalizers
+        self.describe_batch(X, y, weights, &x, &t, &batch)
+        return self.run(plan, parts, &batch)
+
+    cdef int describe_batch(self, X, y, weights, fbp_source *x, fbp_source *t, fbp_batch *batch) except -1:
+        """Describe one batch: all rows, or those with a nonzero weight."""
+        cdef const double *values = NULL
+        cdef const int64_t *index = NULL
+        cdef size_t columns
+        cdef size_t n = self.take_rows(weights, X.shape[0], &values, &columns, &index)
+        self.describe_inputs(X, x)
+        self.describe_targets(y, x.rows, t)
+        make_batch(batch, x, t, None, None, None)
         batch.weights, batch.weight_columns, batch.index = values, columns, index
         batch.rows = batch.n = n
-        return self.run(plan, parts, &batch)
+        return 0
 
     def loss(self, X, y, weights=None):
         """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
         return self.learn(FBP_EVALUATE, FBP_FORWARD_PART, X, y, weights)
+
+    def plane(self, X, y, weights, origin not None, directions not None, size_t workers):
+        """Return a `Plane` that computes the loss of these rows with parameters origin (P,) + a u + b v.
+
+        The directions u and v are (2, P); all three are float64. `workers` threads share the points; the caller sets its
+        own number of threads to 1 meanwhile. Scaling must not be set as long as the plane is in use.
+        """
+        cdef Plane plane = Plane()
+        cdef size_t entries = 0, n = count_rows(X, weights)
+        cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
+        plane.span(origin, directions, self.network.n_parameters)
+        plane.X, plane.y, plane.weights = X, y, weights
+        plane.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
+        plane.hire(self, workers, n, data, entries)
+        self.describe_batch(X, y, weights, &plane.x_source, &plane.y_source, &plane.batch)
+        return plane
 
     def loss_and_gradients(self, X, y, weights=None):
         """Compute the gradients of all rows as one batch; return the loss."""

@@ -29,6 +29,7 @@ from fastbp.callbacks._base import (
 from fastbp.callbacks._checkpoint import Checkpoint
 from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
+from fastbp.callbacks._path import RecordPath
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
 from fastbp.callbacks._state import EpochState, FittedNetwork
 
@@ -50,6 +51,7 @@ __all__ = [
     "OnEpochEnd",
     "OnFitBegin",
     "OnFitEnd",
+    "RecordPath",
     "ReduceLROnPlateau",
     "StochasticWeightAveraging",
     "TensorBoard",

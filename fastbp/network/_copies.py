@@ -106,8 +106,12 @@ class Copies(Named):
         )
         seed = model.seed if seed is None else resolve_seed(seed)
         made: Model = model.guard.reading(transfer.with_output, model, architecture, seed)
+        return self._around(made)
+
+    def _around(self, model: Model) -> Self:
+        """Return a network like this one around another model; attributes of a subclass are copied."""
         other = object.__new__(type(self))
-        other._model = made
+        other._model = model
         _set_attributes(other, deepcopy(_attributes(self), {id(self): other}))
         return other
 

@@ -73,6 +73,23 @@ def checks_of_sparse_rows():
     e.begin(entries(20, 1), Y, batch_size=5, checks=checks, **RUN)
 
 
+def plane(rows=X, origin=None, directions=None, workers=2, weights=None):
+    e = engine()
+    n = e.parameters.size
+    origin = np.zeros(n) if origin is None else origin
+    directions = np.ones((2, n)) if directions is None else directions
+    return e.plane(rows, Y, weights, origin, directions, workers)
+
+
+def plane_over_a_resized_array():
+    rows = np.ones((50_000, 3), "f4")
+    held, y = _core.hold(rows), np.ones((50_000, 1), "f4")
+    own = engine()
+    surface = own.plane(held, y, None, np.zeros(own.parameters.size), np.ones((2, own.parameters.size)), 1)
+    shrink(rows)
+    surface.evaluate(np.zeros((1, 2)), np.empty(1))
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -98,6 +115,22 @@ REFUSED = {
     "take columns of a resized array": take_columns,
     "backward after a forward that was refused": backward_after_refusal,
     "checks of sparse rows in a run": checks_of_sparse_rows,
+    "a plane of no engine": lambda: _core.Plane().evaluate(np.zeros((1, 2)), np.empty(1)),
+    "a plane with a short origin": lambda: plane(origin=np.zeros(3)),
+    "a plane with an origin of floats": lambda: plane(origin=np.zeros(21, "f4")),
+    "a plane with one direction": lambda: plane(directions=np.ones((1, 21))),
+    "a plane with directions in columns": lambda: plane(directions=np.ones((21, 2)).T),
+    "a plane without workers": lambda: plane(workers=0),
+    "a plane with too many workers": lambda: plane(workers=1025),
+    "a plane over other rows": lambda: plane(rows=X[:, :2]),
+    "a plane over fewer rows": lambda: plane(rows=X[:2]),
+    "a plane with weights of rows that are not there": lambda: plane(weights=Weights(None, np.array([20]))),
+    "a plane with a resized array": plane_over_a_resized_array,
+    "points of three numbers": lambda: plane().evaluate(np.zeros((1, 3)), np.empty(1)),
+    "points as float32": lambda: plane().evaluate(np.zeros((1, 2), "f4"), np.empty(1)),
+    "points in every other row": lambda: plane().evaluate(np.zeros((4, 2))[::2], np.empty(2)),
+    "too few losses": lambda: plane().evaluate(np.zeros((3, 2)), np.empty(2)),
+    "losses that are read-only": lambda: plane().evaluate(np.zeros((1, 2)), np.broadcast_to(0.0, 1)),
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),

@@ -53,6 +53,7 @@ VALUES = [
     callbacks.Checkpoint(Path("folder", "file"), every="10 s"),
     callbacks.CSVLogger("log.csv"),
     callbacks.TensorBoard("logs"),
+    callbacks.RecordPath(np.int64(3), on="step"),
     metrics.TopK(3),
     *(kind(0.25) for kind in (splits.LastRows, splits.ShuffledSplit, splits.StratifiedSplit)),
 ]

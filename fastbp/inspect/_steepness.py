@@ -1,0 +1,155 @@
+"""How large the optimizer's next step is, and how large the curvature of the loss lets it be."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp._data.sample_weights import Weights
+from fastbp._model import Model
+from fastbp.inspect._probe import Examples, Probe
+from fastbp.layers import split, trained
+from fastbp.optimizers import SGD
+
+if TYPE_CHECKING:
+    from fastbp.network import Network
+
+Array: TypeAlias = NDArray[Any]
+
+BATCH = 256  # rows of the step that is tried
+CURVED = 1024  # rows on which the curvature is measured
+SHIFT = 1e-4  # of the parameters along a unit vector, for differences of gradients
+PRODUCTS = 10  # Hessian products, each two gradients
+
+
+class Step(NamedTuple):
+    """The next step of the optimizer."""
+
+    ratios: list[float]  # |change of W| / |W| of each layer
+    ratio: float  # of the weights of all trained layers together
+    rate: float
+    curvature: float  # largest eigenvalue of the Hessian by the trained parameters, for SGD; else NaN
+    momentum: float
+
+
+def next_step(net: Network, probe: Probe, examples: Examples, gradient: Array) -> Step:
+    """Return what the next step would change, without changing the network.
+
+    gradient (P,) is that of all examples. SGD's step is the long-term one, learning rate / (1 - momentum)
+    times the gradient. For other optimizers, a copy makes one step on some of the rows.
+    """
+    model, optimizer = net._model, net.optimizer
+    nothing = [math.nan] * len(probe.layers)
+    if not model.is_trainable or not model.makes_steps or not np.isfinite(gradient).all():
+        return Step(nothing, math.nan, math.nan, math.nan, 0.0)
+    rate = net.learning_rate
+    if not isinstance(optimizer, SGD):
+        change = _tried(model, examples)
+        if change is None:
+            return Step(nothing, math.nan, rate, math.nan, 0.0)
+        return Step(*_ratios(probe, change), rate, math.nan, 0.0)
+    factors = _factors(probe)
+    step = factors * gradient * _clipping(optimizer, factors != 0, gradient)
+    change = rate / (1 - optimizer.momentum) * step
+    curvature = _largest_eigenvalue(probe, some_rows(examples, CURVED), factors)
+    return Step(*_ratios(probe, change), rate, curvature, optimizer.momentum)
+
+
+def _ratios(probe: Probe, change: Array) -> tuple[list[float], float]:
+    """Return |change of W| / |W| per layer, and of all trained weights together."""
+    pairs = [
+        (float(np.linalg.norm(d_W.astype(np.float64))), float(np.linalg.norm(W.astype(np.float64))))
+        for (W, _), (d_W, _) in zip(
+            split(probe.parameters, probe.layers), split(change, probe.layers), strict=True
+        )
+    ]
+    is_trained = [layer.trainable for layer in probe.layers]
+    changed, present = (
+        math.hypot(*(pair[k] for pair, flag in zip(pairs, is_trained, strict=True) if flag)) for k in (0, 1)
+    )
+    return [_over(*pair) for pair in pairs], _over(changed, present)
+
+
+def _over(change: float, size: float) -> float:
+    return change / size if size else math.inf if change else 0.0
+
+
+def _tried(model: Model, examples: Examples) -> Array | None:
+    """Return the change (P,) by one step of a copy; None if it cannot be made."""
+    some = some_rows(examples, BATCH)
+    rows = np.flatnonzero(some.w.any(axis=1))
+    if not rows.size:
+        return None
+    copy = Model.from_state(model.guard.reading(model.state), model.engine_class)
+    before = copy.engine.parameters.copy()
+    values = np.ascontiguousarray(some.w[:, 0] if some.w.shape[1] == 1 else some.w)
+    weights = None if (some.w == 1).all() else Weights(values, None if len(rows) == len(some) else rows)
+    with np.errstate(all="ignore"):
+        copy.trainer.train_on_batch(some.X, some.y, weights)
+        change: Array = copy.engine.parameters - before
+    return change if np.isfinite(change).all() else None
+
+
+def some_rows(examples: Examples, most: int) -> Examples:
+    """Return at most so many examples, at equal distances."""
+    n = len(examples)
+    if n <= most:
+        return examples
+    rows = np.arange(most) * n // most
+    w = examples.w[rows]
+    return Examples(examples.X[rows], examples.y[rows], w, float(w.mean(axis=1).sum()))
+
+
+def _factors(probe: Probe) -> Array:
+    """Return the learning-rate factor of each parameter (P,), 0 where it is frozen."""
+    factors = np.zeros(len(probe.parameters))
+    for part, factor in trained(probe.layers):
+        factors[part] = factor
+    return factors
+
+
+def _clipping(optimizer: SGD, is_trained: Array, gradient: Array) -> float:
+    """Return the factor of the gradient by `clip_norm`."""
+    norm = float(np.linalg.norm(gradient[is_trained].astype(np.float64)))
+    return 1.0 if optimizer.clip_norm is None else min(1.0, optimizer.clip_norm / (norm + 1e-6))
+
+
+def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> float:
+    """Return the largest eigenvalue of D^(1/2) H D^(1/2), for D the learning-rate factors.
+
+    Lanczos' method; so few products find it to a few percent, from below.
+    """
+    roots = np.sqrt(factors)
+    v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
+    basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
+    for k in range(PRODUCTS):
+        w = roots * _hessian_product(probe, examples, roots * basis[k])
+        T[k, k] = basis[k] @ w
+        for _ in range(2):  # once is not enough in rounded numbers
+            for u in basis:
+                w -= (u @ w) * u
+        norm = float(np.linalg.norm(w))
+        if not math.isfinite(norm):
+            return math.nan
+        if k + 1 == PRODUCTS or norm < 1e-9 * abs(T).max():
+            break
+        T[k, k + 1] = T[k + 1, k] = norm
+        basis.append(w / norm)
+    return float(np.linalg.eigvalsh(T[: k + 1, : k + 1])[-1])
+
+
+def _hessian_product(probe: Probe, examples: Examples, vector: Array) -> Array:
+    """Return H v (P,), a central difference of gradients in float64, with the penalties l2."""
+    origin = probe.parameters.astype(np.float64)
+    above, below = (
+        Probe(probe.net, dtype=np.float64, parameters=origin + k * SHIFT * vector).gradients(examples)
+        for k in (1, -1)
+    )
+    product: Array = (above - below) / (2 * SHIFT)
+    parts = split(product, probe.layers), split(vector, probe.layers)
+    for (d_W, _), (V, _), layer in zip(*parts, probe.layers, strict=True):
+        d_W += V * (layer.l2 / (examples.weight if layer.divide_penalty else 1))
+    return product

@@ -1,0 +1,140 @@
+"""The thresholds of `diagnose`: one table, with the source of each and what was changed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Threshold(NamedTuple):
+    """A number beyond which `diagnose` reports a finding."""
+
+    value: float
+    unit: str
+    source: str
+    change: str  # what was too loose or too strict, and what stands instead; "": nothing changed
+
+
+_AUTOTRAINER = (
+    "X. Zhang et al., AutoTrainer: an automatic DNN training problem detection and repair system, ICSE 2021"
+)
+_SAGEMAKER = "Amazon SageMaker Debugger, built-in rules"
+_CS231N = "Stanford cs231n, Neural networks part 3: learning and evaluation"
+_LECUN = "Y. LeCun et al., Efficient BackProp, 1998"
+_OWN = "fastbp: chosen on the healthy networks of tests/inspect/test_diagnose_healthy.py"
+
+#: Every threshold by name.
+THRESHOLDS: dict[str, Threshold] = {
+    "vanishing_ratio": Threshold(
+        1e-3,
+        "RMS of dJ/dz, first over last trained layer",
+        _AUTOTRAINER,
+        "there of dJ/dW, which has the layer's inputs as a factor: that calls small inputs a vanishing "
+        "gradient, and is blind to small weights, which shrink the inputs of the last layer as well",
+    ),
+    "vanishing_first": Threshold(1e-4, "RMS of dJ/dW of the first trained layer", _AUTOTRAINER, ""),
+    "exploding_ratio": Threshold(
+        70.0,
+        "RMS of dJ/dz, first over last trained layer",
+        _AUTOTRAINER,
+        "there of dJ/dW, which calls large inputs an exploding gradient; they are a finding of their own",
+    ),
+    "dead_share": Threshold(
+        0.7,
+        "units of a layer with f'(z) = 0 in all rows",
+        f"{_AUTOTRAINER}: 70 % of the gradients are 0; {_SAGEMAKER}, DeadRelu: 50 % of the units",
+        "zeros among the gradients also come from inputs that are 0, such as the margins of images; so it is "
+        "units that count",
+    ),
+    "saturated_slope": Threshold(
+        0.05,
+        "|f'(z)| over the largest |f'|; less is saturated",
+        f"{_SAGEMAKER}, SaturatedActivation: |tanh| > 0.9999, a slope of 0.0002",
+        "too loose: at a twentieth, the gradient of a layer is as good as lost",
+    ),
+    "saturated_share": Threshold(
+        0.75,
+        "saturated outputs of a layer",
+        f"{_SAGEMAKER}, SaturatedActivation: 50 % of the units",
+        "too strict: well trained tanh networks reach 50 %",
+    ),
+    "curvature_high": Threshold(
+        4.0,
+        "learning rate times the largest eigenvalue of the Hessian, over 1 + momentum; 2 is the limit of "
+        "stability",
+        f"{_LECUN}; A. Lewkowycz et al., The large learning rate phase of deep learning, 2020",
+        "2 is too strict: full-batch training hovers there (Cohen et al., 2021), and up to 4, networks find "
+        "flatter places by themselves",
+    ),
+    "curvature_low": Threshold(
+        1e-3,
+        "learning rate times the largest eigenvalue of the Hessian, over 2 (1 - momentum)",
+        f"{_OWN}: a thousand steps to go down the steepest direction",
+        "",
+    ),
+    "update_high": Threshold(
+        0.3,
+        "|change of the weights| over |weights|, of the next step",
+        f"{_CS231N}: about 1e-3; {_SAGEMAKER}, WeightUpdateRatio: 10",
+        "10 is too loose: at 0.3, each step replaces a third of the weights. Adam's first steps of small "
+        "networks are healthy up to 0.1",
+    ),
+    "update_low": Threshold(
+        1e-5,
+        "|change of the weights| over |weights|, of the next step",
+        f"{_CS231N}: about 1e-3; {_SAGEMAKER}, WeightUpdateRatio: 1e-8",
+        "1e-8 is too loose: at 1e-5, weights need 100,000 steps to become others",
+    ),
+    "explained": Threshold(
+        0.5,
+        "loss over that of the best constant output; less is learned, and small steps are no fault",
+        _OWN,
+        "",
+    ),
+    "rise": Threshold(
+        0.3,
+        "rise of the loss since its least value, over its fall before",
+        _OWN,
+        "0.1 is too strict: the losses of small data sets vary as much",
+    ),
+    "input_large": Threshold(
+        20.0,
+        "RMS of an input, as the network computes with it",
+        f"{_LECUN}: mean 0, standard deviation 1",
+        "1 is too strict: images of 17 gray levels, 0 to 16, are learned well",
+    ),
+    "input_small": Threshold(
+        0.01, "largest RMS of the inputs, as the network computes with them", f"{_LECUN}: 1", "as above"
+    ),
+    "target_large": Threshold(
+        20.0, "largest RMS of the targets, as the network computes with them", f"{_LECUN}: 1", "as above"
+    ),
+    "target_small": Threshold(
+        0.01, "largest RMS of the targets, as the network computes with them", f"{_LECUN}: 1", "as above"
+    ),
+    "symmetric_share": Threshold(
+        0.1, "units of a layer with the same weights as another, in and out", _OWN, ""
+    ),
+    "wrong_slopes": Threshold(
+        0.01,
+        "values of z that occur where the derivative is not the difference quotient, by 1e-3 of 1 + |f'|",
+        _OWN,
+        "",
+    ),
+    "overfit_gap": Threshold(
+        0.25,
+        "validation loss minus loss, over the loss of the best constant output",
+        f"{_SAGEMAKER}, Overfit: (validation loss - loss) / loss > 0.1",
+        "too strict: a loss near 0 makes any ratio large. The gap is measured by what there was to learn",
+    ),
+    "overfit_rise": Threshold(
+        0.1, "rise of the validation loss since its least value, over the first one", _OWN, ""
+    ),
+    "least_rows": Threshold(
+        32, "rows; shares of units and constant targets are not judged on fewer", _OWN, ""
+    ),
+}
+
+
+def limit(name: str) -> float:
+    """Return the value of a threshold."""
+    return THRESHOLDS[name].value
