@@ -27,7 +27,7 @@ from fastbp import _moved as _moved
 from fastbp import activations, callbacks, initializers, losses, metrics, optimizers, schedules, splits
 from fastbp._base.threads import get_num_threads, set_num_threads, threads
 from fastbp._version import __version__
-from fastbp.activations import CELU, ELU, LeakyReLU
+from fastbp.activations import CELU, ELU, CustomActivation, LeakyReLU
 from fastbp.exceptions import (
     BusyError,
     DataError,
@@ -88,6 +88,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BusyError",
     "CrossEntropy",
+    "CustomActivation",
     "CustomLoss",
     "DTypeError",
     "DataError",

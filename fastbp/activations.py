@@ -8,23 +8,31 @@ Every row of the native table is here under its lower-case name. A function with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base.arguments import choice
+from fastbp._base.arguments import choice, flag, text
 from fastbp._base.arrays import as_array, base_array
-from fastbp._base.fields import checked_by, fixed, number
+from fastbp._base.elementwise import (
+    Differences,
+    Elementwise,
+    Function,
+    Mismatch,
+    worst_mismatch,
+)
+from fastbp._base.fields import checked_by, checked_later, fixed, number
 from fastbp._base.value import Value
-from fastbp.exceptions import DTypeError, ParameterError
+from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 
 __all__ = [
     "ACTIVATIONS",
     "CELU",
     "ELU",
     "Activation",
+    "CustomActivation",
     "LeakyReLU",
     "get",
 ]
@@ -54,6 +62,7 @@ class Activation(Value):
         Parameter of the row; 0 if it has none.
     """
 
+    is_custom: ClassVar[bool] = False  # whether Python functions compute it
     name: str = checked_by(_check_row, "str")
     alpha: float = number(default=0.0)
 
@@ -156,6 +165,158 @@ class CELU(Activation):
 
     name: str = fixed("celu")
     alpha: float = number(default=1.0, above=0)
+
+
+def _check_own_name(argument: str, name: Any) -> str:
+    checked: str = text(argument, name)
+    if not checked or checked in _ROWS:
+        raise ParameterError(
+            f"{argument} is {name!r}, expected a name that is not empty and not that of a built-in activation"
+        )
+    return checked
+
+
+class CustomActivation(Activation):
+    """An activation of two Python functions on arrays: y = f(z), and its derivative by z.
+
+    Training multiplies by what `derivative` returns, whether or not it is the derivative of f. The functions
+    work element by element: they get z (m, n_out), for blocks of rows, and return an array of its shape.
+    z is a copy, which they may write to and keep. Only the thread that made the call of the network runs
+    them, so calls of several threads run them at the same time.
+
+    Parameters
+    ----------
+    f : callable
+        Takes an array z of any shape, float32 or float64, and returns f(z), real numbers of the same shape.
+    derivative : callable
+        Takes z and returns f'(z), finite where z and f(z) are.
+    name : str
+        Name in summaries and errors; not that of a built-in activation.
+    second_derivative : callable, optional
+        Takes z and returns f''(z), for `fastbp.inspect`. By default, central differences of `derivative` in
+        float64.
+    check : bool
+        Whether to compare `derivative` with differences of f now, as `check()` does. It is no attribute, and
+        copies do not compare again.
+
+    Raises
+    ------
+    ParameterError
+        An argument is not as above, or with `check`, `derivative` is not the derivative of f.
+
+    Examples
+    --------
+    >>> swish = CustomActivation(
+    ...     lambda z: z / (1 + np.exp(-z)),
+    ...     lambda z: (1 + np.exp(-z) * (1 + z)) / (1 + np.exp(-z)) ** 2,
+    ...     "swish",
+    ...     check=True,
+    ... )
+    """
+
+    is_custom: ClassVar[bool] = True
+    name: str = checked_by(_check_own_name, "str", default="custom")
+    alpha: float = fixed(0.0)
+    f: Elementwise = checked_later("callable", kw_only=True)
+    derivative: Elementwise = checked_later("callable", kw_only=True)
+    second_derivative: Elementwise | Differences = checked_later("callable", kw_only=True)
+
+    def __init__(
+        self,
+        f: Function,
+        derivative: Function,
+        name: str = "custom",
+        *,
+        second_derivative: Function | None = None,
+        check: bool = False,
+    ) -> None:
+        name = _check_own_name("name", name)
+        of = f"the activation {name}"
+        slope = Elementwise.of("derivative", derivative, f"the derivative of {of}")
+        second = second_derivative
+        if second is None or isinstance(second, Differences):
+            second = Differences(slope) if second != Differences(slope) else second
+        else:
+            second = Elementwise.of("second_derivative", second, f"the second derivative of {of}")
+        self._set(name=name, f=Elementwise.of("f", f, of), derivative=slope, second_derivative=second)
+        if flag("check", check):
+            self.check()
+
+    @property
+    def initializer(self) -> str:
+        return "glorot_uniform"
+
+    @property
+    def formula(self) -> str:
+        return f"y = {self.f}(z)"
+
+    def __call__(self, x: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[np.floating[Any]]:
+        y = self.f(x)
+        if out is None:
+            return y
+        if not isinstance(out, np.ndarray):
+            raise DTypeError(f"out is a {type(out).__name__}, expected an array")
+        if out.shape != y.shape:
+            raise ShapeError(f"out has shape {out.shape}, expected {y.shape}")
+        if out.dtype != y.dtype:
+            raise DTypeError(f"out has dtype {out.dtype}, expected {y.dtype}")
+        out[...] = y
+        return out
+
+    def apply(self, z: NDArray[Any], with_slope: bool = True) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return f(z), and f'(z) or None: new arrays of the shape and dtype of z, float32 or float64.
+
+        Raises
+        ------
+        DTypeError, ShapeError, DataError
+            A function returns something else. Exceptions that they raise themselves are passed on.
+        """
+        y = self.f.measure(z)
+        return y, self.slope(z, y) if with_slope else None
+
+    def slope(self, z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """Return f'(z), where y = f(z); DataError if it is not finite where z and y are."""
+        slope = self.derivative.measure(z)
+        wrong = ~np.isfinite(slope)
+        if wrong.any():
+            wrong &= np.isfinite(z) & np.isfinite(y)
+            if wrong.any():
+                raise DataError(
+                    f"{self.derivative.what} returned {slope[wrong][0]} for z = {z[wrong][0]:g}, expected "
+                    f"numbers that are finite in {z.dtype}"
+                )
+        return slope
+
+    def mismatch(self) -> Mismatch | None:
+        """Return where `derivative` and differences of f part most, among points from -30 to 30.
+
+        None: they agree, to 1e-5 of the larger of the derivative and 1. At a kink of f, any number between
+        the one-sided difference quotients is right. Both functions get these points in float64.
+        """
+        return worst_mismatch(self.f, self.derivative)
+
+    def check(self) -> None:
+        """Raise ParameterError unless `derivative` is the derivative of f; see `mismatch`."""
+        found = self.mismatch()
+        if found is not None:
+            raise ParameterError(
+                f"derivative of the activation {self.name} is {found.derivative:.6g} at z = {found.z:.6g}, "
+                f"expected {found.quotient:.6g}, the difference quotient of f: there, they part most"
+            )
+
+    def __sklearn_clone__(self) -> Self:
+        return self  # immutable
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        second = (
+            ""
+            if isinstance(self.second_derivative, Differences)
+            else (f", second_derivative={self.second_derivative!r}")
+        )
+        return f"CustomActivation({self.f!r}, {self.derivative!r}, {self.name!r}{second})"
 
 
 _CLASSES: dict[str, type[LeakyReLU] | type[ELU] | type[CELU]] = {

@@ -23,6 +23,14 @@ enum { FBP_MAX_STATES = 3, FBP_MAX_HYPERPARAMETERS = 5, FBP_MAX_SCALARS = 8 };
 enum { FBP_MAX_SCHEDULE_PARAMETERS = 4 };
 enum { FBP_MAX_LANES = 16 }; /* elements in a vector */
 
+typedef struct fbp_plan fbp_plan;
+
+/* Computes the activation FBP_CUSTOM of a layer. y (rows, n_out), with rows `stride` elements apart, holds z and
+ * receives f(z); slope, laid out likewise, receives f'(z) unless it is NULL. The thread that runs the plan calls it, for
+ * one row block after the other; whatever it does, the run goes on with what y and slope hold then. */
+typedef void fbp_custom_activation(void *context, const fbp_plan *plan, size_t layer, void *y, void *slope, size_t rows,
+                                   size_t n_out, size_t stride);
+
 typedef struct {
     const fbp_kernels *kernels;
     size_t n_layers;
@@ -54,6 +62,9 @@ typedef struct {
      * them, in the network's dtype, repeated up to outputs_per_target + FBP_MAX_LANES numbers; or NULL. */
     size_t outputs_per_target;
     const void *output_parameters;
+
+    fbp_custom_activation *custom; /* NULL if no layer has the activation FBP_CUSTOM */
+    void *custom_context;          /* its first argument */
 } fbp_network;
 
 typedef enum {
@@ -79,8 +90,6 @@ typedef struct {
     void *d_input;         /* (rows, n_in): receives dJ/dx of the custom loss, unless NULL */
     size_t weight_columns; /* weights per row: 1, or one per target */
 } fbp_batch;
-
-typedef struct fbp_plan fbp_plan;
 
 /* Properties of a batch: y holds class labels; rows have weights, or (beside FBP_WEIGHTS) each target its own, and a
  * target of weight 0 may be NaN; output and d_output are raw, not y itself; inputs are sparse rows, whose zeros are

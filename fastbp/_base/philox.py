@@ -20,6 +20,7 @@ NOISE = 2  # purpose: noise on the inputs; the step is that of the optimizer
 SPLIT = 3  # purpose: the rows that a fit holds out; the same in every fit
 BLOCKS = 4  # purpose: the order of blocks of rows (step 0), and of the rows in block b (step 1 + b)
 EXCHANGED = 5  # purpose: the order of a column's values; the epoch is the repeat, the step the column
+SAMPLE = 6  # purpose: some rows of the data to look at; the same in every fit
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 
@@ -78,6 +79,14 @@ def permutation_of_blocks(seed: int, epoch: int, n: int, rows: int) -> NDArray[n
         for b in order.tolist()
     )
     return np.concatenate([*within])
+
+
+def some_rows(seed: int, n: int, rows: int) -> NDArray[np.intp]:
+    """Return about `rows` of n rows, in ascending order: a random one of each of as many stretches."""
+    if n <= rows:
+        return np.arange(n, dtype=np.intp)
+    at = (np.arange(rows) + uniform(seed, SAMPLE, 0, 0, rows)) * (n / rows)
+    return np.unique(np.minimum(at.astype(np.intp), n - 1))
 
 
 def random_order(seed: int, purpose: int, n: int) -> NDArray[np.intp]:

@@ -86,6 +86,14 @@ class SparseRows:
         dense[rows, self.columns[entries]] = self.values[entries]
         return dense
 
+    def to_scipy(self) -> Any:
+        """Return the rows as a `scipy.sparse.csr_array`; they came from SciPy, so it is installed."""
+        from scipy.sparse import csr_array
+
+        first, end = self.starts[[0, -1]]
+        parts = self.values[first:end], self.columns[first:end], self.starts - first
+        return csr_array(parts, shape=self.shape)
+
 
 #: Inputs, (n, n_in): what `InputChecks.inputs` returns and the engines take.
 Rows: TypeAlias = Array | SparseRows

@@ -25,7 +25,7 @@ def load(name: str) -> ModuleType:
     return sys.modules[full]
 
 
-for _name in ("arrays", "entries", "guard", "run", "plane", "settings", "engine"):
+for _name in ("arrays", "entries", "guard", "calls", "run", "plane", "settings", "engine"):
     load(_name)
 
 from fastbp._core.arrays import (  # noqa: E402

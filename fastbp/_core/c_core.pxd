@@ -8,7 +8,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef int fbp_loss_id
     ctypedef int fbp_optimizer_id
     ctypedef int fbp_schedule_id
-    enum: FBP_ACTIVATIONS, FBP_LOSSES, FBP_OPTIMIZERS, FBP_SCHEDULES
+    enum: FBP_ACTIVATIONS, FBP_CUSTOM, FBP_LOSSES, FBP_OPTIMIZERS, FBP_SCHEDULES
 
     ctypedef struct fbp_activation_row:
         const char *name
@@ -128,6 +128,10 @@ cdef extern from "fastbp.h" nogil:
     ctypedef enum fbp_divisor:
         FBP_DIVIDE_BY_ONE, FBP_DIVIDE_BY_ROWS, FBP_DIVIDE_BY_ELEMENTS
     enum: FBP_MAX_HYPERPARAMETERS, FBP_MAX_SCHEDULE_PARAMETERS, FBP_MAX_LANES
+    ctypedef struct fbp_plan:
+        pass
+    ctypedef void fbp_custom_activation(void *context, const fbp_plan *plan, size_t layer, void *y, void *slope,
+                                        size_t rows, size_t n_out, size_t stride) noexcept
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -153,6 +157,8 @@ cdef extern from "fastbp.h" nogil:
         const double *output_offset
         size_t outputs_per_target
         const void *output_parameters
+        fbp_custom_activation *custom
+        void *custom_context
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:
@@ -167,8 +173,6 @@ cdef extern from "fastbp.h" nogil:
         const void *d_output
         void *d_input
         size_t weight_columns
-    ctypedef struct fbp_plan:
-        pass
     ctypedef enum fbp_data:
         FBP_LABELS, FBP_WEIGHTS, FBP_TARGET_WEIGHTS, FBP_RAW, FBP_SPARSE
     fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned int data, size_t entries)

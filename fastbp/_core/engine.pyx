@@ -43,6 +43,12 @@ cdef size_t count_rows(X, weights) except? 0:
     return X.shape[0] if weights is None or weights.rows is None else len(weights.rows)
 
 
+cdef copied(rows):
+    """Return a copy of an array or of `SparseRows`, which no code of the user can resize."""
+    check_memory(numbers_of(rows))
+    return rows.copy()
+
+
 cdef class Engine(Settings):
     """One network: its numbers, and all that is computed with them. `reference.Engine` is its NumPy twin.
 
@@ -148,6 +154,12 @@ cdef class Engine(Settings):
             source.mean = <const double *> cnp.PyArray_DATA(self.mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
 
+    cdef int check_calls(self, str what) except -1:
+        """Raise Error for a call that updates before an error of a Python function could be raised."""
+        if self.calls is not None:
+            raise Error(f"{what} with a custom activation, expected loss_and_gradients, and update after it")
+        return 0
+
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
@@ -164,14 +176,21 @@ cdef class Engine(Settings):
         if rows:
             data = (self.output_data if raw else 0) | self.sparse_kind(X, min(rows, self.block_rows), &entries)
             plan = self.borrow_plan(rows, data, entries)
+            if self.calls is not None:
+                X = copied(X)
         cdef fbp_source x
         self.describe_inputs(X, &x)  # after the plan, as in learn()
         self.check_rows("out", out, x.rows)
         cdef fbp_batch batch
         if plan is not None:
-            make_batch(&batch, &x, NULL, out, None, None)
+            own = out if self.calls is None else np.empty_like(out)
+            make_batch(&batch, &x, NULL, own, None, None)
             self.run(plan, FBP_FORWARD_PART, &batch)
             self.give_back(plan)
+            if self.calls is not None:
+                self.calls.check(plan.plan)
+                self.check_rows("out", out, x.rows)
+                out[...] = own
 
     def predict_plain(self, X, out, Guard guard not None):
         """Return the output for X, in `out` unless that is None, if no further check is needed; else do nothing.
@@ -220,10 +239,10 @@ cdef class Engine(Settings):
 
     cdef double learn(self, fbp_task task, unsigned int parts, X, y, weights) except? -1:
         """Run parts of a task on one batch: all rows, or those with a nonzero weight."""
-        if self.is_own(numbers_of(X)):
-            X = X.copy()
-        if self.is_own(y):
-            y = y.copy()
+        if self.calls is not None or self.is_own(numbers_of(X)):
+            X = copied(X)
+        if self.calls is not None or self.is_own(y):
+            y = copied(y)
         cdef size_t entries = 0, n = count_rows(X, weights)
         cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
         # several threads may evaluate at the same time, each with a plan of its own
@@ -233,7 +252,10 @@ cdef class Engine(Settings):
         cdef fbp_batch batch
         # after the plan: making one may collect garbage, which runs finalizers
         self.describe_batch(X, y, weights, &x, &t, &batch)
-        return self.run(plan, parts, &batch)
+        cdef double loss = self.run(plan, parts, &batch)
+        if self.calls is not None:
+            self.calls.check(plan.plan)
+        return loss
 
     cdef int describe_batch(self, X, y, weights, fbp_source *x, fbp_source *t, fbp_batch *batch) except -1:
         """Describe one batch: all rows, or those with a nonzero weight."""
@@ -274,6 +296,7 @@ cdef class Engine(Settings):
 
     def train_on_batch(self, X, y, weights=None):
         """Do one training step on all rows as one batch; return the loss before it."""
+        self.check_calls("train_on_batch")
         return self.learn(FBP_TRAIN, FBP_FORWARD_PART | FBP_BACKWARD_PART | FBP_UPDATE_PART, X, y, weights)
 
     cdef new_rows(self, size_t rows, size_t columns):
@@ -289,12 +312,16 @@ cdef class Engine(Settings):
         self.forward_rows = 0  # if anything is wrong from here on
         cdef Plan plan = self.plan_for(FBP_CUSTOM_LOSS, X.shape[0], data, entries)
         cdef fbp_source x
+        if self.calls is not None:
+            X = copied(X)
         self.describe_inputs(X, &x)  # after the plan, as in learn()
-        self.forward_rows = x.rows
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         cdef fbp_batch batch
         make_batch(&batch, &x, NULL, out, None, None)
         self.run(plan, FBP_FORWARD_PART, &batch)
+        if self.calls is not None:
+            self.calls.check(plan.plan)
+        self.forward_rows = x.rows
         return out
 
     def backward(self, d_output, bint d_input=True):
@@ -336,6 +363,8 @@ cdef class Engine(Settings):
         size = self.parameters.size + 1
         if not is_plain(out, self.number) or out.shape != (size, size):
             raise ShapeError(f"out has shape {np.shape(out)}, expected ({size}, {size}), C-contiguous")
+        if self.calls is not None:
+            X, y = copied(X), copied(y)
         cdef Plan plan = self.plan_for(FBP_NORMAL_EQUATIONS, X.shape[0], 0, 0)
         cdef fbp_source x
         self.describe_inputs(X, &x)  # after the plan, as in learn()
@@ -345,11 +374,14 @@ cdef class Engine(Settings):
         make_batch(&batch, &x, &t, out, None, None)
         with nogil:
             fbp_run(plan.plan, FBP_FORWARD_PART, &batch)
+        if self.calls is not None:
+            self.calls.check(plan.plan)
 
     def begin(self, X, y, *, weights=None, size_t batch_size, bint shuffle, uint64_t seed, uint64_t first_epoch,
               size_t epochs, bint stored, size_t block_rows=0, checks=None):
         """Return a training run over `epochs` epochs; nothing is computed yet."""
         cdef Run run = Run()
+        self.check_calls("begin")
         if batch_size < 1:
             raise ParameterError(f"batch_size is {batch_size}, expected at least 1")
         X, y = self.apart(X), self.apart(y)

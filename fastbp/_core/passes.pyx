@@ -108,9 +108,9 @@ cdef class Passes:
         cdef size_t rows = z.shape[0], columns = z.shape[1]
         cdef int row
         cdef double alpha
+        if activation.is_custom:
+            return activation.apply(z)
         name = activation.name
-        if name not in ACTIVATION_IDS:
-            return activation.apply(z)  # the user's functions
         row, alpha = ACTIVATION_IDS[name], activation.alpha
         y, slope = np.empty_like(z), np.empty_like(z)
         is_softmax = name == "softmax"
@@ -213,8 +213,8 @@ cdef class Passes:
     def second(self, tape, Py_ssize_t layer):
         """Return f''(z) (m, n_out) of a layer."""
         activation = self.layers[layer].activation
-        if activation.name not in ACTIVATION_IDS:
-            return activation.second_derivative(tape.z[layer])
+        if activation.is_custom:
+            return activation.second_derivative.measure(tape.z[layer])
         return library.second_derivative(activation.name, activation.alpha, tape.z[layer])
 
     def loss_curvature(self, loss, h, t, r):

@@ -1,6 +1,7 @@
 """Declarations of `settings`: the engine reads what is set."""
 
 from fastbp._core.c_core cimport *
+from fastbp._core.calls cimport Calls
 from fastbp._core.run cimport Planner
 
 
@@ -21,3 +22,4 @@ cdef class Settings(Planner):
     cdef bint takes_labels           # whether targets may be class labels
     cdef size_t n_targets            # per row
     cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
+    cdef Calls calls                 # of Python functions, or None

@@ -11,6 +11,7 @@ from libc.stdint cimport uint64_t
 
 from fastbp._core.arrays cimport is_plain
 from fastbp._core.c_core cimport *
+from fastbp._core.calls cimport Calls
 from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
 from fastbp._core.run cimport Planner
 
@@ -50,6 +51,11 @@ cdef tuple vectors_of(tuple given, size_t n):
     return copies
 
 
+cdef int number_of(activation) except -1:
+    """Return the row number of an activation in the table, or FBP_CUSTOM."""
+    return FBP_CUSTOM if activation.is_custom else ACTIVATION_IDS[activation.name]
+
+
 cdef check_sizes(layers, cnp.ndarray parameters):
     """Raise ShapeError if the layers do not fit each other, or the parameters do not fit the layers."""
     count, n_in = 0, layers[0].n_in
@@ -81,7 +87,7 @@ cdef class Settings(Planner):
         self.layers = bytearray(len(layers) * sizeof(fbp_layer))
         c_layer = <fbp_layer *> <char *> self.layers
         for i, layer in enumerate(layers):
-            c_layer[i] = fbp_layer(layer.n_in, layer.n_out, ACTIVATION_IDS[layer.activation.name],
+            c_layer[i] = fbp_layer(layer.n_in, layer.n_out, number_of(layer.activation),
                                    layer.activation.alpha, layer.l1, layer.l2, layer.dropout, layer.max_norm or 0,
                                    not layer.bias, not layer.trainable, layer.learning_rate_factor, layer.divide_penalty)
         self.network.kernels = kernels
@@ -105,6 +111,10 @@ cdef class Settings(Planner):
         self.parameters = parameters
         self.measure_blocks()
         self.forget_plans()
+        if any(layer.activation.is_custom for layer in layers):
+            self.calls = Calls(tuple(layer.activation for layer in layers), self.number)
+            self.calls.set_in(&self.network)
+            self.short_rows = 0  # every run releases the GIL, and predict_plain leaves all to predict
 
     @property
     def t(self):

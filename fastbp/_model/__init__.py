@@ -16,6 +16,7 @@ from fastbp._base.arguments import integer, number
 from fastbp._data.checks import InputChecks
 from fastbp._model import states
 from fastbp._model.rows import optimizer_numbers, rates, scaling_numbers
+from fastbp._model.trainer import trainer_of
 from fastbp.history import History
 from fastbp.layers import trained
 from fastbp.losses import CustomLoss, mse
@@ -45,7 +46,7 @@ class Model:
     engine : Engine
         Parameters, gradients, optimizer state, and the passes over them.
     trainer : Trainer
-        The engine, or with a custom loss the Python code around it.
+        The engine, or with a custom loss or activation the Python code around it.
     checks : InputChecks
     guard : Guard
     chosen : Optimizer
@@ -109,11 +110,7 @@ class Model:
         self.history = History()
         self.class_names: tuple[str, ...] | None = None
         self.engine = self._new_engine(architecture)
-        self.trainer: Trainer = self.engine
-        if isinstance(architecture.loss, CustomLoss):
-            from fastbp._engine.custom_loss import CustomLossTrainer  # few need it
-
-            self.trainer = CustomLossTrainer(self.engine, architecture.loss, architecture.n_out)
+        self.trainer: Trainer = trainer_of(self.engine, architecture)
 
     @classmethod
     def described(

@@ -74,14 +74,14 @@ class Given:
             if not isinstance(name, str):
                 raise ParameterError(f"custom has the name {shown(name)}, expected a string")
 
-    def function(self, name: str, where: str) -> Callable[..., Any]:
-        """Return the function of this name, or a stand-in."""
+    def function(self, name: str, where: str, is_needed: bool = False) -> Callable[..., Any]:
+        """Return the function of this name, or a stand-in unless a network for inference needs it, too."""
         if name in self._custom:
             found: Callable[..., Any] = self._custom[name]
             if not callable(found) or isinstance(found, (type, Loss)):  # a loss returns no derivative
                 raise self._unfit(name, where, "a function, or an object that can be called")
             return found
-        if not self.optional:
+        if is_needed or not self.optional:
             self.refuse(name, where)
         stand_in: Absent = self._absent.setdefault(name, Absent(name, where))
         return stand_in

@@ -10,11 +10,12 @@ from math import isfinite
 from typing import Any
 
 from fastbp import activations, losses, optimizers, schedules
+from fastbp._base.elementwise import Differences, Elementwise
 from fastbp._base.shown import shown
 from fastbp._base.value import Value
 from fastbp._model_file.callables import Given, Named
 from fastbp._model_file.parts import MisfitError, describing, expect, float_of, inside, refuse_others, take
-from fastbp.activations import Activation
+from fastbp.activations import Activation, CustomActivation
 from fastbp.layers import Dense
 from fastbp.losses import CustomLoss
 from fastbp.optimizers import LevenbergMarquardt
@@ -25,6 +26,7 @@ TYPES: dict[str, type[Value]] = {
     kind.__name__: kind
     for kind in (
         *dict.fromkeys(map(type, activations.ACTIVATIONS.values())),
+        CustomActivation,
         *map(type, losses.LOSSES.values()),
         CustomLoss,
         *map(type, optimizers.OPTIMIZERS.values()),
@@ -37,7 +39,8 @@ TYPES: dict[str, type[Value]] = {
 
 # Fields that hold a value, with its class, and those that may hold a function of the user's.
 _NESTED: dict[str, type[Value]] = {"activation": Activation, "learning_rate": Schedule}
-_FUNCTIONS = ("function", "learning_rate")
+_FUNCTIONS = ("function", "learning_rate", "f", "derivative", "second_derivative")
+_NEEDED = ("f",)  # those that predictions call
 
 _DEEPEST = 3  # an optimizer has a warm-up, which has a schedule
 
@@ -52,6 +55,10 @@ def encode(value: Any, named: Named) -> Any:
         return [encode(entry, named) for entry in value]
     if type(value) is Activation and activations.ACTIVATIONS[value.name] == value:
         return value.name
+    if isinstance(value, Elementwise):
+        return {"custom": named.name_of(value.function)}
+    if isinstance(value, Differences):
+        return None
     name = type(value).__name__
     if TYPES.get(name) is not type(value):
         return {"custom": named.name_of(value)}
@@ -114,7 +121,7 @@ def _field(part: Any, where: str, key: str, given: Given, depth: int) -> Any:
     if "float" in part:
         return float_of(part, where)
     if "custom" in part and key in _FUNCTIONS:
-        return given.function(_custom(part, where), where)
+        return given.function(_custom(part, where), where, key in _NEEDED)
     if key not in _NESTED:
         raise MisfitError(f"{where} is {shown(part)}, expected no object")
     return decode(part, where, _NESTED[key], given, depth)

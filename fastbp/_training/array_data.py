@@ -5,18 +5,21 @@ from __future__ import annotations
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import flag, integer
-from fastbp._base.philox import block_rows
+from fastbp._base.philox import block_rows, some_rows
 from fastbp._base.shown import shown
-from fastbp._base.sparse import Rows
+from fastbp._base.sparse import Rows, check_rows
+from fastbp._core import check_memory
 from fastbp._data.mapped import DeferredChecks, to_train_on
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._model import Model
 from fastbp._training.beginning import begin_of
 from fastbp._training.data import Data, DataOptions, Shuffle
 from fastbp._training.validation import HeldOut, split
+from fastbp.callbacks import Sample
 from fastbp.exceptions import ParameterError
 from fastbp.splits import Split
 
@@ -116,6 +119,19 @@ class ArrayData(Data):
             epochs=options.epochs,
             stored=options.gradient_tol is not None,
         )
+
+    def sample(self, seed: int, rows: int) -> Sample | None:
+        """Return up to so many of the rows that are trained on."""
+        check_rows(self._X)  # callbacks may have changed them
+        check_memory(self._y)
+        weights, at = self._weights, some_rows(seed, self._rows, rows)
+        if weights is not None and weights.rows is not None:
+            at = weights.rows[at]
+        if self._checks is not None:
+            self._checks.check(self._X, self._y, at)
+        X = self._X[at]
+        values = None if weights is None or weights.values is None else weights.values[at]
+        return (X if isinstance(X, np.ndarray) else X.to_scipy()), self._y[at], values
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each argument that has data."""

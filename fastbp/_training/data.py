@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import Model
+from fastbp.callbacks import Sample
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -46,6 +47,10 @@ class Data(ABC):
     @abstractmethod
     def digests(self) -> dict[str, str]:
         """Return a digest of each argument that has data."""
+
+    def sample(self, seed: int, rows: int) -> Sample | None:
+        """Return up to so many of the rows, for callbacks to look at; None if they come in batches."""
+        return None
 
     def close(self) -> None:
         """End what the run has started."""

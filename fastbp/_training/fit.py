@@ -200,7 +200,13 @@ class Fit:
         self._history = self._record.history
         keep = partial(take_all, self._kept, model)
         self._state = EpochState(
-            self._network, model, self._history, options.epochs, keep, self._run.steps_per_epoch
+            self._network,
+            model,
+            self._history,
+            options.epochs,
+            keep,
+            self._run.steps_per_epoch,
+            partial(self._data.sample, model.seed),
         )
         if self._files is not None:
             self._files.begin(self._run, self._averaging, self._kept, self._first_epoch)

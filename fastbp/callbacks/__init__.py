@@ -2,8 +2,8 @@
 
 A callback is a function of an `EpochState`, which is called after every epoch, or an object with some of
 the methods `on_fit_begin`, `on_epoch_begin`, `on_batch_end`, `on_epoch_end` and `on_fit_end`, each of which
-takes one. Those of this package are immutable values. What they remember is in an object that `begin` makes
-for each fit, so one value serves many fits.
+takes one. Those of this package are immutable values, except those that keep a record, such as `Diagnose`.
+What values remember is in an object that `begin` makes for each fit, so one value serves many fits.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from fastbp.callbacks._base import (
     Watcher,
 )
 from fastbp.callbacks._checkpoint import Checkpoint
+from fastbp.callbacks._diagnose import Diagnose
 from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
 from fastbp.callbacks._path import RecordPath
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
-from fastbp.callbacks._state import EpochState, FittedNetwork
+from fastbp.callbacks._state import EpochState, FittedNetwork, Sample
 
 __all__ = [
     "AnyCallback",
@@ -41,6 +42,7 @@ __all__ = [
     "Callbacks",
     "Checkpoint",
     "Columns",
+    "Diagnose",
     "EarlyStopping",
     "EpochState",
     "ExponentialMovingAverage",
@@ -53,6 +55,7 @@ __all__ = [
     "OnFitEnd",
     "RecordPath",
     "ReduceLROnPlateau",
+    "Sample",
     "StochasticWeightAveraging",
     "TensorBoard",
     "Watcher",

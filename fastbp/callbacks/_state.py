@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import get_ident  # not `threading`, which takes longer to import
 from collections.abc import Callable, Collection
 from math import nan
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from fastbp.history import History
 from fastbp.layers import Layer
 from fastbp.losses import Loss
 from fastbp.optimizers import Optimizer
+
+#: Some rows of a fit's data: X (m, n_in), y (m, n_targets) or labels (m,), and their weights or None.
+Sample: TypeAlias = tuple[Any, NDArray[Any], NDArray[np.float64] | None]
 
 
 class FittedNetwork(Protocol):
@@ -83,6 +86,18 @@ class FittedNetwork(Protocol):
     def clone(self) -> Self:
         """Return an independent copy, which may be trained on."""
 
+    def diagnose(
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        *,
+        history: History | None = None,
+        X_val: Inputs | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
+        """Return what the derivatives of the loss of (X, y) say, a `fastbp.inspect.Diagnosis`."""
+
 
 class HasLearningRate(Protocol):
     """An object whose learning rate can be set."""
@@ -136,12 +151,13 @@ class EpochState:
         epochs: int,
         keep: Callable[[int], bool],
         steps_per_epoch: int = 1,
+        sample: Callable[[int], Sample | None] | None = None,
     ) -> None:
         self.network, self.history, self.epochs = network, history, epochs
         self.step, self.steps_per_epoch, self.batch_loss = 0, steps_per_epoch, nan
         self.measured: Collection[str] = ()
         self.is_resumed, self.is_under_way, self.reason, self.final_reason = False, False, "", ""
-        self._model, self._keep = model, keep
+        self._model, self._keep, self._sample = model, keep, sample
         self._thread, self._is_over = get_ident(), False
 
     def __repr__(self) -> str:
@@ -197,6 +213,23 @@ class EpochState:
         self._check("keep")
         if not self._keep(len(self.history)):
             raise DivergenceError(f"the network's state is NaN or infinite after epoch {len(self.history)}")
+
+    def sample(self, rows: int = 512) -> Sample | None:
+        """Return X, y and weights of up to `rows` of the rows that are trained on, always the same in a fit.
+
+        Each of as many stretches of the data gives a random row, by the network's seed; rows of weight 0 are
+        left out. All are returned if there are not more. X is an array, or sparse like the fit's X, not
+        scaled; y is as the network reads targets; the weights (m,) or (m, n_targets) include those of
+        classes, and are None if all are 1.
+
+        Returns
+        -------
+        tuple (X, y, sample_weight), or None
+            Copies, as for `Network.evaluate`. None if the fit reads batches from an iterable.
+        """
+        self._check("sample")
+        rows = arguments.integer("rows", rows, at_least=1)
+        return None if self._sample is None else self._sample(rows)
 
     def resume(self, step: int, is_under_way: bool, stopped: str) -> None:
         """Note that the fit continues from a checkpoint, after this number of steps of an epoch.

@@ -19,6 +19,8 @@ from fastbp.network._description import Description
 
 if TYPE_CHECKING:
     from fastbp._data.batches import Batch
+    from fastbp.history import History
+    from fastbp.inspect import Diagnosis
 
 Array: TypeAlias = NDArray[Any]
 
@@ -148,6 +150,43 @@ class Inference(Description):
         weights = resolve_weights(model.checks, y, sample_weight, None)
         measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
         return model.guard.reading(inference.evaluate, *parts, X, y, measured, weights)
+
+    def diagnose(
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        *,
+        history: History | None = None,
+        X_val: Inputs | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Diagnosis:
+        """Return what the derivatives of the loss say about the network on (X, y), in numbers and in words.
+
+        Short for `fastbp.inspect.diagnose`, whose documentation has the details. During a fit, the callback
+        `fastbp.callbacks.Diagnose` does it after epochs.
+
+        Parameters
+        ----------
+        X, y : array_like, or sparse for X
+            Inputs and targets as for `fit`.
+        history : History, optional
+            Record of the fit, from which the course of the losses is judged.
+        X_val, y_val : array_like, or sparse for X_val, optional
+            Data that the network was not trained on.
+        sample_weight : array_like, shape (n,) or (n, n_out), optional
+            Weights as for `fit`.
+
+        Returns
+        -------
+        fastbp.inspect.Diagnosis
+            Its `findings` have cause, evidence and remedy, the most serious first; its `layers` have the
+            measures per layer; as text, it is a report.
+        """
+        from fastbp.inspect import diagnose  # few need it
+
+        net: Any = self  # a Network
+        return diagnose(net, X, y, history=history, X_val=X_val, y_val=y_val, sample_weight=sample_weight)
 
 
 def inputs_of(batch: Any) -> Any:

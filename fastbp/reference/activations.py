@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.activations import Activation
+from fastbp.activations import Activation, CustomActivation
 
 Array: TypeAlias = NDArray[Any]
 
@@ -184,9 +184,23 @@ ACTIVATIONS: dict[str, Row] = {
 # fmt: on
 
 
+def value(activation: Activation, z: Array) -> Array:
+    """Return y = f(z) (m, n_out)."""
+    if isinstance(activation, CustomActivation):
+        return activation.apply(z, with_slope=False)[0]
+    return ACTIVATIONS[activation.name].function(z, activation.alpha)
+
+
+def slope(activation: Activation, z: Array, y: Array) -> Array:
+    """Return f'(z) (m, n_out), where y = f(z); of softmax the diagonal of its Jacobian."""
+    if isinstance(activation, CustomActivation):
+        return activation.slope(z, y)
+    return ACTIVATIONS[activation.name].derivative(z, y, activation.alpha)
+
+
 def chain(activation: Activation, z: Array, y: Array, d_y: Array) -> Array:
     """Return dJ/dz from dJ/dy, both (m, n_out), by the chain rule; may overwrite d_y."""
     if activation.name == "softmax":  # each z of a row affects each y of it
         return y * (d_y - (y * d_y).sum(axis=1, keepdims=True))
-    d_y *= ACTIVATIONS[activation.name].derivative(z, y, activation.alpha)
+    d_y *= slope(activation, z, y)
     return d_y

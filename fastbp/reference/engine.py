@@ -27,7 +27,7 @@ from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split, trained
 from fastbp.losses import SumLoss, one_hot
 from fastbp.reference import regularization
-from fastbp.reference.activations import ACTIVATIONS, chain
+from fastbp.reference.activations import chain, value
 from fastbp.reference.losses import JOINT
 from fastbp.reference.optimizers import OPTIMIZERS, flush
 from fastbp.reference.schedules import SCHEDULES
@@ -182,11 +182,11 @@ class Engine:
         Weights are (m, 1), or (m, n_targets) if each target has its own; those of unknown targets are 0.
         """
         dtype, n_out = self.parameters.dtype, self.layers[-1].n_out
-        check_rows(X)
-        check_memory(y)
         if rows is None and weights is not None:
             rows = weights.rows
         for block in self._blocks(X if rows is None else rows):
+            check_rows(X)
+            check_memory(y)
             at = block if rows is None else rows[block]
             t = one_hot(y[at], n_out, dtype) if y.ndim == 1 else self._scaled(y[at], self._target_scaling)
             w = np.ones((len(t), 1), dtype)
@@ -203,7 +203,7 @@ class Engine:
         if scaling is not None:
             mean, inverse_scale, *_ = scaling
             rows = (rows - mean) * inverse_scale
-        return np.asarray(rows, self.parameters.dtype)
+        return np.array(rows, self.parameters.dtype)  # a copy: activations may be code of the user
 
     def _raw(self, h: Array) -> Array:
         """Return outputs (m, n_out) in the units of raw targets: factor h + offset, computed in float64."""
@@ -225,7 +225,7 @@ class Engine:
             z = (tape[-1] if first is None else self._drop(i, tape[-1], first)) @ W  # (m, n_out)
             if self.layers[i].bias:
                 z += b
-            tape += [z, ACTIVATIONS[f.name].function(z, f.alpha)]
+            tape += [z, value(f, z)]
         return tape
 
     def _drop(self, i: int, x: Array, first: int) -> Array:
@@ -310,10 +310,10 @@ class Engine:
     @_quietly
     def predict(self, X: Rows, out: Array, raw: bool = True) -> None:
         """Write the outputs of X (n, n_in) to out (n, n_out), raw or as the loss sees them."""
-        check_rows(X)
-        check_memory(out)
         for block in self._blocks(X):
+            check_rows(X)
             h = self._forward(self._inputs(X[block]))[-1]
+            check_memory(out)
             out[block] = self._raw(h) if raw else h
 
     def predict_plain(self, X: object, out: object, guard: object) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastbp._core.tapes import Tangents, Tape
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss
-from fastbp.reference.activations import ACTIVATIONS, chain
+from fastbp.reference.activations import ACTIVATIONS, chain, slope, value
 
 if TYPE_CHECKING:
     from fastbp._engine.passes import PassesClass
@@ -36,17 +36,19 @@ class Passes:
             z = tape.x[-1] @ W
             if b.size:
                 z += b
-            row, alpha = ACTIVATIONS[layer.activation.name], layer.activation.alpha
-            y = row.function(z, alpha)
+            y = value(layer.activation, z)
             tape.x.append(y)
             tape.z.append(z)
-            tape.slopes.append(np.asarray(row.derivative(z, y, alpha), z.dtype))
+            tape.slopes.append(np.asarray(slope(layer.activation, z, y), z.dtype))
         return tape
 
     @_quietly
     def chain(self, tape: Tape, layer: int, d_y: Array) -> Array:
         """Return dJ/dz (m, n_out) of a layer from dJ/dy."""
-        return chain(self.layers[layer].activation, tape.z[layer], tape.x[layer + 1], d_y.copy())
+        activation = self.layers[layer].activation
+        if activation.is_custom:  # its function was called in the forward pass
+            return d_y * tape.slopes[layer]
+        return chain(activation, tape.z[layer], tape.x[layer + 1], d_y.copy())
 
     @_quietly
     def backward(self, tape: Tape, delta: Array, errors: list[Array] | None = None) -> list[Array]:
@@ -112,6 +114,8 @@ class Passes:
     def second(self, tape: Tape, layer: int) -> Array:
         """Return f''(z) (m, n_out) of a layer."""
         activation = self.layers[layer].activation
+        if activation.is_custom:
+            return activation.second_derivative.measure(tape.z[layer])
         second: Array = ACTIVATIONS[activation.name].second(
             tape.z[layer], tape.x[layer + 1], activation.alpha
         )

@@ -19,7 +19,7 @@ size_t fbp_most_slots(size_t threads) { return 4 * threads; }
 static size_t count_slots(const fbp_plan *plan, size_t rows, size_t slot_bytes) {
     enum { SLOTS_BYTES = 16 << 20 };
     const size_t blocks = (rows + plan->block_rows - 1) / plan->block_rows, room = SLOTS_BYTES / slot_bytes;
-    if (plan->keeps_rows || plan->updates || room == 0 || plan->threads == 1) return 1;
+    if (plan->keeps_rows || plan->updates || room == 0 || plan->threads == 1 || fbp_has_custom(plan->network)) return 1;
     const size_t slots = blocks < room ? blocks : room;
     const size_t most = fbp_most_slots(plan->threads);
     return slots < most ? slots : most;
@@ -48,9 +48,10 @@ static void view_parameters(fbp_plan *plan, fbp_slot *slot, fbp_task task) {
         layer->n_out = from->n_out;
         layer->offset = offset;
         layer->options = from;
-        layer->function = plan->joined && l + 1 == network->n_layers ? FBP_ACTIVATION_identity : from->activation;
+        const int is_custom = from->activation == FBP_CUSTOM, stops_at_z = plan->joined && l + 1 == network->n_layers;
+        layer->function = is_custom || stops_at_z ? FBP_ACTIVATION_identity : from->activation;
         layer->activation = network->kernels->activations[layer->function];
-        if (fbp_has_dropout(from, task)) { /* f' no longer follows from y */
+        if (is_custom || fbp_has_dropout(from, task)) { /* f' does not follow from y */
             layer->activation.saves_slope = 1;
             layer->activation.chain = network->kernels->chain_slope;
         }

@@ -23,6 +23,15 @@ static void list_gathers(fbp_plan *plan, size_t *n, fbp_task task, unsigned data
     if (data & FBP_TARGET_WEIGHTS) append(plan, n, plan->network->kernels->repeat_weights, output);
 }
 
+/* y := f(z), slope := f'(z) by the caller's function; the forward pass has written z and ones. */
+static void call_custom(const fbp_dense *layer, fbp_step *step) {
+    const fbp_plan *plan = layer->plan;
+    const fbp_network *network = plan->network;
+    const size_t at = step->offset * layer->y_stride * network->kernels->real_size;
+    network->custom(network->custom_context, plan, (size_t)(layer->options - network->layers), (char *)layer->y + at,
+                    layer->slope ? (char *)layer->slope + at : NULL, step->rows, layer->n_out, layer->y_stride);
+}
+
 /* Forward pass and loss. */
 static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data) {
     const fbp_network *network = plan->network;
@@ -35,6 +44,7 @@ static void list_forward(fbp_plan *plan, size_t *n, fbp_task task, unsigned data
                : plan->sparse && l == 0 ? kernels->forward_sparse
                                         : kernels->forward,
                l);
+        if (network->layers[l].activation == FBP_CUSTOM) append(plan, n, call_custom, l);
         if (fbp_has_dropout(&network->layers[l], task)) append(plan, n, kernels->dropout, l);
     }
     if (plan->has_softmax) append(plan, n, plan->narrow ? kernels->softmax_narrow : kernels->softmax, output);
@@ -131,7 +141,7 @@ static fbp_operation *loss_of(const fbp_plan *plan, unsigned data) {
 }
 
 fbp_plan *fbp_plan_new(fbp_network *network, fbp_task task, size_t rows, unsigned data, size_t entries) {
-    enum { LAYER_OPERATIONS = 7, OTHER_OPERATIONS = 12 };
+    enum { LAYER_OPERATIONS = 8, OTHER_OPERATIONS = 12 };
     const size_t block = fbp_task_block_rows(network, task), n = network->n_layers;
     const size_t threads = fbp_threads(), most_slots = fbp_most_slots(threads);
     const int has_factors = fbp_trains(task) && fbp_has_factors(network);

@@ -127,6 +127,7 @@ int fbp_has_noise(const fbp_network *network, fbp_task task);
 int fbp_has_dropout(const fbp_layer *layer, fbp_task task);
 int fbp_has_penalty(const fbp_layer *layer, fbp_task task);
 int fbp_has_max_norm(const fbp_layer *layer, fbp_task task);
+int fbp_has_custom(const fbp_network *network);                          /* a layer with a function of the caller's */
 int fbp_has_factors(const fbp_network *network);                         /* layers differ in their learning rates */
 size_t fbp_lowest_trained(const fbp_network *network, fbp_task task);    /* layer; n_layers: none */
 int fbp_is_reached(const fbp_network *network, fbp_task task, size_t l); /* by the backward pass */

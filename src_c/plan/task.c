@@ -37,15 +37,16 @@ int fbp_trains(fbp_task task) { return fbp_has_backward(task) && task != FBP_NOR
 /* Whether the output activation is part of the loss. Then the last layer computes logits, and the loss its delta. */
 int fbp_is_joined(const fbp_network *network, fbp_task task) {
     const fbp_layer *output = &network->layers[network->n_layers - 1];
-    return fbp_has_loss(task) &&
+    return fbp_has_loss(task) && output->activation != FBP_CUSTOM &&
            !strcmp(fbp_loss_rows[network->loss].link, fbp_activation_rows[output->activation].name);
 }
 
 int fbp_clips(const fbp_network *network) { return network->clip_value > 0 || network->clip_norm > 0; }
 
-/* Clipping needs the whole gradient. */
+/* Clipping needs the whole gradient, and so does who looks at what a function of the caller's did before an update. */
 int fbp_is_fused(const fbp_network *network, fbp_task task, size_t rows) {
-    return task == FBP_TRAIN && rows <= fbp_block_rows(network->layers, network->n_layers) && !fbp_clips(network);
+    return task == FBP_TRAIN && rows <= fbp_block_rows(network->layers, network->n_layers) && !fbp_clips(network) &&
+           !fbp_has_custom(network);
 }
 
 int fbp_has_noise(const fbp_network *network, fbp_task task) { return fbp_trains(task) && network->input_noise > 0; }
@@ -57,6 +58,8 @@ int fbp_has_penalty(const fbp_layer *layer, fbp_task task) { return fbp_trains(t
 int fbp_has_max_norm(const fbp_layer *layer, fbp_task task) {
     return fbp_trains(task) && !layer->frozen && layer->max_norm > 0;
 }
+
+int fbp_has_custom(const fbp_network *network) { return network->custom != NULL; }
 
 int fbp_has_factors(const fbp_network *network) {
     for (size_t l = 0; l < network->n_layers; l++) {
@@ -95,11 +98,11 @@ int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
 }
 
 /* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's
- * derivatives and normal equations need rows of units. Predictions of a few rows are faster with them. */
+ * derivatives and functions, and normal equations need rows of units. Predictions of a few rows are faster with them. */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
     enum { FEW_ROWS = 4 };
     const int suits = task == FBP_PREDICT ? rows > FEW_ROWS : task != FBP_CUSTOM_LOSS && task != FBP_NORMAL_EQUATIONS;
-    return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) &&
+    return suits && !fbp_is_padded(network, task, rows) && !is_random(network, task) && !fbp_has_custom(network) &&
            fbp_widest_layer(network->layers, network->n_layers) <= FBP_NARROW;
 }
 

@@ -10,7 +10,8 @@ typedef enum {
 #define ACTIVATION(name, ...) FBP_ACTIVATION_##name,
 #include "tables/activations.def"
 #undef ACTIVATION
-    FBP_ACTIVATIONS
+    FBP_ACTIVATIONS,
+    FBP_CUSTOM = FBP_ACTIVATIONS /* no row: a function of the caller's, see fbp_network */
 } fbp_activation_id;
 
 typedef enum {

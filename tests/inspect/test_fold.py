@@ -188,6 +188,13 @@ def test_nothing_to_fold_gives_a_clone(network_class, data, state_of):
     assert state_of(silent(net)) == state_of(net)
 
 
+def test_a_function_called_identity_is_none():
+    """The value decides, not the name of a custom activation."""
+    custom = fastbp.CustomActivation(np.tanh, lambda z: 1 - np.tanh(z) ** 2, "identity")
+    net = fastbp.Network([3, Dense(4, custom), 2])
+    assert len(silent(net).layers) == 2
+
+
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ParameterError, match=r"net is a list, expected a fastbp\.Network"):
         fold_linear([3, 2])

@@ -1,0 +1,273 @@
+"""Why is it the derivative of the activation that decides how a network learns? Four experiments.
+
+A unit has an activation function f: it passes on f(z). For learning, gradient descent needs the derivative
+f'(z) as well: by the chain rule, each unit on the way from the error back to a weight contributes its f' as a
+factor. fastbp lets both be chosen, independently of each other: ``CustomActivation(f, derivative)`` computes
+outputs with f and gradients with whatever is given as the derivative, right or wrong. So the experiments put
+in wrong ones and watch.
+
+All networks learn the same from real data: which of ten digits is on an image of 8x8 pixels. The targets are
+ten numbers, 1 for the digit and 0 for the others, and the error is the mean squared difference. The last layer
+has no activation. Run it: ``python examples/why_the_derivative.py``.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastbp
+from fastbp import CustomActivation, inspect
+from fastbp.datasets import load_digits, stratified_split
+
+Array = NDArray[Any]
+Function = Callable[[Array], Array]
+
+EPOCHS = 60
+HIDDEN = [32, 32]
+DEPTHS = (1, 2, 4, 8)
+STEPS = 6  # of the last experiment
+
+CONCLUSION = """
+f decides what a network can say: with f(z) = z it can only say linear things, however many layers it
+has. But f' decides what it learns, because f' is all that the gradient sees of f:
+
+- f' = 1 everywhere is the derivative of a line. A network that is trained with it goes no further than a
+  line would, even if its units bend.
+- f' = 0 passes nothing on. The layers before it stay as they were drawn.
+- f' of the wrong sign sends them the wrong way.
+- f' of at most 1/4, as that of the sigmoid, leaves less of the gradient with every layer.
+- The function itself may even be a step, which has no useful derivative at all. With the derivative of a
+  smooth step in its place, the network learns."""
+
+
+class Data(NamedTuple):
+    """Images (n, 64) with values 0 to 1, and their ten targets (n, 10): to train on, and held out."""
+
+    X: Array
+    y: Array
+    X_new: Array
+    y_new: Array
+
+
+def load() -> Data:
+    images, digits = load_digits()
+    X, X_new, y, y_new = stratified_split(images / 16, digits, test_fraction=0.3, seed=0)
+    return Data(X, np.eye(10)[y], X_new, np.eye(10)[y_new])
+
+
+def make(
+    hidden: list[int],
+    activation: str | fastbp.activations.Activation,
+    seed: int,
+    output_activation: str | fastbp.activations.Activation = "identity",
+    optimizer: fastbp.optimizers.Optimizer = fastbp.SGD(0.1, momentum=0.9),  # noqa: B008  (immutable)
+) -> fastbp.Network:
+    return fastbp.Network(
+        [64, *hidden, 10],
+        activation=activation,
+        output_activation=output_activation,
+        optimizer=optimizer,
+        dtype="float64",
+        seed=seed,
+    )
+
+
+def trained(net: fastbp.Network, data: Data, epochs: int | None = None) -> fastbp.Network:
+    net.fit(data.X, data.y, epochs=epochs or EPOCHS)
+    return net
+
+
+def loss(net: fastbp.Network, X: Array, y: Array) -> float:
+    return net.evaluate(X, y)["loss"]
+
+
+# ---- 1: layers without bends -------------------------------------------------------------------------------
+
+
+class Fitted(NamedTuple):
+    """A model, and its error on the data it was made from and on new data."""
+
+    name: str
+    error: float
+    new_error: float
+
+
+def least_squares(data: Data) -> Fitted:
+    """Return the best linear model there is: no linear function has a smaller error on the data."""
+
+    def with_ones(X: Array) -> Array:
+        return np.column_stack([X, np.ones(len(X))])
+
+    weights = np.linalg.lstsq(with_ones(data.X), data.y, rcond=None)[0]  # (65, 10)
+    parts = (data.X, data.y), (data.X_new, data.y_new)
+    errors = [float(np.mean((with_ones(X) @ weights - y) ** 2)) for X, y in parts]
+    return Fitted("least squares", *errors)
+
+
+def with_and_without_bends(data: Data, seed: int) -> list[Fitted]:
+    """Return least squares, linear networks, and the same networks with tanh."""
+    found = [least_squares(data)]
+    for activation in ("identity", "tanh"):
+        for hidden in ([32], [32, 32], [32, 32, 32]):
+            net = trained(make(hidden, activation, seed), data)
+            name = f"{activation}, {len(hidden)} hidden"
+            found.append(Fitted(name, loss(net, data.X, data.y), loss(net, data.X_new, data.y_new)))
+    return found
+
+
+class Folded(NamedTuple):
+    """A stack of linear layers, and the one layer that it is."""
+
+    layers: int
+    layers_folded: int
+    parameters: int
+    parameters_folded: int
+    difference: float  # the largest, of the outputs
+
+
+def folded(data: Data, seed: int) -> Folded:
+    """Multiply the matrices of a trained linear network out: `fastbp.inspect.fold_linear`."""
+    net = trained(make([32, 32, 32], "identity", seed), data)
+    flat = inspect.fold_linear(net)
+    difference = float(np.abs(flat.predict(data.X_new) - net.predict(data.X_new)).max())
+    return Folded(len(net.layers), len(flat.layers), net.n_parameters, flat.n_parameters, difference)
+
+
+# ---- 2: another derivative in the place of f' --------------------------------------------------------------
+
+
+def line(z: Array) -> Array:
+    return z
+
+
+def step(z: Array) -> Array:
+    return np.where(z < 0, -1.0, 1.0)
+
+
+def slope_of_tanh(z: Array) -> Array:
+    return 1 - np.tanh(z) ** 2
+
+
+def against_tanh(z: Array) -> Array:
+    return np.tanh(z) ** 2 - 1
+
+
+PAIRS: dict[tuple[str, str], tuple[Function, Function]] = {
+    ("tanh", "its own"): (np.tanh, slope_of_tanh),
+    ("tanh", "1"): (np.tanh, np.ones_like),
+    ("tanh", "0"): (np.tanh, np.zeros_like),
+    ("tanh", "its own, times -1"): (np.tanh, against_tanh),
+    ("line", "its own: 1"): (line, np.ones_like),
+    ("step", "its own: 0"): (step, np.zeros_like),
+    ("step", "that of tanh"): (step, slope_of_tanh),
+}
+
+
+class Learned(NamedTuple):
+    """What a network has learned with some f and f' in its hidden layers."""
+
+    error: float
+    new_error: float
+    moved: list[float]  # |W - W at the start| / |W at the start|, per layer
+
+
+def with_derivative(f: Function, derivative: Function, data: Data, seed: int) -> Learned:
+    """Train a network whose hidden units pass on f(z), and in whose gradient `derivative` stands for f'."""
+    net = make(HIDDEN, CustomActivation(f, derivative), seed)
+    before = [W.copy() for W in net.weights]
+    trained(net, data)
+    moved = [
+        float(np.linalg.norm(W - start) / np.linalg.norm(start))
+        for W, start in zip(net.weights, before, strict=True)
+    ]
+    return Learned(loss(net, data.X, data.y), loss(net, data.X_new, data.y_new), moved)
+
+
+# ---- 3: depth ----------------------------------------------------------------------------------------------
+
+
+class Deep(NamedTuple):
+    """A network of some depth."""
+
+    activation: str
+    depth: int  # number of hidden layers
+    ratio: float  # |gradient of the first layer| / |gradient of the last one|, before the first step
+    error: float  # after training
+
+
+def by_depth(data: Data, seed: int) -> list[Deep]:
+    """Train networks of several depths for the same number of steps, with sigmoid and with relu."""
+    found = []
+    for activation in ("sigmoid", "relu"):
+        for depth in DEPTHS:
+            net = make([32] * depth, activation, seed)
+            gradient = net.loss_and_gradients(data.X, data.y)[1]  # (P,)
+            first, last = 64 * 32, 32 * 10 + 10
+            sizes = [np.sqrt(np.mean(part**2)) for part in (gradient[:first], gradient[-last:-10])]
+            trained(net, data, epochs=20)
+            found.append(Deep(activation, depth, float(sizes[0] / sizes[1]), loss(net, data.X, data.y)))
+    return found
+
+
+# ---- 4: the sign -------------------------------------------------------------------------------------------
+
+
+def downhill_and_uphill(data: Data, seed: int) -> tuple[list[float], list[float]]:
+    """Return the errors before and after each step of gradient descent, with f' = 1 and f' = -1 at the end.
+
+    The last layer has f(z) = z. Its f' is a factor of every derivative, so -1 turns all of them around.
+    """
+    courses = []
+    for derivative in (np.ones_like, lambda z: -np.ones_like(z)):
+        output = CustomActivation(line, derivative)
+        net = make(HIDDEN, "tanh", seed, output, optimizer=fastbp.SGD(0.2))
+        errors = [loss(net, data.X, data.y)]
+        for _ in range(STEPS):
+            net.train_on_batch(data.X, data.y)
+            errors.append(loss(net, data.X, data.y))
+        courses.append(errors)
+    return courses[0], courses[1]
+
+
+# ---- the report --------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    data, seed = load(), 0
+    print("1. Layers without bends: f(z) = z, f' = 1. Mean squared error on the data, and on new data:\n")
+    for model in with_and_without_bends(data, seed):
+        print(f"  {model.name:20} {model.error:8.4f} {model.new_error:8.4f}")
+    flat = folded(data, seed)
+    print(
+        f"\n  No linear network has a smaller error on its data than least squares. It is no more than one\n"
+        f"  layer: multiplied out, {flat.layers} layers with {flat.parameters:,} parameters are "
+        f"{flat.layers_folded} layer with {flat.parameters_folded:,},\n"
+        f"  and the outputs differ by at most {flat.difference:.0e}."
+    )
+
+    print(f"\n2. Another derivative in the place of f', in {len(HIDDEN)} hidden layers. Error as above, and")
+    print("   how far each layer's weights have moved, relative to their size:\n")
+    print("  f     f' in the gradient      data      new     layer 1  layer 2  layer 3")
+    for (f, derivative), pair in PAIRS.items():
+        learned = with_derivative(*pair, data, seed)
+        moved = " ".join(f"{distance:8.3f}" for distance in learned.moved)
+        print(f"  {f:5} {derivative:18} {learned.error:9.4f} {learned.new_error:8.4f}   {moved}")
+
+    print("\n3. Depth. Gradient of the first layer over that of the last, and the error after 20 epochs:\n")
+    print("  hidden layers" + "".join(f"{depth:18}" for depth in DEPTHS))
+    deep = by_depth(data, seed)
+    for activation in ("sigmoid", "relu"):
+        cells = [f"{net.ratio:9.0e} {net.error:8.4f}" for net in deep if net.activation == activation]
+        print(f"  {activation:13}" + "".join(cells))
+
+    print("\n4. The sign. Error before and after each step, theta := theta - 0.2 dJ/dtheta, if the f' of the")
+    print("   output layer is\n")
+    for sign, errors in zip((" 1", "-1"), downhill_and_uphill(data, seed), strict=True):
+        print(f"  {sign}  " + "".join(f"{error:9.4f}" for error in errors))
+    print(CONCLUSION)
+
+
+if __name__ == "__main__":
+    main()
