@@ -125,7 +125,8 @@ class IntegratedGradients:
             points = path.points(row[some], middle[some])
             at_middle[some] = self._output(points, path.outputs[row[some]])
         pairs = ((row, row), (a, middle), (middle, b), (at_a, at_middle), (at_middle, at_b))
-        return Parts(*(np.concatenate(pair) for pair in pairs))
+        joined: list[Any] = [np.concatenate(pair) for pair in pairs]
+        return Parts(*joined)
 
     def _output(self, u: Array, outputs: Indices) -> Array:
         """Return the chosen raw output of each row, (m,)."""

@@ -15,7 +15,7 @@ from fastbp.layers import Layer, split
 from fastbp.losses import CustomLoss, SumLoss
 
 if TYPE_CHECKING:
-    from fastbp._engine.passes import Tape
+    from fastbp._core.tapes import Tape
     from fastbp.inspect._probe import Block, Examples, Probe
 
 Array: TypeAlias = NDArray[Any]

@@ -198,6 +198,13 @@ def slope(activation: Activation, z: Array, y: Array) -> Array:
     return ACTIVATIONS[activation.name].derivative(z, y, activation.alpha)
 
 
+def second(activation: Activation, z: Array, y: Array) -> Array:
+    """Return f''(z) (m, n_out), where y = f(z), of an activation that is not softmax."""
+    if isinstance(activation, CustomActivation):
+        return activation.second_derivative.measure(z)
+    return ACTIVATIONS[activation.name].second(z, y, activation.alpha)
+
+
 def chain(activation: Activation, z: Array, y: Array, d_y: Array) -> Array:
     """Return dJ/dz from dJ/dy, both (m, n_out), by the chain rule; may overwrite d_y."""
     if activation.name == "softmax":  # each z of a row affects each y of it

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastbp._core.tapes import Tangents, Tape
 from fastbp.layers import Layer, split
 from fastbp.losses import SumLoss
-from fastbp.reference.activations import ACTIVATIONS, chain, slope, value
+from fastbp.reference.activations import chain, second, slope, value
 
 if TYPE_CHECKING:
     from fastbp._engine.passes import PassesClass
@@ -113,13 +113,7 @@ class Passes:
     @_quietly
     def second(self, tape: Tape, layer: int) -> Array:
         """Return f''(z) (m, n_out) of a layer."""
-        activation = self.layers[layer].activation
-        if activation.is_custom:
-            return activation.second_derivative.measure(tape.z[layer])
-        second: Array = ACTIVATIONS[activation.name].second(
-            tape.z[layer], tape.x[layer + 1], activation.alpha
-        )
-        return second
+        return second(self.layers[layer].activation, tape.z[layer], tape.x[layer + 1])
 
     @_quietly
     def loss_curvature(self, loss: SumLoss, h: Array, t: Array, r: Array) -> Array:
