@@ -149,3 +149,13 @@ def test_a_custom_loss(network_class):
         return (d**4).mean(), 4 * d**3 / d.size
 
     Numerical(*make(network_class, loss=fastbp.CustomLoss(quartic))).check()
+
+
+@pytest.mark.parametrize("second", [None, lambda z: -np.sin(z)], ids=["differences", "exact"])
+def test_a_custom_activation(network_class, second):
+    sine = fastbp.CustomActivation(np.sin, np.cos, "own sine", second_derivative=second)
+    for loss in ("mse", "huber"):
+        net, X, y = make(network_class, sine, loss)
+        assert net.layers[-1].activation == sine
+        with noted(loss):
+            Numerical(net, X, y).check()

@@ -87,6 +87,16 @@ def test_every_row(activation, loss):
             compare(lambda *which, sizes=sizes: make(which[0], sizes, which[1], activation, loss), X, y)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_every_activation_with_every_loss(loss):
+    sizes = fitting((*SHAPES[0][:-1], 3), loss)
+    X, y = problem(sizes, ROWS, loss)
+    for activation in ACTIVATIONS:
+        with noted(activation):
+            compare(lambda *which, f=activation: make(which[0], sizes, which[1], f, loss), X, y)
+
+
 def test_one_input_and_one_output():
     X, y = problem((1, 16, 1), ROWS)
     for sizes in ((1, 16, 1), (1, 1), (1, 40, 1)):
