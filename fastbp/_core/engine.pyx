@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastbp._core.arrays cimport check_memory, describe, describe_sparse, is_plain, numbers_of, overlap
 from fastbp._core.c_core cimport *
+from fastbp._core.calls cimport copied
 from fastbp._core.guard cimport Guard
 from fastbp._core.plane cimport Plane
 from fastbp._core.run cimport Plan, Run
@@ -41,12 +42,6 @@ cdef unsigned int data_kind(y, weights):
 cdef size_t count_rows(X, weights) except? 0:
     """Return how many rows have a nonzero weight."""
     return X.shape[0] if weights is None or weights.rows is None else len(weights.rows)
-
-
-cdef copied(rows):
-    """Return a copy of an array or of `SparseRows`, which no code of the user can resize."""
-    check_memory(numbers_of(rows))
-    return rows.copy()
 
 
 cdef class Engine(Settings):
@@ -154,12 +149,6 @@ cdef class Engine(Settings):
             source.mean = <const double *> cnp.PyArray_DATA(self.mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
 
-    cdef int check_calls(self, str what) except -1:
-        """Raise Error for a call that updates before an error of a Python function could be raised."""
-        if self.calls is not None:
-            raise Error(f"{what} with a custom activation, expected loss_and_gradients, and update after it")
-        return 0
-
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
@@ -185,10 +174,9 @@ cdef class Engine(Settings):
         if plan is not None:
             own = out if self.calls is None else np.empty_like(out)
             make_batch(&batch, &x, NULL, own, None, None)
-            self.run(plan, FBP_FORWARD_PART, &batch)
+            self.compute(plan, FBP_FORWARD_PART, &batch)
             self.give_back(plan)
-            if self.calls is not None:
-                self.calls.check(plan.plan)
+            if own is not out:
                 self.check_rows("out", out, x.rows)
                 out[...] = own
 
@@ -252,10 +240,7 @@ cdef class Engine(Settings):
         cdef fbp_batch batch
         # after the plan: making one may collect garbage, which runs finalizers
         self.describe_batch(X, y, weights, &x, &t, &batch)
-        cdef double loss = self.run(plan, parts, &batch)
-        if self.calls is not None:
-            self.calls.check(plan.plan)
-        return loss
+        return self.compute(plan, parts, &batch)
 
     cdef int describe_batch(self, X, y, weights, fbp_source *x, fbp_source *t, fbp_batch *batch) except -1:
         """Describe one batch: all rows, or those with a nonzero weight."""
@@ -281,6 +266,7 @@ cdef class Engine(Settings):
         own number of threads to 1 meanwhile. Scaling must not be set as long as the plane is in use.
         """
         cdef Plane plane = Plane()
+        self.check_calls("plane")
         cdef size_t entries = 0, n = count_rows(X, weights)
         cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
         plane.span(origin, directions, self.network.n_parameters)
@@ -318,9 +304,7 @@ cdef class Engine(Settings):
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         cdef fbp_batch batch
         make_batch(&batch, &x, NULL, out, None, None)
-        self.run(plan, FBP_FORWARD_PART, &batch)
-        if self.calls is not None:
-            self.calls.check(plan.plan)
+        self.compute(plan, FBP_FORWARD_PART, &batch)
         self.forward_rows = x.rows
         return out
 

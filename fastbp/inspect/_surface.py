@@ -80,7 +80,8 @@ class Surface:
     def _is_native(self) -> bool:
         """Whether threads share the points; else they share the rows, if the engine has threads."""
         is_short = len(self._X) * self._origin.size <= inference.SLICE_WORK
-        return isinstance(self._twin, _core.Engine) and self._trainer is self._twin and is_short
+        calls = any(layer.activation.is_custom for layer in self._probe.layers)  # Python functions
+        return isinstance(self._twin, _core.Engine) and self._trainer is self._twin and is_short and not calls
 
     def _native(self, points: Array, found: Array) -> Iterator[int]:
         """Compute points in slices of about `SECONDS`, on several threads; yield how many are done."""
