@@ -128,13 +128,14 @@ class Mismatch(NamedTuple):
     quotient: float  # the central difference quotient of the function
 
 
-def worst_mismatch(f: Elementwise, derivative: Elementwise) -> Mismatch | None:
-    """Return where a derivative and differences of f part most, among points from -30 to 30, or None.
+def worst_mismatch(f: Elementwise, derivative: Elementwise, z: Array | None = None) -> Mismatch | None:
+    """Return where a derivative and differences of f part most, at z (k,) or from -30 to 30, or None.
 
     At a kink, where the one-sided difference quotients differ, any number between them is a derivative.
     Points where f is not finite are left out.
     """
-    z = np.concatenate([np.linspace(-6, 6, 241), np.linspace(-5.987, 5.987, 97), [-30, -12.5, 12.5, 30]])
+    if z is None:
+        z = np.concatenate([np.linspace(-6, 6, 241), np.linspace(-5.987, 5.987, 97), [-30, -12.5, 12.5, 30]])
     h = _STEP * np.maximum(1, np.abs(z))
     with np.errstate(all="ignore"):
         left, y, right = f.measure(z - h), f.measure(z), f.measure(z + h)

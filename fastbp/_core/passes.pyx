@@ -214,7 +214,7 @@ cdef class Passes:
         """Return f''(z) (m, n_out) of a layer."""
         activation = self.layers[layer].activation
         if activation.is_custom:
-            return activation.second_derivative(tape.z[layer])
+            return activation.second_derivative.measure(tape.z[layer])
         return library.second_derivative(activation.name, activation.alpha, tape.z[layer])
 
     def loss_curvature(self, loss, h, t, r):

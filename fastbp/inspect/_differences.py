@@ -12,6 +12,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = 6e-6  # about the cube root of EPSILON, where rounding and curvature disturb a central difference alike
+LEAST_STEP = 1e-12  # whose last part is still more than a rounding error of 1
 SHRINK = 8.0  # from one step to the next smaller one
 TRIES = 4  # steps per parameter, at most
 EXACT = 1e-7  # relative error at which no smaller step is tried
@@ -23,7 +24,6 @@ class Difference(NamedTuple):
     """A numerical derivative beside a computed one."""
 
     value: float
-    error: float  # relative, as of `relative_error`; NaN at a kink
     step: float  # half the distance of the two points
     rounding: float  # largest rounding error of the value
     is_kink: bool  # the loss has no derivative there: those of both sides differ
@@ -91,26 +91,22 @@ class Differences:
         """Return the numerical derivative by a parameter beside the computed one.
 
         Smaller steps are tried while the two differ, because a kink or strong curvature may lie within a
-        step; the best step counts. A derivative that is wrong stays so at each of them.
+        step. A derivative that is wrong stays so at each of them.
         """
         step = self._step * max(1.0, abs(float(self._parameters[index])))
         tried: list[Sides] = []
-        best = Difference(np.nan, np.inf, step, 0.0, False)
         for _ in range(TRIES):
             sides = self._sides(index, step)
             if tried and not sides.rounding <= TELLS * max(abs(gradient), abs(sides.central)):
                 break
             tried.append(sides)
-            error = relative_error(gradient, sides.central, sides.rounding)
-            if error < best.error or len(tried) == 1:
-                best = Difference(sides.central, error, step, sides.rounding, False)
-            if error <= EXACT:
-                return best
+            if relative_error(gradient, sides.central, sides.rounding) <= EXACT:
+                break
             step /= SHRINK
         last = tried[-1]
-        if len(tried) > 1 and _is_kink(tried[-2], last, gradient):
-            return Difference(last.central, np.nan, last.step, last.rounding, True)
-        return best
+        error = relative_error(gradient, last.central, last.rounding)
+        is_kink = error > EXACT and len(tried) > 1 and _is_kink(tried[-2], last, gradient)
+        return Difference(last.central, last.step, last.rounding, is_kink)
 
 
 def relative_error(computed: float, numerical: float, rounding: float = 0.0) -> float:

@@ -16,7 +16,7 @@ from fastbp._base.sparse import Inputs
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._model import Model
 from fastbp.exceptions import DataError, ParameterError
-from fastbp.inspect._differences import STEP, Differences, relative_error
+from fastbp.inspect._differences import LEAST_STEP, STEP, Differences, relative_error
 from fastbp.inspect._names import parameter_name
 from fastbp.inspect._probe import Probe
 from fastbp.inspect._tables import aligned
@@ -52,6 +52,8 @@ class Worst(NamedTuple):
 
 class GradientCheck(NamedTuple):
     """Computed beside numerical derivatives of k parameters; str() has the verdict and a table of the layers.
+
+    All arrays are read-only.
 
     Attributes
     ----------
@@ -213,7 +215,7 @@ def check_gradients(
         Number of weights and biases to check, drawn at random, equally many from each layer if it has them.
     seed : int, >= 0
         Seed of the draw.
-    step : float, > 0, optional
+    step : float, >= 1e-12 and < 1, optional
         First step of the differences, times max(1, |w|). Default: 6e-6, about the cube root of the rounding
         error.
     sample_weight : array_like, shape (n,) or (n, n_targets), optional
@@ -243,7 +245,7 @@ def check_gradients(
     """
     probe = Probe(net)
     indices, places = _chosen(probe.layers, parameters, integer("seed", seed, at_least=0))
-    first = STEP if step is None else number("step", step, above=0)
+    first = STEP if step is None else number("step", step, at_least=LEAST_STEP, below=1)
     engines = Engines(probe, X, y, sample_weight)
     exact = engines.model("native", np.float64)
     gradients = {"native float64": engines.gradient(exact)}
@@ -267,6 +269,8 @@ def check_gradients(
         name: np.where(is_kink, np.nan, _errors(name, gradient, numerical, roundings, places))
         for name, gradient in gradients.items()
     }
+    for array in (indices, places, numerical, is_kink, steps, *gradients.values(), *errors.values()):
+        array.flags.writeable = False
     return GradientCheck(
         indices, places, numerical, gradients, errors, is_kink, steps, differences.loss, probe.layers
     )

@@ -368,6 +368,23 @@ def test_an_exception_leaves_the_end_of_a_step(network_class, data):
     assert (len(net.history), net.history.stopped) == (1, "interrupted")
 
 
+def test_nothing_is_called_after_an_error(network_class):
+    """The first error is the one that is raised, also of several layers and blocks of rows."""
+    calls = []
+
+    def f(z):
+        calls.append(len(z))
+        raise KeyError(len(calls))
+
+    net = network_class([20, 6, 6, 3], activation=CustomActivation(f, slope), output_activation=OWN)
+    X = np.ones((9000, 20))
+    for call in (net.predict, net.forward, lambda X: net.train_on_batch(X, X[:, :3])):
+        calls.clear()
+        with pytest.raises(KeyError, match="1"):
+            call(X)
+        assert len(calls) == 1
+
+
 def test_functions_own_what_they_get(network_class, data):
     """They keep it, write to it and resize it; what they return is copied, too."""
     X, y = data

@@ -5,8 +5,10 @@ import pytest
 
 import fastbp
 from fastbp import Dense, activations, inspect, losses, reference
+from fastbp.activations import CustomActivation
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect import _gradient_check
+from fastbp.inspect._differences import Differences, relative_error
 from helpers.inside import state_of
 from helpers.noted import noted
 from helpers.problems import fitting, problem
@@ -174,6 +176,33 @@ def test_a_loss_that_rounds_is_not_blamed():
     assert check.passed
 
 
+def difference(f, gradient, at=0.0):
+    """The difference of a function of one number beside a gradient, and its relative error."""
+    w = np.array([at])
+    found = Differences(lambda: float(f(w[0])), w).by(0, gradient)
+    return found, relative_error(gradient, found.value, found.rounding)
+
+
+def test_what_counts_as_a_kink():
+    found, _ = difference(lambda w: abs(w) + w, 0.5)  # slopes 0 and 2
+    assert found.is_kink
+    found, error = difference(lambda w: abs(w) + w, 2.5)  # beyond both
+    assert not found.is_kink
+    assert error > 0.5
+    found, error = difference(lambda w: np.expm1(1e6 * w), 1e6)  # strongly bent, but smooth
+    assert not found.is_kink
+    assert error < 1e-4
+
+
+def test_rounding_does_not_excuse_a_wrong_derivative():
+    """Smaller steps are of no use where rounding would explain any difference."""
+    _, error = difference(lambda w: 1e6 + w, 1.015)
+    assert error > 1e-2
+    _, error = difference(lambda w: 1e6 + w, 1.0)
+    assert error <= 1e-7
+    assert difference(lambda w: w, np.nan)[1] == difference(lambda w: w, np.inf)[1] == np.inf
+
+
 def test_a_sample_of_the_parameters():
     net = make(sizes=(20, 30, 3))
     X, y = problem((20, 3), 12)
@@ -208,8 +237,11 @@ def test_arguments():
             inspect.check_gradients(net, X, y, parameters=wrong)
     with pytest.raises(ParameterError, match="parameters is 'some', expected a number of them, or 'all'"):
         inspect.check_gradients(net, X, y, parameters="some")
-    with pytest.raises(ParameterError, match="step is -1"):
-        inspect.check_gradients(net, X, y, step=-1)
+    for wrong in (-1, 0, 1e-13, 1, np.nan):
+        with pytest.raises(ParameterError, match=r"step is .*, expected"):
+            inspect.check_gradients(net, X, y, step=wrong)
+    for step in (1e-12, 1e-8, 1e-3, 0.99):
+        assert np.isfinite(inspect.check_gradients(net, X, y, step=step).numerical).all()
     with pytest.raises(ParameterError, match="seed is -1"):
         inspect.check_gradients(net, X, y, seed=-1)
     with pytest.raises(ShapeError, match="X has 2 columns, expected 3"):
@@ -230,3 +262,25 @@ def test_text():
     ]  # fmt: skip
     assert repr(check) == text
     assert "<table" in check._repr_html_()
+
+
+WRONG = {
+    "constant": lambda z: np.ones_like(z),
+    "zero": lambda z: np.zeros_like(z),
+    "of the wrong sign": lambda z: np.tanh(z) ** 2 - 1,
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_a_wrong_custom_activation_is_found_in_its_layer(layer, engine):
+    X, y = problem((3, 2), 12)
+    for name, derivative in [*WRONG.items(), ("right", lambda z: 1 - np.tanh(z) ** 2)]:
+        layers = [3, Dense(5, "sigmoid"), Dense(4, "tanh"), Dense(2, "tanh")]
+        layers[layer] = Dense(layers[layer].units, CustomActivation(np.tanh, derivative, name))
+        check = inspect.check_gradients(engine(layers, seed=1), X, y)
+        assert check.passed == (name == "right")
+        assert check.parted_layer == (None if check.passed else layer)
+        assert check.passed or f"layers[{layer}]: look at the derivative of its activation {name}" in str(
+            check
+        )
