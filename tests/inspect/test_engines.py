@@ -195,6 +195,25 @@ def test_blocks_of_rows(rows, network_class):
         assert_close(product(net, X, y, v), parts / rows, 1e-10)
 
 
+def test_gradients_of_rows_need_memory_of_their_own(network_class):
+    net = make(network_class, (3, 2), "float64")
+    before = net.parameters.copy()
+    memory = np.arange(8.0)
+    X, y = memory[:3].reshape(1, 3), memory[3:5].reshape(1, 2)
+    net.loss_and_gradients(X, y)
+    taken = net.parameters.reshape(1, -1), net.gradients.reshape(1, -1), memory.reshape(1, 8)
+    for out in (*taken, np.zeros((1, 16))[:, ::2]):
+        with pytest.raises(fastbp.ParameterError, match=r"out is strided, .* expected a C-contiguous"):
+            inspect.per_sample_gradients(net, X, y, out=out)
+    np.testing.assert_array_equal(net.parameters, before)
+    for bad, error in (
+        (np.zeros((2, 8)), fastbp.ShapeError),
+        (np.zeros((1, 8), np.float32), fastbp.DTypeError),
+    ):
+        with pytest.raises(error, match="out has"):
+            inspect.per_sample_gradients(net, X, y, out=bad)
+
+
 def test_gradients_of_rows_come_in_blocks(network_class):
     net = make(network_class, (3, 130, 2), "float64")
     X, y = problem((3, 2), 600)
