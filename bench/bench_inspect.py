@@ -160,6 +160,5 @@ def agrees(net, X, y, landscape):
     """Compare some points of a landscape with `evaluate`."""
     twin = net.clone()
     for i, j in ((0, 0), (RESOLUTION // 2, RESOLUTION // 3), (RESOLUTION - 1, 7)):
-        u, v = landscape.directions
-        twin.parameters[:] = landscape.center + landscape.a[j] * u + landscape.b[i] * v
+        twin.parameters[:] = landscape.at(landscape.a[j], landscape.b[i])
         np.testing.assert_allclose(landscape.losses[i, j], twin.evaluate(X, y, [])["loss"], rtol=1e-4)

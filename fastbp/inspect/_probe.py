@@ -80,6 +80,10 @@ class Probe:
         scalings = scaling_numbers(model.scaling, model.target_scaling, self.loss)
         self.input_scaling, self.target_scaling = scalings
 
+    def owns(self, array: Array) -> bool:
+        """Tell whether an array shares memory with the network's own numbers."""
+        return self.net._model.engine.shares_memory(array)
+
     # ---- data
 
     def inputs(self, X: Inputs) -> Rows:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import base_array
-from fastbp._base.sparse import Inputs
+from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
 from fastbp.inspect._probe import Examples, Probe
@@ -50,7 +50,7 @@ def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | 
     probe = Probe(net)
     examples = probe.examples(X, y)
     shape = len(examples), probe.parameters.size
-    gradients = np.empty(shape, probe.dtype) if out is None else _checked_out(out, shape, probe)
+    gradients = np.empty(shape, probe.dtype) if out is None else _checked_out(out, shape, probe, examples)
     for tape, deltas, rows in _own_deltas(probe, examples, _rows_of_gradients(probe)):
         probe.passes.write_gradients(tape, deltas, gradients[rows])
     return gradients if out is None else out
@@ -136,7 +136,7 @@ def _squares(rows: Array) -> NDArray[np.float64]:
     return squares
 
 
-def _checked_out(out: Any, shape: tuple[int, int], probe: Probe) -> Array:
+def _checked_out(out: Any, shape: tuple[int, int], probe: Probe, examples: Examples) -> Array:
     """Return a view of `out`, checked."""
     if not isinstance(out, np.ndarray):
         raise DTypeError(f"out is a {type(out).__name__}, expected an array of {probe.dtype}")
@@ -145,8 +145,11 @@ def _checked_out(out: Any, shape: tuple[int, int], probe: Probe) -> Array:
         raise DTypeError(f"out has dtype {array.dtype}, expected {probe.dtype} (the network's)")
     if array.shape != shape:
         raise ShapeError(f"out has shape {array.shape}, expected {shape}")
-    if not array.flags.carray or array.dtype.byteorder not in "=|":
+    data = numbers_of(examples.X), examples.y
+    is_taken = any(np.may_share_memory(array, each) for each in data) or probe.owns(array)
+    if not array.flags.carray or is_taken:
         raise ParameterError(
-            "out is strided, misaligned or read-only, expected a C-contiguous, writable array"
+            "out is strided, misaligned, read-only or shares memory with X, y, the parameters or the "
+            "gradients, expected a C-contiguous, writable array with memory of its own"
         )
     return array

@@ -34,11 +34,12 @@ FUNCTIONAL = {  # names in torch.nn.functional that are others than ours
 def activation_of(torch, activation):
     """Return an activation of fastbp as a function of a tensor; None if PyTorch has none."""
     functional, alpha = torch.nn.functional, activation.alpha
-    special = {
+    special = {  # PyTorch's celu and hardsigmoid round 1 / alpha and 1 / 6 to float32
         "identity": lambda z: z,
         "gelu_tanh": lambda z: functional.gelu(z, approximate="tanh"),
         "exponential": torch.exp,
-        "hard_sigmoid": lambda z: torch.clamp(z / 6 + 0.5, 0, 1),  # PyTorch's has a slope rounded to float32
+        "celu": lambda z: torch.relu(z) + alpha * torch.expm1(torch.clamp(z, max=0) / alpha),
+        "hard_sigmoid": lambda z: torch.clamp(z / 6 + 0.5, 0, 1),
         "sine": torch.sin,
         "gaussian": lambda z: torch.exp(-z * z),
         "softmax": lambda z: torch.softmax(z, dim=-1),

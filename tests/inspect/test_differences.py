@@ -132,6 +132,26 @@ def test_penalties_count_for_curvature_alone(network_class):
         np.testing.assert_array_equal(function(net, X, y), function(bare, X, y))
 
 
+def test_penalties_divided_by_the_weight_of_the_rows(network_class, rng):
+    layers = [SIZES[0], Dense(5, "tanh", l2=0.3, divide_penalty=True), Dense(2, l2=0.1)]
+    net, X, y = make(network_class, layers=layers)
+    for weights in (None, rng.uniform(0, 2, len(X)), rng.uniform(0, 2, y.shape)):
+        numerical = Numerical(net, X, y, weights)
+        product = inspect.hessian_vector_product(net, X, y, numerical.v, **numerical.weighted)
+        close(product, numerical.hessian_vector_product())
+
+
+def test_unknown_labels_and_class_probabilities(network_class, rng):
+    net, X, _ = make(network_class, loss=fastbp.CrossEntropy(label_smoothing=0.1))
+    Numerical(net, X, rng.dirichlet(np.ones(2), len(X))).check()
+    net, X, y = make(network_class, loss=fastbp.CrossEntropy(ignore_index=-1))
+    numerical = Numerical(net, X, np.where(np.arange(len(y)) == 2, -1, y))
+    data = net, X, numerical.y
+    close(inspect.input_gradients(*data), numerical.input_gradients())
+    close(inspect.hessian_vector_product(*data, numerical.v), numerical.hessian_vector_product())
+    assert not inspect.per_sample_gradients(*data)[2].any()
+
+
 def test_a_frozen_layer_counts_like_any_other(network_class):
     layers = [SIZES[0], Dense(5, "tanh", l2=0.3, trainable=False), Dense(4, "sigmoid"), Dense(2)]
     net, X, y = make(network_class, layers=layers)
@@ -149,3 +169,13 @@ def test_a_custom_loss(network_class):
         return (d**4).mean(), 4 * d**3 / d.size
 
     Numerical(*make(network_class, loss=fastbp.CustomLoss(quartic))).check()
+
+
+@pytest.mark.parametrize("second", [None, lambda z: -np.sin(z)], ids=["differences", "exact"])
+def test_a_custom_activation(network_class, second):
+    sine = fastbp.CustomActivation(np.sin, np.cos, "own sine", second_derivative=second)
+    for loss in ("mse", "huber"):
+        net, X, y = make(network_class, sine, loss)
+        assert net.layers[-1].activation == sine
+        with noted(loss):
+            Numerical(net, X, y).check()

@@ -6,14 +6,14 @@ import pytest
 import fastbp
 from fastbp import Dense, activations, inspect, losses, reference
 from fastbp.layers import split
-from helpers.engines_agree import assert_close, assert_parity
+from helpers.engines_agree import assert_close
 from helpers.isas import ISAS, using
 from helpers.noted import noted
 from helpers.problems import fitting, problem
 from helpers.tables import ACTIVATIONS, DTYPES
 from helpers.weighted import IGNORING, LOSSES
 
-SHAPES = ((3, 5, 4, 2), (7, 33, 18, 4), (1, 16, 1))  # narrow, wide and odd, one input and one output
+SHAPES = ((3, 5, 2), (7, 33, 18, 4))  # narrow; wide and odd
 ROWS = 21
 CASES = [(activation, "mse") for activation in ACTIVATIONS] + [("tanh", loss) for loss in LOSSES]
 
@@ -50,20 +50,32 @@ def everything(net, X, y, **weighted):
     return [*inspect.deltas(net, X, y, **weighted), gradients, *of_rows, *products]
 
 
+def assert_parity(found, exact, rounded, dtype, layers):
+    """Check results against the reference in float64, to 1e-9 of the largest number of an array.
+
+    In float32 to 4 times the error of the reference in float32: that of the array for which it is largest,
+    but at least a rounding per layer. Below, the reference's error is luck.
+    """
+    scales = [np.abs(truth).max() for truth in exact]
+    tolerance = 1e-9
+    if dtype == "float32":
+        errors = [np.abs(a - b).max() for a, b in zip(rounded, exact, strict=True)]
+        relative = [error / scale for error, scale in zip(errors, scales, strict=True) if scale]
+        tolerance = 4 * max([*relative, layers * np.finfo(np.float32).eps])
+    for got, truth, scale in zip(found, exact, scales, strict=True):
+        assert got.shape == truth.shape
+        assert np.abs(got - truth).max() <= tolerance * scale, dtype
+
+
 def compare(make_net, X, y, **weighted):
-    """Compare both engines on every path, and the bits of one and of two threads."""
+    """Compare both engines on every path and in both dtypes; `make_net` takes a class and a dtype."""
     exact = everything(make_net(reference.Network, "float64"), X, y, **weighted)
     rounded = everything(make_net(reference.Network, "float32"), X, y, **weighted)
-    for dtype in DTYPES:
-        for isa in ISAS:
+    for isa in ISAS:
+        for dtype in DTYPES:
             with using(isa):
                 net = make_net(fastbp.Network, dtype)
-                with fastbp.threads(1):
-                    found = everything(net, X, y, **weighted)
-                assert_parity(found, exact, rounded, dtype)
-                with fastbp.threads(2):
-                    again = everything(net, X, y, **weighted)
-                assert [each.tobytes() for each in again] == [each.tobytes() for each in found]
+                assert_parity(everything(net, X, y, **weighted), exact, rounded, dtype, len(net.layers))
 
 
 @pytest.mark.parametrize(("activation", "loss"), CASES, ids=repr)
@@ -73,6 +85,34 @@ def test_every_row(activation, loss):
         X, y = problem(sizes, ROWS, loss)
         with noted(sizes):
             compare(lambda *which, sizes=sizes: make(which[0], sizes, which[1], activation, loss), X, y)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_every_activation_with_every_loss(loss):
+    sizes = fitting((*SHAPES[0][:-1], 3), loss)
+    X, y = problem(sizes, ROWS, loss)
+    for activation in ACTIVATIONS:
+        with noted(activation):
+            compare(lambda *which, f=activation: make(which[0], sizes, which[1], f, loss), X, y)
+
+
+def test_one_input_and_one_output():
+    X, y = problem((1, 16, 1), ROWS)
+    for sizes in ((1, 16, 1), (1, 1), (1, 40, 1)):
+        compare(lambda *which, sizes=sizes: make(which[0], sizes, which[1]), X, y)
+
+
+def test_threads_change_no_bits(isa):
+    """Products are so large that threads share them."""
+    sizes = (300, 260, 10)
+    X, y = problem(sizes, 100, "cross_entropy")
+    net = make(fastbp.Network, sizes, "float32", loss="cross_entropy")
+    found = []
+    for n in (1, 2):
+        with fastbp.threads(n):
+            found.append([each.tobytes() for each in everything(net, X, y)])
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -90,7 +130,7 @@ def test_sample_weights(loss, rng):
 def test_unknown_targets(loss, rng):
     sizes = fitting((3, 5, 3), loss)
     X, y = problem(sizes, ROWS, loss)
-    y[rng.random(y.shape) < 0.3] = np.nan
+    y = np.where(rng.random(y.shape) < 0.3, np.nan, y)
     known = ~np.isnan(y).all(axis=1)
     X, y = X[known], y[known]  # a row without any known target has no loss of its own
     compare(lambda *which: make(which[0], sizes, which[1], loss=loss), X, y)
@@ -153,6 +193,25 @@ def test_blocks_of_rows(rows, network_class):
     for product in (inspect.hessian_vector_product, inspect.gauss_newton_product):
         parts = sum(len(X[s]) * product(net, X[s], y[s], v) for s in (slice(k), slice(k, None)) if len(X[s]))
         assert_close(product(net, X, y, v), parts / rows, 1e-10)
+
+
+def test_gradients_of_rows_need_memory_of_their_own(network_class):
+    net = make(network_class, (3, 2), "float64")
+    before = net.parameters.copy()
+    memory = np.arange(8.0)
+    X, y = memory[:3].reshape(1, 3), memory[3:5].reshape(1, 2)
+    net.loss_and_gradients(X, y)
+    taken = net.parameters.reshape(1, -1), net.gradients.reshape(1, -1), memory.reshape(1, 8)
+    for out in (*taken, np.zeros((1, 16))[:, ::2]):
+        with pytest.raises(fastbp.ParameterError, match=r"out is strided, .* expected a C-contiguous"):
+            inspect.per_sample_gradients(net, X, y, out=out)
+    np.testing.assert_array_equal(net.parameters, before)
+    for bad, error in (
+        (np.zeros((2, 8)), fastbp.ShapeError),
+        (np.zeros((1, 8), np.float32), fastbp.DTypeError),
+    ):
+        with pytest.raises(error, match="out has"):
+            inspect.per_sample_gradients(net, X, y, out=bad)
 
 
 def test_gradients_of_rows_come_in_blocks(network_class):
