@@ -14,15 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
+from fastbp._base import elementwise
 from fastbp._base.arguments import choice, flag, text
 from fastbp._base.arrays import as_array, base_array
-from fastbp._base.elementwise import (
-    Differences,
-    Elementwise,
-    Function,
-    Mismatch,
-    worst_mismatch,
-)
 from fastbp._base.fields import checked_by, checked_later, fixed, number
 from fastbp._base.value import Value
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
@@ -169,9 +163,9 @@ class CELU(Activation):
 
 def _check_own_name(argument: str, name: Any) -> str:
     checked: str = text(argument, name)
-    if not checked or checked in _ROWS:
+    if not checked or not checked.isprintable() or checked in _ROWS:
         raise ParameterError(
-            f"{argument} is {name!r}, expected a name that is not empty and not that of a built-in activation"
+            f"{argument} is {name!r}, expected printable text that is not the name of a built-in activation"
         )
     return checked
 
@@ -191,7 +185,7 @@ class CustomActivation(Activation):
     derivative : callable
         Takes z and returns f'(z), finite where z and f(z) are.
     name : str
-        Name in summaries and errors; not that of a built-in activation.
+        Name in summaries and errors: printable text, and not the name of a built-in activation.
     second_derivative : callable, optional
         Takes z and returns f''(z), for `fastbp.inspect`. By default, central differences of `derivative` in
         float64.
@@ -217,28 +211,32 @@ class CustomActivation(Activation):
     is_custom: ClassVar[bool] = True
     name: str = checked_by(_check_own_name, "str", default="custom")
     alpha: float = fixed(0.0)
-    f: Elementwise = checked_later("callable", kw_only=True)
-    derivative: Elementwise = checked_later("callable", kw_only=True)
-    second_derivative: Elementwise | Differences = checked_later("callable", kw_only=True)
+    f: elementwise.Elementwise = checked_later("callable", kw_only=True)
+    derivative: elementwise.Elementwise = checked_later("callable", kw_only=True)
+    second_derivative: elementwise.Elementwise | elementwise.Differences = checked_later(
+        "callable", kw_only=True
+    )
 
     def __init__(
         self,
-        f: Function,
-        derivative: Function,
+        f: elementwise.Function,
+        derivative: elementwise.Function,
         name: str = "custom",
         *,
-        second_derivative: Function | None = None,
+        second_derivative: elementwise.Function | None = None,
         check: bool = False,
     ) -> None:
         name = _check_own_name("name", name)
         of = f"the activation {name}"
-        slope = Elementwise.of("derivative", derivative, f"the derivative of {of}")
+        slope = elementwise.Elementwise.of("derivative", derivative, f"the derivative of {of}")
         second = second_derivative
-        if second is None or isinstance(second, Differences):
-            second = Differences(slope) if second != Differences(slope) else second
+        if second is None or isinstance(second, elementwise.Differences):
+            second = elementwise.Differences(slope) if second != elementwise.Differences(slope) else second
         else:
-            second = Elementwise.of("second_derivative", second, f"the second derivative of {of}")
-        self._set(name=name, f=Elementwise.of("f", f, of), derivative=slope, second_derivative=second)
+            second = elementwise.Elementwise.of("second_derivative", second, f"the second derivative of {of}")
+        self._set(
+            name=name, f=elementwise.Elementwise.of("f", f, of), derivative=slope, second_derivative=second
+        )
         if flag("check", check):
             self.check()
 
@@ -287,13 +285,13 @@ class CustomActivation(Activation):
                 )
         return slope
 
-    def mismatch(self) -> Mismatch | None:
-        """Return where `derivative` and differences of f part most, among points from -30 to 30.
+    def mismatch(self, z: NDArray[np.float64] | None = None) -> elementwise.Mismatch | None:
+        """Return where `derivative` and differences of f part most, at z (k,), or from -30 to 30.
 
         None: they agree, to 1e-5 of the larger of the derivative and 1. At a kink of f, any number between
         the one-sided difference quotients is right. Both functions get these points in float64.
         """
-        return worst_mismatch(self.f, self.derivative)
+        return elementwise.worst_mismatch(self.f, self.derivative, z)
 
     def check(self) -> None:
         """Raise ParameterError unless `derivative` is the derivative of f; see `mismatch`."""
@@ -313,7 +311,7 @@ class CustomActivation(Activation):
     def __repr__(self) -> str:
         second = (
             ""
-            if isinstance(self.second_derivative, Differences)
+            if isinstance(self.second_derivative, elementwise.Differences)
             else (f", second_derivative={self.second_derivative!r}")
         )
         return f"CustomActivation({self.f!r}, {self.derivative!r}, {self.name!r}{second})"

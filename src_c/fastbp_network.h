@@ -26,8 +26,8 @@ enum { FBP_MAX_LANES = 16 }; /* elements in a vector */
 typedef struct fbp_plan fbp_plan;
 
 /* Computes the activation FBP_CUSTOM of a layer. y (rows, n_out), with rows `stride` elements apart, holds z and
- * receives f(z); slope, laid out likewise, receives f'(z) unless it is NULL. The thread that runs the plan calls it, for
- * one row block after the other; whatever it does, the run goes on with what y and slope hold then. */
+ * receives f(z); slope, laid out likewise, receives f'(z) unless it is NULL. The thread that runs the plan calls it,
+ * for one row block after the other; whatever it does, the run goes on with what y and slope hold then. */
 typedef void fbp_custom_activation(void *context, const fbp_plan *plan, size_t layer, void *y, void *slope, size_t rows,
                                    size_t n_out, size_t stride);
 
@@ -125,8 +125,8 @@ typedef struct {
     double *losses;           /* (points,) without penalties */
 } fbp_plane;
 
-/* Computes the losses of some points, those from `first` on. The bits do not depend on the number of workers. */
-void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points);
+/* Computes the losses. The bits do not depend on the number of workers. */
+void fbp_evaluate_plane(fbp_plane *plane, size_t points);
 
 /* Learning rate of the next step. */
 double fbp_learning_rate(const fbp_network *network);

@@ -3,6 +3,9 @@
 from fastbp._core.c_core cimport *
 
 
+cdef copied(object rows)
+
+
 cdef class Calls:
     cdef tuple activations  # per layer
     cdef int number         # NumPy's number of the type of all arrays

@@ -9,10 +9,16 @@ from fastbp.exceptions import DTypeError
 cimport numpy as cnp
 from libc.string cimport memcpy
 
-from fastbp._core.arrays cimport is_plain
+from fastbp._core.arrays cimport check_memory, is_plain, numbers_of
 from fastbp._core.c_core cimport *
 
 cnp.import_array()
+
+
+cdef copied(rows):
+    """Return a copy of an array or of `SparseRows`, which no code of the user can resize."""
+    check_memory(numbers_of(rows))
+    return rows.copy()
 
 
 cdef cnp.ndarray copy_of(const char *rows, cnp.npy_intp *shape, size_t stride, int number):

@@ -14,8 +14,8 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastbp._core.arrays cimport check_memory, describe, describe_sparse, is_plain, numbers_of, overlap
 from fastbp._core.c_core cimport *
+from fastbp._core.calls cimport copied
 from fastbp._core.guard cimport Guard
-from fastbp._core.plane cimport Plane
 from fastbp._core.run cimport Plan, Run
 from fastbp._core.settings cimport Settings, data_of
 
@@ -43,12 +43,6 @@ cdef size_t count_rows(X, weights) except? 0:
     return X.shape[0] if weights is None or weights.rows is None else len(weights.rows)
 
 
-cdef copied(rows):
-    """Return a copy of an array or of `SparseRows`, which no code of the user can resize."""
-    check_memory(numbers_of(rows))
-    return rows.copy()
-
-
 cdef class Engine(Settings):
     """One network: its numbers, and all that is computed with them. `reference.Engine` is its NumPy twin.
 
@@ -63,9 +57,6 @@ cdef class Engine(Settings):
     input_noise : float
         Standard deviation of that noise.
     """
-
-    cdef size_t forward_rows      # rows of the last forward()
-    cdef readonly double penalty  # penalty of the layers at the last backward()
 
     cdef int describe_inputs(self, X, fbp_source *source) except -1:
         """Describe rows of inputs, an array or `SparseRows`, with their scaling."""
@@ -154,12 +145,6 @@ cdef class Engine(Settings):
             source.mean = <const double *> cnp.PyArray_DATA(self.mean)
             source.inverse_scale = <const double *> cnp.PyArray_DATA(self.inverse_scale)
 
-    cdef int check_calls(self, str what) except -1:
-        """Raise Error for a call that updates before an error of a Python function could be raised."""
-        if self.calls is not None:
-            raise Error(f"{what} with a custom activation, expected loss_and_gradients, and update after it")
-        return 0
-
     cdef check_rows(self, str name, cnp.ndarray array, size_t rows):
         """Raise ShapeError unless the kernels can use this array as (rows, n_out)."""
         cdef size_t n_out = self.network.layers[self.network.n_layers - 1].n_out
@@ -185,10 +170,9 @@ cdef class Engine(Settings):
         if plan is not None:
             own = out if self.calls is None else np.empty_like(out)
             make_batch(&batch, &x, NULL, own, None, None)
-            self.run(plan, FBP_FORWARD_PART, &batch)
+            self.compute(plan, FBP_FORWARD_PART, &batch)
             self.give_back(plan)
-            if self.calls is not None:
-                self.calls.check(plan.plan)
+            if own is not out:
                 self.check_rows("out", out, x.rows)
                 out[...] = own
 
@@ -252,10 +236,7 @@ cdef class Engine(Settings):
         cdef fbp_batch batch
         # after the plan: making one may collect garbage, which runs finalizers
         self.describe_batch(X, y, weights, &x, &t, &batch)
-        cdef double loss = self.run(plan, parts, &batch)
-        if self.calls is not None:
-            self.calls.check(plan.plan)
-        return loss
+        return self.compute(plan, parts, &batch)
 
     cdef int describe_batch(self, X, y, weights, fbp_source *x, fbp_source *t, fbp_batch *batch) except -1:
         """Describe one batch: all rows, or those with a nonzero weight."""
@@ -273,22 +254,6 @@ cdef class Engine(Settings):
     def loss(self, X, y, weights=None):
         """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
         return self.learn(FBP_EVALUATE, FBP_FORWARD_PART, X, y, weights)
-
-    def plane(self, X, y, weights, origin not None, directions not None, size_t workers):
-        """Return a `Plane` that computes the loss of these rows with parameters origin (P,) + a u + b v.
-
-        The directions u and v are (2, P); all three are float64. `workers` threads share the points; the caller sets its
-        own number of threads to 1 meanwhile. Scaling must not be set as long as the plane is in use.
-        """
-        cdef Plane plane = Plane()
-        cdef size_t entries = 0, n = count_rows(X, weights)
-        cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
-        plane.span(origin, directions, self.network.n_parameters)
-        plane.X, plane.y, plane.weights = X, y, weights
-        plane.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
-        plane.hire(self, workers, n, data, entries)
-        self.describe_batch(X, y, weights, &plane.x_source, &plane.y_source, &plane.batch)
-        return plane
 
     def loss_and_gradients(self, X, y, weights=None):
         """Compute the gradients of all rows as one batch; return the loss."""
@@ -318,9 +283,7 @@ cdef class Engine(Settings):
         out = self.new_rows(x.rows, self.network.layers[self.network.n_layers - 1].n_out)
         cdef fbp_batch batch
         make_batch(&batch, &x, NULL, out, None, None)
-        self.run(plan, FBP_FORWARD_PART, &batch)
-        if self.calls is not None:
-            self.calls.check(plan.plan)
+        self.compute(plan, FBP_FORWARD_PART, &batch)
         self.forward_rows = x.rows
         return out
 

@@ -2,7 +2,7 @@
 
 from fastbp._core.c_core cimport *
 from fastbp._core.calls cimport Calls
-from fastbp._core.run cimport Planner
+from fastbp._core.run cimport Plan, Planner
 
 
 cdef void *data_of(object array) except? NULL
@@ -23,3 +23,6 @@ cdef class Settings(Planner):
     cdef size_t n_targets            # per row
     cdef object output_parameters    # of the loss, (outputs per target + FBP_MAX_LANES,), or None
     cdef Calls calls                 # of Python functions, or None
+
+    cdef int check_calls(self, str what) except -1
+    cdef double compute(self, Plan plan, unsigned int parts, const fbp_batch *batch) except? -1

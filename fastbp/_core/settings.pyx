@@ -13,7 +13,7 @@ from fastbp._core.arrays cimport is_plain
 from fastbp._core.c_core cimport *
 from fastbp._core.calls cimport Calls
 from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
-from fastbp._core.run cimport Planner
+from fastbp._core.run cimport Plan, Planner
 
 cnp.import_array()
 
@@ -115,6 +115,19 @@ cdef class Settings(Planner):
             self.calls = Calls(tuple(layer.activation for layer in layers), self.number)
             self.calls.set_in(&self.network)
             self.short_rows = 0  # every run releases the GIL, and predict_plain leaves all to predict
+
+    cdef int check_calls(self, str what) except -1:
+        """Raise Error for a call that has no place to raise the error of a Python function."""
+        if self.calls is not None:
+            raise Error(f"{what} with a custom activation, expected loss, or loss_and_gradients and then update")
+        return 0
+
+    cdef double compute(self, Plan plan, unsigned int parts, const fbp_batch *batch) except? -1:
+        """Run parts of a plan on a batch; return the loss, or raise what a Python function has raised."""
+        cdef double loss = self.run(plan, parts, batch)
+        if self.calls is not None:
+            self.calls.check(plan.plan)
+        return loss
 
     @property
     def t(self):

@@ -98,7 +98,8 @@ int fbp_is_padded(const fbp_network *network, fbp_task task, size_t rows) {
 }
 
 /* Whether the network is narrow (kernels/narrow.h), so that arrays are transposed. Random numbers, the caller's
- * derivatives and functions, and normal equations need rows of units. Predictions of a few rows are faster with them. */
+ * derivatives and functions, and normal equations need rows of units. Predictions of a few rows are faster with them.
+ */
 int fbp_is_narrow(const fbp_network *network, fbp_task task, size_t rows) {
     enum { FEW_ROWS = 4 };
     const int suits = task == FBP_PREDICT ? rows > FEW_ROWS : task != FBP_CUSTOM_LOSS && task != FBP_NORMAL_EQUATIONS;

@@ -7,6 +7,9 @@ import pytest
 
 import fastbp
 from fastbp import schedules
+from fastbp._model_file.callables import Given, Named
+from fastbp._model_file.parts import MisfitError
+from fastbp._model_file.values import decode, encode
 from helpers.inside import callables_of, state_of
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(8, 3)
@@ -42,6 +45,18 @@ class MyActivation(fastbp.LeakyReLU):
     pass
 
 
+def bend(z):
+    return z / (1 + np.abs(z))
+
+
+def bend_slope(z):
+    return 1 / (1 + np.abs(z)) ** 2
+
+
+def bend_curvature(z):
+    return -2 * np.sign(z) / (1 + np.abs(z)) ** 3
+
+
 def other_falling():
     """Return another function of the name `falling`."""
 
@@ -66,6 +81,18 @@ NETWORKS = {
     "class of the same name": (lambda: {"optimizer": SGD(0.1)}, {"SGD": SGD(0.1)}),
     "class of a loss": (lambda: {"loss": MyLoss(squares)}, {"MyLoss": MyLoss(squares)}),
     "schedule": (lambda: {"optimizer": fastbp.SGD(MyStep(0.1, 3))}, {"MyStep": MyStep(0.1, 3)}),
+    "function of an activation": (
+        lambda: {"activation": fastbp.CustomActivation(bend, bend_slope, "bend", check=True)},
+        {"bend": bend, "bend_slope": bend_slope},
+    ),
+    "all functions": (
+        lambda: {
+            "activation": fastbp.CustomActivation(bend, bend_slope, second_derivative=bend_curvature),
+            "output_activation": fastbp.CustomActivation(bend, np.cos, "wrong"),
+            "loss": squares,
+        },
+        {f.__name__: f for f in (bend, bend_slope, bend_curvature, np.cos, squares)},
+    ),
     "activation": (lambda: {"activation": MyActivation(0.2)}, {"MyActivation": MyActivation(0.2)}),
 }
 
@@ -184,7 +211,8 @@ def test_names_are_strings(path):
         fastbp.load(path, custom={3: squares})
 
 
-INFERENCE = [name for name in NETWORKS if name not in ("schedule", "activation")]
+NEEDED = ("schedule", "activation", "function of an activation", "all functions")
+INFERENCE = [name for name in NETWORKS if name not in NEEDED]
 
 
 @pytest.mark.parametrize("name", INFERENCE)
@@ -205,6 +233,44 @@ def test_inference_needs_no_custom(name, path):
     again = fastbp.load(path, custom=custom)
     assert (again.loss, again.optimizer) == (net.loss, net.optimizer)
     again.fit(X, Y, epochs=2)
+
+
+def test_inference_needs_no_derivative(path):
+    """Predictions call only the function itself; training calls the others."""
+    net = trained(NETWORKS["all functions"][0]())
+    net.save(path, inference=True)
+    with pytest.raises(
+        fastbp.ParameterError, match=r"expected 'bend': .*the name of its .*activation.f; call"
+    ):
+        fastbp.load(path, custom={"bend_slope": bend_slope})
+    twin = fastbp.load(path, custom={"bend": bend})
+    assert twin.predict(X).tobytes() == net.predict(X).tobytes()
+    with pytest.raises(fastbp.ParameterError, match="is 'bend_slope', which the model file has only by name"):
+        twin.forward(X)
+    repr(twin), twin.summary()
+    twin.save(path)
+    custom = callables_of(net)
+    again = fastbp.load(path, custom=custom)
+    assert (again.layers, again.loss) == (net.layers, net.loss)
+    again.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "tanh"}, r"layers\[0\].activation .*name is 'tanh', expected printable text"),
+        ({"name": 3}, "name is 3, expected"),
+        ({"f": 3}, "f is 3, expected a callable"),
+        ({"f": None}, "f is None, expected a callable"),
+        ({"derivative": {"type": "Adam"}}, "derivative is .*, expected no object"),
+        ({"check": True}, "check"),
+    ],
+)
+def test_activations_in_damaged_files(change, message):
+    node = encode(fastbp.CustomActivation(bend, bend_slope), Named()) | change
+    given = Given({"bend": bend, "bend_slope": bend_slope}, "file")
+    with pytest.raises(MisfitError, match=message):
+        decode(node, "layers[0].activation", fastbp.activations.Activation, given)
 
 
 def test_inference_with_custom(path):

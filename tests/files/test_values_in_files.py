@@ -91,7 +91,9 @@ def test_the_table_is_complete():
         classes = {one for one in vars(module).values() if isinstance(one, type) and issubclass(one, kind)}
         found |= {one for one in classes if not inspect.isabstract(one)}
     assert set(TYPES.values()) == found - {optimizers.NoRate}  # which a file has as null
-    assert {type(value) for _, value in CASES} | {fastbp.CustomLoss} == found - {optimizers.NoRate}
+    assert {type(value) for _, value in CASES} | {fastbp.CustomLoss, fastbp.CustomActivation} == found - {
+        optimizers.NoRate
+    }
 
 
 WRONG = {

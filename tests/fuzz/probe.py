@@ -122,7 +122,7 @@ class Probe:
         if isinstance(thing, fastbp.Network):
             found += unheld(thing)
         elif is_dataclass(thing) and not any(
-            callable(self.given.get(name)) for name in ("function", "loss", "learning_rate")
+            callable(self.given.get(name)) for name in ("function", "loss", "learning_rate", "derivative")
         ):
             copy = Outcome(lambda: pickle.loads(pickle.dumps(thing)))
             if copy.result != thing and not has_nan(thing):

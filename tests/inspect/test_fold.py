@@ -188,9 +188,11 @@ def test_nothing_to_fold_gives_a_clone(network_class, data, state_of):
     assert state_of(silent(net)) == state_of(net)
 
 
-def test_a_function_called_identity_is_none():
-    """The value decides, not the name of a custom activation."""
-    custom = fastbp.CustomActivation(np.tanh, lambda z: 1 - np.tanh(z) ** 2, "identity")
+def test_a_custom_activation_is_no_identity():
+    """None can have the name of a built-in activation, even if it computes the same."""
+    with pytest.raises(ParameterError, match="name is 'identity', expected"):
+        fastbp.CustomActivation(np.positive, np.ones_like, "identity")
+    custom = fastbp.CustomActivation(np.positive, np.ones_like, "line")
     net = fastbp.Network([3, Dense(4, custom), 2])
     assert len(silent(net).layers) == 2
 

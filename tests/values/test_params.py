@@ -34,6 +34,8 @@ RATES = [
 ]
 VALUES = [
     *ACTIVATIONS,
+    fastbp.CustomActivation(np.sin, np.cos, "sine wave"),
+    fastbp.CustomActivation(np.sin, np.cos, second_derivative=lambda z: -np.sin(z), check=True),
     *losses.LOSSES.values(),
     fastbp.BinaryCrossEntropy(outputs="sum", ignore_nan=True),
     fastbp.CrossEntropy(np.float32(0.5), ignore_index=2**40),
@@ -87,7 +89,11 @@ def test_fields_by_name():
     assert fastbp.MAE().get_params() == {"ignore_nan": False}
     for value in VALUES:
         params = value.get_params(deep=False)
-        assert [*params] == [*inspect.signature(type(value)).parameters]
+        arguments = [*inspect.signature(type(value)).parameters]
+        if isinstance(value, fastbp.CustomActivation):  # `check` is done and not kept
+            assert arguments == ["f", "derivative", "name", "second_derivative", "check"]
+            arguments = ["name", "f", "derivative", "second_derivative"]
+        assert [*params] == arguments
         assert all(params[name] is getattr(value, name) for name in params)
 
 
