@@ -94,16 +94,22 @@ class FeatureImportance:
         title = f"importance by {METHODS[self.method]}: {what}; {listed}"
         return title, ("feature", "mean", "std"), rows
 
+    def _note(self) -> list[str]:
+        if self.differences is None:
+            return []
+        return ["", f"the sum of each row is right to {self.incompleteness:.2g}"]
+
     def __str__(self) -> str:
         title, head, rows = self._table()
-        return "\n".join([title, "", *aligned([head, *rows])])
+        return "\n".join([title, "", *aligned([head, *rows]), *self._note()])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
         title, head, rows = self._table()
-        return markup.paragraph(title) + markup.table(head, rows, left=(0,))
+        notes = "".join(map(markup.paragraph, self._note()[1:]))
+        return markup.paragraph(title) + markup.table(head, rows, left=(0,)) + notes
 
 
 def feature_importance(

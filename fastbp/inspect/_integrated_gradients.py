@@ -20,7 +20,7 @@ Indices: TypeAlias = NDArray[np.intp]
 
 NODES = 3  # of the Gauss-Legendre rule on each part of a path
 DEEPEST = 40  # divisions, one after the other
-WIDEST = 1024  # parts of a path that are divided at once; more if the derivative is not that of the outputs
+WIDEST = 512  # parts of a path that are divided at once; more if the derivative is not that of the outputs
 NEAREST = 0.05  # share of a part that a division leaves at least
 MOST = 4096  # points on paths that are computed at once
 

@@ -115,6 +115,17 @@ def test_outputs_that_are_not_joined_with_the_loss(output):
     evaluated(inspect.chain_rule(net, 2, None, 2, X[0], y[0], limit=1))
 
 
+def test_a_wrong_derivative_counts_as_the_user_gave_it():
+    wrong = fastbp.CustomActivation(np.tanh, lambda z: -np.ones_like(z), name="<wrong>")
+    X, y = problem((3, 4, 2), 2)
+    for network in ENGINES:
+        net = network([3, 4, 2], activation=wrong, dtype="float64", seed=2)
+        check(net, X, y, 1e-12)
+    chain = inspect.chain_rule(net, 1, 0, 0, X[0], y[0])
+    assert chain.factors[1][:2] == ("dy4/dz4", -1)
+    assert "derivative of &lt;wrong&gt; at z4" in chain.html()
+
+
 def test_differences_of_the_loss():
     net = fastbp.Network([3, 5, 4, 2], activation="tanh", loss="huber", dtype="float64", seed=2)
     X, y = problem((3, 5, 4, 2), 1)

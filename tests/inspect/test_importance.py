@@ -236,6 +236,8 @@ def test_a_jump_is_reported():
     found = inspect.feature_importance(net, [[1.0], [0.2]], method="integrated_gradients")
     assert found.differences.tolist() == [1, 0]
     assert found.incompleteness == pytest.approx(1)
+    assert str(found).endswith("\n\nthe sum of each row is right to 1")
+    assert "right to 1</div>" in found._repr_html_()
     net.parameters[0] = np.nan
     found = inspect.feature_importance(net, [[1.0], [0.2]], method="integrated_gradients")
     assert np.isnan(found.values).all()
