@@ -61,8 +61,8 @@ THRESHOLDS: dict[str, Threshold] = {
         0.75,
         "saturated outputs of a layer",
         f"{_SAGEMAKER}, SaturatedActivation: 50 % of the units",
-        "too strict with the slope above: well trained networks reach 67 % with tanh, 64 % with sigmoid. It is "
-        "no finding where the network has learned (explained)",
+        "too strict with the slope above: well trained networks reach 67 % with tanh, 64 % with sigmoid. "
+        "It is no finding where the network has learned (explained)",
     ),
     "curvature_high": Threshold(
         4.0,
