@@ -163,9 +163,9 @@ class CELU(Activation):
 
 def _check_own_name(argument: str, name: Any) -> str:
     checked: str = text(argument, name)
-    if not checked or checked in _ROWS:
+    if not checked or not checked.isprintable() or checked in _ROWS:
         raise ParameterError(
-            f"{argument} is {name!r}, expected a name that is not empty and not that of a built-in activation"
+            f"{argument} is {name!r}, expected printable text that is not the name of a built-in activation"
         )
     return checked
 
@@ -185,7 +185,7 @@ class CustomActivation(Activation):
     derivative : callable
         Takes z and returns f'(z), finite where z and f(z) are.
     name : str
-        Name in summaries and errors; not that of a built-in activation.
+        Name in summaries and errors: printable text, and not the name of a built-in activation.
     second_derivative : callable, optional
         Takes z and returns f''(z), for `fastbp.inspect`. By default, central differences of `derivative` in
         float64.

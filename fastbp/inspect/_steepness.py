@@ -123,7 +123,7 @@ def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> flo
     Lanczos' method; so few products find it to a few percent, from below.
     """
     roots = np.sqrt(factors)
-    curvature = Curvature.of(Probe(probe.net, dtype=np.float64, parameters=probe.parameters), examples)
+    curvature = Curvature(Probe(probe.net, dtype=np.float64, parameters=probe.parameters), examples)
     v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
     basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
     for k in range(PRODUCTS):
