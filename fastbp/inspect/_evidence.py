@@ -13,6 +13,7 @@ from fastbp.history import History
 from fastbp.inspect._layer_states import LayerState, Measures
 from fastbp.inspect._remedies import Remedy
 from fastbp.inspect._steepness import Step
+from fastbp.inspect._thresholds import limit
 from fastbp.layers import Layer, split
 from fastbp.network import Network
 
@@ -70,8 +71,6 @@ class Evidence(NamedTuple):
     @property
     def is_learned(self) -> bool:
         """Whether the loss is well below that of a constant output; not, if that is not known."""
-        from fastbp.inspect._thresholds import limit
-
         return self.loss <= limit("explained") * self.measures.baseline
 
     def remedy(self, **changes: Any) -> Remedy:

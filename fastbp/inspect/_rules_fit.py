@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastbp.history import History
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
 from fastbp.inspect._rules_course import hardly_falls
@@ -184,10 +185,9 @@ def _rise(losses: list[float]) -> float:
     return (last - least) / (losses[0] - least or abs(losses[0]))
 
 
-def _late_rise(history: object) -> float:
+def _late_rise(history: History) -> float:
     """Return the rise of the validation loss since its least value, over the first; 0 if the loss rose."""
-    assert hasattr(history, "__getitem__")
-    if "validation_loss" not in list(history):  # type: ignore[call-overload]
+    if "validation_loss" not in [*history]:
         return 0.0
     measured = np.asarray(history["validation_loss"])
     losses = np.asarray(history["loss"])[np.isfinite(measured)]

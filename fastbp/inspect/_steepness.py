@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 BATCH = 256  # rows of the step that is tried
-CURVED = 1024  # rows on which the curvature is measured
+CURVED = 512  # rows on which the curvature is measured
 PRODUCTS = 10  # with the Hessian
 
 
@@ -123,11 +123,11 @@ def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> flo
     Lanczos' method; so few products find it to a few percent, from below.
     """
     roots = np.sqrt(factors)
-    curvature = Curvature(Probe(probe.net, dtype=np.float64, parameters=probe.parameters), examples)
+    curvature = Curvature(probe, examples)
     v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
     basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
     for k in range(PRODUCTS):
-        w = roots * curvature.hessian(roots * basis[k])
+        w = roots * curvature.hessian(roots * basis[k])  # float64
         T[k, k] = basis[k] @ w
         for _ in range(2):  # once is not enough in rounded numbers
             for u in basis:

@@ -20,7 +20,7 @@ _AUTOTRAINER = (
 _SAGEMAKER = "Amazon SageMaker Debugger, built-in rules"
 _CS231N = "Stanford cs231n, Neural networks part 3: learning and evaluation"
 _LECUN = "Y. LeCun et al., Efficient BackProp, 1998"
-_OWN = "fastbp: chosen on the healthy networks of tests/inspect/test_diagnose_healthy.py"
+_OWN = "fastbp: no finding on healthy networks, see tests/inspect/test_diagnose_healthy.py"
 
 #: Every threshold by name.
 THRESHOLDS: dict[str, Threshold] = {
@@ -28,15 +28,21 @@ THRESHOLDS: dict[str, Threshold] = {
         1e-3,
         "RMS of dJ/dz, first over last trained layer",
         _AUTOTRAINER,
-        "there of dJ/dW, which has the layer's inputs as a factor: that calls small inputs a vanishing "
-        "gradient, and is blind to small weights, which shrink the inputs of the last layer as well",
+        "there of the norms of dJ/dW, which has the layer's inputs as a factor: that calls small inputs a "
+        "vanishing gradient, and is blind to small weights, which shrink the last layer's inputs as well",
     ),
-    "vanishing_first": Threshold(1e-4, "RMS of dJ/dW of the first trained layer", _AUTOTRAINER, ""),
+    "vanishing_first": Threshold(
+        1e-4,
+        "RMS of dJ/dW of the first trained layer",
+        _AUTOTRAINER,
+        "there the norm, which grows with the size of the layer",
+    ),
     "exploding_ratio": Threshold(
         70.0,
         "RMS of dJ/dz, first over last trained layer",
         _AUTOTRAINER,
-        "there of dJ/dW, which calls large inputs an exploding gradient; they are a finding of their own",
+        "there of the norms of dJ/dW, which calls large inputs an exploding gradient; they are a finding "
+        "of their own",
     ),
     "dead_share": Threshold(
         0.7,
@@ -48,14 +54,15 @@ THRESHOLDS: dict[str, Threshold] = {
     "saturated_slope": Threshold(
         0.05,
         "|f'(z)| over the largest |f'|; less is saturated",
-        f"{_SAGEMAKER}, SaturatedActivation: |tanh| > 0.9999, a slope of 0.0002",
-        "too loose: at a twentieth, the gradient of a layer is as good as lost",
+        f"{_SAGEMAKER}, SaturatedActivation: 1e-7, |z| > 9.5 for tanh",
+        "too loose: at a twentieth, a layer passes on next to nothing",
     ),
     "saturated_share": Threshold(
         0.75,
         "saturated outputs of a layer",
         f"{_SAGEMAKER}, SaturatedActivation: 50 % of the units",
-        "too strict: well trained tanh networks reach 50 %",
+        "too strict with the slope above: well trained networks reach 67 % with tanh, 64 % with sigmoid. "
+        "It is no finding where the network has learned (explained)",
     ),
     "curvature_high": Threshold(
         4.0,
@@ -75,8 +82,8 @@ THRESHOLDS: dict[str, Threshold] = {
         0.3,
         "|change of the weights| over |weights|, of the next step",
         f"{_CS231N}: about 1e-3; {_SAGEMAKER}, WeightUpdateRatio: 10",
-        "10 is too loose: at 0.3, each step replaces a third of the weights. Adam's first steps of small "
-        "networks are healthy up to 0.1",
+        "10 is too loose: at 0.3, each step replaces a third of the weights. 1e-3 is too strict: Adam's "
+        "first steps in small networks that learn well reach 0.08",
     ),
     "update_low": Threshold(
         1e-5,
@@ -86,7 +93,8 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "explained": Threshold(
         0.5,
-        "loss over that of the best constant output; less is learned, and small steps are no fault",
+        "loss over that of a constant output, the mean of the targets; with less, the network has learned, "
+        "and neither small steps nor saturation are findings",
         _OWN,
         "",
     ),
@@ -94,7 +102,7 @@ THRESHOLDS: dict[str, Threshold] = {
         0.3,
         "rise of the loss since its least value, over its fall before",
         _OWN,
-        "0.1 is too strict: the losses of small data sets vary as much",
+        "0.1 is too strict: losses of deep networks on small data sets vary as much while they fall",
     ),
     "still": Threshold(
         0.01,
@@ -141,7 +149,7 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "overfit_gap": Threshold(
         0.25,
-        "validation loss minus loss, over the loss of the best constant output",
+        "validation loss minus loss, over the loss of a constant output",
         f"{_SAGEMAKER}, Overfit: (validation loss - loss) / loss > 0.1",
         "too strict: a loss near 0 makes any ratio large. The gap is measured by what there was to learn",
     ),

@@ -85,6 +85,9 @@ def test_only_a_derivative_that_is_used_can_be_wrong():
     assert "wrong derivative" not in [finding.kind for finding in diagnose(net, X * 0, y).findings]
     found = [(finding.kind, finding.layer) for finding in diagnose(net, X * 5, y).findings]
     assert found[0] == ("wrong derivative", 1)
+    for error, is_right in [(0.8e-5, True), (1.2e-5, False)]:
+        nearly = CustomActivation(np.sin, lambda z, error=error: np.cos(z) + error)
+        assert diagnose(sick.classifier(activation=nearly, dtype="float64"), X, y).is_healthy == is_right
     sine = sick.classifier(activation=CustomActivation(np.sin, np.cos))
     assert [finding.kind for finding in diagnose(sine, X * 1e9, y).findings] == ["unscaled inputs"]
 
