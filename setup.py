@@ -14,7 +14,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
 
 # The C core has state, so all modules are linked into one shared object; fastbp/_core/__init__.py loads them.
-NAMES = ("library", "arrays", "entries", "guard", "calls", "run", "plane", "settings", "engine", "passes")
+NAMES = ("library", "arrays", "entries", "guard", "calls", "run", "settings", "engine", "passes", "plane")
 MODULES = [f"fastbp/_core/{name}.pyx" for name in NAMES]
 DECLARATIONS = sorted(glob("fastbp/_core/*.pxd"))
 # Without `binding`, native functions are plain built-in ones, which saves 0.1 ms of the import. Their

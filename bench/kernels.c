@@ -10,7 +10,7 @@
 #include "rows/rows.c"
 
 #define EXPORT __attribute__((visibility("default")))
-#define KERNELS TABLE_NAME(FASTBP_ISA, REAL_BITS)
+#define KERNELS PER_ISA(fbp_kernels)
 #define TIMES(repeats) for (size_t repeat = 0; repeat < (repeats); repeat++)
 
 EXPORT const size_t vector_lanes = LANES;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from inspect import signature
 from typing import TYPE_CHECKING, Self
 
@@ -110,12 +109,12 @@ def facts_of(model: Model) -> dict[str, str]:
     return facts
 
 
-def aligned(rows: list[tuple[str, ...]], left: Collection[int] = TEXT) -> list[str]:
-    """Return rows of cells as lines: the first column and those of text, `left`, aligned to the left."""
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows of cells as lines, numbers aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            f"{cell:{'<' if i in left or i == 0 else '>'}{width}}"
+            f"{cell:{'<' if i in TEXT or i == 0 else '>'}{width}}"
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

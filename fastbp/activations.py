@@ -163,9 +163,9 @@ class CELU(Activation):
 
 def _check_own_name(argument: str, name: Any) -> str:
     checked: str = text(argument, name)
-    if not checked or checked in _ROWS:
+    if not checked or not checked.isprintable() or checked in _ROWS:
         raise ParameterError(
-            f"{argument} is {name!r}, expected a name that is not empty and not that of a built-in activation"
+            f"{argument} is {name!r}, expected printable text that is not the name of a built-in activation"
         )
     return checked
 
@@ -185,7 +185,7 @@ class CustomActivation(Activation):
     derivative : callable
         Takes z and returns f'(z), finite where z and f(z) are.
     name : str
-        Name in summaries and errors; not that of a built-in activation.
+        Name in summaries and errors: printable text, and not the name of a built-in activation.
     second_derivative : callable, optional
         Takes z and returns f''(z), for `fastbp.inspect`. By default, central differences of `derivative` in
         float64.
@@ -285,13 +285,13 @@ class CustomActivation(Activation):
                 )
         return slope
 
-    def mismatch(self) -> elementwise.Mismatch | None:
-        """Return where `derivative` and differences of f part most, among points from -30 to 30.
+    def mismatch(self, z: NDArray[np.float64] | None = None) -> elementwise.Mismatch | None:
+        """Return where `derivative` and differences of f part most, at z (k,), or from -30 to 30.
 
         None: they agree, to 1e-5 of the larger of the derivative and 1. At a kink of f, any number between
         the one-sided difference quotients is right. Both functions get these points in float64.
         """
-        return elementwise.worst_mismatch(self.f, self.derivative)
+        return elementwise.worst_mismatch(self.f, self.derivative, z)
 
     def check(self) -> None:
         """Raise ParameterError unless `derivative` is the derivative of f; see `mismatch`."""

@@ -125,8 +125,8 @@ typedef struct {
     double *losses;           /* (points,) without penalties */
 } fbp_plane;
 
-/* Computes the losses of some points, those from `first` on. The bits do not depend on the number of workers. */
-void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points);
+/* Computes the losses. The bits do not depend on the number of workers. */
+void fbp_evaluate_plane(fbp_plane *plane, size_t points);
 
 /* Learning rate of the next step. */
 double fbp_learning_rate(const fbp_network *network);

@@ -108,12 +108,16 @@ class Differences(Value):
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return (f(x + h) - f(x - h)) / 2 h for x of any shape; float32 stays float32."""
-        array = float_array("x", x)
-        z = array.astype(np.float64)
-        h = _STEP * np.maximum(1, np.abs(z))
+        return self.measure(float_array("x", x))
+
+    def measure(self, z: Array) -> Array:
+        """Return the differences at z, float32 or float64, as a new array of its shape and dtype."""
+        exact = z.astype(np.float64)
+        h = _STEP * np.maximum(1, np.abs(exact))
         with np.errstate(all="ignore"):
-            difference = self.function.measure(z + h) - self.function.measure(z - h)
-            return np.asarray(difference / ((z + h) - (z - h)), array.dtype)
+            above, below = exact + h, exact - h
+            difference = self.function.measure(above) - self.function.measure(below)
+            return np.array(difference / (above - below), z.dtype.newbyteorder("="), order="C")
 
 
 class Mismatch(NamedTuple):
@@ -124,13 +128,14 @@ class Mismatch(NamedTuple):
     quotient: float  # the central difference quotient of the function
 
 
-def worst_mismatch(f: Elementwise, derivative: Elementwise) -> Mismatch | None:
-    """Return where a derivative and differences of f part most, among points from -30 to 30, or None.
+def worst_mismatch(f: Elementwise, derivative: Elementwise, z: Array | None = None) -> Mismatch | None:
+    """Return where a derivative and differences of f part most, at z (k,) or from -30 to 30, or None.
 
     At a kink, where the one-sided difference quotients differ, any number between them is a derivative.
     Points where f is not finite are left out.
     """
-    z = np.concatenate([np.linspace(-6, 6, 241), np.linspace(-5.987, 5.987, 97), [-30, -12.5, 12.5, 30]])
+    if z is None:
+        z = np.concatenate([np.linspace(-6, 6, 241), np.linspace(-5.987, 5.987, 97), [-30, -12.5, 12.5, 30]])
     h = _STEP * np.maximum(1, np.abs(z))
     with np.errstate(all="ignore"):
         left, y, right = f.measure(z - h), f.measure(z), f.measure(z + h)

@@ -25,7 +25,7 @@ def load(name: str) -> ModuleType:
     return sys.modules[full]
 
 
-for _name in ("arrays", "entries", "guard", "calls", "run", "plane", "settings", "engine"):
+for _name in ("arrays", "entries", "guard", "calls", "run", "settings", "engine"):
     load(_name)
 
 from fastbp._core.arrays import (  # noqa: E402
@@ -76,7 +76,6 @@ from fastbp._core.library import (  # noqa: E402
     threads,
     vector_math,
 )
-from fastbp._core.plane import Plane  # noqa: E402
 from fastbp._core.run import Run, checked_progress  # noqa: E402
 
 __all__ = [
@@ -91,7 +90,6 @@ __all__ = [
     "Exchange",
     "Guard",
     "OwnThreads",
-    "Plane",
     "Run",
     "Snapshot",
     "activate",

@@ -189,7 +189,7 @@ cdef extern from "fastbp.h" nogil:
         const double *directions
         const double *points
         double *losses
-    void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points)
+    void fbp_evaluate_plane(fbp_plane *plane, size_t points)
     double fbp_learning_rate(const fbp_network *network)
     ctypedef struct fbp_fit:
         const fbp_source *x

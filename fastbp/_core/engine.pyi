@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._core.guard import Guard
-from fastbp._core.plane import Plane
 from fastbp._core.run import Run
 
 # What the engine reads of the values that it is given: this module imports none of theirs.
@@ -130,15 +129,6 @@ class Engine:  # fastbp._engine.protocol documents it
     def predict(self, X: _Rows, out: NDArray[Any], raw: bool = True) -> None: ...
     def predict_plain(self, X: object, out: object, guard: Guard) -> NDArray[Any] | None: ...
     def loss(self, X: _Rows, y: NDArray[Any], weights: _Weights | None = None) -> float: ...
-    def plane(
-        self,
-        X: _Rows,
-        y: NDArray[Any],
-        weights: _Weights | None,
-        origin: NDArray[np.float64],
-        directions: NDArray[np.float64],
-        workers: int,
-    ) -> Plane: ...
     def loss_and_gradients(self, X: _Rows, y: NDArray[Any], weights: _Weights | None = None) -> float: ...
     def train_on_batch(self, X: _Rows, y: NDArray[Any], weights: _Weights | None = None) -> float: ...
     def forward(self, X: _Rows, raw: bool = True) -> NDArray[Any]: ...

@@ -16,7 +16,6 @@ from fastbp._core.arrays cimport check_memory, describe, describe_sparse, is_pla
 from fastbp._core.c_core cimport *
 from fastbp._core.calls cimport copied
 from fastbp._core.guard cimport Guard
-from fastbp._core.plane cimport Plane
 from fastbp._core.run cimport Plan, Run
 from fastbp._core.settings cimport Settings, data_of
 
@@ -58,9 +57,6 @@ cdef class Engine(Settings):
     input_noise : float
         Standard deviation of that noise.
     """
-
-    cdef size_t forward_rows      # rows of the last forward()
-    cdef readonly double penalty  # penalty of the layers at the last backward()
 
     cdef int describe_inputs(self, X, fbp_source *source) except -1:
         """Describe rows of inputs, an array or `SparseRows`, with their scaling."""
@@ -258,23 +254,6 @@ cdef class Engine(Settings):
     def loss(self, X, y, weights=None):
         """Return the loss over all rows, or over those with a nonzero weight. Several threads may call it at once."""
         return self.learn(FBP_EVALUATE, FBP_FORWARD_PART, X, y, weights)
-
-    def plane(self, X, y, weights, origin not None, directions not None, size_t workers):
-        """Return a `Plane` that computes the loss of these rows with parameters origin (P,) + a u + b v.
-
-        The directions u and v are (2, P); all three are float64. `workers` threads share the points; the caller sets its
-        own number of threads to 1 meanwhile. Scaling must not be set as long as the plane is in use.
-        """
-        cdef Plane plane = Plane()
-        self.check_calls("plane")
-        cdef size_t entries = 0, n = count_rows(X, weights)
-        cdef unsigned int data = data_kind(y, weights) | self.sparse_kind(X, min(n, self.block_rows), &entries)
-        plane.span(origin, directions, self.network.n_parameters)
-        plane.X, plane.y, plane.weights = X, y, weights
-        plane.scaling = self.mean, self.inverse_scale, self.target_mean, self.target_inverse_scale
-        plane.hire(self, workers, n, data, entries)
-        self.describe_batch(X, y, weights, &plane.x_source, &plane.y_source, &plane.batch)
-        return plane
 
     def loss_and_gradients(self, X, y, weights=None):
         """Compute the gradients of all rows as one batch; return the loss."""

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from fastbp._base.fields import integer, one_of
+from fastbp._base.fields import checked_by, integer, one_of
+from fastbp._base.shown import shown
 from fastbp.callbacks._base import Callback, Columns, Watcher
 from fastbp.callbacks._state import EpochState
+from fastbp.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from fastbp._base.converted import Converted
+
+
+def _dtype(argument: str, value: Any) -> str:
+    """Return the name of a dtype, float32 or float64."""
+    try:
+        name = "" if value is None else np.dtype(value).name
+    except Exception:  # whatever NumPy raises for something else
+        name = ""
+    if name not in ("float32", "float64"):
+        raise ParameterError(f"{argument} is {shown(value)}, expected 'float32' or 'float64'")
+    return value if isinstance(value, str) and value == name else name  # constructors keep what they get
 
 
 class RecordPath(Callback):
@@ -30,8 +46,8 @@ class RecordPath(Callback):
         Number of epochs or steps between two points, before any are dropped.
     on : "epoch" or "step"
         What `every` counts. With averaged weights, the end of an epoch has the average.
-    dtype : "float32" or "float64"
-        Data type of the recorded parameters.
+    dtype : str or dtype
+        Data type of the recorded parameters, float32 or float64.
     max_points : int, >= 2
         Most points. A point takes 4 or 8 bytes per parameter.
 
@@ -53,7 +69,7 @@ class RecordPath(Callback):
     only_watches: ClassVar[bool] = True
     every: int = integer(default=1, at_least=1)
     on: str = one_of("epoch", "step", default="epoch")
-    dtype: str = one_of("float32", "float64", default="float32")
+    dtype: Converted[DTypeLike, str] = checked_by(_dtype, "str or dtype", default="float32")
     max_points: int = integer(default=256, at_least=2)
 
     def begin(self, columns: Columns) -> Watcher:

@@ -6,6 +6,7 @@ from fastbp.inspect._curvature import gauss_newton_product, hessian_vector_produ
 from fastbp.inspect._diagnose import Diagnosis, diagnose
 from fastbp.inspect._eigenvalues import Spectrum, hessian_eigenvalues
 from fastbp.inspect._fold import fold_linear
+from fastbp.inspect._gradient_check import GradientCheck, check_gradients
 from fastbp.inspect._importance import FeatureImportance, Importance, feature_importance
 from fastbp.inspect._landscape import Landscape, landscape
 from fastbp.inspect._layer_states import LayerState
@@ -22,12 +23,14 @@ __all__ = [
     "Factor",
     "FeatureImportance",
     "Finding",
+    "GradientCheck",
     "Importance",
     "Landscape",
     "LayerState",
     "Spectrum",
     "blame",
     "chain_rule",
+    "check_gradients",
     "deltas",
     "diagnose",
     "feature_importance",

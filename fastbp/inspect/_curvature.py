@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
@@ -52,7 +52,8 @@ def hessian_vector_product(
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`.
     """
-    return Curvature(net, X, y, sample_weight).hessian(vector)
+    probe = Probe(net)
+    return Curvature(probe, probe.examples(X, y, sample_weight)).hessian(vector)
 
 
 def gauss_newton_product(
@@ -68,7 +69,8 @@ def gauss_newton_product(
 
     Parameters, result and errors are those of `hessian_vector_product`.
     """
-    return Curvature(net, X, y, sample_weight).gauss_newton(vector)
+    probe = Probe(net)
+    return Curvature(probe, probe.examples(X, y, sample_weight)).gauss_newton(vector)
 
 
 class Work(NamedTuple):
@@ -81,22 +83,13 @@ class Work(NamedTuple):
 
 
 class Curvature:
-    """Products with the Hessian and the Gauss-Newton matrix of one loss.
+    """Products with the Hessian and the Gauss-Newton matrix of one loss, at `parameters` or those of the net.
 
     Passes that do not depend on the vector are kept for the next product, if they are small enough.
     """
 
-    def __init__(
-        self,
-        net: Network,
-        X: Inputs,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        dtype: DTypeLike | None = None,
-    ) -> None:
-        self.probe = Probe(net, dtype=dtype)
-        self._examples: Examples = self.probe.examples(X, y, sample_weight)
+    def __init__(self, probe: Probe, examples: Examples) -> None:
+        self.probe, self._examples = probe, examples
         self._divisor = self.probe.divisor(self._examples.weight)
         per_row = sum(layer.n_in + 4 * layer.n_out for layer in self.probe.layers) * self.probe.dtype.itemsize
         self._keeps = len(self._examples) * per_row <= KEPT_BYTES

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from fastbp._base import markup
 from fastbp._base.sparse import Inputs
-from fastbp._summary import aligned
 from fastbp.exceptions import ParameterError
 from fastbp.history import History
 from fastbp.inspect._evidence import Evidence
@@ -19,12 +18,13 @@ from fastbp.inspect._layer_states import LayerState, Measures
 from fastbp.inspect._probe import Probe
 from fastbp.inspect._remedies import Finding
 from fastbp.inspect._steepness import next_step
+from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
 HEAD = (
-    ("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least |f'|")
-    + ("saturated", "dead", "zero dJ/dW", "update", "mean y", "std y")
-)  # fmt: skip
+    *("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least |f'|"),
+    *("saturated", "dead", "zero dJ/dW", "update", "mean y", "std y"),
+)
 TEXT = (0, 1)  # columns of text; the others have numbers
 
 
@@ -73,7 +73,7 @@ class Diagnosis(NamedTuple):
         return f"Not healthy: {counted}: {first.kind}{place}."
 
     def __str__(self) -> str:
-        parts = [self.verdict, *map(str, self.findings), "\n".join(aligned([HEAD, *self._rows()], TEXT))]
+        parts = [self.verdict, *map(str, self.findings), "\n".join(aligned([HEAD, *self._rows()], left=TEXT))]
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -115,8 +115,8 @@ def diagnose(
     """Return measures of every layer on (X, y), and what keeps the network from learning.
 
     Each finding has a cause, the numbers that show it, and a remedy; ``finding.apply(net)`` returns a new
-    network with the remedy, where it is mechanical. `fastbp.inspect.THRESHOLDS` lists the numbers beyond which
-    something is a finding, with their sources. What follows from another finding is left out.
+    network with the remedy, where it is mechanical. `fastbp.inspect.THRESHOLDS` lists the numbers beyond
+    which something is a finding, with their sources. What follows from another finding is left out.
 
     The measures are those of the network as it is, without dropout and noise. The learning rate is judged by
     the largest eigenvalue of the Hessian on at most 1024 rows for SGD, which is stable below twice its
@@ -166,6 +166,7 @@ def diagnose(
             measures,
             states,
             step,
+            net.evaluate(X, y, [], sample_weight=sample_weight)["loss"],
             net.history if history is None else history,
             validation_loss,
         )
@@ -173,7 +174,7 @@ def diagnose(
     return Diagnosis(
         states,
         found,
-        measures.loss,
+        evidence.loss,
         measures.baseline,
         validation_loss,
         evidence.over_ends("gradient_rms"),
@@ -188,4 +189,5 @@ def _validation_loss(net: Network, X_val: Inputs | None, y_val: ArrayLike | None
         raise ParameterError(f"{given} is given without {missing}, expected both or none")
     if X_val is None or y_val is None:
         return math.nan
+    net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
     return net.evaluate(X_val, y_val, [])["loss"]

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arguments import choice, integer, number
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
-from fastbp.inspect._lanczos import extreme_eigenpairs
-from fastbp.inspect._products import HessianProducts
+from fastbp.inspect._curvature import Curvature
+from fastbp.inspect._lanczos import Product, extreme_eigenpairs
+from fastbp.inspect._probe import Probe
 from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
@@ -69,11 +70,12 @@ def hessian_eigenvalues(
     max_iterations: int = 100,
     seed: int = 0,
     sample_weight: ArrayLike | None = None,
+    operator: Literal["hessian", "gauss_newton"] = "hessian",
 ) -> Spectrum:
     """Return the largest and the smallest eigenvalues of the Hessian of the loss, with their vectors.
 
-    The Hessian H (P, P) holds the second derivatives of the loss, with the penalties l1 and l2 of layers that
-    are not frozen, by all parameters. Gradient descent with a learning rate above 2 / (largest eigenvalue)
+    The Hessian H (P, P) holds the second derivatives of the loss, with the penalties l2 of layers that are
+    not frozen, by all parameters. Gradient descent with a learning rate above 2 / (largest eigenvalue)
     diverges on the quadratic model; a negative eigenvalue is a direction in which the loss curves down. H is
     never formed: Lanczos' method with full reorthogonalization takes products of H with vectors, in float64.
 
@@ -95,6 +97,8 @@ def hessian_eigenvalues(
         Seed of the first vectors.
     sample_weight : array_like, shape (n,) or (n, n_targets), optional
         Weights of the loss, as for `evaluate`.
+    operator : {"hessian", "gauss_newton"}
+        The matrix: the Hessian, or the Gauss-Newton matrix as of `gauss_newton_product`.
 
     Returns
     -------
@@ -105,6 +109,8 @@ def hessian_eigenvalues(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; the loss has derivatives that are not finite.
+    BusyError
+        Another thread is changing the network when the call begins.
 
     Notes
     -----
@@ -120,21 +126,26 @@ def hessian_eigenvalues(
     ends = choice("which", which, ENDS)
     tol, most = number("tol", tol, above=0), integer("max_iterations", max_iterations, at_least=1)
     seed, k = integer("seed", seed, at_least=0), integer("k", k, at_least=1)
-    return spectrum(HessianProducts(net, X, y, sample_weight), k, ends, tol, most, seed)
+    is_hessian = choice("operator", operator, {"hessian": True, "gauss_newton": False})
+    probe = Probe(net, dtype=np.float64)
+    curvature = Curvature(probe, probe.examples(X, y, sample_weight))
+    product = curvature.hessian if is_hessian else curvature.gauss_newton
+    return spectrum(product, curvature.probe.parameters.size, k, ends, tol, most, seed)
 
 
 def spectrum(
-    product: HessianProducts,
+    product: Product,
+    n: int,
     k: int,
     ends: tuple[int, int],
     tol: float = 1e-4,
     max_iterations: int = 100,
     seed: int = 0,
 ) -> Spectrum:
-    """Return k eigenvalues of each of the ends (smallest, largest) that are 1."""
-    n = product.size
+    """Return k eigenvalues of each of the ends (smallest, largest) that are 1, of a matrix (n, n)."""
     if k > n:
         raise ParameterError(f"k is {k}, expected 1 to {n}, the number of parameters")
     low, high = (k * end for end in ends)
-    found = extreme_eigenpairs(product, n, low, high, tol=tol, max_products=max_iterations, seed=seed)
-    return Spectrum(*found)
+    return Spectrum(
+        *extreme_eigenpairs(product, n, low, high, tol=tol, max_products=max_iterations, seed=seed)
+    )

@@ -31,6 +31,7 @@ class Evidence(NamedTuple):
     measures: Measures
     states: tuple[LayerState, ...]
     step: Step
+    loss: float
     history: History
     validation_loss: float  # NaN without validation data
 
@@ -71,7 +72,7 @@ class Evidence(NamedTuple):
         """Whether the loss is well below that of a constant output; not, if that is not known."""
         from fastbp.inspect._thresholds import limit
 
-        return self.measures.loss <= limit("explained") * self.measures.baseline
+        return self.loss <= limit("explained") * self.measures.baseline
 
     def remedy(self, **changes: Any) -> Remedy:
         """Return a remedy for this network."""

@@ -8,9 +8,8 @@ from fastbp.inspect import _rules_course, _rules_fit, _rules_signal
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
 
-#: In the order of findings of the same severity.
+#: The most serious first.
 RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
-    _rules_signal.not_a_number,
     _rules_signal.wrong_derivative,
     _rules_signal.zero_derivative,
     _rules_signal.symmetric_weights,
@@ -34,7 +33,6 @@ _SMALL = ("vanishing gradient", "learning rate too low")
 
 #: Findings that follow from another one, and are not reported beside it.
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "not a number": ("exploding gradient",),
     "wrong derivative": ("zero derivative", "constant derivative", "exploding gradient", *_RATES, *_SMALL),
     "zero derivative": _SMALL,
     "symmetric weights": _SMALL,
@@ -51,10 +49,10 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Return the findings, the most serious first."""
+    if (broken := _rules_signal.not_a_number(evidence)) is not None:
+        return (broken,)  # all else would be guesses
     found = [finding for rule in RULES if (finding := rule(evidence)) is not None]
     hidden = {kind for finding in found for kind in CONSEQUENCES.get(finding.kind, ())}
     if len(found) > 1:
         hidden.add("loss not moving")  # each of the others may be why
-    return tuple(
-        sorted((finding for finding in found if finding.kind not in hidden), key=lambda f: -f.severity)
-    )
+    return tuple(finding for finding in found if finding.kind not in hidden)

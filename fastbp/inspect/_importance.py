@@ -118,7 +118,7 @@ def feature_importance(
     sample_weight: ArrayLike | None = None,
     output: int | ArrayLike | None = None,
     baseline: ArrayLike | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
 ) -> FeatureImportance:
     """Return how much the network relies on each of its inputs.
 

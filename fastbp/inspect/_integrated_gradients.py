@@ -13,12 +13,15 @@ from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect._probe import Probe
+from fastbp.metrics import slices
 
 Array: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 
-NODES = 6  # of the Gauss-Legendre rule on each part of a path
-DEEPEST = 40  # halvings of a path: beyond, rounding decides
+NODES = 3  # of the Gauss-Legendre rule on each part of a path
+DEEPEST = 40  # divisions, one after the other
+WIDEST = 1024  # parts of a path that are divided at once; more if the derivative is not that of the outputs
+NEAREST = 0.05  # share of a part that a division leaves at least
 MOST = 4096  # points on paths that are computed at once
 
 
@@ -53,7 +56,8 @@ class IntegratedGradients:
     """Attributions by integrals along straight paths, refined until they are complete.
 
     Each part of a path gets a Gauss-Legendre rule, whose sum over the inputs must be the difference of the
-    outputs at its ends. Where it is not, the part is halved, so kinks cost steps only where they are.
+    outputs at its ends. Where it is not, the part is divided, at a kink if there seems to be one. So kinks
+    cost steps only where they are.
     """
 
     def __init__(self, probe: Probe, tolerance: float) -> None:
@@ -90,43 +94,41 @@ class IntegratedGradients:
         parts = Parts(np.arange(m), np.zeros(m), np.ones(m), *ends)
         left = np.full(m, allowed)  # of each row's error
         for depth in range(DEEPEST + 1):
-            found = np.concatenate(
-                [self._integrals(parts.some(some), path) for some in _cut(len(parts.row), MOST // NODES)]
-            )
-            errors = np.abs(found.sum(axis=1) - (parts.at_b - parts.at_a))
-            of_row = np.bincount(parts.row, errors, m)
-            # a row is done if its errors are small enough together, or if they are no numbers
-            is_open = np.isfinite(of_row) & (of_row > left) & (depth < DEEPEST)
-            share = left / np.maximum(4 * np.bincount(parts.row, minlength=m), 1)
-            is_split = is_open[parts.row] & (errors > share[parts.row])
-            np.add.at(values, parts.row[~is_split], found[~is_split])
-            left -= np.bincount(parts.row[~is_split], errors[~is_split], m)
-            if not is_split.any():
+            n_parts = np.bincount(parts.row, minlength=m)
+            share = left / np.maximum(2 * n_parts, 1)
+            share[(n_parts > WIDEST) | (depth == DEEPEST)] = np.inf
+            divided = []
+            for some in slices(len(parts.row), MOST // NODES):
+                own = parts.some(some)
+                found, middle = self._integrals(own, path)
+                errors = np.abs(found.sum(axis=1) - (own.at_b - own.at_a))
+                is_bad = errors > share[own.row]  # not if they are NaN
+                np.add.at(values, own.row[~is_bad], found[~is_bad])
+                left -= np.bincount(own.row[~is_bad], errors[~is_bad], m)
+                if is_bad.any():
+                    divided.append(self._divided(own.some(is_bad), middle[is_bad], path))
+            if not divided:
                 return
-            parts = self._halves(parts.some(is_split), path)
+            parts = Parts(*(np.concatenate(column) for column in zip(*divided, strict=True)))
 
-    def _integrals(self, parts: Parts, path: _Path) -> Array:
-        """Return the integrals (k, n_in) of parts of paths."""
+    def _integrals(self, parts: Parts, path: _Path) -> tuple[Array, Array]:
+        """Return the integrals (k, n_in) of parts of paths, and where to divide each part (k,)."""
         width = (parts.b - parts.a)[:, None]
         places = parts.a[:, None] + width * self._nodes  # (k, nodes)
         row = np.repeat(parts.row, NODES)
         points = path.points(row, places.reshape(-1))
         gradients = self._gradients(points, path.outputs[row]).reshape(*places.shape, -1)
-        integrals: Array = np.einsum("q,kqi->ki", self._weights, gradients) * width
-        integrals *= path.direction[parts.row]
-        return integrals
+        direction = path.direction[parts.row]  # (k, n_in)
+        integrals: Array = np.einsum("q,kqi->ki", self._weights, gradients) * width * direction
+        slopes = np.einsum("kqi,ki->kq", gradients[:, [0, -1]], direction)
+        return integrals, _kink(parts, *slopes.T)
 
-    def _halves(self, parts: Parts, path: _Path) -> Parts:
-        """Return the two halves of each part."""
+    def _divided(self, parts: Parts, middle: Array, path: _Path) -> Parts:
+        """Return two parts for each, which meet at `middle`."""
         row, a, b, at_a, at_b = parts
-        middle = (a + b) / 2
-        at_middle = np.empty(len(middle))
-        for some in _cut(len(middle), MOST):
-            points = path.points(row[some], middle[some])
-            at_middle[some] = self._output(points, path.outputs[row[some]])
-        pairs = ((row, row), (a, middle), (middle, b), (at_a, at_middle), (at_middle, at_b))
-        joined: list[Any] = [np.concatenate(pair) for pair in pairs]
-        return Parts(*joined)
+        at_middle = self._output(path.points(row, middle), path.outputs[row])
+        pairs = ((a, middle), (middle, b), (at_a, at_middle), (at_middle, at_b))
+        return Parts(np.concatenate([row, row]), *(np.concatenate(pair) for pair in pairs))
 
     def _output(self, u: Array, outputs: Indices) -> Array:
         """Return the chosen raw output of each row, (m,)."""
@@ -148,6 +150,18 @@ class IntegratedGradients:
         """Return factor and offset that turn these outputs into raw ones."""
         scaling = self._probe.target_scaling
         return (1.0, 0.0) if scaling is None else (scaling[2][outputs], scaling[3][outputs])
+
+
+@np.errstate(all="ignore")
+def _kink(parts: Parts, first: Array, last: Array) -> Array:
+    """Return where each part has a kink (k,), if that is its only one between two straight lines.
+
+    `first` and `last` (k,) are the slopes near its ends. Places near the ends are moved inwards, and where
+    there is no kink, the place is the middle.
+    """
+    width = parts.b - parts.a
+    share = ((parts.at_b - parts.at_a) / width - last) / (first - last)
+    return parts.a + width * np.where((share > 0) & (share < 1), np.clip(share, NEAREST, 1 - NEAREST), 0.5)
 
 
 def chosen_outputs(probe: Probe, X: Rows, output: Any) -> Indices:
@@ -178,7 +192,3 @@ def _predicted(probe: Probe, X: Rows) -> Indices:
         raise ParameterError(f"output is None, expected the index of one of the {last.n_out} outputs")
     parts = (probe.passes.forward(probe.scaled_inputs(X[rows])).h for rows in probe.slices(len(X)))
     return np.concatenate([h.argmax(axis=1) for h in parts])
-
-
-def _cut(n: int, rows: int) -> list[slice]:
-    return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]

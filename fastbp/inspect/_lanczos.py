@@ -68,8 +68,8 @@ class Basis:
 
     def grow(self) -> None:
         """Take the product with the next vector."""
-        w = np.array(self._product(self.vectors[self.done]), np.float64)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # checked next
+            w = np.array(self._product(self.vectors[self.done]), np.float64)
             norm = float(np.linalg.norm(w))
         if not isfinite(norm):
             raise DataError(
@@ -127,9 +127,7 @@ class Basis:
         self._append(w)
 
     def _append(self, w: Vector) -> None:
-        """Append w, which is orthogonal to the basis up to rounding."""
-        w /= np.linalg.norm(w)
-        self._orthogonalize(w)  # rounding has grown with the norm
+        """Append w, which is orthogonal to the basis, with length 1."""
         self.vectors[self.size] = w / np.linalg.norm(w)
         self.size += 1
 

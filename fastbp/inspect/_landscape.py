@@ -13,10 +13,10 @@ from fastbp._base.arrays import as_array
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._eigenvalues import spectrum
 from fastbp.inspect._names import parameter_index
 from fastbp.inspect._probe import Probe
-from fastbp.inspect._products import HessianProducts
 from fastbp.inspect._surface import Progress, Surface
 from fastbp.layers import Layer, split
 from fastbp.network import Network
@@ -151,7 +151,7 @@ def landscape(
     sample_weight : array_like, shape (n,) or (n, n_targets), optional
         Weights of the loss, as for `evaluate`.
     progress : callable, optional
-        Called as progress(done, points) about ten times per second.
+        Called as progress(done, points) about twenty times per second, or after each point.
 
     Returns
     -------
@@ -161,6 +161,8 @@ def landscape(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; two directions are parallel, or one is 0.
+    BusyError
+        Another thread is changing the network when the call begins.
 
     Notes
     -----
@@ -189,7 +191,8 @@ def landscape(
         middle = _vectors("center", center, middle.shape)
     origin, own = middle.copy(), np.zeros(2)  # `own` are the coordinates of the center
     if isinstance(directions, str) and directions == "hessian":
-        plane, names = _eigenvectors(HessianProducts(net, X, y, sample_weight, middle), seed)
+        exact = Probe(net, dtype=np.float64, parameters=middle)
+        plane, names = _eigenvectors(Curvature(exact, exact.examples(X, y, sample_weight)), seed)
     else:
         plane, names = _directions(probe.layers, directions, middle, seed)
     _check_plane(plane)
@@ -298,11 +301,12 @@ def _random(layers: Sequence[Layer], center: Doubles, seed: int) -> Doubles:
     return plane
 
 
-def _eigenvectors(products: HessianProducts, seed: int) -> tuple[Doubles, tuple[str, str]]:
+def _eigenvectors(curvature: Curvature, seed: int) -> tuple[Doubles, tuple[str, str]]:
     """Return the eigenvectors (2, P) of the two eigenvalues of largest magnitude, and their names."""
-    if products.size < 2:
+    n = curvature.probe.parameters.size
+    if n < 2:
         raise ParameterError("directions is 'hessian' with one parameter, expected at least two")
-    found = spectrum(products, 2, (1, 1), seed=seed)
+    found = spectrum(curvature.hessian, n, 2, (1, 1), seed=seed)
     first, second = np.argsort(-np.abs(found.values), kind="stable")[:2]
     names = (f"eigenvector of {found.values[i]:.4g}" for i in (first, second))
     return found.vectors[[first, second]], (next(names), next(names))

@@ -15,7 +15,6 @@ from fastbp.layers import Layer, split
 from fastbp.losses import CustomLoss, SumLoss
 
 if TYPE_CHECKING:
-    from fastbp._core.tapes import Tape
     from fastbp.inspect._probe import Block, Examples, Probe
 
 Array: TypeAlias = NDArray[Any]
@@ -168,7 +167,7 @@ class _Sums:
 
 
 class Measures:
-    """One pass over the data, forward and backward: loss, gradient, and sums per layer."""
+    """One pass over the data, forward and backward: gradient, sums per layer and column."""
 
     def __init__(self, probe: Probe, examples: Examples) -> None:
         self.probe, self.n_rows = probe, len(examples)
@@ -176,7 +175,7 @@ class Measures:
         self.sums = [_Sums(*pair) for pair in zip(probe.layers, self.facts, strict=True)]
         self.inputs = Columns(probe.layers[0].n_in)
         self.targets: Columns | None = None  # of a custom loss, they may be anything
-        self.gradient, self.loss = np.zeros_like(probe.parameters), 0.0
+        self.gradient = np.zeros_like(probe.parameters)
         divisor = probe.divisor(examples.weight)
         with np.errstate(all="ignore"):  # infinite numbers show in the results
             for block in probe.blocks(examples):
@@ -192,12 +191,6 @@ class Measures:
         if not isinstance(self.probe.loss, CustomLoss):
             self.targets = self.targets or Columns(block.t.shape[1])
             self.targets.add(block.t, block.w)
-        self.loss += self._loss(tape, block, divisor)
-
-    def _loss(self, tape: Tape, block: Block, divisor: float) -> float:
-        if isinstance(self.probe.loss, CustomLoss):
-            return self.probe.loss.measure(tape.h.copy(), block.t.copy())[0]
-        return _sum(self.probe.loss, tape.h, block) / divisor
 
     def _baseline(self, examples: Examples, divisor: float) -> float:
         """Return the loss of a constant output, the mean of the targets; NaN if they are not comparable."""

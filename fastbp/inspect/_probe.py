@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core
-from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._base.sparse import Inputs, Rows, SparseRows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
 from fastbp._model.rows import scaling_numbers
@@ -68,6 +68,9 @@ class Probe:
         model = net._model
         self.net, self.architecture, self.checks = net, model.architecture, model.checks
         self.layers, self.loss = model.architecture.layers, model.architecture.loss
+        self._calls_functions = isinstance(self.loss, CustomLoss) or any(
+            layer.activation.is_custom for layer in self.layers
+        )
         self.dtype = np.dtype(model.architecture.dtype if dtype is None else dtype)
         if parameters is None:
             parameters = model.guard.reading(model.engine.parameters.copy)
@@ -102,8 +105,13 @@ class Probe:
 
     def scaled_inputs(self, X: Rows) -> Array:
         """Return inputs (m, n_in), dense, as the network computes with them."""
+        check_rows(X)
         rows = X.toarray() if isinstance(X, SparseRows) else X
-        return _scaled(rows, self.input_scaling, self.dtype)
+        return self._apart(_scaled(rows, self.input_scaling, self.dtype))
+
+    def _apart(self, rows: Array) -> Array:
+        """Return the rows, or a copy if functions of the user could free their memory."""
+        return rows.copy() if self._calls_functions else rows
 
     def blocks(self, examples: Examples, most: int | None = None) -> Iterator[Block]:
         """Yield the examples in blocks of at most `most` rows; None: all for a custom loss, else many."""
@@ -115,6 +123,7 @@ class Probe:
             yield Block(rows, x, self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype))
 
     def _targets(self, y: Array) -> Array:
+        _core.check_memory(y)
         if isinstance(self.loss, CustomLoss):
             if self.target_scaling is not None:
                 return _scaled(y, self.target_scaling, self.dtype)
@@ -122,7 +131,7 @@ class Probe:
         if y.ndim == 1:
             known = self.loss.known(y)
             return one_hot(np.where(known, y, 0), self.layers[-1].n_out, self.dtype)
-        return _scaled(y, self.target_scaling, self.dtype)
+        return self._apart(_scaled(y, self.target_scaling, self.dtype))
 
     # ---- derivatives
 

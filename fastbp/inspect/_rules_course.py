@@ -18,7 +18,7 @@ def loss_not_moving(e: Evidence) -> Finding | None:
     """Find a loss that stays where it was, and where a constant output would have it."""
     losses = e.history["loss"]
     fall, baseline = fall_of(losses), e.measures.baseline
-    if not fall < limit("still") or not e.measures.loss > (1 - limit("nothing_learned")) * baseline:
+    if not fall < limit("still") or not e.loss > (1 - limit("nothing_learned")) * baseline:
         return None
     return Finding(
         "loss not moving",

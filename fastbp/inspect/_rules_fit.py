@@ -70,7 +70,7 @@ def unscaled_targets(e: Evidence) -> Finding | None:
         len(e.layers),
         "The targets are far from a size of 1, that of the outputs of a new network. The error, and every "
         f"gradient, is {'large' if size > 1 else 'small'} as a whole, and so are the steps.",
-        f"Largest RMS of a target: {size:.3g}; mean {_listed(targets.mean)}; loss {e.measures.loss:.3g}.",
+        f"Largest RMS of a target: {size:.3g}; mean {_listed(targets.mean)}; loss {e.loss:.3g}.",
         "Scale them: net.adapt(X, y), before training.",
         2,
         None if (found := e.target_scaling()) is None else e.remedy(targets=found, draws=True),
@@ -138,7 +138,7 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
         "learning rate too low",
         None,
         "The steps are so short that the network hardly changes, and it has not learned yet.",
-        f"{evidence} Loss {e.measures.loss:.3g}, of a constant output {e.measures.baseline:.3g}.",
+        f"{evidence} Loss {e.loss:.3g}, of a constant output {e.measures.baseline:.3g}.",
         f"Use a learning rate of about {new:.1g}.",
         2,
         e.remedy(learning_rate=float(f"{new:.1g}")),
@@ -147,11 +147,11 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
 
 def overfitting(e: Evidence) -> Finding | None:
     """Find a validation loss far above the loss, or one that rises while the loss falls."""
-    gap, baseline = e.validation_loss - e.measures.loss, e.measures.baseline
+    gap, baseline = e.validation_loss - e.loss, e.measures.baseline
     rise = _late_rise(e.history)
     if gap > limit("overfit_gap") * baseline:
         evidence = (
-            f"Loss {e.measures.loss:.3g}, validation loss {e.validation_loss:.3g}; of a constant output "
+            f"Loss {e.loss:.3g}, validation loss {e.validation_loss:.3g}; of a constant output "
             f"{baseline:.3g}."
         )
     elif rise > limit("overfit_rise") and not math.isfinite(e.validation_loss):

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import activations
+from fastbp._base.elementwise import Differences, Mismatch
+from fastbp.activations import Activation, CustomActivation
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
-from fastbp.inspect._slopes import GRID, wrong_slope
 from fastbp.inspect._thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
+
+FARTHEST = 30  # |z| up to which derivatives are compared with differences; beyond, these lose digits
 
 
 def not_a_number(e: Evidence) -> Finding | None:
@@ -33,22 +36,28 @@ def not_a_number(e: Evidence) -> Finding | None:
 
 
 def wrong_derivative(e: Evidence) -> Finding | None:
-    """Find a user's activation whose derivative is not that of its function."""
-    for i, (layer, sums) in enumerate(zip(e.layers, e.measures.sums, strict=True), 1):
-        finite = sums.z[np.isfinite(sums.z)]
-        found = wrong_slope(layer.activation, finite) or wrong_slope(layer.activation, GRID)
-        if found is not None:
-            return Finding(
-                "wrong derivative",
-                i,
-                f"The derivative of the activation {layer.activation} is not that of its function, so the "
-                "gradients before it point elsewhere than downhill.",
-                f"They part at {found.share:.0%} of the z that occur; at z = {found.z:.4g} the derivative is "
-                f"{found.derivative:.4g}, the difference quotient of the function {found.quotient:.4g}.",
-                "Correct the derivative; `CustomActivation(..., check=True)` tests it.",
-                3,
-            )
-    return None
+    """Find custom activations whose derivative is not that of their function."""
+    wrong: dict[int, Mismatch] = {}
+    right: dict[int, Activation] = {}
+    for i, (layer, sums) in enumerate(zip(e.layers, e.measures.sums, strict=True)):
+        custom, z = layer.activation, sums.z[np.abs(sums.z) <= FARTHEST]
+        if isinstance(custom, CustomActivation) and z.size and (found := custom.mismatch(z)) is not None:
+            wrong[i] = found
+            right[i] = CustomActivation(custom.f, Differences(custom.f), custom.name)
+    if not wrong:
+        return None
+    first, found = next(iter(wrong.items()))
+    return Finding(
+        "wrong derivative",
+        first + 1,
+        f"The derivative of the activation {e.layers[first].activation} is not that of its function, so "
+        "gradients point elsewhere than uphill, and a step down them can go anywhere.",
+        f"{_places(wrong)}; at z = {found.z:.4g}, which occurs, the derivative is {found.derivative:.4g}, "
+        f"the difference quotient of the function {found.quotient:.4g}.",
+        "Correct the derivative, which CustomActivation(..., check=True) tests, or use difference quotients.",
+        3,
+        e.remedy(activations=right, draws=True),
+    )
 
 
 def zero_derivative(e: Evidence) -> Finding | None:
@@ -106,7 +115,7 @@ def exploding_gradient(e: Evidence) -> Finding | None:
         "large that the product grows from layer to layer.",
         f"RMS of dJ/dz: {e.states[first].delta_rms:.3g} in layers[{first + 1}], "
         f"{e.states[last].delta_rms:.3g} in layers[{last + 1}], {ratio:.3g} times as much; the largest "
-        f"weight is {size:.3g}, the loss {e.measures.loss:.3g}.",
+        f"weight is {size:.3g}, the loss {e.loss:.3g}.",
         "Draw the weights by the initializers of the activations, and bound the gradient with clip_norm.",
         3,
         e.remedy(draws=True, by_default=True, clip_norm=1.0),
@@ -118,6 +127,8 @@ def vanishing_gradient(e: Evidence) -> Finding | None:
     first, last = e.ends
     ratio, size = e.over_ends("delta_rms"), e.states[first].gradient_rms
     if not (ratio < limit("vanishing_ratio") and size < limit("vanishing_first")):
+        return None
+    if size == 0 and e.measures.n_rows < limit("least_rows"):  # where all relus of a layer may be 0
         return None
     fading = [i for i in e.counted_layers[:-1] if e.measures.facts[i].is_sigmoidal]
     slopes = ", ".join(f"{state.mean_slope:.2g}" for state in e.states)

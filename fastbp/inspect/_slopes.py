@@ -1,4 +1,4 @@
-"""What kind of derivative an activation has, found by calling it: `slope_facts`, `wrong_slopes`."""
+"""What kind of derivative an activation has, found by calling it: `slope_facts`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from fastbp.inspect._thresholds import limit
 Array: TypeAlias = NDArray[Any]
 
 GRID = np.linspace(-8, 8, 321)  # where an activation is called, 0 included
-STEP = 1e-5  # of the difference quotients, over max(1, |z|)
-TOLERANCE = 1e-3  # of a derivative, over 1 + |f'|
 
 
 class SlopeFacts(NamedTuple):
@@ -23,7 +21,7 @@ class SlopeFacts(NamedTuple):
     largest: float  # |f'|; around 0, if f' grows without bound
     is_constant: bool
     is_zero: bool
-    is_sigmoidal: bool  # f' fades on both sides, and 0 lies between
+    is_sigmoidal: bool  # f' fades on both sides, but not just below and above 0
 
 
 def slope_facts(activation: Activation) -> SlopeFacts:
@@ -41,38 +39,10 @@ def slope_facts(activation: Activation) -> SlopeFacts:
         largest,
         is_constant=float(np.ptp(slopes)) <= 1e-12 * largest,
         is_zero=largest == 0,
-        is_sigmoidal=bool(faded[0] and faded[-1] and not faded[np.abs(GRID) <= 0.25].any()),
+        is_sigmoidal=bool(
+            faded[0]
+            and faded[-1]
+            and not faded[(GRID >= -1) & (GRID < 0)].all()
+            and not faded[(GRID > 0) & (GRID <= 1)].all()
+        ),
     )
-
-
-class WrongSlope(NamedTuple):
-    """Where a derivative differs most from the difference quotient of its function."""
-
-    share: float  # of the values of z where they part
-    z: float
-    derivative: float
-    quotient: float
-
-
-def wrong_slope(activation: Activation, z: Array) -> WrongSlope | None:
-    """Compare a derivative with central differences at z (k,); None if it is right, or a kink is all.
-
-    Only the derivatives of users are compared: those of the tables are tested.
-    """
-    if type(activation).derivative is Activation.derivative or not z.size:
-        return None
-    z = z.astype(np.float64)
-    h = STEP * np.maximum(1, np.abs(z))
-    with np.errstate(all="ignore"):
-        slopes = np.asarray(activation.derivative(z.copy()), np.float64)
-        below, here, above = (np.asarray(activation(z + k * h), np.float64) for k in (-1, 0, 1))
-        quotient, left, right = (above - below) / (2 * h), (here - below) / h, (above - here) / h
-        scale = 1 + np.abs(quotient)
-        # at a kink, any slope between those of both sides is right
-        is_smooth = np.abs(right - left) <= TOLERANCE * scale
-        error = np.where(is_smooth & np.isfinite(quotient), np.abs(slopes - quotient) / scale, 0)
-    error[np.isnan(error)] = np.inf
-    share, worst = float(np.mean(error > TOLERANCE)), int(error.argmax())
-    if share <= limit("wrong_slopes"):
-        return None
-    return WrongSlope(share, float(z[worst]), float(slopes[worst]), float(quotient[worst]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
+from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._probe import Examples, Probe
 from fastbp.layers import split, trained
 from fastbp.optimizers import SGD
@@ -21,8 +22,7 @@ Array: TypeAlias = NDArray[Any]
 
 BATCH = 256  # rows of the step that is tried
 CURVED = 1024  # rows on which the curvature is measured
-SHIFT = 1e-4  # of the parameters along a unit vector, for differences of gradients
-PRODUCTS = 10  # Hessian products, each two gradients
+PRODUCTS = 10  # with the Hessian
 
 
 class Step(NamedTuple):
@@ -123,10 +123,11 @@ def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> flo
     Lanczos' method; so few products find it to a few percent, from below.
     """
     roots = np.sqrt(factors)
+    curvature = Curvature(Probe(probe.net, dtype=np.float64, parameters=probe.parameters), examples)
     v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
     basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
     for k in range(PRODUCTS):
-        w = roots * _hessian_product(probe, examples, roots * basis[k])
+        w = roots * curvature.hessian(roots * basis[k])
         T[k, k] = basis[k] @ w
         for _ in range(2):  # once is not enough in rounded numbers
             for u in basis:
@@ -134,22 +135,8 @@ def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> flo
         norm = float(np.linalg.norm(w))
         if not math.isfinite(norm):
             return math.nan
-        if k + 1 == PRODUCTS or norm < 1e-9 * abs(T).max():
+        if k + 1 == PRODUCTS or norm <= 1e-9 * abs(T).max():
             break
         T[k, k + 1] = T[k + 1, k] = norm
         basis.append(w / norm)
     return float(np.linalg.eigvalsh(T[: k + 1, : k + 1])[-1])
-
-
-def _hessian_product(probe: Probe, examples: Examples, vector: Array) -> Array:
-    """Return H v (P,), a central difference of gradients in float64, with the penalties l2."""
-    origin = probe.parameters.astype(np.float64)
-    above, below = (
-        Probe(probe.net, dtype=np.float64, parameters=origin + k * SHIFT * vector).gradients(examples)
-        for k in (1, -1)
-    )
-    product: Array = (above - below) / (2 * SHIFT)
-    parts = split(product, probe.layers), split(vector, probe.layers)
-    for (d_W, _), (V, _), layer in zip(*parts, probe.layers, strict=True):
-        d_W += V * (layer.l2 / (examples.weight if layer.divide_penalty else 1))
-    return product

@@ -14,16 +14,15 @@ from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp._base.threads import get_num_threads, threads
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._engine import inference
-from fastbp._engine.custom_loss import CustomLossTrainer
 from fastbp._engine.stepwise import weight_of
+from fastbp._model.trainer import trainer_of
 from fastbp.inspect._probe import Probe
 from fastbp.layers import Layer, split
-from fastbp.losses import CustomLoss
 
 Array: TypeAlias = NDArray[Any]
 Progress: TypeAlias = Callable[[int, int], object]  # points done, of all points
 
-SECONDS = 0.1  # of a slice of points: signals such as Ctrl-C are handled between two slices
+SECONDS = 0.05  # of a slice of points: signals such as Ctrl-C are handled between two slices
 GROWTH = 4  # of the number of points, at most, from one slice to the next
 CONVERTED_BYTES = 1 << 28  # inputs that are larger are converted anew for each point
 
@@ -62,10 +61,7 @@ class Surface:
         self._X: Rows = rows
         if _is_worth_converting(rows, inputs is not None, probe.dtype):
             self._X, inputs = probe.scaled_inputs(rows), None
-        self._trainer = self._twin
-        if isinstance(probe.loss, CustomLoss):
-            n_out = probe.layers[-1].n_out
-            self._trainer = CustomLossTrainer(self._twin, probe.loss, n_out)  # type: ignore[assignment]
+        self._trainer = trainer_of(self._twin, probe.architecture)
         self._trainer.set_scaling(inputs, targets)
 
     def losses(self, points: NDArray[np.float64], progress: Progress | None) -> NDArray[np.float64]:
@@ -80,14 +76,15 @@ class Surface:
     def _is_native(self) -> bool:
         """Whether threads share the points; else they share the rows, if the engine has threads."""
         is_short = len(self._X) * self._origin.size <= inference.SLICE_WORK
-        return isinstance(self._twin, _core.Engine) and self._trainer is self._twin and is_short
+        calls = any(layer.activation.is_custom for layer in self._probe.layers)  # Python functions
+        return isinstance(self._twin, _core.Engine) and self._trainer is self._twin and is_short and not calls
 
     def _native(self, points: Array, found: Array) -> Iterator[int]:
         """Compute points in slices of about `SECONDS`, on several threads; yield how many are done."""
-        engine: Any = self._twin
         workers = count = get_num_threads()
         with threads(1):  # each worker's plan is for one thread
-            plane = engine.plane(self._X, self._y, self._weights, self._origin, self._directions, workers)
+            rows = self._X, self._y, self._weights
+            plane = _core.load("plane").Plane(self._twin, *rows, self._origin, self._directions, workers)
         done = 0
         while done < len(points):
             part = slice(done, done + count)

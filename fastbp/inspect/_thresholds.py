@@ -133,10 +133,10 @@ THRESHOLDS: dict[str, Threshold] = {
     "symmetric_share": Threshold(
         0.1, "units of a layer with the same weights as another, in and out", _OWN, ""
     ),
-    "wrong_slopes": Threshold(
-        0.01,
-        "values of z that occur where the derivative is not the difference quotient, by 1e-3 of 1 + |f'|",
-        _OWN,
+    "wrong_derivative": Threshold(
+        1e-5,
+        "|f'(z) - difference quotient| over max(1, |f'|), at a z that occurs",
+        "fastbp: that of `CustomActivation.check`",
         "",
     ),
     "overfit_gap": Threshold(
@@ -149,7 +149,10 @@ THRESHOLDS: dict[str, Threshold] = {
         0.1, "rise of the validation loss since its least value, over the first one", _OWN, ""
     ),
     "least_rows": Threshold(
-        32, "rows; shares of units and constant targets are not judged on fewer", _OWN, ""
+        32,
+        "rows; shares of units, gradients that are 0 and constant targets are not judged on fewer",
+        _OWN,
+        "",
     ),
 }
 

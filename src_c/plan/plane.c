@@ -3,15 +3,8 @@
 #include "plan/plan.h"
 #include "system/system.h"
 
-/* Work on some points, those from `first` on. */
-typedef struct {
-    const fbp_plane *plane;
-    size_t first;
-} part;
-
-static void evaluate_point(void *context, size_t i, size_t worker) {
-    const fbp_plane *plane = ((const part *)context)->plane;
-    const size_t point = ((const part *)context)->first + i;
+static void evaluate_point(void *context, size_t point, size_t worker) {
+    const fbp_plane *plane = context;
     fbp_plan *plan = plane->plans[worker];
     const size_t n = plan->network->n_parameters;
     const double *const origin = plane->origin, *const u = plane->directions, *const v = u + n;
@@ -26,6 +19,6 @@ static void evaluate_point(void *context, size_t i, size_t worker) {
     plane->losses[point] = fbp_run(plan, FBP_FORWARD_PART, plane->batch);
 }
 
-void fbp_evaluate_plane(const fbp_plane *plane, size_t first, size_t points) {
-    fbp_parallel(plane->workers, points, evaluate_point, &(part){plane, first});
+void fbp_evaluate_plane(fbp_plane *plane, size_t points) {
+    fbp_parallel(plane->workers, points, evaluate_point, plane);
 }

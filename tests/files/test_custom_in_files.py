@@ -258,7 +258,7 @@ def test_inference_needs_no_derivative(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "tanh"}, r"layers\[0\].activation .*name is 'tanh', expected a name"),
+        ({"name": "tanh"}, r"layers\[0\].activation .*name is 'tanh', expected printable text"),
         ({"name": 3}, "name is 3, expected"),
         ({"f": 3}, "f is 3, expected a callable"),
         ({"f": None}, "f is None, expected a callable"),

@@ -54,7 +54,7 @@ OTHERS: list[Callable[[], Any]] = [
     lambda: [[1.0], [1.0, 2.0]],
     lambda: [[]],
     lambda: range(3),
-    lambda: (number for number in (1, 2)),
+    lambda: (number for number in range(1, 10**6)),  # the first engine leaves some for the second
     lambda: object(),
     lambda: float,
     lambda: len,
@@ -345,6 +345,8 @@ VALUES: dict[str, Callable[[Random, Subject], Any]] = {
     "bayesian": one_of(True, False),
     "monitor": one_of("loss", "validation_loss"),
     "every": integers(1, 10),
+    "on": one_of("epoch", "step"),
+    "max_points": integers(2, 10),
     "steps": integers(1, 100),
     "warmup": integers(0, 10),
     "growth": integers(1, 4),

@@ -18,7 +18,7 @@ ACTIVATIONS, LOSSES = fastbp.activations.ACTIVATIONS, fastbp.losses.LOSSES
 PUBLIC: dict[Any, tuple[str, ...]] = {
     fastbp: tuple(name for name in fastbp.__all__ if callable(getattr(fastbp, name)) and name != "minimize"),
     fastbp.activations: (*ACTIVATIONS, "get"),
-    fastbp.callbacks: ("Checkpoint", "EarlyStopping", "ReduceLROnPlateau"),
+    fastbp.callbacks: ("Checkpoint", "EarlyStopping", "RecordPath", "ReduceLROnPlateau"),
     datasets: ("load_digits", "stratified_split"),
     fastbp.initializers: ("get",),
     fastbp.losses: (*LOSSES, "CustomLoss", "get"),

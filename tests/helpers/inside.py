@@ -11,6 +11,7 @@ from fastbp._model_file.callables import Given
 from fastbp._training import snapshot
 from fastbp._training.beginning import begin_of
 from fastbp._training.fit import Fit
+from fastbp.inspect._integrated_gradients import IntegratedGradients
 from fastbp.io import _blocks, _text
 
 #: Attributes that `Network` sets itself, which copies build again rather than share.
@@ -194,3 +195,8 @@ def watch_blocks(monkeypatch):
 
         monkeypatch.setitem(_blocks.READERS, name, watched)
     return used
+
+
+def set_output_gradients(monkeypatch, gradients):
+    """Let integrated gradients take `gradients(u)` for the derivatives of outputs by scaled inputs u."""
+    monkeypatch.setattr(IntegratedGradients, "_gradients", lambda _, u, outputs: gradients(u))

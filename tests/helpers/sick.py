@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastbp import SGD, Adam, Network
+from fastbp import SGD, Adam, CustomActivation, Network
 
 
 class Case(NamedTuple):
@@ -44,6 +44,18 @@ def not_a_number():
     net = classifier()
     net.weights[1][3, 4] = np.nan
     return Case(net, *classes())
+
+
+def downhill(z):
+    return np.tanh(z) ** 2 - 1
+
+
+def wrong_derivative():
+    return Case(classifier(activation=CustomActivation(np.tanh, downhill)), *classes())
+
+
+def no_derivative():
+    return Case(classifier(activation=CustomActivation(np.sin, np.zeros_like)), *classes())
 
 
 def zero_derivative():
@@ -149,6 +161,8 @@ def overfitting():
 #: The kind of finding, by the function that makes the case.
 SICK = {
     not_a_number: "not a number",
+    wrong_derivative: "wrong derivative",
+    no_derivative: "wrong derivative",
     zero_derivative: "zero derivative",
     symmetric_weights: "symmetric weights",
     exploding_gradient: "exploding gradient",

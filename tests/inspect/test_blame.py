@@ -49,9 +49,9 @@ def test_shares_of_the_worked_example(worked):
 def test_shares_sum_to_one_and_come_from_the_gradient(network, dtype, loss):
     layers = [5, Dense(7, "tanh", bias=False), Dense(6, "gelu", trainable=False), 4]
     net = network(layers, loss=loss, dtype=dtype, seed=3)
-    X, y = problem([5, 7, 6, 4], 1100, loss)  # several blocks
+    X, y = problem([5, 7, 6, 4], 4200, loss)  # two blocks
     net.adapt(X)
-    weights = np.arange(1100) % 3
+    weights = np.arange(4200) % 3
     blame = inspect.blame(net, X, y, sample_weight=weights)
     assert total(blame) == pytest.approx(1, abs=1e-12)
     assert [shares.sum() for shares in blame.unit_shares] == pytest.approx([1, 1, 1], abs=1e-12)
@@ -63,6 +63,8 @@ def test_shares_sum_to_one_and_come_from_the_gradient(network, dtype, loss):
     for delta, errors, signed in zip(deltas, blame.unit_errors, blame.unit_signed, strict=True):
         np.testing.assert_allclose(errors, np.abs(delta).sum(axis=0), rtol=tolerance)
         np.testing.assert_allclose(signed, delta.sum(axis=0), rtol=tolerance, atol=tolerance)
+    rows = np.abs(deltas[-1]).sum(axis=1, dtype=np.float64)
+    np.testing.assert_allclose(blame.row_shares, rows / rows.sum(), rtol=tolerance, atol=1e-12)
     net.trainable = True
     gradient = net.loss_and_gradients(X, y, sample_weight=weights)[1]
     scale = np.abs(gradient).max()

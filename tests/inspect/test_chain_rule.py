@@ -49,6 +49,8 @@ def evaluated(chain):
     """Check that the numbers of each line of the text give its result, to the digits shown."""
     lines = str(chain).splitlines()
     formulas = lines[lines.index("") + 1 :]
+    assert "* -" not in str(chain)
+    assert "+ -" not in str(chain)
     for formula in formulas:
         *sides, result = formula.split(" = ")
         if re.fullmatch(r"[-+.e0-9()*/ ]+", sides[-1]):  # else symbols, of one number
@@ -110,6 +112,7 @@ def test_outputs_that_are_not_joined_with_the_loss(output):
     X, y = problem((3, 1, 4), 2)
     check(net, X, y, 1e-12)
     evaluated(inspect.chain_rule(net, 1, 0, 0, X[0], y[0]))
+    evaluated(inspect.chain_rule(net, 2, None, 2, X[0], y[0], limit=1))
 
 
 def test_differences_of_the_loss():
@@ -166,6 +169,7 @@ def test_unknown_targets_have_no_delta():
     assert text.endswith("\ndelta7 = 0")
     text = str(inspect.chain_rule(joined, 2, 0, 0, [1, 1], [1, np.nan, 0]))
     assert "delta6 = (h6 - t6) / 2" in text
+    assert "h6 - t6 over 2: binary_cross_entropy together with sigmoid" in text
 
 
 def test_latex_is_read_by_mathtext():

@@ -41,9 +41,7 @@ def regression(seed):
 
 def yes_or_no(seed):
     X, y = numbers(300, seed=seed)
-    net = Network(
-        [6, 16, 1], activation="tanh", loss="binary_cross_entropy", seed=seed, optimizer=Adam(0.01)
-    )
+    net = Network([6, 16, 1], activation="tanh", loss="binary_cross_entropy", seed=seed, optimizer=Adam(0.01))
     return net, X, (y > 0).astype(float), 100
 
 

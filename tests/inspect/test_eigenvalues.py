@@ -5,8 +5,13 @@ import pytest
 
 import fastbp
 from fastbp import Dense, ParameterError, reference
-from fastbp.inspect import Spectrum, _lanczos, hessian_eigenvalues
-from fastbp.inspect._products import HessianProducts
+from fastbp.inspect import (
+    Spectrum,
+    _lanczos,
+    gauss_newton_product,
+    hessian_eigenvalues,
+    hessian_vector_product,
+)
 
 ENDS = {"both": (1, 1), "largest": (0, 1), "smallest": (1, 0)}
 
@@ -92,28 +97,35 @@ def test_it_says_that_it_has_not_converged():
     assert found_in(H, 2, 2, max_products=1).n_products == 4  # as many as there are values
 
 
-def full_hessian(net, X, y, weights):
-    """Return the Hessian (P, P) by products with unit vectors."""
-    product = HessianProducts(net, X, y, weights)
-    H = np.array([product(unit) for unit in np.eye(product.size)])
-    return (H + H.T) / 2
+def test_residuals_tell_of_products_that_are_inexact():
+    """Such as those of a network in float32."""
+    H = symmetric(np.linspace(-1, 1, 20))
+    noisy = H + 1e-3 * np.random.default_rng(0).normal(size=H.shape)
+    found = found_in(noisy, 2, 2, max_products=20)
+    assert not found.converged
+    residuals = np.linalg.norm(found.vectors @ noisy.T - found.values[:, None] * found.vectors, axis=1)
+    np.testing.assert_allclose(found.residuals, residuals, rtol=1e-6)
+    np.testing.assert_allclose(found.values, extremes(np.linspace(-1, 1, 20), 2, 2), atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", [fastbp.Network, reference.Network])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_small_networks(kind, dtype, data):
+    """The products are taken in float64, also of networks in float32."""
     X, y = data
     layers = [4, Dense(3, "tanh", l2=0.01), Dense(2, trainable=False, l2=5.0)]
-    net = kind(layers, dtype=dtype, seed=1)
-    before = net.parameters.tobytes()
-    for weights in (None, np.arange(23.0)):
-        H = full_hessian(net, X, y, weights)
-        exact = np.linalg.eigvalsh(H)
+    net, exact = kind(layers, dtype=dtype, seed=1), kind(layers, dtype="float64", seed=1)
+    exact.parameters[:] = net.parameters
+    before, units = net.parameters.tobytes(), np.eye(net.n_parameters)
+    products = {"hessian": hessian_vector_product, "gauss_newton": gauss_newton_product}
+    for (operator, product), weights in zip(products.items(), (None, np.arange(23.0)), strict=True):
+        H = np.array([product(exact, X, y, unit, sample_weight=weights) for unit in units])
+        values = np.linalg.eigvalsh(H)
         for which, (low, high) in ENDS.items():
-            found = hessian_eigenvalues(net, X, y, k=2, which=which, sample_weight=weights, tol=1e-6)
+            options = {"k": 2, "which": which, "sample_weight": weights, "operator": operator, "tol": 1e-6}
+            found = hessian_eigenvalues(net, X, y, **options)
             assert found.converged
-            expected = extremes(exact, 2 * low, 2 * high)
-            np.testing.assert_allclose(found.values, expected, atol=1e-6 * np.abs(exact).max())
+            assert_pairs(found, H, extremes(values, 2 * low, 2 * high), 1e-6)
     assert net.parameters.tobytes() == before
     again = hessian_eigenvalues(net, X, y, seed=3)
     np.testing.assert_array_equal(again.values, hessian_eigenvalues(net, X, y, seed=3).values)
@@ -127,9 +139,11 @@ def test_a_linear_network_has_the_hessian_of_least_squares(data):
     exact = np.linalg.eigvalsh(2 / 23 * A.T @ A)
     found = hessian_eigenvalues(net, X, y, k=5)
     np.testing.assert_allclose(found.values, exact[::-1], rtol=1e-6)
-    l2 = fastbp.Network([4, Dense(1, l2=3.0, bias=False)], dtype="float64", seed=0)
-    exact = np.linalg.eigvalsh(2 / 23 * X.T @ X) + 3
-    np.testing.assert_allclose(hessian_eigenvalues(l2, X, y, k=2).values, exact[[3, 2, 1, 0]], rtol=1e-6)
+    for trainable in (True, False):  # a frozen layer has no penalty
+        layer = Dense(1, l2=3.0, bias=False, trainable=trainable)
+        exact = np.linalg.eigvalsh(2 / 23 * X.T @ X)[::-1] + 3 * trainable
+        found = hessian_eigenvalues(fastbp.Network([4, layer], dtype="float64", seed=0), X, y, k=2)
+        np.testing.assert_allclose(found.values, exact, rtol=1e-6)
 
 
 def test_it_says_what_it_found(data):
@@ -151,6 +165,7 @@ def test_it_says_what_it_found(data):
         ({"tol": 0}, "tol is 0, expected a finite number > 0"),
         ({"max_iterations": 0}, "max_iterations is 0, expected an integer >= 1"),
         ({"seed": -1}, "seed is -1, expected an integer >= 0"),
+        ({"operator": "fisher"}, "operator is 'fisher', expected one of: hessian, gauss_newton"),
     ],
 )
 def test_wrong_arguments(options, message, data):

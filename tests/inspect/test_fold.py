@@ -188,6 +188,15 @@ def test_nothing_to_fold_gives_a_clone(network_class, data, state_of):
     assert state_of(silent(net)) == state_of(net)
 
 
+def test_a_custom_activation_is_no_identity():
+    """None can have the name of a built-in activation, even if it computes the same."""
+    with pytest.raises(ParameterError, match="name is 'identity', expected"):
+        fastbp.CustomActivation(np.positive, np.ones_like, "identity")
+    custom = fastbp.CustomActivation(np.positive, np.ones_like, "line")
+    net = fastbp.Network([3, Dense(4, custom), 2])
+    assert len(silent(net).layers) == 2
+
+
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ParameterError, match=r"net is a list, expected a fastbp\.Network"):
         fold_linear([3, 2])

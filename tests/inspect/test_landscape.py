@@ -44,6 +44,13 @@ CASES = {
     "sum": ([20, 2], X, Y, {"loss": "half_sse"}, None),
     "several outputs per target": ([20, 4], X, Y, {"loss": "gaussian_nll"}, None),
     "custom loss": ([20, 2], X, Y, {"loss": fastbp.CustomLoss(squares)}, None),
+    "custom activation": (
+        [Dense(20, fastbp.CustomActivation(np.tanh, lambda z: 1 - np.tanh(z) ** 2)), 2],
+        X,
+        Y,
+        {},
+        None,
+    ),
     "sparse": ([20, 2], csr_array(X * (RNG.random(X.shape) < 0.1)), Y, {}, None),
     "bytes": ([20, 2], (50 * X).astype("i1"), Y, {}, None),
     "columns": ([20, 2], np.asfortranarray(X, "f4"), Y, {}, None),
@@ -134,6 +141,17 @@ def test_threads_and_slices_do_not_matter(isa, monkeypatch):
             monkeypatch.undo()
 
 
+def test_threads_at_work_at_the_same_time():
+    """Points take long enough for several threads to begin: each has its own parameters and workspace."""
+    x, y = np.tile(X, (30, 1)).astype("f4"), np.tile(LABELS, 30)
+    net = fastbp.Network([4, 64, 3], seed=1, **CLASSES)
+    with fastbp.threads(1):
+        expected = landscape(net, x, y, resolution=16).losses
+    for _ in range(3):
+        with fastbp.threads(4):
+            np.testing.assert_array_equal(landscape(net, x, y, resolution=16).losses, expected)
+
+
 def test_long_data_in_several_blocks():
     """More rows than a block has."""
     x, y = np.tile(X, (40, 1)), np.tile(Y, (40, 1))
@@ -176,17 +194,20 @@ def test_named_weights_are_the_axes():
 
 
 def test_eigenvectors_are_those_of_the_largest_magnitude():
-    """So the loss is a parabola near the center, curved by the eigenvalues."""
-    net = fastbp.Network([4, 3, 2], seed=1, dtype="float64")
-    net.fit(X, Y, epochs=3)
-    found = landscape(net, X, Y, directions="hessian", resolution=3, span=1e-3)
-    everything = fastbp.inspect.hessian_eigenvalues(net, X, Y, k=5)
+    """So the loss is a parabola near the center, curved by the eigenvalues; here of different signs."""
+    layers = [4, Dense(1, "tanh", bias=False), Dense(1, bias=False)]
+    net, y = fastbp.Network(layers, seed=3, dtype="float64"), Y[:, :1]
+    net.parameters[:] *= 0.1
+    found = landscape(net, X, y, directions="hessian", resolution=3, span=1e-3)
+    everything = fastbp.inspect.hessian_eigenvalues(net, X, y, k=5)
     largest = sorted(everything.values, key=abs)[::-1][:2]
+    assert largest[0] * largest[1] < 0
     J = found.losses
     np.testing.assert_allclose((J[1, 0] - 2 * J[1, 1] + J[1, 2]) / 1e-6, largest[0], rtol=1e-2)
     np.testing.assert_allclose((J[0, 1] - 2 * J[1, 1] + J[2, 1]) / 1e-6, largest[1], rtol=1e-2)
     assert f"{largest[0]:.4g}" in found.names[0]
-    elsewhere = landscape(net, X, Y, directions="hessian", resolution=2, center=np.zeros(net.n_parameters))
+    center = RNG.normal(size=net.n_parameters)
+    elsewhere = landscape(net, X, y, directions="hessian", resolution=2, center=center)
     assert np.abs(elsewhere.directions - found.directions).max() > 0.1
 
 

@@ -42,6 +42,12 @@ def test_other_names_are_refused(name):
         _names.parameter_index(make(3, 2, 1), name, "axis")
 
 
+def test_layers_without_bias_have_no_names_of_biases():
+    for name in ("b4", "b5"):
+        with pytest.raises(ParameterError, match="expected a parameter of the network, from 'w14' to 'b6'"):
+            _names.parameter_index(make(3, 2, 1, without_bias=(0,)), name)
+
+
 def test_an_index_beyond_the_vector():
     for index in (-1, 11):
         with pytest.raises(IndexError):

@@ -73,19 +73,18 @@ def checks_of_sparse_rows():
     e.begin(entries(20, 1), Y, batch_size=5, checks=checks, **RUN)
 
 
-def plane(rows=X, origin=None, directions=None, workers=2, weights=None):
-    e = engine()
+def plane(rows=X, origin=None, directions=None, workers=2, weights=None, **options):
+    e = engine(**options)
     n = e.parameters.size
     origin = np.zeros(n) if origin is None else origin
     directions = np.ones((2, n)) if directions is None else directions
-    return e.plane(rows, Y, weights, origin, directions, workers)
+    return _core.load("plane").Plane(e, rows, Y, weights, origin, directions, workers)
 
 
 def plane_over_a_resized_array():
     rows = np.ones((50_000, 3), "f4")
-    held, y = _core.hold(rows), np.ones((50_000, 1), "f4")
-    own = engine()
-    surface = own.plane(held, y, None, np.zeros(own.parameters.size), np.ones((2, own.parameters.size)), 1)
+    held, y, e = _core.hold(rows), np.ones((50_000, 1), "f4"), engine()
+    surface = _core.load("plane").Plane(e, held, y, None, np.zeros(21), np.ones((2, 21)), 1)
     shrink(rows)
     surface.evaluate(np.zeros((1, 2)), np.empty(1))
 
@@ -115,7 +114,9 @@ REFUSED = {
     "take columns of a resized array": take_columns,
     "backward after a forward that was refused": backward_after_refusal,
     "checks of sparse rows in a run": checks_of_sparse_rows,
-    "a plane of no engine": lambda: _core.Plane().evaluate(np.zeros((1, 2)), np.empty(1)),
+    "a plane of no engine": lambda: _core.load("plane").Plane(None, X, Y, None, X, X, 1),
+    "a plane of nothing": lambda: _core.load("plane").Plane.__new__(_core.load("plane").Plane),
+    "a plane with Python functions": lambda: plane(activation=fastbp.CustomActivation(np.tanh, np.cosh)),
     "a plane with a short origin": lambda: plane(origin=np.zeros(3)),
     "a plane with an origin of floats": lambda: plane(origin=np.zeros(21, "f4")),
     "a plane with one direction": lambda: plane(directions=np.ones((1, 21))),

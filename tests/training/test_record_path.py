@@ -66,7 +66,7 @@ def test_epochs(make):
 
 
 def test_steps(make):
-    path = RecordPath(2, "step")
+    path = RecordPath(2, "step", np.float32)
     net = make(dtype="float64")
     seen = fit(net, path, 5)
     parameters, losses = zip(*seen.steps[1::2], seen.steps[-1], strict=True)  # 15 steps, and the last one
@@ -169,7 +169,7 @@ def test_a_resumed_fit_records_the_same_steps_from_there_on(on, make, tmp_path):
     [
         ({"every": 0}, "every is 0, expected an integer >= 1"),
         ({"on": "batch"}, "on is 'batch', expected one of: epoch, step"),
-        ({"dtype": "float16"}, "dtype is 'float16', expected one of: float32, float64"),
+        ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'float64'"),
         ({"max_points": 1}, "max_points is 1, expected an integer >= 2"),
     ],
 )

@@ -105,8 +105,9 @@ def test_wrong_arguments():
         ((3, np.cos), "^f is 3, expected a callable on arrays"),
         ((np.sin, None), "^derivative is None, expected a callable on arrays"),
         ((np.sin, float), "^derivative is <class 'float'>, expected a callable"),
-        ((np.sin, np.cos, "tanh"), "^name is 'tanh', expected a name that is not empty and not"),
+        ((np.sin, np.cos, "tanh"), "^name is 'tanh', expected printable text that is not the name"),
         ((np.sin, np.cos, ""), "^name is '', expected"),
+        ((np.sin, np.cos, "a\nb"), r"^name is 'a\\nb', expected printable text"),
         ((np.sin, np.cos, 3), "^name is 3, expected"),
     ):
         with pytest.raises(ParameterError, match=message):
