@@ -65,8 +65,7 @@ def test_a_finding_is_found_and_its_remedy_works(make, kind):
 
 
 def test_every_rule_has_a_case():
-    kinds = {*sick.SICK.values()}
-    kinds |= {"loss not moving", "loss oscillating"}  # test_course.py
+    kinds = {*sick.SICK.values()} | {"loss not moving", "loss oscillating"}  # those in test_course.py
     assert len(RULES) + 1 == len(kinds)
     assert CONSEQUENCES.keys() <= kinds
     assert {kind for hidden in CONSEQUENCES.values() for kind in hidden} <= kinds
@@ -85,9 +84,6 @@ def test_only_a_derivative_that_is_used_can_be_wrong():
     assert "wrong derivative" not in [finding.kind for finding in diagnose(net, X * 0, y).findings]
     found = [(finding.kind, finding.layer) for finding in diagnose(net, X * 5, y).findings]
     assert found[0] == ("wrong derivative", 1)
-    for error, is_right in [(0.8e-5, True), (1.2e-5, False)]:
-        nearly = CustomActivation(np.sin, lambda z, error=error: np.cos(z) + error)
-        assert diagnose(sick.classifier(activation=nearly, dtype="float64"), X, y).is_healthy == is_right
     sine = sick.classifier(activation=CustomActivation(np.sin, np.cos))
     assert [finding.kind for finding in diagnose(sine, X * 1e9, y).findings] == ["unscaled inputs"]
 
