@@ -160,6 +160,6 @@ const fbp_caches *fbp_cache_sizes(void);
 void fbp_set_caches(const fbp_caches *caches);
 
 #include "fastbp_network.h"
-#include "fastbp_passes.h"
+#include "fastbp_inspection.h"
 
 #endif

@@ -62,7 +62,7 @@ cdef class Passes:
     def product(self, cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None, *, bint a_transposed=False,
                 bint b_transposed=False, cnp.ndarray start=None, cnp.ndarray factor=None, size_t repeats=1,
                 bint adds=False):
-        """Return (start + A B) factor, or (out + A B) factor; see src_c/fastbp_passes.h."""
+        """Return (start + A B) factor, or (out + A B) factor; see src_c/fastbp_inspection.h."""
         cdef fbp_product p
         cdef cnp.npy_intp[2] shape
         cdef size_t need

@@ -1,6 +1,6 @@
 /* What fastbp.inspect computes with, outside of plans: products of any matrices, and outer products of rows. */
-#ifndef FASTBP_KERNELS_PASSES_H
-#define FASTBP_KERNELS_PASSES_H
+#ifndef FASTBP_PASSES_H
+#define FASTBP_PASSES_H
 
 #include "kernels/product.h"
 #include "system/system.h"

@@ -1,6 +1,6 @@
 /* Second derivatives, products and outer products outside of plans: what fastbp.inspect builds on. Part of fastbp.h. */
-#ifndef FASTBP_PASSES_H
-#define FASTBP_PASSES_H
+#ifndef FASTBP_INSPECTION_H
+#define FASTBP_INSPECTION_H
 
 #include "fastbp.h"
 
