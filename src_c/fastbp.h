@@ -159,7 +159,7 @@ const fbp_caches *fbp_cache_sizes(void);
  * guesses. */
 void fbp_set_caches(const fbp_caches *caches);
 
-#include "fastbp_network.h"
 #include "fastbp_inspection.h"
+#include "fastbp_network.h"
 
 #endif
