@@ -13,17 +13,24 @@ typedef struct {
     const fbp_product *given;
 } any_product;
 
+/* to = (to + from) factor, n elements; without `adds`, to counts as 0, and factor may be NULL: 1 */
+ALWAYS_INLINE void finish_vectors(real *to, const real *from, const real *factor, size_t n, const int adds) {
+    for (size_t j = 0; j < n; j += LANES) {
+        const size_t lanes = smaller(n - j, LANES);
+        vec sum = load_n(from + j, lanes);
+        if (adds) sum += load_n(to + j, lanes);
+        store_n(to + j, factor ? sum * load_n(factor + j, lanes) : sum, lanes);
+    }
+}
+
 static void finish_product(const product *p, tile *c, size_t i, size_t j) {
-    const fbp_product *given = ((const any_product *)p)->given;
+    const fbp_product given = *((const any_product *)p)->given; /* a copy, which no store changes */
     for (size_t r = 0; r < c->rows; r++) {
-        const real *from = c->data + r * c->ld;
-        real *to = (real *)given->out + (i + r) * given->N + j;
-        const real *factor = given->factor;
-        if (factor) factor += (i + r) / given->factor_repeats * given->N + j;
-        for (size_t e = 0; e < c->columns; e++) {
-            const real sum = given->adds ? to[e] + from[e] : from[e];
-            to[e] = factor ? sum * factor[e] : sum;
-        }
+        const real *from = c->data + r * c->ld, *factor = given.factor;
+        real *to = (real *)given.out + (i + r) * given.N + j;
+        if (factor) factor += (i + r) / given.factor_repeats * given.N + j;
+        if (given.adds) finish_vectors(to, from, factor, c->columns, 1);
+        else finish_vectors(to, from, factor, c->columns, 0);
     }
 }
 
