@@ -12,7 +12,8 @@ from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DataError, ShapeError
-from fastbp.inspect._probe import Block, Examples, Probe
+from fastbp.inspect._output import Block
+from fastbp.inspect._probe import Examples, Probe
 from fastbp.layers import split
 from fastbp.network import Network
 
@@ -101,7 +102,7 @@ class Curvature:
         probe, out = self.probe, self._penalties(vector)
         for block, tape, deltas, errors in self._work():
             tangents = probe.passes.tangents(tape, vector)
-            d_delta = probe.output.curvature(tape, block.t, block.w, self._divisor, tangents.z[-1])
+            d_delta = probe.output.curvature(tape, block, self._divisor, tangents.z[-1])
             probe.passes.add_hessian_product(tape, deltas, errors, tangents, d_delta, vector, out)
         return out
 
@@ -111,7 +112,7 @@ class Curvature:
         probe, out = self.probe, self._penalties(vector)
         for block, tape, _, _ in self._work():
             d_z = probe.passes.tangents(tape, vector).z[-1]
-            delta = probe.output.curvature(tape, block.t, block.w, self._divisor, d_z, gauss_newton=True)
+            delta = probe.output.curvature(tape, block, self._divisor, d_z, gauss_newton=True)
             probe.passes.add_gradients(tape, probe.passes.backward(tape, delta), out)
         return out
 

@@ -15,7 +15,8 @@ from fastbp.layers import Layer, split
 from fastbp.losses import CustomLoss, SumLoss
 
 if TYPE_CHECKING:
-    from fastbp.inspect._probe import Block, Examples, Probe
+    from fastbp.inspect._output import Block
+    from fastbp.inspect._probe import Examples, Probe
 
 Array: TypeAlias = NDArray[Any]
 

@@ -37,11 +37,11 @@ class OneSample:
         self.is_joined, self.d_h = output.is_joined, None
         tape = passes.forward(block.x)
         if self.is_joined:
-            delta = output.delta(tape, block.t, block.w, self.divisor)
-            self.t = output.expected(block.t)[0]
-            self.known = np.broadcast_to(output.weights(block.w)[0] != 0, self.t.shape)
+            delta = output.delta(tape, block, self.divisor)
+            self.t = output.expected(block)[0]
+            self.known = np.broadcast_to(output.weights(block)[0] != 0, self.t.shape)
         else:
-            d_h = output.slopes(tape, block.t, block.w, self.divisor)
+            d_h = output.slopes(tape, block, self.divisor)
             delta, self.d_h = passes.chain(tape, self.last, d_h), d_h[0]
         self.deltas = [delta[0] for delta in passes.backward(tape, delta)]
         self.x, self.z = [x[0] for x in tape.x], [z[0] for z in tape.z]

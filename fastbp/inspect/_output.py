@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,20 @@ Array: TypeAlias = NDArray[Any]
 DIFFERENCE = 6e-6
 
 
+class Block(NamedTuple):
+    """Some rows of the data, as the network computes with them."""
+
+    rows: slice  # of the data
+    x: Array  # (m, n_in) inputs in the network's scaling and dtype
+    t: Array  # (m, n_targets) targets in its scaling and dtype; of a custom loss as its function gets them
+    w: Array  # (m, 1) weights of the rows, or (m, n_targets) of single targets; 0: absent or unknown
+    is_weighted: bool  # otherwise all weights are 1
+
+
 class Output:
     """The loss of a network together with its output activation.
 
-    Targets t (m, n_targets) and weights w, (m, 1) per row or (m, n_targets), are as `Probe.blocks` makes
-    them; targets of weight 0 are unknown. With a custom loss, t is what its function gets, and w is not read.
+    J is the sum of the losses over `divisor`, which may differ from row to row, (m, 1).
     """
 
     def __init__(self, loss: Loss, passes: Passes, layers: Sequence[Layer]) -> None:
@@ -33,14 +42,14 @@ class Output:
         # then delta = h - t: cross entropy with softmax, and the like
         self.is_joined = loss.activation not in (None, "identity")
 
-    def delta(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
-        """Return dJ/dz (m, n_out) of the last layer; J is the sum of the losses over `divisor`."""
+    def delta(self, tape: Tape, block: Block, divisor: float | Array) -> Array:
+        """Return dJ/dz (m, n_out) of the last layer."""
         if not self.is_joined:
-            return self._passes.chain(tape, self._last, self.slopes(tape, t, w, divisor))
-        return _divided(counted(tape.h - self.expected(t), self.weights(w)), divisor)
+            return self._passes.chain(tape, self._last, self.slopes(tape, block, divisor))
+        return self._shared(tape.h - self.expected(block), block, divisor)
 
     def curvature(
-        self, tape: Tape, t: Array, w: Array, divisor: float, d_z: Array, *, gauss_newton: bool = False
+        self, tape: Tape, block: Block, divisor: float, d_z: Array, *, gauss_newton: bool = False
     ) -> Array:
         """Return how `delta` changes if the last z changes by d_z (m, n_out).
 
@@ -48,17 +57,14 @@ class Output:
         where the loss is joined with its activation.
         """
         d_h = self._passes.chain(tape, self._last, d_z)
-        if isinstance(self.loss, SumLoss):
-            w = self.weights(w)
         if self.is_joined:  # delta = (h - t) w / divisor
-            return _divided(counted(d_h, w), divisor)
+            return self._shared(d_h, block, divisor)
         if isinstance(self.loss, SumLoss):
-            expected = self.loss.expected(t)
-            slope = _divided(counted(self.loss.slopes(tape.h, expected), w), divisor)
-            d_slope = self._passes.loss_curvature(self.loss, tape.h, expected, d_h)
-            d_slope = _divided(counted(d_slope, w), divisor)
+            slope = self.slopes(tape, block, divisor)
+            d_slope = self._passes.loss_curvature(self.loss, tape.h, self.expected(block), d_h)
+            d_slope = self._shared(d_slope, block, divisor)
         else:
-            slope, d_slope = self._custom_slopes(tape.h, t, d_h)
+            slope, d_slope = self._custom_slopes(tape.h, block.t, d_h)
         d_delta = self._passes.chain(tape, self._last, d_slope)
         if not gauss_newton:
             d_delta += self._bent(tape, slope, d_z, d_h)
@@ -86,28 +92,30 @@ class Output:
         )
         return np.asarray(slope, h.dtype), ((ahead - behind) / (2 * step)).astype(h.dtype)
 
-    def slopes(self, tape: Tape, t: Array, w: Array, divisor: float) -> Array:
-        """Return dJ/dh (m, n_out) of the outputs; J is the sum of the losses over `divisor`."""
+    def slopes(self, tape: Tape, block: Block, divisor: float | Array) -> Array:
+        """Return dJ/dh (m, n_out) of the outputs."""
         if isinstance(self.loss, CustomLoss):
-            d_h = self.loss.measure(tape.h.copy(), t.copy())[1]
+            d_h = self.loss.measure(tape.h.copy(), block.t.copy())[1]
             return np.ascontiguousarray(d_h, tape.h.dtype)
         assert isinstance(self.loss, SumLoss)
-        return _divided(counted(self.loss.slopes(tape.h, self.expected(t)), self.weights(w)), divisor)
+        return self._shared(self.loss.slopes(tape.h, self.expected(block)), block, divisor)
 
-    def expected(self, t: Array) -> Array:
+    def expected(self, block: Block) -> Array:
         """Return the values (m, n_out) that outputs are compared with."""
         assert isinstance(self.loss, SumLoss)
-        return self.loss.expected(t)
+        return self.loss.expected(block.t)
 
-    def weights(self, w: Array) -> Array:
+    def weights(self, block: Block) -> Array:
         """Return weights for outputs, (m, 1) or (m, n_out)."""
         assert isinstance(self.loss, SumLoss)
-        return self.loss.repeated(w) if w.shape[1] > 1 else w
+        return self.loss.repeated(block.w) if block.w.shape[1] > 1 else block.w
 
-
-def _divided(terms: Array, divisor: float) -> Array:
-    terms /= divisor
-    return terms
+    def _shared(self, terms: Array, block: Block, divisor: float | Array) -> Array:
+        """Return terms times their weights, divided; may overwrite them."""
+        if block.is_weighted:
+            terms = counted(terms, self.weights(block))
+        terms /= divisor
+        return terms
 
 
 def _inner(a: Array, b: Array) -> Array:

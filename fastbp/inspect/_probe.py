@@ -14,7 +14,7 @@ from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
 from fastbp._model.rows import scaling_numbers
 from fastbp.exceptions import ParameterError
-from fastbp.inspect._output import Output
+from fastbp.inspect._output import Block, Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
 from fastbp.network import Network
 
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 
 
-class Block(NamedTuple):
-    """Some rows of the data, as the network computes with them."""
-
-    rows: slice  # of the data
-    x: Array  # (m, n_in) inputs in the network's scaling and dtype
-    t: Array  # (m, n_targets) targets in its scaling and dtype; of a custom loss as its function gets them
-    w: Array  # (m, 1) weights of the rows, or (m, n_targets) of single targets; 0: absent or unknown
-
-
 class Examples(NamedTuple):
     """Checked data: inputs, targets, and the weights of the loss."""
 
@@ -42,6 +33,7 @@ class Examples(NamedTuple):
     y: Array  # (n, n_targets), or labels (n,)
     w: NDArray[np.float64]  # (n, 1) or (n, n_targets), 0 for what is absent or unknown
     weight: float  # sum of the weights of the rows
+    is_weighted: bool  # otherwise all weights are 1
 
     def __len__(self) -> int:
         return len(self.X)
@@ -94,7 +86,8 @@ class Probe:
         """Return checked data; errors as of `Network.evaluate`."""
         X, y = self.checks.examples(X, y)
         weights = resolve_weights(self.checks, y, sample_weight, None)
-        return Examples(X, y, _dense_weights(weights, len(X)), weight_of(X, weights, None))
+        weight = weight_of(X, weights, None)
+        return Examples(X, y, _dense_weights(weights, len(X)), weight, weights is not None)
 
     def divisor(self, weight: float) -> float:
         """Return the divisor of the loss for rows of this total weight."""
@@ -124,7 +117,8 @@ class Probe:
             most = n  # it need not be a sum over rows
         for rows in self.slices(n) if most is None else _cut(n, most):
             x = self.scaled_inputs(examples.X[rows])
-            yield Block(rows, x, self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype))
+            t, w = self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype)
+            yield Block(rows, x, t, w, examples.is_weighted)
 
     def _targets(self, y: Array) -> Array:
         _core.check_memory(y)
@@ -140,14 +134,14 @@ class Probe:
     # ---- derivatives
 
     def deltas(
-        self, block: Block, divisor: float, errors: list[Array] | None = None
+        self, block: Block, divisor: float | Array, errors: list[Array] | None = None
     ) -> tuple[Tape, list[Array]]:
         """Take a block forward and backward; return what was computed, and dJ/dz of every layer.
 
         Append dJ/dy of the hidden layers to `errors`, the last of them first.
         """
         tape = self.passes.forward(block.x)
-        delta = self.output.delta(tape, block.t, block.w, divisor)
+        delta = self.output.delta(tape, block, divisor)
         return tape, self.passes.backward(tape, delta, errors)
 
     def gradients(self, examples: Examples) -> Array:

@@ -12,8 +12,9 @@ from fastbp._base.arrays import base_array
 from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
+from fastbp.inspect._output import Block
 from fastbp.inspect._probe import Examples, Probe
-from fastbp.losses import CustomLoss, SumLoss
+from fastbp.losses import CustomLoss
 from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
@@ -109,20 +110,16 @@ def _own_deltas(
     """Yield the tape and dJ/dz of each row's own loss J, by blocks of at most `most` rows."""
     rows = 1 if isinstance(probe.loss, CustomLoss) else most
     for block in probe.blocks(examples, rows):
-        tape, deltas = probe.deltas(block, divisor=1)
-        if isinstance(probe.loss, SumLoss):
-            divisors = _own_divisors(probe.loss, block.w, tape.h.shape[1])
-            for delta in deltas:
-                delta /= divisors
-        yield tape, deltas, block.rows
+        yield *probe.deltas(block, _own_divisors(probe, block)), block.rows
 
 
-def _own_divisors(loss: SumLoss, w: Array, n_out: int) -> Array:
-    """Return the divisor (m, 1) of each row's own loss, from its known targets; 1 if none is known."""
-    weights = w.mean(axis=1, keepdims=True)
-    divisors = {"one": np.ones_like(weights), "rows": weights, "elements": weights * n_out}[loss.divisor]
-    own: Array = np.where(weights == 0, w.dtype.type(1), divisors)
-    return own
+def _own_divisors(probe: Probe, block: Block) -> float | Array:
+    """Return the divisor of each row's own loss, from its known targets, (m, 1) or one for all rows."""
+    if not block.is_weighted:
+        return probe.divisor(1)
+    weights = block.w.mean(axis=1, keepdims=True)
+    own: Array = np.where(weights == 0, 1, [[probe.divisor(weight)] for weight in weights[:, 0]])
+    return own.astype(weights.dtype)
 
 
 def _rows_of_gradients(probe: Probe) -> int:

@@ -100,7 +100,7 @@ def some_rows(examples: Examples, most: int) -> Examples:
         return examples
     rows = np.arange(most) * n // most
     w = examples.w[rows]
-    return Examples(examples.X[rows], examples.y[rows], w, float(w.mean(axis=1).sum()))
+    return Examples(examples.X[rows], examples.y[rows], w, float(w.mean(axis=1).sum()), examples.is_weighted)
 
 
 def _factors(probe: Probe) -> Array:
