@@ -172,23 +172,23 @@ cdef class Passes:
                 out[:, start : start + outer.n_out] = delta
                 start += <Py_ssize_t> outer.n_out
 
-    def jacobian(self, tape):
-        """Return the derivatives (m, n_out, n_in) of the outputs by the inputs.
+    def write_jacobian(self, tape, cnp.ndarray out not None):
+        """Write the derivatives of the outputs by the inputs to out (m, n_out, n_in).
 
         The rows of all outputs go through the layers together: row k of a matrix (n_out, units) per row of the inputs is
         the derivative of output k by the z of the units.
         """
         cdef Py_ssize_t last = len(self.layers) - 1, m = tape.x[0].shape[0], n_out = self.layers[last].n_out
         if last == 0:
-            W = self.weights[0][0].T[None]
-            return np.ascontiguousarray(self.outputs_by(tape, W) * np.ones((m, 1, 1), self.parameters.dtype))
+            out[...] = self.outputs_by(tape, np.ascontiguousarray(self.weights[0][0].T)[None])
+            return
         W = self.weights[last][0]
         delta = self.outputs_by(tape, np.ascontiguousarray(W.T)[None]) * tape.slopes[last - 1][:, None, :]
         for layer in range(last - 1, 0, -1):
             delta = self.product(delta.reshape(m * n_out, -1), self.weights[layer][0], b_transposed=True,
                                  factor=tape.slopes[layer - 1], repeats=n_out)
-        delta = self.product(delta.reshape(m * n_out, -1), self.weights[0][0], b_transposed=True)
-        return delta.reshape(m, n_out, -1)
+        rows = out.reshape(m * n_out, -1)  # a view: out is contiguous
+        self.product(delta.reshape(m * n_out, -1), self.weights[0][0], rows, b_transposed=True)
 
     cdef outputs_by(self, tape, W):
         """Return the derivatives (m, n_out, units) of the outputs by the y of the layer below, from W^T (1, n_out, units)."""

@@ -44,8 +44,8 @@ class Passes(Protocol):
     def write_gradients(self, tape: Tape, deltas: list[Array], out: Array) -> None:
         """Write dJ/dW and dJ/db of each row to out (m, P)."""
 
-    def jacobian(self, tape: Tape) -> Array:
-        """Return the derivatives (m, n_out, n_in) of the outputs by the inputs."""
+    def write_jacobian(self, tape: Tape, out: Array) -> None:
+        """Write the derivatives of the outputs by the inputs to out (m, n_out, n_in)."""
 
     def tangents(self, tape: Tape, vector: Array) -> Tangents:
         """Return how the tape changes along a direction (P,) of the parameters."""

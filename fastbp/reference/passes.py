@@ -83,15 +83,13 @@ class Passes:
                 d_b[:] = delta[i, : d_b.size]
 
     @_quietly
-    def jacobian(self, tape: Tape) -> Array:
-        """Return the derivatives (m, n_out, n_in) of outputs by inputs: one backward pass per output."""
-        rows = []
+    def write_jacobian(self, tape: Tape, out: Array) -> None:
+        """Write the derivatives of outputs by inputs to out (m, n_out, n_in): one backward pass per output."""
         for output in range(self.layers[-1].n_out):
             unit = np.zeros_like(tape.h)
             unit[:, output] = 1
             delta = self.chain(tape, len(self.layers) - 1, unit)
-            rows.append(self.d_inputs(self.backward(tape, delta)[0]))
-        return np.stack(rows, axis=1)
+            out[:, output] = self.d_inputs(self.backward(tape, delta)[0])
 
     # ---- the R operator: derivatives along a direction V, c of the parameters (B. A. Pearlmutter, Fast exact
     # ---- multiplication by the Hessian, 1994)
