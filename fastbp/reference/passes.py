@@ -84,7 +84,7 @@ class Passes:
 
     @_quietly
     def write_jacobian(self, tape: Tape, out: Array) -> None:
-        """Write the derivatives of outputs by inputs to out (m, n_out, n_in): one backward pass per output."""
+        """Write the derivatives of outputs by inputs to out (m, n_out, n_in), output by output."""
         for output in range(self.layers[-1].n_out):
             unit = np.zeros_like(tape.h)
             unit[:, output] = 1
