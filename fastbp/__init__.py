@@ -6,7 +6,8 @@
 
 The modules `activations`, `losses`, `optimizers`, `schedules`, `initializers`, `metrics`, `callbacks` and
 `splits` list what a network can be built from and trained with. `fastbp.reference` has the same network in
-plain NumPy, and `fastbp.datasets` and `fastbp.plot` help with examples.
+plain NumPy, `fastbp.inspect` shows and judges the derivatives of a network, and `fastbp.datasets` and
+`fastbp.plot` help with examples.
 """
 
 try:
