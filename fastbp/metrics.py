@@ -365,7 +365,7 @@ def _outputs(output: ArrayLike) -> Array:
 
 def slices(n: int, rows: int) -> list[slice]:
     """Cut n rows into parts of at most `rows`."""
-    return [slice(first, first + rows) for first in range(0, n, rows)]
+    return [slice(first, min(first + rows, n)) for first in range(0, n, rows)]
 
 
 def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Compared]:

@@ -202,7 +202,8 @@ class Measures:
         total = 0.0
         for block in self.probe.blocks(examples):
             h = np.repeat(constant.astype(self.probe.dtype), len(block.x), axis=0)
-            total += _sum(loss, h, block)
+            terms = counted(loss.terms(h, loss.expected(block.t)), self.probe.output.weights(block))
+            total += float(terms.sum(dtype=np.float64))
         return total / divisor
 
     def states(self, update_ratios: list[float]) -> tuple[LayerState, ...]:
@@ -220,9 +221,3 @@ class Measures:
 def rms(numbers: Array) -> float:
     """Return the root mean square of an array that is not empty."""
     return float(np.sqrt(np.square(numbers, dtype=np.float64).mean()))
-
-
-def _sum(loss: Any, h: Array, block: Block) -> float:
-    """Return the sum of a loss over the outputs h (m, n_out) of a block, before the division."""
-    w = loss.repeated(block.w) if block.w.shape[1] > 1 else block.w
-    return float(counted(loss.terms(h, loss.expected(block.t)), w).sum(dtype=np.float64))
