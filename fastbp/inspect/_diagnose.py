@@ -76,6 +76,9 @@ class Diagnosis(NamedTuple):
         parts = [self.verdict, *map(str, self.findings), "\n".join(aligned([HEAD, *self._rows()], left=TEXT))]
         return "\n\n".join(parts)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         head = ("finding", "cause", "evidence", "remedy")
         rows = [
