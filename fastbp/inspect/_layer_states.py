@@ -55,7 +55,8 @@ class LayerState(NamedTuple):
     dead : array of int
         Indices of the dead units.
     slope_counts : array of int, shape (42,)
-        Counts of |f'(z)| in the bins of `fastbp.inspect._layer_states.SLOPE_EDGES`, the last one open.
+        Counts of |f'(z)| in bins that begin at 0 and at 1e-8, ..., 100, four per power of ten; the last one
+        has no end.
     """
 
     name: str

@@ -83,9 +83,11 @@ class Probe:
         """Return checked inputs (n, n_in)."""
         return self.checks.inputs("X", X)
 
-    def examples(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Examples:
-        """Return checked data; errors as of `Network.evaluate`."""
-        X, y = self.checks.examples(X, y)
+    def examples(
+        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, name: str = "X"
+    ) -> Examples:
+        """Return checked data; errors as of `Network.evaluate`, with `name` for X."""
+        X, y = self.checks.examples(X, y, name)
         weights = resolve_weights(self.checks, y, sample_weight, None)
         weight = weight_of(X, weights, None)
         return Examples(X, y, _dense_weights(weights, len(X)), weight, weights is not None)
