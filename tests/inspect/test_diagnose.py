@@ -7,7 +7,7 @@ import fastbp
 import fastbp.reference
 from fastbp import SGD, DataError, Dense, Network, ParameterError, ShapeError
 from fastbp.inspect import diagnose
-from fastbp.inspect._layer_states import SLOPE_EDGES
+from fastbp.inspect._diagnosis.layer_states import SLOPE_EDGES
 from helpers import sick
 
 

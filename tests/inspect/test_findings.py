@@ -8,8 +8,8 @@ import pytest
 import fastbp
 from fastbp import CustomActivation, Dense, Network, ParameterError
 from fastbp.inspect import THRESHOLDS, diagnose
-from fastbp.inspect._findings import CONSEQUENCES, RULES
-from fastbp.inspect._slopes import slope_facts
+from fastbp.inspect._diagnosis.findings import CONSEQUENCES, RULES
+from fastbp.inspect._diagnosis.slopes import slope_facts
 from helpers import sick
 
 WITHOUT_REMEDY = {"constant targets"}

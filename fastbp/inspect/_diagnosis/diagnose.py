@@ -12,12 +12,12 @@ from fastbp._base import markup
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
 from fastbp.history import History
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._findings import findings
-from fastbp.inspect._layer_states import LayerState, Measures
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.findings import findings
+from fastbp.inspect._diagnosis.layer_states import LayerState, Measures
+from fastbp.inspect._diagnosis.next_step import next_step
+from fastbp.inspect._diagnosis.remedies import Finding
 from fastbp.inspect._probe import Probe
-from fastbp.inspect._remedies import Finding
-from fastbp.inspect._steepness import next_step
 from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
