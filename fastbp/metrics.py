@@ -255,8 +255,8 @@ def _estimating(measure: Any, estimate: Read) -> Measure:
     return lambda output, target, weights=None: measure(estimate(output), target, weights)
 
 
-def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ...]:
-    """Return the metrics that the argument `metrics` names; for None, the default of the loss."""
+def resolve(metrics: Metrics | None, loss: Loss, n_out: int, argument: str = "metrics") -> tuple[Metric, ...]:
+    """Return the metrics that an argument such as `metrics` names; for None, the default of the loss."""
     by_name = named(loss)
     if metrics is None:
         return tuple(by_name.values())[:1]
@@ -267,15 +267,15 @@ def resolve(metrics: Metrics | None, loss: Loss, n_out: int) -> tuple[Metric, ..
         if metric is None:
             names = f"one of: {', '.join(by_name)}; or " if by_name else ""
             raise ParameterError(
-                f"metrics has {shown(given)} with the loss {loss.name!r}, "
+                f"{argument} has {shown(given)} with the loss {loss.name!r}, "
                 f"expected {names}a callable (output, target) -> float"
             )
         if isinstance(metric.measure, TopK) and metric.measure.k >= n_out:
             raise ParameterError(
-                f"metrics has {shown(metric.measure)}, expected k < {n_out} (the network's outputs)"
+                f"{argument} has {shown(metric.measure)}, expected k < {n_out} (the network's outputs)"
             )
         if metric.name in ("loss", *resolved):
-            raise ParameterError(f"metrics has a second {metric.name!r}, expected different names")
+            raise ParameterError(f"{argument} has a second {metric.name!r}, expected different names")
         resolved[metric.name] = metric
     return tuple(resolved.values())
 
@@ -365,7 +365,7 @@ def _outputs(output: ArrayLike) -> Array:
 
 def slices(n: int, rows: int) -> list[slice]:
     """Cut n rows into parts of at most `rows`."""
-    return [slice(first, first + rows) for first in range(0, n, rows)]
+    return [slice(first, min(first + rows, n)) for first in range(0, n, rows)]
 
 
 def _blocks(output: Array, target: Array, weights: Array | None) -> Iterator[Compared]:

@@ -18,7 +18,7 @@ Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[[Any], Any]
 
 _ROUNDING = float(np.finfo(np.float64).eps)
-_STEP = _ROUNDING ** (1 / 3)  # of central differences: rounding and truncation are alike
+STEP = _ROUNDING ** (1 / 3)  # 6e-6, of central differences: rounding and truncation are alike
 _TOLERANCE = 1e-5  # of a derivative of float64 against differences, relative to the larger of it and 1
 
 
@@ -113,7 +113,7 @@ class Differences(Value):
     def measure(self, z: Array) -> Array:
         """Return the differences at z, float32 or float64, as a new array of its shape and dtype."""
         exact = z.astype(np.float64)
-        h = _STEP * np.maximum(1, np.abs(exact))
+        h = STEP * np.maximum(1, np.abs(exact))
         with np.errstate(all="ignore"):
             above, below = exact + h, exact - h
             difference = self.function.measure(above) - self.function.measure(below)
@@ -136,7 +136,7 @@ def worst_mismatch(f: Elementwise, derivative: Elementwise, z: Array | None = No
     """
     if z is None:
         z = np.concatenate([np.linspace(-6, 6, 241), np.linspace(-5.987, 5.987, 97), [-30, -12.5, 12.5, 30]])
-    h = _STEP * np.maximum(1, np.abs(z))
+    h = STEP * np.maximum(1, np.abs(z))
     with np.errstate(all="ignore"):
         left, y, right = f.measure(z - h), f.measure(z), f.measure(z + h)
         d = derivative.measure(z)

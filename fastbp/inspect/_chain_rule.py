@@ -160,7 +160,7 @@ def chain_rule(
     place = _place(probe, layer, i, j)
     limit = arguments.integer("limit", limit, at_least=1)
     X, targets = _as_rows(x, y)
-    examples = probe.examples(X, targets)
+    examples = probe.examples(X, targets, name="x")
     if len(examples) != 1:
         raise ShapeError(f"x has {len(examples)} rows, expected one sample")
     sample = OneSample(probe, examples, net.feature_names)

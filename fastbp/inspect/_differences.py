@@ -8,10 +8,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.elementwise import STEP
+
 Array: TypeAlias = NDArray[np.float64]
 
 EPSILON = float(np.finfo(np.float64).eps)
-STEP = 6e-6  # about the cube root of EPSILON, where rounding and curvature disturb a central difference alike
 LEAST_STEP = 1e-12  # whose last part is still more than a rounding error of 1
 SHRINK = 8.0  # from one step to the next smaller one
 TRIES = 4  # steps per parameter, at most

@@ -20,17 +20,7 @@ Array: TypeAlias = NDArray[Any]
 ENDS = {"both": (1, 1), "largest": (0, 1), "smallest": (1, 0)}  # of the smallest and of the largest ones
 
 
-class SpectrumFields(NamedTuple):
-    """The fields of a `Spectrum`."""
-
-    values: NDArray[np.float64]
-    vectors: NDArray[np.float64]
-    residuals: NDArray[np.float64]
-    n_products: int
-    converged: bool
-
-
-class Spectrum(SpectrumFields):
+class Spectrum(NamedTuple):
     """Eigenvalues of a symmetric matrix H (P, P), the largest first.
 
     Attributes
@@ -47,7 +37,11 @@ class Spectrum(SpectrumFields):
         Whether every residual is within the tolerance.
     """
 
-    __slots__ = ()
+    values: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    n_products: int
+    converged: bool
 
     def __str__(self) -> str:
         end = "converged" if self.converged else "not converged"
@@ -57,6 +51,9 @@ class Spectrum(SpectrumFields):
             for value, residual in zip(self.values, self.residuals, strict=True)
         ]
         return "\n".join([*lines, f"{end} after {self.n_products:,} products with the matrix"])
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def hessian_eigenvalues(

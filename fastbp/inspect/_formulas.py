@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from fastbp.inspect._names import numbered
+
 DIGITS = 4  # significant ones of each number
 
 
@@ -138,8 +140,7 @@ class Text(Notation):
         letter, units = symbol
         if letter == "f'":
             return f"f'({self.symbol(Symbol('z', units))})"
-        is_short = letter == "x" or all(unit < 10 for unit in units)
-        return letter + ("" if is_short else "_") + ("" if is_short else "_").join(map(str, units))
+        return f"x{units[0]}" if letter == "x" else numbered(letter, *units)
 
     def ratio(self, top: str, bottom: str) -> str:
         return f"d{top}/d{bottom}"

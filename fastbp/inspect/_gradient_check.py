@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import _core
 from fastbp._base import markup
 from fastbp._base.arguments import integer, number
+from fastbp._base.elementwise import STEP
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._model import Model
 from fastbp.exceptions import DataError, ParameterError
-from fastbp.inspect._differences import LEAST_STEP, STEP, Differences, relative_error
+from fastbp.inspect._differences import LEAST_STEP, Differences, relative_error
 from fastbp.inspect._names import parameter_name
 from fastbp.inspect._probe import Probe
 from fastbp.inspect._tables import aligned

@@ -175,7 +175,7 @@ def feature_importance(
     Raises
     ------
     ParameterError, ShapeError, DTypeError, DataError
-        An argument is not as above, or belongs to the other method.
+        An argument is not as above; sample_weight, output or baseline is given to the other method.
     BusyError
         Another thread is changing the network.
 
@@ -192,11 +192,11 @@ def feature_importance(
     for name, value in unused.items():
         if value is not None:
             raise ParameterError(f"{name} is {shown(value)}, expected None with method={method!r}")
-    if method == "permutation":
-        n_repeats = arguments.integer("n_repeats", n_repeats, at_least=1)
-        seed = arguments.integer("seed", seed, at_least=0, below=2**64)
-        return _permuted(net, X, y, metric, n_repeats, seed, sample_weight)
+    n_repeats = arguments.integer("n_repeats", n_repeats, at_least=1)
+    seed = arguments.integer("seed", seed, at_least=0, below=2**64)
     tolerance = arguments.number("tolerance", tolerance, above=0)
+    if method == "permutation":
+        return _permuted(net, X, y, metric, n_repeats, seed, sample_weight)
     return _integrated(net, X, output, baseline, tolerance)
 
 
@@ -216,7 +216,7 @@ def _permuted(
     measured = (
         ()
         if isinstance(metric, str) and metric == "loss"
-        else resolve(metric, probe.loss, net.layers[-1].n_out)
+        else resolve([metric], probe.loss, net.layers[-1].n_out, "metric")
     )
     metrics: Any = [metric] if measured else []
     name = measured[0].name if measured else "loss"

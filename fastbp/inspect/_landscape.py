@@ -29,19 +29,7 @@ MOST_POINTS = 4096  # along an axis
 PARALLEL = 1e-12  # 1 - cos^2 of the angle between two directions that count as parallel
 
 
-class LandscapeFields(NamedTuple):
-    """The fields of a `Landscape`."""
-
-    a: Doubles
-    b: Doubles
-    losses: Doubles
-    directions: Doubles
-    center: Doubles
-    origin: Doubles
-    names: tuple[str, str]
-
-
-class Landscape(LandscapeFields):
+class Landscape(NamedTuple):
     """Losses on a grid of points origin + a u + b v of the space of parameters.
 
     All arrays are float64 and read-only.
@@ -63,7 +51,13 @@ class Landscape(LandscapeFields):
         What the axes are.
     """
 
-    __slots__ = ()
+    a: Doubles
+    b: Doubles
+    losses: Doubles
+    directions: Doubles
+    center: Doubles
+    origin: Doubles
+    names: tuple[str, str]
 
     def at(self, a: ArrayLike, b: ArrayLike) -> Doubles:
         """Return the parameters (P,) at a point, or (k, P) at k points with a and b (k,)."""

@@ -53,21 +53,17 @@ def unit_names(layers: Sequence[Layer], feature_names: Sequence[str] | None = No
     ]
 
 
-def weight_name(source: int, target: int) -> str:
-    """Return the name of the weight between two units, by their numbers."""
-    return f"w{source}{target}" if source < 10 and target < 10 else f"w_{source}_{target}"
-
-
-def bias_name(unit: int) -> str:
-    """Return the name of the bias of a unit, by its number."""
-    return f"b{unit}" if unit < 10 else f"b_{unit}"
+def numbered(letter: str, *units: int) -> str:
+    """Return a letter with the numbers of units, apart if one has two digits: "w14", "w_14_20", "b_12"."""
+    between = "" if max(units, default=0) < 10 else "_"
+    return between.join([letter, *map(str, units)])
 
 
 def place_name(layers: Sequence[Layer], place: Place) -> str:
     """Return the name of the parameter at a place."""
     starts = first_units(layers)
     target = starts[place.layer + 1] + place.j
-    return bias_name(target) if place.i is None else weight_name(starts[place.layer] + place.i, target)
+    return numbered("b", target) if place.i is None else numbered("w", starts[place.layer] + place.i, target)
 
 
 def parameter_place(layers: Sequence[Layer], index: int) -> Place:

@@ -8,16 +8,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._base.elementwise import STEP
 from fastbp._core.tapes import Tape
 from fastbp._engine.passes import Passes
 from fastbp.layers import Layer
 from fastbp.losses import CustomLoss, Loss, SumLoss
 
 Array: TypeAlias = NDArray[Any]
-
-# Step of central differences of a derivative, as a share of its argument: about the cube root of the rounding
-# error.
-DIFFERENCE = 6e-6
 
 
 class Block(NamedTuple):
@@ -86,7 +83,7 @@ class Output:
         length = float(np.abs(d_h).max(initial=0))
         if not 0 < length < np.inf:
             return np.asarray(slope, h.dtype), np.zeros_like(h)
-        step = DIFFERENCE * max(1.0, float(np.abs(h).max())) / length
+        step = STEP * max(1.0, float(np.abs(h).max())) / length
         ahead, behind = (
             self.loss.measure(np.add(h, sign * step * d_h, dtype=np.float64), t.copy())[1] for sign in (1, -1)
         )

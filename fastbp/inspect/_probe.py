@@ -16,6 +16,7 @@ from fastbp._model.rows import scaling_numbers
 from fastbp.exceptions import ParameterError
 from fastbp.inspect._output import Block, Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
+from fastbp.metrics import slices
 from fastbp.network import Network
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ class Probe:
         """Return checked inputs (n, n_in)."""
         return self.checks.inputs("X", X)
 
-    def examples(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Examples:
-        """Return checked data; errors as of `Network.evaluate`."""
-        X, y = self.checks.examples(X, y)
+    def examples(
+        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, name: str = "X"
+    ) -> Examples:
+        """Return checked data; errors as of `Network.evaluate`, with `name` for X."""
+        X, y = self.checks.examples(X, y, name)
         weights = resolve_weights(self.checks, y, sample_weight, None)
         weight = weight_of(X, weights, None)
         return Examples(X, y, _dense_weights(weights, len(X)), weight, weights is not None)
@@ -98,7 +101,7 @@ class Probe:
     def slices(self, n: int, width: int = 1) -> list[slice]:
         """Return n rows in blocks, shorter ones for arrays with `width` numbers per row and unit."""
         widest = width * max(max(layer.n_in, layer.n_out) for layer in self.layers)
-        return _cut(n, min(4096, max(512 // width, 65536 // widest // 64 * 64, 1)))
+        return slices(n, min(4096, max(512 // width, 65536 // widest // 64 * 64, 1)))
 
     def scaled_inputs(self, X: Rows) -> Array:
         """Return inputs (m, n_in), dense, as the network computes with them."""
@@ -115,7 +118,7 @@ class Probe:
         n = len(examples)
         if most is None and isinstance(self.loss, CustomLoss):
             most = n  # it need not be a sum over rows
-        for rows in self.slices(n) if most is None else _cut(n, most):
+        for rows in self.slices(n) if most is None else slices(n, most):
             x = self.scaled_inputs(examples.X[rows])
             t, w = self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype)
             yield Block(rows, x, t, w, examples.is_weighted)
@@ -160,11 +163,6 @@ def _passes_class(engine: Engine) -> PassesClass:
         return Passes
     native: PassesClass = _core.load("passes").Passes
     return native
-
-
-def _cut(n: int, rows: int) -> list[slice]:
-    """Return n rows as slices of at most `rows`."""
-    return [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
 
 
 def _dense_weights(weights: Weights | None, n: int) -> NDArray[np.float64]:

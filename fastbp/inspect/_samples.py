@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.arguments import flag
 from fastbp._base.arrays import base_array
 from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
@@ -93,8 +94,9 @@ def per_sample_gradient_norms(net: Network, X: Inputs, y: ArrayLike, *, per_laye
     Raises
     ------
     ParameterError, ShapeError, DTypeError, DataError
-        An argument is not as for `per_sample_gradients`.
+        An argument is not as above, or as for `evaluate`.
     """
+    per_layer = flag("per_layer", per_layer)
     probe = Probe(net)
     examples = probe.examples(X, y)
     squares = np.empty((len(examples), len(probe.layers)))

@@ -17,7 +17,7 @@ from fastbp._engine import inference
 from fastbp._engine.stepwise import weight_of
 from fastbp._model.trainer import trainer_of
 from fastbp.inspect._probe import Probe
-from fastbp.layers import Layer, split
+from fastbp.layers import split
 
 Array: TypeAlias = NDArray[Any]
 Progress: TypeAlias = Callable[[int, int], object]  # points done, of all points
@@ -117,10 +117,12 @@ class Surface:
         layers = self._probe.layers
         if not any(layer.trainable and (layer.l1 or layer.l2) for layer in layers):
             return
+        from fastbp.reference.regularization import penalty  # few need it
+
         for i, point in enumerate(points):
             matrices = (W for W, _ in split(self._at(point), layers))
             found[i] += sum(
-                _penalty(W, layer, self._weight)
+                penalty(W, layer, self._weight)
                 for W, layer in zip(matrices, layers, strict=True)
                 if layer.trainable
             )
@@ -131,10 +133,3 @@ def _is_worth_converting(rows: Rows, is_scaled: bool, dtype: np.dtype[Any]) -> b
     if isinstance(rows, SparseRows) or _core.is_mapped(rows):
         return False
     return (is_scaled or rows.dtype != dtype) and rows.size * dtype.itemsize <= CONVERTED_BYTES
-
-
-def _penalty(W: Array, layer: Layer, weight: float) -> float:
-    """Return l1 |W|_1 + l2 / 2 |W|^2 of a layer, for rows of this total weight."""
-    divisor = weight if layer.divide_penalty else 1
-    exact = W.astype(np.float64)
-    return float(layer.l1 * np.abs(exact).sum() + layer.l2 / 2 * np.square(exact).sum()) / divisor

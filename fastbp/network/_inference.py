@@ -171,17 +171,22 @@ class Inference(Description):
         X, y : array_like, or sparse for X
             Inputs and targets as for `fit`.
         history : History, optional
-            Record of the fit, from which the course of the losses is judged.
+            Record of the fit, from which the course of the losses is judged. Default: that of the network.
         X_val, y_val : array_like, or sparse for X_val, optional
             Data that the network was not trained on.
-        sample_weight : array_like, shape (n,) or (n, n_out), optional
-            Weights as for `fit`.
+        sample_weight : array_like, shape (n,) or (n, n_targets), optional
+            Weights as for `evaluate`.
 
         Returns
         -------
         fastbp.inspect.Diagnosis
             Its `findings` have cause, evidence and remedy, the most serious first; its `layers` have the
             measures per layer; as text, it is a report.
+
+        Raises
+        ------
+        ParameterError, ShapeError, DTypeError, DataError
+            An argument is not as above, or as for `evaluate`; only one of X_val and y_val is given.
         """
         from fastbp.inspect import diagnose  # few need it
 

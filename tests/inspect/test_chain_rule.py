@@ -265,7 +265,7 @@ def test_errors():
         (ParameterError, r"j is -1", (1, 0, -1, [1, 2], 1)),
         (ParameterError, r"i is 'bias', but layers\[1\] has no bias", (1, "bias", 0, [1, 2], 1)),
         (ParameterError, r"i is 'weight'", (1, "weight", 0, [1, 2], 1)),
-        (ShapeError, r"X has 3 columns, expected 2", (1, 0, 0, [1, 2, 3], 1)),
+        (ShapeError, r"^x has 3 columns, expected 2", (1, 0, 0, [1, 2, 3], 1)),
         (ShapeError, r"x has 2 rows, expected one", (1, 0, 0, np.ones((2, 2)), [1, 2])),
     ):
         with pytest.raises(error, match=match):

@@ -7,7 +7,7 @@ import fastbp
 import fastbp.reference
 from fastbp import SGD, DataError, Dense, Network, ParameterError, ShapeError
 from fastbp.inspect import diagnose
-from fastbp.inspect._layer_states import SLOPE_EDGES
+from fastbp.inspect._diagnosis.layer_states import SLOPE_EDGES
 from helpers import sick
 
 
@@ -230,6 +230,7 @@ def test_text_has_verdict_then_findings_then_layers():
     for word in ("cause: ", "evidence: ", "remedy: "):
         assert text.count(word) == 2
     assert "layers[9]  softmax" in text
+    assert repr(found) == text
     html = found._repr_html_()
     assert "vanishing gradient" in html
     assert "layers[9]" in html

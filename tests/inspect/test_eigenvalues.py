@@ -153,6 +153,7 @@ def test_it_says_what_it_found(data):
     text = str(found)
     assert all(f"{value:.6g}" in text for value in found.values)
     assert f"converged after {found.n_products} products" in text
+    assert repr(found) == text
     assert "not converged" in str(found._replace(converged=False))
 
 

@@ -227,3 +227,11 @@ def test_gradients_of_rows_come_in_blocks(network_class):
         np.testing.assert_array_equal(gradients, whole[rows])
         ends = rows.stop
     assert ends == len(X)
+
+
+def test_norms_are_of_all_layers_or_of_each():
+    X, y = problem((3, 2), 4)
+    net = make(fastbp.Network, (3, 5, 2), "float64")
+    assert inspect.per_sample_gradient_norms(net, X, y, per_layer=True).shape == (4, 2)
+    with pytest.raises(fastbp.ParameterError, match="per_layer is 'no', expected True or False"):
+        inspect.per_sample_gradient_norms(net, X, y, per_layer="no")

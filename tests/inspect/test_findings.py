@@ -1,6 +1,7 @@
 """Each finding of `fastbp.inspect.diagnose` is found where it was put, and its remedy works."""
 
 import contextlib
+import re
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ import pytest
 import fastbp
 from fastbp import CustomActivation, Dense, Network, ParameterError
 from fastbp.inspect import THRESHOLDS, diagnose
-from fastbp.inspect._findings import CONSEQUENCES, RULES
-from fastbp.inspect._slopes import slope_facts
+from fastbp.inspect._diagnosis.findings import CONSEQUENCES, RULES
+from fastbp.inspect._diagnosis.slopes import slope_facts
 from helpers import sick
+from helpers.paths import ROOT
 
+KINDS = {*sick.SICK.values()} | {"loss not moving", "loss oscillating"}  # those in test_course.py
 WITHOUT_REMEDY = {"constant targets"}
 
 
@@ -65,10 +68,17 @@ def test_a_finding_is_found_and_its_remedy_works(make, kind):
 
 
 def test_every_rule_has_a_case():
-    kinds = {*sick.SICK.values()} | {"loss not moving", "loss oscillating"}  # those in test_course.py
-    assert len(RULES) + 1 == len(kinds)
-    assert CONSEQUENCES.keys() <= kinds
-    assert {kind for hidden in CONSEQUENCES.values() for kind in hidden} <= kinds
+    assert len(RULES) + 1 == len(KINDS)
+    assert CONSEQUENCES.keys() <= KINDS
+    assert {kind for hidden in CONSEQUENCES.values() for kind in hidden} <= KINDS
+
+
+@pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="the documentation is not beside these tests")
+def test_the_guide_has_a_line_for_every_kind():
+    text = (ROOT / "docs" / "guide" / "inspect.md").read_text()
+    rows = ", ".join(re.findall(r"^\| (.+?) \|", text, re.MULTILINE))
+    rows = rows.replace("learning rate too high, too low", "learning rate too high, learning rate too low")
+    assert {*rows.split(", ")} >= KINDS
 
 
 def test_only_a_derivative_that_is_used_can_be_wrong():
@@ -253,6 +263,8 @@ def test_every_threshold_has_a_unit_and_a_source():
     for name, threshold in THRESHOLDS.items():
         assert threshold.value > 0, name
         assert all([threshold.unit, threshold.source]), name
+    with pytest.raises(TypeError):
+        THRESHOLDS["dead_share"] = THRESHOLDS["swing"]
 
 
 def test_what_kind_of_derivative_an_activation_has():

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from fastbp._data.sample_weights import Weights
 from fastbp._model import Model
+from fastbp.exceptions import DataError
 from fastbp.inspect._curvature import Curvature
+from fastbp.inspect._lanczos import extreme_eigenpairs
 from fastbp.inspect._probe import Examples, Probe
 from fastbp.layers import split, trained
 from fastbp.optimizers import SGD
@@ -22,7 +24,8 @@ Array: TypeAlias = NDArray[Any]
 
 BATCH = 256  # rows of the step that is tried
 CURVED = 512  # rows on which the curvature is measured
-PRODUCTS = 10  # with the Hessian
+PRODUCTS = 10  # with the Hessian, at most
+ENOUGH = 1e-3  # error of its largest eigenvalue, relative to it, at which fewer do
 
 
 class Step(NamedTuple):
@@ -118,25 +121,21 @@ def _clipping(optimizer: SGD, is_trained: Array, gradient: Array) -> float:
 
 
 def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> float:
-    """Return the largest eigenvalue of D^(1/2) H D^(1/2), for D the learning-rate factors.
+    """Return the largest eigenvalue of D^(1/2) H D^(1/2) by the trained parameters; NaN if H is not finite.
 
-    Lanczos' method; so few products find it to a few percent, from below.
+    D are their learning-rate factors. So few products find it to a few percent, from below.
     """
-    roots = np.sqrt(factors)
-    curvature = Curvature(probe, examples)
-    v = np.random.default_rng(0).standard_normal(len(roots)) * (factors != 0)
-    basis, T = [v / np.linalg.norm(v)], np.zeros((PRODUCTS, PRODUCTS))
-    for k in range(PRODUCTS):
-        w = roots * curvature.hessian(roots * basis[k])  # float64
-        T[k, k] = basis[k] @ w
-        for _ in range(2):  # once is not enough in rounded numbers
-            for u in basis:
-                w -= (u @ w) * u
-        norm = float(np.linalg.norm(w))
-        if not math.isfinite(norm):
-            return math.nan
-        if k + 1 == PRODUCTS or norm <= 1e-9 * abs(T).max():
-            break
-        T[k, k + 1] = T[k + 1, k] = norm
-        basis.append(w / norm)
-    return float(np.linalg.eigvalsh(T[: k + 1, : k + 1])[-1])
+    (trained_ones,) = factors.nonzero()
+    roots, curvature = np.sqrt(factors[trained_ones]), Curvature(probe, examples)
+
+    def product(v: Array) -> Array:
+        whole = np.zeros(len(factors))
+        whole[trained_ones] = roots * v
+        found: Array = roots * curvature.hessian(whole)[trained_ones]
+        return found
+
+    try:
+        found = extreme_eigenpairs(product, len(roots), 0, 1, tol=ENOUGH, max_products=PRODUCTS, seed=0)
+    except DataError:
+        return math.nan
+    return float(found.values[0])

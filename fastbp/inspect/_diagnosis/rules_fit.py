@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from fastbp.history import History
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._remedies import Finding
-from fastbp.inspect._rules_course import hardly_falls
-from fastbp.inspect._thresholds import limit
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.remedies import Finding
+from fastbp.inspect._diagnosis.rules_course import hardly_falls
+from fastbp.inspect._diagnosis.thresholds import limit
 
 EPOCHS = 5  # of a history that can tell anything
 NEW_L2 = 0.1  # of layers with a smaller penalty, against overfitting

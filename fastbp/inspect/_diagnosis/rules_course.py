@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._remedies import Finding
-from fastbp.inspect._thresholds import limit
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.remedies import Finding
+from fastbp.inspect._diagnosis.thresholds import limit
 
 EPOCHS = 10  # of a history that can tell anything
 WINDOW = 20  # last epochs, in which swings are counted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -22,8 +24,7 @@ _CS231N = "Stanford cs231n, Neural networks part 3: learning and evaluation"
 _LECUN = "Y. LeCun et al., Efficient BackProp, 1998"
 _OWN = "fastbp: no finding on healthy networks, see tests/inspect/test_diagnose_healthy.py"
 
-#: Every threshold by name.
-THRESHOLDS: dict[str, Threshold] = {
+_TABLE = {
     "vanishing_ratio": Threshold(
         1e-3,
         "RMS of dJ/dz, first over last trained layer",
@@ -163,6 +164,9 @@ THRESHOLDS: dict[str, Threshold] = {
         "",
     ),
 }
+
+#: Every threshold by name; read-only.
+THRESHOLDS: Mapping[str, Threshold] = MappingProxyType(_TABLE)
 
 
 def limit(name: str) -> float:

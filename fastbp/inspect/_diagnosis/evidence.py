@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fastbp._base.sparse import SparseRows
 from fastbp.exceptions import DataError
 from fastbp.history import History
-from fastbp.inspect._layer_states import LayerState, Measures
-from fastbp.inspect._remedies import Remedy
-from fastbp.inspect._steepness import Step
-from fastbp.inspect._thresholds import limit
+from fastbp.inspect._diagnosis.layer_states import LayerState, Measures
+from fastbp.inspect._diagnosis.next_step import Step
+from fastbp.inspect._diagnosis.remedies import Remedy
+from fastbp.inspect._diagnosis.thresholds import limit
 from fastbp.layers import Layer, split
 from fastbp.network import Network
 

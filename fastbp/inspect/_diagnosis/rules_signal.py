@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fastbp import activations
 from fastbp._base.elementwise import Differences, Mismatch
 from fastbp.activations import Activation, CustomActivation
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._remedies import Finding
-from fastbp.inspect._thresholds import limit
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.remedies import Finding
+from fastbp.inspect._diagnosis.thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
 

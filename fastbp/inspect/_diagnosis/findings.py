@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastbp.inspect import _rules_course, _rules_fit, _rules_signal
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._remedies import Finding
+from fastbp.inspect._diagnosis import rules_course, rules_fit, rules_signal
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.remedies import Finding
 
 #: The most serious first.
 RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
-    _rules_signal.wrong_derivative,
-    _rules_signal.zero_derivative,
-    _rules_signal.symmetric_weights,
-    _rules_fit.constant_labels,
-    _rules_signal.exploding_gradient,
-    _rules_signal.dead_relus,
-    _rules_signal.saturated_sigmoids,
-    _rules_signal.vanishing_gradient,
-    _rules_fit.unscaled_inputs,
-    _rules_fit.unscaled_targets,
-    _rules_fit.learning_rate_too_high,
-    _rules_fit.learning_rate_too_low,
-    _rules_course.loss_oscillating,
-    _rules_course.loss_not_moving,
-    _rules_signal.constant_derivative,
-    _rules_fit.overfitting,
+    rules_signal.wrong_derivative,
+    rules_signal.zero_derivative,
+    rules_signal.symmetric_weights,
+    rules_fit.constant_labels,
+    rules_signal.exploding_gradient,
+    rules_signal.dead_relus,
+    rules_signal.saturated_sigmoids,
+    rules_signal.vanishing_gradient,
+    rules_fit.unscaled_inputs,
+    rules_fit.unscaled_targets,
+    rules_fit.learning_rate_too_high,
+    rules_fit.learning_rate_too_low,
+    rules_course.loss_oscillating,
+    rules_course.loss_not_moving,
+    rules_signal.constant_derivative,
+    rules_fit.overfitting,
 )
 
 _RATES = ("learning rate too high", "learning rate too low")
@@ -49,7 +49,7 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Return the findings, the most serious first."""
-    if (broken := _rules_signal.not_a_number(evidence)) is not None:
+    if (broken := rules_signal.not_a_number(evidence)) is not None:
         return (broken,)  # all else would be guesses
     found = [finding for rule in RULES if (finding := rule(evidence)) is not None]
     hidden = {kind for finding in found for kind in CONSEQUENCES.get(finding.kind, ())}

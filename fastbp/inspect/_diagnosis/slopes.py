@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.activations import Activation
-from fastbp.inspect._thresholds import limit
+from fastbp.inspect._diagnosis.thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
 

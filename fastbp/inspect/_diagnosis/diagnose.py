@@ -12,12 +12,12 @@ from fastbp._base import markup
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
 from fastbp.history import History
-from fastbp.inspect._evidence import Evidence
-from fastbp.inspect._findings import findings
-from fastbp.inspect._layer_states import LayerState, Measures
+from fastbp.inspect._diagnosis.evidence import Evidence
+from fastbp.inspect._diagnosis.findings import findings
+from fastbp.inspect._diagnosis.layer_states import LayerState, Measures
+from fastbp.inspect._diagnosis.next_step import next_step
+from fastbp.inspect._diagnosis.remedies import Finding
 from fastbp.inspect._probe import Probe
-from fastbp.inspect._remedies import Finding
-from fastbp.inspect._steepness import next_step
 from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
@@ -75,6 +75,9 @@ class Diagnosis(NamedTuple):
     def __str__(self) -> str:
         parts = [self.verdict, *map(str, self.findings), "\n".join(aligned([HEAD, *self._rows()], left=TEXT))]
         return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         head = ("finding", "cause", "evidence", "remedy")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.inspect._diagnosis.slopes import SlopeFacts, slope_facts
+from fastbp.inspect._diagnosis.thresholds import limit
 from fastbp.inspect._output import counted
-from fastbp.inspect._slopes import SlopeFacts, slope_facts
-from fastbp.inspect._thresholds import limit
 from fastbp.layers import Layer, split
 from fastbp.losses import CustomLoss, SumLoss
 
@@ -55,7 +55,8 @@ class LayerState(NamedTuple):
     dead : array of int
         Indices of the dead units.
     slope_counts : array of int, shape (42,)
-        Counts of |f'(z)| in the bins of `fastbp.inspect._layer_states.SLOPE_EDGES`, the last one open.
+        Counts of |f'(z)| in bins that begin at 0 and at 1e-8, ..., 100, four per power of ten; the last one
+        has no end.
     """
 
     name: str
@@ -202,7 +203,8 @@ class Measures:
         total = 0.0
         for block in self.probe.blocks(examples):
             h = np.repeat(constant.astype(self.probe.dtype), len(block.x), axis=0)
-            total += _sum(loss, h, block)
+            terms = counted(loss.terms(h, loss.expected(block.t)), self.probe.output.weights(block))
+            total += float(terms.sum(dtype=np.float64))
         return total / divisor
 
     def states(self, update_ratios: list[float]) -> tuple[LayerState, ...]:
@@ -220,9 +222,3 @@ class Measures:
 def rms(numbers: Array) -> float:
     """Return the root mean square of an array that is not empty."""
     return float(np.sqrt(np.square(numbers, dtype=np.float64).mean()))
-
-
-def _sum(loss: Any, h: Array, block: Block) -> float:
-    """Return the sum of a loss over the outputs h (m, n_out) of a block, before the division."""
-    w = loss.repeated(block.w) if block.w.shape[1] > 1 else block.w
-    return float(counted(loss.terms(h, loss.expected(block.t)), w).sum(dtype=np.float64))
