@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import _core
 from fastbp._base.arrays import base_array
 from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
@@ -53,6 +54,7 @@ def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | 
     shape = len(examples), probe.parameters.size
     gradients = np.empty(shape, probe.dtype) if out is None else _checked_out(out, shape, probe, examples)
     for tape, deltas, rows in _own_deltas(probe, examples, _rows_of_gradients(probe)):
+        _core.check_memory(gradients)  # functions of the user have run, which may resize `out`
         probe.passes.write_gradients(tape, deltas, gradients[rows])
     return gradients if out is None else out
 

@@ -120,6 +120,16 @@ def gradients_of_layers_that_overlap():
     own.write_gradients(Tape([rows] * 42, [], []), [rows] * 41, np.empty((3, 40_040), "f4"))
 
 
+def gradients_into_a_resized_array():
+    out = np.empty((20, 4), "f4")
+
+    def loss(output, target):
+        shrink(out)
+        return 0.0, np.zeros_like(output)
+
+    fastbp.inspect.per_sample_gradients(fastbp.Network([3, 1], loss=loss, seed=0), X, Y, out=out)
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -176,6 +186,7 @@ REFUSED = {
     "gradients of fewer layers": lambda: write_gradients(deltas=[Y]),
     "gradients of fewer rows": lambda: write_gradients(deltas=[np.ones((3, 4), "f4"), Y]),
     "gradients of layers that overlap": gradients_of_layers_that_overlap,
+    "gradients of rows into a resized array": gradients_into_a_resized_array,
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
