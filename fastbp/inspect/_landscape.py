@@ -16,7 +16,7 @@ from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._eigenvalues import spectrum
 from fastbp.inspect._names import parameter_index
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._surface import Progress, Surface
 from fastbp.layers import Layer, split
 from fastbp.network import Network
@@ -109,6 +109,7 @@ class Landscape(LandscapeFields):
         return f"<Landscape: {', '.join(self.names)}; {self.a.size} x {self.b.size} points>"
 
 
+@quietly
 def landscape(
     net: Network,
     X: Inputs,
@@ -195,9 +196,9 @@ def landscape(
         plane, names = _eigenvectors(Curvature(exact, exact.examples(X, y, sample_weight)), seed)
     else:
         plane, names = _directions(probe.layers, directions, middle, seed)
-    _check_plane(plane)
+    _check_plane(plane, is_random=isinstance(directions, str) and directions == "random")
     if _are_names(directions):
-        own = plane @ middle
+        own = middle[plane.argmax(axis=1)]
         origin[plane.any(axis=0)] = 0
     ends = zip(_ranges(span, own), counts, strict=True)
     a, b = (np.linspace(low, high, n) for (low, high), n in ends)
@@ -249,15 +250,21 @@ def _are_names(directions: Any) -> bool:
     return isinstance(directions, (tuple, list)) and any(isinstance(name, str) for name in directions)
 
 
-def _check_plane(plane: Doubles) -> None:
+def _check_plane(plane: Doubles, *, is_random: bool) -> None:
     """Raise ParameterError unless the two directions span a plane."""
+    expected = "expected two that span a plane"
+    if is_random:  # zeros stay zeros, and one weight per unit leaves only its sign to chance
+        expected += (
+            "; the random ones have the norms of the weights into each unit: name two weights, such as "
+            "('w13', 'b3'), or pass two vectors"
+        )
     scale = np.abs(plane).max(axis=1, keepdims=True)
     lengths = np.linalg.norm(plane / np.where(scale == 0, 1, scale), axis=1, keepdims=True) * scale
     if (lengths == 0).any():
-        raise ParameterError("directions has a vector of zeros, expected two directions")
+        raise ParameterError(f"directions has a vector of zeros, {expected}")
     u, v = plane / lengths
     if 1 - (u @ v) ** 2 < PARALLEL:
-        raise ParameterError("directions are parallel, expected two that span a plane")
+        raise ParameterError(f"directions are parallel, {expected}")
 
 
 # ---- directions --------------------------------------------------------------------------------------------

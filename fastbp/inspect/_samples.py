@@ -14,7 +14,7 @@ from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
 from fastbp.inspect._output import Block
-from fastbp.inspect._probe import Examples, Probe
+from fastbp.inspect._probe import Examples, Probe, quietly
 from fastbp.losses import CustomLoss
 from fastbp.network import Network
 
@@ -23,6 +23,7 @@ Array: TypeAlias = NDArray[Any]
 BLOCK_BYTES = 1 << 26  # of the gradients of a block of rows
 
 
+@quietly
 def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | None = None) -> Array:
     """Return the gradient of each row's own loss by all parameters.
 
@@ -73,6 +74,7 @@ def gradient_blocks(net: Network, X: Inputs, y: ArrayLike) -> Iterator[tuple[sli
         yield rows, gradients
 
 
+@quietly
 def per_sample_gradient_norms(net: Network, X: Inputs, y: ArrayLike, *, per_layer: bool = False) -> Array:
     """Return the norm of each row's gradient, without computing the gradients.
 

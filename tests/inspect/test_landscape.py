@@ -343,3 +343,13 @@ def test_parallel_weights_of_one_parameter():
     for directions, message in (("random", "directions are parallel"), ("hessian", "at least two")):
         with pytest.raises(ParameterError, match=message):
             landscape(net, X[:, :1], Y[:, :1], directions=directions)
+
+
+def test_random_directions_that_span_no_plane(network_class):
+    X, y = np.linspace(-1, 1, 5)[:, None], np.ones((5, 1))
+    net = network_class([1, 1], seed=1)
+    with pytest.raises(ParameterError, match=r"are parallel, .* name two weights"):
+        landscape(net, X, y, resolution=2)
+    net.parameters[:] = 0
+    with pytest.raises(ParameterError, match=r"a vector of zeros, .* name two weights"):
+        landscape(net, X, y, resolution=2)
