@@ -26,6 +26,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 Range: TypeAlias = tuple[float, float]
 
 MOST_POINTS = 4096  # along an axis
+WIDEST = 1e307  # a coordinate, so that the length of an axis is finite
 PARALLEL = 1e-12  # 1 - cos^2 of the angle between two directions that count as parallel
 
 
@@ -143,7 +144,7 @@ def landscape(
         vectors.
     resolution : int or (int, int), 2 to 4096
         Number of points along a, and along b.
-    span : float, > 0, or ((a0, a1), (b0, b1))
+    span : float, > 0 and < 1e307, or ((a0, a1), (b0, b1))
         How far the grid reaches on both sides of the center, or its ends.
     center : array_like, shape (P,), optional
         Parameters to use in place of the network's.
@@ -223,11 +224,12 @@ def _resolution(value: Any) -> tuple[int, int]:
 def _ranges(span: Any, own: Doubles) -> list[Range]:
     """Return the ends of the two axes; `own` are the coordinates of the center."""
     if not isinstance(span, (tuple, list)):
-        width = number("span", span, above=0)
+        width = number("span", span, above=0, below=WIDEST)
         return [(x - width, x + width) for x in own.tolist()]
     if len(span) != 2 or not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in span):
         raise ParameterError(f"span is {shown(span)}, expected a number, or ((a0, a1), (b0, b1))")
-    ranges = [(number("span", low), number("span", high)) for low, high in span]
+    ends = (number("span", end, above=-WIDEST, below=WIDEST) for pair in span for end in pair)
+    ranges = list(zip(ends, ends, strict=True))
     for low, high in ranges:
         if low >= high:
             raise ParameterError(f"span has the ends {low:g} and {high:g}, expected the lower one first")

@@ -322,6 +322,7 @@ WRONG = {
     "resolution is 5000, expected an integer >= 2 and < 4097": {"resolution": (2, 5000)},
     "span is 0, expected a finite number > 0": {"span": 0},
     "span is .*, expected a number, or": {"span": (1, 2)},
+    r"span is 1e\+308, expected a finite number > 0 and < 1e\+307": {"span": 1e308},
     "span has the ends 1 and 1": {"span": ((0, 1), (1, 1))},
     r"center has shape \(3,\), expected \(23,\)": {"center": np.ones(3)},
     "center has numbers that are NaN": {"center": np.full(23, np.inf)},
