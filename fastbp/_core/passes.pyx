@@ -7,11 +7,11 @@ import numpy as np
 
 from fastbp._core import library
 from fastbp._core.tapes import Tangents, Tape
-from fastbp.exceptions import DTypeError, ShapeError
+from fastbp.exceptions import ParameterError, ShapeError
 
 cimport numpy as cnp
 
-from fastbp._core.arrays cimport is_plain
+from fastbp._core.arrays cimport is_plain, overlap
 from fastbp._core.c_core cimport *
 from fastbp._core.library cimport ACTIVATION_IDS, inspection_for, kernels_for
 
@@ -25,7 +25,7 @@ cdef class Passes:
     cdef const fbp_inspection *inspection
     cdef int number               # NumPy's number of the type of the parameters
     cdef tuple layers
-    cdef object scratch           # of the products, grown on demand
+    cdef object scratch           # of the products, grown on demand; None while a thread computes with it
     cdef readonly list weights    # W (n_in, n_out) and b, (n_out,) or (0,), per layer
     cdef cnp.ndarray parameters
 
@@ -37,7 +37,6 @@ cdef class Passes:
         self.inspection = inspection_for(parameters.dtype)
         self.number = cnp.PyArray_TYPE(parameters)
         self.parameters = parameters
-        self.scratch = np.empty(0, np.uint8)
         self.weights = self.split(parameters)
 
     cdef list split(self, cnp.ndarray vector):
@@ -59,6 +58,16 @@ cdef class Passes:
             raise ShapeError(f"an array has shape {np.shape(array)} and dtype {array.dtype}, expected "
                              f"{(rows, columns)}, C-contiguous, and {self.parameters.dtype}")
 
+    cdef check_result(self, cnp.ndarray out, Py_ssize_t rows, Py_ssize_t columns, operands):
+        """Raise an error unless the C core can write this array (rows, columns) while it reads the operands."""
+        cdef cnp.ndarray operand
+        self.check(out, rows, columns)
+        if not cnp.PyArray_ISWRITEABLE(out):
+            raise ParameterError("out is read-only, expected an array to write to")
+        for operand in operands:
+            if operand is not None and overlap(out, operand):
+                raise ParameterError("out shares memory with what it is computed from, expected memory of its own")
+
     def product(self, cnp.ndarray a not None, cnp.ndarray b not None, cnp.ndarray out=None, *, bint a_transposed=False,
                 bint b_transposed=False, cnp.ndarray start=None, cnp.ndarray factor=None, size_t repeats=1,
                 bint adds=False):
@@ -66,29 +75,39 @@ cdef class Passes:
         cdef fbp_product p
         cdef cnp.npy_intp[2] shape
         cdef size_t need
+        if a.ndim != 2 or b.ndim != 2:
+            raise ShapeError(f"the factors have shapes {np.shape(a)} and {np.shape(b)}, expected matrices")
         p.M, p.K = a.shape[1 if a_transposed else 0], a.shape[0 if a_transposed else 1]
         p.N = b.shape[0 if b_transposed else 1]
         self.check(a, p.K if a_transposed else p.M, p.M if a_transposed else p.K)
         self.check(b, p.N if b_transposed else p.K, p.K if b_transposed else p.N)
+        if p.K == 0:
+            raise ShapeError(f"the factors have shapes {np.shape(a)} and {np.shape(b)}, expected inner axes of 1 or more")
+        if start is not None and start.size:
+            self.check(start[None], 1, p.N)
         if factor is not None:
+            if repeats == 0 or p.M % repeats:
+                raise ParameterError(f"repeats is {repeats}, expected a divisor of {p.M}, the number of rows")
             self.check(factor, p.M // repeats, p.N)
         shape[0], shape[1] = p.M, p.N
         if out is None:
             out = cnp.PyArray_SimpleNew(2, shape, self.number)
         else:
-            self.check(out, p.M, p.N)
+            self.check_result(out, p.M, p.N, (a, b, start, factor))
         p.threads = fbp_threads()
         need = fbp_product_bytes(self.inspection, p.K, p.N) * p.threads
-        if <size_t> self.scratch.size < need:
-            self.scratch = np.empty(need, np.uint8)
+        scratch, self.scratch = self.scratch, None  # another thread takes its own
+        if scratch is None or <size_t> scratch.size < need:
+            scratch = np.empty(need, np.uint8)
         p.a, p.a_transposed, p.b, p.b_transposed = cnp.PyArray_DATA(a), a_transposed, cnp.PyArray_DATA(b), b_transposed
         p.start = NULL if start is None or start.size == 0 else cnp.PyArray_DATA(start)
         p.factor = NULL if factor is None else cnp.PyArray_DATA(factor)
         p.factor_repeats, p.out, p.adds = repeats, cnp.PyArray_DATA(out), adds
-        p.scratch = cnp.PyArray_DATA(self.scratch)
+        p.scratch = cnp.PyArray_DATA(scratch)
         if p.M and p.N:
             with nogil:
                 fbp_multiply(self.inspection, &p)
+        self.scratch = scratch
         return out
 
     def forward(self, cnp.ndarray x not None):
@@ -146,7 +165,7 @@ cdef class Passes:
 
     def add_gradients(self, tape, list deltas not None, cnp.ndarray out not None):
         """Add dJ/dW = x^T delta and dJ/db = 1^T delta of all layers to out (P,)."""
-        for (d_W, d_b), x, delta in zip(self.split(out), tape.x, deltas):
+        for (d_W, d_b), x, delta in zip(self.split(out), tape.x[:-1], deltas, strict=True):
             self.product(x, delta, d_W, a_transposed=True, adds=True)
             if d_b.size:
                 d_b += np.add.reduce(delta, axis=0)
@@ -155,22 +174,24 @@ cdef class Passes:
         """Write x_i^T delta_i and delta_i of each row i to out (m, P)."""
         cdef fbp_outer outer
         cdef cnp.ndarray x, delta
-        cdef Py_ssize_t start = 0, size = self.parameters.itemsize
+        cdef Py_ssize_t start = 0, end, size = self.parameters.itemsize
         outer.rows, outer.out_stride, outer.threads = tape.x[0].shape[0], self.parameters.shape[0], fbp_threads()
-        self.check(out, outer.rows, outer.out_stride)
-        for layer, x, delta in zip(self.layers, tape.x, deltas):
-            self.check(x, outer.rows, layer.n_in)
-            self.check(delta, outer.rows, layer.n_out)
-            outer.n_in, outer.n_out = layer.n_in, layer.n_out
+        self.check_result(out, outer.rows, outer.out_stride, (*tape.x, *deltas))
+        for (W, b), x, delta in zip(self.weights, tape.x[:-1], deltas, strict=True):
+            outer.n_in, outer.n_out = W.shape
+            self.check(x, outer.rows, outer.n_in)
+            self.check(delta, outer.rows, outer.n_out)
             outer.x, outer.delta = cnp.PyArray_DATA(x), cnp.PyArray_DATA(delta)
             outer.out = <char *> cnp.PyArray_DATA(out) + start * size
-            if outer.rows:
+            end = start + <Py_ssize_t> (outer.n_in * outer.n_out)
+            if end > self.parameters.shape[0]:
+                raise ShapeError(f"the layers have more than {self.parameters.shape[0]} parameters")
+            if outer.rows and end > start:
                 with nogil:
                     fbp_multiply_outer(self.inspection, &outer)
-            start += <Py_ssize_t> (outer.n_in * outer.n_out)
-            if layer.bias:
-                out[:, start : start + outer.n_out] = delta
-                start += <Py_ssize_t> outer.n_out
+            start = end + <Py_ssize_t> b.size
+            if b.size:
+                out[:, end:start] = delta
 
     def write_jacobian(self, tape, cnp.ndarray out not None):
         """Write the derivatives of the outputs by the inputs to out (m, n_out, n_in).

@@ -11,7 +11,7 @@ from fastbp._base import arguments, markup
 from fastbp._base.arrays import read_only
 from fastbp._base.sparse import Inputs
 from fastbp.inspect._names import input_names, parameter_name, parameter_place, unit_names
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._tables import aligned, largest, percent
 from fastbp.layers import Layer, split
 from fastbp.network import Network
@@ -194,6 +194,7 @@ class Blame:
         )
 
 
+@quietly
 def blame(net: Network, X: Inputs, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Blame:
     """Return how the error is shared out: each unit's, each connection's and each row's share.
 

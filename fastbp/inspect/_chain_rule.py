@@ -13,7 +13,7 @@ from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect._formulas import HTML, LATEX, TEXT, Notation, Quantity, Step
 from fastbp.inspect._names import Place, place_name
 from fastbp.inspect._one_sample import OneSample
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
@@ -106,6 +106,7 @@ class ChainRule:
         return self.html()
 
 
+@quietly
 def chain_rule(
     net: Network,
     layer: int,

@@ -13,7 +13,7 @@ from fastbp._base.sparse import Inputs
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect._output import Block
-from fastbp.inspect._probe import Examples, Probe
+from fastbp.inspect._probe import Examples, Probe, quietly
 from fastbp.layers import split
 from fastbp.network import Network
 
@@ -22,6 +22,7 @@ Array: TypeAlias = NDArray[Any]
 KEPT_BYTES = 1 << 27  # of passes that are kept for the next product
 
 
+@quietly
 def hessian_vector_product(
     net: Network, X: Inputs, y: ArrayLike, vector: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> Array:
@@ -57,6 +58,7 @@ def hessian_vector_product(
     return Curvature(probe, probe.examples(X, y, sample_weight)).hessian(vector)
 
 
+@quietly
 def gauss_newton_product(
     net: Network, X: Inputs, y: ArrayLike, vector: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> Array:

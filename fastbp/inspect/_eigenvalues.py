@@ -12,7 +12,7 @@ from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
 from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._lanczos import Product, extreme_eigenpairs
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
@@ -56,6 +56,7 @@ class Spectrum(NamedTuple):
         return str(self)
 
 
+@quietly
 def hessian_eigenvalues(
     net: Network,
     X: Inputs,

@@ -19,7 +19,7 @@ from fastbp._model import Model
 from fastbp.exceptions import DataError, ParameterError
 from fastbp.inspect._differences import LEAST_STEP, Differences, relative_error
 from fastbp.inspect._names import parameter_name
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._tables import aligned
 from fastbp.layers import Layer
 from fastbp.network import Network
@@ -184,6 +184,7 @@ class GradientCheck(NamedTuple):
         return lines + markup.table(*self._table(), left=(0, 1)) + markup.paragraph(NOTE)
 
 
+@quietly
 def check_gradients(
     net: Network,
     X: Inputs,

@@ -15,7 +15,7 @@ from fastbp._base.sparse import Inputs, SparseRows
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect._integrated_gradients import IntegratedGradients, chosen_outputs
 from fastbp.inspect._names import input_names
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._tables import aligned, largest
 from fastbp.metrics import Function, resolve
 from fastbp.network import Network
@@ -112,6 +112,7 @@ class FeatureImportance:
         return markup.paragraph(title) + markup.table(head, rows, left=(0,)) + notes
 
 
+@quietly
 def feature_importance(
     net: Network,
     X: Inputs,

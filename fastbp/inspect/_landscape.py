@@ -16,7 +16,7 @@ from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._curvature import Curvature
 from fastbp.inspect._eigenvalues import spectrum
 from fastbp.inspect._names import parameter_index
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.inspect._surface import Progress, Surface
 from fastbp.layers import Layer, split
 from fastbp.network import Network
@@ -26,6 +26,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 Range: TypeAlias = tuple[float, float]
 
 MOST_POINTS = 4096  # along an axis
+WIDEST = 1e307  # a coordinate, so that the length of an axis is finite
 PARALLEL = 1e-12  # 1 - cos^2 of the angle between two directions that count as parallel
 
 
@@ -103,6 +104,7 @@ class Landscape(NamedTuple):
         return f"<Landscape: {', '.join(self.names)}; {self.a.size} x {self.b.size} points>"
 
 
+@quietly
 def landscape(
     net: Network,
     X: Inputs,
@@ -136,7 +138,7 @@ def landscape(
         vectors.
     resolution : int or (int, int), 2 to 4096
         Number of points along a, and along b.
-    span : float, > 0, or ((a0, a1), (b0, b1))
+    span : float, > 0 and < 1e307, or ((a0, a1), (b0, b1))
         How far the grid reaches on both sides of the center, or its ends.
     center : array_like, shape (P,), optional
         Parameters to use in place of the network's.
@@ -189,9 +191,9 @@ def landscape(
         plane, names = _eigenvectors(Curvature(exact, exact.examples(X, y, sample_weight)), seed)
     else:
         plane, names = _directions(probe.layers, directions, middle, seed)
-    _check_plane(plane)
+    _check_plane(plane, is_random=isinstance(directions, str) and directions == "random")
     if _are_names(directions):
-        own = plane @ middle
+        own = middle[plane.argmax(axis=1)]
         origin[plane.any(axis=0)] = 0
     ends = zip(_ranges(span, own), counts, strict=True)
     a, b = (np.linspace(low, high, n) for (low, high), n in ends)
@@ -216,11 +218,12 @@ def _resolution(value: Any) -> tuple[int, int]:
 def _ranges(span: Any, own: Doubles) -> list[Range]:
     """Return the ends of the two axes; `own` are the coordinates of the center."""
     if not isinstance(span, (tuple, list)):
-        width = number("span", span, above=0)
+        width = number("span", span, above=0, below=WIDEST)
         return [(x - width, x + width) for x in own.tolist()]
     if len(span) != 2 or not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in span):
         raise ParameterError(f"span is {shown(span)}, expected a number, or ((a0, a1), (b0, b1))")
-    ranges = [(number("span", low), number("span", high)) for low, high in span]
+    ends = (number("span", end, above=-WIDEST, below=WIDEST) for pair in span for end in pair)
+    ranges = list(zip(ends, ends, strict=True))
     for low, high in ranges:
         if low >= high:
             raise ParameterError(f"span has the ends {low:g} and {high:g}, expected the lower one first")
@@ -243,15 +246,21 @@ def _are_names(directions: Any) -> bool:
     return isinstance(directions, (tuple, list)) and any(isinstance(name, str) for name in directions)
 
 
-def _check_plane(plane: Doubles) -> None:
+def _check_plane(plane: Doubles, *, is_random: bool) -> None:
     """Raise ParameterError unless the two directions span a plane."""
+    expected = "expected two that span a plane"
+    if is_random:  # zeros stay zeros, and one weight per unit leaves only its sign to chance
+        expected += (
+            "; the random ones have the norms of the weights into each unit: name two weights, such as "
+            "('w13', 'b3'), or pass two vectors"
+        )
     scale = np.abs(plane).max(axis=1, keepdims=True)
     lengths = np.linalg.norm(plane / np.where(scale == 0, 1, scale), axis=1, keepdims=True) * scale
     if (lengths == 0).any():
-        raise ParameterError("directions has a vector of zeros, expected two directions")
+        raise ParameterError(f"directions has a vector of zeros, {expected}")
     u, v = plane / lengths
     if 1 - (u @ v) ** 2 < PARALLEL:
-        raise ParameterError("directions are parallel, expected two that span a plane")
+        raise ParameterError(f"directions are parallel, {expected}")
 
 
 # ---- directions --------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
+quietly = np.errstate(all="ignore")  # overflow and NaN show in the result, without warnings
+
 
 class Examples(NamedTuple):
     """Checked data: inputs, targets, and the weights of the loss."""
@@ -103,6 +105,7 @@ class Probe:
         widest = width * max(max(layer.n_in, layer.n_out) for layer in self.layers)
         return slices(n, min(4096, max(512 // width, 65536 // widest // 64 * 64, 1)))
 
+    @quietly
     def scaled_inputs(self, X: Rows) -> Array:
         """Return inputs (m, n_in), dense, as the network computes with them."""
         check_rows(X)
@@ -123,6 +126,7 @@ class Probe:
             t, w = self._targets(examples.y[rows]), examples.w[rows].astype(self.dtype)
             yield Block(rows, x, t, w, examples.is_weighted)
 
+    @quietly
     def _targets(self, y: Array) -> Array:
         _core.check_memory(y)
         if isinstance(self.loss, CustomLoss):
@@ -136,6 +140,7 @@ class Probe:
 
     # ---- derivatives
 
+    @quietly
     def deltas(
         self, block: Block, divisor: float | Array, errors: list[Array] | None = None
     ) -> tuple[Tape, list[Array]]:

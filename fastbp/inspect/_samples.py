@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import _core
 from fastbp._base.arguments import flag
 from fastbp._base.arrays import base_array
 from fastbp._base.sparse import Inputs, numbers_of
 from fastbp._core.tapes import Tape
 from fastbp.exceptions import DTypeError, ParameterError, ShapeError
 from fastbp.inspect._output import Block
-from fastbp.inspect._probe import Examples, Probe
+from fastbp.inspect._probe import Examples, Probe, quietly
 from fastbp.losses import CustomLoss
 from fastbp.network import Network
 
@@ -23,6 +24,7 @@ Array: TypeAlias = NDArray[Any]
 BLOCK_BYTES = 1 << 26  # of the gradients of a block of rows
 
 
+@quietly
 def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | None = None) -> Array:
     """Return the gradient of each row's own loss by all parameters.
 
@@ -54,6 +56,7 @@ def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | 
     shape = len(examples), probe.parameters.size
     gradients = np.empty(shape, probe.dtype) if out is None else _checked_out(out, shape, probe, examples)
     for tape, deltas, rows in _own_deltas(probe, examples, _rows_of_gradients(probe)):
+        _core.check_memory(gradients)  # functions of the user have run, which may resize `out`
         probe.passes.write_gradients(tape, deltas, gradients[rows])
     return gradients if out is None else out
 
@@ -72,6 +75,7 @@ def gradient_blocks(net: Network, X: Inputs, y: ArrayLike) -> Iterator[tuple[sli
         yield rows, gradients
 
 
+@quietly
 def per_sample_gradient_norms(net: Network, X: Inputs, y: ArrayLike, *, per_layer: bool = False) -> Array:
     """Return the norm of each row's gradient, without computing the gradients.
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.sparse import Inputs
-from fastbp.inspect._probe import Probe
+from fastbp.inspect._probe import Probe, quietly
 from fastbp.network import Network
 from fastbp.network._inference import rows as as_rows
 
 Array: TypeAlias = NDArray[Any]
 
 
+@quietly
 def jacobian(net: Network, X: Inputs) -> Array:
     """Return the derivative of every output by every input, for each row.
 
@@ -49,6 +50,7 @@ def jacobian(net: Network, X: Inputs) -> Array:
     return out[0] if found.ndim == 1 else out
 
 
+@quietly
 def input_gradients(
     net: Network, X: Inputs, y: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> Array:
@@ -87,6 +89,7 @@ def input_gradients(
     return out
 
 
+@quietly
 def deltas(net: Network, X: Inputs, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> list[Array]:
     """Return dJ/dz of every unit for every row: the share of the error that back-propagation gives it.
 

@@ -322,6 +322,7 @@ WRONG = {
     "resolution is 5000, expected an integer >= 2 and < 4097": {"resolution": (2, 5000)},
     "span is 0, expected a finite number > 0": {"span": 0},
     "span is .*, expected a number, or": {"span": (1, 2)},
+    r"span is 1e\+308, expected a finite number > 0 and < 1e\+307": {"span": 1e308},
     "span has the ends 1 and 1": {"span": ((0, 1), (1, 1))},
     r"center has shape \(3,\), expected \(23,\)": {"center": np.ones(3)},
     "center has numbers that are NaN": {"center": np.full(23, np.inf)},
@@ -343,3 +344,13 @@ def test_parallel_weights_of_one_parameter():
     for directions, message in (("random", "directions are parallel"), ("hessian", "at least two")):
         with pytest.raises(ParameterError, match=message):
             landscape(net, X[:, :1], Y[:, :1], directions=directions)
+
+
+def test_random_directions_that_span_no_plane(network_class):
+    X, y = np.linspace(-1, 1, 5)[:, None], np.ones((5, 1))
+    net = network_class([1, 1], seed=1)
+    with pytest.raises(ParameterError, match=r"are parallel, .* name two weights"):
+        landscape(net, X, y, resolution=2)
+    net.parameters[:] = 0
+    with pytest.raises(ParameterError, match=r"a vector of zeros, .* name two weights"):
+        landscape(net, X, y, resolution=2)

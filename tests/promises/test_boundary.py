@@ -11,6 +11,7 @@ import pytest
 import fastbp
 from fastbp import _core
 from fastbp._base.sparse import SparseRows
+from fastbp._core.tapes import Tape
 from fastbp._data.mapped import DeferredChecks
 from fastbp._data.sample_weights import Weights
 from fastbp._training.snapshot import Snapshot
@@ -89,6 +90,46 @@ def plane_over_a_resized_array():
     surface.evaluate(np.zeros((1, 2)), np.empty(1))
 
 
+def passes():
+    layers = fastbp.Network([3, 4, 1], seed=0).layers
+    return _core.load("passes").Passes(layers, np.ones(21, "f4"))
+
+
+def product(a=X, b=None, out=None, **options):
+    passes().product(a, np.ones((3, 2), "f4") if b is None else b, out, **options)
+
+
+def write_gradients(deltas):
+    own = passes()
+    own.write_gradients(own.forward(X), deltas, np.empty((20, 21), "f4"))
+
+
+class Wide:
+    """A layer whose number of parameters is not that of its weights."""
+
+    n_in, n_out, n_parameters, bias = 200, 200, 1, False
+
+
+class Last(Wide):
+    n_parameters = 40_000
+
+
+def gradients_of_layers_that_overlap():
+    layers = [Wide] * 40 + [Last]
+    own, rows = _core.load("passes").Passes(layers, np.ones(40_040, "f4")), np.ones((3, 200), "f4")
+    own.write_gradients(Tape([rows] * 42, [], []), [rows] * 41, np.empty((3, 40_040), "f4"))
+
+
+def gradients_into_a_resized_array():
+    out = np.empty((20, 4), "f4")
+
+    def loss(output, target):
+        shrink(out)
+        return 0.0, np.zeros_like(output)
+
+    fastbp.inspect.per_sample_gradients(fastbp.Network([3, 1], loss=loss, seed=0), X, Y, out=out)
+
+
 REFUSED = {
     "watch numbers of others": lambda: _core.watch(np.zeros(3)),
     "compare numbers of others": lambda: _core.is_untouched(np.zeros(3)),
@@ -132,6 +173,20 @@ REFUSED = {
     "points in every other row": lambda: plane().evaluate(np.zeros((4, 2))[::2], np.empty(2)),
     "too few losses": lambda: plane().evaluate(np.zeros((3, 2)), np.empty(2)),
     "losses that are read-only": lambda: plane().evaluate(np.zeros((1, 2)), np.broadcast_to(0.0, 1)),
+    "a product with a number": lambda: product(np.array(1, "f4")),
+    "a product of a row": lambda: product(X[0]),
+    "a product over nothing": lambda: product(X[:, :0], np.ones((0, 2), "f4")),
+    "a product that starts with too few numbers": lambda: product(start=np.ones(1, "f4")),
+    "a product that starts with bytes": lambda: product(start=np.ones(2, "i1")),
+    "a product times too few rows": lambda: product(X[:7], factor=np.ones((2, 2), "f4"), repeats=3),
+    "a product times rows for none": lambda: product(factor=np.ones((20, 2), "f4"), repeats=0),
+    "a product into what is read-only": lambda: product(out=np.frombuffer(bytes(160), "f4").reshape(20, 2)),
+    "a product into its own factor": lambda: product(X, np.ones((3, 3), "f4"), X),
+    "a forward pass of a number": lambda: passes().forward(np.array(1, "f4")),
+    "gradients of fewer layers": lambda: write_gradients(deltas=[Y]),
+    "gradients of fewer rows": lambda: write_gradients(deltas=[np.ones((3, 4), "f4"), Y]),
+    "gradients of layers that overlap": gradients_of_layers_that_overlap,
+    "gradients of rows into a resized array": gradients_into_a_resized_array,
     "solve for a number": lambda: _core.cholesky_solve(np.eye(3), np.float64(3)),
     "solve for a matrix": lambda: _core.cholesky_solve(np.eye(3), np.eye(3)),
     "orthonormal columns of a vector": lambda: _core.orthonormal_columns(np.ones(5)),
