@@ -135,8 +135,7 @@ class PathRecorder(Watcher):
 
     def on_fit_end(self, state: EpochState) -> None:
         """Record the last point, unless it is there."""
-        now = state.network.parameters.astype(self._dtype)
-        if self.points and not np.array_equal(self.points[-1].parameters, now):
+        if self.points and not np.array_equal(self.points[-1].parameters, self._parameters(state)):
             self._record(state)
 
     def _count(self, state: EpochState, steps: int, loss: float) -> None:
@@ -150,10 +149,12 @@ class PathRecorder(Watcher):
 
     def _record(self, state: EpochState) -> None:
         self._thin()
-        with np.errstate(over="ignore"):
-            parameters = state.network.parameters.astype(self._dtype)
         count, steps = int(self.state["count"]), int(self.state["steps"])
-        self.points.append(Point(parameters, count, steps, self._loss))
+        self.points.append(Point(self._parameters(state), count, steps, self._loss))
+
+    def _parameters(self, state: EpochState) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # they may be too large for float32
+            return state.network.parameters.astype(self._dtype)
 
     def _thin(self) -> None:
         """Drop every second point as long as there is no room for one more; the first one stays."""

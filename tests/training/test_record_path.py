@@ -119,6 +119,14 @@ def test_it_ends_where_the_fit_leaves_the_network(make):
     np.testing.assert_array_equal(best.path[-1], net.parameters)
 
 
+def test_parameters_too_large_for_float32_are_infinite_in_the_path(network_class):
+    net = network_class([1, 1], dtype="float64", optimizer=fastbp.SGD(learning_rate=1e45), seed=1)
+    path = RecordPath(every=5)  # the end of the fit alone
+    net.fit([[1.0]], [[2.0]], epochs=1, callbacks=path)
+    assert np.isfinite(net.parameters).all()
+    assert np.isinf(path.path[-1]).all()
+
+
 def test_averages_at_the_ends_of_epochs(make):
     path, net = RecordPath(), make()
     seen = fit(net, path, 3, StochasticWeightAveraging())
