@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._base.sparse import SparseRows
@@ -15,6 +16,7 @@ from fastbp.inspect._remedies import Remedy
 from fastbp.inspect._steepness import Step
 from fastbp.inspect._thresholds import limit
 from fastbp.layers import Layer, split
+from fastbp.losses import SumLoss
 from fastbp.network import Network
 
 if TYPE_CHECKING:
@@ -62,6 +64,15 @@ class Evidence(NamedTuple):
     def is_joined(self) -> bool:
         """Whether the loss goes with the output activation, whose derivative then cancels."""
         return self.measures.probe.loss.activation not in (None, "identity")
+
+    @property
+    def has_curved_loss(self) -> bool:
+        """Whether the loss has a second derivative; the absolute error, for example, is made of lines."""
+        loss = self.measures.probe.loss
+        if self.is_joined or not isinstance(loss, SumLoss):
+            return True
+        h = np.linspace(-2, 2, 8)[:, None].repeat(loss.outputs_per_target, axis=1)  # (8, n_out)
+        return bool(loss.curvatures(h, np.ones_like(h), np.ones_like(h)).any())
 
     @property
     def counted_layers(self) -> list[int]:

@@ -35,24 +35,31 @@ def loss_not_moving(e: Evidence) -> Finding | None:
 def loss_oscillating(e: Evidence) -> Finding | None:
     """Find a loss that goes up and down from epoch to epoch."""
     losses = e.history["loss"]
-    size, recent = abs(losses[0]) if losses else 0.0, losses[-WINDOW:]
+    recent = losses[-WINDOW:]
     if len(losses) < EPOCHS or not np.isfinite(losses).all() or not math.isfinite(e.step.rate):
         return None
-    swings = [swing for swing in _swings(recent) if swing > limit("swing") * size]
+    least = limit("swing") * scale_of(losses)
+    swings = [swing for swing in _swings(recent) if swing > least]
     if len(swings) / 2 < limit("swings") * len(recent):  # up and down
         return None
     rate = float(f"{e.step.rate / 3:.1g}")
     return Finding(
         "loss oscillating",
         None,
-        "The steps go from one side of a valley to the other instead of down to its floor, or batches are so "
-        "small that each pulls in a direction of its own.",
+        "The steps go from one side of a valley to the other instead of down to its floor, or each batch "
+        "pulls in a direction of its own, because it is small or has the noise of dropout.",
         f"In the last {len(recent)} epochs, the loss turned after {len(swings)} rises or falls of more than "
-        f"{limit('swing'):.0%} of the first loss, {losses[0]:.3g}; the largest was {max(swings):.3g}.",
+        f"{least:.3g}, the largest of {max(swings):.3g}; the first loss was {losses[0]:.3g}, the least "
+        f"{min(losses):.3g}.",
         f"Use a learning rate of about {rate:g}, or larger batches.",
         2,
         e.remedy(learning_rate=rate),
     )
+
+
+def scale_of(losses: list[float]) -> float:
+    """Return the first loss or the largest fall, whichever is larger: a loss can be near 0, or below."""
+    return max(abs(losses[0]), losses[0] - min(losses))
 
 
 def fall_of(losses: list[float]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from fastbp.history import History
 from fastbp.inspect._evidence import Evidence
 from fastbp.inspect._remedies import Finding
-from fastbp.inspect._rules_course import hardly_falls
+from fastbp.inspect._rules_course import hardly_falls, scale_of
 from fastbp.inspect._thresholds import limit
 
 EPOCHS = 5  # of a history that can tell anything
@@ -93,7 +93,10 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
         evidence = f"At learning rate {step.rate:.3g}, the next step changes the weights by {step.ratio:.0%}."
     elif rise > limit("rise") and math.isfinite(step.rate):
         new = step.rate / 10
-        evidence = f"The loss has risen since its least value, by {rise:.0%} of what it had fallen before."
+        evidence = (
+            f"The loss has risen from its least value by {rise:.0%} of what it had fallen before, and stays "
+            "there."
+        )
     else:
         return None
     if not 0 < new < math.inf:
@@ -115,13 +118,14 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     if e.is_learned or not math.isfinite(e.measures.baseline) or rows < limit("least_rows"):
         return None
     relative = step.rate * step.curvature / (2 * (1 - step.momentum))
-    if 0 < relative < limit("curvature_low"):
+    is_curved = e.has_curved_loss and math.isfinite(step.curvature)
+    if is_curved and 0 < relative < limit("curvature_low"):
         new = step.rate * 0.25 / relative
         evidence = (
             f"Learning rate {step.rate:.3g}; largest eigenvalue of the Hessian {step.curvature:.3g}. The "
             f"steepest direction takes about {1 / relative:,.0f} steps, all others more."
         )
-    elif 0 < step.ratio < limit("update_low") and not math.isfinite(step.curvature):
+    elif not is_curved and 0 < step.ratio < limit("update_low"):
         new = step.rate * NEW_UPDATE / step.ratio
         evidence = (
             f"At learning rate {step.rate:.3g}, the next step changes the weights by {step.ratio:.1g} of "
@@ -179,9 +183,9 @@ def _rise(losses: list[float]) -> float:
     """Return how much losses have risen since the least one, over their fall until then; 0 if they fell."""
     if len(losses) < EPOCHS or not np.isfinite(losses).all():
         return 0.0
-    least, last = min(losses), float(np.median(losses[-3:]))
-    if last - least <= limit("still") * abs(losses[0]):
-        return 0.0  # a loss that has not moved: any noise is large beside its fall
+    least, last = min(losses), min(losses[-3:])  # the least of three: noise goes up and down
+    if last - least <= limit("swing") * scale_of(losses):
+        return 0.0  # a loss that has hardly fallen: any noise is large beside its fall
     return (last - least) / (losses[0] - least or abs(losses[0]))
 
 

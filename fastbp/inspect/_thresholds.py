@@ -100,7 +100,8 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "rise": Threshold(
         0.3,
-        "rise of the loss since its least value, over its fall before",
+        "rise from the least loss to the least of the last three epochs, over the fall before; a rise "
+        "smaller than a swing is none",
         _OWN,
         "0.1 is too strict: losses of deep networks on small data sets vary as much while they fall",
     ),
@@ -116,7 +117,8 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "swing": Threshold(
         0.1,
-        "rise or fall of the loss between two turns, over the first loss",
+        "rise or fall of the loss between two turns, over the first loss or over its whole fall, whichever "
+        "is larger",
         f"{_AUTOTRAINER}, oscillating loss: 0.03 of the accuracy",
         "too strict: with dropout, or with few rows, the loss of an epoch has as much noise",
     ),
