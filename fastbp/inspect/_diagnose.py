@@ -22,8 +22,8 @@ from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
 HEAD = (
-    *("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least |f'|"),
-    *("saturated", "dead", "zero dJ/dW", "update", "mean y", "std y"),
+    *("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least"),
+    *("saturated", "dead", "dW = 0", "update", "mean y", "std y"),
 )
 TEXT = (0, 1)  # columns of text; the others have numbers
 
@@ -88,7 +88,7 @@ class Diagnosis(NamedTuple):
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
-                state.name,
+                str(i),
                 state.activation,
                 f"{state.units:,}",
                 *(f"{x:.3g}" for x in (state.gradient_norm, state.delta_rms, state.mean_slope)),
@@ -98,7 +98,7 @@ class Diagnosis(NamedTuple):
                 f"{state.zero_gradients:.0%}",
                 *(f"{x:.3g}" for x in (state.update_ratio, state.mean, state.std)),
             )
-            for state in self.layers
+            for i, state in enumerate(self.layers, 1)
         ]
 
 

@@ -80,9 +80,14 @@ class Evidence(NamedTuple):
         return [*range(len(self.layers) - self.is_joined)]
 
     @property
+    def to_learn(self) -> float:
+        """Loss of a constant output above that of perfect outputs: what there is to learn. NaN: unknown."""
+        return self.measures.baseline - self.measures.floor
+
+    @property
     def is_learned(self) -> bool:
         """Whether the loss is well below that of a constant output; not, if that is not known."""
-        return self.loss <= limit("explained") * self.measures.baseline
+        return self.loss - self.measures.floor <= limit("explained") * self.to_learn
 
     def remedy(self, **changes: Any) -> Remedy:
         """Return a remedy for this network."""

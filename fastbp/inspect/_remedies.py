@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
 
 Array: TypeAlias = NDArray[Any]
+
+WIDTH = 100  # of the text of a finding
 
 
 class Remedy(NamedTuple):
@@ -161,6 +164,16 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         place = "" if self.layer is None else f" in layers[{self.layer}]"
-        return (
-            f"{self.kind}{place}\n  cause: {self.cause}\n  evidence: {self.evidence}\n  remedy: {self.remedy}"
-        )
+        parts = (("cause", self.cause), ("evidence", self.evidence), ("remedy", self.remedy))
+        return "\n".join([f"{self.kind}{place}", *(_wrapped(f"{name}: {text}") for name, text in parts)])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

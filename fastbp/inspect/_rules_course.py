@@ -17,16 +17,17 @@ WINDOW = 20  # last epochs, in which swings are counted
 def loss_not_moving(e: Evidence) -> Finding | None:
     """Find a loss that stays where it was, and where a constant output would have it."""
     losses = e.history["loss"]
-    fall, baseline = fall_of(losses), e.measures.baseline
-    if not fall < limit("still") or not e.loss > (1 - limit("nothing_learned")) * baseline:
+    recent = losses[-max(EPOCHS, len(losses) // 2) :]
+    fall, baseline = fall_of(recent), e.measures.baseline
+    if not fall < limit("still") or not e.loss > baseline - limit("nothing_learned") * e.to_learn:
         return None
     return Finding(
         "loss not moving",
         None,
         "The network is still no better than one that gives the same answer for all rows: its steps find no "
         "way down, or there is nothing in the inputs that tells the targets.",
-        f"In {len(losses)} epochs, the loss has gone from {losses[0]:.3g} to {losses[-1]:.3g}; the largest "
-        f"fall was {max(fall, 0):.2%}. A constant output has {baseline:.3g}.",
+        f"In the last {len(recent)} of {len(losses)} epochs, the loss has gone from {recent[0]:.3g} to "
+        f"{recent[-1]:.3g}; the largest fall was {fall:.2%}. A constant output has {baseline:.3g}.",
         "See whether the rows of X and y belong together; then try another learning rate or another seed.",
         2,
     )
@@ -63,10 +64,10 @@ def scale_of(losses: list[float]) -> float:
 
 
 def fall_of(losses: list[float]) -> float:
-    """Return the largest fall of the loss, over its first value; NaN if there are too few epochs to tell."""
-    if len(losses) < EPOCHS or not np.isfinite(losses).all() or not losses[0] > 0:
+    """Return the largest fall of the loss, over its size at first; NaN if the epochs are too few to tell."""
+    if len(losses) < EPOCHS or not np.isfinite(losses).all() or not scale_of(losses):
         return math.nan
-    return (losses[0] - min(losses)) / losses[0]
+    return (losses[0] - min(losses)) / scale_of(losses)
 
 
 def hardly_falls(losses: list[float]) -> bool:

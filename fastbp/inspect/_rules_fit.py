@@ -86,7 +86,8 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
         new = step.rate * (1 - step.momentum) / relative
         evidence = (
             f"Learning rate {step.rate:.3g}; largest eigenvalue of the Hessian {step.curvature:.3g}. "
-            f"Stable are rates up to {2 * step.rate / relative:.3g}."
+            f"On all rows together, rates up to {2 * step.rate / relative:.3g} are stable, on small batches "
+            "only smaller ones."
         )
     elif step.ratio > limit("update_high"):
         new = step.rate * NEW_UPDATE / step.ratio
@@ -104,7 +105,7 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
     return Finding(
         "learning rate too high",
         None,
-        "A step along the gradient is so long that it goes past the valley and up the other side.",
+        "A step against the gradient is so long that it goes past the valley and up the other side.",
         evidence,
         f"Use a learning rate of about {new:.1g}.",
         2,
@@ -142,7 +143,7 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     return Finding(
         "learning rate too low",
         None,
-        "The steps are so short that the network hardly changes, and it has not learned yet.",
+        "Steps are so short that very many are needed, and the network has not learned yet.",
         f"{evidence} Loss {e.loss:.3g}, of a constant output {e.measures.baseline:.3g}.",
         f"Use a learning rate of about {new:.1g}.",
         2,
@@ -154,7 +155,7 @@ def overfitting(e: Evidence) -> Finding | None:
     """Find a validation loss far above the loss, or one that rises while the loss falls."""
     gap, baseline = e.validation_loss - e.loss, e.measures.baseline
     rise = _late_rise(e.history)
-    if gap > limit("overfit_gap") * baseline:
+    if gap > limit("overfit_gap") * e.to_learn:
         evidence = (
             f"Loss {e.loss:.3g}, validation loss {e.validation_loss:.3g}; of a constant output "
             f"{baseline:.3g}."

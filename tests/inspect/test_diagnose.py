@@ -231,7 +231,8 @@ def test_text_has_verdict_then_findings_then_layers():
     assert places == sorted(places)
     for word in ("cause: ", "evidence: ", "remedy: "):
         assert text.count(word) == 2
-    assert "layers[9]  softmax" in text
+    assert "\n9      softmax" in text
+    assert max(map(len, text.splitlines())) < 120
     html = found._repr_html_()
     assert "vanishing gradient" in html
     assert "layers[9]" in html
