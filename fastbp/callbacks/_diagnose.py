@@ -44,7 +44,7 @@ class Diagnose(Watcher):
         What to do with a new finding: a UserWarning; print it; a warning, and stop the fit with the kind of
         the finding as the reason; or call a function of the finding and the `EpochState`, which can set the
         learning rate, for example. Of findings of the same kind, one per layer is reported.
-    sample_weight : array_like, shape (n,) or (n, n_out), optional
+    sample_weight : array_like, shape (n,) or (n, n_targets), optional
         Weights of X and y.
 
     Attributes

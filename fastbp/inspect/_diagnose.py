@@ -120,7 +120,7 @@ def diagnose(
 
     The measures are those of the network as it is, without dropout and noise. The learning rate is judged by
     the largest eigenvalue of the Hessian on at most 512 rows for SGD, which is stable below twice its
-    inverse, and by the next step for other optimizers, which a copy of the network makes on at most 256 rows.
+    inverse, and by the next step for all, which a copy of the network makes on at most 256 rows.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ class Finding(NamedTuple):
     layer : int or None
         The layer it is about, 1 for the first one, as in error messages; None: the whole network.
     cause, evidence, remedy : str
-        Why it happens, the numbers that show it, and what to do; one sentence each.
+        Why it happens, the numbers that show it, and what to do.
     severity : int
         3: the network, or a part of it, cannot learn; 2: it learns worse; 1: it could be better.
     action : Remedy or None

@@ -17,8 +17,7 @@ WINDOW = 20  # last epochs, in which swings are counted
 def loss_not_moving(e: Evidence) -> Finding | None:
     """Find a loss that stays where it was, and where a constant output would have it."""
     losses = e.history["loss"]
-    recent = losses[-max(EPOCHS, len(losses) // 2) :]
-    fall, baseline = fall_of(recent), e.measures.baseline
+    fall, baseline = fall_of(losses), e.measures.baseline
     if not fall < limit("still") or not e.loss > baseline - limit("nothing_learned") * e.to_learn:
         return None
     return Finding(
@@ -26,8 +25,8 @@ def loss_not_moving(e: Evidence) -> Finding | None:
         None,
         "The network is still no better than one that gives the same answer for all rows: its steps find no "
         "way down, or there is nothing in the inputs that tells the targets.",
-        f"In the last {len(recent)} of {len(losses)} epochs, the loss has gone from {recent[0]:.3g} to "
-        f"{recent[-1]:.3g}; the largest fall was {fall:.2%}. A constant output has {baseline:.3g}.",
+        f"In {len(losses)} epochs, the loss has gone from {losses[0]:.3g} to {losses[-1]:.3g}; the largest "
+        f"fall was {fall:.2%}. A constant output has {baseline:.3g}.",
         "See whether the rows of X and y belong together; then try another learning rate or another seed.",
         2,
     )

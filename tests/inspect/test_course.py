@@ -20,11 +20,10 @@ def test_a_loss_that_does_not_move_is_found():
     history = fastbp.History({"loss": still[:10]})
     (finding,) = diagnose(sick.classifier(), *sick.classes(), history=history).findings
     assert finding.kind == "loss not moving"
-    assert "In the last 10 of 10 epochs, the loss has gone from 1.1 to 1.1" in finding.evidence
+    assert "In 10 epochs, the loss has gone from 1.1 to 1.1" in finding.evidence
     assert not finding.is_mechanical
     assert kinds(still[:9]) == []  # too early to tell
-    assert kinds([1.2, *still[:9]]) == []  # it has moved
-    assert kinds([5, 2, 1.2, *still]) == ["loss not moving"]  # to where a constant output is
+    assert kinds([1.2, *still]) == []  # it has moved
     trained = sick.classifier()
     trained.fit(*sick.classes(), epochs=30)
     assert kinds(still, trained) == []  # better than a constant: it may have converged
