@@ -162,8 +162,8 @@ def overfitting(e: Evidence) -> Finding | None:
         )
     elif rise > limit("overfit_rise") and not math.isfinite(e.validation_loss):
         evidence = (
-            f"The validation loss has risen since its least value, by {rise:.0%} of the first one, while the "
-            "loss fell."
+            f"The validation loss has risen since its least value, by {rise:.0%} of the first one or of its "
+            "fall, whichever is larger, while the loss fell."
         )
     else:
         return None
@@ -191,7 +191,7 @@ def _rise(losses: list[float]) -> float:
 
 
 def _late_rise(history: History) -> float:
-    """Return the rise of the validation loss since its least value, over the first; 0 if the loss rose."""
+    """Return the rise of the validation loss since its least value, over its size; 0 if the loss rose."""
     if "validation_loss" not in [*history]:
         return 0.0
     measured = np.asarray(history["validation_loss"])
@@ -202,7 +202,8 @@ def _late_rise(history: History) -> float:
     best = int(measured.argmin())
     has_fallen = losses[-1] < losses[best]
     last = float(np.median(measured[-3:]))
-    return (last - measured[best]) / abs(measured[0]) if has_fallen and measured[0] else 0.0
+    size = scale_of([*measured])
+    return (last - measured[best]) / size if has_fallen and size else 0.0
 
 
 def _listed(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

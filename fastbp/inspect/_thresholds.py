@@ -160,7 +160,10 @@ THRESHOLDS: dict[str, Threshold] = {
         "too strict: a loss near 0 makes any ratio large. The gap is measured by what there was to learn",
     ),
     "overfit_rise": Threshold(
-        0.1, "rise of the validation loss since its least value, over the first one", _OWN, ""
+        0.1,
+        "rise of the validation loss since its least value, over the first one or over its fall, if larger",
+        _OWN,
+        "",
     ),
     "least_rows": Threshold(
         32,

@@ -177,6 +177,8 @@ def test_validation_losses_that_rise_are_overfitting():
     ]:
         history = fastbp.History({"loss": loss, "validation_loss": measured})
         assert [f.kind for f in diagnose(net, X, y, history=history).findings] == kinds
+    near_0 = {"loss": np.linspace(1, -1, 6), "validation_loss": [0.02, -0.6, -0.7, -0.68, -0.69, -0.67]}
+    assert diagnose(net, X, y, history=fastbp.History(near_0)).is_healthy
     both_rise = {"loss": [1, 0.5, 0.3, 0.32, 0.34, 0.36], "validation_loss": [1, 0.6, 0.5, 0.7, 0.8, 0.9]}
     assert diagnose(net, X, y, history=fastbp.History(both_rise)).is_healthy
 
