@@ -31,12 +31,13 @@ STEPS = 6  # of the last experiment
 
 CONCLUSION = """
 f decides what a network can say: with f(z) = z it can only say linear things, however many layers it
-has. But f' decides what it learns, because f' is all that the gradient sees of f:
+has. But f' decides what it learns, because an error gets back through a unit by its f' alone:
 
-- f' = 1 everywhere is the derivative of a line. A network that is trained with it goes no further than a
-  line would, even if its units bend.
+- f' = 1 everywhere is the derivative of a line. Trained with it, this network ends where a line ends,
+  even though its units bend.
 - f' = 0 passes nothing on. The layers before it stay as they were drawn.
-- f' of the wrong sign sends them the wrong way.
+- f' of the wrong sign turns the gradient around in every layer that it passes: layer 2 goes uphill, and
+  layer 1, after two turns, downhill.
 - f' of at most 1/4, as that of the sigmoid, leaves less of the gradient with every layer.
 - The function itself may even be a step, which has no useful derivative at all. With the derivative of a
   smooth step in its place, the network learns."""

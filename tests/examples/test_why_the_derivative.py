@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import fastbp
 from helpers.paths import ROOT
 
 PATH = ROOT / "examples" / "why_the_derivative.py"
@@ -110,3 +111,15 @@ def test_the_story_is_told(example, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert told.count("least squares") == 2
     assert all(f"\n{number}. " in f"\n{told}" for number in range(1, 5))
+
+
+def test_the_wrong_sign_turns_the_gradient_around_in_every_layer(example, data):
+    nets = [
+        example.make(example.HIDDEN, fastbp.CustomActivation(*example.PAIRS["tanh", name]), seed=1)
+        for name in ("its own", "its own, times -1")
+    ]
+    right, wrong = (net.loss_and_gradients(data.X, data.y)[1] for net in nets)  # (P,)
+    first, second = 65 * 32, 65 * 32 + 33 * 32
+    np.testing.assert_allclose(wrong[:first], right[:first], atol=1e-15)
+    np.testing.assert_allclose(wrong[first:second], -right[first:second], atol=1e-15)
+    np.testing.assert_allclose(wrong[second:], right[second:], atol=1e-15)

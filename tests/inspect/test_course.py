@@ -84,3 +84,43 @@ def test_targets_that_have_nothing_to_do_with_the_inputs():
     net.fit(X, y[np.random.default_rng(0).permutation(600)], epochs=12, batch_size=100)
     found = diagnose(net, X, y[np.random.default_rng(0).permutation(600)]).findings
     assert [f.kind for f in found] == ["loss not moving"]
+
+
+def test_losses_that_may_be_negative_are_measured_by_their_fall():
+    """A likelihood passes 0, so its first value says nothing about how large a swing is."""
+    fall = np.geomspace(1, 0.1, 30) - 0.9  # from 0.1 to -0.8
+    assert kinds(fall + 0.02 * (-1) ** np.arange(30)) == []
+    assert kinds(fall + 0.1 * (-1) ** np.arange(30)) == ["loss oscillating"]
+
+
+def test_noise_of_a_loss_that_has_hardly_fallen_is_no_rise():
+    """As with dropout in the first epochs."""
+    assert kinds([0.74, 0.73, 0.69, 0.72, 0.73]) == []  # 80 % of a fall of 0.05
+    assert kinds([1, 0.9, 0.5, 0.8, 0.52]) == []  # one bad epoch
+    assert kinds([1, 0.9, 0.5, 0.8, 0.82, 0.9]) == ["learning rate too high"]
+
+
+def test_the_curvature_of_a_loss_made_of_lines_says_nothing_about_small_steps():
+    X, y = sick.numbers()
+    for loss in ("mae", fastbp.losses.Quantile(0.3)):
+        net = sick.regression(activation="sigmoid", loss=loss, optimizer=fastbp.SGD(0.01))
+        assert diagnose(net, X, y).is_healthy
+        net.fit(X, y, epochs=150, batch_size=4)
+        assert diagnose(net, X, y).is_healthy
+        net = sick.regression(loss=loss, optimizer=fastbp.SGD(1e-6))
+        assert [f.kind for f in diagnose(net, X, y).findings] == ["learning rate too low"]
+
+
+def test_the_next_step_of_momentum_is_no_longer_than_it_is():
+    """At the start, momentum has gathered nothing yet."""
+    X, y = sick.numbers()
+    net = sick.regression(optimizer=fastbp.SGD(0.05, momentum=0.9))
+    net.weights[-1][:] *= 3
+    (first, *_), W = diagnose(net, X, y).layers, net.weights[0].copy()
+    net.train_on_batch(X, y)
+    expected = np.linalg.norm(net.weights[0] - W) / np.linalg.norm(W)
+    assert first.update_ratio == pytest.approx(expected, rel=1e-5)
+    (first, *_), W = diagnose(net, X, y).layers, net.weights[0].copy()
+    net.train_on_batch(X, y)  # now with momentum
+    expected = np.linalg.norm(net.weights[0] - W) / np.linalg.norm(W)
+    assert first.update_ratio == pytest.approx(expected, rel=1e-5)

@@ -187,6 +187,8 @@ def test_validation_losses_that_rise_are_overfitting():
     ]:
         history = fastbp.History({"loss": loss, "validation_loss": measured})
         assert [f.kind for f in diagnose(net, X, y, history=history).findings] == kinds
+    near_0 = {"loss": np.linspace(1, -1, 6), "validation_loss": [0.02, -0.6, -0.7, -0.68, -0.69, -0.67]}
+    assert diagnose(net, X, y, history=fastbp.History(near_0)).is_healthy
     both_rise = {"loss": [1, 0.5, 0.3, 0.32, 0.34, 0.36], "validation_loss": [1, 0.6, 0.5, 0.7, 0.8, 0.9]}
     assert diagnose(net, X, y, history=fastbp.History(both_rise)).is_healthy
 
@@ -283,3 +285,58 @@ def test_targets_of_one_column_may_be_constant_and_counts_large():
     assert diagnose(sick.regression().replace_output(2), X, np.hstack([y, y * 0])).is_healthy
     net = Network([6, 8, 1], loss="poisson", seed=1)
     assert diagnose(net, X, np.floor(100 * np.abs(y))).is_healthy
+
+
+def test_all_hidden_layers_become_relu():
+    """The last one as well, where the loss goes with the output activation."""
+    case = sick.vanishing_gradient()
+    cured = found_in(case)["vanishing gradient"].apply(case.net)
+    assert [layer.activation.name for layer in cured.layers] == ["relu"] * 8 + ["softmax"]
+
+
+def test_a_loss_below_zero_is_measured_from_that_of_perfect_outputs():
+    """Poisson's loss lacks a term of the targets only, so a constant output has less than 0."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 5))
+    y = rng.poisson(np.exp(0.8 * X[:, 0] + 1)).astype(float)
+    net = Network([5, 16, 1], loss="poisson", seed=0, optimizer=fastbp.Adam(0.003))
+    assert diagnose(net, X, y, X_val=X, y_val=y).is_healthy
+    net.biases[-1][:], net.weights[-1][:] = np.log(y.mean()), net.weights[-1] * 0.001
+    found = diagnose(net, X, y, history=fastbp.History({"loss": [net.evaluate(X, y)["loss"]] * 12}))
+    assert found.baseline < 0
+    assert [f.kind for f in found.findings] == ["loss not moving"]
+    net.optimizer = fastbp.Adam(1e-8)
+    assert [f.kind for f in diagnose(net, X, y).findings] == ["learning rate too low"]
+
+
+def test_no_quotients_take_the_place_of_a_derivative_that_stands_in_for_that_of_steps():
+    X, y = sick.numbers()
+    steps = CustomActivation(np.sign, lambda z: 1 - np.tanh(z) ** 2)
+    (finding,) = diagnose(sick.regression(activation=steps), X, y).findings
+    assert finding.kind == "wrong derivative"
+    assert not finding.is_mechanical
+    assert "consists of steps" in finding.remedy
+
+
+def test_a_gradient_that_vanishes_by_saturation_alone_is_no_finding_of_its_own():
+    X, y = sick.numbers()
+    net = sick.regression(hidden=(16,), activation="tanh")
+    assert [f.kind for f in diagnose(net, X + 1000, y).findings] == ["unscaled inputs"]
+    net.weights[0][:] *= 1e4
+    assert [f.kind for f in diagnose(net, X, y).findings] == ["saturated sigmoids"]
+
+
+def test_relus_of_weights_that_are_all_zero_are_not_dead():
+    net = sick.classifier()
+    net.parameters[:] = 0
+    assert [f.kind for f in diagnose(net, *sick.classes()).findings] == ["symmetric weights"]
+
+
+def test_a_gradient_that_overflows_has_no_ratio():
+    net = sick.classifier(hidden=[16] * 5)
+    for W in net.weights:
+        W *= 1e9
+    (finding,) = diagnose(net, *sick.classes()).findings
+    assert finding.kind == "exploding gradient"
+    assert "too large for the data type" in finding.evidence
+    assert "times as much" not in finding.evidence

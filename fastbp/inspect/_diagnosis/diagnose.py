@@ -22,8 +22,8 @@ from fastbp.inspect._tables import aligned
 from fastbp.network import Network
 
 HEAD = (
-    *("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least |f'|"),
-    *("saturated", "dead", "zero dJ/dW", "update", "mean y", "std y"),
+    *("layer", "activation", "units", "|dJ/dW|", "RMS dJ/dz", "mean |f'|", "least"),
+    *("saturated", "dead", "dW = 0", "update", "mean y", "std y"),
 )
 TEXT = (0, 1)  # columns of text; the others have numbers
 
@@ -91,7 +91,7 @@ class Diagnosis(NamedTuple):
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
-                state.name,
+                str(i),
                 state.activation,
                 f"{state.units:,}",
                 *(f"{x:.3g}" for x in (state.gradient_norm, state.delta_rms, state.mean_slope)),
@@ -101,7 +101,7 @@ class Diagnosis(NamedTuple):
                 f"{state.zero_gradients:.0%}",
                 *(f"{x:.3g}" for x in (state.update_ratio, state.mean, state.std)),
             )
-            for state in self.layers
+            for i, state in enumerate(self.layers, 1)
         ]
 
 
@@ -123,7 +123,7 @@ def diagnose(
 
     The measures are those of the network as it is, without dropout and noise. The learning rate is judged by
     the largest eigenvalue of the Hessian on at most 512 rows for SGD, which is stable below twice its
-    inverse, and by the next step for other optimizers, which a copy of the network makes on at most 256 rows.
+    inverse, and by the next step for all, which a copy of the network makes on at most 256 rows.
 
     Parameters
     ----------

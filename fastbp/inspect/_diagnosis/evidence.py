@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._base.sparse import SparseRows
@@ -15,6 +16,7 @@ from fastbp.inspect._diagnosis.next_step import Step
 from fastbp.inspect._diagnosis.remedies import Remedy
 from fastbp.inspect._diagnosis.thresholds import limit
 from fastbp.layers import Layer, split
+from fastbp.losses import SumLoss
 from fastbp.network import Network
 
 if TYPE_CHECKING:
@@ -64,14 +66,28 @@ class Evidence(NamedTuple):
         return self.measures.probe.loss.activation not in (None, "identity")
 
     @property
+    def has_curved_loss(self) -> bool:
+        """Whether the loss has a second derivative; the absolute error, for example, is made of lines."""
+        loss = self.measures.probe.loss
+        if self.is_joined or not isinstance(loss, SumLoss):
+            return True
+        h = np.linspace(-2, 2, 8)[:, None].repeat(loss.outputs_per_target, axis=1)  # (8, n_out)
+        return bool(loss.curvatures(h, np.ones_like(h), np.ones_like(h)).any())
+
+    @property
     def counted_layers(self) -> list[int]:
         """Indices of the layers whose own f' is a factor of the gradient."""
         return [*range(len(self.layers) - self.is_joined)]
 
     @property
+    def to_learn(self) -> float:
+        """Loss of a constant output above that of perfect outputs: what there is to learn. NaN: unknown."""
+        return self.measures.baseline - self.measures.floor
+
+    @property
     def is_learned(self) -> bool:
         """Whether the loss is well below that of a constant output; not, if that is not known."""
-        return self.loss <= limit("explained") * self.measures.baseline
+        return self.loss - self.measures.floor <= limit("explained") * self.to_learn
 
     def remedy(self, **changes: Any) -> Remedy:
         """Return a remedy for this network."""

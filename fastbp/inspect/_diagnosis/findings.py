@@ -35,7 +35,7 @@ _SMALL = ("vanishing gradient", "learning rate too low")
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "wrong derivative": ("zero derivative", "constant derivative", "exploding gradient", *_RATES, *_SMALL),
     "zero derivative": _SMALL,
-    "symmetric weights": _SMALL,
+    "symmetric weights": ("dead relus", "saturated sigmoids", *_SMALL),
     "constant targets": _SMALL,
     "exploding gradient": ("learning rate too high",),
     "vanishing gradient": _RATES,

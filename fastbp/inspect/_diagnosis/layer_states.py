@@ -182,7 +182,7 @@ class Measures:
         with np.errstate(all="ignore"):  # infinite numbers show in the results
             for block in probe.blocks(examples):
                 self._add(block, divisor)
-            self.baseline = self._baseline(examples, divisor)
+            self.baseline, self.floor = self._ends(examples, divisor)
 
     def _add(self, block: Block, divisor: float) -> None:
         tape, deltas = self.probe.deltas(block, divisor)
@@ -194,18 +194,27 @@ class Measures:
             self.targets = self.targets or Columns(block.t.shape[1])
             self.targets.add(block.t, block.w)
 
-    def _baseline(self, examples: Examples, divisor: float) -> float:
-        """Return the loss of a constant output, the mean of the targets; NaN if they are not comparable."""
+    def _ends(self, examples: Examples, divisor: float) -> tuple[float, float]:
+        """Return the losses of a constant output, the mean of the targets, and of the targets as outputs.
+
+        The latter is not 0 for all losses: that of counts is below it. NaN if outputs and targets are not
+        comparable.
+        """
         loss = self.probe.loss
         if not isinstance(loss, SumLoss) or loss.outputs_per_target > 1 or self.targets is None:
-            return math.nan
+            return math.nan, math.nan
         constant = loss.expected(self.targets.mean[None])  # (1, n_out)
-        total = 0.0
+        baseline = floor = 0.0
         for block in self.probe.blocks(examples):
             h = np.repeat(constant.astype(self.probe.dtype), len(block.x), axis=0)
-            terms = counted(loss.terms(h, loss.expected(block.t)), self.probe.output.weights(block))
-            total += float(terms.sum(dtype=np.float64))
-        return total / divisor
+            baseline += self._loss(loss, h, block)
+            floor += self._loss(loss, loss.expected(block.t), block)
+        return baseline / divisor, floor / divisor
+
+    def _loss(self, loss: SumLoss, h: Array, block: Block) -> float:
+        """Return the sum of the losses of a block over outputs h (m, n_out), before the division."""
+        terms = counted(loss.terms(h, loss.expected(block.t)), self.probe.output.weights(block))
+        return float(terms.sum(dtype=np.float64))
 
     def states(self, update_ratios: list[float]) -> tuple[LayerState, ...]:
         """Return the measures of all layers."""

@@ -41,24 +41,19 @@ class Step(NamedTuple):
 def next_step(net: Network, probe: Probe, examples: Examples, gradient: Array) -> Step:
     """Return what the next step would change, without changing the network.
 
-    gradient (P,) is that of all examples. SGD's step is the long-term one, learning rate / (1 - momentum)
-    times the gradient. For other optimizers, a copy makes one step on some of the rows.
+    gradient (P,) is that of all examples. A copy makes one step on some of the rows.
     """
     model, optimizer = net._model, net.optimizer
     nothing = [math.nan] * len(probe.layers)
     if not model.is_trainable or not model.makes_steps or not np.isfinite(gradient).all():
         return Step(nothing, math.nan, math.nan, math.nan, 0.0)
     rate = net.learning_rate
+    change = _tried(model, examples)
+    ratios, ratio = (nothing, math.nan) if change is None else _ratios(probe, change)
     if not isinstance(optimizer, SGD):
-        change = _tried(model, examples)
-        if change is None:
-            return Step(nothing, math.nan, rate, math.nan, 0.0)
-        return Step(*_ratios(probe, change), rate, math.nan, 0.0)
-    factors = _factors(probe)
-    step = factors * gradient * _clipping(optimizer, factors != 0, gradient)
-    change = rate / (1 - optimizer.momentum) * step
-    curvature = _largest_eigenvalue(probe, some_rows(examples, CURVED), factors)
-    return Step(*_ratios(probe, change), rate, curvature, optimizer.momentum)
+        return Step(ratios, ratio, rate, math.nan, 0.0)
+    curvature = _largest_eigenvalue(probe, some_rows(examples, CURVED), _factors(probe))
+    return Step(ratios, ratio, rate, curvature, optimizer.momentum)
 
 
 def _ratios(probe: Probe, change: Array) -> tuple[list[float], float]:
@@ -112,12 +107,6 @@ def _factors(probe: Probe) -> Array:
     for part, factor in trained(probe.layers):
         factors[part] = factor
     return factors
-
-
-def _clipping(optimizer: SGD, is_trained: Array, gradient: Array) -> float:
-    """Return the factor of the gradient by `clip_norm`."""
-    norm = float(np.linalg.norm(gradient[is_trained].astype(np.float64)))
-    return 1.0 if optimizer.clip_norm is None else min(1.0, optimizer.clip_norm / (norm + 1e-6))
 
 
 def _largest_eigenvalue(probe: Probe, examples: Examples, factors: Array) -> float:

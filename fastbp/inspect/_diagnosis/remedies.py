@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
 
 Array: TypeAlias = NDArray[Any]
+
+WIDTH = 100  # of the text of a finding
 
 
 class Remedy(NamedTuple):
@@ -105,7 +108,7 @@ class Finding(NamedTuple):
     layer : int or None
         The layer it is about, 1 for the first one, as in error messages; None: the whole network.
     cause, evidence, remedy : str
-        Why it happens, the numbers that show it, and what to do; one sentence each.
+        Why it happens, the numbers that show it, and what to do.
     severity : int
         3: the network, or a part of it, cannot learn; 2: it learns worse; 1: it could be better.
     action : Remedy or None
@@ -161,6 +164,16 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         place = "" if self.layer is None else f" in layers[{self.layer}]"
-        return (
-            f"{self.kind}{place}\n  cause: {self.cause}\n  evidence: {self.evidence}\n  remedy: {self.remedy}"
-        )
+        parts = (("cause", self.cause), ("evidence", self.evidence), ("remedy", self.remedy))
+        return "\n".join([f"{self.kind}{place}", *(_wrapped(f"{name}: {text}") for name, text in parts)])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from fastbp.history import History
 from fastbp.inspect._diagnosis.evidence import Evidence
 from fastbp.inspect._diagnosis.remedies import Finding
-from fastbp.inspect._diagnosis.rules_course import hardly_falls
+from fastbp.inspect._diagnosis.rules_course import hardly_falls, scale_of
 from fastbp.inspect._diagnosis.thresholds import limit
 
 EPOCHS = 5  # of a history that can tell anything
@@ -86,14 +86,18 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
         new = step.rate * (1 - step.momentum) / relative
         evidence = (
             f"Learning rate {step.rate:.3g}; largest eigenvalue of the Hessian {step.curvature:.3g}. "
-            f"Stable are rates up to {2 * step.rate / relative:.3g}."
+            f"On all rows together, rates up to {2 * step.rate / relative:.3g} are stable, on small batches "
+            "only smaller ones."
         )
     elif step.ratio > limit("update_high"):
         new = step.rate * NEW_UPDATE / step.ratio
         evidence = f"At learning rate {step.rate:.3g}, the next step changes the weights by {step.ratio:.0%}."
     elif rise > limit("rise") and math.isfinite(step.rate):
         new = step.rate / 10
-        evidence = f"The loss has risen since its least value, by {rise:.0%} of what it had fallen before."
+        evidence = (
+            f"The loss has risen from its least value by {rise:.0%} of what it had fallen before, and stays "
+            "there."
+        )
     else:
         return None
     if not 0 < new < math.inf:
@@ -101,7 +105,7 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
     return Finding(
         "learning rate too high",
         None,
-        "A step along the gradient is so long that it goes past the valley and up the other side.",
+        "A step against the gradient is so long that it goes past the valley and up the other side.",
         evidence,
         f"Use a learning rate of about {new:.1g}.",
         2,
@@ -115,13 +119,14 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     if e.is_learned or not math.isfinite(e.measures.baseline) or rows < limit("least_rows"):
         return None
     relative = step.rate * step.curvature / (2 * (1 - step.momentum))
-    if 0 < relative < limit("curvature_low"):
+    is_curved = e.has_curved_loss and math.isfinite(step.curvature)
+    if is_curved and 0 < relative < limit("curvature_low"):
         new = step.rate * 0.25 / relative
         evidence = (
             f"Learning rate {step.rate:.3g}; largest eigenvalue of the Hessian {step.curvature:.3g}. The "
             f"steepest direction takes about {1 / relative:,.0f} steps, all others more."
         )
-    elif 0 < step.ratio < limit("update_low") and not math.isfinite(step.curvature):
+    elif not is_curved and 0 < step.ratio < limit("update_low"):
         new = step.rate * NEW_UPDATE / step.ratio
         evidence = (
             f"At learning rate {step.rate:.3g}, the next step changes the weights by {step.ratio:.1g} of "
@@ -138,7 +143,7 @@ def learning_rate_too_low(e: Evidence) -> Finding | None:
     return Finding(
         "learning rate too low",
         None,
-        "The steps are so short that the network hardly changes, and it has not learned yet.",
+        "Steps are so short that very many are needed, and the network has not learned yet.",
         f"{evidence} Loss {e.loss:.3g}, of a constant output {e.measures.baseline:.3g}.",
         f"Use a learning rate of about {new:.1g}.",
         2,
@@ -150,15 +155,15 @@ def overfitting(e: Evidence) -> Finding | None:
     """Find a validation loss far above the loss, or one that rises while the loss falls."""
     gap, baseline = e.validation_loss - e.loss, e.measures.baseline
     rise = _late_rise(e.history)
-    if gap > limit("overfit_gap") * baseline:
+    if gap > limit("overfit_gap") * e.to_learn:
         evidence = (
             f"Loss {e.loss:.3g}, validation loss {e.validation_loss:.3g}; of a constant output "
             f"{baseline:.3g}."
         )
     elif rise > limit("overfit_rise") and not math.isfinite(e.validation_loss):
         evidence = (
-            f"The validation loss has risen since its least value, by {rise:.0%} of the first one, while the "
-            "loss fell."
+            f"The validation loss has risen since its least value, by {rise:.0%} of the first one or of its "
+            "fall, whichever is larger, while the loss fell."
         )
     else:
         return None
@@ -179,14 +184,14 @@ def _rise(losses: list[float]) -> float:
     """Return how much losses have risen since the least one, over their fall until then; 0 if they fell."""
     if len(losses) < EPOCHS or not np.isfinite(losses).all():
         return 0.0
-    least, last = min(losses), float(np.median(losses[-3:]))
-    if last - least <= limit("still") * abs(losses[0]):
-        return 0.0  # a loss that has not moved: any noise is large beside its fall
+    least, last = min(losses), min(losses[-3:])  # the least of three: noise goes up and down
+    if last - least <= limit("swing") * scale_of(losses):
+        return 0.0  # a loss that has hardly fallen: any noise is large beside its fall
     return (last - least) / (losses[0] - least or abs(losses[0]))
 
 
 def _late_rise(history: History) -> float:
-    """Return the rise of the validation loss since its least value, over the first; 0 if the loss rose."""
+    """Return the rise of the validation loss since its least value, over its size; 0 if the loss rose."""
     if "validation_loss" not in [*history]:
         return 0.0
     measured = np.asarray(history["validation_loss"])
@@ -197,7 +202,8 @@ def _late_rise(history: History) -> float:
     best = int(measured.argmin())
     has_fallen = losses[-1] < losses[best]
     last = float(np.median(measured[-3:]))
-    return (last - measured[best]) / abs(measured[0]) if has_fallen and measured[0] else 0.0
+    size = scale_of([*measured])
+    return (last - measured[best]) / size if has_fallen and size else 0.0
 
 
 def _listed(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

@@ -12,6 +12,7 @@ from fastbp._base.elementwise import Differences, Mismatch
 from fastbp.activations import Activation, CustomActivation
 from fastbp.inspect._diagnosis.evidence import Evidence
 from fastbp.inspect._diagnosis.remedies import Finding
+from fastbp.inspect._diagnosis.slopes import consists_of_steps
 from fastbp.inspect._diagnosis.thresholds import limit
 
 Array: TypeAlias = NDArray[Any]
@@ -47,6 +48,7 @@ def wrong_derivative(e: Evidence) -> Finding | None:
     if not wrong:
         return None
     first, found = next(iter(wrong.items()))
+    is_flat = all(consists_of_steps(f) for f in right.values())
     return Finding(
         "wrong derivative",
         first + 1,
@@ -54,9 +56,13 @@ def wrong_derivative(e: Evidence) -> Finding | None:
         "gradients point elsewhere than uphill, and a step down them can go anywhere.",
         f"{_places(wrong)}; at z = {found.z:.4g}, which occurs, the derivative is {found.derivative:.4g}, "
         f"the difference quotient of the function {found.quotient:.4g}.",
-        "Correct the derivative, which CustomActivation(..., check=True) tests, or use difference quotients.",
+        "The function consists of steps, and its own derivative, 0, would be no better. That of a smooth "
+        "function in its place can work; with sigmoid or tanh, both are right."
+        if is_flat
+        else "Correct the derivative, which CustomActivation(..., check=True) tests, or use difference "
+        "quotients.",
         3,
-        e.remedy(activations=right, draws=True),
+        None if is_flat else e.remedy(activations=right, draws=True),
     )
 
 
@@ -114,8 +120,9 @@ def exploding_gradient(e: Evidence) -> Finding | None:
         "On the way back, each layer multiplies the error by its weights and by f'(z). The weights are so "
         "large that the product grows from layer to layer.",
         f"RMS of dJ/dz: {e.states[first].delta_rms:.3g} in layers[{first + 1}], "
-        f"{e.states[last].delta_rms:.3g} in layers[{last + 1}], {ratio:.3g} times as much; the largest "
-        f"weight is {size:.3g}, the loss {e.loss:.3g}.",
+        f"{e.states[last].delta_rms:.3g} in layers[{last + 1}], "
+        + ("too large for the data type" if is_infinite else f"{ratio:.3g} times as much")
+        + f"; the largest weight is {size:.3g}, the loss {e.loss:.3g}.",
         "Draw the weights by the initializers of the activations, and bound the gradient with clip_norm.",
         3,
         e.remedy(draws=True, by_default=True, clip_norm=1.0),
@@ -130,8 +137,11 @@ def vanishing_gradient(e: Evidence) -> Finding | None:
         return None
     if size == 0 and e.measures.n_rows < limit("least_rows"):  # where all relus of a layer may be 0
         return None
-    fading = [i for i in e.counted_layers[:-1] if e.measures.facts[i].is_sigmoidal]
-    slopes = ", ".join(f"{state.mean_slope:.2g}" for state in e.states)
+    if saturated_sigmoids(e) is not None and not ratio < limit("vanishing_ratio") * _passed_on(e):
+        return None  # saturation alone makes the gradient vanish
+    hidden = range(len(e.layers) - 1)
+    fading = [i for i in hidden if e.measures.facts[i].is_sigmoidal]
+    slopes = ", ".join(f"{state.mean_slope:.2g}" for state in (e.states[i] for i in e.counted_layers))
     return Finding(
         "vanishing gradient",
         first + 1,
@@ -173,13 +183,17 @@ def dead_relus(e: Evidence) -> Finding | None:
     )
 
 
+def _passed_on(e: Evidence) -> float:
+    """Return mean |f'(z)| over the largest |f'|, multiplied over the saturated layers."""
+    share = 1.0
+    for i in _saturated(e):
+        share *= e.states[i].mean_slope / e.measures.facts[i].largest
+    return share
+
+
 def saturated_sigmoids(e: Evidence) -> Finding | None:
     """Find layers of sigmoids or the like, most of whose outputs are where f' is almost 0."""
-    found = [
-        i
-        for i in e.counted_layers
-        if e.measures.facts[i].is_sigmoidal and e.states[i].saturated >= limit("saturated_share")
-    ]
+    found = _saturated(e)
     if not found or e.is_learned or e.measures.n_rows < limit("least_rows"):
         return None
     worst = max(found, key=lambda i: e.states[i].saturated)
@@ -195,6 +209,14 @@ def saturated_sigmoids(e: Evidence) -> Finding | None:
         3,
         e.remedy(draws=True, by_default=True),
     )
+
+
+def _saturated(e: Evidence) -> list[int]:
+    return [
+        i
+        for i in e.counted_layers
+        if e.measures.facts[i].is_sigmoidal and e.states[i].saturated >= limit("saturated_share")
+    ]
 
 
 def constant_derivative(e: Evidence) -> Finding | None:

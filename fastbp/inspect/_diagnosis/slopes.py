@@ -46,3 +46,10 @@ def slope_facts(activation: Activation) -> SlopeFacts:
             and not faded[(GRID > 0) & (GRID <= 1)].all()
         ),
     )
+
+
+def consists_of_steps(activation: Activation) -> bool:
+    """Tell whether the derivative is 0 but for a few jumps."""
+    with np.errstate(all="ignore"):
+        slopes = np.asarray(activation.derivative(GRID.copy()))
+    return float(np.mean(slopes == 0)) > 0.9
