@@ -1,5 +1,7 @@
 """The callback `Diagnose`: what it records and reports during a fit, and on which rows."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -108,6 +110,15 @@ def test_findings_can_be_printed(capsys):
     out = capsys.readouterr().out
     assert out.startswith("before the first step: dead relus in layers[2]\n  cause: ")
     assert out.count("dead relus in") == 1
+
+
+def test_copies_and_pickles_keep_the_findings(capsys):
+    case = sick.saturated_sigmoids()
+    diagnose = Diagnose(on_finding="print")
+    case.net.fit(case.X, case.y, epochs=1, callbacks=diagnose)
+    for copied in (copy.deepcopy(diagnose), pickle.loads(pickle.dumps(diagnose))):
+        assert copied.findings == diagnose.findings != []
+        assert str(copied.diagnosis) == str(diagnose.diagnosis)
 
 
 def test_a_finding_can_stop_the_fit():

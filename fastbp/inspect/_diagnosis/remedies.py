@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,7 +30,7 @@ class Remedy(NamedTuple):
     """Changes to a network; what is not named stays as it is."""
 
     layers: tuple[tuple[int, int], ...]  # inputs and units of the layers of the network it is for
-    activations: Mapping[int, Activation] = MappingProxyType({})  # of layers by index, the first is 0
+    activations: Mapping[int, Activation] | None = None  # of layers by index, the first is 0
     draws: bool = False  # whether the weights are drawn again, except those of frozen layers
     by_default: bool = False  # then by the default initializers of the activations
     learning_rate: float | None = None
@@ -76,10 +75,11 @@ class Remedy(NamedTuple):
     def _architecture(self, architecture: Architecture) -> Architecture:
         """Return the architecture with the activations, initializers and penalties of the remedy."""
         layers, names = [*architecture.layers], [*architecture.initializers]
-        for i, activation in self.activations.items():
+        changed = self.activations or {}
+        for i, activation in changed.items():
             layers[i] = layers[i]._replace(activation=activation)
         for i, layer in enumerate(layers):
-            if self.by_default or i in self.activations:
+            if self.by_default or i in changed:
                 names[i] = initializers.default(layer.activation)
             if self.l2 is not None and layer.trainable:
                 layers[i] = layer._replace(l2=self.l2)
