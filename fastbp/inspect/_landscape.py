@@ -60,12 +60,14 @@ class Landscape(NamedTuple):
     origin: Doubles
     names: tuple[str, str]
 
+    @quietly
     def at(self, a: ArrayLike, b: ArrayLike) -> Doubles:
         """Return the parameters (P,) at a point, or (k, P) at k points with a and b (k,)."""
         u, v = self.directions
         a, b = (np.asarray(x, np.float64)[..., None] for x in (a, b))
         return np.asarray(self.origin + a * u + b * v)
 
+    @quietly
     def project(self, path: ArrayLike) -> Doubles:
         """Return the coordinates (a, b), (2,) or (k, 2), of the points of the plane closest to a path.
 

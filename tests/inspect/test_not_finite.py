@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastbp
 from fastbp import inspect
 from helpers.noted import noted
 
@@ -43,3 +44,13 @@ def test_a_plane_past_a_number_that_is_nan(network_class, data):
     found = inspect.landscape(net, *data, resolution=3, directions=("w15", "w25"))
     first = float(net.weights[0][0, 0])
     np.testing.assert_allclose(found.a, [first - 1, first, first + 1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_path_that_diverged(data):
+    found = inspect.landscape(fastbp.Network([4, 3, 2], seed=1), *data, resolution=2)
+    path = np.stack([found.center, np.full(23, 1e308), np.full(23, np.inf)])
+    coordinates = found.project(path)
+    np.testing.assert_array_equal(coordinates[0], 0)
+    assert not np.isfinite(coordinates[2]).any()
+    assert not np.isfinite(found.at(np.inf, 0)).all()
