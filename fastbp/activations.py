@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base import elementwise
 from fastbp._base.arguments import choice, flag, text
 from fastbp._base.arrays import as_array, base_array
 from fastbp._base.fields import checked_by, checked_later, fixed, number
 from fastbp._base.value import Value
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    from fastbp._base import elementwise
 
 __all__ = [
     "ACTIVATIONS",
@@ -226,6 +228,8 @@ class CustomActivation(Activation):
         second_derivative: elementwise.Function | None = None,
         check: bool = False,
     ) -> None:
+        from fastbp._base import elementwise  # few need it
+
         name = _check_own_name("name", name)
         of = f"the activation {name}"
         slope = elementwise.Elementwise.of("derivative", derivative, f"the derivative of {of}")
@@ -291,6 +295,8 @@ class CustomActivation(Activation):
         None: they agree, to 1e-5 of the larger of the derivative and 1. At a kink of f, any number between
         the one-sided difference quotients is right. Both functions get these points in float64.
         """
+        from fastbp._base import elementwise
+
         return elementwise.worst_mismatch(self.f, self.derivative, z)
 
     def check(self) -> None:
@@ -309,11 +315,10 @@ class CustomActivation(Activation):
         return self.name
 
     def __repr__(self) -> str:
-        second = (
-            ""
-            if isinstance(self.second_derivative, elementwise.Differences)
-            else (f", second_derivative={self.second_derivative!r}")
-        )
+        from fastbp._base import elementwise
+
+        own = self.second_derivative
+        second = "" if isinstance(own, elementwise.Differences) else f", second_derivative={own!r}"
         return f"CustomActivation({self.f!r}, {self.derivative!r}, {self.name!r}{second})"
 
 

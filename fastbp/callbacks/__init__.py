@@ -8,6 +8,10 @@ remember is in an object that `begin` makes for each fit, so one value serves ma
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from fastbp.callbacks._averaging import (
     ExponentialMovingAverage,
     StochasticWeightAveraging,
@@ -27,10 +31,8 @@ from fastbp.callbacks._base import (
     Watcher,
 )
 from fastbp.callbacks._checkpoint import Checkpoint
-from fastbp.callbacks._diagnose import Diagnose
 from fastbp.callbacks._hooks import Callbacks
 from fastbp.callbacks._loggers import CSVLogger, TensorBoard
-from fastbp.callbacks._path import RecordPath
 from fastbp.callbacks._plateau import EarlyStopping, ReduceLROnPlateau
 from fastbp.callbacks._state import EpochState, FittedNetwork, Sample
 
@@ -61,3 +63,20 @@ __all__ = [
     "Watcher",
     "WeightAveraging",
 ]
+
+_MODULES = {"Diagnose": "_diagnose", "RecordPath": "_path"}  # that are loaded on first use
+
+if _TYPE_CHECKING:
+    from fastbp.callbacks._diagnose import Diagnose
+    from fastbp.callbacks._path import RecordPath
+else:
+
+    def __getattr__(name: str) -> _Any:
+        """Load a callback on first use."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals().setdefault(name, getattr(_import_module(f"{__name__}.{_MODULES[name]}"), name))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
