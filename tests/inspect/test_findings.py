@@ -10,7 +10,9 @@ import fastbp
 from fastbp import CustomActivation, Dense, Network, ParameterError
 from fastbp.inspect import THRESHOLDS, diagnose
 from fastbp.inspect._diagnosis.findings import CONSEQUENCES, RULES
+from fastbp.inspect._diagnosis.next_step import next_step
 from fastbp.inspect._diagnosis.slopes import slope_facts
+from fastbp.inspect._probe import Probe
 from helpers import sick
 from helpers.paths import ROOT
 
@@ -340,3 +342,18 @@ def test_a_gradient_that_overflows_has_no_ratio():
     assert finding.kind == "exploding gradient"
     assert "too large for the data type" in finding.evidence
     assert "times as much" not in finding.evidence
+
+
+def test_momentum_leaves_less_room_beyond_the_limit_of_stability():
+    X, y = sick.numbers()
+    rate = 3 / next_step_of(sick.regression(optimizer=fastbp.SGD(1.0)), X, y).curvature
+    assert diagnose(sick.regression(optimizer=fastbp.SGD(rate)), X, y).is_healthy
+    net = sick.regression(optimizer=fastbp.SGD(1.5 * rate, momentum=0.5))  # the same relative to the limit
+    (finding,) = diagnose(net, X, y).findings
+    assert finding.kind == "learning rate too high"
+    assert "eigenvalue" in finding.evidence
+
+
+def next_step_of(net, X, y):
+    probe = Probe(net)
+    return next_step(net, probe, probe.examples(X, y), np.zeros_like(probe.parameters))

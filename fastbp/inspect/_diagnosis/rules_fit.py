@@ -82,7 +82,7 @@ def learning_rate_too_high(e: Evidence) -> Finding | None:
     """Find steps longer than the curvature or the weights allow, or a loss that rises."""
     step, rise = e.step, _rise(e.history["loss"])
     relative = step.rate * step.curvature / (1 + step.momentum)
-    if relative > limit("curvature_high"):
+    if relative > limit("curvature_high_momentum" if step.momentum else "curvature_high"):
         new = step.rate * (1 - step.momentum) / relative
         evidence = (
             f"Learning rate {step.rate:.3g}; largest eigenvalue of the Hessian {step.curvature:.3g}. "

@@ -74,6 +74,14 @@ _TABLE = {
         "flatter places by themselves, with relu up to about 12 (Lewkowycz et al.). At 6, however, "
         "half of 72 fits of squared errors without momentum diverged",
     ),
+    "curvature_high_momentum": Threshold(
+        2.0,
+        "as curvature_high, with momentum",
+        "J. Cohen et al., Gradient descent on neural networks typically occurs at the edge of stability, "
+        "2021: the limit with momentum",
+        "momentum carries on past the limit: of 36 fits of squared errors in batches of 32, with momentum "
+        "0.9, 22 diverged at 2",
+    ),
     "curvature_low": Threshold(
         1e-3,
         "learning rate times the largest eigenvalue of the Hessian, over 2 (1 - momentum)",
