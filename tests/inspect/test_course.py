@@ -6,6 +6,7 @@ import pytest
 import fastbp
 from fastbp.inspect import diagnose
 from helpers import sick
+from helpers.isas import using
 
 NOISE = np.random.default_rng(0).standard_normal(40)
 
@@ -57,13 +58,14 @@ def test_a_loss_that_swings_is_found():
 
 def test_a_real_fit_swings_and_the_remedy_works():
     X, y = sick.numbers()
-    net = fastbp.Network([6, 16, 16, 1], activation="tanh", seed=3, optimizer=fastbp.Adam(0.1))
-    net.fit(X, y, epochs=30, batch_size=4)
-    found = diagnose(net, X, y).findings  # such a fit is chaotic, so there may be others, too
-    (finding,) = (finding for finding in found if finding.kind == "loss oscillating")
-    cured = finding.apply(net)
-    cured.fit(X, y, epochs=30, batch_size=4)
-    assert finding.kind not in {each.kind for each in diagnose(cured, X, y).findings}
+    with using("baseline"):  # such a fit is chaotic: here it has the same bits on every processor
+        net = fastbp.Network([6, 16, 16, 1], activation="tanh", seed=3, optimizer=fastbp.Adam(0.1))
+        net.fit(X, y, epochs=30, batch_size=4)
+        found = diagnose(net, X, y).findings
+        (finding,) = (finding for finding in found if finding.kind == "loss oscillating")
+        cured = finding.apply(net)
+        cured.fit(X, y, epochs=30, batch_size=4)
+        assert finding.kind not in {each.kind for each in diagnose(cured, X, y).findings}
     assert cured.history.loss[-1] < 0.5 * net.history.loss[-1]
 
 
