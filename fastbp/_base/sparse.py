@@ -127,3 +127,8 @@ if TYPE_CHECKING:  # the import takes less time without them
     Inputs: TypeAlias = ArrayLike | SparseMatrix
 else:
     Inputs = ArrayLike
+
+
+def as_rows(array: AnyRows) -> AnyRows:
+    """Return the array or sparse rows (n, columns), or for one row (columns,) its view (1, columns)."""
+    return array if array.ndim == 2 or isinstance(array, SparseRows) else array[None]

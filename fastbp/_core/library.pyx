@@ -207,8 +207,7 @@ cdef object deliver(object result, object out):
 
 def activate(str name, double alpha, x, out=None):
     """Return f(x) for the activation `name`, in the shape of x; softmax works along the last axis."""
-    cdef cnp.ndarray array = real_array(x)
-    cdef cnp.ndarray y = np.empty_like(array)
+    cdef cnp.ndarray array = real_array(x), y = np.empty_like(array)
     cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
     cdef size_t rows = array.size // columns if columns else 0
     cdef const fbp_kernels *kernels = kernels_for(array.dtype)
@@ -224,8 +223,7 @@ def derivative(str name, double alpha, x):
         probabilities = activate(name, alpha, x)
         return probabilities * (1 - probabilities)
     cdef cnp.ndarray array = real_array(x)
-    cdef cnp.ndarray y = np.empty_like(array)
-    cdef cnp.ndarray slope = np.empty_like(array)
+    cdef cnp.ndarray y = np.empty_like(array), slope = np.empty_like(array)
     cdef size_t n = array.size
     cdef const fbp_kernels *kernels = kernels_for(array.dtype)
     cdef int activation = ACTIVATION_IDS[name]
@@ -238,15 +236,14 @@ def derivative(str name, double alpha, x):
 def second_derivative(str name, double alpha, x):
     """Return f''(x) for the activation `name`, in the shape of x; for softmax, d2y_i / dz_i2 of each element."""
     cdef cnp.ndarray array = real_array(x)
-    cdef cnp.ndarray second = np.empty_like(array)
+    cdef cnp.ndarray out = np.empty_like(array)
     cdef size_t columns = array.shape[array.ndim - 1] if array.ndim else 1
     cdef size_t rows = array.size // columns if columns else 0
     cdef const fbp_inspection *inspection = inspection_for(array.dtype)
     cdef int activation = ACTIVATION_IDS[name]
     with nogil:
-        fbp_second_derivative(inspection, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(second), rows,
-                              columns)
-    return deliver(second, None)
+        fbp_second_derivative(inspection, activation, alpha, cnp.PyArray_DATA(array), cnp.PyArray_DATA(out), rows, columns)
+    return deliver(out, None)
 
 
 def loss_curvature(str name, double parameter, h, t, r, out=None):
@@ -255,11 +252,10 @@ def loss_curvature(str name, double parameter, h, t, r, out=None):
     All arrays are (m, n_out) of one dtype: t repeats a target for each of its outputs. h are the logits if the loss is
     joined with its activation.
     """
-    operands = [real_array(array) for array in (h, t, r)]
-    first = operands[0]
+    first, *others = operands = [real_array(array) for array in (h, t, r)]
     if first.ndim != 2:
         raise ShapeError(f"h has shape {first.shape}, expected (rows, outputs)")
-    for argument, array in zip("tr", operands[1:]):
+    for argument, array in zip("tr", others):
         if array.shape != first.shape:
             raise ShapeError(f"{argument} has shape {array.shape}, expected {first.shape} as h has")
         if array.dtype != first.dtype:

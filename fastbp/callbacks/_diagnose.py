@@ -150,7 +150,11 @@ class Diagnose(Watcher):
         self._data = self._before = None
 
     def _look(self, state: EpochState) -> None:
-        assert self._data is not None  # on_fit_begin has taken them
+        if self._data is None:
+            raise ParameterError(
+                f"callbacks has {self} in a fit, while another fit that used it has ended, expected one "
+                "object for each of several fits at the same time"
+            )
         X, y, sample_weight = self._data
         epoch, network = len(state.history), state.network
         found = network.diagnose(X, y, history=state.history, sample_weight=sample_weight)

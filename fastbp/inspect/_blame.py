@@ -226,6 +226,8 @@ def blame(net: Network, X: Inputs, y: ArrayLike, *, sample_weight: ArrayLike | N
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as for `evaluate`.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     examples = probe.examples(X, y, sample_weight)

@@ -156,6 +156,8 @@ def chain_rule(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net, dtype=np.float64)
     place = _place(probe, layer, i, j)

@@ -53,6 +53,8 @@ def hessian_vector_product(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     return Curvature(probe, probe.examples(X, y, sample_weight)).hessian(vector)

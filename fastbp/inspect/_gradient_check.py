@@ -232,6 +232,8 @@ def check_gradients(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; the loss is not finite.
+    BusyError
+        Another thread is changing the network.
 
     References
     ----------

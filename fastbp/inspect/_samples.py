@@ -50,6 +50,8 @@ def per_sample_gradients(net: Network, X: Inputs, y: ArrayLike, *, out: Array | 
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     examples = probe.examples(X, y)
@@ -99,6 +101,8 @@ def per_sample_gradient_norms(net: Network, X: Inputs, y: ArrayLike, *, per_laye
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`.
+    BusyError
+        Another thread is changing the network.
     """
     per_layer = flag("per_layer", per_layer)
     probe = Probe(net)

@@ -7,10 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.sparse import Inputs
+from fastbp._base.sparse import Inputs, as_rows
 from fastbp.inspect._probe import Probe, quietly
 from fastbp.network import Network
-from fastbp.network._inference import rows as as_rows
 
 Array: TypeAlias = NDArray[Any]
 
@@ -35,6 +34,8 @@ def jacobian(net: Network, X: Inputs) -> Array:
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     found = probe.checks.query(X)
@@ -76,6 +77,8 @@ def input_gradients(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as for `evaluate`.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     examples = probe.examples(X, y, sample_weight)
@@ -113,6 +116,8 @@ def deltas(net: Network, X: Inputs, y: ArrayLike, *, sample_weight: ArrayLike | 
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as for `evaluate`.
+    BusyError
+        Another thread is changing the network.
     """
     probe = Probe(net)
     examples = probe.examples(X, y, sample_weight)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import are_batches
 from fastbp._base.shown import shown
-from fastbp._base.sparse import AnyRows, Inputs, SparseRows
+from fastbp._base.sparse import Inputs, as_rows
 from fastbp._data.sample_weights import resolve_weights
 from fastbp._engine import inference
 from fastbp.exceptions import ParameterError
@@ -70,7 +70,7 @@ class Inference(Description):
                 output = out = model.checks.new_output(X)
             else:
                 output = model.checks.out(out, X, model.engine.shares_memory)
-            model.guard.reading(inference.predict, model.engine, rows(X), rows(output))
+            model.guard.reading(inference.predict, model.engine, as_rows(X), as_rows(output))
             return out
         return output
 
@@ -219,8 +219,3 @@ def lists_batches(X: Any) -> bool:
     if not isinstance(X, (list, tuple)) or len(X) == 0:
         return False
     return inputs_of(X[0]) is not X[0] or has_two_dimensions(X[0])
-
-
-def rows(array: AnyRows) -> AnyRows:
-    """Return the array or sparse rows (n, columns), or for one row (columns,) its view (1, columns)."""
-    return array if array.ndim == 2 or isinstance(array, SparseRows) else array[None]

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base.sparse import Inputs, Rows
+from fastbp._base.sparse import Inputs, Rows, as_rows
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp._model import NOTHING, Left
 from fastbp.exceptions import DivergenceError, Error, ShapeError
-from fastbp.network._inference import Inference, rows
+from fastbp.network._inference import Inference
 
 Array: TypeAlias = NDArray[Any]
 
@@ -77,7 +77,7 @@ class Steps(Inference):
         X = model.checks.query(X)
         if len(X) == 0:
             raise ShapeError("X has no rows, expected at least one")
-        output: Array = model.guard.writing("forward", (X.shape, False), model.engine.forward, rows(X))
+        output: Array = model.guard.writing("forward", (X.shape, False), model.engine.forward, as_rows(X))
         _core.watch(model.engine.parameters)
         return output if X.ndim == 2 else output[0]
 
@@ -106,7 +106,7 @@ class Steps(Inference):
         shape, _ = left
         if shape is None:
             raise Error("backward without forward: there is no output of the present parameters")
-        d_output = rows(model.checks.d_output(d_output, shape))
+        d_output = as_rows(model.checks.d_output(d_output, shape))
         if not _core.is_untouched(model.engine.parameters):
             raise Error("backward after a write to the parameters, expected those of forward: call it again")
         work = model.engine.backward
