@@ -132,6 +132,9 @@ cdef extern from "fastbp.h" nogil:
         pass
     ctypedef void fbp_custom_activation(void *context, const fbp_plan *plan, size_t layer, void *y, void *slope,
                                         size_t rows, size_t n_out, size_t stride) noexcept
+    ctypedef struct fbp_custom_call:
+        fbp_custom_activation *function
+        void *context
     ctypedef struct fbp_network:
         const fbp_kernels *kernels
         size_t n_layers
@@ -157,8 +160,7 @@ cdef extern from "fastbp.h" nogil:
         const double *output_offset
         size_t outputs_per_target
         const void *output_parameters
-        fbp_custom_activation *custom
-        void *custom_context
+        const fbp_custom_call *custom
     ctypedef enum fbp_task:
         FBP_PREDICT, FBP_EVALUATE, FBP_TRAIN, FBP_STORED, FBP_CUSTOM_LOSS, FBP_NORMAL_EQUATIONS, FBP_TASKS
     ctypedef enum fbp_parts:

@@ -9,6 +9,7 @@ cdef copied(object rows)
 cdef class Calls:
     cdef tuple activations  # per layer
     cdef int number         # NumPy's number of the type of all arrays
+    cdef fbp_custom_call call  # what the network points to
     cdef dict errors        # what was raised during runs that are not yet checked, by the address of the plan
 
     cdef void set_in(self, fbp_network *network) noexcept

@@ -68,7 +68,8 @@ cdef class Calls:
 
     cdef void set_in(self, fbp_network *network) noexcept:
         """Let plans of the network call the functions; the network must not outlive this object."""
-        network.custom, network.custom_context = call_activation, <void *> self
+        self.call.function, self.call.context = call_activation, <void *> self
+        network.custom = &self.call
 
     cdef int check(self, const fbp_plan *plan) except -1:
         """Raise the error of the last run of a plan, if there was one."""

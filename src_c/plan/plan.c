@@ -28,8 +28,9 @@ static void call_custom(const fbp_dense *layer, fbp_step *step) {
     const fbp_plan *plan = layer->plan;
     const fbp_network *network = plan->network;
     const size_t at = step->offset * layer->y_stride * network->kernels->real_size;
-    network->custom(network->custom_context, plan, (size_t)(layer->options - network->layers), (char *)layer->y + at,
-                    layer->slope ? (char *)layer->slope + at : NULL, step->rows, layer->n_out, layer->y_stride);
+    network->custom->function(network->custom->context, plan, (size_t)(layer->options - network->layers),
+                              (char *)layer->y + at, layer->slope ? (char *)layer->slope + at : NULL, step->rows,
+                              layer->n_out, layer->y_stride);
 }
 
 /* Forward pass and loss. */
