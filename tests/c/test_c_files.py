@@ -66,13 +66,8 @@ def test_the_benchmark_of_the_kernels_compiles():
 
 
 @needs_compiler
-@pytest.mark.parametrize(
-    ("isa", "bits"),
-    [  # each instruction set and each element type once, and all pairs in the slow tests
-        pytest.param(isa, bits, marks=[pytest.mark.slow] * ((isa, bits) in (("avx2", 64), ("avx512", 32))))
-        for isa, bits in [*product(constant("ISA_FLAGS"), (32, 64))][1:]
-    ],
-)
+@pytest.mark.slow  # .ci/run runs it
+@pytest.mark.parametrize(("isa", "bits"), [*product(constant("ISA_FLAGS"), (32, 64))][1:])
 def test_each_kernel_file_compiles_alone(isa, bits, tmp_path):
     """Kernel files compile for every other instruction set and element type."""
     empty = tmp_path / "empty.c"

@@ -69,6 +69,7 @@ def test_the_pool_under_thread_sanitizer(compile_for_tsan):
     assert_runs(compile_for_tsan("pool", *POOL))
 
 
+@pytest.mark.slow  # .ci/run runs it
 def test_plans_under_thread_sanitizer(compile_for_tsan):
     """No two parts of a product, and no two lanes, touch the same memory; on the baseline path."""
 
