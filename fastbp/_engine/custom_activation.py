@@ -1,32 +1,20 @@
-"""Training with activations that are Python functions: an update only after they have returned numbers."""
+"""Training with activations that are Python functions."""
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
-from fastbp._engine.stepwise import StepwiseRun
-from fastbp.losses import SumLoss
-
-if TYPE_CHECKING:
-    from fastbp._engine.protocol import Engine, InputScaling, Run, RunOptions, TargetScaling
+from fastbp._engine.function_trainer import FunctionTrainer
 
 Array: TypeAlias = NDArray[Any]
 
 
-class CustomActivationTrainer:
-    """Trains in steps of two calls of an engine: the gradients, then the update.
-
-    If a `CustomActivation` raises, or the loss is not finite, the network is left as before the step.
-    """
-
-    def __init__(self, engine: Engine, loss: SumLoss) -> None:
-        self.loss_function = loss
-        self._engine = engine
+class CustomActivationTrainer(FunctionTrainer):
+    """Trains a network with a `CustomActivation`, which the engine calls in its passes."""
 
     def loss(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
         """Return the loss over all rows, or over those with a nonzero weight."""
@@ -41,20 +29,3 @@ class CustomActivationTrainer:
             if weights is not None:
                 weights = None if weights.values is None else Weights(weights.values[rows], None)
         return self._engine.loss_and_gradients(X, y, weights)
-
-    def train_on_batch(
-        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
-    ) -> float:
-        """Do one step on these rows if their loss is finite; return the loss before the step."""
-        loss = self.loss_and_gradients(X, y, weights, rows)
-        if isfinite(loss):
-            self._engine.update()
-        return loss
-
-    def begin(self, X: Rows, y: Array, **options: Unpack[RunOptions]) -> Run:
-        """Return a run that calls `train_on_batch` for each batch."""
-        return StepwiseRun(self, self._engine.apart(X), self._engine.apart(y), **options)
-
-    def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
-        """Scale inputs and targets from now on."""
-        self._engine.set_scaling(inputs, targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,27 +11,29 @@ from numpy.typing import NDArray
 from fastbp import _core
 from fastbp._base.sparse import Rows
 from fastbp._data.sample_weights import Weights
+from fastbp._engine.function_trainer import FunctionTrainer
 from fastbp._engine.inference import predict
-from fastbp._engine.stepwise import StepwiseRun
 from fastbp.exceptions import DataError
 from fastbp.losses import CustomLoss
 
 if TYPE_CHECKING:
-    from fastbp._engine.protocol import Engine, InputScaling, Run, RunOptions, TargetScaling
+    from fastbp._engine.protocol import Engine, InputScaling, TargetScaling
 
 Array: TypeAlias = NDArray[Any]
 
 
-class CustomLossTrainer:
+class CustomLossTrainer(FunctionTrainer):
     """Computes a `CustomLoss` and trains on it, over an engine whose own loss is never used.
 
     Sample weights are refused before they get here, so `weights` is None in every call. If the targets are
     scaled, the function gets scaled targets and the outputs in their units.
     """
 
+    loss_function: CustomLoss
+
     def __init__(self, engine: Engine, loss: CustomLoss, n_out: int) -> None:
-        self.loss_function = loss
-        self._engine, self._n_out, self._dtype = engine, n_out, engine.parameters.dtype
+        super().__init__(engine, loss)
+        self._n_out, self._dtype = n_out, engine.parameters.dtype
         self._scaling: TargetScaling | None = None
 
     def loss(self, X: Rows, y: Array, weights: Weights | None = None) -> float:
@@ -58,22 +60,9 @@ class CustomLossTrainer:
         self._engine.backward(d_output, d_input=False)
         return loss + self._engine.penalty
 
-    def train_on_batch(
-        self, X: Rows, y: Array, weights: Weights | None = None, rows: Array | None = None
-    ) -> float:
-        """Do one step on these rows if their loss is finite; return the loss before the step."""
-        loss = self.loss_and_gradients(X, y, weights, rows)
-        if isfinite(loss):
-            self._engine.update()
-        return loss
-
-    def begin(self, X: Rows, y: Array, **options: Unpack[RunOptions]) -> Run:
-        """Return a run that calls `train_on_batch` for each batch."""
-        return StepwiseRun(self, self._engine.apart(X), self._engine.apart(y), **options)
-
     def set_scaling(self, inputs: InputScaling | None, targets: TargetScaling | None) -> None:
         """Scale inputs and targets from now on."""
-        self._engine.set_scaling(inputs, targets)
+        super().set_scaling(inputs, targets)
         self._scaling = targets
 
     def _targets(self, y: Array) -> Array:
