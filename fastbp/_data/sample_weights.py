@@ -68,6 +68,12 @@ class Weights:
         return float(np.add.accumulate(values.reshape(-1))[-1]) / columns
 
 
+def counted(terms: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+    """Return terms times their weights w; 0 where a weight is 0, even if the term is NaN or infinite."""
+    products: NDArray[Any] = np.where(w == 0, w.dtype.type(0), w * terms)
+    return products
+
+
 def resolve_weights(
     checks: InputChecks,
     y: NDArray[Any],

@@ -1,4 +1,4 @@
-"""What a network's derivatives say: sensitivities, shares of the error, curvature, diagnosis, remedies."""
+"""Derivatives of a network: sensitivities, shares of the error, curvature, diagnosis with remedies."""
 
 from fastbp.inspect._blame import Blame, blame
 from fastbp.inspect._chain_rule import ChainRule, Factor, chain_rule

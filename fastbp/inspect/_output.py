@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastbp._base.elementwise import STEP
 from fastbp._core.tapes import Tape
+from fastbp._data.sample_weights import counted
 from fastbp._engine.passes import Passes
 from fastbp.layers import Layer
 from fastbp.losses import CustomLoss, Loss, SumLoss
@@ -118,10 +119,4 @@ class Output:
 def _inner(a: Array, b: Array) -> Array:
     """Return the inner product of each row of a and b, (m, 1)."""
     products: Array = (a * b).sum(axis=1, keepdims=True)
-    return products
-
-
-def counted(terms: Array, w: Array) -> Array:
-    """Return terms times their weights w; 0 where a weight is 0, even if the term is NaN or infinite."""
-    products: Array = np.where(w == 0, w.dtype.type(0), w * terms)
     return products

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastbp._base.sparse import AnyRows, Rows, SparseRows, check_rows, numbers_of
 from fastbp._core import aligned_zeros, check_memory
-from fastbp._data.sample_weights import Weights
+from fastbp._data.sample_weights import Weights, counted
 from fastbp._engine.stepwise import StepwiseRun, weight_of
 from fastbp.exceptions import ShapeError
 from fastbp.layers import Layer, split, trained
@@ -247,12 +247,12 @@ class Engine:
         if w.shape[1] > 1:
             w = self.loss_function.repeated(w)
         if self.loss_function.name in JOINT:
-            terms, delta = JOINT[self.loss_function.name](z, t), _counted(h - t, w)
+            terms, delta = JOINT[self.loss_function.name](z, t), counted(h - t, w)
         else:
-            terms, d_h = self.loss_function.terms(h, t), _counted(self.loss_function.slopes(h, t), w)
+            terms, d_h = self.loss_function.terms(h, t), counted(self.loss_function.slopes(h, t), w)
             delta = chain(self.layers[-1].activation, z, h, d_h)
         delta /= divisor
-        return float(_counted(terms, w).sum(dtype=np.float64)), delta
+        return float(counted(terms, w).sum(dtype=np.float64)), delta
 
     def _backward(self, tape: Tape, delta: Array, first: int = 0) -> Array:
         """Carry delta = dJ/dz (m, n_out) from the last layer back to the first; write dJ/dW and dJ/db.
@@ -388,12 +388,6 @@ class Engine:
 
     def _blocks(self, rows: Rows) -> list[slice]:
         return [slice(i, i + self._block_rows) for i in range(0, len(rows), self._block_rows)]
-
-
-def _counted(terms: Array, w: Array) -> Array:
-    """Return terms times their weights w; 0 where a weight is 0, even if the term is NaN or infinite."""
-    counted: Array = np.where(w == 0, w.dtype.type(0), w * terms)
-    return counted
 
 
 if TYPE_CHECKING:

@@ -121,9 +121,10 @@ def diagnose(
     network with the remedy, where it is mechanical. `fastbp.inspect.THRESHOLDS` lists the numbers beyond
     which something is a finding, with their sources. What follows from another finding is left out.
 
-    The measures are those of the network as it is, without dropout and noise. The learning rate is judged by
-    the largest eigenvalue of the Hessian on at most 512 rows for SGD, which is stable below twice its
-    inverse, and by the next step for all, which a copy of the network makes on at most 256 rows.
+    The measures are those of the network as it is, without dropout and noise. Two things tell whether the
+    learning rate is right. For all optimizers: how far the next step moves the weights; a copy of the network
+    makes it on at most 256 rows. For SGD, also the largest eigenvalue of the Hessian on at most 512 rows:
+    descent is stable if the rate is below twice its inverse.
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ def diagnose(
     ------
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`; only one of X_val and y_val is given.
+    BusyError
+        Another thread is changing the network.
 
     References
     ----------

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp._data.sample_weights import counted
 from fastbp.inspect._diagnosis.slopes import SlopeFacts, slope_facts
 from fastbp.inspect._diagnosis.thresholds import limit
-from fastbp.inspect._output import counted
 from fastbp.layers import Layer, split
 from fastbp.losses import CustomLoss, SumLoss
 

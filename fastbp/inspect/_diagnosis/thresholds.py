@@ -29,21 +29,21 @@ _TABLE = {
         1e-3,
         "RMS of dJ/dz, first over last trained layer",
         _AUTOTRAINER,
-        "there of the norms of dJ/dW, which has the layer's inputs as a factor: that calls small inputs a "
-        "vanishing gradient, and is blind to small weights, which shrink the last layer's inputs as well",
+        "AutoTrainer compares norms of dJ/dW, which has the layer's inputs as a factor. That calls small "
+        "inputs a vanishing gradient, and misses small weights, which shrink the last layer's inputs as well",
     ),
     "vanishing_first": Threshold(
         1e-4,
         "RMS of dJ/dW of the first trained layer",
         _AUTOTRAINER,
-        "there the norm, which grows with the size of the layer",
+        "AutoTrainer takes the norm, which grows with the size of the layer",
     ),
     "exploding_ratio": Threshold(
         70.0,
         "RMS of dJ/dz, first over last trained layer",
         _AUTOTRAINER,
-        "there of the norms of dJ/dW, which calls large inputs an exploding gradient; they are a finding "
-        "of their own",
+        "AutoTrainer compares norms of dJ/dW, which calls large inputs an exploding gradient; they are a "
+        "finding of their own",
     ),
     "dead_share": Threshold(
         0.7,
@@ -99,7 +99,7 @@ _TABLE = {
         1e-5,
         "|change of the weights| over |weights|, of the next step",
         f"{_CS231N}: about 1e-3; {_SAGEMAKER}, WeightUpdateRatio: 1e-8",
-        "1e-8 is too loose: at 1e-5, weights need 100,000 steps to become others",
+        "1e-8 is too loose: at 1e-5, weights need 100,000 steps to change by their own size",
     ),
     "explained": Threshold(
         0.5,
