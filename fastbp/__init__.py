@@ -123,6 +123,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "explain",
     "get_num_threads",
     "initializers",
     "load",
@@ -139,7 +140,7 @@ __all__ = [
 
 # packages, and functions with their modules, that are loaded on first use
 _ROOMS = ("datasets", "inspect", "io", "plot", "reference", "sklearn")
-_FUNCTIONS = {"minimize": "_scipy", "show_config": "_base.config"}
+_FUNCTIONS = {"explain": "_explain", "minimize": "_scipy", "show_config": "_base.config"}
 
 if _TYPE_CHECKING:
     from fastbp import datasets as datasets
@@ -149,6 +150,7 @@ if _TYPE_CHECKING:
     from fastbp import reference as reference
     from fastbp import sklearn as sklearn
     from fastbp._base.config import show_config
+    from fastbp._explain import explain
     from fastbp._scipy import minimize
 else:
 

@@ -1,5 +1,18 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
-from fastbp.plot.curves import BLUE, GREY, VERMILION, digits, loss_curves, training
+from fastbp.plot._display import Display
+from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
+from fastbp.plot.curves import digits, loss_curves, training
 
-__all__ = ["BLUE", "GREY", "VERMILION", "digits", "loss_curves", "training"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "PURPLE",
+    "VERMILION",
+    "Display",
+    "digits",
+    "loss_curves",
+    "style",
+    "training",
+]

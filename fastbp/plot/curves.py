@@ -11,11 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from fastbp.history import History
+from fastbp.plot._style import BLUE, GREY, VERMILION
 
 Array: TypeAlias = NDArray[Any]
-
-# from Okabe and Ito's palette, which color-blind readers can tell apart, too
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
 
 
 def loss_curves(axes: Axes, history: History) -> None:

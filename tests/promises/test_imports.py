@@ -25,9 +25,10 @@ _model_file
 _training _summary
 network
 _scipy datasets reference
-plot
 io
 inspect
+plot
+_explain
 _many
 sklearn
 dask

@@ -1,0 +1,58 @@
+"""Plots as pictures inside a page: SVG whose text and lines take the color of the page, light or dark."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from html import escape
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fastbp.plot._style import settings
+
+INK = "#010203"  # a color that no plot uses: it becomes that of the page's text
+
+
+def picture(
+    draw: Callable[[Axes], Any],
+    caption: str,
+    *,
+    size: tuple[float, float] = (6.4, 4.0),
+    label: str | None = None,
+) -> str:
+    """Return a figure element: what `draw` puts on axes, and a caption.
+
+    Parameters
+    ----------
+    draw : callable
+        Such as ``display.plot``.
+    caption : str
+        Text below the picture, which is escaped.
+    size : (float, float)
+        Width and height in inches.
+    label : str, optional
+        What screen readers say the picture is. Default: the caption.
+    """
+    with mpl.rc_context(settings(INK, "none", **{"svg.hashsalt": caption})), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about characters that the font lacks
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        return (
+            f"<figure>{inline(figure, label or caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+
+
+def inline(figure: Figure, label: str) -> str:
+    """Return a figure, drawn with `settings` of INK, as an svg element."""
+    file = StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"\n\s*", "\n", text).replace(INK, "currentColor")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

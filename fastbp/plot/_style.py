@@ -1,0 +1,89 @@
+"""The style of all plots, light and dark: colors that print well and that color-blind readers can tell apart."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+from fastbp._base.arguments import choice
+
+# From the palette of Okabe and Ito. Each has a contrast of at least 3:1 on white and on dark pages.
+BLUE, VERMILION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
+
+#: Color, dashes and marker of the curves of a plot, so that color alone tells nothing.
+SERIES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, ":", "^"), (PURPLE, "-.", "D"))
+
+#: Color of text and lines, and of the page.
+THEMES = {"light": ("#1a1a1a", "#ffffff"), "dark": ("#e6e6e6", "#16181c")}
+
+
+def style(theme: str = "light") -> AbstractContextManager[None]:
+    """Return a context manager in which plots are made for a light or a dark page.
+
+    Parameters
+    ----------
+    theme : "light" or "dark"
+
+    Raises
+    ------
+    ParameterError
+        The theme is another one.
+
+    Examples
+    --------
+    A picture for a dark page::
+
+        with fastbp.plot.style("dark"):
+            display = fastbp.plot.LearningCurveDisplay.from_network(net)
+            display.plot()
+            display.figure_.savefig("curve.png")
+    """
+    return mpl.rc_context(settings(*choice("theme", theme, THEMES)))
+
+
+def settings(ink: str, paper: str, **more: Any) -> Any:
+    """Return the settings of matplotlib for text and lines in one color, on a page of the other, and more."""
+    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    papered = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+    return {
+        **dict.fromkeys(inked, ink),
+        **dict.fromkeys(papered, paper),
+        "legend.facecolor": paper,
+        "legend.edgecolor": GREY,
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "svg.fonttype": "none",
+        **more,
+    }
+
+
+def ink() -> Any:
+    """Return the color of text, which is that of the style in force."""
+    return mpl.rcParams["text.color"]
+
+
+def diverging() -> LinearSegmentedColormap:
+    """Return colors from blue (negative) over nothing (0), which shows the page, to vermilion (positive)."""
+    ends = [
+        (*to_rgba(color)[:3], alpha)
+        for color, alpha in ((BLUE, 1), (BLUE, 0), (VERMILION, 0), (VERMILION, 1))
+    ]
+    return LinearSegmentedColormap.from_list("diverging", list(zip((0, 0.5, 0.5, 1), ends, strict=True)))
+
+
+def sequential(color: str = BLUE) -> LinearSegmentedColormap:
+    """Return colors from nothing (0), which shows the page, to a full color (1)."""
+    r, g, b, _ = to_rgba(color)
+    return LinearSegmentedColormap.from_list("sequential", [(r, g, b, 0), (r, g, b, 1)])
+
+
+def dress(axes: Axes, *, grid: bool = True) -> None:
+    """Take the frame of axes away at the top and on the right, and draw a light grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
