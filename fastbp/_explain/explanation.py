@@ -61,7 +61,7 @@ def explain(
     Parameters
     ----------
     net : Network, optional
-        It does not change. Without it, the page is a lesson on a network of 3-2-1 units that runs in the page.
+        It does not change. Without it, the page is a lesson with small networks that run in the page.
     X, y : array_like, or sparse for X
         Inputs (n, n_in) and targets as for `fit`: the rows that the network was trained on, or some of them.
     path : str or path, optional

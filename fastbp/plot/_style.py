@@ -1,4 +1,4 @@
-"""The style of all plots, light and dark: colors that print well and that color-blind readers can tell apart."""
+"""The style of all plots, light and dark, in colors that color-blind readers can tell apart."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ PARTS = (
 TITLE = "Why does the derivative of an activation function matter, and not the function itself?"
 LEAD = (
     "The derivative says how much the error changes if something changes: a weighted sum, a weight, an "
-    "input. Learning follows it. Everything on this page can be changed: take a step, break a derivative, and watch."
+    "input. Learning follows it. Everything on this page can be changed: take a step, break a derivative, "
+    "and watch."
 )
 
 
