@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from fastbp._base import arguments
+from fastbp._base.optional import load
+from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs
+from fastbp._model_file.atomic import replacing
 from fastbp.exceptions import ParameterError
 from fastbp.network import Network
 
@@ -51,12 +56,19 @@ def explain(
     path: str | os.PathLike[str] | None = None,
     X_val: Inputs | None = None,
     y_val: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     record: RecordPath | None = None,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     title: str | None = None,
     seed: int = 0,
+    progress: Callable[[str], Any] | None = None,
 ) -> Explanation:
     """Return a page about a network and its data, or, without a network, about derivatives in general.
+
+    The page about a network says what `Network.diagnose` finds and what to do about it. It shows the loss and
+    the gradients by layer, the landscape of the loss, the rows that teach most, what the network's answers
+    depend on and how good they are. Parts that do not go with the network are left out. What takes long is
+    computed on a sample of the rows; the page says so.
 
     Parameters
     ----------
@@ -68,15 +80,19 @@ def explain(
         Where to write the page. Default: nowhere; `Explanation.html` has it, and notebooks show it.
     X_val, y_val : array_like, optional
         Rows held out, which calibration, confusion and residuals are measured on if they are given.
+    sample_weight : array_like, shape (n,) or (n, n_targets), optional
+        Weights of the loss of X and y, as for `evaluate`.
     record : RecordPath, optional
         The callback that recorded the fit: its path is drawn in the landscape, and the gradients along it.
-    image_shape : (int, int), optional
-        Rows and columns of the image that each row of X is. Default: a square, if the inputs have no names
-        and there is one.
+    image_shape : (int, int) or (int, int, int), optional
+        Rows and columns, or rows, columns and channels, of the image that each row of X is. Default: a square
+        of at least 6 x 6 pixels, if the inputs have no names and there is one.
     title : str, optional
         Heading of the page.
-    seed : int, >= 0
-        Seed of what is drawn at random, such as the directions of the landscape.
+    seed : int, >= 0 and < 2**64
+        Seed of what is drawn at random, such as the directions of the landscape and samples of rows.
+    progress : callable, optional
+        Called with the title of each part of the page about a network before the part is made.
 
     Returns
     -------
@@ -87,34 +103,70 @@ def explain(
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`.
     ImportError
-        The page about a network needs matplotlib, which is missing.
+        matplotlib is missing.
     OSError
-        The page cannot be written.
+        The page cannot be written; an old file is still the same. A folder that does not exist is an error
+        before the work begins.
+    BusyError
+        Another thread is changing the network.
+
+    Examples
+    --------
+    ::
+
+        record = fastbp.callbacks.RecordPath()
+        net.fit(X, y, epochs=30, callbacks=record)
+        fastbp.explain(net, X, y, record=record, path="network.html")
     """
-    target = None if path is None else Path(arguments.path("path", path))
+    target = None if path is None else _checked_target(arguments.path("path", path))
+    if progress is not None and not callable(progress):
+        raise ParameterError(f"progress is {shown(progress)}, expected a function of a string, or None")
+    options = {
+        "X_val": X_val,
+        "y_val": y_val,
+        "sample_weight": sample_weight,
+        "record": record,
+        "image_shape": image_shape,
+    }
     if net is None:
-        if X is not None or y is not None:
-            raise ParameterError("X or y is given without net, expected all three, or none")
+        _check_none({"X": X, "y": y, **options, "title": title})
+        load("matplotlib", "matplotlib", "fastbp.explain")
         from fastbp._explain.lesson import lesson
 
         html = lesson()
     else:
-        from fastbp._base.optional import load
-
         load("matplotlib", "matplotlib", "fastbp.explain")
         from fastbp._explain.about_network import about
+        from fastbp._explain.subject import Subject
 
-        html = about(
-            net,
-            X,
-            y,
-            X_val=X_val,
-            y_val=y_val,
-            record=record,
-            image_shape=image_shape,
-            title=title,
-            seed=seed,
-        )
+        html = about(Subject(net, X, y, seed=seed, **options), title=title, progress=progress)
     if target is not None:
-        target.write_text(html, encoding="utf-8")
+        _write(target, html)
     return Explanation(html, target)
+
+
+def _check_none(options: dict[str, Any]) -> None:
+    """Raise ParameterError if an option of the page about a network is given without one."""
+    for name, value in options.items():
+        if value is not None:
+            raise ParameterError(f"{name} is given without net, expected it for the page about a network only")
+
+
+def _checked_target(path: str) -> Path:
+    """Return a path whose folder is there and can be written to; OSError if not."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return Path(path)
+
+
+def _write(path: Path, html: str) -> None:
+    """Write a page, which takes the place of an old file when it is complete."""
+    with replacing(os.fspath(path)) as file:
+        left = memoryview(html.encode("utf-8"))
+        while left:
+            left = left[file.write(left) :]

@@ -11,11 +11,15 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from fastbp.plot._style import settings
 
 INK = "#010203"  # a color that no plot uses: it becomes that of the page's text
+
+DENSE = 400  # shapes or points; what has more of them is drawn as an image, which takes less memory
+RESOLUTION = 144  # pixels per inch of such images
 
 
 def picture(
@@ -42,17 +46,31 @@ def picture(
         warnings.simplefilter("ignore")  # about characters that the font lacks
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
+        rasterize_dense(figure)
         return (
             f"<figure>{inline(figure, label or caption)}<figcaption>{escape(caption)}</figcaption></figure>"
         )
 
 
+def rasterize_dense(figure: Figure) -> None:
+    """Let what consists of many shapes be an image within the picture; text and axes stay as they are."""
+    for axes in figure.axes:
+        for each in axes.collections:
+            shapes = each.get_offsets() if isinstance(each, PathCollection) else each.get_paths()
+            vertices = sum(len(path.vertices) for path in each.get_paths())
+            each.set_rasterized(max(len(shapes), vertices) > DENSE)
+        for line in axes.lines:
+            if line.get_linestyle() == "None":
+                line.set_rasterized(len(line.get_xdata()) > DENSE)
+
+
 def inline(figure: Figure, label: str) -> str:
     """Return a figure, drawn with `settings` of INK, as an svg element."""
     file = StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    figure.savefig(file, format="svg", transparent=True, dpi=RESOLUTION, metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="\w+"', "<g", text)  # other pictures of the page have the same ids
     text = re.sub(r"\n\s*", "\n", text).replace(INK, "currentColor")
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

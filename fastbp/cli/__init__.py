@@ -1,4 +1,4 @@
-"""The command line: fastbp train, predict, evaluate, info, demo, bench, config."""
+"""The command line: fastbp train, predict, evaluate, explain, info, demo, bench, config."""
 
 from collections.abc import Sequence
 

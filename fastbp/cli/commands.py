@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import fastbp
-from fastbp.cli import config, demo, evaluate, info, predict, timing, train
+from fastbp.cli import config, demo, evaluate, explain, info, predict, timing, train
 from fastbp.cli.options import Parser, one_line
 
-COMMANDS = (train, predict, evaluate, info, demo, timing, config)
+COMMANDS = (train, predict, evaluate, explain, info, demo, timing, config)
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # the last two are those of a shell: 128 and the signal
 

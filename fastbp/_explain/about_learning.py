@@ -1,0 +1,181 @@
+"""Parts of the page about a network: how it learns, and what keeps it from learning."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from fastbp._explain.fragments import note, number, paragraph, table
+from fastbp._explain.page import fill
+from fastbp._explain.pictures import picture
+from fastbp._explain.subject import MOST_POINTS, Subject, Topic
+from fastbp.inspect._diagnosis.remedies import Finding, Remedy
+from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
+
+RESOLUTION = 41  # points of the landscape along each axis
+
+LAYER_HEAD = ("layer", "activation", "units", "RMS dJ/dW", "RMS dJ/dz", "mean |f'|", "saturated", "dead", "step")
+
+
+# ---- diagnosis ---------------------------------------------------------------------------------------------
+
+
+def diagnosis(subject: Subject) -> str:
+    """Return the verdict, each finding with its remedy, and the measures of the layers."""
+    found = subject.diagnosis
+    findings = "".join(_finding(finding, i) for i, finding in enumerate(found.findings))
+    if found.is_healthy:
+        findings = paragraph(
+            "Nothing was found that keeps the network from learning: its gradient neither vanishes nor "
+            "explodes, its units react, and inputs, targets and learning rate have sizes that go together."
+        )
+    rows = [
+        (
+            state.name,
+            state.activation,
+            f"{state.units:,}",
+            *map(number, (state.gradient_rms, state.delta_rms, state.mean_slope)),
+            f"{state.saturated:.1%}",
+            f"{state.dead_units:,}",
+            number(state.update_ratio),
+        )
+        for state in found.layers
+    ]
+    meaning = (
+        "J is the loss, z the weighted sum of a unit, f' the derivative of its activation at z. Saturated: the "
+        "share of outputs whose derivative is less than a twentieth of its largest. Dead: units with the "
+        "derivative 0, or the same output, in all rows. Step: by how much of their size the next step changes "
+        "the weights."
+    )
+    return paragraph(found.verdict) + findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
+
+
+def _finding(finding: Finding, i: int) -> str:
+    place = "" if finding.layer is None else f" in layers[{finding.layer}]"
+    return fill(
+        "finding.html",
+        title=escape(f"{finding.kind}{place}"),
+        cause=escape(finding.cause),
+        evidence=escape(finding.evidence),
+        remedy=escape(finding.remedy),
+        action=_action(finding, i),
+    )
+
+
+def _action(finding: Finding, i: int) -> str:
+    """Return what the method `apply` of a finding does."""
+    if finding.action is None:
+        return "This remedy is done by hand: <code>apply</code> cannot do it."
+    call = f"net.diagnose(X, y).findings[{i}].apply(net)"
+    return f"<code>{call}</code> returns a new network: {escape('; '.join(changes(finding.action)))}."
+
+
+def changes(remedy: Remedy) -> list[str]:
+    """Return in words what a remedy changes in a network."""
+    if remedy.folds:
+        return ["its linear layers are multiplied out, so that there are fewer, with the same outputs"]
+    found = [
+        f"layers[{i + 1}] has the activation {activation}"
+        for i, activation in sorted((remedy.activations or {}).items())
+    ]
+    if remedy.draws:
+        found.append("its weights are drawn again, those of frozen layers excepted")
+    if remedy.learning_rate is not None:
+        found.append(f"its learning rate is {number(remedy.learning_rate)}")
+    if remedy.clip_norm is not None:
+        found.append(f"its gradients are clipped to the norm {number(remedy.clip_norm)}")
+    if remedy.inputs is not None:
+        found.append("it scales its inputs to mean 0 and variance 1")
+    if remedy.targets is not None:
+        found.append("it scales its targets to mean 0 and variance 1")
+    if remedy.l2 is not None:
+        found.append(f"its weights have the penalty l2 = {number(remedy.l2)}")
+    return found
+
+
+# ---- the course of learning --------------------------------------------------------------------------------
+
+
+def learning_curve(subject: Subject) -> str:
+    """Return the losses by epoch."""
+    epochs = len(subject.net.history)
+    return picture(
+        lambda ax: LearningCurveDisplay.from_network(subject.net, ax=ax),
+        f"Loss after each of {epochs:,} epochs. A fit that has converged ends in a level line.",
+    )
+
+
+def gradient_flow(subject: Subject) -> str:
+    """Return the size of the gradient by layer, now and along the recorded path."""
+    lead = paragraph(
+        "On its way back from the loss, the error is multiplied by f'(z) and by the weights in each layer. If "
+        "it arrives much smaller than it set out, the first layers learn last; if it arrives much larger, "
+        "their steps are too long."
+    )
+    now = picture(
+        lambda ax: GradientFlowDisplay.from_diagnosis(subject.diagnosis, ax=ax),
+        "Size of the derivatives in each layer of the network as it is, on a logarithmic scale.",
+    )
+    if subject.path is None or subject.steps is None or len(subject.path) < 2:
+        return lead + now
+    at = np.unique(np.linspace(0, len(subject.path) - 1, MOST_POINTS).round().astype(int))
+    path, steps = subject.path[at], subject.steps[at]
+    data = subject.few(3 * path.size)
+    over = picture(
+        lambda ax: GradientFlowDisplay.from_network(
+            subject.net, data.X, data.y, path=path, steps=steps, ax=ax
+        ),
+        f"Size of the gradient in each layer over the recorded fit.{subject.sampled(data)}",
+    )
+    return lead + now + over
+
+
+def slopes(subject: Subject) -> str:
+    """Return the histogram of |f'(z)| per layer."""
+    lead = paragraph(
+        "These are the factors f'(z) themselves. Where a unit's is about 0, no error passes it, and the "
+        "weights into it stay as they are."
+    )
+    height = 1.2 + 1.1 * min(len(subject.layers), 12)
+    return lead + picture(
+        lambda ax: SlopesDisplay.from_diagnosis(subject.diagnosis, ax=ax),
+        "|f'(z)| of all units and rows, layer by layer: share of the outputs by size of the derivative.",
+        size=(6.4, height),
+    )
+
+
+def landscape(subject: Subject) -> str:
+    """Return the loss around the parameters, or along the recorded path."""
+    data = subject.few(RESOLUTION**2 * subject.net.n_parameters)
+    if subject.path is not None and len(subject.path) > 2:
+        caption = "Loss in the plane that contains start and end of the fit, with the recorded path."
+    else:
+        caption = "Loss around the network's parameters, along two random directions."
+    return picture(
+        lambda ax: LandscapeDisplay.from_network(
+            subject.net,
+            data.X,
+            data.y,
+            path=subject.path if subject.path is not None and len(subject.path) > 2 else None,
+            resolution=RESOLUTION,
+            seed=subject.seed,
+            sample_weight=data.w,
+            ax=ax,
+        ),
+        caption + subject.sampled(data),
+        size=(6.4, 4.8),
+    )
+
+
+def _has_history(subject: Subject) -> bool:
+    return bool(np.isfinite(subject.net.history.loss).any())
+
+
+TOPICS = (
+    Topic("diagnosis", "Diagnosis", diagnosis, lambda _: True),
+    Topic("learning-curve", "Learning curve", learning_curve, _has_history),
+    Topic("gradient-flow", "The error on its way back", gradient_flow),
+    Topic("slopes", "Derivatives of the activations", slopes),
+    Topic("landscape", "The loss around here", landscape),
+)

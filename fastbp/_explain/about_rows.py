@@ -1,0 +1,120 @@
+"""Parts of the page about a network: single rows, single weights, and the graph of a small network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastbp._explain.fragments import note, number, paragraph, table
+from fastbp._explain.pictures import picture
+from fastbp._explain.subject import Data, Subject, Topic
+from fastbp.inspect import blame, chain_rule
+from fastbp.plot import GradientNormsDisplay, NetworkDisplay, SaliencyDisplay
+
+MOST_LISTED = 8  # rows in the table
+MOST_IMAGES = 6
+MOST_INPUTS = 6  # columns for inputs; of more, those that are far from their means are named
+MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
+
+
+# ---- rows --------------------------------------------------------------------------------------------------
+
+
+def teaching_rows(subject: Subject) -> str:
+    """Return the norms of the gradients of single rows, and those with the largest."""
+    norms, rows = subject.teaching
+    lead = paragraph(
+        "Each row has a gradient of its own: the change of the weights that would serve this row. Its norm "
+        "says how much the row still has to teach. The largest ones often are hard, unusual or wrongly "
+        "labeled: look at them first."
+    )
+    shown = subject.few() if subject.task == "other" else subject.data
+    curve = picture(
+        lambda ax: GradientNormsDisplay.from_network(subject.net, shown.X, shown.y, ax=ax),
+        f"Norm of the gradient of each row's own loss.{subject.sampled(shown)}",
+    )
+    top = rows.take(np.arange(min(MOST_LISTED, len(rows.y))))
+    return lead + curve + _table(subject, norms, top) + _images(subject, top)
+
+
+def _table(subject: Subject, norms: np.ndarray, top: Data) -> str:
+    """Return the table of the rows with the largest norms."""
+    targets, predictions = subject.answers(top)
+    values, means, scales = top.dense(), *_usual(subject)
+    names = subject.names
+    cells = [
+        [f"{row:,}", target, prediction, number(norm)]
+        for row, target, prediction, norm in zip(top.numbers, targets, predictions, norms, strict=False)
+    ]
+    head, left = ["row", "target", "prediction", "norm"], [1, 2]
+    if subject.image_shape is None and len(names) <= MOST_INPUTS:
+        head += names
+        cells = [[*row, *map(number, x)] for row, x in zip(cells, values, strict=True)]
+    elif subject.image_shape is None:
+        head.append("inputs farthest from their means")
+        left.append(4)
+        for row, x in zip(cells, values, strict=True):
+            far = np.argsort(-np.abs(x - means) / scales, kind="stable")[:MOST_INPUTS]
+            row.append("; ".join(f"{names[j]}: {number(x[j])}" for j in sorted(far)))
+    return table(head, cells, left=left) + note("Rows are counted from 0.")
+
+
+def _usual(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each input (n_in,); infinity instead of 0."""
+    rows = subject.few(subject.layers[0].n_in * 1000).dense().astype(np.float64)
+    scales = rows.std(axis=0)
+    return rows.mean(axis=0), np.where(scales == 0, np.inf, scales)
+
+
+def _images(subject: Subject, top: Data) -> str:
+    """Return the rows as images, with what of each raises its loss; "" if they are no images."""
+    if subject.image_shape is None:
+        return ""
+    return picture(
+        lambda ax: SaliencyDisplay.from_network(
+            subject.net, top.X, top.y, image_shape=subject.image_shape, limit=MOST_IMAGES, ax=ax
+        ),
+        "The rows with the largest gradients as images, and the derivative of their loss by each pixel.",
+        size=(7.5, 3.6),
+    )
+
+
+# ---- weights -----------------------------------------------------------------------------------------------
+
+
+def one_weight(subject: Subject) -> str:
+    """Return the chain rule of the weight of the first layer that the most instructive row blames most."""
+    _, rows = subject.teaching
+    row = rows.take(np.array([0]))
+    x, y = row.dense(), row.y
+    shares = blame(subject.net, x, y).weight_shares[0]
+    i, j = np.unravel_index(np.nanargmax(np.nan_to_num(shares)), shares.shape)
+    chain = chain_rule(subject.net, 1, int(i), int(j), x, y)
+    lead = paragraph(
+        f"Row {row.numbers[0]:,} has the largest gradient. Of the weights of the first layer, it would change "
+        f"{chain.name} most, which leads from the input {subject.names[i]} to unit {int(j) + 1} of "
+        "layers[1]. The derivative of its loss by this weight is a product, with one derivative f'(z) per layer:"
+    )
+    return lead + f'<div class="wide" tabindex="0">{chain.html()}</div>'
+
+
+def graph(subject: Subject) -> str:
+    """Return the graph of the network."""
+    data = subject.few(subject.net.n_parameters)
+    return picture(
+        lambda ax: NetworkDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+        "All weights: thick lines are large ones, dashed ones negative; units that the error blames most are "
+        f"filled most.{subject.sampled(data)}",
+        size=(7.5, 5.0),
+    )
+
+
+def _is_small(subject: Subject) -> bool:
+    sizes = [subject.layers[0].n_in, *(layer.n_out for layer in subject.layers)]
+    return subject.is_finite and len(subject.layers) <= MOST_LAYERS and max(sizes) <= MOST_UNITS
+
+
+TOPICS = (
+    Topic("rows", "Which rows teach most", teaching_rows),
+    Topic("chain-rule", "One weight, by the chain rule", one_weight),
+    Topic("graph", "All units and weights", graph, _is_small),
+)

@@ -1,0 +1,253 @@
+"""`Subject`: a network and its data, as the parts of their page read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from math import isqrt, prod
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._base import arguments
+from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.inspect import Diagnosis, diagnose, per_sample_gradient_norms
+from fastbp.inspect._names import input_names
+from fastbp.inspect._probe import Probe
+from fastbp.losses import CustomLoss
+from fastbp.losses._answers import Argmax
+from fastbp.network import Network
+from fastbp.plot._text import line
+
+if TYPE_CHECKING:
+    from fastbp.callbacks import RecordPath
+
+Array: TypeAlias = NDArray[Any]
+Task: TypeAlias = Literal["classes", "questions", "numbers", "other"]
+
+MOST_ROWS, FEWEST_ROWS = 2000, 32  # of a sample for what is expensive
+BUDGET = 10**11  # multiplications for one picture, a few seconds
+MOST_POINTS = 64  # of a recorded path, where each costs a pass over the data
+SMALLEST_IMAGE = 6  # rows and columns; 4 inputs without names are no image of 2 x 2 pixels
+LONGEST_NAME = 60  # characters
+
+
+class Data(NamedTuple):
+    """Checked rows."""
+
+    rows: Rows  # inputs (n, n_in)
+    y: Array  # (n, n_targets), or labels (n,)
+    w: Array | None  # sample weights (n,) or (n, n_targets)
+    numbers: NDArray[np.int64]  # of each row in the user's data, from 0
+
+    @property
+    def X(self) -> Any:
+        """Inputs as public functions take them."""
+        return self.rows.to_scipy() if isinstance(self.rows, SparseRows) else self.rows
+
+    def take(self, chosen: NDArray[np.int64]) -> Data:
+        """Return some of the rows."""
+        w = None if self.w is None else self.w[chosen]
+        return Data(self.rows[chosen], self.y[chosen], w, self.numbers[chosen])
+
+    def dense(self) -> Array:
+        """Return the inputs as an array (n, n_in)."""
+        return self.rows.toarray() if isinstance(self.rows, SparseRows) else self.rows
+
+
+class Subject:
+    """A network with its data, and what decides which parts its page has.
+
+    Parameters
+    ----------
+    The arguments of `explain`.
+
+    Attributes
+    ----------
+    data : Data
+    held_out : Data or None
+    path, steps : array (k, P) and (k,), or None
+        Points of the fit, the finite ones.
+    image_shape : tuple of int, or None
+        What each row is an image of.
+    task : str
+        "classes": one of several classes, or yes or no; "questions": yes or no, several times; "numbers"; or
+        "other": the loss is the user's function, so that outputs and targets may be anything.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        X: Inputs | None,
+        y: ArrayLike | None,
+        *,
+        X_val: Inputs | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        record: RecordPath | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        seed: int = 0,
+    ) -> None:
+        probe = Probe(net)
+        self.net, self.layers = net, net.layers
+        self.seed = arguments.integer("seed", seed, at_least=0, below=2**64)
+        _check_pair(X, y, "X", "y")
+        if X is None:
+            raise ParameterError("net is given without X and y, expected all three, or none")
+        _check_pair(X_val, y_val, "X_val", "y_val")
+        self.data, self._weights = _checked(probe, X, y, sample_weight)
+        self.held_out = None
+        if X_val is not None:
+            net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
+            self.held_out, _ = _checked(probe, X_val, y_val, None)
+        self.path, self.steps = _recorded(record, net.n_parameters)
+        self.image_shape = _image_shape(image_shape, net)
+        self.names = [line(name, LONGEST_NAME) for name in input_names(net.layers, net.feature_names)]
+        self.is_finite = bool(np.isfinite(net.parameters).all())
+
+    @cached_property
+    def task(self) -> Task:
+        loss = self.net.loss
+        if isinstance(loss, CustomLoss):
+            return "other"
+        if loss.answers is None:
+            return "numbers"
+        is_one = isinstance(loss.answers, Argmax) or self.layers[-1].n_out == 1
+        return "classes" if is_one else "questions"
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What `diagnose` says."""
+        X_val, y_val = (None, None) if self.held_out is None else (self.held_out.X, self.held_out.y)
+        data = self.data
+        return diagnose(self.net, data.X, data.y, X_val=X_val, y_val=y_val, sample_weight=data.w)
+
+    def few(self, work: int = 1) -> Data:
+        """Return the rows that have a weight, or a fixed sample if they are many, in their order.
+
+        `work` is the number of multiplications per row of what is to be done with them.
+        """
+        most = max(FEWEST_ROWS, min(MOST_ROWS, BUDGET // work))
+        counting = np.flatnonzero(self._weights.any(axis=1))
+        if len(counting) <= most:
+            return self.data if len(counting) == len(self._weights) else self.data.take(counting)
+        random = np.random.default_rng(self.seed)
+        return self.data.take(np.sort(random.choice(counting, most, replace=False)))
+
+    @cached_property
+    def teaching(self) -> tuple[Array, Data]:
+        """Norms of the gradients of single rows, falling, and the rows in this order; all that were asked."""
+        # a custom loss is called row by row
+        data = self.few() if self.task == "other" else self.data
+        norms = per_sample_gradient_norms(self.net, data.X, data.y)
+        order = np.argsort(-norms, kind="stable")
+        return norms[order], data.take(order[:MOST_ROWS])
+
+    def sampled(self, data: Data) -> str:
+        """Return what a page says about the rows that were read, "" if they are all."""
+        n, total = len(data.y), len(self.data.y)
+        return "" if n == total else f" On {n:,} of the {total:,} rows, drawn with seed {self.seed}."
+
+    def answers(self, data: Data) -> tuple[list[str], list[str]]:
+        """Return targets and predictions of rows as texts."""
+        if self.task == "classes":
+            found = np.asarray(self.net.predict_classes(data.X)).reshape(-1)
+            targets = data.y if data.y.ndim == 1 else self._labels(data.y)
+            return [*map(self.class_name, targets)], [*map(self.class_name, found)]
+        outputs = self.net.loss.estimate(self.net.predict(data.X))
+        return [*map(_numbers, data.y)], [*map(_numbers, outputs)]
+
+    def class_name(self, label: Any) -> str:
+        """Return the name of a class, or its number."""
+        names = self.net.class_names
+        if names is not None and len(names) > 1 and 0 <= label < len(names):
+            return line(names[int(label)], LONGEST_NAME)
+        return f"{label:g}"
+
+    def _labels(self, y: Array) -> Array:
+        """Return the most probable class (n,) of targets (n, n_out), or the only column."""
+        return y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+
+
+class Topic(NamedTuple):
+    """A part of the page about a network.
+
+    Parameters
+    ----------
+    anchor : str
+        The id of its section.
+    title : str
+    body : callable
+        Returns the HTML below the title.
+    applies : callable
+        Whether the page has this part. Default: if all parameters are numbers.
+    """
+
+    anchor: str
+    title: str
+    body: Callable[[Subject], str]
+    applies: Callable[[Subject], bool] = lambda subject: subject.is_finite
+
+
+def _check_pair(X: Any, y: Any, X_name: str, y_name: str) -> None:
+    """Raise ParameterError if only one of two arguments is given."""
+    if (X is None) != (y is None):
+        given, missing = (y_name, X_name) if X is None else (X_name, y_name)
+        raise ParameterError(f"{given} is given without {missing}, expected both")
+
+
+def _checked(
+    probe: Probe, X: Any, y: Any, sample_weight: ArrayLike | None
+) -> tuple[Data, NDArray[np.float64]]:
+    """Return checked data and the weights of rows or targets (n, 1) or (n, n_targets), 0 if they are absent."""
+    examples = probe.examples(X, y, sample_weight)
+    if not examples.w.any():
+        raise DataError("no row of X has a weight and a known target, expected at least one")
+    given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    return Data(examples.X, examples.y, given, np.arange(len(examples))), examples.w
+
+
+def _recorded(
+    record: RecordPath | None, n_parameters: int
+) -> tuple[Array | None, NDArray[np.int64] | None]:
+    """Return the finite points of a record and their steps."""
+    if record is None:
+        return None, None
+    from fastbp.callbacks import RecordPath
+
+    if not isinstance(record, RecordPath):
+        raise ParameterError(f"record is {shown(record)}, expected a fastbp.callbacks.RecordPath or None")
+    path, steps = record.path, record.steps
+    if len(path) == 0:
+        raise ParameterError("record has no points, expected that of a fit, in its argument callbacks")
+    if path.shape[1] != n_parameters:
+        raise ShapeError(
+            f"record has points of {path.shape[1]:,} parameters, expected {n_parameters:,} as net has"
+        )
+    finite = np.isfinite(path).all(axis=1)
+    return (path[finite], steps[finite]) if finite.any() else (None, None)
+
+
+def _image_shape(given: Any, net: Network) -> tuple[int, ...] | None:
+    """Return the checked shape of an image, or that of a square one if the inputs can be that."""
+    n_in = net.layers[0].n_in
+    if given is None:
+        side = isqrt(n_in)
+        is_square = side * side == n_in and side >= SMALLEST_IMAGE and net.feature_names is None
+        return (side, side) if is_square else None
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ParameterError(f"image_shape is {shown(given)}, expected (rows, columns), or None")
+    shape = tuple(arguments.integer("image_shape", size, at_least=1) for size in given)
+    if prod(shape) != n_in:
+        raise ParameterError(f"image_shape is {shape}, expected sizes whose product is net's {n_in} inputs")
+    return shape
+
+
+def _numbers(row: Any) -> str:
+    """Return a target or an output as text."""
+    found = np.ravel(row)
+    listed = [f"{x:.4g}" for x in found[:4].tolist()]
+    return ", ".join([*listed, "..."] if found.size > 4 else listed)

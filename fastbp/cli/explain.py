@@ -1,0 +1,140 @@
+"""The command `fastbp explain`: a page about derivatives, or about a model file and a table."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fastbp
+from fastbp.cli import text
+from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, output, seed, units
+
+if TYPE_CHECKING:
+    from fastbp._explain import Explanation
+
+DESCRIPTION = """\
+Write a page of HTML, one file that needs nothing else. Without arguments it explains, with small networks
+that run in the page, what the derivative of an activation does for learning. With a model file and a table
+that has the target, it is about this model: what keeps it from learning and what to do, its gradients, the
+landscape of its loss, the rows that teach most, what its answers depend on and how good they are."""
+
+EXAMPLES = """\
+examples:
+  fastbp explain
+  fastbp explain --open
+  fastbp explain model.safetensors data.csv --output model.html
+  fastbp explain digits.safetensors digits.npz --image-shape 8,8"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    explain = commands.add_parser(
+        "explain",
+        help="write a page that shows what the derivatives do",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+    )
+    explain.add_argument("model", metavar="MODEL", nargs="?", help="model file that fastbp train wrote")
+    explain.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="table with the target: .csv, .tsv, .npy, .npz or .parquet; best the rows trained on",
+    )
+    explain.add_argument(
+        "--output",
+        type=output,
+        default="fastbp-explain.html",
+        metavar="PATH",
+        help="page to write; an old one is replaced; default: %(default)s",
+    )
+    explain.add_argument("--open", action="store_true", help="open the page in a browser")
+    explain.add_argument(
+        "--image-shape",
+        type=units,
+        metavar="ROWS,COLUMNS",
+        help="size of the image that the inputs are, such as 8,8",
+    )
+    explain.add_argument(
+        "--seed",
+        type=seed,
+        metavar="N",
+        help="seed of what is drawn at random, such as samples of rows; default: 0",
+    )
+    add_quiet(explain)
+    explain.set_defaults(run=run)
+
+
+def run(options: Namespace) -> None:
+    """Write the page, and print where it is."""
+    check(options)
+    if options.model is None:
+        page = fastbp.explain(path=options.output)
+        found, about = {}, "why the derivative matters, to try out"
+    else:
+        page, found = explained(options)
+        names = (text.plain(Path(name).name) for name in (options.model, options.data))
+        about = f"{' on '.join(names)}, {text.counted(found['rows'], 'row')}"
+    if options.json:
+        text.show_json({"output": str(options.output), "model": options.model, "data": options.data} | found)
+    elif not options.quiet:
+        print(f"{text.path(str(options.output))}: {about}")
+    if options.open:
+        show(page)
+
+
+def check(options: Namespace) -> None:
+    """Refuse arguments that do not go together."""
+    if options.model is not None and options.data is None:
+        raise fastbp.ParameterError("MODEL is given without DATA, expected both or none")
+    if options.model is None:
+        for name in ("image_shape", "seed"):
+            if getattr(options, name) is not None:
+                raise fastbp.ParameterError(f"--{name.replace('_', '-')} is given without MODEL and DATA")
+    else:
+        check_differs(options.output, options.model, options.data)
+    check_is_file(options.output)
+
+
+def explained(options: Namespace) -> tuple[Explanation, dict[str, object]]:
+    """Write the page about a model, and return it with what is to be printed about it."""
+    from fastbp import io
+    from fastbp.cli import examples
+
+    net, table = io.load(options.model)
+    table = examples.need_table(table, options.model)
+    columns = io.read_columns(options.data)
+    X, y = table.inputs(columns), table.answers(columns)
+    unknown = examples.unknown(table, columns, X)
+    if options.image_shape is None:
+        net.feature_names = net.feature_names or table.feature_names
+    names = [text.plain(Path(name).name) for name in (options.model, options.data)]
+    page = fastbp.explain(
+        net,
+        X,
+        y,
+        path=options.output,
+        image_shape=options.image_shape,
+        title=f"{names[0]} on {names[1]}",
+        seed=options.seed or 0,
+        progress=progress(options),
+    )
+    return page, {"rows": len(X), "unknown": unknown}
+
+
+def progress(options: Namespace) -> Callable[[str], None] | None:
+    """Return what shows on a terminal which part of the page is being made; None if nothing does."""
+    if options.quiet or options.json or not sys.stderr.isatty():
+        return None
+    return lambda title: print(f"{title} ...", file=sys.stderr)
+
+
+def show(page: Explanation) -> None:
+    """Open the page in the user's browser."""
+    import webbrowser
+
+    assert page.path is not None
+    webbrowser.open(page.path.resolve().as_uri())
