@@ -117,7 +117,7 @@ def gradient_flow(subject: Subject) -> str:
         lambda ax: GradientFlowDisplay.from_diagnosis(subject.diagnosis, ax=ax),
         "Size of the derivatives in each layer of the network as it is, on a logarithmic scale.",
     )
-    if subject.path is None or subject.steps is None or len(subject.path) < 2:
+    if subject.path is None or subject.steps is None:
         return lead + now
     at = np.unique(np.linspace(0, len(subject.path) - 1, MOST_POINTS).round().astype(int))
     path, steps = subject.path[at], subject.steps[at]
@@ -148,16 +148,16 @@ def slopes(subject: Subject) -> str:
 def landscape(subject: Subject) -> str:
     """Return the loss around the parameters, or along the recorded path."""
     data = subject.few(RESOLUTION**2 * subject.net.n_parameters)
-    if subject.path is not None and len(subject.path) > 2:
-        caption = "Loss in the plane that contains start and end of the fit, with the recorded path."
-    else:
+    if subject.path is None:
         caption = "Loss around the network's parameters, along two random directions."
+    else:
+        caption = "Loss in the plane that contains start and end of the fit, with the recorded path."
     return picture(
         lambda ax: LandscapeDisplay.from_network(
             subject.net,
             data.X,
             data.y,
-            path=subject.path if subject.path is not None and len(subject.path) > 2 else None,
+            path=subject.path,
             resolution=RESOLUTION,
             seed=subject.seed,
             sample_weight=data.w,

@@ -27,7 +27,7 @@ def teaching_rows(subject: Subject) -> str:
         "says how much the row still has to teach. The largest ones often are hard, unusual or wrongly "
         "labeled: look at them first."
     )
-    shown = subject.few() if subject.task == "other" else subject.data
+    shown = rows.take(np.argsort(rows.numbers))
     curve = picture(
         lambda ax: GradientNormsDisplay.from_network(subject.net, shown.X, shown.y, ax=ax),
         f"Norm of the gradient of each row's own loss.{subject.sampled(shown)}",

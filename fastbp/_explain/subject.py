@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, SparseRows
-from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose, per_sample_gradient_norms
 from fastbp.inspect._names import input_names
 from fastbp.inspect._probe import Probe
 from fastbp.losses import CustomLoss
 from fastbp.losses._answers import Argmax
 from fastbp.network import Network
+from fastbp.plot._answers import classified
 from fastbp.plot._text import line
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ class Subject:
 
     Attributes
     ----------
-    data : Data
+    data, present : Data
+        All rows, and those that have a weight and a known target.
     held_out : Data or None
     path, steps : array (k, P) and (k,), or None
-        Points of the fit, the finite ones.
+        Points of the fit, the finite ones, at least two.
     image_shape : tuple of int, or None
         What each row is an image of.
     task : str
@@ -98,7 +100,7 @@ class Subject:
         if X is None:
             raise ParameterError("net is given without X and y, expected all three, or none")
         _check_pair(X_val, y_val, "X_val", "y_val")
-        self.data, self._weights = _checked(probe, X, y, sample_weight)
+        self.data, self.present = _checked(probe, X, y, sample_weight)
         self.held_out = None
         if X_val is not None:
             net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
@@ -126,50 +128,37 @@ class Subject:
         return diagnose(self.net, data.X, data.y, X_val=X_val, y_val=y_val, sample_weight=data.w)
 
     def few(self, work: int = 1) -> Data:
-        """Return the rows that have a weight, or a fixed sample if they are many, in their order.
+        """Return the rows that are present, or a fixed sample if they are many, in their order.
 
         `work` is the number of multiplications per row of what is to be done with them.
         """
-        most = max(FEWEST_ROWS, min(MOST_ROWS, BUDGET // work))
-        counting = np.flatnonzero(self._weights.any(axis=1))
-        if len(counting) <= most:
-            return self.data if len(counting) == len(self._weights) else self.data.take(counting)
+        n, most = len(self.present.y), max(FEWEST_ROWS, min(MOST_ROWS, BUDGET // work))
+        if n <= most:
+            return self.present
         random = np.random.default_rng(self.seed)
-        return self.data.take(np.sort(random.choice(counting, most, replace=False)))
+        return self.present.take(np.sort(random.choice(n, most, replace=False)))
 
     @cached_property
     def teaching(self) -> tuple[Array, Data]:
         """Norms of the gradients of single rows, falling, and the rows in this order; all that were asked."""
-        # a custom loss is called row by row
-        data = self.few() if self.task == "other" else self.data
+        data = self.few() if self.task == "other" else self.present  # a custom loss is called row by row
         norms = per_sample_gradient_norms(self.net, data.X, data.y)
         order = np.argsort(-norms, kind="stable")
-        return norms[order], data.take(order[:MOST_ROWS])
+        return norms[order], data.take(order)
 
     def sampled(self, data: Data) -> str:
         """Return what a page says about the rows that were read, "" if they are all."""
-        n, total = len(data.y), len(self.data.y)
+        n, total = len(data.y), len(self.present.y)
         return "" if n == total else f" On {n:,} of the {total:,} rows, drawn with seed {self.seed}."
 
     def answers(self, data: Data) -> tuple[list[str], list[str]]:
         """Return targets and predictions of rows as texts."""
         if self.task == "classes":
-            found = np.asarray(self.net.predict_classes(data.X)).reshape(-1)
-            targets = data.y if data.y.ndim == 1 else self._labels(data.y)
-            return [*map(self.class_name, targets)], [*map(self.class_name, found)]
+            found = classified(self.net, data.X, data.y)
+            names = [line(name, LONGEST_NAME) for name in found.names]
+            return [names[i] for i in found.true], [names[i] for i in found.predicted]
         outputs = self.net.loss.estimate(self.net.predict(data.X))
         return [*map(_numbers, data.y)], [*map(_numbers, outputs)]
-
-    def class_name(self, label: Any) -> str:
-        """Return the name of a class, or its number."""
-        names = self.net.class_names
-        if names is not None and len(names) > 1 and 0 <= label < len(names):
-            return line(names[int(label)], LONGEST_NAME)
-        return f"{label:g}"
-
-    def _labels(self, y: Array) -> Array:
-        """Return the most probable class (n,) of targets (n, n_out), or the only column."""
-        return y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
 
 
 class Topic(NamedTuple):
@@ -199,15 +188,13 @@ def _check_pair(X: Any, y: Any, X_name: str, y_name: str) -> None:
         raise ParameterError(f"{given} is given without {missing}, expected both")
 
 
-def _checked(
-    probe: Probe, X: Any, y: Any, sample_weight: ArrayLike | None
-) -> tuple[Data, NDArray[np.float64]]:
-    """Return checked data and the weights of rows or targets (n, 1) or (n, n_targets), 0 if they are absent."""
+def _checked(probe: Probe, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Data, Data]:
+    """Return checked data, and the rows of it that have a weight and a known target."""
     examples = probe.examples(X, y, sample_weight)
-    if not examples.w.any():
-        raise DataError("no row of X has a weight and a known target, expected at least one")
     given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
-    return Data(examples.X, examples.y, given, np.arange(len(examples))), examples.w
+    data = Data(examples.X, examples.y, given, np.arange(len(examples)))
+    present = np.flatnonzero(examples.w.any(axis=1))
+    return data, data if len(present) == len(examples) else data.take(present)
 
 
 def _recorded(
@@ -228,7 +215,7 @@ def _recorded(
             f"record has points of {path.shape[1]:,} parameters, expected {n_parameters:,} as net has"
         )
     finite = np.isfinite(path).all(axis=1)
-    return (path[finite], steps[finite]) if finite.any() else (None, None)
+    return (path[finite], steps[finite]) if finite.sum() > 1 else (None, None)
 
 
 def _image_shape(given: Any, net: Network) -> tuple[int, ...] | None:
