@@ -1,6 +1,7 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
 from fastbp.plot._display import Display
+from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, loss_curves, training
 
@@ -11,6 +12,7 @@ __all__ = [
     "PURPLE",
     "VERMILION",
     "Display",
+    "LandscapeDisplay",
     "digits",
     "loss_curves",
     "style",
