@@ -5,6 +5,7 @@ from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._display import Display
 from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
+from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
@@ -21,6 +22,7 @@ __all__ = [
     "Display",
     "FeatureImportanceDisplay",
     "GradientNormsDisplay",
+    "LandscapeDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
     "digits",
