@@ -1,5 +1,6 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
+from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._display import Display
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, loss_curves, training
@@ -10,6 +11,7 @@ __all__ = [
     "GREY",
     "PURPLE",
     "VERMILION",
+    "ActivationDisplay",
     "Display",
     "digits",
     "loss_curves",
