@@ -1,5 +1,6 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
+from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._calibration import CalibrationDisplay
 from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._display import Display
@@ -8,6 +9,7 @@ from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
+from fastbp.plot._slopes import SlopesDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, loss_curves, training
 
@@ -17,6 +19,7 @@ __all__ = [
     "GREY",
     "PURPLE",
     "VERMILION",
+    "ActivationDisplay",
     "CalibrationDisplay",
     "ConfusionMatrixDisplay",
     "Display",
@@ -25,6 +28,7 @@ __all__ = [
     "LandscapeDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
+    "SlopesDisplay",
     "digits",
     "loss_curves",
     "style",
