@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastbp._explain.fragments import paragraph
+from fastbp._explain.about_rows import MOST_IMAGES, SALIENCY_SIZE
+from fastbp._explain.fragments import PAIRED, beside
 from fastbp._explain.pictures import picture
 from fastbp._explain.subject import Data, Subject, Topic
 from fastbp.inspect import FeatureImportance, feature_importance
@@ -15,7 +16,6 @@ from fastbp.plot import (
     SaliencyDisplay,
 )
 
-MOST_IMAGES = 6
 REPEATS = 5  # permutations of each input
 MOST_PERMUTED = 200  # inputs; with more of them, gradients are integrated instead
 MOST_BARS = 15
@@ -27,13 +27,12 @@ MOST_BARS = 15
 def saliency(subject: Subject) -> str:
     """Return images, and which pixels the outputs react to."""
     data = subject.few()
-    lead = paragraph("The derivative of an output by the inputs says which pixels it reacts to.")
-    return lead + picture(
+    return picture(
         lambda ax: SaliencyDisplay.from_network(
             subject.net, data.X[:MOST_IMAGES], image_shape=subject.image_shape, limit=MOST_IMAGES, ax=ax
         ),
-        "Images, and the derivative of the output that is largest by each pixel.",
-        size=(7.5, 3.6),
+        "Images with the answer of the network, and how strongly it depends on each pixel.",
+        size=SALIENCY_SIZE,
     )
 
 
@@ -41,7 +40,7 @@ def importance(subject: Subject) -> str:
     """Return how much the network relies on each input."""
     found, data = _importance(subject)
     what = (
-        f"By how much the {found.measure} rises if the values of one input are exchanged among the rows at random"
+        f"By how much the {found.measure} rises if the values of one input are exchanged among the rows"
         if found.method == "permutation"
         else "How much of the output each input accounts for, by integrated gradients"
     )
@@ -70,18 +69,23 @@ def _importance(subject: Subject) -> tuple[FeatureImportance, Data]:
 def classes(subject: Subject) -> str:
     """Return which classes are taken for which, and whether probabilities are right."""
     data = _judged(subject)
-    confusion = picture(
-        lambda ax: ConfusionMatrixDisplay.from_network(subject.net, data.X, data.y, ax=ax),
-        f"Rows of each class, and the class that they were taken for{_where(subject)}.",
-        size=(6.0, 5.0),
-    )
-    if subject.net.loss.name not in ("cross_entropy", "binary_cross_entropy"):
-        return confusion
-    return confusion + picture(
-        lambda ax: CalibrationDisplay.from_network(subject.net, data.X, data.y, ax=ax),
-        f"Whether probabilities are right{_where(subject)}: of the answers given with a probability of 80 %, "
-        "80 % should be right.",
-    )
+    pictures = [
+        picture(
+            lambda ax: ConfusionMatrixDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+            f"Rows of each class, and the class that they were taken for{_where(subject)}.",
+            size=PAIRED,
+        )
+    ]
+    if subject.net.loss.name in ("cross_entropy", "binary_cross_entropy"):
+        pictures += [
+            picture(
+                lambda ax: CalibrationDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+                f"Whether probabilities are right{_where(subject)}: of the answers given with 80 %, 80 % should "
+                "come true.",
+                size=PAIRED,
+            )
+        ]
+    return beside(*pictures)
 
 
 def numbers(subject: Subject) -> str:
@@ -131,9 +135,7 @@ TOPICS = (
         importance,
         lambda subject: subject.is_finite and subject.image_shape is None,
     ),
-    Topic(
-        "classes", "Its answers", classes, lambda subject: subject.is_finite and subject.task == "classes"
-    ),
+    Topic("classes", "Its answers", classes, lambda subject: subject.is_finite and subject.task == "classes"),
     Topic(
         "residuals", "Its answers", numbers, lambda subject: subject.is_finite and subject.task == "numbers"
     ),

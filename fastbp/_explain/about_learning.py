@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from fastbp._explain.fragments import note, number, paragraph, table
+from fastbp._explain.fragments import PAIRED, beside, note, number, paragraph, table
 from fastbp._explain.page import fill
 from fastbp._explain.pictures import picture
 from fastbp._explain.subject import MOST_POINTS, Subject, Topic
@@ -15,7 +16,17 @@ from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisp
 
 RESOLUTION = 41  # points of the landscape along each axis
 
-LAYER_HEAD = ("layer", "activation", "units", "RMS dJ/dW", "RMS dJ/dz", "mean |f'|", "saturated", "dead", "step")
+LAYER_HEAD = (
+    "layer",
+    "activation",
+    "units",
+    "RMS dJ/dW",
+    "RMS dJ/dz",
+    "mean |f'|",
+    "saturated",
+    "dead",
+    "step",
+)
 
 
 # ---- diagnosis ---------------------------------------------------------------------------------------------
@@ -43,12 +54,12 @@ def diagnosis(subject: Subject) -> str:
         for state in found.layers
     ]
     meaning = (
-        "J is the loss, z the weighted sum of a unit, f' the derivative of its activation at z. Saturated: the "
-        "share of outputs whose derivative is less than a twentieth of its largest. Dead: units with the "
-        "derivative 0, or the same output, in all rows. Step: by how much of their size the next step changes "
-        "the weights."
+        "J is the loss, z the weighted sum of a unit, f' the derivative of its activation at z. Saturated: "
+        "the share of outputs whose derivative is less than a twentieth of its largest. Dead: units with the "
+        "derivative 0, or the same output, in all rows. Step: by how much of their size the next step "
+        "changes the weights."
     )
-    return paragraph(found.verdict) + findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
+    return findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
 
 
 def _finding(finding: Finding, i: int) -> str:
@@ -109,13 +120,14 @@ def learning_curve(subject: Subject) -> str:
 def gradient_flow(subject: Subject) -> str:
     """Return the size of the gradient by layer, now and along the recorded path."""
     lead = paragraph(
-        "On its way back from the loss, the error is multiplied by f'(z) and by the weights in each layer. If "
-        "it arrives much smaller than it set out, the first layers learn last; if it arrives much larger, "
+        "On its way back from the loss, the error is multiplied by f'(z) and by the weights in each layer. "
+        "If it arrives much smaller than it set out, the first layers learn last; if it arrives much larger, "
         "their steps are too long."
     )
     now = picture(
         lambda ax: GradientFlowDisplay.from_diagnosis(subject.diagnosis, ax=ax),
         "Size of the derivatives in each layer of the network as it is, on a logarithmic scale.",
+        size=PAIRED,
     )
     if subject.path is None or subject.steps is None:
         return lead + now
@@ -127,8 +139,9 @@ def gradient_flow(subject: Subject) -> str:
             subject.net, data.X, data.y, path=path, steps=steps, ax=ax
         ),
         f"Size of the gradient in each layer over the recorded fit.{subject.sampled(data)}",
+        size=PAIRED,
     )
-    return lead + now + over
+    return lead + beside(now, over)
 
 
 def slopes(subject: Subject) -> str:
@@ -146,26 +159,31 @@ def slopes(subject: Subject) -> str:
 
 
 def landscape(subject: Subject) -> str:
-    """Return the loss around the parameters, or along the recorded path."""
+    """Return the loss around the parameters, or along the recorded path, from above and as a surface."""
     data = subject.few(RESOLUTION**2 * subject.net.n_parameters)
     if subject.path is None:
-        caption = "Loss around the network's parameters, along two random directions."
+        what = "Loss around the network's parameters, along two random directions"
     else:
-        caption = "Loss in the plane that contains start and end of the fit, with the recorded path."
-    return picture(
-        lambda ax: LandscapeDisplay.from_network(
-            subject.net,
-            data.X,
-            data.y,
-            path=subject.path,
-            resolution=RESOLUTION,
-            seed=subject.seed,
-            sample_weight=data.w,
-            ax=ax,
-        ),
-        caption + subject.sampled(data),
-        size=(6.4, 4.8),
-    )
+        what = "Loss in the plane that contains start and end of the fit, with the recorded path"
+    drawn: list[LandscapeDisplay] = []
+
+    def contour(ax: Axes) -> None:
+        drawn.append(
+            LandscapeDisplay.from_network(
+                subject.net,
+                data.X,
+                data.y,
+                path=subject.path,
+                resolution=RESOLUTION,
+                seed=subject.seed,
+                sample_weight=data.w,
+                ax=ax,
+            )
+        )
+
+    above = picture(contour, f"{what}.{subject.sampled(data)}", size=PAIRED)
+    surface = picture(lambda ax: drawn[0].plot(ax, kind="surface"), "The same as a surface.", size=PAIRED)
+    return beside(above, surface)
 
 
 def _has_history(subject: Subject) -> bool:

@@ -19,8 +19,10 @@ LONGEST_TITLE = 200  # characters
 def what_it_is(subject: Subject) -> str:
     """Return the layers, how they are trained, and how good the network is."""
     facts = paragraph(_data_facts(subject))
-    broken = "" if subject.is_finite else note(
-        "Some parameters are not numbers, so whatever is computed from all of them is left out."
+    broken = (
+        ""
+        if subject.is_finite
+        else note("Some parameters are not numbers, so whatever is computed from all of them is left out.")
     )
     return facts + broken + wide(subject.net.summary()._repr_html_()) + _figures(subject)
 
@@ -45,7 +47,9 @@ def _figures(subject: Subject) -> str:
         columns.append(subject.net.evaluate(held_out.X, held_out.y, metrics))
     heads = ["measure", f"these {counted(len(data.y), 'row')}"]
     heads += ["held out"] * (held_out is not None)
-    return table(heads, [[name, *(number(column[name]) for column in columns)] for name in columns[0]])
+    return table(
+        heads, [[name, *(number(column[name]) for column in columns)] for name in columns[0]], left=(0,)
+    )
 
 
 TOPICS: tuple[Topic, ...] = (
@@ -56,9 +60,7 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 
-def about(
-    subject: Subject, *, title: str | None = None, progress: Callable[[str], Any] | None = None
-) -> str:
+def about(subject: Subject, *, title: str | None = None, progress: Callable[[str], Any] | None = None) -> str:
     """Return the page.
 
     Parameters

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastbp._explain.fragments import note, number, paragraph, table
+from fastbp._explain.fragments import note, number, paragraph, table, wide
 from fastbp._explain.pictures import picture
 from fastbp._explain.subject import Data, Subject, Topic
 from fastbp.inspect import blame, chain_rule
 from fastbp.plot import GradientNormsDisplay, NetworkDisplay, SaliencyDisplay
 
 MOST_LISTED = 8  # rows in the table
-MOST_IMAGES = 6
+MOST_IMAGES, SALIENCY_SIZE = 6, (8.5, 3.1)
 MOST_INPUTS = 6  # columns for inputs; of more, those that are far from their means are named
 MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
 
@@ -45,17 +45,20 @@ def _table(subject: Subject, norms: np.ndarray, top: Data) -> str:
         [f"{row:,}", target, prediction, number(norm)]
         for row, target, prediction, norm in zip(top.numbers, targets, predictions, norms, strict=False)
     ]
-    head, left = ["row", "target", "prediction", "norm"], [1, 2]
+    head, long = ["row", "target", "prediction", "norm"], ()
     if subject.image_shape is None and len(names) <= MOST_INPUTS:
         head += names
         cells = [[*row, *map(number, x)] for row, x in zip(cells, values, strict=True)]
     elif subject.image_shape is None:
-        head.append("inputs farthest from their means")
-        left.append(4)
+        head.append("inputs farthest from their means, but those that are 0")
+        long = (4,)
         for row, x in zip(cells, values, strict=True):
-            far = np.argsort(-np.abs(x - means) / scales, kind="stable")[:MOST_INPUTS]
+            order = np.argsort(-np.abs(x - means) / scales, kind="stable")
+            far = order[x[order] != 0][:MOST_INPUTS]
             row.append("; ".join(f"{names[j]}: {number(x[j])}" for j in sorted(far)))
-    return table(head, cells, left=left) + note("Rows are counted from 0.")
+    return table(head, cells, left=(1, 2), long=long) + note(
+        "Rows are counted from 0. Norm: of the gradient of the row."
+    )
 
 
 def _usual(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -66,15 +69,15 @@ def _usual(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _images(subject: Subject, top: Data) -> str:
-    """Return the rows as images, with what of each raises its loss; "" if they are no images."""
+    """Return the rows as images, with what they were taken for; "" if they are no images."""
     if subject.image_shape is None:
         return ""
     return picture(
         lambda ax: SaliencyDisplay.from_network(
             subject.net, top.X, top.y, image_shape=subject.image_shape, limit=MOST_IMAGES, ax=ax
         ),
-        "The rows with the largest gradients as images, and the derivative of their loss by each pixel.",
-        size=(7.5, 3.6),
+        "The rows with the largest gradients as images, and how strongly the answer depends on each pixel.",
+        size=SALIENCY_SIZE,
     )
 
 
@@ -89,12 +92,14 @@ def one_weight(subject: Subject) -> str:
     shares = blame(subject.net, x, y).weight_shares[0]
     i, j = np.unravel_index(np.nanargmax(np.nan_to_num(shares)), shares.shape)
     chain = chain_rule(subject.net, 1, int(i), int(j), x, y)
+    named = "" if subject.net.feature_names is None else f", {subject.names[i]},"
     lead = paragraph(
-        f"Row {row.numbers[0]:,} has the largest gradient. Of the weights of the first layer, it would change "
-        f"{chain.name} most, which leads from the input {subject.names[i]} to unit {int(j) + 1} of "
-        "layers[1]. The derivative of its loss by this weight is a product, with one derivative f'(z) per layer:"
+        f"Row {row.numbers[0]:,} has the largest gradient. Of the weights of the first layer, it would "
+        f"change {chain.name} most, which leads from input {i + 1}{named} to unit "
+        f"{len(subject.names) + j + 1}. The derivative of its loss by this weight is the product of what "
+        "each step on the way back contributes:"
     )
-    return lead + f'<div class="wide" tabindex="0">{chain.html()}</div>'
+    return lead + wide(chain.html())
 
 
 def graph(subject: Subject) -> str:

@@ -149,7 +149,9 @@ def _check_none(options: dict[str, Any]) -> None:
     """Raise ParameterError if an option of the page about a network is given without one."""
     for name, value in options.items():
         if value is not None:
-            raise ParameterError(f"{name} is given without net, expected it for the page about a network only")
+            raise ParameterError(
+                f"{name} is given without net, expected it for the page about a network only"
+            )
 
 
 def _checked_target(path: str) -> Path:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
-from fastbp._base import markup
+PAIRED = (5.2, 4.2)  # inches, of pictures that are side by side
 
 
 def paragraph(text: str) -> str:
@@ -20,12 +20,32 @@ def note(text: str) -> str:
 
 def wide(html: str) -> str:
     """Return HTML that scrolls by itself where the page is too narrow for it."""
-    return f'<div class="wide" tabindex="0">{html}</div>'
+    return f'<div class="wide">{html}</div>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: Iterable[int] = (0,)) -> str:
-    """Return a table; the columns in `left` have text, the others numbers."""
-    return wide(markup.table(head, rows, left=left))
+def beside(*parts: str) -> str:
+    """Return parts side by side, as far as the page is wide enough."""
+    return f'<div class="columns">{"".join(parts)}</div>'
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: Collection[int] = (),
+    long: Collection[int] = (),
+) -> str:
+    """Return a table; the columns in `left` and `long` have words and sentences, the others numbers."""
+    kinds = ["long text" if i in long else "text" if i in left else "" for i in range(len(head))]
+    body = "".join(_row("td", row, kinds) for row in rows)
+    return wide(f"<table><thead>{_row('th', head, kinds)}</thead><tbody>{body}</tbody></table>")
+
+
+def _row(cell: str, texts: Sequence[str], kinds: Sequence[str]) -> str:
+    cells = (
+        f'<{cell} class="{kind}">{escape(text)}</{cell}>' for text, kind in zip(texts, kinds, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def number(x: float) -> str:

@@ -47,9 +47,8 @@ def picture(
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         rasterize_dense(figure)
-        return (
-            f"<figure>{inline(figure, label or caption)}<figcaption>{escape(caption)}</figcaption></figure>"
-        )
+        svg = inline(figure, label or caption)
+        return f'<figure><div class="wide">{svg}</div><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def rasterize_dense(figure: Figure) -> None:

@@ -197,9 +197,7 @@ def _checked(probe: Probe, X: Any, y: Any, sample_weight: ArrayLike | None) -> t
     return data, data if len(present) == len(examples) else data.take(present)
 
 
-def _recorded(
-    record: RecordPath | None, n_parameters: int
-) -> tuple[Array | None, NDArray[np.int64] | None]:
+def _recorded(record: RecordPath | None, n_parameters: int) -> tuple[Array | None, NDArray[np.int64] | None]:
     """Return the finite points of a record and their steps."""
     if record is None:
         return None, None

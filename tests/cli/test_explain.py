@@ -1,5 +1,7 @@
 """`fastbp explain`: the pages that it writes, what it prints, and what it refuses."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -106,8 +108,8 @@ def test_what_does_not_go_together_is_refused(capsys, model, data, tmp_path):
 
 
 def test_the_names_of_files_are_text(capsys, model, data, tmp_path, without_pictures):
-    other = tmp_path / "<script>alert(1)</script>.csv".replace("/", "")
-    other.write_bytes(open(data, "rb").read())
+    other = tmp_path / "<script>alert(1).csv"
+    other.write_bytes(Path(data).read_bytes())
     path = tmp_path / "page.html"
     run(capsys, "explain", model, other, "--output", path)
     assert "<script>alert" not in path.read_text(encoding="utf-8")
