@@ -2,9 +2,10 @@
 
 from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._display import Display
+from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._slopes import SlopesDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
-from fastbp.plot.curves import digits, loss_curves, training
+from fastbp.plot.curves import digits, training
 
 __all__ = [
     "BLUE",
@@ -14,9 +15,9 @@ __all__ = [
     "VERMILION",
     "ActivationDisplay",
     "Display",
+    "LearningCurveDisplay",
     "SlopesDisplay",
     "digits",
-    "loss_curves",
     "style",
     "training",
 ]
