@@ -7,11 +7,12 @@ from fastbp.plot._display import Display
 from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
+from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._slopes import SlopesDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
-from fastbp.plot.curves import digits, loss_curves, training
+from fastbp.plot.curves import digits, training
 
 __all__ = [
     "BLUE",
@@ -26,11 +27,11 @@ __all__ = [
     "FeatureImportanceDisplay",
     "GradientNormsDisplay",
     "LandscapeDisplay",
+    "LearningCurveDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
     "SlopesDisplay",
     "digits",
-    "loss_curves",
     "style",
     "training",
 ]
