@@ -112,7 +112,8 @@ class FeatureImportanceDisplay(Display):
 
     def _label(self) -> str:
         """Return what the bars measure."""
-        n = len(self.importance.values)
+        n, measure = len(self.importance.values), self.importance.measure
         if self.importance.method == "permutation":
-            return f"how much worse {plain(self.importance.measure)} is with the input permuted ({n} repeats)"
+            what = "the loss" if measure == "loss" else plain(measure)
+            return f"how much worse {what} is with the input permuted ({n} repeats)"
         return f"mean magnitude of the share of the output ({n:,} rows)"
