@@ -21,7 +21,7 @@ from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
 
-MANY = 1000  # points; more of them are drawn as pixels, or a file of vectors would be large
+MANY = 500  # points; more of them are drawn as pixels, or a file of vectors would be large
 
 
 class ResidualsDisplay(Display):
