@@ -15,13 +15,14 @@ from fastbp.exceptions import DataError, ShapeError
 from fastbp.network import Network
 from fastbp.plot._answers import classified
 from fastbp.plot._display import Display
-from fastbp.plot._style import ink, sequential
+from fastbp.plot._style import GREY, ink, sequential
 from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
 
 MOST_NUMBERS = 30  # classes; with more of them, the cells have no numbers
 FEW = 12  # classes; with more of them, cells of 0 are empty, so that the mistakes stand out
+DARK = 0.85  # share from which white is easier to read on the cell than dark ink
 MOST_LABELS = 40  # classes with names; of more, every second or third one is named
 
 
@@ -137,13 +138,13 @@ class ConfusionMatrixDisplay(Display):
         ax.set(xlabel="predicted class", ylabel="true class")
 
     def _write_numbers(self, ax: Axes) -> None:
-        """Write the count into each cell, in a size that fits, and white on dark cells."""
+        """Write the count into each cell, in a size that fits; 0 is grey."""
         k = len(self.names)
         longest = max(map(len, map(_number, self.counts.ravel().tolist())))
         size = min(11.0, 0.9 * _cell(ax, k) / max(0.65 * longest, 1))
         for (i, j), share in np.ndenumerate(self.shares):
             if self.counts[i, j] > 0 or k <= FEW:
-                color: Any = "white" if share > 0.5 else ink()
+                color: Any = GREY if share == 0 else "white" if share > DARK else ink()
                 text = _number(float(self.counts[i, j]))
                 ax.text(j, i, text, color=color, fontsize=size, ha="center", va="center")
 

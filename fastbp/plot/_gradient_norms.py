@@ -7,6 +7,7 @@ from typing import Self, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
@@ -109,42 +110,37 @@ class GradientNormsDisplay(Display):
         n, top = len(self.norms), self._n_rows(TOP)
         norms = -np.sort(-self.norms)
         n_above = int(np.count_nonzero(norms))
-        ranks = np.arange(1, n + 1)
-        marker = "o" if n < LEAST_POINTS else None
-        ax.plot(ranks[:n_above], norms[:n_above], color=BLUE, marker=marker)
-        is_logarithmic = n_above > 0 and norms[0] > SPREAD * norms[n_above - 1]
-        if is_logarithmic:
+        ranks = np.arange(1, n_above + 1)
+        ax.axvspan(
+            0.5, top + 0.5, facecolor=(VERMILION, 0.2), edgecolor=VERMILION, hatch="//", label=self._named()
+        )
+        ax.plot(ranks, norms[:n_above], color=BLUE, marker="o" if n < LEAST_POINTS else None)
+        if n_above < n:  # on the lower edge, which is no 0 on a logarithmic axis
+            ax.plot(
+                [n_above + 0.5, n + 0.5],
+                [0, 0],
+                transform=ax.get_xaxis_transform(),
+                color=GREY,
+                linewidth=6,
+                solid_capstyle="butt",
+                clip_on=False,
+                label=f"norm 0: {n - n_above:,} rows",
+            )
+        if n_above and norms[0] > SPREAD * norms[n_above - 1]:
             ax.set_yscale("log")
         else:
             ax.set_ylim(bottom=0)
-        dress(ax)
-        self._mark_top(ax, norms[:top], ranks[:top])
-        self._mark_zeros(ax, ranks[n_above:])
         ax.set(xlabel="rows, the largest gradient first", ylabel="norm of the gradient of the row's loss")
-        if n_above:
-            ax.legend(loc="upper right")
+        ax.set_xlim(0.5, n + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        percent = f"{100 * self.share():.0f} %" if n_above else "nothing"
+        ax.set_title(f"the {top:,} largest of {n:,} norms: {percent} of their sum")
+        ax.legend(loc="upper right")
+        dress(ax)
         return self
 
-    def _mark_top(self, ax: Axes, norms: Array, ranks: NDArray[np.intp]) -> None:
-        """Fill the area under the largest norms, and say in the title which share of the sum they have."""
-        ax.set_title(f"{len(norms):,} of {len(self.norms):,} rows have {100 * self.share():.0f} % of the sum")
-        named = ", ".join(map(str, self.rows(NAMED)))
-        low, _ = ax.get_ylim()
-        ax.fill_between(
-            ranks, norms, low, color=VERMILION, alpha=0.35, hatch="//", label=f"rows {named}, ..."
-        )
-        ax.set_ylim(bottom=low)
-
-    def _mark_zeros(self, ax: Axes, ranks: NDArray[np.intp]) -> None:
-        """Draw norms of 0 as crosses on the lower edge, which may be no 0 on a logarithmic axis."""
-        if len(ranks):
-            ax.plot(
-                ranks,
-                np.zeros(len(ranks)),
-                transform=ax.get_xaxis_transform(),
-                color=GREY,
-                marker="x",
-                linestyle="none",
-                clip_on=False,
-                label=f"norm 0: {len(ranks):,} rows",
-            )
+    def _named(self) -> str:
+        """Return the rows with the largest norms as text; of many the first ones."""
+        named = self.rows(min(NAMED, self._n_rows(TOP)))
+        more = ", ..." if len(named) < self._n_rows(TOP) else ""
+        return f"row{'s' * (len(named) > 1)} {', '.join(map(str, named))}{more}"

@@ -94,7 +94,7 @@ class FeatureImportanceDisplay(Display):
             Where to draw. Default: a new figure.
         """
         found = self.importance.features(self.limit)
-        ax = self._axes(ax, (6.4, 1.2 + 0.28 * len(found)))
+        ax = self._axes(ax, (6.4, 1.4 + 0.28 * len(found)))
         places = np.arange(len(found))
         means, stds = [each.mean for each in found], [each.std for each in found]
         ax.barh(places, means, color=BLUE, height=0.7)
@@ -112,7 +112,8 @@ class FeatureImportanceDisplay(Display):
 
     def _label(self) -> str:
         """Return what the bars measure."""
-        n = len(self.importance.values)
+        n, measure = len(self.importance.values), self.importance.measure
         if self.importance.method == "permutation":
-            return f"how much worse {plain(self.importance.measure)} is with the input permuted ({n} repeats)"
-        return f"mean magnitude of the share of the output ({n:,} rows)"
+            what = "the loss" if measure == "loss" else plain(measure)
+            return f"how much worse {what} is\nwith the input permuted ({n:,} repeats)"
+        return f"mean magnitude of the input's share\nof the output ({n:,} rows)"

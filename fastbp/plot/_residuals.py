@@ -21,7 +21,7 @@ from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
 
-MANY = 1000  # points; more of them are drawn as pixels, or a file of vectors would be large
+MANY = 500  # points; more of them are drawn as pixels, or a file of vectors would be large
 
 
 class ResidualsDisplay(Display):
@@ -132,44 +132,41 @@ class ResidualsDisplay(Display):
         return np.array([r2(h, t, w) if w.any() else np.nan for h, t, w in columns])
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw both panels; of more than four targets, the first four.
+        """Draw both panels, a line of them for each target; of more than four targets, the first four.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            What the two panels take the place of. Default: a new figure.
+            What the panels take the place of. Default: a new figure.
         """
-        left, right = self._panels(ax, 1, 2, (9.6, 4.4))
-        n = self.predicted.shape[1]
-        is_one = n == 1
+        n = min(self.predicted.shape[1], len(SERIES))
+        panels = self._panels(ax, n, 2, (9.6, 1.2 + 3.2 * n))
         for j, (color, _, marker) in zip(range(n), SERIES, strict=False):
+            left, right = panels[2 * j : 2 * j + 2]
             counts = self.weights[:, j] > 0
             h, t = self.predicted[counts, j], self.true[counts, j]
+            are_many = len(h) > MANY
             style: dict[str, Any] = {
                 "linestyle": "none",
                 "marker": marker,
                 "color": color,
-                "markersize": 5 if len(h) <= MANY else 3,
-                "alpha": 0.7 if len(h) <= MANY else 0.3,
+                "markersize": 3 if are_many else 5,
+                "alpha": 0.3 if are_many else 0.7,
                 "markeredgewidth": 0,
-                "rasterized": len(h) > MANY,
+                "rasterized": are_many,
             }
-            left.plot(h, t, label=f"{plain(self.names[j])}: {self._measures(j)}", **style)
+            left.plot(h, t, **style)
             right.plot(h, t - h, **style)
-        left.axline((0, 0), slope=1, color=GREY, linestyle="--", zorder=0)
-        right.axhline(0, color=GREY, linestyle="--", zorder=0)
-        name = plain(self.names[0]) if is_one else "target"
-        left.set(xlabel=f"predicted {name}", ylabel=f"true {name}")
-        right.set(xlabel=f"predicted {name}", ylabel="residual: true - predicted")
-        for panel in (left, right):
-            dress(panel)
-        left.set_title(self._measures(0) if is_one else f"{min(n, len(SERIES))} of {n} targets")
-        if not is_one:
-            left.legend()
+            ends = [min(h.min(), t.min()), max(h.max(), t.max())] if len(h) else []
+            left.plot(ends, ends, color=GREY, linestyle="--", zorder=1)
+            right.axhline(0, color=GREY, linestyle="--", zorder=1)
+            name = plain(self.names[j])
+            left.set(xlabel=f"predicted {name}", ylabel=f"true {name}")
+            left.set_title(f"RMSE {self.rmse[j]:.3g}, R² {self.r2[j]:.3f}")
+            right.set(xlabel=f"predicted {name}", ylabel="true - predicted", title="residuals")
+            dress(left)
+            dress(right)
         return self
-
-    def _measures(self, j: int) -> str:
-        return f"RMSE {self.rmse[j]:.3g}, R² {self.r2[j]:.3f}"
 
 
 def _columns(argument: str, values: ArrayLike) -> Array:
