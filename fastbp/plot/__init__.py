@@ -2,6 +2,7 @@
 
 from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._display import Display
+from fastbp.plot._gradient_flow import GradientFlowDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._slopes import SlopesDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
@@ -15,6 +16,7 @@ __all__ = [
     "VERMILION",
     "ActivationDisplay",
     "Display",
+    "GradientFlowDisplay",
     "LearningCurveDisplay",
     "SlopesDisplay",
     "digits",
