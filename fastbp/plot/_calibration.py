@@ -202,7 +202,7 @@ class CalibrationDisplay(Display):
         if self.kind != "quantile":
             edges = np.linspace(0, 1, len(self.counts) + 1)
             parts = self.counts / self.counts.sum()
-            ax.scatter(x, y, 16 + 200 * parts[drawn], color=BLUE)  # larger where more is known
+            ax.scatter(x, y, 16 + 120 * parts[drawn], color=BLUE, clip_on=False)  # larger where more is known
             ax.bar(
                 edges[:-1],
                 parts,

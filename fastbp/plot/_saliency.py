@@ -61,7 +61,8 @@ class SaliencyDisplay(Display):
     """
 
     def __init__(self, images: ArrayLike, maps: ArrayLike, titles: Sequence[str] | None = None) -> None:
-        self.images, self.maps = as_array("images", images), as_array("maps", maps)
+        self.images = as_array("images", images).astype(np.float64)
+        self.maps = as_array("maps", maps).astype(np.float64)
         shape = self.images.shape
         if len(shape) not in (3, 4) or 0 in shape:
             raise ShapeError(f"images has shape {shape}, expected (n, rows, columns) or one more: channels")
@@ -160,13 +161,15 @@ class SaliencyDisplay(Display):
                 above.set_axis_off()
                 below.set_axis_off()
                 continue
+            above.set_anchor("S")  # close to its map, however high the figure is
+            below.set_anchor("N")
             above.imshow(contrast[i], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             above.set_title(plain(self.titles[i], limit=18), fontsize=10)
             most = float(sizes[i].max()) or 1.0
             below.imshow(sizes[i], cmap=sequential(VERMILION), vmin=0, vmax=most, interpolation="nearest")
             if i % columns == 0:
                 above.set_ylabel("image")
-                below.set_ylabel("|d answer / d pixel|", fontsize=8)
+                below.set_ylabel("sensitivity")
         return self
 
 
