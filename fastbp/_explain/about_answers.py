@@ -80,8 +80,8 @@ def classes(subject: Subject) -> str:
         pictures += [
             picture(
                 lambda ax: CalibrationDisplay.from_network(subject.net, data.X, data.y, ax=ax),
-                f"Whether probabilities are right{_where(subject)}: of the answers given with 80 %, 80 % should "
-                "come true.",
+                f"Whether probabilities are right{_where(subject)}: of the answers given with 80 %, 80 % "
+                "should come true.",
                 size=PAIRED,
             )
         ]

@@ -21,44 +21,55 @@ MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
 
 def teaching_rows(subject: Subject) -> str:
     """Return the norms of the gradients of single rows, and those with the largest."""
-    norms, rows = subject.teaching
     lead = paragraph(
         "Each row has a gradient of its own: the change of the weights that would serve this row. Its norm "
         "says how much the row still has to teach. The largest ones often are hard, unusual or wrongly "
         "labeled: look at them first."
     )
-    shown = rows.take(np.argsort(rows.numbers))
-    curve = picture(
-        lambda ax: GradientNormsDisplay.from_network(subject.net, shown.X, shown.y, ax=ax),
-        f"Norm of the gradient of each row's own loss.{subject.sampled(shown)}",
-    )
-    top = rows.take(np.arange(min(MOST_LISTED, len(rows.y))))
-    return lead + curve + _table(subject, norms, top) + _images(subject, top)
+    norms = subject.norms
+    if np.isnan(norms).any():
+        curve = note(
+            f"The loss is a function of your own, which is called row by row.{subject.sampled(subject.few())}"
+        )
+    else:
+        display = GradientNormsDisplay(norms)
+        curve = picture(display.plot, "Norm of the gradient of each row's own loss.")
+    top = subject.teaching(min(MOST_LISTED, len(subject.few().y)))
+    return lead + curve + _table(subject, top) + _images(subject, top)
 
 
-def _table(subject: Subject, norms: np.ndarray, top: Data) -> str:
+def _table(subject: Subject, top: Data) -> str:
     """Return the table of the rows with the largest norms."""
     targets, predictions = subject.answers(top)
-    values, means, scales = top.dense(), *_usual(subject)
-    names = subject.names
-    cells = [
-        [f"{row:,}", target, prediction, number(norm)]
-        for row, target, prediction, norm in zip(top.numbers, targets, predictions, norms, strict=False)
-    ]
-    head, long = ["row", "target", "prediction", "norm"], ()
-    if subject.image_shape is None and len(names) <= MOST_INPUTS:
-        head += names
-        cells = [[*row, *map(number, x)] for row, x in zip(cells, values, strict=True)]
-    elif subject.image_shape is None:
-        head.append("inputs farthest from their means, but those that are 0")
-        long = (4,)
-        for row, x in zip(cells, values, strict=True):
-            order = np.argsort(-np.abs(x - means) / scales, kind="stable")
-            far = order[x[order] != 0][:MOST_INPUTS]
-            row.append("; ".join(f"{names[j]}: {number(x[j])}" for j in sorted(far)))
-    return table(head, cells, left=(1, 2), long=long) + note(
-        "Rows are counted from 0. Norm: of the gradient of the row."
-    )
+    norms = map(number, subject.norms[top.numbers])
+    cells = zip([f"{row:,}" for row in top.numbers], targets, predictions, norms, strict=True)
+    inputs = _inputs(subject, top)
+    rows = [[*known, *more] for known, more in zip(cells, inputs, strict=True)]
+    head = ["row", "target", "prediction", "norm"]
+    if subject.image_shape is not None:
+        shown = table(head, rows, left=(1, 2))
+    elif len(subject.names) <= MOST_INPUTS:
+        shown = table([*head, *subject.names], rows, left=(1, 2))
+    else:
+        far = "inputs farthest from their means, but those that are 0"
+        shown = table([*head, far], rows, left=(1, 2), long=(4,))
+    return shown + note("Rows are counted from 0. Norm: of the gradient of the row.")
+
+
+def _inputs(subject: Subject, top: Data) -> list[list[str]]:
+    """Return the cells of each row that show its inputs: all of few, none of an image."""
+    values, names = top.dense(), subject.names
+    if subject.image_shape is not None:
+        return [[] for _ in values]
+    if len(names) <= MOST_INPUTS:
+        return [[*map(number, x)] for x in values]
+    means, scales = _usual(subject)
+    cells = []
+    for x in values:
+        order = np.argsort(-np.abs(x - means) / scales, kind="stable")
+        far = sorted(order[x[order] != 0][:MOST_INPUTS])
+        cells.append(["; ".join(f"{names[j]}: {number(x[j])}" for j in far)])
+    return cells
 
 
 def _usual(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +97,7 @@ def _images(subject: Subject, top: Data) -> str:
 
 def one_weight(subject: Subject) -> str:
     """Return the chain rule of the weight of the first layer that the most instructive row blames most."""
-    _, rows = subject.teaching
-    row = rows.take(np.array([0]))
+    row = subject.teaching(1)
     x, y = row.dense(), row.y
     shares = blame(subject.net, x, y).weight_shares[0]
     i, j = np.unravel_index(np.nanargmax(np.nan_to_num(shares)), shares.shape)

@@ -121,7 +121,7 @@ def explain(
     target = None if path is None else _checked_target(arguments.path("path", path))
     if progress is not None and not callable(progress):
         raise ParameterError(f"progress is {shown(progress)}, expected a function of a string, or None")
-    options = {
+    options: dict[str, Any] = {
         "X_val": X_val,
         "y_val": y_val,
         "sample_weight": sample_weight,

@@ -10,8 +10,8 @@ from io import StringIO
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from fastbp.plot._style import settings
@@ -55,12 +55,12 @@ def rasterize_dense(figure: Figure) -> None:
     """Let what consists of many shapes be an image within the picture; text and axes stay as they are."""
     for axes in figure.axes:
         for each in axes.collections:
-            shapes = each.get_offsets() if isinstance(each, PathCollection) else each.get_paths()
-            vertices = sum(len(path.vertices) for path in each.get_paths())
-            each.set_rasterized(max(len(shapes), vertices) > DENSE)
+            n = sum(np.size(path.vertices) for path in each.get_paths()) // 2
+            n = max(n, len(np.asarray(each.get_offsets())))
+            each.set_rasterized(each.get_rasterized() or n > DENSE)
         for line in axes.lines:
             if line.get_linestyle() == "None":
-                line.set_rasterized(len(line.get_xdata()) > DENSE)
+                line.set_rasterized(len(np.asarray(line.get_xdata())) > DENSE)
 
 
 def inline(figure: Figure, label: str) -> str:
@@ -70,6 +70,8 @@ def inline(figure: Figure, label: str) -> str:
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="\w+"', "<g", text)  # other pictures of the page have the same ids
+    text = re.sub(
+        r'(<g|<image [^>]*) id="[\w.]+"', r"\1", text
+    )  # nothing refers to these, and some are twice
     text = re.sub(r"\n\s*", "\n", text).replace(INK, "currentColor")
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

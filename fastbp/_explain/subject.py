@@ -102,7 +102,7 @@ class Subject:
         _check_pair(X_val, y_val, "X_val", "y_val")
         self.data, self.present = _checked(probe, X, y, sample_weight)
         self.held_out = None
-        if X_val is not None:
+        if X_val is not None and y_val is not None:
             net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
             self.held_out, _ = _checked(probe, X_val, y_val, None)
         self.path, self.steps = _recorded(record, net.n_parameters)
@@ -139,12 +139,17 @@ class Subject:
         return self.present.take(np.sort(random.choice(n, most, replace=False)))
 
     @cached_property
-    def teaching(self) -> tuple[Array, Data]:
-        """Norms of the gradients of single rows, falling, and the rows in this order; all that were asked."""
-        data = self.few() if self.task == "other" else self.present  # a custom loss is called row by row
-        norms = per_sample_gradient_norms(self.net, data.X, data.y)
-        order = np.argsort(-norms, kind="stable")
-        return norms[order], data.take(order)
+    def norms(self) -> NDArray[np.float64]:
+        """Norm of the gradient of each row (n,); 0 for those that are not present, NaN for those not asked."""
+        asked = self.few() if self.task == "other" else self.present  # a custom loss is called row by row
+        norms = np.zeros(len(self.data.y))
+        norms[self.present.numbers] = np.nan
+        norms[asked.numbers] = per_sample_gradient_norms(self.net, asked.X, asked.y)
+        return norms
+
+    def teaching(self, limit: int) -> Data:
+        """Return the rows with the largest norms, the largest first."""
+        return self.data.take(np.argsort(-self.norms, kind="stable")[:limit])
 
     def sampled(self, data: Data) -> str:
         """Return what a page says about the rows that were read, "" if they are all."""

@@ -60,9 +60,7 @@ def run(options: Namespace) -> None:
         )
         return
     print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}")
-    if unknown:
-        counts = [f"{text.plain(name)} ({n:,})" for name, n in unknown.items()]
-        print(f"categories that training did not have: {text.listed(counts)}")
+    examples.print_unknown(unknown)
     print()
     print(scores.show({"value": found}, net))
     if matrix is not None and table.classes is not None:

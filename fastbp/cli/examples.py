@@ -1,8 +1,9 @@
-"""A model file and the rows of a data file that it is asked about, for `fastbp predict` and `evaluate`."""
+"""A model file and the rows of a data file that it is asked about, for the commands that read both."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 import fastbp
 from fastbp import io
 from fastbp._base.shown import shown
+from fastbp.cli import text
 from fastbp.io._columns import is_missing, is_text
 
 Array: TypeAlias = NDArray[Any]
@@ -47,6 +49,13 @@ def unknown(table: io.Table | None, columns: io.Columns, X: Array) -> dict[str, 
             if n:
                 found[column.name] = n
     return found
+
+
+def print_unknown(unknown: Mapping[str, int]) -> None:
+    """Print how many values training did not have, by column, if there are any."""
+    if unknown:
+        counts = [f"{text.plain(name)} ({n:,})" for name, n in unknown.items()]
+        print(f"categories that training did not have: {text.listed(counts)}")
 
 
 def names_of(net: fastbp.Network, columns: io.Columns) -> list[str]:

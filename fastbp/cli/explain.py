@@ -6,14 +6,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import fastbp
 from fastbp.cli import text
 from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, output, seed, units
-
-if TYPE_CHECKING:
-    from fastbp._explain import Explanation
 
 DESCRIPTION = """\
 Write a page of HTML, one file that needs nothing else. Without arguments it explains, with small networks
@@ -72,18 +69,14 @@ def run(options: Namespace) -> None:
     """Write the page, and print where it is."""
     check(options)
     if options.model is None:
-        page = fastbp.explain(path=options.output)
-        found, about = {}, "why the derivative matters, to try out"
+        fastbp.explain(path=options.output)
+        tell(options, "why the derivative matters, to try out")
     else:
-        page, found = explained(options)
-        names = (text.plain(Path(name).name) for name in (options.model, options.data))
-        about = f"{' on '.join(names)}, {text.counted(found['rows'], 'row')}"
-    if options.json:
-        text.show_json({"output": str(options.output), "model": options.model, "data": options.data} | found)
-    elif not options.quiet:
-        print(f"{text.path(str(options.output))}: {about}")
+        explain_model(options)
     if options.open:
-        show(page)
+        import webbrowser
+
+        webbrowser.open(Path(options.output).resolve().as_uri())
 
 
 def check(options: Namespace) -> None:
@@ -99,8 +92,8 @@ def check(options: Namespace) -> None:
     check_is_file(options.output)
 
 
-def explained(options: Namespace) -> tuple[Explanation, dict[str, object]]:
-    """Write the page about a model, and return it with what is to be printed about it."""
+def explain_model(options: Namespace) -> None:
+    """Write and tell of the page about a model."""
     from fastbp import io
     from fastbp.cli import examples
 
@@ -109,20 +102,21 @@ def explained(options: Namespace) -> tuple[Explanation, dict[str, object]]:
     columns = io.read_columns(options.data)
     X, y = table.inputs(columns), table.answers(columns)
     unknown = examples.unknown(table, columns, X)
-    if options.image_shape is None:
-        net.feature_names = net.feature_names or table.feature_names
-    names = [text.plain(Path(name).name) for name in (options.model, options.data)]
-    page = fastbp.explain(
+    net.feature_names = net.feature_names or table.feature_names
+    title = " on ".join(text.plain(Path(name).name) for name in (options.model, options.data))
+    fastbp.explain(
         net,
         X,
         y,
         path=options.output,
         image_shape=options.image_shape,
-        title=f"{names[0]} on {names[1]}",
+        title=title,
         seed=options.seed or 0,
         progress=progress(options),
     )
-    return page, {"rows": len(X), "unknown": unknown}
+    tell(options, f"{title}, {text.counted(len(X), 'row')}", rows=len(X), unknown=unknown)
+    if not (options.json or options.quiet):
+        examples.print_unknown(unknown)
 
 
 def progress(options: Namespace) -> Callable[[str], None] | None:
@@ -132,9 +126,9 @@ def progress(options: Namespace) -> Callable[[str], None] | None:
     return lambda title: print(f"{title} ...", file=sys.stderr)
 
 
-def show(page: Explanation) -> None:
-    """Open the page in the user's browser."""
-    import webbrowser
-
-    assert page.path is not None
-    webbrowser.open(page.path.resolve().as_uri())
+def tell(options: Namespace, about: str, **found: Any) -> None:
+    """Print where the page is, and what it is about."""
+    if options.json:
+        text.show_json({"output": str(options.output), "model": options.model, "data": options.data, **found})
+    elif not options.quiet:
+        print(f"{text.path(str(options.output))}: {about}")

@@ -8,7 +8,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 import fastbp
 import fastbp.reference
 from fastbp import inspect
-from fastbp._explain import about_learning, about_network
+from fastbp._explain import about_learning, about_network, about_rows
 from fastbp._explain.subject import Subject
 from helpers import sick
 
@@ -137,12 +137,26 @@ def test_remedies_are_told_in_words(make):
 
 
 def test_the_rows_that_teach_most_come_first():
-    net = regressor()
+    net, w = regressor(), np.ones(80)
     norms = inspect.per_sample_gradient_norms(net, X, Y)
-    found, rows = Subject(net, X, Y).teaching
-    np.testing.assert_array_equal(found, np.sort(norms)[::-1])
-    np.testing.assert_array_equal(norms[rows.numbers], found)
-    np.testing.assert_array_equal(rows.X, X[rows.numbers])
+    subject = Subject(net, X, Y)
+    np.testing.assert_array_equal(subject.norms, norms)
+    order = np.argsort(-norms)[:5]
+    np.testing.assert_array_equal(subject.teaching(5).numbers, order)
+    np.testing.assert_array_equal(subject.teaching(5).X, X[order])
+    w[order[0]] = 0
+    weighted = Subject(net, X, Y, sample_weight=w)
+    assert weighted.norms[order[0]] == 0
+    np.testing.assert_array_equal(weighted.teaching(4).numbers, order[1:])
+
+
+def test_a_loss_of_ones_own_is_asked_for_a_sample_of_rows():
+    net = regressor(loss=square_loss)
+    rows, targets = np.tile(X, (26, 1)), np.tile(Y, (26, 1))  # 2080
+    subject = Subject(net, rows, targets)
+    assert np.isnan(subject.norms).sum() == 80
+    assert not np.isnan(subject.norms[subject.teaching(2000).numbers]).any()
+    assert "On 2,000 of the 2,080 rows" in about_rows.teaching_rows(subject)
 
 
 def test_answers_have_the_names_of_the_classes():
@@ -152,7 +166,6 @@ def test_answers_have_the_names_of_the_classes():
     targets, predictions = subject.answers(subject.data)
     assert targets == [net.class_names[i] for i in LABELS]
     assert predictions == [net.class_names[i] for i in net.predict_classes(X)]
-    assert subject.class_name(-1) == "-1"
 
 
 def test_samples_are_fixed_and_leave_out_absent_rows():

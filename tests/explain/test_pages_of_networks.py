@@ -71,87 +71,102 @@ def plane():
 CASES = {make.__name__: make for make in (penguins, regressor, images, plane)}
 
 
+class Opened(NamedTuple):
+    """A network with its data, the file of its page, and what a browser found in it."""
+
+    case: Case
+    path: object
+    found: dict
+    phone: dict
+
+
+LOOK = """() => {
+  const all = (within, selector) => [...within.querySelectorAll(selector)];
+  const table = (each) => all(each, "tr").map((row) => texts(row, "th, td"));
+  const picture = (svg) => [svg.getAttribute("aria-label"), texts(svg, "text").length];
+  const texts = (within, selector) => all(within, selector).map((each) => each.innerText);
+  return {
+    ids: all(document, "[id]").map((each) => each.id),
+    sections: all(document, "section").map((each) => each.id),
+    text: document.body.innerText,
+    lead: document.querySelector(".lead").innerText,
+    findings: texts(document, ".finding h3"),
+    tables: Object.fromEntries(
+      all(document, "section").map((section) => [section.id, all(section, "table").map(table)]),
+    ),
+    pictures: all(document, "figure svg").map(picture),
+  };
+}"""
+
+
 @pytest.fixture(scope="module", params=CASES)
-def case(request, browser, tmp_path_factory):
-    """A network with its data, and the file of its page."""
-    found = CASES[request.param]()
+def page(request, browser, tmp_path_factory):
+    """A page, looked at once on a dark screen and once on a phone and in print."""
+    case = CASES[request.param]()
     path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
-    fastbp.explain(found.net, found.X, found.y, path=path, **found.options)
-    return found, path
+    fastbp.explain(case.net, case.X, case.y, path=path, **case.options)
+    with opened(browser, path, color_scheme="dark") as shown:
+        found = shown.evaluate(LOOK)
+        shown.set_viewport_size({"width": 360, "height": 740})
+        phone = {"width": shown.evaluate("document.documentElement.scrollWidth")}
+        shown.emulate_media(media="print")
+        phone["contents"] = shown.locator("nav").is_visible()
+        phone["picture"] = shown.locator("figure svg").first.is_visible()
+    return Opened(case, path, found, phone)
 
 
-def table_of(page, section, nth=0):
-    """Return the rows of a table on the page, as lists of texts."""
-    rows = page.locator(f"#{section} table").nth(nth).locator("tr")
-    return [row.locator("th, td").all_inner_texts() for row in rows.all()]
+def test_the_page_is_small_and_has_its_parts(page):
+    assert page.path.stat().st_size < LARGEST
+    common = ["network", "diagnosis", "learning-curve", "gradient-flow", "slopes", "landscape"]
+    common += ["rows", "chain-rule"]
+    assert page.found["sections"][: len(common)] == common
+    assert page.found["sections"][len(common) :] == page.case.parts
+    assert "cannot be computed" not in page.found["text"]
+    ids = page.found["ids"]
+    assert sorted({*ids}) == sorted(ids)
 
 
-def test_the_page_is_small_and_has_its_parts(browser, case):
-    found, path = case
-    assert path.stat().st_size < LARGEST
-    with opened(browser, path) as page:
-        ids = page.evaluate("[...document.querySelectorAll('section')].map((each) => each.id)")
-        common = ["network", "diagnosis", "learning-curve", "gradient-flow", "slopes", "landscape"]
-        assert [name for name in ids if name not in [*common, "rows", "chain-rule"]] == found.parts
-        assert page.locator("text=cannot be computed").count() == 0
-        doubled = "const ids = [...document.querySelectorAll('[id]')].map((each) => each.id)"
-        assert page.evaluate(f"(() => {{ {doubled}; return ids.length - new Set(ids).size; }})()") == 0
+def test_the_figures_are_those_of_the_network(page):
+    net, X, y, options, _ = page.case
+    _, *figures = page.found["tables"]["network"][2]
+    measured = net.evaluate(X, y, list(net.loss.metrics[:2]))
+    assert {name: float(value) for name, value, *_ in figures} == pytest.approx(measured, rel=1e-3)
+    held_out = {name: options[name] for name in ("X_val", "y_val") if name in options}
+    if held_out:
+        assert float(figures[0][2]) == pytest.approx(net.evaluate(*held_out.values())["loss"], rel=1e-3)
+    diagnosis = net.diagnose(X, y, **held_out)
+    assert page.found["lead"] == diagnosis.verdict
+    assert page.found["findings"] == [
+        each.kind if each.layer is None else f"{each.kind} in layers[{each.layer}]"
+        for each in diagnosis.findings
+    ]
+    _, *layers = page.found["tables"]["diagnosis"][0]
+    assert [row[0] for row in layers] == [state.name for state in diagnosis.layers]
+    slopes = [state.mean_slope for state in diagnosis.layers]
+    assert [float(row[5]) for row in layers] == pytest.approx(slopes, rel=1e-3)
 
 
-def test_the_figures_are_those_of_the_network(browser, case):
-    found, path = case
-    net, options = found.net, found.options
-    with opened(browser, path) as page:
-        figures = table_of(page, "network", nth=2)
-        measured = net.evaluate(found.X, found.y, list(net.loss.metrics[:2]))
-        assert {name: float(value) for name, value, *_ in figures[1:]} == pytest.approx(measured, rel=1e-3)
-        if "X_val" in options:
-            held_out = net.evaluate(options["X_val"], options["y_val"])
-            assert float(figures[1][2]) == pytest.approx(held_out["loss"], rel=1e-3)
-        diagnosis = net.diagnose(
-            found.X, found.y, **{name: options[name] for name in ("X_val", "y_val") if name in options}
-        )
-        assert page.inner_text(".lead") == diagnosis.verdict
-        assert page.locator(".finding h3").all_inner_texts() == [
-            each.kind if each.layer is None else f"{each.kind} in layers[{each.layer}]"
-            for each in diagnosis.findings
-        ]
-        layers = table_of(page, "diagnosis")[1:]
-        assert [row[0] for row in layers] == [state.name for state in diagnosis.layers]
-        slopes = [state.mean_slope for state in diagnosis.layers]
-        assert [float(row[5]) for row in layers] == pytest.approx(slopes, rel=1e-3)
+def test_the_rows_and_the_chain_are_those_of_the_network(page):
+    net, X, y, *_ = page.case
+    norms = inspect.per_sample_gradient_norms(net, X, y)
+    row = int(norms.argmax())
+    head, *rows = page.found["tables"]["rows"][0]
+    shown = [float(cells[head.index("norm")]) for cells in rows]
+    assert shown == pytest.approx(np.sort(norms)[::-1][:8], rel=1e-3)
+    assert int(rows[0][0].replace(",", "")) == row
+    _, *factors, total = page.found["tables"]["chain-rule"][0]
+    i, j = map(int, re.search(r"leads from input (\d+).* to unit (\d+)", page.found["text"]).groups())
+    exact = inspect.chain_rule(net, 1, i - 1, j - X.shape[1] - 1, X[row], y[row])
+    assert float(total[1]) == pytest.approx(exact.value, rel=1e-3)
+    assert [cells[0] for cells in factors] == [factor.name for factor in exact.factors]
 
 
-def test_the_rows_and_the_chain_are_those_of_the_network(browser, case):
-    found, path = case
-    norms = inspect.per_sample_gradient_norms(found.net, found.X, found.y)
-    first = int(norms.argmax())
-    with opened(browser, path) as page:
-        rows = table_of(page, "rows")
-        at = rows[0].index("norm")
-        assert [float(row[at]) for row in rows[1:]] == pytest.approx(np.sort(norms)[::-1][:8], rel=1e-3)
-        assert int(rows[1][0].replace(",", "")) == first
-        chain = table_of(page, "chain-rule")
-        text = page.inner_text("#chain-rule")
-        i, j = map(int, re.search(r"from input (\d+).* to unit (\d+)", text).groups())
-        n_in = found.X.shape[1]
-        exact = inspect.chain_rule(found.net, 1, i - 1, j - n_in - 1, found.X[first], found.y[first])
-        assert float(chain[-1][1]) == pytest.approx(exact.value, rel=1e-3)
-        assert [row[0] for row in chain[1:-1]] == [factor.name for factor in exact.factors]
+def test_a_phone_shows_it_without_scrolling_sideways_and_it_prints(page):
+    assert page.phone == {"width": 360, "contents": False, "picture": True}
 
 
-def test_a_phone_shows_it_without_scrolling_sideways_and_it_prints(browser, case):
-    _, path = case
-    with opened(browser, path, viewport={"width": 360, "height": 740}) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.emulate_media(media="print")
-        assert not page.locator("nav").is_visible()
-        assert page.locator("figure svg").first.is_visible()
-
-
-def test_every_picture_has_a_name_and_text(browser, case):
-    _, path = case
-    with opened(browser, path, color_scheme="dark") as page:
-        for picture in page.locator("figure svg").all():
-            assert picture.get_attribute("aria-label")
-            assert picture.locator("text").count() > 2
+def test_every_picture_has_a_name_and_text(page):
+    assert len(page.found["pictures"]) >= 7
+    for label, texts in page.found["pictures"]:
+        assert label
+        assert texts > 2
