@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fastbp._explain.about_rows import MOST_IMAGES, SALIENCY_SIZE
-from fastbp._explain.fragments import PAIRED, beside
-from fastbp._explain.pictures import picture
+from fastbp._explain.fragments import beside
+from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import Data, Subject, Topic
 from fastbp.inspect import FeatureImportance, feature_importance
 from fastbp.plot import (
@@ -47,7 +47,7 @@ def importance(subject: Subject) -> str:
     return picture(
         lambda ax: FeatureImportanceDisplay.from_importance(found, limit=MOST_BARS, ax=ax),
         f"{what}.{subject.sampled(data)}",
-        size=(6.4, 1.4 + 0.3 * min(MOST_BARS, len(found.names))),
+        size=(WIDE[0], 1.4 + 0.3 * min(MOST_BARS, len(found.names))),
     )
 
 
@@ -80,7 +80,7 @@ def classes(subject: Subject) -> str:
         pictures += [
             picture(
                 lambda ax: CalibrationDisplay.from_network(subject.net, data.X, data.y, ax=ax),
-                f"Whether probabilities are right{_where(subject)}: of the answers given with 80 %, 80 % "
+                f"Whether probabilities are right{_where(subject)}: of the answers given with 80%, 80% "
                 "should come true.",
                 size=PAIRED,
             )
@@ -94,7 +94,7 @@ def numbers(subject: Subject) -> str:
     return picture(
         lambda ax: ResidualsDisplay.from_network(subject.net, data.X, data.y, ax=ax),
         f"Predictions beside targets, and their differences{_where(subject)}.",
-        size=(7.5, 3.6),
+        size=WIDE,
     )
 
 

@@ -7,9 +7,9 @@ from html import escape
 import numpy as np
 from matplotlib.axes import Axes
 
-from fastbp._explain.fragments import PAIRED, beside, note, number, paragraph, table
+from fastbp._explain.fragments import beside, note, number, paragraph, table
 from fastbp._explain.page import fill
-from fastbp._explain.pictures import picture
+from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import MOST_POINTS, Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
 from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
@@ -114,6 +114,7 @@ def learning_curve(subject: Subject) -> str:
     return picture(
         lambda ax: LearningCurveDisplay.from_network(subject.net, ax=ax),
         f"Loss after each of {epochs:,} epochs. A fit that has converged ends in a level line.",
+        size=WIDE,
     )
 
 
@@ -154,7 +155,7 @@ def slopes(subject: Subject) -> str:
     return lead + picture(
         lambda ax: SlopesDisplay.from_diagnosis(subject.diagnosis, ax=ax),
         "|f'(z)| of all units and rows, layer by layer: share of the outputs by size of the derivative.",
-        size=(6.4, height),
+        size=(WIDE[0], height),
     )
 
 
@@ -168,18 +169,18 @@ def landscape(subject: Subject) -> str:
     drawn: list[LandscapeDisplay] = []
 
     def contour(ax: Axes) -> None:
-        drawn.append(
-            LandscapeDisplay.from_network(
-                subject.net,
-                data.X,
-                data.y,
-                path=subject.path,
-                resolution=RESOLUTION,
-                seed=subject.seed,
-                sample_weight=data.w,
-                ax=ax,
-            )
+        display = LandscapeDisplay.from_network(
+            subject.net,
+            data.X,
+            data.y,
+            path=subject.path,
+            resolution=RESOLUTION,
+            seed=subject.seed,
+            sample_weight=data.w,
+            ax=ax,
         )
+        display.ax_.locator_params("x", nbins=6)
+        drawn.append(display)
 
     above = picture(contour, f"{what}.{subject.sampled(data)}", size=PAIRED)
     surface = picture(lambda ax: drawn[0].plot(ax, kind="surface"), "The same as a surface.", size=PAIRED)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fastbp._explain.fragments import note, number, paragraph, table, wide
-from fastbp._explain.pictures import picture
+from fastbp._explain.pictures import WIDE, picture
 from fastbp._explain.subject import Data, Subject, Topic
 from fastbp.inspect import blame, chain_rule
 from fastbp.plot import GradientNormsDisplay, NetworkDisplay, SaliencyDisplay
 
 MOST_LISTED = 8  # rows in the table
-MOST_IMAGES, SALIENCY_SIZE = 6, (8.5, 3.1)
+MOST_IMAGES, SALIENCY_SIZE = 6, (WIDE[0], 3.1)
 MOST_INPUTS = 6  # columns for inputs; of more, those that are far from their means are named
 MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
 
@@ -33,7 +33,7 @@ def teaching_rows(subject: Subject) -> str:
         )
     else:
         display = GradientNormsDisplay(norms)
-        curve = picture(display.plot, "Norm of the gradient of each row's own loss.")
+        curve = picture(display.plot, "Norm of the gradient of each row's own loss.", size=WIDE)
     top = subject.teaching(min(MOST_LISTED, len(subject.few().y)))
     return lead + curve + _table(subject, top) + _images(subject, top)
 
@@ -119,7 +119,7 @@ def graph(subject: Subject) -> str:
         lambda ax: NetworkDisplay.from_network(subject.net, data.X, data.y, ax=ax),
         "All weights: thick lines are large ones, dashed ones negative; units that the error blames most are "
         f"filled most.{subject.sampled(data)}",
-        size=(7.5, 5.0),
+        size=(WIDE[0], 5.0),
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
-PAIRED = (5.2, 4.2)  # inches, of pictures that are side by side
-
 
 def paragraph(text: str) -> str:
     """Return a paragraph."""

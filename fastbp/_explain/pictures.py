@@ -14,10 +14,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fastbp._explain.page import fill
 from fastbp.plot._style import settings
 
 INK = "#010203"  # a color that no plot uses: it becomes that of the page's text
 
+WIDE, PAIRED = (8.8, 3.6), (5.2, 4.2)  # inches, of a picture as wide as the page, and of one of two in a row
+
+NARROWEST = 69  # pixels per inch, below which text is too small: the picture scrolls where the page is narrow
 DENSE = 400  # shapes or points; what has more of them is drawn as an image, which takes less memory
 RESOLUTION = 144  # pixels per inch of such images
 
@@ -48,7 +52,8 @@ def picture(
         draw(figure.subplots())
         rasterize_dense(figure)
         svg = inline(figure, label or caption)
-        return f'<figure><div class="wide">{svg}</div><figcaption>{escape(caption)}</figcaption></figure>'
+        style = f"min-width: {round(NARROWEST * size[0])}px"
+        return fill("figure.html", svg=svg, style=style, caption=escape(caption))
 
 
 def rasterize_dense(figure: Figure) -> None:

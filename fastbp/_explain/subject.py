@@ -140,7 +140,7 @@ class Subject:
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
-        """Norm of the gradient of each row (n,); 0 for those that are not present, NaN for those not asked."""
+        """Norm of the gradient of each row (n,); 0 for rows that are not present, NaN for those not asked."""
         asked = self.few() if self.task == "other" else self.present  # a custom loss is called row by row
         norms = np.zeros(len(self.data.y))
         norms[self.present.numbers] = np.nan
