@@ -137,8 +137,9 @@ class CalibrationDisplay(Display):
         if isinstance(net.loss, (GaussianNLL, Quantiles)):
             return cls._of_quantiles(net, X, y, sample_weight).plot(ax)
         raise ParameterError(
-            f"net has the loss {net.loss} and the output activation {net.layers[-1].activation}, expected "
-            "softmax or sigmoid outputs, or the loss Quantiles or GaussianNLL"
+            f"net has the loss {net.loss.name!r} and the output activation "
+            f"{net.layers[-1].activation.name!r}, expected softmax or sigmoid outputs, or the loss "
+            "Quantiles or GaussianNLL"
         )
 
     @classmethod

@@ -113,7 +113,8 @@ class ResidualsDisplay(Display):
         """
         if isinstance(net, Network) and net.loss.answers is not None:
             raise ParameterError(
-                f"net has the loss {net.loss}, expected one of numbers: ConfusionMatrixDisplay shows classes"
+                f"net has the loss {net.loss.name!r}, expected one of numbers: ConfusionMatrixDisplay shows "
+                "classes"
             )
         found = answered(net, X, y, sample_weight)
         return cls(net.loss.estimate(found.outputs), found.targets, names, found.weights).plot(ax)
