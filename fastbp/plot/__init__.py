@@ -2,6 +2,7 @@
 
 from fastbp.plot._display import Display
 from fastbp.plot._landscape import LandscapeDisplay
+from fastbp.plot._learning_rate import LearningRateDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, loss_curves, training
 
@@ -13,6 +14,7 @@ __all__ = [
     "VERMILION",
     "Display",
     "LandscapeDisplay",
+    "LearningRateDisplay",
     "digits",
     "loss_curves",
     "style",
