@@ -1,6 +1,12 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
+from fastbp.plot._calibration import CalibrationDisplay
+from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._display import Display
+from fastbp.plot._gradient_norms import GradientNormsDisplay
+from fastbp.plot._importance import FeatureImportanceDisplay
+from fastbp.plot._residuals import ResidualsDisplay
+from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, loss_curves, training
 
@@ -10,7 +16,13 @@ __all__ = [
     "GREY",
     "PURPLE",
     "VERMILION",
+    "CalibrationDisplay",
+    "ConfusionMatrixDisplay",
     "Display",
+    "FeatureImportanceDisplay",
+    "GradientNormsDisplay",
+    "ResidualsDisplay",
+    "SaliencyDisplay",
     "digits",
     "loss_curves",
     "style",
