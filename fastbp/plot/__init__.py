@@ -6,6 +6,7 @@ from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._display import Display
 from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
+from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
@@ -25,6 +26,7 @@ __all__ = [
     "Display",
     "FeatureImportanceDisplay",
     "GradientNormsDisplay",
+    "LandscapeDisplay",
     "LearningCurveDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",

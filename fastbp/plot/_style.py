@@ -55,6 +55,7 @@ def settings(ink: str, paper: str, **more: Any) -> Any:
         **dict.fromkeys(papered, paper),
         "legend.facecolor": paper,
         "legend.edgecolor": GREY,
+        "grid.color": GREY,
         "font.size": 10,
         "axes.titlesize": 11,
         "svg.fonttype": "none",
