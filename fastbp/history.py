@@ -5,12 +5,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from math import isnan, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastbp._base.arguments import choice, text
 from fastbp._base.columns import Column, Entries, constant
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fastbp.plot import LearningCurveDisplay
 
 FRAMES = {"pandas": ("pandas", "pandas"), "polars": ("polars", "Polars")}  # module and name of each library
 EDGE = 4  # epochs that a notebook shows at either end of a long history
@@ -21,7 +26,8 @@ class History:
 
     A column is `history.loss` or `history["loss"]`, a new list of floats at each access; `row` returns a
     single epoch without copying whole columns. Iterating yields the names of the columns; `len` is the number
-    of epochs. `to_frame` returns a data frame of pandas or Polars. Notebooks show a table and a picture.
+    of epochs. `to_frame` returns a data frame of pandas or Polars, and `plot` draws the losses and metrics.
+    Notebooks show a table and a picture.
 
     Attributes
     ----------
@@ -127,6 +133,32 @@ class History:
 
         module, name = choice("library", library, FRAMES)
         return load(module, name, "History.to_frame").DataFrame(self.to_dict())
+
+    def plot(self, ax: Axes | None = None) -> LearningCurveDisplay:
+        """Draw the losses and metrics over the epochs; `fastbp.plot.LearningCurveDisplay` tells more.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; panels take their place. Default: on a new figure.
+
+        Returns
+        -------
+        fastbp.plot.LearningCurveDisplay
+
+        Raises
+        ------
+        ParameterError
+            There are no epochs.
+        ImportError
+            matplotlib is not installed.
+        """
+        from fastbp._base.optional import load
+
+        load("matplotlib", "matplotlib", "History.plot")
+        from fastbp.plot import LearningCurveDisplay
+
+        return LearningCurveDisplay.from_history(self, ax=ax)
 
     def row(self, epoch: int) -> dict[str, float]:
         """Return the entries of the epoch with this index, by column; -1 is the last epoch."""

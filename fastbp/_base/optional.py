@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+#: Extras of fastbp that are not called like the module they bring.
+EXTRAS = {"matplotlib": "plot"}
+
 
 def scipy(module: str, user: str) -> Any:
     """Return a module of SciPy. If SciPy is missing, the ImportError names `user` and how to install it."""
@@ -20,6 +23,7 @@ def load(module: str, name: str, user: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        command = f'pip install "fastbp[{package}]", or pip install {name.lower()}'
+        extra = EXTRAS.get(package, package)
+        command = f'pip install "fastbp[{extra}]", or pip install {name.lower()}'
         message = f"{user} needs {name} ({error}): {command}"
         raise ImportError(message, name=package) from error

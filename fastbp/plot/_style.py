@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from fastbp._base.arguments import choice
 
@@ -88,3 +89,12 @@ def dress(axes: Axes, *, grid: bool = True) -> None:
     axes.set_axisbelow(True)
     if grid:
         axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the y axis logarithmic, once all is drawn, with plain numbers such as 0.02 at its ticks."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

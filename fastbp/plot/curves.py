@@ -1,4 +1,4 @@
-"""Loss curves, and pictures of digits with their predictions."""
+"""Pictures of digits with their predictions."""
 
 from __future__ import annotations
 
@@ -6,25 +6,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from fastbp.history import History
-from fastbp.plot._style import BLUE, GREY, VERMILION
+from fastbp.plot._learning_curve import LearningCurveDisplay
+from fastbp.plot._style import GREY, VERMILION
 
 Array: TypeAlias = NDArray[Any]
-
-
-def loss_curves(axes: Axes, history: History) -> None:
-    """Draw the training loss, and the validation loss if the history has it, over the epochs."""
-    epochs = np.arange(1, len(history.loss) + 1)
-    axes.plot(epochs, history.loss, color=BLUE, label="training")
-    if "validation_loss" in history:
-        axes.plot(epochs, history.validation_loss, color=VERMILION, linestyle="--", label="held out")
-    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
-    axes.grid(color=GREY, alpha=0.3)
-    axes.legend()
 
 
 def digits(figure: SubFigure, images: Array, labels: Array, predictions: Array) -> None:
@@ -46,11 +35,11 @@ def digits(figure: SubFigure, images: Array, labels: Array, predictions: Array) 
 
 
 def training(path: Path, history: History, images: Array, labels: Array, predictions: Array) -> None:
-    """Write one picture: the loss curves of a training, beside predictions of held-out digits."""
+    """Write one picture: the losses of a training, beside predictions of held-out digits."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     parts = figure.add_gridspec(1, 2, width_ratios=(2, 3))
     curves = figure.add_subfigure(parts[0]).subplots()
-    loss_curves(curves, history)
+    LearningCurveDisplay(history.loss, history.to_dict().get("validation_loss")).plot(curves)
     curves.set_ylabel("cross entropy (nats per digit)")
     digits(figure.add_subfigure(parts[1]), images, labels, predictions)
     figure.savefig(path, dpi=120)

@@ -39,7 +39,7 @@ __main__
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS.splitlines()) for room in rooms.split()}
 
 # Imports that point up nevertheless: (module, imported module).
-HOOKS = {("fastbp.network._inference", "fastbp.inspect")}
+HOOKS = {("fastbp.history", "fastbp.plot"), ("fastbp.network._inference", "fastbp.inspect")}
 
 
 def modules_in(package):

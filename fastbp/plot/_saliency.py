@@ -1,0 +1,219 @@
+"""`SaliencyDisplay`: which pixels of an image the answer of a network depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt, prod
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._base import arguments
+from fastbp._base.arrays import as_array
+from fastbp._base.shown import shown
+from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.inspect._integrated_gradients import chosen_outputs
+from fastbp.inspect._probe import Probe, quietly
+from fastbp.losses._answers import Argmax
+from fastbp.network import Network
+from fastbp.plot._answers import class_names, reading
+from fastbp.plot._display import Display
+from fastbp.plot._style import GREY, VERMILION, sequential
+from fastbp.plot._text import plain
+
+Array: TypeAlias = NDArray[Any]
+
+MOST_COLUMNS = 6  # images side by side
+COLORS = 3  # channels of an image that is drawn in color
+
+
+class SaliencyDisplay(Display):
+    """Images, and below each of them how strongly its pixels move the answer of the network.
+
+    Parameters
+    ----------
+    images : array_like, shape (n, rows, columns) or (n, rows, columns, channels)
+        Inputs. Three channels are drawn as red, green and blue, others as their mean, light where it is
+        large; the darkest and the lightest number of all images are black and white.
+    maps : array_like, of the same shape
+        Derivatives of the answer by the inputs. Their magnitude is drawn; of several channels the largest.
+        The colors of each map go from 0 to its own largest magnitude.
+    titles : sequence of str, optional
+        A title for each image.
+
+    Attributes
+    ----------
+    images, maps : array
+    titles : tuple of str
+
+    Raises
+    ------
+    ShapeError, DataError
+        The shapes do not fit, or a number is infinite or NaN.
+
+    References
+    ----------
+    K. Simonyan, A. Vedaldi and A. Zisserman, Deep inside convolutional networks: visualising image
+    classification models and saliency maps, 2014.
+    """
+
+    def __init__(self, images: ArrayLike, maps: ArrayLike, titles: Sequence[str] | None = None) -> None:
+        self.images, self.maps = as_array("images", images), as_array("maps", maps)
+        shape = self.images.shape
+        if len(shape) not in (3, 4) or 0 in shape:
+            raise ShapeError(f"images has shape {shape}, expected (n, rows, columns) or one more: channels")
+        if self.maps.shape != shape:
+            raise ShapeError(f"maps has shape {self.maps.shape}, expected {shape} as images has")
+        for name, values in (("images", self.images), ("maps", self.maps)):
+            if not np.isfinite(values).all():
+                raise DataError(f"{name} has NaN or infinite numbers, expected finite numbers to plot")
+        self.titles = ("",) * shape[0] if titles is None else tuple(titles)
+        if len(self.titles) != shape[0]:
+            raise ShapeError(f"titles has {len(self.titles)} entries, expected {shape[0]}, one per image")
+
+    @classmethod
+    def from_network(
+        cls,
+        net: Network,
+        X: Inputs,
+        y: ArrayLike | None = None,
+        *,
+        image_shape: Sequence[int] | None = None,
+        limit: int = 6,
+        output: int | ArrayLike | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Compute the derivatives for the first rows of X, and draw them.
+
+        The answer is the weighted sum z of one output unit, before its activation: of softmax outputs the
+        score of the class, as in the paper. The probability itself would not do: where the network is sure,
+        it hardly moves at all. The score says what speaks for this class, y only adds the true class to the
+        titles. Show the rows that teach most with ``X[norms.rows(6)]``, see `GradientNormsDisplay`.
+
+        Parameters
+        ----------
+        net : Network
+        X : array_like or sparse, shape (n, n_in)
+            Images, a row each: pixels row by row, the channels of a pixel side by side.
+        y : array_like, optional
+            Targets as for `Network.evaluate`.
+        image_shape : (rows, columns) or (rows, columns, channels), optional
+            Default: a square of one channel, if n_in is a square number.
+        limit : int, >= 1
+            Most images.
+        output : int, or array_like (n,) of int, optional
+            Index of the output unit, or one for each row. Default: the only one, or of softmax outputs that
+            of the predicted class. Other networks with several outputs have no default.
+        ax : matplotlib Axes, optional
+            What the panels take the place of. Default: a new figure.
+
+        Raises
+        ------
+        ParameterError
+            The shape of the images is not known, or has not n_in numbers; there is no default output.
+        ShapeError, DTypeError, DataError
+            An argument is not as above.
+        """
+        probe = Probe(net)
+        limit = arguments.integer("limit", limit, at_least=1)
+        shape = _image_shape(image_shape, probe.layers[0].n_in)
+        targets = None
+        if y is None:
+            rows = probe.inputs(X)
+        else:
+            rows, targets, *_ = probe.examples(X, y)
+            targets = targets[:limit]
+        outputs = chosen_outputs(probe, rows, output)[:limit]
+        rows = rows[:limit]
+        images = rows.toarray() if isinstance(rows, SparseRows) else rows
+        h, maps = _outputs_and_maps(probe, rows, outputs)
+        titles = _titles(net, h, outputs, targets)
+        return cls(images.reshape(-1, *shape), maps.reshape(-1, *shape), titles).plot(ax)
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw the images, up to six side by side, and their maps below them.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            What the panels take the place of. Default: a new figure.
+        """
+        n = len(self.images)
+        columns = min(n, MOST_COLUMNS)
+        lines = -(-n // columns)
+        panels = self._panels(ax, 2 * lines, columns, (1.5 * columns + 0.4, 3.2 * lines))
+        light, dark = self.images.max(), self.images.min()
+        contrast = (self.images - dark) / ((light - dark) or 1)  # (n, rows, columns[, channels])
+        sizes = np.abs(self.maps)
+        if sizes.ndim == 4:
+            sizes = sizes.max(axis=3)
+            contrast = contrast if contrast.shape[3] == COLORS else contrast.mean(axis=3)
+        for panel in panels:
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set(color=GREY, linewidth=0.5)
+        for i in range(columns * lines):
+            above, below = (panels[(2 * (i // columns) + k) * columns + i % columns] for k in (0, 1))
+            if i >= n:
+                above.set_axis_off()
+                below.set_axis_off()
+                continue
+            above.imshow(contrast[i], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            above.set_title(plain(self.titles[i], limit=18), fontsize=10)
+            most = float(sizes[i].max()) or 1.0
+            below.imshow(sizes[i], cmap=sequential(VERMILION), vmin=0, vmax=most, interpolation="nearest")
+            if i % columns == 0:
+                above.set_ylabel("image")
+                below.set_ylabel("|d answer / d pixel|", fontsize=8)
+        return self
+
+
+def _image_shape(image_shape: Any, n_in: int) -> tuple[int, ...]:
+    """Return the checked shape of the images, or a square."""
+    if image_shape is None:
+        side = isqrt(n_in)
+        if side * side != n_in:
+            raise ParameterError(
+                f"image_shape is None, and {n_in} inputs are no square, expected (rows, columns) or "
+                "(rows, columns, channels)"
+            )
+        return side, side
+    sizes = arguments.entries(image_shape, 3)
+    if sizes is None or len(sizes) not in (2, 3):
+        raise ParameterError(
+            f"image_shape is {shown(image_shape)}, expected (rows, columns) or (rows, columns, channels)"
+        )
+    shape = tuple(arguments.integer(f"image_shape[{i}]", size, at_least=1) for i, size in enumerate(sizes))
+    if prod(shape) != n_in:
+        raise ParameterError(
+            f"image_shape is {shape} with {prod(shape):,} numbers, expected {n_in:,} (the network's inputs)"
+        )
+    return shape
+
+
+@quietly
+def _outputs_and_maps(probe: Probe, rows: Rows, outputs: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Return the outputs (m, n_out), and the derivatives (m, n_in) of z of one output unit per row."""
+    tape = probe.passes.forward(probe.scaled_inputs(rows))
+    unit = np.zeros_like(tape.h)
+    unit[np.arange(len(outputs)), outputs] = 1
+    maps = probe.passes.d_inputs(probe.passes.backward(tape, unit)[0])
+    if probe.input_scaling is not None:
+        maps *= probe.input_scaling[1]
+    return tape.h, maps
+
+
+def _titles(net: Network, h: Array, outputs: NDArray[np.intp], targets: Array | None) -> list[str]:
+    """Return the class of each map, and the true one if it is known and another; else the output's number."""
+    answers = reading(net)
+    if answers is None or (h.shape[1] > 1 and not isinstance(answers, Argmax)):
+        return [f"output {i}" if h.shape[1] > 1 else "" for i in outputs]
+    names = class_names(net, answers)
+    said = outputs if isinstance(answers, Argmax) else answers.read(h)[:, 0].astype(np.intp)
+    true = said if targets is None else answers.read(targets).reshape(-1).astype(np.intp)
+    return [
+        names[i] if i == t or not 0 <= t < len(names) else f"{names[i]}, not {names[t]}"
+        for i, t in zip(said, true, strict=True)
+    ]
