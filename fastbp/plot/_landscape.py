@@ -24,8 +24,8 @@ from fastbp.plot._plane import (
     MOST_TICKS,
     Scale,
     draw_bar,
-    draw_losses,
     draw_path,
+    draw_values,
     label,
     losses_at,
     mark,
@@ -174,8 +174,8 @@ class LandscapeDisplay(Display):
     def _contour(self, ax: Axes | None) -> None:
         axes = self._axes(ax, subplot_kw={"projection": "rectilinear"})
         found, scale = self.landscape, Scale.of(self.landscape.losses, self.path_losses)
-        colors = draw_losses(axes, found, scale)
-        draw_bar([axes], colors, scale)
+        colors = draw_values(axes, found.a, found.b, found.losses, scale)
+        draw_bar([axes], colors, scale, "loss")
         self._name_axes(axes)
         center = found.project(found.center)
         if self.path is None:
