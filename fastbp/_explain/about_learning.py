@@ -125,24 +125,29 @@ def gradient_flow(subject: Subject) -> str:
         "If it arrives much smaller than it set out, the first layers learn last; if it arrives much larger, "
         "their steps are too long."
     )
+    is_recorded = subject.path is not None
     now = picture(
         lambda ax: GradientFlowDisplay.from_diagnosis(subject.diagnosis, ax=ax),
         "Size of the derivatives in each layer of the network as it is, on a logarithmic scale.",
-        size=PAIRED,
+        size=PAIRED if is_recorded else WIDE,
     )
-    if subject.path is None or subject.steps is None:
-        return lead + now
+    return lead + (beside(now, _flow_over_time(subject)) if is_recorded else now)
+
+
+def _flow_over_time(subject: Subject) -> str:
+    """Return the size of the gradient by layer along the recorded path, which there is."""
+    assert subject.path is not None
+    assert subject.steps is not None
     at = np.unique(np.linspace(0, len(subject.path) - 1, MOST_POINTS).round().astype(int))
     path, steps = subject.path[at], subject.steps[at]
     data = subject.few(3 * path.size)
-    over = picture(
+    return picture(
         lambda ax: GradientFlowDisplay.from_network(
             subject.net, data.X, data.y, path=path, steps=steps, ax=ax
         ),
         f"Size of the gradient in each layer over the recorded fit.{subject.sampled(data)}",
         size=PAIRED,
     )
-    return lead + beside(now, over)
 
 
 def slopes(subject: Subject) -> str:

@@ -61,10 +61,9 @@ def plane():
     angle = rng.uniform(0, 3 * np.pi, 240)
     y = np.arange(240) % 2
     X = (0.2 + angle / 10)[:, None] * np.c_[np.cos(angle + np.pi * y), np.sin(angle + np.pi * y)]
-    net = fastbp.Network(
-        [2, 12, 12, 1], activation="tanh", output_activation="sigmoid", loss="binary_cross_entropy", seed=0
-    )
-    net.fit(X, y[:, None], epochs=100, batch_size=16)
+    options = {"output_activation": "sigmoid", "loss": "binary_cross_entropy", "optimizer": fastbp.Adam(0.01)}
+    net = fastbp.Network([2, 12, 12, 1], activation="tanh", seed=0, **options)
+    net.fit(X, y[:, None], epochs=200, batch_size=16)
     return Case(net, X, y[:, None], {}, ["graph", "importance", "classes", "boundary"])
 
 
