@@ -14,7 +14,8 @@ from fastbp._explain.subject import MOST_POINTS, Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
 from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
 
-RESOLUTION = 41  # points of the landscape along each axis
+RESOLUTION, COARSE = 41, 21  # points of the landscape along each axis, and for large networks
+LARGE = 10**6  # parameters
 
 LAYER_HEAD = (
     "layer",
@@ -86,10 +87,10 @@ def changes(remedy: Remedy) -> list[str]:
     """Return in words what a remedy changes in a network."""
     if remedy.folds:
         return ["its linear layers are multiplied out, so that there are fewer, with the same outputs"]
-    found = [
-        f"layers[{i + 1}] has the activation {activation}"
-        for i, activation in sorted((remedy.activations or {}).items())
-    ]
+    layers: dict[str, list[str]] = {}
+    for i, activation in sorted((remedy.activations or {}).items()):
+        layers.setdefault(str(activation), []).append(f"{i + 1}")
+    found = [f"the activation of layers {', '.join(which)} is {name}" for name, which in layers.items()]
     if remedy.draws:
         found.append("its weights are drawn again, those of frozen layers excepted")
     if remedy.learning_rate is not None:
@@ -166,7 +167,8 @@ def slopes(subject: Subject) -> str:
 
 def landscape(subject: Subject) -> str:
     """Return the loss around the parameters, or along the recorded path, from above and as a surface."""
-    data = subject.few(RESOLUTION**2 * subject.net.n_parameters)
+    resolution = RESOLUTION if subject.net.n_parameters < LARGE else COARSE
+    data = subject.few(resolution**2 * subject.net.n_parameters)
     if subject.path is None:
         what = "Loss around the network's parameters, along two random directions"
     else:
@@ -179,7 +181,7 @@ def landscape(subject: Subject) -> str:
             data.X,
             data.y,
             path=subject.path,
-            resolution=RESOLUTION,
+            resolution=resolution,
             seed=subject.seed,
             sample_weight=data.w,
             ax=ax,

@@ -13,6 +13,7 @@ from fastbp.plot import GradientNormsDisplay, NetworkDisplay, SaliencyDisplay
 MOST_LISTED = 8  # rows in the table
 MOST_IMAGES, SALIENCY_SIZE = 6, (WIDE[0], 3.1)
 MOST_INPUTS = 6  # columns for inputs; of more, those that are far from their means are named
+MOST_TERMS = 3  # of a sum in the chain rule, and units per layer whose delta is written out
 MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
 
 
@@ -101,7 +102,7 @@ def one_weight(subject: Subject) -> str:
     x, y = row.dense(), row.y
     shares = blame(subject.net, x, y).weight_shares[0]
     i, j = np.unravel_index(np.nanargmax(np.nan_to_num(shares)), shares.shape)
-    chain = chain_rule(subject.net, 1, int(i), int(j), x, y)
+    chain = chain_rule(subject.net, 1, int(i), int(j), x, y, limit=MOST_TERMS)
     named = "" if subject.net.feature_names is None else f", {subject.names[i]},"
     lead = paragraph(
         f"Row {row.numbers[0]:,} has the largest gradient. Of the weights of the first layer, it would "

@@ -30,7 +30,7 @@ Array: TypeAlias = NDArray[Any]
 Task: TypeAlias = Literal["classes", "questions", "numbers", "other"]
 
 MOST_ROWS, FEWEST_ROWS = 2000, 32  # of a sample for what is expensive
-BUDGET = 10**11  # multiplications for one picture, a few seconds
+BUDGET = 5 * 10**10  # multiplications for one picture, a few seconds
 MOST_POINTS = 64  # of a recorded path, where each costs a pass over the data
 SMALLEST_IMAGE = 6  # rows and columns; 4 inputs without names are no image of 2 x 2 pixels
 LONGEST_NAME = 60  # characters

@@ -47,7 +47,7 @@ def test_python_m_is_the_same_command():
 
 @pytest.mark.parametrize(
     ("command", "count"),
-    [("train", 5), ("predict", 4), ("evaluate", 2), ("info", 2), ("demo", 3), ("bench", 3)],
+    [("train", 5), ("predict", 4), ("evaluate", 2), ("explain", 4), ("info", 2), ("demo", 3), ("bench", 3)],
 )
 def test_examples_in_the_help_are_command_lines(capsys, command, count):
     text = output_of(capsys, command, "--help")

@@ -105,7 +105,7 @@ def test_findings_are_shown_in_full_and_with_what_apply_does():
     for text in (finding.kind, finding.cause, finding.evidence, finding.remedy):
         assert about_learning.escape(text) in html
     assert "net.diagnose(X, y).findings[0].apply(net)</code> returns a new network: " in html
-    assert "layers[1] has the activation relu; " in html
+    assert "the activation of layers 1, 2, 3, 4, 5, 6, 7, 8 is relu; " in html
 
 
 def test_a_healthy_network_is_called_so():

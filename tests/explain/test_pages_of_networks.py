@@ -58,12 +58,11 @@ def images():
 
 def plane():
     rng = np.random.default_rng(0)
-    angle = rng.uniform(0, 3 * np.pi, 240)
-    y = np.arange(240) % 2
-    X = (0.2 + angle / 10)[:, None] * np.c_[np.cos(angle + np.pi * y), np.sin(angle + np.pi * y)]
+    X = rng.uniform(-1, 1, (240, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
     options = {"output_activation": "sigmoid", "loss": "binary_cross_entropy", "optimizer": fastbp.Adam(0.01)}
     net = fastbp.Network([2, 12, 12, 1], activation="tanh", seed=0, **options)
-    net.fit(X, y[:, None], epochs=200, batch_size=16)
+    net.fit(X, y[:, None], epochs=60, batch_size=16)
     return Case(net, X, y[:, None], {}, ["graph", "importance", "classes", "boundary"])
 
 
