@@ -4,6 +4,7 @@ from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._display import Display
 from fastbp.plot._gradient_flow import GradientFlowDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
+from fastbp.plot._network import NetworkDisplay
 from fastbp.plot._slopes import SlopesDisplay
 from fastbp.plot._style import BLUE, GREEN, GREY, PURPLE, VERMILION, style
 from fastbp.plot.curves import digits, training
@@ -18,6 +19,7 @@ __all__ = [
     "Display",
     "GradientFlowDisplay",
     "LearningCurveDisplay",
+    "NetworkDisplay",
     "SlopesDisplay",
     "digits",
     "style",
