@@ -19,7 +19,7 @@ from fastbp.losses._answers import Answers, Argmax, Sign
 from fastbp.network import Network
 from fastbp.plot._answers import Answered, check_classes, class_names, reading
 from fastbp.plot._display import Display
-from fastbp.plot._plane import BOX, COLORS, LIGHT, Scale, draw_bar, draw_values
+from fastbp.plot._plane import BOX, COLORS, DARK, LIGHT, Scale, draw_bar, draw_values
 from fastbp.plot._style import GREY, SERIES, ink
 from fastbp.plot._text import plain
 
@@ -39,7 +39,7 @@ PALEST, FULLEST = 0.1, 0.6  # how much of its color a region shows where the mar
 SURE = 0.5  # margin of the dashed lines
 MARGIN = 0.08  # around the rows, as a part of their range
 LONGEST = 14  # name of a class
-MANY = 500  # points, from which on they are one image in an SVG
+MANY = 500  # points that are drawn one by one
 
 
 class DecisionBoundaryDisplay(Display):
@@ -182,7 +182,8 @@ class DecisionBoundaryDisplay(Display):
             self._draw_regions(axes, self.classes)
             self._draw_classes(axes, self.classes)
         if self.X is not None and self.y is None:
-            axes.plot(*self.X.T, ".", color=ink(), markersize=3, alpha=0.7, rasterized=len(self.X) > MANY)
+            edge: dict[str, Any] = {"markeredgecolor": DARK, "markeredgewidth": 0.4}
+            axes.plot(*self.X.T, "o", color=LIGHT, markersize=3, rasterized=len(self.X) > MANY, **edge)
         first, second = (plain(name, 40) for name in self.names)
         axes.set(xlim=self.a[[0, -1]], ylim=self.b[[0, -1]], xlabel=first, ylabel=second)
         return self
@@ -197,12 +198,9 @@ class DecisionBoundaryDisplay(Display):
                 self.X[:, 0],
                 self.X[:, 1],
                 c=self.y,
-                s=24,
                 cmap=COLORS,
                 norm=scale.norm,
-                edgecolors=LIGHT,
-                linewidths=0.8,
-                rasterized=len(self.X) > MANY,
+                **_points_style(len(self.X)),
             )
 
     def _draw_regions(self, axes: Axes, classes: NDArray[np.intp]) -> None:
@@ -221,7 +219,7 @@ class DecisionBoundaryDisplay(Display):
             signed = np.where(classes == index, self.response, -self.response)  # 0 where another one begins
             for level, width, dashes in ((0, 1.5, "-"), (SURE, 0.7, "--")):
                 if signed.min() < level < signed.max():
-                    line = {"colors": [ink()], "linewidths": width, "linestyles": dashes}
+                    line: dict[str, Any] = {"colors": [ink()], "linewidths": width, "linestyles": dashes}
                     axes.contour(self.a, self.b, signed, levels=[level], **line)
 
     def _draw_classes(self, axes: Axes, classes: NDArray[np.intp]) -> None:
@@ -236,17 +234,20 @@ class DecisionBoundaryDisplay(Display):
             axes.scatter(
                 self.X[self.y == index, 0],
                 self.X[self.y == index, 1],
-                s=28,
                 color=color,
                 marker=marker,
-                edgecolors=ink(),
-                linewidths=0.6,
-                rasterized=len(self.X) > MANY,
+                **_points_style(len(self.X)),
             )
             for index, (color, marker) in enumerate(CLASSES[: len(self.class_names)])
         ]
         labels = [plain(name, LONGEST) for name in self.class_names]
         axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def _points_style(n: int) -> dict[str, Any]:
+    """Return how n points look, on light and dark pages alike; many are small, and one image in an SVG."""
+    size = {"s": 10, "linewidths": 0.4, "rasterized": True} if n > MANY else {"s": 28, "linewidths": 0.7}
+    return {"edgecolors": LIGHT, **size}
 
 
 def _points(

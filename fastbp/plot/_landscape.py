@@ -201,7 +201,8 @@ class LandscapeDisplay(Display):
             marks = {"start": (path[0], "o"), "end": (path[-1], "s")}
         for text, (point, marker) in marks.items():
             mark(axes, np.asarray(point), marker)
-            axes.text(*point, f"   {text}", color=LIGHT, bbox=BOX, zorder=5)
+            beside = "\N{NO-BREAK SPACE}" * 3 + text  # an SVG drops spaces at the start
+            axes.text(*point, beside, color=LIGHT, bbox=BOX, zorder=5)
         for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
             axis.set_pane_color((0, 0, 0, 0))
         ticks = scale.levels(MOST_TICKS)

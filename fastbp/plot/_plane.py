@@ -136,7 +136,7 @@ def draw_values(axes: Axes, a: Doubles, b: Doubles, values: Doubles, scale: Scal
         interpolation="bilinear",
     )
     if len(levels := scale.levels()):
-        line = {"colors": LIGHT, "linewidths": 0.6, "linestyles": "-", "alpha": 0.6}
+        line: dict[str, Any] = {"colors": LIGHT, "linewidths": 0.6, "linestyles": "-", "alpha": 0.6}
         axes.contour(a, b, shown, levels=levels, **line)
     axes.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]))
     return colors
