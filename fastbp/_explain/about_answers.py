@@ -71,7 +71,9 @@ def classes(subject: Subject) -> str:
     data = _judged(subject)
     pictures = [
         picture(
-            lambda ax: ConfusionMatrixDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+            lambda ax: ConfusionMatrixDisplay.from_network(
+                subject.net, data.X, data.y, sample_weight=data.w, ax=ax
+            ),
             f"Rows of each class, and the class that they were taken for{_where(subject)}.",
             size=PAIRED,
         )
@@ -79,7 +81,9 @@ def classes(subject: Subject) -> str:
     if subject.net.loss.name in ("cross_entropy", "binary_cross_entropy"):
         pictures += [
             picture(
-                lambda ax: CalibrationDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+                lambda ax: CalibrationDisplay.from_network(
+                    subject.net, data.X, data.y, sample_weight=data.w, ax=ax
+                ),
                 f"Whether probabilities are right{_where(subject)}: of the answers given with 80%, 80% "
                 "should come true.",
                 size=PAIRED,
@@ -92,7 +96,7 @@ def numbers(subject: Subject) -> str:
     """Return predictions beside targets."""
     data = _judged(subject)
     return picture(
-        lambda ax: ResidualsDisplay.from_network(subject.net, data.X, data.y, ax=ax),
+        lambda ax: ResidualsDisplay.from_network(subject.net, data.X, data.y, sample_weight=data.w, ax=ax),
         f"Predictions beside targets, and their differences{_where(subject)}.",
         size=WIDE,
     )

@@ -118,8 +118,8 @@ def graph(subject: Subject) -> str:
     data = subject.few(subject.net.n_parameters)
     return picture(
         lambda ax: NetworkDisplay.from_network(subject.net, data.X, data.y, ax=ax),
-        "All weights: thick lines are large ones, dashed ones negative; units that the error blames most are "
-        f"filled most.{subject.sampled(data)}",
+        "All weights, and how the error is shared out among them; dashed lines are negative."
+        f"{subject.sampled(data)}",
         size=(WIDE[0], 5.0),
     )
 

@@ -22,7 +22,7 @@ INK = "#010203"  # a color that no plot uses: it becomes that of the page's text
 WIDE, PAIRED = (8.8, 3.6), (5.2, 4.2)  # inches, of a picture as wide as the page, and of one of two in a row
 
 NARROWEST = 62  # pixels per inch, below which text is too small: the picture scrolls where the page is narrow
-DENSE = 400  # shapes or points; what has more of them is drawn as an image, which takes less memory
+DENSE = 1500  # shapes or points; what has more of them is drawn as an image, which takes less memory
 RESOLUTION = 144  # pixels per inch of such images
 
 

@@ -182,7 +182,7 @@ def test_samples_are_fixed_and_leave_out_absent_rows():
     present = Subject(regressor(), rows, targets, sample_weight=w).few()
     assert len(present.y) == 1600
     assert (present.numbers % 2 == 1).all()
-    assert len(subject.few(10**9).y) == 100
+    assert len(subject.few(10**9).y) == 50
 
 
 # ---- arguments and files -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from helpers import sick
 from helpers.browser import opened
 
 LARGEST = 2_000_000  # bytes
+PAPER = 718  # pixels, what A4 has between its margins
 
 
 class Case(NamedTuple):
@@ -110,6 +111,8 @@ def page(request, browser, tmp_path_factory):
         shown.emulate_media(media="print")
         phone["contents"] = shown.locator("nav").is_visible()
         phone["picture"] = shown.locator("figure svg").first.is_visible()
+        shown.set_viewport_size({"width": PAPER, "height": 1000})
+        phone["paper"] = shown.evaluate("document.documentElement.scrollWidth")
     return Opened(case, path, found, phone)
 
 
@@ -160,7 +163,7 @@ def test_the_rows_and_the_chain_are_those_of_the_network(page):
 
 
 def test_a_phone_shows_it_without_scrolling_sideways_and_it_prints(page):
-    assert page.phone == {"width": 360, "contents": False, "picture": True}
+    assert page.phone == {"width": 360, "contents": False, "picture": True, "paper": PAPER}
 
 
 def test_every_picture_has_a_name_and_text(page):
