@@ -44,7 +44,7 @@ SIGNS: tuple[tuple[str, Any, str], ...] = (
     (GREY, ":", "not finite"),
 )
 
-TITLES = "weights", "blame: dJ/dw as width, share of |dJ/dz| as fill"
+TITLES = "weights", "blame: width |dJ/dw|, fill |dJ/dz|"
 
 
 class NetworkDisplay(Display):
