@@ -55,9 +55,15 @@ def test_the_width_of_a_line_is_the_size_of_its_weight_and_its_look_the_sign(ax,
 def test_a_line_leads_from_unit_to_unit(ax, net):
     NetworkDisplay.from_network(net, ax=ax)
     place = {text.get_text(): text.get_position() for text in ax.texts}
-    _, _, _, (start, end) = lines(ax)[-1]  # w25 = 0.9
-    assert (start[1], end[1]) == (pytest.approx(place["2"][1]), pytest.approx(place["5"][1]))
-    assert place["2"][0] < start[0] < end[0] < place["5"][0]
+    weights = {"14": 0.8, "15": -0.5, "24": -0.6, "25": 0.9, "34": 0.3, "35": -0.2, "46": 0.7, "56": 0.4}
+    in_order = sorted(net.parameters[net.parameters != 0], key=abs)
+    for (source, target), weight in weights.items():
+        *_, (start, end) = lines(ax)[in_order.index(weight)]
+        assert (start[1], end[1]) == (pytest.approx(place[source][1]), pytest.approx(place[target][1]))
+        assert place[source][0] < start[0] < end[0] < place[target][0]
+    *_, (above, below) = lines(ax)[in_order.index(0.1)]  # b4
+    assert above[0] == below[0] == place["4"][0]
+    assert above[1] > below[1] > place["4"][1]
 
 
 def test_units_have_their_numbers_and_names(ax, net):
@@ -129,3 +135,7 @@ def test_refuses_what_does_not_fit(ax, net):
         NetworkDisplay.from_network(3, ax=ax)
     with pytest.raises(fastbp.ShapeError, match=r"shapes \[\(2, 3\), \(2, 1\)\]"):
         NetworkDisplay([(np.ones((2, 3)), np.ones(3)), (np.ones((2, 1)), np.ones(1))])
+    with pytest.raises(fastbp.ShapeError, match="inputs has 1 entries, expected 2"):
+        NetworkDisplay([(np.ones((2, 3)), np.ones(3))], inputs=["one"])
+    with pytest.raises(fastbp.ParameterError, match="the network has 0 layers"):
+        NetworkDisplay([])
