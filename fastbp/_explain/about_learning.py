@@ -66,7 +66,7 @@ def diagnosis(subject: Subject) -> str:
 def _finding(finding: Finding, i: int) -> str:
     place = "" if finding.layer is None else f" in layers[{finding.layer}]"
     return fill(
-        "finding.html",
+        "network_finding.html",
         title=escape(f"{finding.kind}{place}"),
         cause=escape(finding.cause),
         evidence=escape(finding.evidence),
