@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from fastbp._explain.page import fill
@@ -11,7 +12,13 @@ from fastbp.inspect import Finding
 SEVERITIES = {3: "cannot learn", 2: "learns worse", 1: "could be better"}
 
 
-def finding_html(finding: Finding, *, anchor: str | None = None, beside: str = "") -> str:
+def finding_html(
+    finding: Finding,
+    *,
+    anchor: str | None = None,
+    more: Mapping[str, str] | None = None,
+    beside: str = "",
+) -> str:
     """Return an article with kind, layer, severity, cause, evidence and remedy, which are escaped.
 
     Parameters
@@ -19,18 +26,21 @@ def finding_html(finding: Finding, *, anchor: str | None = None, beside: str = "
     finding : Finding
     anchor : str, optional
         The id of the article: letters, digits and hyphens.
+    more : mapping of str to str, optional
+        Further texts by their names, which are escaped.
     beside : str
         HTML that stands beside the texts, or below them on narrow pages, such as a figure.
     """
     place = "" if finding.layer is None else f" in layers[{finding.layer}]"
+    texts = {"Cause": finding.cause, "Evidence": finding.evidence, "Remedy": finding.remedy} | dict(
+        more or {}
+    )
     return fill(
         "finding.html",
         anchor="" if anchor is None else f' id="{anchor}"',
         kind=escape(finding.kind.capitalize() + place),
         severity=escape(severity(finding)),
-        cause=escape(finding.cause),
-        evidence=escape(finding.evidence),
-        remedy=escape(finding.remedy),
+        texts="".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in texts.items()),
         beside=beside,
     )
 
