@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from math import ceil, isfinite, log10
+from math import ceil, floor, isfinite, log10
 
 WIDTH, HEIGHT = 400, 220
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 44, 40  # margins; the legend is in the one at the top
-DECADES = 5  # labels on a logarithmic axis, at most
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 42, 40  # margins; the legend is in the one at the top
+TICKS = 5  # on the vertical axis, about
 CURVES = ("curve second", "curve", "curve third")
 BARS = ("vermilion", "mark")
 MINUS = "\N{MINUS SIGN}"
@@ -79,7 +79,7 @@ def bars(
         Returns a number as text. Then it is written above each bar, and stands on the axis.
     """
     numbers = [y for values in series.values() for y in values if isfinite(y) and (y > 0 or not log)] or [1.0]
-    height = _Height(min(numbers) if log else 0.0, max(numbers), log=log, form=form or number)
+    height = _Height(min(numbers) / 2 if log else 0.0, max(numbers), log=log, form=form or number)
     base, slot = HEIGHT - BOTTOM, (WIDTH - LEFT - RIGHT) / len(groups)
     thick = min(0.8 * slot / len(series), 44)
     parts = []
@@ -90,18 +90,25 @@ def bars(
             x = middle + (i - len(series) / 2) * thick
             top = min(height(values[k]), base) if isfinite(values[k]) else base
             parts.append(_bar(style, x + 1, top, thick - 2, base - top))
-            parts += [_text(x + thick / 2, top - 5, form(values[k]))] if form else []
+            above = form(values[k]) if form else "0" if log and values[k] == 0 else ""
+            parts += [_text(x + thick / 2, top - 5, above)] if above else []
     keys = [_bar(style, 4, -5, 16, 10) for style in BARS]
     return _picture(label, parts, height, x_label, y_label, _legend(series, keys))
 
 
 def number(x: float) -> str:
-    """Return a number with two or three digits, such as 0.25, 5.1 · 10⁻⁷ or 10⁻⁸."""
-    digits, _, power = f"{x:.3g}".partition("e")
-    if not power:
-        return digits.replace("-", MINUS)
+    """Return a number with up to three digits, such as 0.25, 1,000, 5.12 · 10⁻⁷ or 10⁻⁸."""
+    if x == 0 or 1e-3 <= abs(x) < 1e4:
+        return (f"{x:.3g}" if abs(x) < 1e3 else f"{x:,.0f}").replace("-", MINUS)
+    digits, power = f"{x:.2e}".split("e")
     raised = f"10{str(int(power)).translate(RAISED)}"
-    return raised if digits == "1" else f"{digits.replace('-', MINUS)} · {raised}"
+    return raised if float(digits) == 1 else f"{float(digits):g} · {raised}".replace("-", MINUS)
+
+
+def _round(x: float) -> float:
+    """Return 1, 2, 2.5 or 5 times a power of ten, not less than x > 0."""
+    power = 10.0 ** floor(log10(x))
+    return next(digit for digit in (1, 2, 2.5, 5, 10, 20) if digit * power >= x) * power
 
 
 class _Height:
@@ -112,12 +119,13 @@ class _Height:
         self.log, self.form = log, form
         if log:  # whole powers of ten
             first, last = ceil(log10(low)) - 1, ceil(log10(high))
-            step = ceil((last - first) / (DECADES - 1))
             self.ends = (float(first), float(last))
-            self.ticks = [10.0**power for power in range(first, last + 1, step)]
+            self.ticks = [10.0**power for power in range(first, last + 1, ceil((last - first) / (TICKS - 1)))]
         else:
-            self.ends = (low, high if high > low else low + 1)
-            self.ticks = sorted({0.0, *self.ends})
+            high = high if high > low else low + 1
+            step = _round((high - low) / (TICKS - 1))
+            self.ends = (low, high)
+            self.ticks = [step * k for k in range(ceil(low / step), floor(high / step) + 1)]
 
     def __call__(self, y: float) -> float:
         """Return the position; below the axis for 0 on a logarithmic one."""
@@ -152,8 +160,8 @@ def _legend(series: Mapping[str, object], keys: Sequence[str]) -> str:
     """Return keys and names in the top margin, side by side."""
     parts, x = [], float(LEFT)
     for name, key in zip(series, keys, strict=False):
-        parts.append(f'<g transform="translate({x:.0f} 12)">{key}{_text(30, 4, name, "start")}</g>')
-        x += 42 + 6.1 * len(name)  # about the width of the letters
+        parts.append(f'<g transform="translate({x:.0f} 10)">{key}{_text(30, 4, name, "start")}</g>')
+        x += 44 + 6.6 * len(name)  # about the width of the letters
     return "".join(parts)
 
 

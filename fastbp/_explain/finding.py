@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 
 from fastbp._explain.page import fill
@@ -16,7 +15,7 @@ def finding_html(
     finding: Finding,
     *,
     anchor: str | None = None,
-    more: Mapping[str, str] | None = None,
+    example: str = "",
     beside: str = "",
 ) -> str:
     """Return an article with kind, layer, severity, cause, evidence and remedy, which are escaped.
@@ -26,21 +25,24 @@ def finding_html(
     finding : Finding
     anchor : str, optional
         The id of the article: letters, digits and hyphens.
-    more : mapping of str to str, optional
-        Further texts by their names, which are escaped.
+    example : str
+        What was done to the network, which is escaped; "": nothing is said.
     beside : str
         HTML that stands beside the texts, or below them on narrow pages, such as a figure.
     """
     place = "" if finding.layer is None else f" in layers[{finding.layer}]"
-    texts = {"Cause": finding.cause, "Evidence": finding.evidence, "Remedy": finding.remedy} | dict(
-        more or {}
-    )
+    texts = {
+        "Example": example,
+        "Cause": finding.cause,
+        "Evidence": finding.evidence,
+        "Remedy": finding.remedy,
+    }
     return fill(
         "finding.html",
         anchor="" if anchor is None else f' id="{anchor}"',
         kind=escape(finding.kind.capitalize() + place),
         severity=escape(severity(finding)),
-        texts="".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in texts.items()),
+        texts="".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in texts.items() if text),
         beside=beside,
     )
 

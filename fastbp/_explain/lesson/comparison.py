@@ -21,6 +21,8 @@ class Comparison(NamedTuple):
     found, remedied : Diagnosis
         Of the network as it is, and of the remedied one before its training.
     trained, trained_remedied : Network
+    result, result_remedied : Diagnosis
+        Of both after training, on the rows to judge by: those of the validation, or those with mended data.
     failure : str
         Name of the error that the training ended with as it is; "": it did not.
     """
@@ -31,18 +33,15 @@ class Comparison(NamedTuple):
     remedied: Diagnosis
     trained: Network
     trained_remedied: Network
+    result: Diagnosis
+    result_remedied: Diagnosis
     failure: str
 
     @property
-    def results(self) -> tuple[str, str]:
+    def losses(self) -> tuple[str, str]:
         """Loss after training, as it is and remedied, over that of a constant output; or the error."""
-        return self.failure or self._loss(self.trained), self._loss(self.trained_remedied)
-
-    def _loss(self, net: Network) -> str:
-        """Return the loss on the rows to judge by, over that of a constant output."""
-        right = self.case.mended or self.case
-        result = diagnose(net, *(right.validation or (right.X, right.y)))
-        return f"{result.loss / result.baseline:.2g}"
+        before, after = (_relative(result) for result in (self.result, self.result_remedied))
+        return self.failure or before, after
 
 
 def compare(case: Case, kind: str) -> Comparison | None:
@@ -52,16 +51,15 @@ def compare(case: Case, kind: str) -> Comparison | None:
     finding = next((each for each in found.findings if each.kind == kind), None)
     if finding is None:
         return None
-    trained = copy.deepcopy(case.net)
-    if case.mended is not None:
-        right, remedied = case.mended, case.mended.net
-    else:
-        right, remedied = case, finding.apply(case.net)
+    right = case.mended or case
+    trained, remedied = copy.deepcopy(case.net), finding.apply(case.net) if right is case else right.net
     before = diagnose(remedied, right.X, right.y)
     failure = "" if len(trained.history) else _train(case, trained)
     if _train(right, remedied):
         return None
-    return Comparison(case, finding, found, before, trained, remedied, failure)
+    rows = right.validation or (right.X, right.y)
+    results = diagnose(trained, *rows), diagnose(remedied, *rows)
+    return Comparison(case, finding, found, before, trained, remedied, *results, failure)
 
 
 def _train(case: Case, net: Network) -> str:
@@ -71,3 +69,7 @@ def _train(case: Case, net: Network) -> str:
     except Error as error:
         return type(error).__name__
     return ""
+
+
+def _relative(result: Diagnosis) -> str:
+    return f"{result.loss / result.baseline:#.2g}".rstrip(".")

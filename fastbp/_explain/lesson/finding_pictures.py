@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._explain.charts import RAISED, bars, curves
+from fastbp._explain.charts import RAISED, bars, curves, number
 from fastbp._explain.lesson.comparison import Comparison
 from fastbp.history import History
 from fastbp.inspect import LayerState
@@ -52,7 +52,7 @@ def broken_units(both: Comparison) -> str:
 def different_units(both: Comparison) -> str:
     """Draw how many units of each layer have weights of their own."""
     values = [[len(np.unique(W, axis=1).T) for W in net.weights] for net in (both.case.net, _remedied(both))]
-    caption = "Units per layer whose incoming weights are unlike those of the others."
+    caption = "How many units of each layer have different weights."
     return _layers(values, "different units", caption, form="{:.0f}".format)
 
 
@@ -117,13 +117,15 @@ def losses(caption: str, *, log: bool = False) -> Picture:
 
 def validation_losses(both: Comparison) -> str:
     """Draw the losses of rows that were trained on, and of others."""
-    baseline = both.found.baseline
+    baseline = both.result.baseline
     lines = {
-        "other rows, as it is": _course(both.trained.history, "validation_loss", baseline),
-        "other rows, remedied": _course(both.trained_remedied.history, "validation_loss", baseline),
-        "own rows": _course(both.trained.history, "loss", baseline),
+        "others": _course(both.trained.history, "validation_loss", baseline),
+        "others, remedied": _course(both.trained_remedied.history, "validation_loss", baseline),
+        "own rows": _course(both.trained.history, "loss", both.found.baseline),
     }
-    caption = "The loss of its own rows falls to almost 0, while that of other rows rises."
+    caption = (
+        "The loss of its own rows falls to almost 0; that of others, which it was not trained on, rises."
+    )
     return _figure(curves(caption, lines, "epoch", "relative loss"), caption)
 
 
@@ -135,7 +137,7 @@ def folded(both: Comparison) -> str:
     return losses(
         "Remedied means relu here. The other remedy, finding.apply(net), makes one layer of the trained "
         f"network: {one.n_parameters} parameters in place of {net.n_parameters}, and outputs that differ by "
-        f"at most {apart:.1g}."
+        f"at most {number(float(f'{apart:.1g}'))}."
     )(both)
 
 
@@ -184,5 +186,5 @@ def _points(x: Array, y: Array) -> list[tuple[float, float]]:
 def _course(history: History, column: str, baseline: float) -> list[tuple[float, float]]:
     """Return epochs and losses over the baseline, thinned out; nothing if the fit ended before an epoch."""
     values = history[column] if column in [*history] else []
-    step = max(1, len(values) // POINTS)
-    return [(epoch + 1.0, values[epoch] / baseline) for epoch in range(0, len(values), step)]
+    shown = np.linspace(0, len(values) - 1, min(len(values), POINTS)).astype(int)
+    return [(i + 1.0, values[i] / baseline) for i in shown.tolist()]

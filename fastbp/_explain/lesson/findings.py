@@ -152,9 +152,9 @@ ENTRIES = (
     Entry(
         "loss not moving",
         "the loss stays at that of a constant output",
-        "The targets belong to other rows: one of the two files had been sorted.",
+        "The targets are in another order than the inputs.",
         sick.not_moving,
-        pictures.losses("There is nothing to find in inputs that belong to other targets."),
+        pictures.losses("Inputs tell nothing about the targets of other rows."),
     ),
     Entry(
         "constant derivative",
@@ -184,36 +184,32 @@ def values() -> dict[str, str]:
 
 
 def _row(entry: Entry, both: Comparison) -> str:
-    cells = (
-        f'<th scope="row" class="text"><a href="#{entry.anchor}">{escape(entry.kind)}</a></th>',
-        *(f'<td class="text">{escape(text)}</td>' for text in (severity(both.finding), entry.meaning)),
-        *(f"<td>{escape(text)}</td>" for text in both.results),
+    before, after = both.losses
+    return (
+        f'<tr><th class="text brief" scope="row"><a href="#{entry.anchor}">{escape(entry.kind)}</a></th>'
+        f'<td class="text brief">{escape(severity(both.finding))}</td>'
+        f'<td class="text long">{escape(entry.meaning)}</td><td>{before}</td><td>{after}</td></tr>'
     )
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _article(entry: Entry, both: Comparison) -> str:
+    result = f"<dl><dt>Result</dt><dd>{escape(_result(both))}</dd></dl>"
     return finding_html(
         both.finding,
         anchor=entry.anchor,
-        more={"Example": entry.example, "What the remedy does": _outcome(both)},
-        beside=entry.picture(both),
+        example=entry.example,
+        beside=f"<div>{entry.picture(both)}{result}</div>",
     )
 
 
-def _outcome(both: Comparison) -> str:
-    """Return a sentence about the results of the training."""
-    (before, after), epochs = both.results, both.case.epochs
+def _result(both: Comparison) -> str:
+    """Return a sentence about the losses after training."""
+    (before, after), case, epochs = both.losses, both.case, both.case.epochs
+    is_mended = case.mended is not None and case.mended.y is not case.y
     if both.failure:
-        return (
-            f"Training ends with {before}. With the remedy, the loss after {epochs} epochs is {after} times "
-            "that of a constant output."
-        )
-    rows = "of other rows " if both.case.validation else ""
-    return (
-        f"After {epochs} epochs, the loss {rows}is {before} times that of a constant output. With the "
-        f"remedy, it is {after} times after the same training."
-    )
+        return f"Training ends with {before}. Remedied, the relative loss is {after} after {epochs} epochs."
+    rows = "on other rows " if case.validation else "on the right targets " if is_mended else ""
+    return f"After {epochs} epochs, the relative loss {rows}is {before}; remedied, it is {after}."
 
 
 PART = Part("findings", "When it does not learn: findings, causes, remedies", "findings.html", values=values)

@@ -87,7 +87,7 @@ def downhill(z: Array) -> Array:
 
 
 def wrong_derivative() -> Case:
-    return Case(classifier(activation=CustomActivation(np.tanh, downhill, "own tanh")), *classes())
+    return Case(classifier(activation=CustomActivation(np.tanh, downhill, "my_tanh")), *classes())
 
 
 def zero_derivative() -> Case:
