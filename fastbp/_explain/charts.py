@@ -108,7 +108,7 @@ def number(x: float) -> str:
 def _round(x: float) -> float:
     """Return 1, 2, 2.5 or 5 times a power of ten, not less than x > 0."""
     power = 10.0 ** floor(log10(x))
-    return next(digit for digit in (1, 2, 2.5, 5, 10, 20) if digit * power >= x) * power
+    return next(digit for digit in (1, 2, 2.5, 5, 10) if digit * power >= x) * power
 
 
 class _Height:
@@ -118,7 +118,8 @@ class _Height:
         self.scaled: Callable[[float], float] = log10 if log else float
         self.log, self.form = log, form
         if log:  # whole powers of ten
-            first, last = ceil(log10(low)) - 1, ceil(log10(high))
+            first = floor(log10(low))
+            last = max(ceil(log10(high)), first + 1)
             self.ends = (float(first), float(last))
             self.ticks = [10.0**power for power in range(first, last + 1, ceil((last - first) / (TICKS - 1)))]
         else:

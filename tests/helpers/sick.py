@@ -7,7 +7,30 @@ import numpy as np
 
 from fastbp import SGD, Adam, CustomActivation
 from fastbp._explain.lesson.findings import ENTRIES
-from fastbp._explain.lesson.sick import Case, classes, classifier, numbers, regression
+from fastbp._explain.lesson.sick import (
+    Case,
+    classes,
+    classifier,
+    dead_relus,
+    numbers,
+    regression,
+    saturated_sigmoids,
+    unscaled_targets,
+    vanishing_gradient,
+)
+
+__all__ = [  # what tests use from here
+    "SICK",
+    "Case",
+    "classes",
+    "classifier",
+    "dead_relus",
+    "numbers",
+    "regression",
+    "saturated_sigmoids",
+    "unscaled_targets",
+    "vanishing_gradient",
+]
 
 
 def no_derivative():

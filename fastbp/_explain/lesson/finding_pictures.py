@@ -21,84 +21,72 @@ Array: TypeAlias = NDArray[Any]
 
 AS_IT_IS, REMEDIED = "as it is", "remedied"
 POINTS = 100  # of a learning curve
-BIN_OF_1 = 33  # of `LayerState.slope_counts`
+BIN_OF_1 = 33  # of `LayerState.slope_counts`, which has four bins per power of ten
 
 
 def by_layer(measure: str, y_label: str, caption: str) -> Picture:
     """Return what draws a measure of `LayerState` for each layer, on a logarithmic axis."""
 
     def draw(both: Comparison) -> str:
-        values = [
-            [float(getattr(state, measure)) for state in each.layers] for each in (both.found, both.remedied)
-        ]
-        return _layers(values, y_label, caption, log=True)
+        return _pairs(_measured(both, measure), "layer", y_label, caption, log=True)
 
     return draw
 
 
 def dead_units(both: Comparison) -> str:
     """Draw how many units of each layer are dead."""
-    values = [[state.dead_units for state in each.layers] for each in (both.found, both.remedied)]
-    return _layers(values, "dead units", "Units per layer with f'(z) = 0 in all rows.", form="{:.0f}".format)
+    caption = "Units per layer with f'(z) = 0 in all rows."
+    return _pairs(_measured(both, "dead_units"), "layer", "dead units", caption, form="{:.0f}".format)
 
 
 def broken_units(both: Comparison) -> str:
     """Draw the share of each layer's outputs that is not a number."""
-    values = [_broken(both.case.net, both.case.X), _broken(_remedied(both), both.case.X)]
+    values = [_broken(net, both.case.X) for net in _before(both)]
     caption = "Outputs that are not a number: one weight spoils its unit, and every unit after that."
-    return _layers(values, "not a number", caption, form="{:.0%}".format)
+    return _pairs(values, "layer", "not a number", caption, form="{:.0%}".format)
 
 
 def different_units(both: Comparison) -> str:
     """Draw how many units of each layer have weights of their own."""
-    values = [[len(np.unique(W, axis=1).T) for W in net.weights] for net in (both.case.net, _remedied(both))]
+    values = [[float(np.unique(W, axis=1).shape[1]) for W in net.weights] for net in _before(both)]
     caption = "How many units of each layer have different weights."
-    return _layers(values, "different units", caption, form="{:.0f}".format)
+    return _pairs(values, "layer", "different units", caption, form="{:.0f}".format)
 
 
 def slopes(both: Comparison) -> str:
     """Draw how |f'(z)| is distributed in the layer that the finding is about."""
-    i = (both.finding.layer or 1) - 1
-    shares = [_by_decade(each.layers[i]) for each in (both.found, both.remedied)]
+    layer = both.finding.layer or 1
+    shares = [_by_decade(each.layers[layer - 1]) for each in (both.found, both.remedied)]
     names = ["0", *(f"10{str(power).translate(RAISED)}" for power in range(-8, 0)), "1"]
-    caption = f"Outputs of layers[{i + 1}] by their |f'(z)|, from each number to ten times as much."
-    return _figure(
-        bars(caption, names, dict(zip((AS_IT_IS, REMEDIED), shares, strict=True)), "|f'(z)|", "outputs (%)"),
-        caption,
-    )
+    caption = f"Outputs of layers[{layer}] by their |f'(z)|, from each number to ten times as much."
+    return _pairs(shares, "|f'(z)|", "outputs (%)", caption, names)
+
+
+def input_sizes(both: Comparison) -> str:
+    """Draw the size of each input, as the network computes with it."""
+    X, net = both.case.X, both.trained_remedied
+    both_X = X, (X - net.input_mean) / net.input_scale
+    sizes = [np.sqrt(np.mean(np.square(each), axis=0)).tolist() for each in both_X]
+    caption = "Root mean square of each input, as the network computes with it."
+    return _pairs(sizes, "input", "RMS", caption, [f"x{i + 1}" for i in range(X.shape[1])], log=True)
+
+
+def target_counts(both: Comparison) -> str:
+    """Draw how many rows each class has."""
+    targets = [both.case.y, (both.case.mended or both.case).y]
+    kinds = np.unique(targets)
+    counts = [[float(np.sum(y == kind)) for kind in kinds] for y in targets]
+    caption = "Rows per target, as the targets were read and as they should be."
+    return _pairs(counts, "target", "rows", caption, [*map(str, kinds)], form="{:.0f}".format)
 
 
 def derivative(both: Comparison) -> str:
     """Draw the derivative that an activation comes with, and differences of its function."""
     z = np.linspace(-4, 4, 81)
-    given, true = (net.layers[0].activation.derivative(z) for net in (both.case.net, _remedied(both)))
+    given, true = (net.layers[0].activation.derivative(z) for net in _before(both))
     lines = {"as it is given": _points(z, given), "difference quotient": _points(z, true)}
     caption = "The derivative that the activation comes with, and that of its function."
     return _figure(curves(caption, lines, "z", "f'(z)"), caption)
-
-
-def input_sizes(both: Comparison) -> str:
-    """Draw the size of each input, as the network computes with it."""
-    net, X = both.trained_remedied, both.case.X
-    sizes = [
-        np.sqrt(np.mean(np.square(each), axis=0)) for each in (X, (X - net.input_mean) / net.input_scale)
-    ]
-    caption = "Root mean square of each input, as the network computes with it."
-    names = [f"x{i + 1}" for i in range(X.shape[1])]
-    series = {AS_IT_IS: [*map(float, sizes[0])], REMEDIED: [*map(float, sizes[1])]}
-    return _figure(bars(caption, names, series, "input", "RMS", log=True), caption)
-
-
-def target_counts(both: Comparison) -> str:
-    """Draw how many rows each class has."""
-    right = both.case.mended or both.case
-    kinds = np.unique(right.y)
-    series = {
-        name: [float(np.sum(y == kind)) for kind in kinds]
-        for name, y in ((AS_IT_IS, both.case.y), (REMEDIED, right.y))
-    }
-    caption = "Rows per target, as the targets were read and as they should be."
-    return _figure(bars(caption, [*map(str, kinds)], series, "target", "rows", form="{:.0f}".format), caption)
 
 
 def losses(caption: str, *, log: bool = False) -> Picture:
@@ -141,27 +129,34 @@ def folded(both: Comparison) -> str:
     )(both)
 
 
-def _layers(
+def _pairs(
     values: Sequence[Sequence[float]],
+    x_label: str,
     y_label: str,
     caption: str,
+    groups: Sequence[str] = (),
     *,
     log: bool = False,
     form: Callable[[float], str] | None = None,
 ) -> str:
-    """Return a figure with two bars per layer."""
-    names = [str(i + 1) for i in range(len(values[0]))]
+    """Return a figure with two bars per group; groups are numbered by default."""
+    names = groups or [str(i + 1) for i in range(len(values[0]))]
     series = dict(zip((AS_IT_IS, REMEDIED), values, strict=True))
-    return _figure(bars(caption, names, series, "layer", y_label, log=log, form=form), caption)
+    return _figure(bars(caption, names, series, x_label, y_label, log=log, form=form), caption)
 
 
 def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _remedied(both: Comparison) -> Network:
-    """Return the remedied network before its training."""
-    return both.finding.apply(both.case.net)
+def _measured(both: Comparison, measure: str) -> list[list[float]]:
+    """Return a measure of each layer, before training."""
+    return [[float(getattr(state, measure)) for state in each.layers] for each in (both.found, both.remedied)]
+
+
+def _before(both: Comparison) -> tuple[Network, Network]:
+    """Return the network as it is, and remedied, before the training."""
+    return both.case.net, both.finding.apply(both.case.net)
 
 
 def _broken(net: Network, X: Array) -> list[float]:

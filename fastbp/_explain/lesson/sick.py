@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp import SGD, Adam, CustomActivation, Network
+from fastbp.activations import CustomActivation
+from fastbp.network import Network
+from fastbp.optimizers import SGD, Adam
 
 Array: TypeAlias = NDArray[Any]
 
