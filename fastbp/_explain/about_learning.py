@@ -7,8 +7,8 @@ from html import escape
 import numpy as np
 from matplotlib.axes import Axes
 
+from fastbp._explain.finding import finding_html
 from fastbp._explain.fragments import beside, note, number, paragraph, table
-from fastbp._explain.page import fill
 from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import MOST_POINTS, Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
@@ -36,7 +36,9 @@ LAYER_HEAD = (
 def diagnosis(subject: Subject) -> str:
     """Return the verdict, each finding with its remedy, and the measures of the layers."""
     found = subject.diagnosis
-    findings = "".join(_finding(finding, i) for i, finding in enumerate(found.findings))
+    findings = "".join(
+        finding_html(finding, beside=_action(finding, i)) for i, finding in enumerate(found.findings)
+    )
     if found.is_healthy:
         findings = paragraph(
             "Nothing was found that keeps the network from learning: its gradient neither vanishes nor "
@@ -63,24 +65,13 @@ def diagnosis(subject: Subject) -> str:
     return findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
 
 
-def _finding(finding: Finding, i: int) -> str:
-    place = "" if finding.layer is None else f" in layers[{finding.layer}]"
-    return fill(
-        "network_finding.html",
-        title=escape(f"{finding.kind}{place}"),
-        cause=escape(finding.cause),
-        evidence=escape(finding.evidence),
-        remedy=escape(finding.remedy),
-        action=_action(finding, i),
-    )
-
-
 def _action(finding: Finding, i: int) -> str:
-    """Return what the method `apply` of a finding does."""
+    """Return what the method `apply` of a finding does, as a list of changes."""
     if finding.action is None:
-        return "This remedy is done by hand: <code>apply</code> cannot do it."
+        return note("This remedy is done by hand: the method apply of the finding cannot do it.")
+    items = "".join(f"<li>{escape(change)}</li>" for change in changes(finding.action))
     call = f"net.diagnose(X, y).findings[{i}].apply(net)"
-    return f"<code>{call}</code> returns a new network: {escape('; '.join(changes(finding.action)))}."
+    return f'<div class="note"><code>{call}</code> returns a new network:<ul>{items}</ul></div>'
 
 
 def changes(remedy: Remedy) -> list[str]:
@@ -90,7 +81,10 @@ def changes(remedy: Remedy) -> list[str]:
     layers: dict[str, list[str]] = {}
     for i, activation in sorted((remedy.activations or {}).items()):
         layers.setdefault(str(activation), []).append(f"{i + 1}")
-    found = [f"the activation of layers {', '.join(which)} is {name}" for name, which in layers.items()]
+    found = [
+        f"the activation of layer{'s' * (len(which) > 1)} {', '.join(which)} is {name}"
+        for name, which in layers.items()
+    ]
     if remedy.draws:
         found.append("its weights are drawn again, those of frozen layers excepted")
     if remedy.learning_rate is not None:

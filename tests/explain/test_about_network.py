@@ -1,5 +1,7 @@
 """The page about a network: what is on it, what is left out, and that its figures are the network's."""
 
+from html import escape
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,11 @@ def regressor(**options):
 
 def classifier(**options):
     return fastbp.Network([6, 5, 3], **{"seed": 0, "loss": "cross_entropy"} | options)
+
+
+def case_of(kind):
+    """Return a network with its data that has this finding."""
+    return next(make for make, found in sick.SICK.items() if found == kind)()
 
 
 def parts(subject):
@@ -75,7 +82,7 @@ def test_a_trained_network_has_its_learning_curve():
 
 
 def test_parameters_that_are_no_numbers_leave_the_diagnosis():
-    case = sick.not_a_number()
+    case = case_of("not a number")
     page = fastbp.explain(case.net, case.X, case.y)
     assert parts(Subject(case.net, case.X, case.y)) == ["network", "diagnosis"]
     assert page.html.count("<section") == 2
@@ -102,10 +109,10 @@ def test_findings_are_shown_in_full_and_with_what_apply_does():
     case = sick.vanishing_gradient()
     (finding, *_) = case.net.diagnose(case.X, case.y).findings
     html = about_learning.diagnosis(Subject(case.net, case.X, case.y))
-    for text in (finding.kind, finding.cause, finding.evidence, finding.remedy):
-        assert about_learning.escape(text) in html
-    assert "net.diagnose(X, y).findings[0].apply(net)</code> returns a new network: " in html
-    assert "the activation of layers 1, 2, 3, 4, 5, 6, 7, 8 is relu; " in html
+    for text in ("Vanishing gradient in layers[1]", finding.cause, finding.evidence, finding.remedy):
+        assert escape(text) in html
+    assert "net.diagnose(X, y).findings[0].apply(net)</code> returns a new network:" in html
+    assert "<li>the activation of layers 1, 2, 3, 4, 5, 6, 7, 8 is relu</li>" in html
 
 
 def test_a_healthy_network_is_called_so():
@@ -115,25 +122,40 @@ def test_a_healthy_network_is_called_so():
     assert subject.diagnosis.is_healthy
     html = about_learning.diagnosis(subject)
     assert "Nothing was found that keeps the network from learning" in html
-    assert "finding" not in html
+    assert "<article" not in html
+
+
+def test_a_remedy_by_hand_is_called_so():
+    case = case_of("constant targets")
+    assert "This remedy is done by hand" in about_learning.diagnosis(Subject(case.net, case.X, case.y))
+
+
+def test_the_figures_are_those_of_the_weighted_rows():
+    net, w = regressor(), np.arange(80.0)
+    html = about_network.what_it_is(Subject(net, X, Y, sample_weight=w))
+    assert f">{net.evaluate(X, Y, sample_weight=w)['loss']:.4g}<" in html
+    assert f">{net.evaluate(X, Y)['loss']:.4g}<" not in html
 
 
 CHANGES = {
-    sick.rate_too_high: "its learning rate is ",
-    sick.exploding_gradient: "its gradients are clipped to the norm ",
-    sick.symmetric_weights: "its weights are drawn again",
-    sick.unscaled_inputs: "it scales its inputs",
-    sick.unscaled_targets: "it scales its targets",
-    sick.constant_derivative: "",
+    "learning rate too high": "its learning rate is ",
+    "exploding gradient": "its gradients are clipped to the norm ",
+    "symmetric weights": "its weights are drawn again",
+    "unscaled inputs": "it scales its inputs",
+    "unscaled targets": "it scales its targets",
+    "overfitting": "its weights have the penalty l2 = ",
+    "constant derivative": "its linear layers are multiplied out",
+    "dead relus": "the activation of layer 2 is LeakyReLU(alpha=0.01)",
 }
 
 
-@pytest.mark.parametrize("make", CHANGES)
-def test_remedies_are_told_in_words(make):
-    case = make()
-    kind = sick.SICK[make]
-    finding = next(f for f in case.net.diagnose(case.X, case.y).findings if f.kind == kind)
-    assert CHANGES[make] in "; ".join(about_learning.changes(finding.action))
+@pytest.mark.parametrize("kind", CHANGES)
+def test_remedies_are_told_in_words(kind):
+    case = case_of(kind)
+    held_out = dict(zip(("X_val", "y_val"), case.validation, strict=False))
+    findings = case.net.diagnose(case.X, case.y, **held_out).findings
+    finding = next(finding for finding in findings if finding.kind == kind)
+    assert CHANGES[kind] in "; ".join(about_learning.changes(finding.action))
 
 
 def test_the_rows_that_teach_most_come_first():
@@ -242,7 +264,7 @@ def test_a_path_that_cannot_be_written_is_an_error_before_the_work(tmp_path):
 def test_a_page_replaces_an_old_one_only_when_it_is_complete(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     path.write_text("old")
-    case = sick.not_a_number()
+    case = case_of("not a number")
 
     def fails(*_):
         raise OSError("the disk is full")

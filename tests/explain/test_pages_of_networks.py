@@ -137,10 +137,9 @@ def test_the_figures_are_those_of_the_network(page):
         assert float(figures[0][2]) == pytest.approx(net.evaluate(*held_out.values())["loss"], rel=1e-3)
     diagnosis = net.diagnose(X, y, **held_out)
     assert page.found["lead"] == diagnosis.verdict
-    assert page.found["findings"] == [
-        each.kind if each.layer is None else f"{each.kind} in layers[{each.layer}]"
-        for each in diagnosis.findings
-    ]
+    assert len(page.found["findings"]) == len(diagnosis.findings)
+    for title, finding in zip(page.found["findings"], diagnosis.findings, strict=True):
+        assert title.startswith(finding.kind.capitalize())
     _, *layers = page.found["tables"]["diagnosis"][0]
     assert [row[0] for row in layers] == [state.name for state in diagnosis.layers]
     slopes = [state.mean_slope for state in diagnosis.layers]
