@@ -48,11 +48,14 @@ class Descent(NamedTuple):
         The parameters before each step and after the last one.
     losses : array, shape (k,)
         The losses there; infinite only at the end.
+    swings : bool
+        Whether the second half of the steps goes back and forth.
     """
 
     rate: float
     path: Doubles
     losses: Doubles
+    swings: bool
 
     @property
     def fall(self) -> float:
@@ -66,18 +69,6 @@ class Descent(NamedTuple):
         found: Doubles = self.path[self.losses.argmin()]
         return found
 
-    @property
-    def swings(self) -> bool:
-        """Whether the steps of the second half go back and forth, and are not over by then."""
-        steps = np.diff(self.path, axis=0)
-        steps = steps / max(np.abs(steps).max(initial=0), np.finfo(float).tiny)  # no squares overflow
-        lengths = np.linalg.norm(steps, axis=1)
-        late = len(steps) // 2
-        if lengths[late:].sum() <= OVER * lengths.sum():
-            return False
-        products = np.sum(steps[late + 1 :] * steps[late:-1], axis=1)
-        return bool(products.sum() < BACK * (lengths[late + 1 :] @ lengths[late:-1]))
-
 
 def verdicts(found: Sequence[Descent]) -> list[str]:
     """Return what became of each descent, by the constants above.
@@ -88,6 +79,18 @@ def verdicts(found: Sequence[Descent]) -> list[str]:
     wild = [_wild(each, best) for each in found]
     calm = max((each.fall for each, name in zip(found, wild, strict=True) if not name), default=0.0)
     return [name or _pace(each, calm) for each, name in zip(found, wild, strict=True)]
+
+
+def swings(path: Doubles) -> bool:
+    """Return whether the second half of the steps of a path (k, P) goes back and forth, and is not over."""
+    steps = np.diff(path, axis=0)
+    steps /= max(np.abs(steps).max(initial=0), np.finfo(float).tiny)  # no squares overflow
+    lengths = np.linalg.norm(steps, axis=1)
+    late = len(steps) // 2
+    if lengths[late:].sum() <= OVER * lengths.sum():
+        return False
+    products = np.sum(steps[late + 1 :] * steps[late:-1], axis=1)
+    return bool(products.sum() < BACK * (lengths[late + 1 :] @ lengths[late:-1]))
 
 
 def _wild(descent: Descent, best_fall: float) -> str:
@@ -104,7 +107,7 @@ def _pace(descent: Descent, best_fall: float) -> str:
     if descent.fall < SLOW * best_fall:
         return "slow"
     losses = descent.losses
-    before = float(losses[-1 - len(losses) // 10])
+    before = float(losses[-1 - max(len(losses) // 10, 1)])
     return "converged" if before - losses[-1] <= LAST * descent.fall else "still falling"
 
 
@@ -147,7 +150,8 @@ class Descents:
             losses.append(twin.evaluate(**self.data, metrics=())["loss"])
         except DivergenceError:
             losses.append(np.inf)
-        return Descent(rate, np.array(path), np.nan_to_num(losses, nan=np.inf, posinf=np.inf))
+        points, finite = np.array(path), np.isfinite(losses)
+        return Descent(rate, points, np.where(finite, losses, np.inf), swings(points))
 
     def at_typical_rates(self) -> list[Descent]:
         """Return descents with four rates: too small, right, too large, diverging.
@@ -165,12 +169,12 @@ class Descents:
         tried: list[Descent] = []
         names: list[str] = []
         while len(tried) < MOST_TRIES and "diverged" not in names:
-            tried.append(self.descend(FIRST_TRY * FACTOR ** len(tried) / curvature))
+            found = self.descend(FIRST_TRY * FACTOR ** len(tried) / curvature)
+            tried.append(found._replace(path=found.path[:0]))  # all paths together could be large
             names = verdicts(tried)
         calm = [each for each, name in zip(tried, names, strict=True) if name not in WILD]
-        right = max(calm or tried, key=lambda each: each.fall)
-        last = tried[-1]
-        large = tried[max(len(tried) - 2, 0)]
-        if large.rate <= right.rate:
-            large = self.descend((right.rate * last.rate) ** 0.5)
-        return [self.descend(TOO_SMALL * right.rate), right, large, last]
+        right = max(calm or tried, key=lambda each: each.fall).rate
+        large, last = (each.rate for each in (tried[0], *tried)[-2:])
+        if large <= right:
+            large = (right * last) ** 0.5
+        return [self.descend(rate) for rate in (TOO_SMALL * right, right, large, last)]

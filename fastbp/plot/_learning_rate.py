@@ -125,6 +125,8 @@ class LearningRateDisplay(Display):
         below -0.3, on an average weighted with the lengths of both. Of the descents that do neither, those
         are *slow* that fell by less than 0.9 of what the best of them did. Others have *converged* if the
         last tenth of the steps brought at most 0.01 of the fall, and are *still falling* if it brought more.
+
+        The paths take 8 (epochs + 1) P bytes per rate.
         """
         n = Probe(net).parameters.size
         if n < 2:
@@ -139,7 +141,8 @@ class LearningRateDisplay(Display):
         if not np.isfinite(best.losses[0]):
             raise DataError("the loss at the start is infinite or NaN, expected a finite one")
         directions = _directions(best, descents)
-        paths = [(each.path - best.lowest) @ directions.T for each in found]
+        with np.errstate(all="ignore"):  # a path may end at infinity
+            paths = [(each.path - best.lowest) @ directions.T for each in found]
         plane = landscape(
             net,
             X,
@@ -176,7 +179,7 @@ class LearningRateDisplay(Display):
             colors = draw_values(axes, plane.a, plane.b, plane.losses, scale)
             draw_path(axes, path)
             axes.set_title(f"{verdict}\nrate {rate:.2g}, loss {losses[-1]:.3g}", fontsize="small")
-            axes.locator_params(nbins=4)
+            axes.locator_params(nbins=3)
         label(panels[0], self.paths[0][0], "start")
         for axes in panels[len(self.rates) :]:
             axes.set_axis_off()

@@ -153,19 +153,22 @@ def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale, label: str) ->
 def draw_path(axes: Axes, path: Doubles) -> None:
     """Draw a path (k, 2) with arrow heads, a disk at the start and a square at the end.
 
-    It may leave the picture, whose limits are set, and is cut where it is NaN.
+    It may leave the picture, whose limits are set, and ends where it is NaN or far beyond the picture.
     """
     box = np.array([axes.get_xlim(), axes.get_ylim()]).T
     middle, width = box.mean(axis=0), box[1] - box[0]
     with np.errstate(invalid="ignore"):  # infinity, which becomes NaN
         away = path - middle
-        away /= np.maximum(np.abs(away / width).max(axis=1, keepdims=True) / BEYOND, 1)
-    path = middle + away[: int(np.isnan(away).any(axis=1).argmax()) or None]
+        farness = np.abs(away / width).max(axis=1) / BEYOND
+        away /= np.maximum(farness, 1)[:, None]
+    last = int(np.append(~(farness <= 1), True).argmax())
+    path = (middle + away)[: last + 1]
+    path = path[~np.isnan(path).any(axis=1)]
     lengths = np.linalg.norm(np.diff(path, axis=0) / width, axis=1)
     places = np.concatenate([[0], lengths.cumsum()])
     inside = ((path >= box[0]) & (path <= box[1])).all(axis=1)
     seen = places[inside.nonzero()[0][-1]] if inside.any() else 0
-    outlined(axes, path, 0.7 if seen > LONGEST else 1.4)
+    outlined(axes, path, 0.7 if places[-1] > LONGEST else 1.4)
     if len(path) <= 30:
         axes.plot(*path.T, "o", color=DARK, markersize=2, zorder=3.2)
     mark(axes, path[-1], "s")

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 import fastbp
 from fastbp import inspect
 from fastbp.plot import LearningRateDisplay
-from fastbp.plot._descents import Descent, Descents, verdicts
+from fastbp.plot._descents import Descent, Descents, swings, verdicts
+from fastbp.plot._learning_rate import _best, _span
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 LINE = X @ [1.0, 3.0]
@@ -98,15 +99,15 @@ def test_plane_holds_the_best_calm_path_and_the_largest_curvature():
 
 
 def test_a_path_that_leaves_ends_the_line_not_the_picture():
-    display = drawn(linear(), rates=[0.3, 1e9, 1e200], epochs=50)
-    assert display.verdicts == ["converged", "diverged", "diverged"]
+    display = drawn(linear(), rates=[0.3, 1e9, 1e200, 1e300], epochs=50)
+    assert display.verdicts == ["converged", *["diverged"] * 3]
     assert not np.isfinite(display.losses[2][-1])
     assert np.isfinite(display.losses[2][:-1]).all()
     display.figure_.canvas.draw()
     low, high = display.axes_[0].get_xlim()
     assert low < display.paths[0][:, 0].min() < display.paths[0][:, 0].max() < high
     assert high - low < 100
-    for axes in display.axes_[1:3]:
+    for axes in display.axes_[1:]:
         for line in axes.lines:
             assert np.abs(line.get_xydata()).max() < 1e4
 
@@ -158,7 +159,8 @@ def test_one_panel_per_rate(n, shape):
 def descent(*losses, turn=1):
     """Return a descent in one parameter that goes on, or to and fro."""
     steps = np.cumprod(np.full(len(losses) - 1, float(turn)))
-    return Descent(0.1, np.concatenate([[0], steps.cumsum()])[:, None], np.array(losses, float))
+    path = np.concatenate([[0], steps.cumsum()])[:, None]
+    return Descent(0.1, path, np.array(losses, float), swings(path))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,9 @@ def descent(*losses, turn=1):
         (descent(10, *[1] * 20), "converged"),
         (descent(10, *np.linspace(9, 0, 20)), "still falling"),
         (descent(10, *[8] * 20), "slow"),
+        (descent(10, 5, 0), "still falling"),
         (descent(10, *[1] * 20, turn=-1), "oscillates"),
+        (descent(10, *[1] * 20, turn=-0.5), "converged"),  # it has stopped swinging
         (descent(10, 5, np.inf), "diverged"),
         (descent(10, 30, 9.5), "diverged"),
         (descent(10, 30, 1, 0, turn=-1), "oscillates"),
@@ -176,6 +180,20 @@ def descent(*losses, turn=1):
 )
 def test_verdicts(found, verdict):
     assert verdicts([found, descent(10, *[0] * 20)])[0] == verdict
+
+
+def test_calm_paths_rule_the_picture():
+    """A descent that oscillates may end lowest; it shows where it is near, and one that diverges does not."""
+    calm, swinging = descent(10, *[1] * 20), descent(10, *[0] * 20, turn=-1)
+    assert _best([swinging, calm], ["oscillates", "converged"]) is calm
+    paths = [
+        np.array([[-1, 0], [0, 0]]),
+        np.array([[-1, 0], [-1, 1], [0, -1e6]]),
+        np.array([[-1, 0], [1e9, 0]]),
+    ]
+    (left, right), (low, high) = _span(paths, ["converged", "oscillates", "diverged"])
+    assert -2 < left < -1 < 0 < right < 1
+    assert -4 < low < -1 < 1 < high < 4
 
 
 @pytest.mark.parametrize(
