@@ -37,7 +37,7 @@ def diagnosis(subject: Subject) -> str:
     """Return the verdict, each finding with its remedy, and the measures of the layers."""
     found = subject.diagnosis
     findings = "".join(
-        finding_html(finding, beside=_action(finding, i)) for i, finding in enumerate(found.findings)
+        finding_html(finding, beside=_action(subject, finding, i)) for i, finding in enumerate(found.findings)
     )
     if found.is_healthy:
         findings = paragraph(
@@ -65,13 +65,16 @@ def diagnosis(subject: Subject) -> str:
     return findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
 
 
-def _action(finding: Finding, i: int) -> str:
+def _action(subject: Subject, finding: Finding, i: int) -> str:
     """Return what the method `apply` of a finding does, as a list of changes."""
     if finding.action is None:
         return note("This remedy is done by hand: the method apply of the finding cannot do it.")
     items = "".join(f"<li>{escape(change)}</li>" for change in changes(finding.action))
-    call = f"net.diagnose(X, y).findings[{i}].apply(net)"
-    return f'<div class="note"><code>{call}</code> returns a new network:<ul>{items}</ul></div>'
+    given = "X, y"
+    given += ", X_val=X_val, y_val=y_val" * (subject.held_out is not None)
+    given += ", sample_weight=sample_weight" * (subject.data.w is not None)
+    call = f"<code>net.diagnose({given}).findings[{i}].apply(net)</code>"
+    return f'<div class="note">{call} returns a new network:<ul>{items}</ul></div>'
 
 
 def changes(remedy: Remedy) -> list[str]:

@@ -10,7 +10,7 @@ from fastbp._explain import about_answers, about_learning, about_rows
 from fastbp._explain.fragments import counted, note, number, paragraph, table, wide
 from fastbp._explain.page import Section, page
 from fastbp._explain.subject import Subject, Topic
-from fastbp.exceptions import Error
+from fastbp.exceptions import BusyError, Error
 from fastbp.plot._text import line
 
 LONGEST_TITLE = 200  # characters
@@ -19,12 +19,9 @@ LONGEST_TITLE = 200  # characters
 def what_it_is(subject: Subject) -> str:
     """Return the layers, how they are trained, and how good the network is."""
     facts = paragraph(_data_facts(subject))
-    broken = (
-        ""
-        if subject.is_finite
-        else note("Some parameters are not numbers, so whatever is computed from all of them is left out.")
-    )
-    return facts + broken + wide(subject.net.summary()._repr_html_()) + _figures(subject)
+    if not subject.is_finite:
+        facts += note("Some parameters are not numbers: what is computed from all of them is left out.")
+    return facts + wide(subject.net.summary()._repr_html_()) + _figures(subject)
 
 
 def _data_facts(subject: Subject) -> str:
@@ -45,11 +42,10 @@ def _figures(subject: Subject) -> str:
     columns = [subject.net.evaluate(data.X, data.y, metrics, sample_weight=data.w)]
     if held_out is not None:
         columns.append(subject.net.evaluate(held_out.X, held_out.y, metrics))
-    heads = ["measure", f"these {counted(len(data.y), 'row')}"]
-    heads += ["held out"] * (held_out is not None)
-    return table(
-        heads, [[name, *(number(column[name]) for column in columns)] for name in columns[0]], left=(0,)
-    )
+    head = ["measure", f"these {counted(len(data.y), 'row')}"]
+    head += ["held out"] * (held_out is not None)
+    rows = [[name, *(number(column[name]) for column in columns)] for name in columns[0]]
+    return table(head, rows, left=(0,))
 
 
 TOPICS: tuple[Topic, ...] = (
@@ -74,6 +70,8 @@ def about(subject: Subject, *, title: str | None = None, progress: Callable[[str
     ------
     ParameterError
         The title is no string.
+    BusyError
+        Another thread is changing the network.
     """
     heading = "A network and its derivatives" if title is None else arguments.text("title", title)
     sections = []
@@ -89,5 +87,7 @@ def _body(topic: Topic, subject: Subject) -> str:
     """Return the HTML of a part; where fastbp cannot compute it for this network, the reason."""
     try:
         return topic.body(subject)
+    except BusyError:  # it is being trained, so no part can be made
+        raise
     except Error as error:
         return note(f"This part cannot be computed for this network: {line(error, 500)}")

@@ -75,8 +75,7 @@ def inline(figure: Figure, label: str) -> str:
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(
-        r'(<g|<image [^>]*) id="[\w.]+"', r"\1", text
-    )  # nothing refers to these, and some are twice
+    # ids that nothing refers to; other pictures of the page have some of them, too
+    text = re.sub(r'(<g|<image [^>]*) id="[\w.]+"', r"\1", text)
     text = re.sub(r"\n\s*", "\n", text).replace(INK, "currentColor")
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

@@ -102,6 +102,15 @@ def test_a_part_that_fails_says_why(monkeypatch):
     assert 'id="diagnosis"' in html
 
 
+def test_a_network_that_is_being_trained_has_no_page(monkeypatch):
+    def fails(_):
+        raise fastbp.BusyError("net is being trained")
+
+    monkeypatch.setattr(about_network, "TOPICS", [about_network.TOPICS[0]._replace(body=fails)])
+    with pytest.raises(fastbp.BusyError):
+        fastbp.explain(regressor(), X, Y)
+
+
 # ---- what they say -----------------------------------------------------------------------------------------
 
 
