@@ -23,6 +23,7 @@ TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", R
 # packages that some of the programs need
 OPTIONAL = (
     "joblib",
+    "matplotlib",
     "pandas",
     "polars",
     "pyarrow",
