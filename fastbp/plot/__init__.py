@@ -4,6 +4,7 @@ from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._calibration import CalibrationDisplay
 from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._display import Display
+from fastbp.plot._gradient_flow import GradientFlowDisplay
 from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
@@ -25,6 +26,7 @@ __all__ = [
     "ConfusionMatrixDisplay",
     "Display",
     "FeatureImportanceDisplay",
+    "GradientFlowDisplay",
     "GradientNormsDisplay",
     "LandscapeDisplay",
     "LearningCurveDisplay",

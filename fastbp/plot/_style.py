@@ -96,5 +96,10 @@ def logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter(lambda x, _: short(x))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def short(x: float) -> str:
+    """Return a number as text for the ticks of an axis: "0.02", "1e-5"."""
+    return f"{x:g}".replace("e-0", "e-").replace("e+0", "e")
