@@ -9,6 +9,7 @@ from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
+from fastbp.plot._learning_rate import LearningRateDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._slopes import SlopesDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "GradientNormsDisplay",
     "LandscapeDisplay",
     "LearningCurveDisplay",
+    "LearningRateDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
     "SlopesDisplay",

@@ -21,22 +21,23 @@ from fastbp.plot._plane import (
     COLORS,
     DARK,
     LIGHT,
+    MOST_TICKS,
     Scale,
+    draw_bar,
     draw_losses,
     draw_path,
+    label,
     losses_at,
     mark,
     outlined,
     points_of,
+    span_of,
 )
 from fastbp.plot._text import plain
 
 Doubles: TypeAlias = NDArray[np.float64]
 
 RESOLUTION = 41  # points along an axis
-TICKS = 6  # most ticks of the losses
-MARGIN = 0.2  # around the path, as a part of its extent
-NARROWEST = 0.5  # least width of a picture, as a part of the other one
 STRAIGHT = 1e-6  # a path that leaves its chord by less, as a part of its length, has no other direction
 
 
@@ -132,7 +133,7 @@ class LandscapeDisplay(Display):
             options["directions"], names = plane, ("way from start to end", "main other way")
         if "span" not in options:
             few = landscape(net, X, y, **options | {"resolution": 2, "progress": None})
-            options["span"] = _span_of(np.vstack([few.project(points), few.project(few.center)]))
+            options["span"] = span_of(np.vstack([few.project(points), few.project(few.center)]))
         found = landscape(net, X, y, **options)
         found = found if names is None else found._replace(names=names)
         return cls(found, found.project(points)).plot(ax, kind=kind)
@@ -174,20 +175,18 @@ class LandscapeDisplay(Display):
         axes = self._axes(ax, subplot_kw={"projection": "rectilinear"})
         found, scale = self.landscape, Scale.of(self.landscape.losses, self.path_losses)
         colors = draw_losses(axes, found, scale)
-        bar = self.figure_.colorbar(colors, ax=axes, label="loss")
-        ticks = scale.levels(TICKS)
-        bar.set_ticks(list(ticks), labels=[f"{tick:g}" for tick in ticks])
-        bar.minorticks_off()
+        draw_bar([axes], colors, scale)
         self._name_axes(axes)
         center = found.project(found.center)
         if self.path is None:
-            mark(axes, center, "the network", "X")
+            mark(axes, center, "X")
+            label(axes, center, "the network")
             return
         draw_path(axes, self.path)
         middle = self.path.mean(axis=0)
-        mark(axes, self.path[0], "start", "o", away=middle)
-        mark(axes, self.path[-1], "end", "s", away=middle)
-        axes.plot(*center, "x", color=DARK, zorder=6)
+        label(axes, self.path[0], "start", away=middle)
+        label(axes, self.path[-1], "end", away=middle)
+        axes.plot(*center, "x", color=DARK, zorder=7)
 
     def _surface(self, ax: Axes | None) -> None:
         axes: Any = self._axes(ax, (6.4, 4.8), subplot_kw={"projection": "3d", "computed_zorder": False})
@@ -195,20 +194,20 @@ class LandscapeDisplay(Display):
         grid = np.meshgrid(found.a, found.b)
         axes.plot_surface(*grid, scale.heights(found.losses), cmap=COLORS, linewidth=0, rasterized=True)
         center = found.project(found.center)
-        marks = {"the network": (center, losses_at(found, center[None]), "X")}
+        marks = {"the network": ([*center, losses_at(found, center[None])[0]], "X")}
         if self.path is not None and self.path_losses is not None:
-            heights = scale.heights(self.path_losses)
-            outlined(axes, np.column_stack([self.path, heights]))
-            marks = {"start": (self.path[0], heights[:1], "o"), "end": (self.path[-1], heights[-1:], "s")}
-        for text, (point, height, marker) in marks.items():
-            axes.plot(*point[:, None], height, marker, color=LIGHT, markeredgecolor=DARK, zorder=6)
-            axes.text(*point, *height, f"   {text}", color=LIGHT, bbox=BOX, zorder=5)
+            path = np.column_stack([self.path, scale.heights(self.path_losses)])
+            outlined(axes, path)
+            marks = {"start": (path[0], "o"), "end": (path[-1], "s")}
+        for text, (point, marker) in marks.items():
+            mark(axes, np.asarray(point), marker)
+            axes.text(*point, f"   {text}", color=LIGHT, bbox=BOX, zorder=5)
         for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
             axis.set_pane_color((0, 0, 0, 0))
-        ticks = scale.levels(TICKS)
+        ticks = scale.levels(MOST_TICKS)
         axes.set_zticks(scale.heights(ticks), [f"{tick:g}" for tick in ticks])
-        axes.locator_params("x", nbins=TICKS)
-        axes.locator_params("y", nbins=TICKS)
+        axes.locator_params("x", nbins=MOST_TICKS)
+        axes.locator_params("y", nbins=MOST_TICKS)
         axes.tick_params(labelsize="small", pad=0)
         axes.set_box_aspect(None, zoom=0.83)  # room for the names of the axes
         axes.set_zlabel("loss")
@@ -236,15 +235,3 @@ def _plane_of(points: Doubles) -> Doubles | None:
         rest -= np.outer(rest @ first, first)
     main = np.linalg.eigh(rest @ rest.T).eigenvectors[:, -1] @ rest  # (k, k): P may be large
     return np.array([first, main / np.linalg.norm(main)])
-
-
-def _span_of(points: Doubles) -> tuple[tuple[float, float], ...]:
-    """Return the ends of both axes of a picture that holds points (k, 2) with a margin."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    width = high - low
-    width = np.maximum(width, NARROWEST * width.max()) * (1 + 2 * MARGIN)
-    if not width.all():  # a path that stays put
-        width[:] = 2
-    middle = (low + high) / 2
-    ends = zip((middle - width / 2).tolist(), (middle + width / 2).tolist(), strict=True)
-    return tuple(ends)

@@ -16,6 +16,7 @@ from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect import Landscape
 
 Doubles: TypeAlias = NDArray[np.float64]
+Range: TypeAlias = tuple[float, float]
 
 COLORS = "viridis"  # dark to light in print, too
 # What is on top of these colors is the same on light and dark pages.
@@ -24,6 +25,12 @@ BOX = {"boxstyle": "round,pad=0.2", "facecolor": DARK, "edgecolor": "none", "alp
 
 FACTOR = 30  # between losses that a linear scale would not show together
 LARGEST = 1e100  # magnitude of a loss that is shown: pictures compute with differences
+MOST_TICKS = 6
+MARGIN = 0.2  # around paths, as a part of their extent
+NARROWEST = 0.5  # least width of a picture, as a part of the other one
+SHORTEST = 0.05  # length of a path with arrow heads, in widths of the picture
+LONGEST = 5  # length of a path whose line is not thin
+HEAD = 0.03  # length of the piece of a path that an arrow head stands for
 BEYOND = 9  # widths of the picture, beyond which a path ends
 
 
@@ -87,6 +94,18 @@ def points_of(path: Any, width: int) -> Doubles:
     return points.astype(np.float64)
 
 
+def span_of(points: Doubles) -> tuple[Range, Range]:
+    """Return the ends of both axes of a picture that holds points (k, 2) with a margin."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    width = high - low
+    width = np.maximum(width, NARROWEST * width.max()) * (1 + 2 * MARGIN)
+    if not width.all():  # all points are one
+        width[:] = 2
+    middle = (low + high) / 2
+    first, second = zip((middle - width / 2).tolist(), (middle + width / 2).tolist(), strict=True)
+    return first, second
+
+
 @np.errstate(all="ignore")
 def losses_at(landscape: Landscape, points: Doubles) -> Doubles:
     """Return the losses (k,) at points (k, 2), interpolated in both directions; NaN beyond the grid."""
@@ -124,23 +143,40 @@ def draw_losses(axes: Axes, landscape: Landscape, scale: Scale) -> AxesImage:
     return colors
 
 
+def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale) -> None:
+    """Draw the bar beside the panels that says which loss has which color."""
+    bar = panels[0].figure.colorbar(colors, ax=panels, label="loss")
+    ticks = scale.levels(MOST_TICKS)
+    bar.set_ticks(list(ticks), labels=[f"{tick:g}" for tick in ticks])
+    bar.minorticks_off()
+
+
 def draw_path(axes: Axes, path: Doubles) -> None:
-    """Draw a path (k, 2) with arrow heads; it may leave the picture, whose limits are set, and be NaN."""
+    """Draw a path (k, 2) with arrow heads, a disk at the start and a square at the end.
+
+    It may leave the picture, whose limits are set, and is cut where it is NaN.
+    """
     box = np.array([axes.get_xlim(), axes.get_ylim()]).T
-    width = box[1] - box[0]
-    path = path[: int(np.isnan(path).any(axis=1).argmax()) or None]
-    path = np.clip(path, box[0] - BEYOND * width, box[1] + BEYOND * width)
-    outlined(axes, path)
+    middle, width = box.mean(axis=0), box[1] - box[0]
+    with np.errstate(invalid="ignore"):  # infinity, which becomes NaN
+        away = path - middle
+        away /= np.maximum(np.abs(away / width).max(axis=1, keepdims=True) / BEYOND, 1)
+    path = middle + away[: int(np.isnan(away).any(axis=1).argmax()) or None]
+    lengths = np.linalg.norm(np.diff(path, axis=0) / width, axis=1)
+    places = np.concatenate([[0], lengths.cumsum()])
+    inside = ((path >= box[0]) & (path <= box[1])).all(axis=1)
+    seen = places[inside.nonzero()[0][-1]] if inside.any() else 0
+    outlined(axes, path, 0.7 if seen > LONGEST else 1.4)
     if len(path) <= 30:
         axes.plot(*path.T, "o", color=DARK, markersize=2, zorder=3.2)
-    steps = np.linalg.norm(np.diff(path, axis=0) / width, axis=1)
-    length = np.concatenate([[0], steps.cumsum()])
-    inside = ((path >= box[0]) & (path <= box[1])).all(axis=1)
-    seen = length[inside.nonzero()[0][-1]] if inside.any() else 0
-    for place in seen * np.array([0.25, 0.5, 0.75]) if seen > 0.05 else ():
-        tail, head = (_at(path, length, x) for x in (place - 0.015, place + 0.015))
-        shape = {"arrowstyle": "-|>", "mutation_scale": 18, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", head, tail, arrowprops=shape | {"facecolor": LIGHT, "edgecolor": DARK}, zorder=3.5)
+    mark(axes, path[-1], "s")
+    mark(axes, path[0], "o")
+    for place in seen * np.array([0.25, 0.5, 0.75]) if seen > SHORTEST else ():
+        tail, head = (_at(path, places, x) for x in (place - HEAD / 2, place + HEAD / 2))
+        if np.linalg.norm((np.array(head) - tail) / width) > 0.8 * HEAD:  # not where it turns back
+            shape = {"arrowstyle": "-|>", "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
+            shape |= {"facecolor": LIGHT, "edgecolor": DARK}
+            axes.annotate("", head, tail, arrowprops=shape, zorder=3.5, annotation_clip=True)
 
 
 def _at(path: Doubles, length: Doubles, place: float) -> tuple[float, float]:
@@ -149,15 +185,19 @@ def _at(path: Doubles, length: Doubles, place: float) -> tuple[float, float]:
     return x, y
 
 
-def outlined(axes: Any, path: Doubles) -> None:
+def outlined(axes: Any, path: Doubles, width: float = 1.4) -> None:
     """Draw a line through points (k, 2) or (k, 3), light with a dark outline."""
-    for color, width, order in ((DARK, 3.2, 3), (LIGHT, 1.6, 3.1)):
-        axes.plot(*path.T, color=color, linewidth=width, solid_capstyle="round", zorder=order)
+    for color, breadth, order in ((DARK, 2 * width, 3), (LIGHT, width, 3.1)):
+        axes.plot(*path.T, color=color, linewidth=breadth, solid_capstyle="round", zorder=order)
 
 
-def mark(axes: Axes, point: Doubles, text: str, marker: str, away: ArrayLike | None = None) -> None:
-    """Draw a mark at a point (2,) with a text above it, or below it if `away`, a point to avoid, is above."""
-    axes.plot(*point, marker, color=LIGHT, markersize=8, markeredgecolor=DARK, zorder=4)
+def mark(axes: Any, point: Doubles, marker: str) -> None:
+    """Draw a mark at a point (2,) or (3,)."""
+    axes.plot(*point[:, None], marker, color=LIGHT, markersize=7, markeredgecolor=DARK, zorder=6)
+
+
+def label(axes: Axes, point: Doubles, text: str, away: ArrayLike | None = None) -> None:
+    """Write a text above the mark at a point (2,), or below it if `away`, a point to avoid, is above."""
     is_below = away is not None and np.asarray(away)[1] > point[1]
     axes.annotate(
         text,

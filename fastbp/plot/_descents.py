@@ -1,0 +1,171 @@
+"""Gradient descent with several learning rates from one start, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp._base.sparse import Inputs
+from fastbp.exceptions import DivergenceError, ParameterError
+from fastbp.inspect import hessian_eigenvalues
+from fastbp.network import Network
+from fastbp.optimizers import SGD
+
+Doubles: TypeAlias = NDArray[np.float64]
+
+FIRST_TRY = 1 / 16  # of 1 / (largest eigenvalue of the Hessian at the start)
+FACTOR = 2**0.5  # between two rates that are tried
+MOST_TRIES = 24
+TOO_SMALL = 1 / 30  # of the rate that is right
+
+# A descent diverges if it was above its start and keeps less than this of the best one's fall.
+KEPT = 0.1
+ROUNDING = 1e-6  # of a loss, by which it may rise
+# It oscillates if the cosines of the angles between consecutive steps are less, on an average that weights
+# them with the lengths of both steps.
+BACK = -0.3
+# Otherwise it is slow if it falls by less than this of the fall of the best one that does neither.
+SLOW = 0.9
+# It has converged if the last tenth of its steps brings less than this of its fall.
+LAST = 0.01
+
+WILD = ("diverged", "oscillates")
+
+
+class Descent(NamedTuple):
+    """One descent with a constant learning rate.
+
+    Attributes
+    ----------
+    rate : float
+        The learning rate.
+    path : array, shape (k, P)
+        The parameters before each step and after the last one.
+    losses : array, shape (k,)
+        The losses there; infinite only at the end.
+    """
+
+    rate: float
+    path: Doubles
+    losses: Doubles
+
+    @property
+    def fall(self) -> float:
+        """How far the loss fell; minus infinity if it is not finite."""
+        last = float(self.losses[-1])
+        return float(self.losses[0]) - last if np.isfinite(last) else -np.inf
+
+    @property
+    def lowest(self) -> Doubles:
+        """The parameters (P,) with the lowest loss."""
+        found: Doubles = self.path[self.losses.argmin()]
+        return found
+
+    @property
+    def turn(self) -> float:
+        """Cosine of the angle between consecutive steps, a weighted mean: from -1, back and forth, to 1."""
+        steps = np.diff(self.path, axis=0)
+        steps = steps / max(np.abs(steps).max(initial=0), np.finfo(float).tiny)  # no squares overflow
+        lengths = np.linalg.norm(steps, axis=1)
+        weight = lengths[1:] @ lengths[:-1]
+        return float(np.sum(steps[1:] * steps[:-1]) / weight) if weight > 0 else 0.0
+
+
+def verdicts(found: Sequence[Descent]) -> list[str]:
+    """Return what became of each descent, by the constants above.
+
+    It is one of "diverged" and "oscillates", which are `WILD`, and "slow", "converged" and "still falling".
+    """
+    best = max(each.fall for each in found)
+    wild = [_wild(each, best) for each in found]
+    calm = max((each.fall for each, name in zip(found, wild, strict=True) if not name), default=0.0)
+    return [name or _pace(each, calm) for each, name in zip(found, wild, strict=True)]
+
+
+def _wild(descent: Descent, best_fall: float) -> str:
+    """Return "diverged", "oscillates", or "" for neither."""
+    losses, fall = descent.losses, descent.fall
+    kept = KEPT * best_fall - ROUNDING * abs(losses[0])
+    if fall == -np.inf or (losses.max() > losses[0] and fall < kept):
+        return "diverged"
+    return "oscillates" if descent.turn < BACK else ""
+
+
+def _pace(descent: Descent, best_fall: float) -> str:
+    """Return what a descent that is neither makes of the fall that the best one of its kind has."""
+    if descent.fall < SLOW * best_fall:
+        return "slow"
+    losses = descent.losses
+    before = float(losses[-1 - len(losses) // 10])
+    return "converged" if before - losses[-1] <= LAST * descent.fall else "still falling"
+
+
+class Descents:
+    """Makes descents of one network on all rows of its data.
+
+    Parameters
+    ----------
+    net : Network
+        It does not change.
+    start : array, shape (P,)
+        Where each descent begins.
+    epochs : int
+        Number of steps.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        X: Inputs,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        start: NDArray[Any],
+        epochs: int,
+    ) -> None:
+        self.data: dict[str, Any] = {"X": X, "y": y, "sample_weight": sample_weight}
+        self.at_start, self.epochs = net.clone(), epochs
+        self.at_start.parameters[:] = start
+
+    @np.errstate(all="ignore")  # of the reference engine, in a descent that diverges
+    def descend(self, rate: float) -> Descent:
+        """Return the descent with this rate, which ends early if it diverges to infinity."""
+        twin = self.at_start.clone()
+        twin.optimizer = SGD(rate)
+        path, losses = [twin.parameters.astype(np.float64)], []
+        try:
+            for _ in range(self.epochs):
+                losses.append(twin.train_on_batch(**self.data))
+                path.append(twin.parameters.astype(np.float64))
+            losses.append(twin.evaluate(**self.data, metrics=())["loss"])
+        except DivergenceError:
+            losses.append(np.inf)
+        return Descent(rate, np.array(path), np.nan_to_num(losses, nan=np.inf, posinf=np.inf))
+
+    def at_typical_rates(self) -> list[Descent]:
+        """Return descents with four rates: too small, right, too large, diverging.
+
+        The rates that are tried are geometric, and begin far below 1 / lambda, where lambda is the largest
+        magnitude of an eigenvalue of the Hessian at the start. For a quadratic loss, descent is stable up to
+        2 / lambda; for a network, the curvature changes on the way, so what became of each rate decides.
+        Right is the one with the lowest loss at the end among those that neither oscillate nor diverge; too
+        large is the last one that does not diverge, or one between right and diverging.
+        """
+        spectrum = hessian_eigenvalues(self.at_start, **self.data)
+        curvature = float(np.abs(spectrum.values).max())
+        if curvature == 0:
+            raise ParameterError("rates is None where the loss has no curvature, expected learning rates")
+        tried: list[Descent] = []
+        names: list[str] = []
+        while len(tried) < MOST_TRIES and "diverged" not in names:
+            tried.append(self.descend(FIRST_TRY * FACTOR ** len(tried) / curvature))
+            names = verdicts(tried)
+        calm = [each for each, name in zip(tried, names, strict=True) if name not in WILD]
+        right = max(calm or tried, key=lambda each: each.fall)
+        last = tried[-1]
+        large = tried[max(len(tried) - 2, 0)]
+        if large.rate <= right.rate:
+            large = self.descend((right.rate * last.rate) ** 0.5)
+        return [self.descend(TOO_SMALL * right.rate), right, large, last]
