@@ -28,6 +28,13 @@ fastbp.fixed = (x, decimals = 4) => {
   return fits ? x.toFixed(decimals).replace("-", "−") : fastbp.number(x, 2);
 };
 
+// a power of ten, written as one if it is far from 1
+fastbp.power = (x) => {
+  const exponent = Math.round(Math.log10(x));
+  if (Math.abs(exponent) <= 2) return fastbp.number(x);
+  return `10${`${exponent}`.replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit])}`;
+};
+
 // a share of 1 as percent
 fastbp.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -73,7 +80,7 @@ fastbp.axes = (svg, { x, y, xLabel, yLabel, log = false, width = 460, height = 2
   const ticks = (ends, options) => (ends[0] < ends[1] ? fastbp.ticks(...ends, options) : [ends[0]]);
   for (const tick of ticks(y, { log })) {
     put("path", { class: "grid", d: `M${left} ${Y(tick)}H${width - right}` });
-    text(left - 6, Y(tick) + 4, fastbp.number(tick, 3), { "text-anchor": "end" });
+    text(left - 6, Y(tick) + 4, log ? fastbp.power(tick) : fastbp.number(tick, 3), { "text-anchor": "end" });
   }
   for (const tick of ticks(x)) {
     put("path", { class: "axis", d: `M${X(tick)} ${height - bottom}v4` });
@@ -82,7 +89,7 @@ fastbp.axes = (svg, { x, y, xLabel, yLabel, log = false, width = 460, height = 2
   put("path", { class: "axis", d: `M${left} ${top}V${height - bottom}H${width - right}` });
   text((left + width - right) / 2, height - 8, xLabel);
   const middle = (top + height - bottom) / 2;
-  text(14, middle, yLabel, { transform: `rotate(-90 14 ${middle})` });
+  text(14, middle, yLabel, yLabel.length > 1 ? { transform: `rotate(-90 14 ${middle})` } : {});
   return {
     X, Y, put, text,
     // a curve through [x, y] pairs; it has gaps where a number is not finite
@@ -90,7 +97,9 @@ fastbp.axes = (svg, { x, y, xLabel, yLabel, log = false, width = 460, height = 2
       let d = "", pen = "M";
       for (const [px, py] of points) {
         const at = [X(px), Y(py)];
-        if (at.every(Number.isFinite)) { d += `${pen}${at.map((p) => p.toFixed(2)).join(" ")}`; pen = "L"; } else pen = "M";
+        const seen = at.every(Number.isFinite);
+        if (seen) d += pen + at.map((p) => p.toFixed(2)).join(" ");
+        pen = seen ? "L" : "M";
       }
       return put("path", { class: `curve ${className}`, d });
     },

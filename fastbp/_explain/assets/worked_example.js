@@ -6,10 +6,12 @@
   const TOLERANCE = 1e-5;  // converged: every derivative is smaller
   const EPSILON = 1e-5;    // by which a weight is moved to measure dJ/dw
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10];
-  const SLOPE_NAMES = { own: "f′, the true derivative", one: "1 in place of f′", zero: "0 in place of f′", negated: "−f′" };
+  const SLOPE_NAMES = {
+    own: "f′, the true one", one: "1 in place of f′", zero: "0 in place of f′", negated: "−f′",
+  };
   const TRIES = {
     own: { steps: Infinity },
-    zero: { slope: "zero", weight: "w46", steps: 10 },
+    zero: { slope: "zero", steps: 10 },
     one: { slope: "one", steps: Infinity },
     negated: { slope: "negated", steps: 10 },
     saturated: { weight: "b4", value: 6, steps: 0 },
@@ -66,16 +68,22 @@
     const [h, t] = [y[2][0], T[n][0]];
     const slope = (l, j, unit) => {
       const own = net.layers[l].slope === "own";
-      return [net.slopes(l, z[l])[j], `${own ? "f′" : SLOPE_NAMES[net.layers[l].slope]} of unit ${unit} at z${unit} = ${show(z[l][j])}`, own ? "slope" : "slope broken"];
+      const what = own ? "f′" : SLOPE_NAMES[net.layers[l].slope];
+      const at = `${what} of unit ${unit} at z${unit} = ${show(z[l][j])}`;
+      return [net.slopes(l, z[l])[j], at, own ? "slope" : "slope broken"];
     };
-    const factors = [["dJ/dh", d_h[0], `the error h − y = ${show(h)} − ${show(t)}`], ["dh/dz6", ...slope(1, 0, 6)]];
+    const factors = [
+      ["dJ/dh", d_h[0], `the error h − y = ${show(h)} − ${show(t)}`],
+      ["dh/dz6", ...slope(1, 0, 6)],
+    ];
     if (target !== 6) {
       const j = target - 4;
       factors.push([`dz6/dy${target}`, net.layers[1].W[j][0], `the weight w${target}6`]);
       factors.push([`dy${target}/dz${target}`, ...slope(0, j, target)]);
     }
     const [l, i] = target === 6 ? [1, source - 4] : [0, source - 1];
-    const meaning = source === null ? "a bias is added as it is" : l === 0 ? `the input x${source}` : `the output y${source} of unit ${source}`;
+    const input = l === 0 ? `the input x${source}` : `the output y${source} of unit ${source}`;
+    const meaning = source === null ? "a bias is added as it is" : input;
     factors.push([`dz${target}/d${name}`, source === null ? 1 : y[l][i], meaning]);
     return factors;
   };
@@ -124,7 +132,7 @@
       const d = path(weight.source === null ? chipOf(weight) : AT[weight.source], AT[weight.target]);
       return [put("path", { class: "halo", d }), put("path", { class: "edge", d })];
     });
-    put("path", { class: "edge", d: path(AT[6], [372, 180]), "stroke-width": 1.5 });
+    put("path", { class: "edge", d: path(AT[6], [368, 180]), "stroke-width": 1.5 });
     const inputs = LAYERS[0].map((unit) => {
       put("circle", { class: "unit", cx: AT[unit][0], cy: AT[unit][1], r: 16 });
       put("text", { x: AT[unit][0], y: AT[unit][1] + 5 }, `x${unit}`);
@@ -136,10 +144,12 @@
       const level = put("path", { class: "level" });
       put("circle", { class: "rim", cx: x, cy: y, r: R });
       put("text", { class: "name", x, y: y - 1 }, `${unit}`);
-      const [share, value] = [put("text", { x, y: y + 14 }), put("text", { class: "value", x: LABELS[unit][0], y: LABELS[unit][1] })];
+      const share = put("text", { x, y: y + 14 });
+      const value = put("text", { class: "value", x: LABELS[unit][0], y: LABELS[unit][1] });
       return { unit, level, share, value };
     });
-    const J = [put("text", { class: "name", x: 384, y: 178 }, "J"), put("text", { class: "value", x: 399, y: 196, "text-anchor": "end" })][1];
+    put("text", { class: "name", x: 379, y: 178 }, "J");
+    const J = put("text", { class: "value", x: 379, y: 196 });
     const chips = WEIGHTS.map((weight, k) => {
       const [x, y] = chipOf(weight);
       const value = fastbp.svg("text", { x, y: y + 12 });
@@ -161,6 +171,11 @@
     const height = R * (1 - 2 * share), half = Math.sqrt(Math.max(0, R * R - height * height));
     return `M${x - half} ${y + height}A${R} ${R} 0 ${share > 0.5 ? 1 : 0} 0 ${x + half} ${y + height}Z`;
   };
+  // a number that fits into a label
+  const short = (x) => {
+    const text = Math.abs(x) < 100 ? x.toFixed(2) : fastbp.number(x, 2);
+    return text === "-0.00" ? "0.00" : text.replace("-", "−");
+  };
   const onTheWay = (k) => {
     const { target } = WEIGHTS[chosen];
     return k === chosen || (target !== 6 && names[k] === `w${target}6`);
@@ -176,7 +191,7 @@
       chip.classList.toggle("way", onTheWay(k));
       chip.setAttribute("aria-pressed", k === chosen);
       chip.setAttribute("aria-label", `${names[k]} = ${fastbp.number(w, 3)}`);
-      value.textContent = fastbp.fixed(w, 2);
+      value.textContent = short(w);
     });
     graph.inputs.forEach((text, i) => { text.textContent = `${X[row][i]}`; });
     graph.units.forEach(({ unit, level, share, value }) => {
@@ -184,15 +199,15 @@
       const part = blame.units[l][j];
       level.setAttribute("d", part > 0 ? filled(AT[unit], Math.min(part, 0.9999)) : "M0 0");
       share.textContent = `${(100 * part).toFixed(0)} %`;
-      value.textContent = `${unit === 6 ? "h" : `y${unit}`} ${fastbp.fixed(y[l + 1][j], 2)}`;
+      value.textContent = `${unit === 6 ? "h" : `y${unit}`} ${short(y[l + 1][j])}`;
     });
     graph.J.textContent = fastbp.fixed(now.loss, 3);
   };
 
   const updateChart = () => {
-    const every = Math.max(1, Math.ceil(losses.length / 400)), last = losses.length - 1;
-    const points = [];
-    losses.forEach((loss, step) => { if ((step % every === 0 || step === last) && Number.isFinite(loss)) points.push([step, Math.min(Math.max(loss, 1e-16), 1e300)]); });
+    const last = losses.length - 1, every = Math.ceil(losses.length / 400);  // no more points than can be seen
+    const points = losses.map((loss, step) => [step, Math.min(Math.max(loss, 1e-16), 1e300)])
+      .filter(([step, loss]) => (step % every === 0 || step === last) && Number.isFinite(loss));
     const values = points.map(([, loss]) => loss);
     let [low, high] = [Math.min(...values), Math.max(...values)];
     const log = high > 10 * low;
@@ -201,18 +216,24 @@
       const space = Math.max((high - low) / 10, 0.005 * high);
       [low, high] = [low - space, high + space];
     }
-    const axes = fastbp.axes($("chart"), { x: [0, Math.max(10, last)], y: [low, high], xLabel: "steps", yLabel: "J", log, width: 400, height: 300 });
+    const axes = fastbp.axes($("chart"), {
+      x: [0, Math.max(10, last)], y: [low, high], xLabel: "steps", yLabel: "J", log, width: 400, height: 328,
+    });
     axes.curve(points);
     axes.dot(...points.at(-1));
-    $("chart").setAttribute("aria-label", `J over ${last} steps, from ${fastbp.number(losses[0])} to ${fastbp.number(now.loss)}`);
-    $("course").textContent = `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${last} steps${log ? " (a logarithmic scale)" : ""}.`;
+    const [before, after] = [losses[0], now.loss].map((loss) => fastbp.number(loss));
+    $("chart").setAttribute("aria-label", `J over ${last} steps, from ${before} to ${after}`);
+    const scale = log ? " (a logarithmic scale)" : "";
+    $("course").textContent = `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${last} steps${scale}.`;
   };
 
   const verdict = (sum, slope) => {
     const { name } = WEIGHTS[chosen];
     if (Math.abs(sum - slope) <= 1e-8 * (1 + Math.abs(slope)))
-      return `They agree: the product is how much J changes with ${name}, so a step against it leads downhill.`;
-    if (net.layers.every((layer) => layer.slope === "own")) return "They differ: f has a corner or a jump within reach of ε.";
+      return sum === 0 ? `They agree: J does not change with ${name}, so ${name} does not move.`
+        : `They agree: this is how much J changes with ${name}, so a step against it leads downhill.`;
+    if (net.layers.every((layer) => layer.slope === "own"))
+      return "They differ: f has a corner or a jump within reach of ε.";
     if (sum === 0) return `They differ: J does change with ${name}, but the factors say 0. It cannot learn.`;
     return sum * slope < 0 ? `They differ, even in sign: a step against the product leads uphill along ${name}.`
       : "They differ: what stands in place of f′ is not the derivative, and the steps lead elsewhere.";
@@ -220,8 +241,10 @@
   const updateChain = () => {
     const weight = WEIGHTS[chosen], factors = chain(weight, row);
     const card = (sign, name, value, meaning, className = "") => fastbp.html("li", { class: className },
-      fastbp.html("span", { class: "sign" }, sign), fastbp.html("span", { class: "factor" },
-        fastbp.html("span", { class: "ratio" }, name), fastbp.html("strong", { class: "number" }, fastbp.number(value, 4)),
+      fastbp.html("span", { class: "sign" }, sign),
+      fastbp.html("span", { class: "factor" },
+        fastbp.html("span", {}, name),
+        fastbp.html("strong", { class: "number" }, fastbp.number(value, 4)),
         fastbp.html("span", { class: "meaning" }, meaning)));
     $("chain").replaceChildren(
       ...factors.map(([name, value, meaning, className], k) => card(k ? "×" : "", name, value, meaning, className)),
@@ -242,15 +265,18 @@
   };
 
   // a table: what is in each row of it; the first cell is its head
-  const fillTable = (body, rows, marked) => body.replaceChildren(...rows.map(([head, ...cells], k) => {
-    const tr = fastbp.html("tr", k === marked ? { class: "marked" } : {}, fastbp.html("th", { scope: "row", class: "text" }, head),
-      ...cells.map((cell) => fastbp.html("td", { class: typeof cell === "string" ? "number" : "text" }, cell)));
-    return tr;
-  }));
+  const fillTable = (body, rows, marked) => body.replaceChildren(...rows.map(([head, ...cells], k) =>
+    fastbp.html("tr", k === marked ? { class: "marked" } : {},
+      fastbp.html("th", { scope: "row", class: "text" }, head),
+      ...cells.map((cell) => fastbp.html("td", { class: typeof cell === "string" ? "number" : "text" }, cell)))));
   const updateTables = () => {
     const { fixed, bar } = fastbp;
-    fillTable($("weights"), net.parameters.map((w, k) => [names[k], fixed(w), fixed(w - start[k]), fixed(now.gradient[k]), bar(blame.parameters[k])]), chosen);
-    fillTable($("rows"), now.rows.map(({ y }, n) => [`${n + 1}`, X[n].join(" "), fixed(T[n][0], 1), fixed(y[2][0]), bar(blame.rows[n])]), row);
+    const weights = net.parameters.map((w, k) =>
+      [names[k], fixed(w), fixed(w - start[k]), fixed(now.gradient[k]), bar(blame.parameters[k])]);
+    fillTable($("weights"), weights, chosen);
+    const rows = now.rows.map(({ y }, n) =>
+      [`${n + 1}`, X[n].join(" "), fixed(T[n][0], 1), fixed(y[2][0]), bar(blame.rows[n])]);
+    fillTable($("rows"), rows, row);
     fillTable($("units"), [4, 5, 6].map((unit) => {
       const [l, j] = unit === 6 ? [1, 0] : [0, unit - 4];
       const error = now.rows.reduce((sum, { deltas }) => sum + Math.abs(deltas[l][j]), 0);
@@ -270,7 +296,8 @@
   const choose = (k) => {
     chosen = k;
     draw();
-    say(`${names[k]} = ${fastbp.number(net.parameters[k], 3)}, dJ/d${names[k]} = ${fastbp.number(now.gradient[k], 3)}.`);
+    const [w, slope] = [net.parameters[k], now.gradient[k]].map((number) => fastbp.number(number, 3));
+    say(`${names[k]} = ${w}, dJ/d${names[k]} = ${slope}.`);
   };
 
   // a run: as many steps per picture as make the whole of it last some seconds
@@ -289,9 +316,10 @@
       draw();
       if (!done) { timer = requestAnimationFrame(frame); return; }
       stop();
+      const steps = losses.length - 1, J = `J = ${fastbp.number(now.loss, 3)}.`;
       if (!finite()) tell();
-      else if (converged()) say(`Converged after ${losses.length - 1} steps: every derivative is below 0.00001. J = ${fastbp.number(now.loss, 3)}.`);
-      else say(`Stopped after ${losses.length - 1} steps, which did not converge. J = ${fastbp.number(now.loss, 3)}.`);
+      else if (converged()) say(`Converged after ${steps} steps: every derivative is below 0.00001. ${J}`);
+      else say(`Stopped after ${steps} steps, which did not converge. ${J}`);
     };
     $("run").textContent = "Stop";
     say("Running.");
@@ -317,7 +345,8 @@
     rate = Number($("rate").value);
   };
   for (const l of [0, 1]) {
-    offer($(`activation-${l}`), Object.entries(fastbp.ACTIVATIONS).map(([name, { formula }]) => [name, `${name}: ${formula}`]), "sigmoid");
+    const functions = Object.entries(fastbp.ACTIVATIONS).map(([name, { formula }]) => [name, `${name}: ${formula}`]);
+    offer($(`activation-${l}`), functions, "sigmoid");
     offer($(`slope-${l}`), Object.entries(SLOPE_NAMES), "own");
   }
   offer($("rate"), RATES.map((number) => [number, `${number}`]), rate);
