@@ -36,11 +36,10 @@ TEN_STEPS = """cases => cases.map(settings => {
 })"""
 BACKWARD = """([layers, loss, X, T]) => {
     const net = new fastbp.Network(layers, loss), back = net.backward(X, T), evaluated = net.evaluate(X, T);
-    const found = { ...back, ...fastbp.blame(back), blamed: fastbp.blame(back).rows, evaluated, outputs: net.predict(X) };
-    found.deltas = net.layers.map((_, l) => back.rows.map(row => row.deltas[l]));
-    const other = net.copy();
+    const deltas = net.layers.map((_, l) => back.rows.map(row => row.deltas[l]));
+    const outputs = net.predict(X), shares = fastbp.blame(back), other = net.copy();
     for (let k = 0; k < 10; k++) net.step(X, T, 0.03);
-    return { ...found, after: net.parameters, copied: other.parameters };
+    return { ...back, deltas, shares, evaluated, outputs, after: net.parameters, copied: other.parameters };
 }"""
 
 
@@ -159,11 +158,11 @@ def test_a_deep_network_agrees(page, loss):
     close(found["gradient"], expected.gradient)
     for seen, delta in zip(found["deltas"], inspect.deltas(net, X, T), strict=True):
         close(seen, delta)
-    for seen, layer in zip(found["units"], expected.unit_shares, strict=True):
+    for seen, layer in zip(found["shares"]["units"], expected.unit_shares, strict=True):
         close(seen, layer)
     shares = zip(expected.weight_shares, expected.bias_shares, strict=True)
-    close(found["parameters"], np.concatenate([np.concatenate([W.ravel(), b]) for W, b in shares]))
-    close(found["blamed"], expected.row_shares)
+    close(found["shares"]["parameters"], np.concatenate([np.concatenate([W.ravel(), b]) for W, b in shares]))
+    close(found["shares"]["rows"], expected.row_shares)
     for _ in range(10):
         net.train_on_batch(X, T)
     close(found["after"], net.parameters)

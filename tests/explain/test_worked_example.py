@@ -63,31 +63,29 @@ def table(page, name):
 
 
 def cards(page):
-    return page.eval_on_selector_all(
-        "#worked-chain li", "each => each.map(card => card.innerText.split(/\\n+/))"
-    )
+    """Return the texts of each factor and of the product: name, number and meaning."""
+    texts = "each => each.map(card => [...card.querySelectorAll('.factor > *')].map(one => one.textContent))"
+    found = page.eval_on_selector_all("#worked-chain li", texts)
+    return [[text.replace("\N{MINUS SIGN}", "-") for text in card] for card in found]
 
 
-def test_the_page_starts_with_the_numbers_of_the_guide(opened_page):
-    page = opened_page  # as it is loaded: this test is the first
-    assert page.inner_text("#worked-status") == "Step 0: J = 0.6662."
-    seen = [[text for text in card if text not in "×="] for card in cards(page)]
-    assert [card[:2] for card in seen] == [
-        ["dJ/dh", "−0.3105"],
-        ["dh/dz6", "0.242"],
-        ["dz6/dy4", "0.7"],
-        ["dy4/dz4", "0.1779"],
-        ["dz4/dw14", "1"],
-        ["dJ/dw14", "−0.009356"],
-    ]
-    assert page.inner_text("#worked-sum") == page.inner_text("#worked-measured") == "0.01864478"
-    weights, units, rows = (table(page, name) for name in ("weights", "units", "rows"))
-    assert [weights[name][-1] for name in ("b6", "w46", "w56", "b4")] == [
-        "34.2 %",
-        "21.3 %",
-        "16.6 %",
-        "7.0 %",
-    ]
+def test_the_page_starts_with_the_numbers_of_the_guide(browser, lesson):
+    with opened(browser, lesson) as page:
+        assert page.inner_text("#worked-status") == "Step 0: J = 0.6662."
+        factors = {name: value for name, value, _ in cards(page)}
+        checks = page.inner_text("#worked-sum"), page.inner_text("#worked-measured")
+        weights, units, rows = (table(page, name) for name in ("weights", "units", "rows"))
+    assert factors == {
+        "dJ/dh": "-0.3105",
+        "dh/dz6": "0.242",
+        "dz6/dy4": "0.7",
+        "dy4/dz4": "0.1779",
+        "dz4/dw14": "1",
+        "dJ/dw14": "-0.009356",
+    }
+    assert checks == ("0.01864478", "0.01864478")
+    shares = {name: weights[name][-1] for name in ("b6", "w46", "w56", "b4")}
+    assert shares == {"b6": "34.2 %", "w46": "21.3 %", "w56": "16.6 %", "b4": "7.0 %"}
     assert [units[name][-1] for name in "456"] == ["63.1 %", "36.9 %", "100.0 %"]
     assert rows["6"][:3] == ["1 0 1", "0.9", "0.5895"]
 
@@ -121,6 +119,7 @@ def test_with_1_it_ends_where_a_constant_ends(page):
 
 def test_with_the_wrong_sign_hidden_weights_go_uphill(page):
     assert "even in sign" in tried(page, "negated")
+    assert state(page, "steps") == 10
     for name, slope in zip(NAMES, state(page, "gradient"), strict=True):
         measured = page.evaluate(f"name => {STATE}.measured(name)", name)
         assert (measured * slope > 0) == (name[-1] == "6"), name
@@ -205,7 +204,9 @@ def test_everything_can_be_done_with_keys(page):
 def test_weights_in_the_graph_can_be_chosen_with_keys(page):
     for key, name in (("Enter", "w46"), ("Space", "b5")):
         page.focus(f"[aria-label^='{name} =']")
+        frame = page.locator(f"[aria-label^='{name} ='] rect")
         page.keyboard.press(key)
+        assert frame.evaluate("each => getComputedStyle(each).strokeWidth") == "4px"  # the focus is visible
         assert page.input_value("#worked-weight") == name
         assert page.get_attribute(f"[aria-label^='{name} =']", "aria-pressed") == "true"
 
