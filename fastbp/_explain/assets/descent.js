@@ -1,0 +1,306 @@
+// Gradient descent on the two weights of h = v tanh(w x), on a map of J.
+"use strict";
+
+// Let a button call `tick` until that returns false, or until the reader presses the button again. `begin` is called
+// before the first tick. Returns the function that stops. Without pauses for readers who want less motion.
+fastbp.repeating = (button, begin, tick) => {
+  const label = button.textContent;
+  let timer = null;
+  const stop = () => {
+    clearTimeout(timer);
+    timer = null;
+    button.textContent = label;
+  };
+  const next = () => {
+    if (tick()) timer = setTimeout(next, 40);
+    else stop();
+  };
+  button.addEventListener("click", () => {
+    if (timer !== null) return stop();
+    begin();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) while (tick());
+    else {
+      button.textContent = "Stop";
+      next();
+    }
+  });
+  return stop;
+};
+
+// The closed curves that bound the area where the values are below `level`, as lists of [column, row]. values[j][i]
+// counts as infinite outside the grid, so that curves which leave the map close along its border.
+fastbp.contours = (values, level) => {
+  const value = ([i, j]) => values[j]?.[i] ?? Infinity;
+  // where the value is `level` on the edge from a place inside to its neighbor outside
+  const between = (a, b) => {
+    const share = (level - value(a)) / (value(b) - value(a));
+    return [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])];
+  };
+  // each cell leads from the edges where a walk around it leaves the area to those where it comes in again
+  const next = new Map(), points = new Map();
+  for (let j = -1; j < values.length; j++)
+    for (let i = -1; i < values[0].length; i++) {
+      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+      const crossings = [];
+      corners.forEach((a, k) => {
+        const b = corners[(k + 1) % 4];
+        const [from, to] = [value(a) < level, value(b) < level];
+        if (from === to) return;
+        const edge = `${a[0] + b[0]},${a[1] + b[1]}`;
+        crossings.push({ edge, leaves: from });
+        points.set(edge, from ? between(a, b) : between(b, a));
+      });
+      crossings.forEach(({ edge, leaves }, k) => {
+        if (leaves) next.set(edge, crossings[(k + 1) % crossings.length].edge);
+      });
+    }
+  const curves = [];
+  for (let [edge] of next) {
+    const curve = [];
+    while (next.has(edge)) {
+      curve.push(points.get(edge));
+      const following = next.get(edge);
+      next.delete(edge);
+      edge = following;
+    }
+    if (curve.length) curves.push(curve);
+  }
+  return curves;
+};
+
+{
+  const { x, y, start, span, levels, rates, tolerance, most_steps, diverged } = fastbp.data.descent;
+  const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
+  const element = (name) => document.getElementById(`descent-${name}`);
+  const [low, high] = span;
+
+  // ---- the landscape: all else but the two weights is zero and stays so
+
+  const net = new fastbp.Network([
+    { W: [[0]], b: [0], activation: "tanh" },
+    { W: [[0]], b: [0], activation: "identity" },
+  ], "mse");
+
+  const at = ([w, v]) => {
+    net.parameters = [w, 0, v, 0];
+    const { loss, gradient } = net.backward(X, T);
+    return { loss, gradient: [gradient[0], gradient[2]] };
+  };
+
+  const moved = (weights, gradient, rate) => weights.map((weight, k) => weight - rate * gradient[k]);
+  const flat = (gradient) => gradient.every((slope) => Math.abs(slope) < tolerance);
+
+  // eigenvalues of the Hessian, the larger one first; its entries are central differences of the gradient
+  const curvatures = ([w, v]) => {
+    const h = 1e-5;
+    const column = (a, b) => a.map((slope, k) => (slope - b[k]) / (2 * h));
+    const [ww, wv] = column(at([w + h, v]).gradient, at([w - h, v]).gradient);
+    const [vw, vv] = column(at([w, v + h]).gradient, at([w, v - h]).gradient);
+    const root = Math.hypot((ww - vv) / 2, (wv + vw) / 2);
+    return [(ww + vv) / 2 + root, (ww + vv) / 2 - root];
+  };
+  const limit = (weights) => {
+    const [largest] = curvatures(weights);
+    return largest > 0 ? 2 / largest : Infinity;
+  };
+
+  const bottom = (() => {
+    let weights = start;
+    for (let k = 0; k < most_steps && !flat(at(weights).gradient); k++)
+      weights = moved(weights, at(weights).gradient, rates.right);
+    return weights;
+  })();
+  const limit_at_bottom = limit(bottom);
+
+  // ---- the descent
+
+  const state = fastbp.state.descent = { rate: rates.right, start, limit_at_bottom };
+  let stop = () => {};
+
+  const reset = () => {
+    stop();
+    Object.assign(state, { weights: state.start, ...at(state.start), steps: 0, path: [state.start] });
+    state.losses = [state.loss];
+    show();
+  };
+
+  const step = () => {
+    state.weights = moved(state.weights, state.gradient, state.rate);
+    Object.assign(state, at(state.weights));
+    state.steps += 1;
+    state.path.push(state.weights);
+    state.losses.push(state.loss);
+  };
+
+  const ended = () => flat(state.gradient) || !(state.loss < diverged) || state.steps >= most_steps;
+
+  const outcome = () => {
+    const steps = `${state.steps} step${state.steps === 1 ? "" : "s"}`;
+    if (flat(state.gradient)) {
+      const saddle = curvatures(state.weights)[1] < 0
+        ? " But this is a saddle, not a bottom: in one direction the ground falls." : "";
+      return `Converged after ${steps}: every derivative is below ${tolerance.toFixed(5)}.${saddle}`;
+    }
+    if (!(state.loss < diverged)) return `Diverged after ${steps}: J is ${fastbp.number(state.loss, 2)}.`;
+    const rises = state.losses.filter((loss, k) => loss > state.losses[k - 1]).length;
+    const rose = rises ? ` J rose in ${rises} of them.` : "";
+    if (state.steps >= most_steps) return `Not at rest after ${steps}.${rose}`;
+    return state.steps ? `${steps} taken.${rose}` : "At the start. Take a step, or run.";
+  };
+
+  // ---- pictures
+
+  const shown = { width: 360, height: 360 };
+  const map = element("map");
+  const axes = fastbp.axes(map, { x: span, y: span, xLabel: "weight w", yLabel: "weight v", ...shown });
+  const line = (points) => points.map(([w, v], k) => `${k ? "L" : "M"}${axes.X(w).toFixed(1)} ${axes.Y(v).toFixed(1)}`).join("");
+
+  const drawn_once = () => {
+    const cells = 80, labeled = 7;  // the column where contour lines have their labels
+    const place = (k) => low + (high - low) * k / cells;
+    const ticks = Array.from({ length: cells + 1 }, (_, k) => place(k));
+    const values = ticks.map((v) => ticks.map((w) => at([w, v]).loss));
+    for (const level of [...levels].reverse()) {
+      const curves = fastbp.contours(values, level);
+      axes.put("path", {
+        d: curves.map((curve) => `${line(curve.map((point) => point.map(place)))}Z`).join(""),
+        class: "blue", "fill-opacity": 0.09, stroke: "currentColor", "stroke-opacity": 0.45, "stroke-width": 0.8,
+      });
+      if (level < 0.5) continue;  // lines too close to each other for labels
+      const row = Math.max(...curves.flat().filter(([i]) => i === labeled).map(([, j]) => j));
+      axes.text(axes.X(place(labeled)), axes.Y(place(row)) + 3.5, `${level}`, {
+        "font-size": 10, stroke: "var(--panel)", "stroke-width": 3, "paint-order": "stroke",
+      });
+    }
+    for (const sign of [1, -1]) {
+      const [px, py] = [axes.X(sign * bottom[0]), axes.Y(sign * bottom[1])];
+      axes.put("path", { d: `M${px - 5} ${py - 5}l10 10m0 -10l-10 10`, stroke: "currentColor", "stroke-width": 2 });
+    }
+    const corner = [[axes.X(low), axes.Y(high)], [axes.X(high), axes.Y(low)]];
+    axes.put("clipPath", { id: "descent-frame" }, fastbp.svg("rect", {
+      x: corner[0][0], y: corner[0][1], width: corner[1][0] - corner[0][0], height: corner[1][1] - corner[0][1],
+    }));
+    return axes.put("g", { "clip-path": "url(#descent-frame)" });
+  };
+  const moving = drawn_once();
+
+  const arrow = () => {
+    const [dx, dy] = state.gradient.map((slope, k) => (k ? slope : -slope));  // y of a picture points down
+    const size = Math.hypot(dx, dy);
+    if (size < tolerance) return "";
+    const length = Math.min(70, 8 + 40 * size);
+    const [ux, uy] = [dx / size, dy / size];
+    const [px, py] = [axes.X(state.weights[0]) + length * ux, axes.Y(state.weights[1]) + length * uy];
+    const barb = (turn) => `M${px} ${py}l${-7 * ux - turn * 4 * uy} ${-7 * uy + turn * 4 * ux}`;
+    return `M${px - length * ux} ${py - length * uy}L${px} ${py}${barb(1)}${barb(-1)}`;
+  };
+
+  // the places of the path that are far enough from each other to be seen as dots
+  const spread = () => {
+    const dots = [state.start];
+    for (const [w, v] of state.path) {
+      const [last_w, last_v] = dots.at(-1);
+      if (Math.hypot(axes.X(w) - axes.X(last_w), axes.Y(v) - axes.Y(last_v)) > 8) dots.push([w, v]);
+    }
+    return dots.slice(0, 300);
+  };
+
+  const show_map = () => {
+    const dot = ([w, v], className, r) =>
+      fastbp.svg("circle", { class: `mark ${className}`, cx: axes.X(w), cy: axes.Y(v), r });
+    const label = ([w, v], text) => fastbp.svg("text", {
+      x: axes.X(w) + (w > high - 1 ? -8 : 8), y: axes.Y(v) + (v < low + 1 ? -6 : 14),
+      "text-anchor": w > high - 1 ? "end" : "start", "font-size": 11,
+    }, text);
+    moving.replaceChildren(
+      fastbp.svg("path", { class: "curve", style: "stroke: var(--vermilion)", d: line(state.path) }),
+      ...spread().map((weights) => dot(weights, "second", 2)),
+      dot(state.start, "", 4),
+      label(state.start, "start"),
+      fastbp.svg("path", { d: arrow(), fill: "none", stroke: "currentColor", "stroke-width": 2.5 }),
+      dot(state.weights, "second", 5),
+    );
+  };
+
+  const show_loss = () => {
+    const finite = state.losses.filter(Number.isFinite);
+    const { curve, dot } = fastbp.axes(element("loss"), {
+      x: [0, Math.max(20, state.steps)], y: [0.001, Math.max(10, ...finite)], log: true,
+      xLabel: "steps", yLabel: "error J", width: 360, height: 190,
+    });
+    curve(state.losses.map((loss, k) => [k, loss]), "second");
+    if (Number.isFinite(state.loss)) dot(state.steps, state.loss, "second");
+  };
+
+  const show_fit = () => {
+    const [first, last] = [-3.5, 3.5];
+    const { curve, dot } = fastbp.axes(element("fit"), {
+      x: [first, last], y: [-3, 3], xLabel: "input x", yLabel: "output h", width: 360, height: 190,
+    });
+    const [w, v] = state.weights;
+    const inside = (number) => (Math.abs(number) <= 3 ? number : NaN);
+    curve(Array.from({ length: 141 }, (_, k) => first + (last - first) * k / 140)
+      .map((input) => [input, inside(v * Math.tanh(w * input))]), "second");
+    x.forEach((input, k) => dot(input, y[k]));
+  };
+
+  const show = () => {
+    show_map();
+    show_loss();
+    show_fit();
+    const [d_w, d_v] = state.gradient, [w, v] = state.weights;
+    const numbers = { steps: state.steps, w, v, J: state.loss, "d-w": d_w, "d-v": d_v, here: limit(state.weights), bottom: limit_at_bottom };
+    for (const [name, number] of Object.entries(numbers)) element(`number-${name}`).textContent = fastbp.number(number, 3);
+    element("rate-shown").textContent = fastbp.number(state.rate, 3);
+    element("status").textContent = outcome();
+  };
+
+  // ---- what the reader can do
+
+  const rate_input = element("rate"), cases = element("case");
+
+  // a rate with a name comes from the list, any other from the slider
+  const choose_rate = (rate) => {
+    state.rate = rate;
+    const named = Object.entries(rates).find(([, each]) => each === rate);
+    cases.value = named ? named[0] : "";
+    rate_input.value = Math.log10(rate);
+    rate_input.setAttribute("aria-valuetext", fastbp.number(rate, 3));
+    reset();
+  };
+
+  const choose_start = (weights) => {
+    state.start = weights.map((weight) => Math.round(Math.min(high, Math.max(low, weight)) * 100) / 100);
+    reset();
+  };
+
+  for (const [name, rate] of Object.entries(rates)) cases.append(new Option(`${name}: ${rate}`, name));
+  cases.append(new Option("another", ""));
+  cases.addEventListener("change", () => choose_rate(rates[cases.value] ?? state.rate));
+  rate_input.addEventListener("input", () => choose_rate(Number((10 ** rate_input.value).toPrecision(3))));
+  element("step").addEventListener("click", () => { stop(); step(); show(); });
+  element("reset").addEventListener("click", reset);
+  stop = fastbp.repeating(element("run"), () => { if (ended()) reset(); }, () => {
+    // the longer the way, the faster
+    for (let k = 0; k <= state.steps / 20 && !ended(); k++) step();
+    show();
+    return !ended();
+  });
+
+  map.addEventListener("click", (event) => {
+    const { x: px, y: py } = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
+    const [left, right, lower, upper] = [axes.X(low), axes.X(high), axes.Y(low), axes.Y(high)];
+    choose_start([low + (high - low) * (px - left) / (right - left), low + (high - low) * (py - lower) / (upper - lower)]);
+  });
+  const ARROWS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowDown: [0, -0.1], ArrowUp: [0, 0.1] };
+  map.addEventListener("keydown", (event) => {
+    const way = ARROWS[event.key];
+    if (!way) return;
+    event.preventDefault();
+    choose_start(state.start.map((weight, k) => weight + way[k]));
+  });
+
+  choose_rate(rates.right);
+  while (!ended()) step();  // the page opens with a whole descent
+  show();
+}
