@@ -2,9 +2,10 @@
 "use strict";
 
 // Let a button call `tick` until that returns false, or until the reader presses the button again. `begin` is called
-// before the first tick. Returns the function that stops. Without pauses for readers who want less motion.
-fastbp.repeating = (button, begin, tick) => {
+// first, and `show` after each tick; after the last one only for readers who want less motion. Returns what stops it.
+fastbp.repeating = (button, { begin = () => {}, tick, show }) => {
   const label = button.textContent;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = null;
   const stop = () => {
     clearTimeout(timer);
@@ -12,17 +13,20 @@ fastbp.repeating = (button, begin, tick) => {
     button.textContent = label;
   };
   const next = () => {
-    if (tick()) timer = setTimeout(next, 40);
+    const more = tick();
+    if (more) timer = setTimeout(next, calm.matches ? 0 : 40);
     else stop();
+    if (!more || !calm.matches) show();
   };
   button.addEventListener("click", () => {
-    if (timer !== null) return stop();
-    begin();
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) while (tick());
-    else {
-      button.textContent = "Stop";
-      next();
+    if (timer !== null) {
+      stop();
+      show();
+      return;
     }
+    begin();
+    button.textContent = "Stop";
+    next();
   });
   return stop;
 };
@@ -141,11 +145,12 @@ fastbp.contours = (values, level) => {
         ? " But this is a saddle, not a bottom: in one direction the ground falls." : "";
       return `Converged after ${steps}: every derivative is below ${tolerance.toFixed(5)}.${saddle}`;
     }
-    if (!(state.loss < diverged)) return `Diverged after ${steps}: J is ${fastbp.number(state.loss, 2)}.`;
+    if (!(state.loss < diverged)) return `Diverged after ${steps}: J has grown to ${fastbp.number(state.loss, 2)}.`;
     const rises = state.losses.filter((loss, k) => loss > state.losses[k - 1]).length;
     const rose = rises ? ` J rose in ${rises} of them.` : "";
-    if (state.steps >= most_steps) return `Not at rest after ${steps}.${rose}`;
-    return state.steps ? `${steps} taken.${rose}` : "At the start. Take a step, or run.";
+    const left = state.weights.some((weight) => weight < low || weight > high) ? " The weights have left the map." : "";
+    if (state.steps >= most_steps) return `Not at rest after ${steps}.${rose}${left}`;
+    return state.steps ? `${steps} taken.${rose}${left}` : "At the start. Take a step, or run.";
   };
 
   // ---- pictures
@@ -280,11 +285,13 @@ fastbp.contours = (values, level) => {
   rate_input.addEventListener("input", () => choose_rate(Number((10 ** rate_input.value).toPrecision(3))));
   element("step").addEventListener("click", () => { stop(); step(); show(); });
   element("reset").addEventListener("click", reset);
-  stop = fastbp.repeating(element("run"), () => { if (ended()) reset(); }, () => {
-    // the longer the way, the faster
-    for (let k = 0; k <= state.steps / 20 && !ended(); k++) step();
-    show();
-    return !ended();
+  stop = fastbp.repeating(element("run"), {
+    begin: () => { if (ended()) reset(); },
+    tick: () => {  // the longer the way, the faster
+      for (let k = state.steps / 20; k >= 0 && !ended(); k--) step();
+      return !ended();
+    },
+    show,
   });
 
   map.addEventListener("click", (event) => {
