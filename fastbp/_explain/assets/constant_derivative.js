@@ -78,7 +78,8 @@
     const inside = (number) => (Math.abs(number) <= 1.5 ? number : NaN);
     const inputs = Array.from({ length: 161 }, (_, k) => [first + (last - first) * k / 160]);
     draw(axes, slope, state.nets[slope].predict(inputs).map(([h], k) => [inputs[k][0], inside(h)]));
-    caption.textContent = `In place of f′: ${labels[slope]}. J = ${fastbp.number(state.losses[slope].at(-1), 3)}; thin: the best line, J = ${fastbp.number(line.error, 3)}`;
+    const [loss, of_line] = [state.losses[slope].at(-1), line.error].map((number) => fastbp.number(number, 3));
+    caption.textContent = `In place of f′: ${labels[slope]}. J = ${loss} (best line, thin: ${of_line})`;
   };
 
   const show_losses = () => {
@@ -86,7 +87,7 @@
     const power = (round, number) => 10 ** round(Math.log10(number));
     const end = Math.max(steps, state.steps);
     const axes = fastbp.axes(element("losses"), {
-      x: [0, end], y: [power(Math.floor, Math.min(...all)), 10 * power(Math.ceil, Math.max(...all))], log: true,
+      x: [0, end], y: [power(Math.floor, Math.min(...all)), power(Math.ceil, Math.max(...all))], log: true,
       xLabel: "steps", yLabel: "error J", width: 360, height: 240,
     });
     draw(axes, "line", [[0, line.error], [end, line.error]]);
@@ -94,7 +95,7 @@
     [...slopes, "line"].forEach((name, k) => {
       const at = 66 + 58 * k;
       axes.put("path", { class: "curve", style: LOOKS[name], d: `M${at} 20h22` });
-      axes.text(at + 26, 24, { own: "own", line: "line" }[name] ?? labels[name], { "text-anchor": "start", "font-size": 11 });
+      axes.text(at + 26, 24, labels[name] ?? "line", { "text-anchor": "start", "font-size": 11 });
     });
   };
 
@@ -114,7 +115,7 @@
       const loss = state.losses[slope].at(-1);
       return row(labels[slope], [loss, loss / line.error, moved(slope)].map((number) => fastbp.number(number, 3)));
     });
-    element("numbers").replaceChildren(...rows, row("the best line", [fastbp.number(line.error, 3), "1", ""]));
+    element("numbers").replaceChildren(...rows, row("best line", [fastbp.number(line.error, 3), "1", ""]));
   };
 
   const show = () => {

@@ -37,7 +37,7 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
     "zero": np.zeros_like,
     "negated": lambda z: -slope_of_tanh(z),
 }
-LABELS = {"own": "its own f′", "one": "1", "zero": "0", "negated": "−f′"}
+LABELS = {"own": "own f′", "one": "1", "zero": "0", "negated": "−f′"}
 
 
 def network(slope: str, seed: int) -> Network:
@@ -86,16 +86,17 @@ def rows() -> str:
     """Return the rows of the table of errors, from the smallest to the largest over all starts."""
 
     def row(label: str, errors: list[float]) -> str:
-        cells = "".join(f"<td>{number:.3f}</td>" for number in (min(errors), max(errors)))
+        cells = "".join(f'<td class="number">{number:.3f}</td>' for number in (min(errors), max(errors)))
         return f'<tr><th class="text">{label}</th>{cells}</tr>'
 
     trained = [row(LABELS[slope], [error(slope, seed) for seed in SEEDS]) for slope in SLOPES]
-    return "".join([*trained, row("the best line", [best_line()[2]])])
+    return "".join([*trained, row("best line", [best_line()[2]])])
 
 
 def values() -> dict[str, str]:
     """Return the HTML in the places of the template."""
-    return {"rows": rows(), "units": str(UNITS), "steps": str(STEPS), "starts": str(len(SEEDS))}
+    numbers = {"points": len(X), "units": UNITS, "steps": STEPS, "starts": len(SEEDS)}
+    return {"rows": rows(), **{name: str(number) for name, number in numbers.items()}}
 
 
 PART = Part(
