@@ -37,7 +37,7 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
     "zero": np.zeros_like,
     "negated": lambda z: -slope_of_tanh(z),
 }
-LABELS = {"own": "own f′", "one": "1", "zero": "0", "negated": "−f′"}
+LABELS = {"own": "own f\N{PRIME}", "one": "1", "zero": "0", "negated": "\N{MINUS SIGN}f\N{PRIME}"}
 
 
 def network(slope: str, seed: int) -> Network:
@@ -52,6 +52,7 @@ def network(slope: str, seed: int) -> Network:
     )
 
 
+@cache
 def error(slope: str, seed: int) -> float:
     """Return the mean squared error after STEPS steps of gradient descent."""
     net = network(slope, seed)
@@ -81,7 +82,6 @@ def data() -> dict[str, Any]:
     }
 
 
-@cache
 def rows() -> str:
     """Return the rows of the table of errors, from the smallest to the largest over all starts."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastbp._explain.lesson.part import Part
 
-# Six points near 1.7 tanh(0.65 x), to be fitted by v tanh(w x): both bottoms of the landscape are in the picture.
+# Six points near 1.7 tanh(0.65 x), to be fitted by v tanh(w x): both bottoms of the landscape are on the map.
 X = (-3.0, -2.0, -1.0, 0.5, 1.5, 2.5)
 Y = (-1.6, -1.4, -1.0, 0.6, 1.2, 1.7)
 START = (2.5, -0.5)  # w and v
