@@ -124,7 +124,7 @@ def test_the_page_opens_with_a_descent_that_ends_at_the_bottom(browser, lesson, 
     assert max(map(abs, landscape.at(state["weights"])[1])) < descent.TOLERANCE
     places = np.linspace(*descent.SPAN, 31)
     assert landscape.at(state["weights"])[0] < min(landscape.at((w, v))[0] for w in places for v in places)
-    assert state["limit_at_bottom"] == pytest.approx(landscape.limit(np.array(state["weights"])), rel=1e-6)
+    assert state["limitAtBottom"] == pytest.approx(landscape.limit(np.array(state["weights"])), rel=1e-6)
 
 
 def test_the_page_tells_how_each_rate_ends(page):

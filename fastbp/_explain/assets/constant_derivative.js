@@ -1,5 +1,4 @@
 // Four networks that learn the same curve, with different functions in the gradient in place of f'.
-"use strict";
 {
   const { x, y, line, starts, units, rate, steps, labels, activations } = fastbp.data["constant-derivative"];
   const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
@@ -9,7 +8,7 @@
 
   // ---- the networks
 
-  const state = fastbp.state.constant_derivative = { activation: activations[0], start: 0 };
+  const state = fastbp.state.constantDerivative = { activation: activations[0], start: 0 };
   let stop = () => {};
 
   const untrained = (slope) => {
@@ -63,14 +62,15 @@
 
   const figures = Object.fromEntries(slopes.map((slope) => {
     const figure = document.createElement("figure");
-    const svg = fastbp.svg("svg", { role: "img", "aria-label": `What the network has learned with ${labels[slope]} in place of f′` });
+    const label = `What the network has learned with ${labels[slope]} in place of f′`;
+    const svg = fastbp.svg("svg", { role: "img", "aria-label": label });
     const caption = document.createElement("figcaption");
     figure.append(svg, caption);
     element("fits").append(figure);
     return [slope, { svg, caption }];
   }));
 
-  const show_fit = (slope) => {
+  const showFit = (slope) => {
     const { svg, caption } = figures[slope];
     const axes = fastbp.axes(svg, { x: [first, last], y: [-1.5, 1.5], xLabel: "input x", yLabel: "output h", ...size });
     draw(axes, "line", [first, last].map((input) => [input, line.slope * input + line.intercept]));
@@ -82,7 +82,7 @@
     caption.textContent = `In place of f′: ${labels[slope]}. J = ${loss} (best line, thin: ${of_line})`;
   };
 
-  const show_losses = () => {
+  const showLosses = () => {
     const all = Object.values(state.losses).flat().filter(Number.isFinite);
     const power = (round, number) => 10 ** round(Math.log10(number));
     const end = Math.max(steps, state.steps);
@@ -93,13 +93,13 @@
     draw(axes, "line", [[0, line.error], [end, line.error]]);
     for (const slope of slopes) draw(axes, slope, state.losses[slope].map((loss, k) => [k, loss]));
     [...slopes, "line"].forEach((name, k) => {
-      const at = 66 + 58 * k;
+      const at = 66 + (k ? 16 : 0) + 54 * k;  // the first label is the longest
       axes.put("path", { class: "curve", style: LOOKS[name], d: `M${at} 20h22` });
       axes.text(at + 26, 24, labels[name] ?? "line", { "text-anchor": "start", "font-size": 11 });
     });
   };
 
-  const show_numbers = () => {
+  const showNumbers = () => {
     const row = (label, numbers) => {
       const tr = document.createElement("tr");
       const cells = [label, ...numbers].map((text, k) => {
@@ -119,9 +119,9 @@
   };
 
   const show = () => {
-    slopes.forEach(show_fit);
-    show_losses();
-    show_numbers();
+    slopes.forEach(showFit);
+    showLosses();
+    showNumbers();
     element("status").textContent = `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
   };
 
@@ -143,7 +143,7 @@
     reset();
   });
   const choice = element("activation");
-  for (const name of activations) choice.append(new Option(`${name}: ${fastbp.ACTIVATIONS[name].formula}`, name));
+  for (const name of activations) choice.append(new Option(name));
   choice.addEventListener("change", () => {
     state.activation = choice.value;
     reset();

@@ -1,5 +1,4 @@
 // Gradient descent on the two weights of h = v tanh(w x), on a map of J.
-"use strict";
 
 // Let a button call `tick` until that returns false, or until the reader presses the button again. `begin` is called
 // first, and `show` after each tick; after the last one only for readers who want less motion. Returns what stops it.
@@ -73,12 +72,12 @@ fastbp.contours = (values, level) => {
 };
 
 {
-  const { x, y, start, span, levels, rates, tolerance, most_steps, diverged } = fastbp.data.descent;
+  const { x, y, start, span, levels, rates, tolerance, most_steps: mostSteps, diverged } = fastbp.data.descent;
   const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
   const element = (name) => document.getElementById(`descent-${name}`);
   const [low, high] = span;
 
-  // ---- the landscape: all else but the two weights is zero and stays so
+  // ---- the landscape: J over the two weights; both biases are zero and stay so
 
   const net = new fastbp.Network([
     { W: [[0]], b: [0], activation: "tanh" },
@@ -110,15 +109,15 @@ fastbp.contours = (values, level) => {
 
   const bottom = (() => {
     let weights = start;
-    for (let k = 0; k < most_steps && !flat(at(weights).gradient); k++)
+    for (let k = 0; k < mostSteps && !flat(at(weights).gradient); k++)
       weights = moved(weights, at(weights).gradient, rates.right);
     return weights;
   })();
-  const limit_at_bottom = limit(bottom);
+  const limitAtBottom = limit(bottom);
 
   // ---- the descent
 
-  const state = fastbp.state.descent = { rate: rates.right, start, limit_at_bottom };
+  const state = fastbp.state.descent = { rate: rates.right, start, limitAtBottom };
   let stop = () => {};
 
   const reset = () => {
@@ -136,7 +135,7 @@ fastbp.contours = (values, level) => {
     state.losses.push(state.loss);
   };
 
-  const ended = () => flat(state.gradient) || !(state.loss < diverged) || state.steps >= most_steps;
+  const ended = () => flat(state.gradient) || !(state.loss < diverged) || state.steps >= mostSteps;
 
   const outcome = () => {
     const steps = `${state.steps} step${state.steps === 1 ? "" : "s"}`;
@@ -149,7 +148,7 @@ fastbp.contours = (values, level) => {
     const rises = state.losses.filter((loss, k) => loss > state.losses[k - 1]).length;
     const rose = rises ? ` J rose in ${rises} of them.` : "";
     const left = state.weights.some((weight) => weight < low || weight > high) ? " The weights have left the map." : "";
-    if (state.steps >= most_steps) return `Not at rest after ${steps}.${rose}${left}`;
+    if (state.steps >= mostSteps) return `Not at rest after ${steps}.${rose}${left}`;
     return state.steps ? `${steps} taken.${rose}${left}` : "At the start. Take a step, or run.";
   };
 
@@ -160,7 +159,11 @@ fastbp.contours = (values, level) => {
   const axes = fastbp.axes(map, { x: span, y: span, xLabel: "weight w", yLabel: "weight v", ...shown });
   const line = (points) => points.map(([w, v], k) => `${k ? "L" : "M"}${axes.X(w).toFixed(1)} ${axes.Y(v).toFixed(1)}`).join("");
 
-  const drawn_once = () => {
+  // the map without the path; returns the element for what moves on it
+  const drawLandscape = () => {
+    const [left, top] = [axes.X(low), axes.Y(high)];
+    const frame = { x: left, y: top, width: axes.X(high) - left, height: axes.Y(low) - top };
+    axes.put("rect", { ...frame, style: "fill: var(--panel)" });  // over the grid of the axes
     const cells = 80, labeled = 7;  // the column where contour lines have their labels
     const place = (k) => low + (high - low) * k / cells;
     const ticks = Array.from({ length: cells + 1 }, (_, k) => place(k));
@@ -181,13 +184,10 @@ fastbp.contours = (values, level) => {
       const [px, py] = [axes.X(sign * bottom[0]), axes.Y(sign * bottom[1])];
       axes.put("path", { d: `M${px - 5} ${py - 5}l10 10m0 -10l-10 10`, stroke: "currentColor", "stroke-width": 2 });
     }
-    const corner = [[axes.X(low), axes.Y(high)], [axes.X(high), axes.Y(low)]];
-    axes.put("clipPath", { id: "descent-frame" }, fastbp.svg("rect", {
-      x: corner[0][0], y: corner[0][1], width: corner[1][0] - corner[0][0], height: corner[1][1] - corner[0][1],
-    }));
+    axes.put("clipPath", { id: "descent-frame" }, fastbp.svg("rect", frame));
     return axes.put("g", { "clip-path": "url(#descent-frame)" });
   };
-  const moving = drawn_once();
+  const moving = drawLandscape();
 
   const arrow = () => {
     const [dx, dy] = state.gradient.map((slope, k) => (k ? slope : -slope));  // y of a picture points down
@@ -204,13 +204,13 @@ fastbp.contours = (values, level) => {
   const spread = () => {
     const dots = [state.start];
     for (const [w, v] of state.path) {
-      const [last_w, last_v] = dots.at(-1);
-      if (Math.hypot(axes.X(w) - axes.X(last_w), axes.Y(v) - axes.Y(last_v)) > 8) dots.push([w, v]);
+      const [lastW, lastV] = dots.at(-1);
+      if (Math.hypot(axes.X(w) - axes.X(lastW), axes.Y(v) - axes.Y(lastV)) > 8) dots.push([w, v]);
     }
     return dots.slice(0, 300);
   };
 
-  const show_map = () => {
+  const showMap = () => {
     const dot = ([w, v], className, r) =>
       fastbp.svg("circle", { class: `mark ${className}`, cx: axes.X(w), cy: axes.Y(v), r });
     const label = ([w, v], text) => fastbp.svg("text", {
@@ -227,7 +227,7 @@ fastbp.contours = (values, level) => {
     );
   };
 
-  const show_loss = () => {
+  const showLoss = () => {
     const finite = state.losses.filter(Number.isFinite);
     const { curve, dot } = fastbp.axes(element("loss"), {
       x: [0, Math.max(20, state.steps)], y: [0.001, Math.max(10, ...finite)], log: true,
@@ -237,7 +237,7 @@ fastbp.contours = (values, level) => {
     if (Number.isFinite(state.loss)) dot(state.steps, state.loss, "second");
   };
 
-  const show_fit = () => {
+  const showFit = () => {
     const [first, last] = [-3.5, 3.5];
     const { curve, dot } = fastbp.axes(element("fit"), {
       x: [first, last], y: [-3, 3], xLabel: "input x", yLabel: "output h", width: 360, height: 190,
@@ -250,11 +250,12 @@ fastbp.contours = (values, level) => {
   };
 
   const show = () => {
-    show_map();
-    show_loss();
-    show_fit();
-    const [d_w, d_v] = state.gradient, [w, v] = state.weights;
-    const numbers = { steps: state.steps, w, v, J: state.loss, "d-w": d_w, "d-v": d_v, here: limit(state.weights), bottom: limit_at_bottom };
+    showMap();
+    showLoss();
+    showFit();
+    const { steps, loss: J, weights: [w, v], gradient: [d_w, d_v] } = state;
+    const limits = { here: limit(state.weights), bottom: limitAtBottom };
+    const numbers = { steps, w, v, J, "d-w": d_w, "d-v": d_v, ...limits };
     for (const [name, number] of Object.entries(numbers)) element(`number-${name}`).textContent = fastbp.number(number, 3);
     element("rate-shown").textContent = fastbp.number(state.rate, 3);
     element("status").textContent = outcome();
@@ -262,27 +263,27 @@ fastbp.contours = (values, level) => {
 
   // ---- what the reader can do
 
-  const rate_input = element("rate"), cases = element("case");
+  const rateInput = element("rate"), cases = element("case");
 
   // a rate with a name comes from the list, any other from the slider
-  const choose_rate = (rate) => {
+  const chooseRate = (rate) => {
     state.rate = rate;
     const named = Object.entries(rates).find(([, each]) => each === rate);
     cases.value = named ? named[0] : "";
-    rate_input.value = Math.log10(rate);
-    rate_input.setAttribute("aria-valuetext", fastbp.number(rate, 3));
+    rateInput.value = Math.log10(rate);
+    rateInput.setAttribute("aria-valuetext", fastbp.number(rate, 3));
     reset();
   };
 
-  const choose_start = (weights) => {
+  const chooseStart = (weights) => {
     state.start = weights.map((weight) => Math.round(Math.min(high, Math.max(low, weight)) * 100) / 100);
     reset();
   };
 
   for (const [name, rate] of Object.entries(rates)) cases.append(new Option(`${name}: ${rate}`, name));
   cases.append(new Option("another", ""));
-  cases.addEventListener("change", () => choose_rate(rates[cases.value] ?? state.rate));
-  rate_input.addEventListener("input", () => choose_rate(Number((10 ** rate_input.value).toPrecision(3))));
+  cases.addEventListener("change", () => chooseRate(rates[cases.value] ?? state.rate));
+  rateInput.addEventListener("input", () => chooseRate(Number((10 ** rateInput.value).toPrecision(3))));
   element("step").addEventListener("click", () => { stop(); step(); show(); });
   element("reset").addEventListener("click", reset);
   stop = fastbp.repeating(element("run"), {
@@ -297,17 +298,17 @@ fastbp.contours = (values, level) => {
   map.addEventListener("click", (event) => {
     const { x: px, y: py } = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
     const [left, right, lower, upper] = [axes.X(low), axes.X(high), axes.Y(low), axes.Y(high)];
-    choose_start([low + (high - low) * (px - left) / (right - left), low + (high - low) * (py - lower) / (upper - lower)]);
+    chooseStart([low + (high - low) * (px - left) / (right - left), low + (high - low) * (py - lower) / (upper - lower)]);
   });
   const ARROWS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowDown: [0, -0.1], ArrowUp: [0, 0.1] };
   map.addEventListener("keydown", (event) => {
     const way = ARROWS[event.key];
     if (!way) return;
     event.preventDefault();
-    choose_start(state.start.map((weight, k) => weight + way[k]));
+    chooseStart(state.start.map((weight, k) => weight + way[k]));
   });
 
-  choose_rate(rates.right);
+  chooseRate(rates.right);
   while (!ended()) step();  // the page opens with a whole descent
   show();
 }
