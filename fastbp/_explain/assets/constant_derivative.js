@@ -87,7 +87,7 @@
     const power = (round, number) => 10 ** round(Math.log10(number));
     const end = Math.max(steps, state.steps);
     const axes = fastbp.axes(element("losses"), {
-      x: [0, end], y: [power(Math.floor, Math.min(...all)), power(Math.ceil, Math.max(...all))], log: true,
+      x: [0, end], y: [power(Math.floor, Math.min(...all)), power(Math.ceil, Math.max(2, ...all))], log: true,
       xLabel: "steps", yLabel: "error J", width: 360, height: 240,
     });
     draw(axes, "line", [[0, line.error], [end, line.error]]);
