@@ -32,7 +32,7 @@ def draw_derivatives(axes: Axes, results: Results) -> None:
     for bar, net in zip(bars, learned, strict=True):
         if net.moved[0] == 0:
             bar.set_hatch("//")
-    words = [f"{net.error:.4f}{'' if net.moved[0] else ': layers 1 and 2 do not move'}" for net in learned]
+    words = [f"{net.error:.4f}{'' if net.moved[0] else ': only layer 3 moves'}" for net in learned]
     axes.bar_label(bars, words, padding=6)
     axes.set_ylabel("f, and what stands for f'")
     finish_bars(axes, results.fitted[0].error)
@@ -42,7 +42,7 @@ def finish_bars(axes: Axes, best: float) -> None:
     """Add the error of the best line to bars, which begin at the top as the rows of a table do."""
     axes.axvline(best, color=VERMILION, linestyle="--", label=f"best line: {best:.4f}")
     axes.invert_yaxis()
-    axes.set_xlim(right=1.5 * axes.dataLim.x1)
+    axes.set_xlim(right=1.55 * axes.dataLim.x1)
     axes.set_xlabel("mean squared error on the data")
     axes.legend(loc="lower right")
 

@@ -156,7 +156,7 @@ def test_bars_are_the_errors(results):
         assert axes.lines[0].get_xdata()[0] == found.fitted[0].error
         shown = [text.get_text() for text in axes.texts]
         assert [float(text.split(":")[0]) for text in shown] == [round(model.error, 4) for model in models]
-    unmoved = [names for names, text in zip(found.learned, shown, strict=True) if "do not move" in text]
+    unmoved = [names for names, text in zip(found.learned, shown, strict=True) if "only layer 3" in text]
     assert unmoved == [("tanh", "0"), ("step", "its own: 0")]
 
 

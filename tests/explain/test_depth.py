@@ -47,10 +47,10 @@ def test_weights_have_the_variance_of_their_rule():
 
 def test_the_table_has_the_ratios():
     rows = depth.PART.values()["rows"].split("\n")
-    for activation, row in zip(depth.SUITED, rows, strict=True):
-        assert f">{activation}<" in row
+    for hidden, row in zip(depth.SHOWN, rows, strict=True):
+        assert f">{hidden}<" in row
         cells = [cell.split("</td>")[0].replace("\N{MINUS SIGN}", "-") for cell in row.split("<td>")[1:]]
-        ratios = [depth.ratio(activation, hidden) for hidden in depth.SHOWN]
+        ratios = [depth.ratio(activation, hidden) for activation in depth.SUITED]
         np.testing.assert_allclose([float(cell) for cell in cells], ratios, rtol=0.05)
 
 

@@ -72,12 +72,12 @@ def _data() -> dict[str, Any]:
 
 
 def _values() -> dict[str, str]:
-    heads = "".join(f'<th scope="col">{depth}</th>' for depth in SHOWN)
+    heads = "".join(f'<th scope="col">{activation}</th>' for activation in SUITED)
     rows = "\n".join(
-        f'<tr><th class="text" scope="row">{activation}</th>'
-        + "".join(f"<td>{_short(ratio(activation, depth))}</td>" for depth in SHOWN)
+        f'<tr><th scope="row">{depth}</th>'
+        + "".join(f"<td>{_short(ratio(activation, depth))}</td>" for activation in SUITED)
         + "</tr>"
-        for activation in SUITED
+        for depth in SHOWN
     )
     return {"heads": heads, "rows": rows, "width": str(WIDTH), "deepest": str(DEEPEST)}
 
