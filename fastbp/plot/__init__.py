@@ -3,6 +3,7 @@
 from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._calibration import CalibrationDisplay
 from fastbp.plot._confusion import ConfusionMatrixDisplay
+from fastbp.plot._decision_boundary import DecisionBoundaryDisplay
 from fastbp.plot._display import Display
 from fastbp.plot._gradient_flow import GradientFlowDisplay
 from fastbp.plot._gradient_norms import GradientNormsDisplay
@@ -25,6 +26,7 @@ __all__ = [
     "ActivationDisplay",
     "CalibrationDisplay",
     "ConfusionMatrixDisplay",
+    "DecisionBoundaryDisplay",
     "Display",
     "FeatureImportanceDisplay",
     "GradientFlowDisplay",

@@ -24,8 +24,8 @@ from fastbp.plot._plane import (
     MOST_TICKS,
     Scale,
     draw_bar,
-    draw_losses,
     draw_path,
+    draw_values,
     label,
     losses_at,
     mark,
@@ -174,8 +174,8 @@ class LandscapeDisplay(Display):
     def _contour(self, ax: Axes | None) -> None:
         axes = self._axes(ax, subplot_kw={"projection": "rectilinear"})
         found, scale = self.landscape, Scale.of(self.landscape.losses, self.path_losses)
-        colors = draw_losses(axes, found, scale)
-        draw_bar([axes], colors, scale)
+        colors = draw_values(axes, found.a, found.b, found.losses, scale)
+        draw_bar([axes], colors, scale, "loss")
         self._name_axes(axes)
         center = found.project(found.center)
         if self.path is None:
@@ -201,7 +201,8 @@ class LandscapeDisplay(Display):
             marks = {"start": (path[0], "o"), "end": (path[-1], "s")}
         for text, (point, marker) in marks.items():
             mark(axes, np.asarray(point), marker)
-            axes.text(*point, f"   {text}", color=LIGHT, bbox=BOX, zorder=5)
+            beside = "\N{NO-BREAK SPACE}" * 3 + text  # an SVG drops spaces at the start
+            axes.text(*point, beside, color=LIGHT, bbox=BOX, zorder=5)
         for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
             axis.set_pane_color((0, 0, 0, 0))
         ticks = scale.levels(MOST_TICKS)

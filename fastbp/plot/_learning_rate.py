@@ -19,7 +19,7 @@ from fastbp.inspect._probe import Probe
 from fastbp.network import Network
 from fastbp.plot._descents import WILD, Descent, Descents, verdicts
 from fastbp.plot._display import Display
-from fastbp.plot._plane import Range, Scale, draw_bar, draw_losses, draw_path, label, span_of
+from fastbp.plot._plane import Range, Scale, draw_bar, draw_path, draw_values, label, span_of
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -120,10 +120,11 @@ class LearningRateDisplay(Display):
         -----
         The verdicts come from the measured losses and steps. A descent *diverged* if its loss became
         infinite, or was above that of the start and fell by less than 0.1 of what the best one fell.
-        Otherwise, it *oscillates* if the steps go back and forth: the cosine of the angle between one step and the next is
-        below -0.3, on an average weighted with the lengths of both. Of the descents that do neither, those
-        are *slow* that fell by less than 0.9 of what the best of them did. Others have *converged* if the
-        last tenth of the steps brought at most 0.01 of the fall, and are *still falling* if it brought more.
+        Otherwise, it *oscillates* if the steps go back and forth: the cosine of the angle between one step
+        and the next is below -0.3, on an average weighted with the lengths of both. Of the descents that do
+        neither, those are *slow* that fell by less than 0.9 of what the best of them did. Others have
+        *converged* if the last tenth of the steps brought at most 0.01 of the fall, and are *still falling*
+        if it brought more.
         """
         n = Probe(net).parameters.size
         if n < 2:
@@ -168,10 +169,11 @@ class LearningRateDisplay(Display):
         columns = min(2, len(self.rates))
         rows = -(-len(self.rates) // columns)
         panels = self._panels(ax, rows, columns, (4.2 * columns + 0.6, 3.2 * rows), sharex=True, sharey=True)
-        scale = Scale.of(self.landscape.losses)
+        plane = self.landscape
+        scale = Scale.of(plane.losses)
         drawn = zip(panels, self.rates, self.losses, self.verdicts, self.paths, strict=False)
         for axes, rate, losses, verdict, path in drawn:
-            colors = draw_losses(axes, self.landscape, scale)
+            colors = draw_values(axes, plane.a, plane.b, plane.losses, scale)
             draw_path(axes, path)
             axes.set_title(f"{verdict}\nrate {rate:.2g}, loss {losses[-1]:.2g}", fontsize="small")
             axes.locator_params(nbins=4)
@@ -179,10 +181,10 @@ class LearningRateDisplay(Display):
         for axes in panels[len(self.rates) :]:
             axes.set_axis_off()
         for axes in panels[::columns]:
-            axes.set_ylabel(self.landscape.names[1], fontsize="small")
+            axes.set_ylabel(plane.names[1], fontsize="small")
         for axes in panels[-columns:]:
-            axes.set_xlabel(self.landscape.names[0], fontsize="small")
-        draw_bar(panels, colors, scale)
+            axes.set_xlabel(plane.names[0], fontsize="small")
+        draw_bar(panels, colors, scale, "loss")
         return self
 
 

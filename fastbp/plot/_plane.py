@@ -122,30 +122,29 @@ def _places(axis: Doubles, x: Doubles) -> tuple[NDArray[np.intp], Doubles]:
     return i, np.where((part >= 0) & (part <= 1), part, np.nan)
 
 
-def draw_losses(axes: Axes, landscape: Landscape, scale: Scale) -> AxesImage:
-    """Draw the losses as colors with contour lines, blank where `can_show` says no; return the colors."""
-    a, b = landscape.a, landscape.b
-    losses = np.ma.masked_where(~can_show(landscape.losses), landscape.losses)
+def draw_values(axes: Axes, a: Doubles, b: Doubles, values: Doubles, scale: Scale) -> AxesImage:
+    """Draw values (nb, na) as colors with contour lines, blank unless `can_show`; return the colors."""
+    shown = np.ma.masked_where(~can_show(values), values)
     half_a, half_b = (a[1] - a[0]) / 2, (b[1] - b[0]) / 2  # a pixel is around its point
-    extent = (a[0] - half_a, a[-1] + half_a, b[0] - half_b, b[-1] + half_b)
     colors = axes.imshow(
-        losses,
+        shown,
         cmap=COLORS,
         norm=scale.norm,
         origin="lower",
-        extent=extent,
+        extent=(a[0] - half_a, a[-1] + half_a, b[0] - half_b, b[-1] + half_b),
         aspect="auto",
         interpolation="bilinear",
     )
     if len(levels := scale.levels()):
-        axes.contour(a, b, losses, levels=levels, colors=LIGHT, linewidths=0.6, alpha=0.6)
+        line: dict[str, Any] = {"colors": LIGHT, "linewidths": 0.6, "linestyles": "-", "alpha": 0.6}
+        axes.contour(a, b, shown, levels=levels, **line)
     axes.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]))
     return colors
 
 
-def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale) -> None:
-    """Draw the bar beside the panels that says which loss has which color."""
-    bar = panels[0].figure.colorbar(colors, ax=panels, label="loss")
+def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale, label: str) -> None:
+    """Draw the bar beside the panels that says which value has which color."""
+    bar = panels[0].figure.colorbar(colors, ax=panels, label=label)
     ticks = scale.levels(MOST_TICKS)
     bar.set_ticks(list(ticks), labels=[f"{tick:g}" for tick in ticks])
     bar.minorticks_off()
