@@ -151,8 +151,8 @@ class ResidualsDisplay(Display):
                 "linestyle": "none",
                 "marker": marker,
                 "color": color,
-                "markersize": 3 if are_many else 5,
-                "alpha": 0.3 if are_many else 0.7,
+                "markersize": 4 if are_many else 5,
+                "alpha": float(np.clip(20 / np.sqrt(len(h) + 1), 0.15, 0.7)),
                 "markeredgewidth": 0,
                 "rasterized": are_many,
             }
