@@ -39,7 +39,7 @@ fastbp.power = (x) => {
 fastbp.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 // a bar that is full at a share of 1, and the share beside it
-fastbp.bar = (share, width = 56) => fastbp.html("span", { class: "bar" },
+fastbp.bar = (share, width = 56) => fastbp.html("span", { class: "share" },
   fastbp.svg("svg", { width, height: 10, viewBox: `0 0 ${width} 10`, preserveAspectRatio: "none", "aria-hidden": "true" },
     fastbp.svg("rect", { class: "track", width, height: 10 }),
     fastbp.svg("rect", { class: "blue", width: (width * share).toFixed(2), height: 10 })),
