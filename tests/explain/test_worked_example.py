@@ -109,12 +109,10 @@ def test_with_0_only_the_last_layer_learns(page):
     assert state(page, "steps") == 10
 
 
-def test_with_1_it_ends_where_a_constant_ends(page):
+def test_with_1_it_does_not_converge(page):
     assert tried(page, "one").startswith("They differ")
-    assert page.inner_text("#worked-status").startswith("Stopped after 20000 steps")
-    constant = np.sum((np.array(TARGETS) - 0.5) ** 2) / 2
-    assert state(page, "loss") > constant
-    assert round(state(page, "loss"), 2) == round(constant, 2) == 0.64
+    assert page.inner_text("#worked-status").startswith("Stopped after 20000 steps, which did not converge")
+    assert state(page, "loss") > 0.55
 
 
 def test_with_the_wrong_sign_hidden_weights_go_uphill(page):

@@ -39,7 +39,7 @@ fastbp.power = (x) => {
 fastbp.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 // a bar that is full at a share of 1, and the share beside it
-fastbp.bar = (share, width = 56) => fastbp.html("span", { class: "bar" },
+fastbp.bar = (share, width = 56) => fastbp.html("span", { class: "share" },
   fastbp.svg("svg", { width, height: 10, viewBox: `0 0 ${width} 10`, preserveAspectRatio: "none", "aria-hidden": "true" },
     fastbp.svg("rect", { class: "track", width, height: 10 }),
     fastbp.svg("rect", { class: "blue", width: (width * share).toFixed(2), height: 10 })),
@@ -63,7 +63,7 @@ fastbp.ticks = (low, high, { log = false, count = 4 } = {}) => {
 
 // Axes in an svg element, which is emptied. x and y are [low, high]; `log` makes y logarithmic.
 fastbp.axes = (svg, { x, y, xLabel, yLabel, log = false, width = 460, height = 260 }) => {
-  const [left, right, top, bottom] = [62, 14, 12, 44];
+  const [left, right, top, bottom] = [62, 20, 12, 44];
   const scaled = log ? Math.log10 : (number) => number;
   const [y0, y1] = y.map(scaled);
   const X = (number) => left + (width - left - right) * (number - x[0]) / (x[1] - x[0] || 1);

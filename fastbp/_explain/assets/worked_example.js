@@ -387,7 +387,7 @@
     look();
     losses = [now.loss];
     take(steps);
-    $("graph").scrollIntoView({ block: "nearest" });
+    $("status").scrollIntoView({ block: "nearest" });
   });
 
   restart();
