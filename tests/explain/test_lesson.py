@@ -34,7 +34,9 @@ class Outline(HTMLParser):
         self.refers += [id for name in ("for", "aria-labelledby") for id in given.get(name, "").split()]
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        if tag == "svg" and not {"role", "aria-hidden", "id"} & given.keys():  # those with ids: scripts fill them
+        if (
+            tag == "svg" and not {"role", "aria-hidden", "id"} & given.keys()
+        ):  # those with ids: scripts fill them
             self.unlabeled.append(self.get_starttag_text())
         if tag in ("input", "select") and "label" not in self.open and "aria-label" not in given:
             if given.get("id") not in self.refers:

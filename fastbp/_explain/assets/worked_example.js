@@ -23,7 +23,6 @@
   const WEIGHTS = names.map((name) => ({
     name, source: name[0] === "w" ? Number(name[1]) : null, target: Number(name.at(-1)),
   }));
-  const LAYERS = [[1, 2, 3], [4, 5], [6]];
   const indexOf = (name) => names.indexOf(name);
 
   const zeros = (n) => Array(n).fill(0);
@@ -105,7 +104,6 @@
     get steps() { return losses.length - 1; },
     get running() { return timer !== null; },
     get gradient() { return now.gradient; },
-    get deltas() { return now.rows.map(({ deltas }) => deltas); },
     get shares() { return blame; },
     factors: (name, n) => chain(WEIGHTS[indexOf(name)], n).map(([factor, value]) => [factor, value]),
     measured: (name) => measured(indexOf(name)),
@@ -133,7 +131,7 @@
       return [put("path", { class: "halo", d }), put("path", { class: "edge", d })];
     });
     put("path", { class: "edge", d: path(AT[6], [368, 180]), "stroke-width": 1.5 });
-    const inputs = LAYERS[0].map((unit) => {
+    const inputs = [1, 2, 3].map((unit) => {
       put("circle", { class: "unit", cx: AT[unit][0], cy: AT[unit][1], r: 16 });
       put("text", { x: AT[unit][0], y: AT[unit][1] + 5 }, `x${unit}`);
       return put("text", { class: "value", x: AT[unit][0], y: AT[unit][1] + 32 });
