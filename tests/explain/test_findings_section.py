@@ -3,12 +3,14 @@
 import html
 import re
 
+import numpy as np
 import pytest
 
 from fastbp._explain.lesson import findings, sick
 from fastbp._explain.lesson.comparison import compare
 from fastbp._explain.lesson.finding_pictures import slopes
 from fastbp.inspect import diagnose
+from fastbp.inspect._diagnosis.layer_states import SLOPE_EDGES
 from helpers.browser import opened
 from helpers.isas import ISAS, using
 
@@ -92,14 +94,15 @@ def test_pictures_show_what_is_wrong(section):
         assert {"epoch", "relative loss", "as it is", "remedied", "constant output"} <= {*texts}
 
 
-def test_the_shares_of_slopes_are_counted_by_powers_of_ten():
-    case = sick.dead_relus()  # relu has the derivatives 0 and 1
-    both = compare(case, "dead relus")
-    svg = slopes(both)
-    shown = [float(h) for h in re.findall(r'<rect class="vermilion".*?height="([^"]+)"', svg)[:-1]]
-    assert shown[0] > 0
-    assert shown[-1] > 0
-    assert shown[1:-1] == [0] * 8
+def test_slopes_are_counted_by_powers_of_ten():
+    both = compare(sick.saturated_sigmoids(), "saturated sigmoids")
+    sizes = [0, 0.9e-8, 1.1e-8, 0.9e-5, 1.1e-5, 0.09, 0.11, 0.9, 1, 5]
+    counts = np.histogram(sizes, [*SLOPE_EDGES, np.inf])[0]
+    layers = [state._replace(slope_counts=counts) for state in both.found.layers]
+    svg = slopes(both._replace(found=both.found._replace(layers=layers)))
+    heights = [float(h) for h in re.findall(r'<rect class="vermilion".*?height="([^"]+)"', svg)[:-1]]
+    expected = np.array([2, 1, 0, 1, 1, 0, 0, 1, 2, 2])  # below 1e-8, from 1e-8, ..., from 1
+    np.testing.assert_allclose(np.divide(heights, heights[0]), expected / 2, atol=0.02)
 
 
 def test_a_kind_that_is_not_found_is_left_out(monkeypatch):

@@ -170,7 +170,7 @@ def _broken(net: Network, X: Array) -> list[float]:
 
 def _by_decade(state: LayerState) -> list[float]:
     """Return percentages of the outputs with |f'(z)| below 1e-8, then from each power of ten to the next."""
-    edges = [0, *range(1, BIN_OF_1, 4), BIN_OF_1, len(state.slope_counts)]
+    edges = [0, *range(1, BIN_OF_1 + 1, 4), len(state.slope_counts)]
     return [100 * float(state.slope_counts[a:b].sum() / state.slope_counts.sum()) for a, b in pairwise(edges)]
 
 

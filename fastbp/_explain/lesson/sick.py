@@ -1,6 +1,6 @@
 """Networks that do not learn, or not well, each for one reason: one for each kind of finding of `diagnose`.
 
-All have one task, so that only what is wrong tells them apart.
+All have one task. `diagnose` is tested with them, too.
 """
 
 from __future__ import annotations
