@@ -11,6 +11,7 @@ from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._learning_rate import LearningRateDisplay
+from fastbp.plot._network import NetworkDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._slopes import SlopesDisplay
@@ -34,6 +35,7 @@ __all__ = [
     "LandscapeDisplay",
     "LearningCurveDisplay",
     "LearningRateDisplay",
+    "NetworkDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
     "SlopesDisplay",

@@ -121,7 +121,7 @@ class SlopesDisplay(Display):
         panels[0].set(xlim=(lowest - 1.25, highest), ylim=(0, 1.35 * largest or 1))
         panels[0].set_yticks([next((share for share in TICKS if share <= largest), 1)])
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        ticks = range(lowest, highest)
+        ticks = [power for power in range(lowest, highest) if power % 2 == 0 or highest - lowest <= 6]
         panels[-1].set_xticks([lowest - 0.75, *ticks], ["0", *(short(10.0**power) for power in ticks)])
         panels[-1].set_xlabel("|f'(z)|")
         panels[0].set_title("share of a layer's outputs whose |f'(z)| is this large")
