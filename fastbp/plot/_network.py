@@ -97,10 +97,19 @@ class NetworkDisplay(Display):
         self.gradients, self.unit_shares = gradients, unit_shares
         self.inputs, self.outputs, self.activations = inputs, outputs, activations
         shapes = [W.shape for W, _ in self.parameters]
-        self._sizes = [shapes[0][0], *(n_out for _, n_out in shapes)] if shapes else [0]
-        _check_size(self._sizes)
-        if any(before[1] != after[0] for before, after in pairwise(shapes)):
+        if any(len(shape) != 2 for shape in shapes) or any(a[1] != b[0] for a, b in pairwise(shapes)):
             raise ShapeError(f"the weights have the shapes {shapes}, expected as many rows as units before")
+        self._sizes = [n_in for n_in, _ in shapes[:1]] + [n_out for _, n_out in shapes]
+        _check_size(self._sizes)
+        for name, given, n in (
+            ("gradients", gradients, len(shapes)),
+            ("unit_shares", unit_shares, len(shapes)),
+            ("inputs", inputs, self._sizes[0]),
+            ("outputs", outputs, self._sizes[-1]),
+            ("activations", activations, len(shapes)),
+        ):
+            if given is not None and len(given) != n:
+                raise ShapeError(f"{name} has {len(given)} entries, expected {n}")
 
     @classmethod
     def from_network(
@@ -234,8 +243,9 @@ class _Column(NamedTuple):
 
 def _check_size(sizes: Sequence[int]) -> None:
     """Raise ParameterError unless layers of these sizes, inputs first, can be drawn."""
-    if not 1 < len(sizes) <= MOST_LAYERS + 1:
-        raise ParameterError(f"the network has {len(sizes) - 1} layers, expected 1 to {MOST_LAYERS} to draw")
+    n_layers = max(len(sizes) - 1, 0)
+    if not 1 <= n_layers <= MOST_LAYERS:
+        raise ParameterError(f"the network has {n_layers} layers, expected 1 to {MOST_LAYERS} to draw")
     if max(sizes) > MOST_UNITS:
         what = "inputs" if sizes[0] > MOST_UNITS else f"units in layers[{np.argmax(sizes)}]"
         n = sizes[0] if sizes[0] > MOST_UNITS else max(sizes)
@@ -312,9 +322,8 @@ def _draw_units(axes: Axes, column: _Column, scale: float, shares: Array | None)
 
 def _name(axes: Axes, column: _Column, names: Sequence[str] | None, side: int) -> None:
     """Write names to the left (-1) or to the right (1) of units; of many, the first and the last one."""
-    named = list(zip(names or (), column.places, strict=names is not None))
+    named = list(zip(names, column.places, strict=True)) if names is not None else []
     for name, (x, y) in named if len(named) <= FEW else (named[0], named[-1]):
+        x += side * (column.radius + 0.02)
         align = "right" if side < 0 else "left"
-        axes.text(
-            x + side * (column.radius + 0.02), y, plain(name, LONGEST), ha=align, va="center", fontsize=9
-        )
+        axes.text(x, y, plain(name, LONGEST), ha=align, va="center", fontsize=9)

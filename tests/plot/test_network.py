@@ -135,3 +135,7 @@ def test_refuses_what_does_not_fit(ax, net):
         NetworkDisplay.from_network(3, ax=ax)
     with pytest.raises(fastbp.ShapeError, match=r"shapes \[\(2, 3\), \(2, 1\)\]"):
         NetworkDisplay([(np.ones((2, 3)), np.ones(3)), (np.ones((2, 1)), np.ones(1))])
+    with pytest.raises(fastbp.ShapeError, match="inputs has 1 entries, expected 2"):
+        NetworkDisplay([(np.ones((2, 3)), np.ones(3))], inputs=["one"])
+    with pytest.raises(fastbp.ParameterError, match="the network has 0 layers"):
+        NetworkDisplay([])
