@@ -23,10 +23,12 @@ TOO_SMALL = 1 / 30  # of the rate that is right
 
 # A descent diverges if it was above its start and keeps less than this of the best one's fall.
 KEPT = 0.1
-ROUNDING = 1e-6  # of a loss, by which it may rise
-# It oscillates if the cosines of the angles between consecutive steps are less, on an average that weights
-# them with the lengths of both steps.
+ROUNDING = 1e-6  # part of a loss by which it may seem to rise
+# It oscillates if, in the second half of the steps, the cosine of the angle between one step and the next is
+# less than this, on an average weighted with the lengths of both,
 BACK = -0.3
+# and if this half has more than this of the length of the path.
+OVER = 0.05
 # Otherwise it is slow if it falls by less than this of the fall of the best one that does neither.
 SLOW = 0.9
 # It has converged if the last tenth of its steps brings less than this of its fall.
@@ -65,13 +67,16 @@ class Descent(NamedTuple):
         return found
 
     @property
-    def turn(self) -> float:
-        """Cosine of the angle between consecutive steps, a weighted mean: from -1, back and forth, to 1."""
+    def swings(self) -> bool:
+        """Whether the steps of the second half go back and forth, and are not over by then."""
         steps = np.diff(self.path, axis=0)
         steps = steps / max(np.abs(steps).max(initial=0), np.finfo(float).tiny)  # no squares overflow
         lengths = np.linalg.norm(steps, axis=1)
-        weight = lengths[1:] @ lengths[:-1]
-        return float(np.sum(steps[1:] * steps[:-1]) / weight) if weight > 0 else 0.0
+        late = len(steps) // 2
+        if lengths[late:].sum() <= OVER * lengths.sum():
+            return False
+        products = np.sum(steps[late + 1 :] * steps[late:-1], axis=1)
+        return bool(products.sum() < BACK * (lengths[late + 1 :] @ lengths[late:-1]))
 
 
 def verdicts(found: Sequence[Descent]) -> list[str]:
@@ -88,10 +93,10 @@ def verdicts(found: Sequence[Descent]) -> list[str]:
 def _wild(descent: Descent, best_fall: float) -> str:
     """Return "diverged", "oscillates", or "" for neither."""
     losses, fall = descent.losses, descent.fall
-    kept = KEPT * best_fall - ROUNDING * abs(losses[0])
-    if fall == -np.inf or (losses.max() > losses[0] and fall < kept):
+    rises = losses.max() > losses[0] + ROUNDING * abs(losses[0])
+    if fall == -np.inf or (rises and fall < KEPT * best_fall):
         return "diverged"
-    return "oscillates" if descent.turn < BACK else ""
+    return "oscillates" if descent.swings else ""
 
 
 def _pace(descent: Descent, best_fall: float) -> str:

@@ -120,11 +120,11 @@ class LearningRateDisplay(Display):
         -----
         The verdicts come from the measured losses and steps. A descent *diverged* if its loss became
         infinite, or was above that of the start and fell by less than 0.1 of what the best one fell.
-        Otherwise, it *oscillates* if the steps go back and forth: the cosine of the angle between one step
-        and the next is below -0.3, on an average weighted with the lengths of both. Of the descents that do
-        neither, those are *slow* that fell by less than 0.9 of what the best of them did. Others have
-        *converged* if the last tenth of the steps brought at most 0.01 of the fall, and are *still falling*
-        if it brought more.
+        Otherwise, it *oscillates* if the second half of its steps goes back and forth: this half has more
+        than 0.05 of the length of the path, and the cosine of the angle between one step and the next is
+        below -0.3, on an average weighted with the lengths of both. Of the descents that do neither, those
+        are *slow* that fell by less than 0.9 of what the best of them did. Others have *converged* if the
+        last tenth of the steps brought at most 0.01 of the fall, and are *still falling* if it brought more.
         """
         n = Probe(net).parameters.size
         if n < 2:
@@ -175,7 +175,7 @@ class LearningRateDisplay(Display):
         for axes, rate, losses, verdict, path in drawn:
             colors = draw_values(axes, plane.a, plane.b, plane.losses, scale)
             draw_path(axes, path)
-            axes.set_title(f"{verdict}\nrate {rate:.2g}, loss {losses[-1]:.2g}", fontsize="small")
+            axes.set_title(f"{verdict}\nrate {rate:.2g}, loss {losses[-1]:.3g}", fontsize="small")
             axes.locator_params(nbins=4)
         label(panels[0], self.paths[0][0], "start")
         for axes in panels[len(self.rates) :]:
