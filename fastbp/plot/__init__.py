@@ -5,11 +5,13 @@ from fastbp.plot._calibration import CalibrationDisplay
 from fastbp.plot._confusion import ConfusionMatrixDisplay
 from fastbp.plot._decision_boundary import DecisionBoundaryDisplay
 from fastbp.plot._display import Display
+from fastbp.plot._gradient_flow import GradientFlowDisplay
 from fastbp.plot._gradient_norms import GradientNormsDisplay
 from fastbp.plot._importance import FeatureImportanceDisplay
 from fastbp.plot._landscape import LandscapeDisplay
 from fastbp.plot._learning_curve import LearningCurveDisplay
 from fastbp.plot._learning_rate import LearningRateDisplay
+from fastbp.plot._network import NetworkDisplay
 from fastbp.plot._residuals import ResidualsDisplay
 from fastbp.plot._saliency import SaliencyDisplay
 from fastbp.plot._slopes import SlopesDisplay
@@ -28,10 +30,12 @@ __all__ = [
     "DecisionBoundaryDisplay",
     "Display",
     "FeatureImportanceDisplay",
+    "GradientFlowDisplay",
     "GradientNormsDisplay",
     "LandscapeDisplay",
     "LearningCurveDisplay",
     "LearningRateDisplay",
+    "NetworkDisplay",
     "ResidualsDisplay",
     "SaliencyDisplay",
     "SlopesDisplay",

@@ -84,8 +84,8 @@ def classified(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike |
     answers = reading(net)
     if answers is None:
         raise ParameterError(
-            f"net has the loss {net.loss} and the output activation {net.layers[-1].activation}, "
-            "expected a network whose outputs are classes"
+            f"net has the loss {net.loss.name!r} and the output activation "
+            f"{net.layers[-1].activation.name!r}, expected a network whose outputs are classes"
         )
     names = class_names(net, answers)
     found = answered(net, X, y, sample_weight)

@@ -137,8 +137,9 @@ class CalibrationDisplay(Display):
         if isinstance(net.loss, (GaussianNLL, Quantiles)):
             return cls._of_quantiles(net, X, y, sample_weight).plot(ax)
         raise ParameterError(
-            f"net has the loss {net.loss} and the output activation {net.layers[-1].activation}, expected "
-            "softmax or sigmoid outputs, or the loss Quantiles or GaussianNLL"
+            f"net has the loss {net.loss.name!r} and the output activation "
+            f"{net.layers[-1].activation.name!r}, expected softmax or sigmoid outputs, or the loss "
+            "Quantiles or GaussianNLL"
         )
 
     @classmethod
@@ -192,17 +193,17 @@ class CalibrationDisplay(Display):
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
         """
-        ax = self._axes(ax, (5.4, 4.8))
+        ax = self._axes(ax, (5.4, 5))
         drawn = self.counts > 0
         x, y = self.predicted[drawn], self.observed[drawn]
         ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="calibrated")
         ax.vlines(x, x, y, color=BLUE, linewidth=1)
         what, share = LABELS[self.kind]
-        ax.plot(x, y, color=BLUE, marker="o", markersize=4, linewidth=1, label=share)
+        ax.plot(x, y, color=BLUE, marker="o", markersize=4, linewidth=1, label="observed")
         if self.kind != "quantile":
             edges = np.linspace(0, 1, len(self.counts) + 1)
             parts = self.counts / self.counts.sum()
-            ax.scatter(x, y, 16 + 200 * parts[drawn], color=BLUE)  # larger where more is known
+            ax.scatter(x, y, 16 + 120 * parts[drawn], color=BLUE, clip_on=False)  # larger where more is known
             ax.bar(
                 edges[:-1],
                 parts,
@@ -217,7 +218,7 @@ class CalibrationDisplay(Display):
         ax.set(xlabel=what + event, ylabel=share, xlim=(0, 1), ylim=(0, 1.02))
         expected = "" if self.kind == "quantile" else "expected "
         ax.set_title(f"{expected}calibration error {self.error:.3f}")
-        ax.legend()
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)
         dress(ax)
         return self
 

@@ -111,9 +111,8 @@ class GradientNormsDisplay(Display):
         norms = -np.sort(-self.norms)
         n_above = int(np.count_nonzero(norms))
         ranks = np.arange(1, n_above + 1)
-        ax.axvspan(
-            0.5, top + 0.5, facecolor=(VERMILION, 0.2), edgecolor=VERMILION, hatch="//", label=self._named()
-        )
+        # without a filling, with which SVG would draw the hatch in its color
+        ax.axvspan(0.5, top + 0.5, fill=False, edgecolor=VERMILION, hatch="//", label=self._named())
         ax.plot(ranks, norms[:n_above], color=BLUE, marker="o" if n < LEAST_POINTS else None)
         if n_above < n:  # on the lower edge, which is no 0 on a logarithmic axis
             ax.plot(
@@ -133,8 +132,8 @@ class GradientNormsDisplay(Display):
         ax.set(xlabel="rows, the largest gradient first", ylabel="norm of the gradient of the row's loss")
         ax.set_xlim(0.5, n + 0.5)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        percent = f"{100 * self.share():.0f} %" if n_above else "nothing"
-        ax.set_title(f"the {top:,} largest of {n:,} norms: {percent} of their sum")
+        largest = f"the {top:,} largest of {n:,} norms: {100 * self.share():.0f} % of their sum"
+        ax.set_title(largest if n_above else "all norms are 0")
         ax.legend(loc="upper right")
         dress(ax)
         return self

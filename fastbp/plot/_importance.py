@@ -94,11 +94,12 @@ class FeatureImportanceDisplay(Display):
             Where to draw. Default: a new figure.
         """
         found = self.importance.features(self.limit)
-        ax = self._axes(ax, (6.4, 1.2 + 0.28 * len(found)))
+        ax = self._axes(ax, (6.4, 1.4 + 0.28 * len(found)))
         places = np.arange(len(found))
-        means, stds = [each.mean for each in found], [each.std for each in found]
+        means, stds = (np.array(column) for column in list(zip(*found, strict=True))[2:])
+        lower = stds if self.importance.method == "permutation" else np.minimum(stds, means)  # >= 0
         ax.barh(places, means, color=BLUE, height=0.7)
-        ax.errorbar(means, places, xerr=stds, fmt="none", ecolor=ink(), elinewidth=1, capsize=2)
+        ax.errorbar(means, places, xerr=[lower, stds], fmt="none", ecolor=ink(), elinewidth=1, capsize=2)
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.set_yticks(places, [plain(each.name) for each in found])
         ax.invert_yaxis()
@@ -115,5 +116,5 @@ class FeatureImportanceDisplay(Display):
         n, measure = len(self.importance.values), self.importance.measure
         if self.importance.method == "permutation":
             what = "the loss" if measure == "loss" else plain(measure)
-            return f"how much worse {what} is with the input permuted ({n} repeats)"
-        return f"mean magnitude of the share of the output ({n:,} rows)"
+            return f"how much worse {what} is\nwith the input permuted ({n:,} repeats)"
+        return f"mean magnitude of the input's share\nof the output ({n:,} rows)"

@@ -21,7 +21,7 @@ from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
 
-MANY = 1000  # points; more of them are drawn as pixels, or a file of vectors would be large
+MANY = 500  # points; more of them are drawn as pixels, or a file of vectors would be large
 
 
 class ResidualsDisplay(Display):
@@ -113,7 +113,8 @@ class ResidualsDisplay(Display):
         """
         if isinstance(net, Network) and net.loss.answers is not None:
             raise ParameterError(
-                f"net has the loss {net.loss}, expected one of numbers: ConfusionMatrixDisplay shows classes"
+                f"net has the loss {net.loss.name!r}, expected one of numbers: ConfusionMatrixDisplay shows "
+                "classes"
             )
         found = answered(net, X, y, sample_weight)
         return cls(net.loss.estimate(found.outputs), found.targets, names, found.weights).plot(ax)
@@ -150,8 +151,8 @@ class ResidualsDisplay(Display):
                 "linestyle": "none",
                 "marker": marker,
                 "color": color,
-                "markersize": 3 if are_many else 5,
-                "alpha": 0.3 if are_many else 0.7,
+                "markersize": 4 if are_many else 5,
+                "alpha": float(np.clip(20 / np.sqrt(len(h) + 1), 0.15, 0.7)),
                 "markeredgewidth": 0,
                 "rasterized": are_many,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isqrt, prod
 from typing import Any, Self, TypeAlias
 
@@ -27,6 +27,7 @@ from fastbp.plot._text import plain
 Array: TypeAlias = NDArray[Any]
 
 MOST_COLUMNS = 6  # images side by side
+LONG_TITLE = 16  # characters of both names; longer ones are on two lines
 COLORS = 3  # channels of an image that is drawn in color
 
 
@@ -41,13 +42,13 @@ class SaliencyDisplay(Display):
     maps : array_like, of the same shape
         Derivatives of the answer by the inputs. Their magnitude is drawn; of several channels the largest.
         The colors of each map go from 0 to its own largest magnitude.
-    titles : sequence of str, optional
-        A title for each image.
+    answers, true : sequence of str, optional
+        For each image, the name of the answer, and of the right one. Where they differ, the title says so.
 
     Attributes
     ----------
     images, maps : array
-    titles : tuple of str
+    answers, true : tuple of str
 
     Raises
     ------
@@ -60,8 +61,15 @@ class SaliencyDisplay(Display):
     classification models and saliency maps, 2014.
     """
 
-    def __init__(self, images: ArrayLike, maps: ArrayLike, titles: Sequence[str] | None = None) -> None:
-        self.images, self.maps = as_array("images", images), as_array("maps", maps)
+    def __init__(
+        self,
+        images: ArrayLike,
+        maps: ArrayLike,
+        answers: Sequence[str] | None = None,
+        true: Sequence[str] | None = None,
+    ) -> None:
+        self.images = as_array("images", images).astype(np.float64)
+        self.maps = as_array("maps", maps).astype(np.float64)
         shape = self.images.shape
         if len(shape) not in (3, 4) or 0 in shape:
             raise ShapeError(f"images has shape {shape}, expected (n, rows, columns) or one more: channels")
@@ -70,9 +78,11 @@ class SaliencyDisplay(Display):
         for name, values in (("images", self.images), ("maps", self.maps)):
             if not np.isfinite(values).all():
                 raise DataError(f"{name} has NaN or infinite numbers, expected finite numbers to plot")
-        self.titles = ("",) * shape[0] if titles is None else tuple(titles)
-        if len(self.titles) != shape[0]:
-            raise ShapeError(f"titles has {len(self.titles)} entries, expected {shape[0]}, one per image")
+        self.answers = ("",) * shape[0] if answers is None else tuple(answers)
+        self.true = self.answers if true is None else tuple(true)
+        for name, texts in (("answers", self.answers), ("true", self.true)):
+            if len(texts) != shape[0]:
+                raise ShapeError(f"{name} has {len(texts)} entries, expected {shape[0]}, one per image")
 
     @classmethod
     def from_network(
@@ -130,8 +140,8 @@ class SaliencyDisplay(Display):
         rows = rows[:limit]
         images = rows.toarray() if isinstance(rows, SparseRows) else rows
         h, maps = _outputs_and_maps(probe, rows, outputs)
-        titles = _titles(net, h, outputs, targets)
-        return cls(images.reshape(-1, *shape), maps.reshape(-1, *shape), titles).plot(ax)
+        named = _names(net, h, outputs, targets)
+        return cls(images.reshape(-1, *shape), maps.reshape(-1, *shape), *named).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the images, up to six side by side, and their maps below them.
@@ -144,30 +154,46 @@ class SaliencyDisplay(Display):
         n = len(self.images)
         columns = min(n, MOST_COLUMNS)
         lines = -(-n // columns)
-        panels = self._panels(ax, 2 * lines, columns, (1.5 * columns + 0.4, 3.2 * lines))
-        light, dark = self.images.max(), self.images.min()
-        contrast = (self.images - dark) / ((light - dark) or 1)  # (n, rows, columns[, channels])
-        sizes = np.abs(self.maps)
-        if sizes.ndim == 4:
-            sizes = sizes.max(axis=3)
-            contrast = contrast if contrast.shape[3] == COLORS else contrast.mean(axis=3)
+        panels = self._panels(ax, 2 * lines, columns, (1.5 * columns + 0.4, 3.3 * lines))
         for panel in panels:
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set(color=GREY, linewidth=0.5)
-        for i in range(columns * lines):
-            above, below = (panels[(2 * (i // columns) + k) * columns + i % columns] for k in (0, 1))
-            if i >= n:
-                above.set_axis_off()
-                below.set_axis_off()
-                continue
-            above.imshow(contrast[i], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            above.set_title(plain(self.titles[i], limit=18), fontsize=10)
-            most = float(sizes[i].max()) or 1.0
-            below.imshow(sizes[i], cmap=sequential(VERMILION), vmin=0, vmax=most, interpolation="nearest")
+            panel.set_axis_off()
+        pairs = np.array(panels).reshape(lines, 2, columns).swapaxes(1, 2).reshape(-1, 2)  # image above map
+        light, dark = self.images.max(), self.images.min()
+        images = (self.images - dark) / ((light - dark) or 1)
+        for i, (above, below) in enumerate(pairs[:n]):
+            _show(above, _flat(images[i], np.mean), "gray", 1)
+            sizes = _flat(np.abs(self.maps[i]), np.max, colors=False)
+            _show(below, sizes, sequential(VERMILION), float(sizes.max()) or 1)
+            above.set_anchor("S")  # close to its map, however high the figure is
+            below.set_anchor("N")
+            above.set_title(self._title(i))
             if i % columns == 0:
                 above.set_ylabel("image")
-                below.set_ylabel("|d answer / d pixel|", fontsize=8)
+                below.set_ylabel("sensitivity")
         return self
+
+    def _title(self, i: int) -> str:
+        """Return the answer for an image, and the right one if it is another."""
+        answer, true = (plain(name, limit=14) for name in (self.answers[i], self.true[i]))
+        if self.answers[i] == self.true[i]:
+            return answer
+        return f"{answer}, not {true}" if len(answer + true) < LONG_TITLE else f"{answer},\nnot {true}"
+
+
+def _flat(image: Array, over_channels: Callable[..., Any], *, colors: bool = True) -> Array:
+    """Return an image (rows, columns), or with three channels as it is if it may have colors."""
+    if image.ndim == 2 or (colors and image.shape[2] == COLORS):
+        return image
+    flat: Array = over_channels(image, axis=2)
+    return flat
+
+
+def _show(panel: Axes, image: Array, colors: Any, most: float) -> None:
+    """Draw an image in a frame; `most` is the number with the full color."""
+    panel.imshow(image, cmap=colors, vmin=0, vmax=most, interpolation="nearest")
+    panel.set_axis_on()
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set(color=GREY, linewidth=0.5)
 
 
 def _image_shape(image_shape: Any, n_in: int) -> tuple[int, ...]:
@@ -205,15 +231,16 @@ def _outputs_and_maps(probe: Probe, rows: Rows, outputs: NDArray[np.intp]) -> tu
     return tape.h, maps
 
 
-def _titles(net: Network, h: Array, outputs: NDArray[np.intp], targets: Array | None) -> list[str]:
-    """Return the class of each map, and the true one if it is known and another; else the output's number."""
+def _names(
+    net: Network, h: Array, outputs: NDArray[np.intp], targets: Array | None
+) -> tuple[list[str], list[str]]:
+    """Return the names of the answers and of the right ones; where those are unknown, again the answers."""
     answers = reading(net)
     if answers is None or (h.shape[1] > 1 and not isinstance(answers, Argmax)):
-        return [f"output {i}" if h.shape[1] > 1 else "" for i in outputs]
+        numbered = [f"output {i}" if h.shape[1] > 1 else "" for i in outputs]
+        return numbered, numbered
     names = class_names(net, answers)
     said = outputs if isinstance(answers, Argmax) else answers.read(h)[:, 0].astype(np.intp)
     true = said if targets is None else answers.read(targets).reshape(-1).astype(np.intp)
-    return [
-        names[i] if i == t or not 0 <= t < len(names) else f"{names[i]}, not {names[t]}"
-        for i, t in zip(said, true, strict=True)
-    ]
+    known = np.where((true >= 0) & (true < len(names)), true, said)
+    return [names[i] for i in said], [names[i] for i in known]

@@ -15,7 +15,7 @@ from fastbp.exceptions import ShapeError
 from fastbp.inspect import Diagnosis, diagnose
 from fastbp.network import Network
 from fastbp.plot._display import Display
-from fastbp.plot._style import BLUE, VERMILION, dress
+from fastbp.plot._style import BLUE, VERMILION, dress, short
 from fastbp.plot._text import plain
 
 DECADES = range(-8, 3)  # powers of ten between which `LayerState.slope_counts` has bins
@@ -121,9 +121,8 @@ class SlopesDisplay(Display):
         panels[0].set(xlim=(lowest - 1.25, highest), ylim=(0, 1.35 * largest or 1))
         panels[0].set_yticks([next((share for share in TICKS if share <= largest), 1)])
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        ticks = range(lowest, highest)
-        labels = [f"{10.0**power:g}" if power >= -3 else f"1e{power}" for power in ticks]
-        panels[-1].set_xticks([lowest - 0.75, *ticks], ["0", *labels])
+        ticks = [power for power in range(lowest, highest) if power % 2 == 0 or highest - lowest <= 6]
+        panels[-1].set_xticks([lowest - 0.75, *ticks], ["0", *(short(10.0**power) for power in ticks)])
         panels[-1].set_xlabel("|f'(z)|")
         panels[0].set_title("share of a layer's outputs whose |f'(z)| is this large")
 

@@ -68,15 +68,6 @@ def ink() -> Any:
     return mpl.rcParams["text.color"]
 
 
-def diverging() -> LinearSegmentedColormap:
-    """Return colors from blue (negative) over nothing (0), which shows the page, to vermilion (positive)."""
-    ends = [
-        (*to_rgba(color)[:3], alpha)
-        for color, alpha in ((BLUE, 1), (BLUE, 0), (VERMILION, 0), (VERMILION, 1))
-    ]
-    return LinearSegmentedColormap.from_list("diverging", list(zip((0, 0.5, 0.5, 1), ends, strict=True)))
-
-
 def sequential(color: str = BLUE) -> LinearSegmentedColormap:
     """Return colors from nothing (0), which shows the page, to a full color (1)."""
     r, g, b, _ = to_rgba(color)
@@ -96,5 +87,10 @@ def logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter(lambda x, _: short(x))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def short(x: float) -> str:
+    """Return a number as text for the ticks of an axis: "0.02", "1e-5"."""
+    return f"{x:g}".replace("e-0", "e-").replace("e+0", "e")
