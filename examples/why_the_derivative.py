@@ -1,4 +1,4 @@
-"""Why is it the derivative of the activation that decides how a network learns? Four experiments.
+"""Why is it the derivative of the activation that decides how a network learns? Five experiments.
 
 A unit has an activation function f: it passes on f(z). For learning, gradient descent needs the derivative
 f'(z) as well: by the chain rule, each unit on the way from the error back to a weight contributes its f' as a
@@ -8,10 +8,13 @@ in wrong ones and watch.
 
 All networks learn the same from real data: which of ten digits is on an image of 8x8 pixels. The targets
 are ten numbers, 1 for the digit and 0 for the others, and the error is the mean squared difference. The last
-layer has no activation. Run it: ``python examples/why_the_derivative.py``.
+layer has no activation. Run it: ``python examples/why_the_derivative.py``. With ``--pictures FOLDER`` it also
+draws what it prints, which needs matplotlib. docs/why_the_derivative.md explains the experiments one by one.
 """
 
+import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,9 +30,10 @@ Function = Callable[[Array], Array]
 EPOCHS = 60
 HIDDEN = [32, 32]
 DEPTHS = (1, 2, 4, 8)
+DEEP_EPOCHS = 40
 STEPS = 6  # of the last experiment
 
-CONCLUSION = """
+CONCLUSION = """\
 f decides what a network can say: with f(z) = z it can only say linear things, however many layers it
 has. But f' decides what it learns, because an error gets back through a unit by its f' alone:
 
@@ -136,7 +140,7 @@ def folded(data: Data, seed: int) -> Folded:
     return Folded(len(net.layers), len(flat.layers), net.n_parameters, flat.n_parameters, difference)
 
 
-# ---- 2: another derivative in the place of f' --------------------------------------------------------------
+# ---- 2 and 3: another derivative in the place of f', of a bend and of a step -------------------------------
 
 
 def line(z: Array) -> Array:
@@ -186,7 +190,7 @@ def with_derivative(f: Function, derivative: Function, data: Data, seed: int) ->
     return Learned(loss(net, data.X, data.y), loss(net, data.X_new, data.y_new), moved)
 
 
-# ---- 3: depth ----------------------------------------------------------------------------------------------
+# ---- 4: depth ----------------------------------------------------------------------------------------------
 
 
 class Deep(NamedTuple):
@@ -207,12 +211,12 @@ def by_depth(data: Data, seed: int) -> list[Deep]:
             gradient = net.loss_and_gradients(data.X, data.y)[1]  # (P,)
             first, last = 64 * 32, 32 * 10 + 10
             sizes = [np.sqrt(np.mean(part**2)) for part in (gradient[:first], gradient[-last:-10])]
-            trained(net, data, epochs=40)
+            trained(net, data, epochs=DEEP_EPOCHS)
             found.append(Deep(activation, depth, float(sizes[0] / sizes[1]), loss(net, data.X, data.y)))
     return found
 
 
-# ---- 4: the sign -------------------------------------------------------------------------------------------
+# ---- 5: the sign -------------------------------------------------------------------------------------------
 
 
 def downhill_and_uphill(data: Data, seed: int) -> tuple[list[float], list[float]]:
@@ -235,39 +239,98 @@ def downhill_and_uphill(data: Data, seed: int) -> tuple[list[float], list[float]
 # ---- the report --------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    data, seed = load(), 0
-    print("1. Layers without bends: f(z) = z, f' = 1. Mean squared error on the data, and on new data:\n")
-    for model in with_and_without_bends(data, seed):
-        print(f"  {model.name:20} {model.error:8.4f} {model.new_error:8.4f}")
-    flat = folded(data, seed)
-    print(
-        f"\n  No linear network has a smaller error on its data than least squares. It is no more than one\n"
-        f"  layer: multiplied out, {flat.layers} layers with {flat.parameters:,} parameters are "
-        f"{flat.layers_folded} layer with {flat.parameters_folded:,},\n"
-        f"  and the outputs differ by at most {flat.difference:.0e}."
+class Results(NamedTuple):
+    """What the experiments have found."""
+
+    fitted: list[Fitted]
+    folded: Folded
+    learned: dict[tuple[str, str], Learned]  # by the names of f and of what stands for f'
+    deep: list[Deep]
+    down: list[float]
+    up: list[float]
+
+
+def experiments(data: Data, seed: int) -> Results:
+    learned = {names: with_derivative(*functions, data, seed) for names, functions in PAIRS.items()}
+    down, up = downhill_and_uphill(data, seed)
+    return Results(
+        with_and_without_bends(data, seed), folded(data, seed), learned, by_depth(data, seed), down, up
     )
 
-    print(f"\n2. Another derivative in the place of f', in {len(HIDDEN)} hidden layers. Error as above, and")
-    print("   how far each layer's weights have moved, relative to their size:\n")
-    print("  f     f' in the gradient      data      new     layer 1  layer 2  layer 3")
-    for (f, derivative), pair in PAIRS.items():
-        learned = with_derivative(*pair, data, seed)
-        moved = " ".join(f"{distance:8.3f}" for distance in learned.moved)
-        print(f"  {f:5} {derivative:18} {learned.error:9.4f} {learned.new_error:8.4f}   {moved}")
 
-    print("\n3. Depth. Gradient of the first layer over that of the last, and the error after 40 epochs:\n")
-    print("  hidden layers" + "".join(f"{depth:18}" for depth in DEPTHS))
-    deep = by_depth(data, seed)
+def table_of_models(results: Results) -> str:
+    lines = [f"{'':20} {'data':>8} {'new':>8}"]
+    lines += [f"{model.name:20} {model.error:8.4f} {model.new_error:8.4f}" for model in results.fitted]
+    return "\n".join(lines)
+
+
+def table_of_derivatives(results: Results, functions: tuple[str, ...]) -> str:
+    lines = ["f     f' in the gradient      data      new   layer 1  layer 2  layer 3"]
+    for (f, derivative), learned in results.learned.items():
+        if f in functions:
+            moved = " ".join(f"{distance:8.3f}" for distance in learned.moved)
+            lines.append(f"{f:5} {derivative:18} {learned.error:9.4f} {learned.new_error:8.4f}  {moved}")
+    return "\n".join(lines)
+
+
+def table_of_depths(results: Results) -> str:
+    lines = [f"{'hidden layers':17}" + "".join(f"{depth:9}" for depth in DEPTHS)]
     for activation in ("sigmoid", "relu"):
-        cells = [f"{net.ratio:9.0e} {net.error:8.4f}" for net in deep if net.activation == activation]
-        print(f"  {activation:13}" + "".join(cells))
+        nets = [net for net in results.deep if net.activation == activation]
+        lines.append(f"{activation:8}{'gradient':9}" + "".join(f"{net.ratio:9.2g}" for net in nets))
+        lines.append(f"{activation:8}{'error':9}" + "".join(f"{net.error:9.4f}" for net in nets))
+    return "\n".join(lines)
 
-    print("\n4. The sign. Error before and after each step, theta := theta - 0.2 dJ/dtheta, if the f' of the")
-    print("   output layer is\n")
-    for sign, errors in zip((" 1", "-1"), downhill_and_uphill(data, seed), strict=True):
-        print(f"  {sign}  " + "".join(f"{error:9.4f}" for error in errors))
+
+def table_of_signs(results: Results) -> str:
+    lines = [f"{'step':4}" + "".join(f"{step:9}" for step in range(STEPS + 1))]
+    for sign, errors in ((1, results.down), (-1, results.up)):
+        lines.append(f"{sign:4}" + "".join(f"{error:9.4f}" for error in errors))
+    return "\n".join(lines)
+
+
+def report(results: Results) -> list[tuple[str, str]]:
+    """Return what each experiment is, and its table."""
+    n, n_folded, parameters, parameters_folded, difference = results.folded
+    bends = f"""\
+Layers without bends: f(z) = z, f' = 1. Mean squared error on the data, and on new data. No linear network
+has a smaller error on its data than least squares: multiplied out, {n} layers with {parameters:,} parameters
+are {n_folded} layer with {parameters_folded:,}, and the outputs differ by at most {difference:.0e}."""
+    others = f"""\
+Another derivative in the place of f', in {len(HIDDEN)} hidden layers. Error as above, and how far each
+layer's weights have moved, relative to their size."""
+    step = "A step, whose derivative is 0, and a step with a borrowed derivative. Columns as above."
+    depth = f"""\
+Depth. Gradient of the first layer over that of the last, and the error after {DEEP_EPOCHS} epochs."""
+    sign = """\
+The sign. Error before and after each step, theta := theta - 0.2 dJ/dtheta, if the f' of the output layer
+is 1, and if it is -1."""
+    return [
+        (bends, table_of_models(results)),
+        (others, table_of_derivatives(results, ("tanh", "line"))),
+        (step, table_of_derivatives(results, ("step",))),
+        (depth, table_of_depths(results)),
+        (sign, table_of_signs(results)),
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Five experiments on the derivative of the activation.")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="write pictures, too; needs matplotlib"
+    )
+    folder = parser.parse_args(arguments).pictures
+    if folder is not None:
+        try:
+            from why_pictures import draw
+        except ImportError:
+            parser.error('--pictures needs matplotlib: pip install "fastbp[plot]"')
+    results = experiments(load(), seed=0)
+    for number, (text, table) in enumerate(report(results), 1):
+        print(f"{number}. {text}\n\n{table}\n")
     print(CONCLUSION)
+    if folder is not None:
+        draw(results, folder)
 
 
 if __name__ == "__main__":

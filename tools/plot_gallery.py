@@ -81,12 +81,10 @@ def gallery(theme: str) -> Figure:
     """Return all plots on one figure, for a light or a dark page."""
     panels = [*xor_panels(), *spiral_panels(), *digits_panels(), *table_panels()]
     with plot.style(theme):
-        figure = Figure(figsize=(20, 17), layout="constrained")
-        grid = figure.subplots(4, 4).flat
-        for draw, axes in zip(panels, grid, strict=False):
-            draw(axes)
-        for axes in list(grid):
-            axes.set_axis_off()
+        figure = Figure(figsize=(21, 23), layout="constrained")
+        parts = figure.subfigures(5, 3, hspace=0.03, wspace=0.03).flat
+        for draw, part in zip(panels, parts, strict=True):
+            draw(part.subplots())
     return figure
 
 

@@ -19,7 +19,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 FIRST_TRY = 1 / 16  # of 1 / (largest eigenvalue of the Hessian at the start)
 FACTOR = 2**0.5  # between two rates that are tried
 MOST_TRIES = 24
-TOO_SMALL = 1 / 30  # of the rate that is right
+TOO_SMALL = (1 / 10, 1 / 30, 1 / 100, 1 / 300, 1 / 1000)  # of the rate that is right; the first that is slow
 
 # A descent diverges if it was above its start and keeps less than this of the best one's fall.
 KEPT = 0.1
@@ -160,7 +160,8 @@ class Descents:
         magnitude of an eigenvalue of the Hessian at the start. For a quadratic loss, descent is stable up to
         2 / lambda; for a network, the curvature changes on the way, so what became of each rate decides.
         Right is the one with the lowest loss at the end among those that neither oscillate nor diverge; too
-        large is the last one that does not diverge, or one between right and diverging.
+        large is the last one that does not diverge, or one between right and diverging; too small is a part
+        of right that is slow.
         """
         spectrum = hessian_eigenvalues(self.at_start, **self.data)
         curvature = float(np.abs(spectrum.values).max())
@@ -173,8 +174,12 @@ class Descents:
             tried.append(found._replace(path=found.path[:0]))  # all paths together could be large
             names = verdicts(tried)
         calm = [each for each, name in zip(tried, names, strict=True) if name not in WILD]
-        right = max(calm or tried, key=lambda each: each.fall).rate
-        large, last = (each.rate for each in (tried[0], *tried)[-2:])
+        best = max(calm or tried, key=lambda each: each.fall)
+        right, (large, last) = best.rate, (each.rate for each in (tried[0], *tried)[-2:])
         if large <= right:
             large = (right * last) ** 0.5
-        return [self.descend(rate) for rate in (TOO_SMALL * right, right, large, last)]
+        for part in TOO_SMALL:
+            small = self.descend(part * right)
+            if small.fall < SLOW * best.fall:
+                break
+        return [small, *map(self.descend, (right, large, last))]

@@ -39,8 +39,8 @@ SMALLEST = 5.5  # text that can be read, in points
 
 #: Color, dashes and name of the lines of numbers > 0, of numbers < 0, and of NaN and infinite ones.
 SIGNS: tuple[tuple[str, Any, str], ...] = (
-    (VERMILION, "-", "> 0"),
-    (BLUE, (0, (2.5, 1)), "< 0"),
+    (BLUE, "-", "> 0"),
+    (VERMILION, (0, (2.5, 1)), "< 0"),
     (GREY, ":", "not finite"),
 )
 
@@ -50,7 +50,7 @@ TITLES = "weights", "blame: width |dJ/dw|, fill |dJ/dz|"
 class NetworkDisplay(Display):
     """Graph of a small network: its units, and its weights as lines whose width is their size.
 
-    Positive weights are solid and vermilion, negative ones dashed and blue. The short line from above into a
+    Positive weights are solid and blue, negative ones dashed and vermilion. The short line from above into a
     unit is its bias. Of more than 400 lines, the smallest ones are left out. Units have the numbers that they
     have in `fastbp.inspect`: through all layers, inputs first.
 

@@ -68,15 +68,6 @@ def ink() -> Any:
     return mpl.rcParams["text.color"]
 
 
-def diverging() -> LinearSegmentedColormap:
-    """Return colors from blue (negative) over nothing (0), which shows the page, to vermilion (positive)."""
-    ends = [
-        (*to_rgba(color)[:3], alpha)
-        for color, alpha in ((BLUE, 1), (BLUE, 0), (VERMILION, 0), (VERMILION, 1))
-    ]
-    return LinearSegmentedColormap.from_list("diverging", list(zip((0, 0.5, 0.5, 1), ends, strict=True)))
-
-
 def sequential(color: str = BLUE) -> LinearSegmentedColormap:
     """Return colors from nothing (0), which shows the page, to a full color (1)."""
     r, g, b, _ = to_rgba(color)

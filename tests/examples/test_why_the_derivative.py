@@ -1,6 +1,9 @@
 """The experiments of `examples/why_the_derivative.py`: each shows what it says, whatever the seed."""
 
 import importlib.util
+import re
+import sys
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -8,11 +11,14 @@ import pytest
 
 import fastbp
 from helpers.paths import ROOT
+from helpers.printed import same_words
 
 PATH = ROOT / "examples" / "why_the_derivative.py"
+PAGE = ROOT / "docs" / "why_the_derivative.md"
 
 # The experiments with custom activations call Python in every step, so only one seed runs by default.
-SEEDS = pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in range(2, 13))])
+# It is the one with which the program runs, so that its tables are compared with the page.
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 13))])
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +35,20 @@ def data(example):
 
 
 @pytest.fixture(scope="module")
+def results(example, data):
+    """A function that returns what the experiments find with a seed; they run once per seed."""
+    return cache(lambda seed: example.experiments(data, seed))
+
+
+@pytest.fixture(scope="module")
 def best_line(example, data):
     """The error of least squares, on the data and on new data."""
     return example.least_squares(data)
 
 
 @SEEDS
-def test_only_bends_beat_least_squares(example, data, best_line, seed):
-    found = example.with_and_without_bends(data, seed)
+def test_only_bends_beat_least_squares(results, best_line, seed):
+    found = results(seed).fitted
     assert found[0] == best_line
     linear, bent = found[1:4], found[4:]
     assert [model.name.split(",")[0] for model in found[1:]] == ["identity"] * 3 + ["tanh"] * 3
@@ -47,18 +59,16 @@ def test_only_bends_beat_least_squares(example, data, best_line, seed):
         assert model.new_error < 0.5 * best_line.new_error
 
 
-def test_linear_layers_are_one(example, data):
-    flat = example.folded(data, seed=1)
+def test_linear_layers_are_one(results):
+    flat = results(0).folded
     assert (flat.layers, flat.layers_folded) == (4, 1)
     assert flat.parameters_folded == 65 * 10 < flat.parameters
     assert flat.difference < 1e-13
 
 
 @SEEDS
-def test_the_derivative_decides(example, data, best_line, seed):
-    learned = {
-        pair: example.with_derivative(*functions, data, seed) for pair, functions in example.PAIRS.items()
-    }
+def test_the_derivative_decides(results, best_line, seed):
+    learned = results(seed).learned
     own, one = learned["tanh", "its own"], learned["tanh", "1"]
     assert own.error < 0.35 * best_line.error
     assert 0.9 * best_line.error < one.error < 1.15 * best_line.error  # where the line ends
@@ -75,8 +85,8 @@ def test_the_derivative_decides(example, data, best_line, seed):
 
 
 @SEEDS
-def test_sigmoids_lose_the_gradient_with_depth(example, data, best_line, seed):
-    found = {(net.activation, net.depth): net for net in example.by_depth(data, seed)}
+def test_sigmoids_lose_the_gradient_with_depth(example, results, best_line, seed):
+    found = {(net.activation, net.depth): net for net in results(seed).deep}
     for shallow, deep in pairwise(example.DEPTHS):
         lost = 0.4 ** (deep - shallow)  # f' is at most 1/4; the weights are another factor
         assert found["sigmoid", deep].ratio < lost * found["sigmoid", shallow].ratio
@@ -89,8 +99,8 @@ def test_sigmoids_lose_the_gradient_with_depth(example, data, best_line, seed):
 
 
 @SEEDS
-def test_the_sign_decides_between_down_and_up(example, data, seed):
-    down, up = example.downhill_and_uphill(data, seed)
+def test_the_sign_decides_between_down_and_up(results, seed):
+    down, up = results(seed).down, results(seed).up
     assert down[0] == up[0]
     assert all(after < before for before, after in pairwise(down))
     assert all(after > before for before, after in pairwise(up))
@@ -105,12 +115,81 @@ def test_the_wrong_derivatives_are_wrong_and_the_others_right(example):
         assert np.allclose(derivative(z), quotient, atol=1e-8) == (name in right)
 
 
-def test_the_story_is_told(example, monkeypatch, capsys):
-    monkeypatch.setattr(example, "EPOCHS", 1)
-    example.main()
+def test_the_story_is_told_and_drawn(example, results, monkeypatch, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(example, "experiments", lambda data, seed: results(seed))
+    folder = tmp_path / "new" / "pictures"
+    example.main(["--pictures", str(folder)])
     told = capsys.readouterr().out
-    assert told.count("least squares") == 2
-    assert all(f"\n{number}. " in f"\n{told}" for number in range(1, 5))
+    assert all(f"\n{number}. " in f"\n{told}" for number in range(1, 6))
+    pictures = [ROOT / "docs" / "images" / path.name for path in folder.iterdir()]
+    assert len(pictures) == 4
+    assert all(f"images/{path.name})" in PAGE.read_text() for path in pictures)
+    assert all(path.stat().st_size < 80_000 for path in pictures)
+
+
+@pytest.mark.usefixtures("no_matplotlib")
+def test_pictures_need_matplotlib(example, monkeypatch, capsys, tmp_path):
+    monkeypatch.delitem(sys.modules, "why_pictures", raising=False)
+    with pytest.raises(SystemExit):
+        example.main(["--pictures", str(tmp_path)])
+    assert 'needs matplotlib: pip install "fastbp[plot]"' in capsys.readouterr().err
+
+
+def axes_of(name, found):
+    """Return axes with one of the pictures."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from why_pictures import PICTURES
+
+    axes = Figure().subplots()
+    PICTURES[name](axes, found)
+    return axes
+
+
+def test_bars_are_the_errors(results):
+    found = results(0)
+    for name, models in (("why_bends", found.fitted[1:]), ("why_derivatives", [*found.learned.values()])):
+        axes = axes_of(name, found)
+        assert [bar.get_width() for bar in axes.patches] == [model.error for model in models]
+        assert axes.lines[0].get_xdata()[0] == found.fitted[0].error
+        shown = [text.get_text() for text in axes.texts]
+        assert [float(text.split(":")[0]) for text in shown] == [round(model.error, 4) for model in models]
+    unmoved = [names for names, text in zip(found.learned, shown, strict=True) if "only layer 3" in text]
+    assert unmoved == [("tanh", "0"), ("step", "its own: 0")]
+
+
+def test_curves_are_the_numbers(example, results):
+    found = results(0)
+    curves = {line.get_label(): line for line in axes_of("why_depth", found).lines}
+    for activation in ("relu", "sigmoid"):
+        assert tuple(curves[activation].get_xdata()) == example.DEPTHS
+        ratios = [net.ratio for net in found.deep if net.activation == activation]
+        assert [*curves[activation].get_ydata()] == ratios
+    up, down = axes_of("why_sign", found).lines
+    assert [*up.get_ydata()] == found.up
+    assert [*down.get_ydata()] == found.down
+
+
+BLOCK = re.compile(r"^```\w+\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_shows_the_tables(example, results):
+    tables = [table for _, table in example.report(results(0))]
+    blocks = BLOCK.findall(PAGE.read_text())
+    for table, shown in zip(tables, blocks[-len(tables) :], strict=True):
+        assert same_words(f"{table}\n", shown), table
+
+
+def test_numbers_in_the_text_of_the_page_are_in_its_tables():
+    """The tables, and what programs print, are tested; so the text can say no other number."""
+    page = PAGE.read_text()
+    decimal = re.compile(r"\d+\.\d+")
+    assert (
+        set(decimal.findall(BLOCK.sub("", page))) - set(decimal.findall("".join(BLOCK.findall(page))))
+        == set()
+    )
 
 
 def test_the_wrong_sign_turns_the_gradient_around_in_every_layer(example, data):

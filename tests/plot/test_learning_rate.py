@@ -36,6 +36,7 @@ def by_default():
 def test_default_rates_show_the_four_cases(by_default):
     assert by_default.verdicts == ["slow", "converged", "oscillates", "diverged"]
     assert sorted(by_default.rates) == by_default.rates
+    assert by_default.losses[0][-1] < 0.99 * by_default.losses[0][0]  # slow, but not as if it stood still
     ends = [losses[-1] for losses in by_default.losses]
     assert ends[1] < ends[0] < by_default.losses[0][0] < ends[3]
 

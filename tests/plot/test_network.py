@@ -43,7 +43,7 @@ def test_the_width_of_a_line_is_the_size_of_its_weight_and_its_look_the_sign(ax,
     values = sorted((value for value in net.parameters if value), key=abs)  # the largest one is on top
     assert len(found) == len(values) == 10
     for (color, _, is_dashed, _), value in zip(found, values, strict=True):
-        assert color == to_rgb(BLUE if value < 0 else VERMILION)
+        assert color == to_rgb(VERMILION if value < 0 else BLUE)
         assert is_dashed == (value < 0)
     widths = np.array([width for _, width, _, _ in found]) - 0.3
     np.testing.assert_allclose(widths / widths[-1], np.abs(values) / 0.9)

@@ -1,8 +1,9 @@
 // A multi-layer perceptron in plain JavaScript: forward pass, back-propagation and gradient descent.
+// All scripts of a page are joined into one, this one first; they share `fastbp`.
 "use strict";
 const fastbp = { data: JSON.parse(document.getElementById("data").textContent), state: {} };
 
-// f and f' of a unit, both of its weighted sum z
+// f and f' of a unit, both of its weighted sum z; named and defined as in `fastbp.activations`
 fastbp.ACTIVATIONS = (() => {
   const sigmoid = (z) => 1 / (1 + Math.exp(-z));
   return {
@@ -13,7 +14,7 @@ fastbp.ACTIVATIONS = (() => {
     softplus: {
       f: (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))), slope: sigmoid, formula: "ln(1 + eᶻ)",
     },
-    sin: { f: Math.sin, slope: Math.cos, formula: "sin z" },
+    sine: { f: Math.sin, slope: Math.cos, formula: "sin z" },
     identity: { f: (z) => z, slope: () => 1, formula: "z" },
     step: { f: (z) => (z >= 0 ? 1 : 0), slope: () => 0, formula: "1, or 0 below 0" },
   };
@@ -27,7 +28,7 @@ fastbp.SLOPES = {
   negated: (activation) => (z) => -activation.slope(z),
 };
 
-// J of the rows of one batch, and dJ/dh of each output; m is the number of outputs
+// J is the sum of `of` over the errors h - t of all n rows and m outputs, divided by `divisor`
 fastbp.LOSSES = {
   half_sse: { of: (error) => error * error / 2, slope: (error) => error, divisor: () => 1 },
   mse: { of: (error) => error * error, slope: (error) => 2 * error, divisor: (n, m) => n * m },
@@ -54,7 +55,7 @@ fastbp.Network = class {
         for (let j = 0; j < row.length; j++) row[j] = numbers[at++];
   }
 
-  // weighted sums z and outputs y of every layer for one row of inputs; y[0] are the inputs
+  // weighted sums z and outputs y of every layer for one row of inputs; y[0] are the inputs, y.at(-1) the outputs
   forward(x) {
     const z = [], y = [x];
     this.layers.forEach(({ W, b, activation }, l) => {
@@ -66,6 +67,14 @@ fastbp.Network = class {
 
   predict(X) { return X.map((x) => this.forward(x).y.at(-1)); }
 
+  // J of all rows
+  evaluate(X, T) {
+    const { of, divisor } = fastbp.LOSSES[this.loss];
+    const errors = this.predict(X).flatMap((h, n) => h.map((output, k) => output - T[n][k]));
+    return errors.reduce((sum, error) => sum + of(error), 0) / divisor(X.length, T[0].length);
+  }
+
+  // the derivative that the gradient uses, at the weighted sums of layer l: f', or what stands in its place
   slopes(l, z) {
     const { activation, slope } = this.layers[l];
     return z.map(fastbp.SLOPES[slope](fastbp.ACTIVATIONS[activation]));
@@ -80,12 +89,13 @@ fastbp.Network = class {
     const rows = X.map((x, n) => {
       const { z, y } = this.forward(x);
       const errors = y.at(-1).map((h, k) => h - T[n][k]);
-      loss += errors.reduce((sum, error) => sum + of(error), 0) / d;
-      let d_y = errors.map((error) => slope(error) / d);  // dJ/dy of the layer, the outputs first
-      const d_h = d_y, deltas = [];
+      loss += errors.reduce((sum, error) => sum + of(error), 0);
+      const d_h = errors.map((error) => slope(error) / d);
+      const deltas = [];
+      let d_y = d_h;  // dJ/dy of the layer, from the outputs to the inputs
       for (let l = this.layers.length - 1; l >= 0; l--) {
-        const f_slopes = this.slopes(l, z[l]);
-        const delta = d_y.map((error, j) => error * f_slopes[j]);
+        const slopes = this.slopes(l, z[l]);
+        const delta = d_y.map((share, j) => share * slopes[j]);
         deltas.unshift(delta);
         delta.forEach((share, j) => {
           sums[l].b[j] += share;
@@ -95,14 +105,33 @@ fastbp.Network = class {
       }
       return { z, y, d_h, deltas };
     });
-    return { loss, gradient: sums.flatMap(({ W, b }) => [...W.flat(), ...b]), rows };
+    return { loss: loss / d, gradient: sums.flatMap(({ W, b }) => [...W.flat(), ...b]), rows };
+  }
+
+  // one step against the gradient
+  descend(gradient, rate) {
+    this.parameters = this.parameters.map((w, k) => w - rate * gradient[k]);
   }
 
   // one step of gradient descent over all rows; returns J before it
   step(X, T, rate) {
     const { loss, gradient } = this.backward(X, T);
-    const numbers = this.parameters;
-    this.parameters = numbers.map((w, k) => w - rate * gradient[k]);
+    this.descend(gradient, rate);
     return loss;
   }
+};
+
+// Shares of the error, from what `backward` returned: of each unit in its layer, of each parameter, and of each
+// row, as `fastbp.inspect.blame` defines them. They sum to 1; a share of nothing is 0.
+fastbp.blame = ({ gradient, rows }) => {
+  const size = (numbers) => numbers.reduce((sum, number) => sum + Math.abs(number), 0);
+  const shares = (numbers) => {
+    const all = size(numbers);
+    return numbers.map((number) => (all === 0 ? 0 : Math.abs(number) / all));
+  };
+  return {
+    units: rows[0].deltas.map((layer, l) => shares(layer.map((_, j) => size(rows.map(({ deltas }) => deltas[l][j]))))),
+    parameters: shares(gradient),
+    rows: shares(rows.map(({ deltas }) => size(deltas.at(-1)))),
+  };
 };

@@ -56,7 +56,7 @@ class LayerState(NamedTuple):
         Indices of the dead units.
     slope_counts : array of int, shape (42,)
         Counts of |f'(z)| in bins that begin at 0 and at 1e-8, ..., 100, four per power of ten; the last one
-        has no end.
+        has no end. NaN is not counted.
     """
 
     name: str
@@ -135,7 +135,8 @@ class _Sums:
         self.least_slope = np.minimum(self.least_slope, sizes.min())
         self.has_slope |= (sizes != 0).any(axis=0)
         self.least, self.most = np.minimum(self.least, y.min(axis=0)), np.maximum(self.most, y.max(axis=0))
-        bins = np.searchsorted(SLOPE_EDGES, sizes.ravel(), side="right") - 1
+        known = sizes[~np.isnan(sizes)]
+        bins = np.searchsorted(SLOPE_EDGES, known, side="right") - 1
         self.slope_counts += np.bincount(bins, minlength=len(SLOPE_EDGES))
 
     def state(self, i: int, d_W: Array, d_b: Array, update_ratio: float) -> LayerState:
