@@ -103,7 +103,7 @@ def explain(
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above, or as for `evaluate`.
     ImportError
-        matplotlib is missing.
+        matplotlib is missing, which the page about a network needs.
     OSError
         The page cannot be written; an old file is still the same. A folder that does not exist is an error
         before the work begins.
@@ -130,7 +130,6 @@ def explain(
     }
     if net is None:
         _check_none({"X": X, "y": y, **options, "title": title})
-        load("matplotlib", "matplotlib", "fastbp.explain")
         from fastbp._explain.lesson import lesson
 
         html = lesson()
