@@ -34,6 +34,12 @@ fastbp.LOSSES = {
   mse: { of: (error) => error * error, slope: (error) => 2 * error, divisor: (n, m) => n * m },
 };
 
+// a layer of zeros
+fastbp.layer = (nIn, nOut, activation, slope = "own") => {
+  const zeros = () => Array(nOut).fill(0);
+  return { W: Array.from({ length: nIn }, zeros), b: zeros(), activation, slope };
+};
+
 fastbp.Network = class {
   // layers: [{ W: n_in rows of n_out numbers, b: n_out numbers, activation, slope }]; the last two are names
   constructor(layers, loss) {
