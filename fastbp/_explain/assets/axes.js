@@ -18,7 +18,7 @@ fastbp.ticks = (low, high, { log = false, count = 4 } = {}) => {
 
 {
   const WIDTH = 360;  // no more, so that text is large enough on a phone
-  const MARGIN = { left: 60, right: 24, top: 12, bottom: 44 };  // right: half of the label of the last tick
+  const MARGIN = { left: 64, right: 24, top: 12, bottom: 44 };  // right: half of the label of the last tick
 
   // the curve through [x, y] places in a picture; it has gaps where a number is not finite
   const path = (places) => {
@@ -45,7 +45,7 @@ fastbp.ticks = (low, high, { log = false, count = 4 } = {}) => {
     put("path", { class: "axis", d: `M${left} ${top}V${base}H${right}` });
     text((left + right) / 2, height - 8, xLabel);
     const middle = (top + base) / 2;
-    text(14, middle, yLabel, yLabel.length > 2 ? { transform: `rotate(-90 14 ${middle})` } : {});
+    text(13, middle, yLabel, yLabel.length > 2 ? { transform: `rotate(-90 13 ${middle})` } : {});
   };
 
   // Axes in an svg element, which is emptied. x and y are [low, high]; `log` makes y logarithmic. In a square picture,

@@ -87,7 +87,7 @@
     draw(axes, "line", [[0, line.error], [end, line.error]]);
     for (const slope of slopes) draw(axes, slope, state.losses[slope].map((loss, k) => [k, loss]));
     [...slopes, "line"].forEach((name, k) => {
-      const at = 64 + (k ? 18 : 0) + 53 * k;  // the first label is the longest
+      const at = 68 + (k ? 18 : 0) + 53 * k;  // the first label is the longest
       axes.put("path", { class: "curve", style: LOOKS[name], d: `M${at} 20h22` });
       axes.text(at + 26, 24, labels[name] ?? "line", { "text-anchor": "start" });
     });
@@ -105,7 +105,8 @@
     slopes.forEach(showFit);
     showLosses();
     showNumbers();
-    element("status").textContent = `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
+    element("status").textContent = run.running() ? "Running."
+      : `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
   };
 
   // ---- what the reader can do

@@ -186,7 +186,7 @@
     for (const [name, number] of Object.entries(numbers))
       element(`number-${name}`).textContent = fastbp.number(number, 3);
     element("rate-shown").textContent = fastbp.number(state.rate, 3);
-    element("status").textContent = outcome();
+    element("status").textContent = run.running() ? "Running." : outcome();
   };
 
   // ---- what the reader can do

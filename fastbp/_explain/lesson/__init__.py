@@ -21,13 +21,8 @@ PARTS = (
     findings.PART,
 )
 
-SHARED = (
-    "network.js",
-    "numbers.js",
-    "elements.js",
-    "axes.js",
-    "controls.js",
-)  # what the scripts of the parts use
+#: What the scripts of the parts use.
+SHARED = ("network.js", "numbers.js", "elements.js", "axes.js", "controls.js")
 
 TITLE = "Why does the derivative of an activation function matter, and not the function itself?"
 LEAD = (
