@@ -1,5 +1,6 @@
 // A multi-layer perceptron in plain JavaScript: forward pass, back-propagation and gradient descent.
-// All scripts of a page are joined into one, this one first; they share `fastbp`.
+// All scripts of a page are joined into one, this one first; they share `fastbp`. A section keeps in `fastbp.state`, by
+// the id of its element, what it shows: tests read it there.
 "use strict";
 const fastbp = { data: JSON.parse(document.getElementById("data").textContent), state: {} };
 

@@ -227,7 +227,7 @@
       advance(Math.min(n, goal - steps()), ended);
       return !ended() && steps() < goal;
     },
-    show: () => draw(),
+    show: draw,
   });
   const take = (n) => {
     run.stop();

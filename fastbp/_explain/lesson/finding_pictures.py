@@ -59,7 +59,7 @@ def slopes(both: Comparison) -> str:
     shares = [_by_decade(each.layers[layer - 1]) for each in (both.found, both.remedied)]
     powers = [f"10{str(power).translate(RAISED)}" if power % 2 == 0 else "" for power in range(-8, 0)]
     names = ["0", *powers, "1"]
-    caption = f"Outputs of layers[{layer}] by their |f'(z)|; each bar is a power of ten, from it to the next."
+    caption = f"Outputs of layers[{layer}] by their |f'(z)|; each bar goes from a power of ten to the next."
     return _pairs(shares, "|f'(z)|", "outputs (%)", caption, names)
 
 
