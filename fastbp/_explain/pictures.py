@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from fastbp._explain.page import fill
@@ -57,9 +58,14 @@ def picture(
 
 
 def rasterize_dense(figure: Figure) -> None:
-    """Let what consists of many shapes be an image within the picture; text and axes stay as they are."""
+    """Let what consists of many shapes be an image within the picture; text and axes stay as they are.
+
+    So do lines of INK: an image cannot take the color of the page.
+    """
     for axes in figure.axes:
         for each in axes.collections:
+            if any(same_color(color, INK) for color in each.get_edgecolor()):
+                continue
             n = sum(np.size(path.vertices) for path in each.get_paths()) // 2
             n = max(n, len(np.asarray(each.get_offsets())))
             each.set_rasterized(each.get_rasterized() or n > DENSE)
