@@ -74,6 +74,17 @@ def as_array(argument: str, value: Any, names: tuple[str, ...] | None = None) ->
     return array
 
 
+def as_doubles(argument: str, value: Any) -> NDArray[np.float64]:
+    """Return `value` as a new array of float64; errors as of `as_array`."""
+    return as_array(argument, value).astype(np.float64)
+
+
+def check_shape(argument: str, array: Array | None, expected: tuple[int, ...]) -> None:
+    """Raise ShapeError unless an array, if there is one, has this shape."""
+    if array is not None and array.shape != expected:
+        raise ShapeError(f"{argument} has shape {array.shape}, expected {expected}")
+
+
 def base_array(argument: str, value: Any) -> Array:
     """Like `as_array`, but elements may have any dtype."""
     kind = type(value)

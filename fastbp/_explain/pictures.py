@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import same_color
+from matplotlib.colors import to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 
 from fastbp._explain.page import fill
@@ -64,7 +64,7 @@ def rasterize_dense(figure: Figure) -> None:
     """
     for axes in figure.axes:
         for each in axes.collections:
-            if any(same_color(color, INK) for color in each.get_edgecolor()):
+            if (to_rgba_array(each.get_edgecolor())[:, :3] == to_rgb(INK)).all(axis=1).any():
                 continue
             n = sum(np.size(path.vertices) for path in each.get_paths()) // 2
             n = max(n, len(np.asarray(each.get_offsets())))

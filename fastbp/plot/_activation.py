@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import activations
 from fastbp._base import arguments
+from fastbp._base.arrays import as_doubles
 from fastbp._base.shown import shown
 from fastbp.activations import Activation
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.network import Network
 from fastbp.plot._display import Display
 from fastbp.plot._style import GREY, SERIES, dress
@@ -43,11 +44,19 @@ class ActivationDisplay(Display):
     ----------
     f, derivative : array (2, k)
     title : str
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        The points are not as above.
     """
 
     def __init__(self, f: ArrayLike, derivative: ArrayLike, *, title: str) -> None:
-        self.f, self.derivative = np.asarray(f, float), np.asarray(derivative, float)
+        self.f, self.derivative = as_doubles("f", f), as_doubles("derivative", derivative)
         self.title = title
+        for name, points in (("f", self.f), ("derivative", self.derivative)):
+            if points.ndim != 2 or len(points) != 2:
+                raise ShapeError(f"{name} has shape {points.shape}, expected (2, k)")
 
     @classmethod
     def from_activation(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_doubles
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.losses import GaussianNLL, Quantiles
@@ -82,7 +82,7 @@ class CalibrationDisplay(Display):
     ) -> None:
         arguments.choice("kind", kind, LABELS)
         self.predicted, self.observed, self.counts = (
-            as_array(name, value).astype(np.float64)
+            as_doubles(name, value)
             for name, value in (("predicted", predicted), ("observed", observed), ("counts", counts))
         )
         for name in ("predicted", "observed", "counts"):

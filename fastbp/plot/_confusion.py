@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_doubles
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.network import Network
@@ -51,12 +51,12 @@ class ConfusionMatrixDisplay(Display):
     """
 
     def __init__(self, counts: ArrayLike, names: Sequence[str] | None = None) -> None:
-        array = as_array("counts", counts)
+        array = as_doubles("counts", counts)
         if array.ndim != 2 or array.shape[0] != array.shape[1]:
             raise ShapeError(f"counts has shape {array.shape}, expected (classes, classes)")
         if not ((array >= 0).all() and 0 < array.sum() < np.inf):
             raise DataError("counts has a negative or infinite number or only 0, expected numbers >= 0")
-        self.counts: Array = array.astype(np.float64)
+        self.counts: Array = array
         self.names = tuple(map(str, range(len(array)))) if names is None else tuple(names)
         if len(self.names) != len(array):
             raise ShapeError(f"names has {len(self.names)} entries, expected {len(array)}, one per class")

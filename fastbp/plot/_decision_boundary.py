@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
+from fastbp._base.arrays import as_array, as_doubles, check_shape
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._names import input_names
@@ -19,7 +20,7 @@ from fastbp.losses._answers import Answers, Argmax, Sign
 from fastbp.network import Network
 from fastbp.plot._answers import Answered, check_classes, class_names, reading
 from fastbp.plot._display import Display
-from fastbp.plot._plane import BOX, COLORS, DARK, LIGHT, Scale, draw_bar, draw_values
+from fastbp.plot._plane import BOX, COLORS, DARK, LIGHT, Scale, draw_bar, draw_values, extent_of
 from fastbp.plot._style import GREY, SERIES, ink
 from fastbp.plot._text import plain
 
@@ -47,42 +48,59 @@ class DecisionBoundaryDisplay(Display):
 
     Parameters
     ----------
-    a, b : array, shape (na,) and (nb,)
+    a, b : array_like, shape (na,) and (nb,), at least two numbers each
         The first input of the columns, and the second input of the rows of a grid.
-    response : array, shape (nb, na)
+    response : array_like, shape (nb, na)
         Without classes the output. With classes the margin, 0 to 1, by which the class at a point wins: its
         probability less that of the next class. Of hinge it is the magnitude of the output, at most 1.
-    classes : array of int, shape (nb, na), optional
+    classes : array_like of int, shape (nb, na), optional
         The class at each point, as an index into `class_names`.
     names : (str, str)
         Names of the inputs.
     class_names : sequence of 2 to 10 str
         Names of the classes.
-    X : array, shape (n, 2), optional
+    X : array_like, shape (n, 2), optional
         Rows to draw as points.
-    y : array, shape (n,), optional
+    y : array_like, shape (n,), optional
         The target of each row: a number, or the index of a class.
 
     Attributes
     ----------
     a, b, response, classes, names, class_names, X, y
         The parameters of the same names.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        The arrays do not fit together, or do not hold numbers.
     """
 
     def __init__(
         self,
-        a: Doubles,
-        b: Doubles,
-        response: Doubles,
-        classes: NDArray[np.intp] | None = None,
+        a: ArrayLike,
+        b: ArrayLike,
+        response: ArrayLike,
+        classes: ArrayLike | None = None,
         *,
         names: tuple[str, str] = ("x1", "x2"),
         class_names: Sequence[str] = (),
-        X: NDArray[Any] | None = None,
-        y: NDArray[Any] | None = None,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
     ) -> None:
-        self.a, self.b, self.response, self.classes = a, b, response, classes
-        self.names, self.class_names, self.X, self.y = names, tuple(class_names), X, y
+        self.a, self.b, self.response = (
+            as_doubles("a", a),
+            as_doubles("b", b),
+            as_doubles("response", response),
+        )
+        self.classes = None if classes is None else as_array("classes", classes).astype(np.intp)
+        self.names, self.class_names = names, tuple(class_names)
+        self.X = None if X is None else as_array("X", X)
+        self.y = None if y is None else as_array("y", y)
+        grid, rows = (self.b.size, self.a.size), () if self.X is None else self.X.shape[:1]
+        check_shape("response", self.response, grid)
+        check_shape("classes", self.classes, grid)
+        check_shape("X", self.X, (*rows, 2))
+        check_shape("y", self.y, rows)
 
     @classmethod
     def from_network(
@@ -207,11 +225,10 @@ class DecisionBoundaryDisplay(Display):
         """Draw the regions of the classes, and the lines between them."""
         colors = np.array([to_rgb(color) for color, _ in CLASSES])[classes]
         fullness = PALEST + (FULLEST - PALEST) * self.response
-        half_a, half_b = (self.a[1] - self.a[0]) / 2, (self.b[1] - self.b[0]) / 2
         axes.imshow(
             np.dstack([colors, fullness]),
             origin="lower",
-            extent=(self.a[0] - half_a, self.a[-1] + half_a, self.b[0] - half_b, self.b[-1] + half_b),
+            extent=extent_of(self.a, self.b),
             aspect="auto",
             interpolation="nearest",
         )

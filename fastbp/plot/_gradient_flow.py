@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_array, as_doubles, check_shape
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose
@@ -55,6 +55,11 @@ class GradientFlowDisplay(Display):
     names : tuple of L str
     deltas : array (L,) or None
     steps : array (k,) or None
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        The arrays do not fit together, or do not hold numbers.
     """
 
     def __init__(
@@ -65,9 +70,9 @@ class GradientFlowDisplay(Display):
         deltas: ArrayLike | None = None,
         steps: ArrayLike | None = None,
     ) -> None:
-        self.gradients, self.names = np.asarray(gradients, float), tuple(names)
-        self.deltas = None if deltas is None else np.asarray(deltas, float)
-        self.steps = None if steps is None else np.asarray(steps)
+        self.gradients, self.names = as_doubles("gradients", gradients), tuple(names)
+        self.deltas = None if deltas is None else as_doubles("deltas", deltas)
+        self.steps = None if steps is None else as_array("steps", steps)
         shape, n = self.gradients.shape, len(self.names)
         if len(shape) not in (1, 2) or shape[-1] != n or not self.gradients.size:
             raise ShapeError(
@@ -123,8 +128,8 @@ class GradientFlowDisplay(Display):
         if path is not None:
             gradients, chosen = _along(net, X, y, path)
             if steps is not None:
-                steps = np.asarray(steps)
-                _check_shape("steps", steps, np.shape(path)[:1])
+                steps = as_array("steps", steps)
+                check_shape("steps", steps, np.shape(path)[:1])
                 steps = steps[chosen]
             names = [str(layer.activation) for layer in net.layers]
             return cls(gradients, names, steps=steps).plot(ax)
@@ -219,9 +224,10 @@ def _along(net: Network, X: Inputs, y: ArrayLike, path: ArrayLike) -> tuple[Arra
 
 def _check_shape(argument: str, given: NDArray[Any] | None, expected: tuple[int, ...] | None) -> None:
     """Raise ShapeError unless an optional array has the shape; None: there should be no such array."""
-    if given is not None and given.shape != expected:
-        what = "none with this shape of gradients" if expected is None else f"{expected}"
-        raise ShapeError(f"{argument} has shape {given.shape}, expected {what}")
+    if expected is not None:
+        check_shape(argument, given, expected)
+    elif given is not None:
+        raise ShapeError(f"{argument} has shape {given.shape}, expected none with this shape of gradients")
 
 
 def _spread(n: int, most: int) -> NDArray[np.intp]:

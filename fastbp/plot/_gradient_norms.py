@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_doubles
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect import per_sample_gradient_norms
@@ -49,14 +49,14 @@ class GradientNormsDisplay(Display):
     """
 
     def __init__(self, norms: ArrayLike) -> None:
-        array = as_array("norms", norms)
+        array = as_doubles("norms", norms)
         if array.ndim != 1 or len(array) == 0:
             raise ShapeError(f"norms has shape {array.shape}, expected (n,), at least one")
         wrong = ~(np.isfinite(array) & (array >= 0))
         if wrong.any():
             i = wrong.argmax()
-            raise DataError(f"norms[{i}] is {array[i]}, expected a finite number >= 0")
-        self.norms: Array = array.astype(np.float64)
+            raise DataError(f"norms[{i}] is {array[i]:g}, expected a finite number >= 0")
+        self.norms: Array = array
 
     @classmethod
     def from_network(cls, net: Network, X: Inputs, y: ArrayLike, *, ax: Axes | None = None) -> Self:

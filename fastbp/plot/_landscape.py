@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.sparse import Inputs
 from fastbp.callbacks import RecordPath
-from fastbp.exceptions import ParameterError
 from fastbp.inspect import Landscape, landscape
 from fastbp.inspect._probe import Probe
 from fastbp.network import Network
@@ -23,6 +22,7 @@ from fastbp.plot._plane import (
     LIGHT,
     MOST_TICKS,
     Scale,
+    check_landscape,
     draw_bar,
     draw_path,
     draw_values,
@@ -67,8 +67,7 @@ class LandscapeDisplay(Display):
     """
 
     def __init__(self, landscape: Landscape, path: ArrayLike | None = None) -> None:
-        if not isinstance(landscape, Landscape):
-            raise ParameterError(f"landscape is a {type(landscape).__name__}, expected a Landscape")
+        check_landscape(landscape)
         self.landscape = landscape
         self.path = None if path is None else points_of(path, 2)
         self.path_losses = None if self.path is None else losses_at(landscape, self.path)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.arrays import as_doubles
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.history import History
 from fastbp.network import Network
@@ -56,8 +57,8 @@ class LearningCurveDisplay(Display):
     ------
     ParameterError
         There are no epochs.
-    ShapeError
-        The columns have different lengths.
+    ShapeError, DTypeError
+        The columns have different lengths, or do not hold numbers.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class LearningCurveDisplay(Display):
         best: int | None = None,
         baseline: Mapping[str, float] | None = None,
     ) -> None:
-        self.loss, self.best, self.baseline = np.asarray(loss, float), best, dict(baseline or {})
-        self.validation_loss = None if validation_loss is None else np.asarray(validation_loss, float)
-        self.metrics = {name: np.asarray(values, float) for name, values in (metrics or {}).items()}
+        self.loss, self.best, self.baseline = as_doubles("loss", loss), best, dict(baseline or {})
+        self.metrics = {name: as_doubles(name, values) for name, values in (metrics or {}).items()}
+        self.validation_loss = None
+        if validation_loss is not None:
+            self.validation_loss = as_doubles("validation_loss", validation_loss)
         columns = {"validation_loss": self.validation_loss, **self.metrics}
         for name, column in columns.items():
             if column is not None and column.shape != self.loss.shape:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_array, as_doubles, check_shape
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ParameterError, ShapeError
@@ -19,7 +19,7 @@ from fastbp.inspect._probe import Probe
 from fastbp.network import Network
 from fastbp.plot._descents import WILD, Descent, Descents, verdicts
 from fastbp.plot._display import Display
-from fastbp.plot._plane import Range, Scale, draw_bar, draw_path, draw_values, label, span_of
+from fastbp.plot._plane import Range, Scale, check_landscape, draw_bar, draw_path, draw_values, label, span_of
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -36,31 +36,43 @@ class LearningRateDisplay(Display):
     ----------
     rates : sequence of float
         The learning rates.
-    losses : sequence of arrays, shape (k,) each
+    losses : sequence of array_like, shape (k,) each
         The losses before each step and after the last one, per rate. An infinite one ends a descent.
     verdicts : sequence of str
         What became of each descent.
     landscape : Landscape
         Losses in a plane.
-    paths : sequence of arrays, shape (k, 2) each
+    paths : sequence of array_like, shape (k, 2) each
         Coordinates in this plane of the points with these losses, as of `Landscape.project`.
 
     Attributes
     ----------
     rates, losses, verdicts, landscape, paths
         The parameters of the same names.
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError
+        An argument is not as above.
     """
 
     def __init__(
         self,
         rates: Sequence[float],
-        losses: Sequence[Doubles],
+        losses: Sequence[ArrayLike],
         verdicts: Sequence[str],
         landscape: Landscape,
-        paths: Sequence[Doubles],
+        paths: Sequence[ArrayLike],
     ) -> None:
-        self.rates, self.losses, self.verdicts = list(rates), list(losses), list(verdicts)
-        self.landscape, self.paths = landscape, list(paths)
+        check_landscape(landscape)
+        for name, given in (("losses", losses), ("verdicts", verdicts), ("paths", paths)):
+            if len(given) != len(rates):
+                raise ShapeError(f"{name} has {len(given)} entries, expected {len(rates)}, one per rate")
+        self.rates, self.verdicts, self.landscape = list(rates), list(verdicts), landscape
+        self.losses = [as_doubles(f"losses[{i}]", each) for i, each in enumerate(losses)]
+        self.paths = [as_doubles(f"paths[{i}]", each) for i, each in enumerate(paths)]
+        for i, path in enumerate(self.paths):
+            check_shape(f"paths[{i}]", path, (*self.losses[i].shape, 2))
 
     @classmethod
     def from_network(

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.arrays import as_doubles, check_shape
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import blame
@@ -79,22 +80,25 @@ class NetworkDisplay(Display):
     ------
     ParameterError
         There are more than 64 inputs or units in a layer, or more than 8 layers.
-    ShapeError
-        The arrays do not fit together.
+    ShapeError, DTypeError
+        The arrays do not fit together, or do not hold numbers.
     """
 
     def __init__(
         self,
-        parameters: Pairs,
+        parameters: Sequence[tuple[ArrayLike, ArrayLike]],
         *,
-        gradients: Pairs | None = None,
+        gradients: Sequence[tuple[ArrayLike, ArrayLike]] | None = None,
         unit_shares: Sequence[ArrayLike] | None = None,
         inputs: Sequence[str] | None = None,
         outputs: Sequence[str] | None = None,
         activations: Sequence[str] | None = None,
     ) -> None:
-        self.parameters = [(np.asarray(W, float), np.asarray(b, float)) for W, b in parameters]
-        self.gradients, self.unit_shares = gradients, unit_shares
+        self.parameters = _doubles("parameters", parameters)
+        self.gradients = None if gradients is None else _doubles("gradients", gradients)
+        self.unit_shares = None
+        if unit_shares is not None:
+            self.unit_shares = [as_doubles(f"unit_shares[{i}]", each) for i, each in enumerate(unit_shares)]
         self.inputs, self.outputs, self.activations = inputs, outputs, activations
         shapes = [W.shape for W, _ in self.parameters]
         if any(len(shape) != 2 for shape in shapes) or any(a[1] != b[0] for a, b in pairwise(shapes)):
@@ -110,6 +114,18 @@ class NetworkDisplay(Display):
         ):
             if given is not None and len(given) != n:
                 raise ShapeError(f"{name} has {len(given)} entries, expected {n}")
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Raise ShapeError if biases, gradients or shares do not go with the weights of their layer."""
+        gradients = self.parameters if self.gradients is None else self.gradients
+        for i, ((W, b), (d_W, d_b)) in enumerate(zip(self.parameters, gradients, strict=True)):
+            units = W.shape[1:]
+            check_shape(f"parameters[{i}][1]", b, units if b.size else (0,))
+            check_shape(f"gradients[{i}][0]", d_W, W.shape)
+            check_shape(f"gradients[{i}][1]", d_b, b.shape)
+            if self.unit_shares is not None:
+                check_shape(f"unit_shares[{i}]", self.unit_shares[i], units)
 
     @classmethod
     def from_network(
@@ -175,16 +191,14 @@ class NetworkDisplay(Display):
 
     # ---- one panel
 
-    def _draw(
-        self, axes: Axes, symbol: str, numbers: Pairs, shares: Sequence[ArrayLike] | None = None
-    ) -> None:
+    def _draw(self, axes: Axes, symbol: str, numbers: Pairs, shares: Sequence[Array] | None = None) -> None:
         """Draw the graph with these numbers as lines, and with shares of the units as their fill."""
         scale, span = self._fit(axes)
         columns = self._columns(span)
         spacing = scale * min(column.spacing for column in columns)
         _draw_lines(axes, *_lines(columns, numbers), symbol, spacing, is_share=symbol != "w")
         for number, column in enumerate(columns):
-            of_units = None if shares is None or number == 0 else np.asarray(shares[number - 1])
+            of_units = None if shares is None or number == 0 else shares[number - 1]
             _draw_units(axes, column, scale, of_units)
         names = ["inputs", *(self.activations or [""] * len(numbers))]
         for column, name in zip(columns, names, strict=True):
@@ -239,6 +253,14 @@ class _Column(NamedTuple):
     first: int
     spacing: float
     radius: float
+
+
+def _doubles(argument: str, pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[tuple[Array, Array]]:
+    """Return the numbers of the weights and biases of each layer as arrays."""
+    return [
+        (as_doubles(f"{argument}[{i}][0]", W), as_doubles(f"{argument}[{i}][1]", b))
+        for i, (W, b) in enumerate(pairs)
+    ]
 
 
 def _check_size(sizes: Sequence[int]) -> None:

@@ -11,8 +11,8 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arrays import as_array
-from fastbp.exceptions import DataError, ShapeError
+from fastbp._base.arrays import as_doubles
+from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect import Landscape
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -79,6 +79,12 @@ class Scale(NamedTuple):
         return np.log10(inside) if self.is_log else inside
 
 
+def check_landscape(landscape: object) -> None:
+    """Raise ParameterError unless it is a `Landscape`."""
+    if not isinstance(landscape, Landscape):
+        raise ParameterError(f"landscape is a {type(landscape).__name__}, expected a Landscape")
+
+
 def can_show(losses: ArrayLike) -> NDArray[np.bool_]:
     """Return which losses are neither NaN nor infinite nor enormous."""
     return np.abs(losses) <= LARGEST
@@ -86,12 +92,12 @@ def can_show(losses: ArrayLike) -> NDArray[np.bool_]:
 
 def points_of(path: Any, width: int) -> Doubles:
     """Return the points (k, width), k >= 2, of a path."""
-    points = as_array("path", path)
+    points = as_doubles("path", path)
     if points.ndim != 2 or points.shape[1] != width or len(points) < 2:
         raise ShapeError(f"path has shape {points.shape}, expected (k, {width}) with at least two points")
     if not np.isfinite(points).all():
         raise DataError("path has numbers that are NaN or infinite, expected finite ones")
-    return points.astype(np.float64)
+    return points
 
 
 def span_of(points: Doubles) -> tuple[Range, Range]:
@@ -125,13 +131,12 @@ def _places(axis: Doubles, x: Doubles) -> tuple[NDArray[np.intp], Doubles]:
 def draw_values(axes: Axes, a: Doubles, b: Doubles, values: Doubles, scale: Scale) -> AxesImage:
     """Draw values (nb, na) as colors with contour lines, blank unless `can_show`; return the colors."""
     shown = np.ma.masked_where(~can_show(values), values)
-    half_a, half_b = (a[1] - a[0]) / 2, (b[1] - b[0]) / 2  # a pixel is around its point
     colors = axes.imshow(
         shown,
         cmap=COLORS,
         norm=scale.norm,
         origin="lower",
-        extent=(a[0] - half_a, a[-1] + half_a, b[0] - half_b, b[-1] + half_b),
+        extent=extent_of(a, b),
         aspect="auto",
         interpolation="bilinear",
     )
@@ -140,6 +145,12 @@ def draw_values(axes: Axes, a: Doubles, b: Doubles, values: Doubles, scale: Scal
         axes.contour(a, b, shown, levels=levels, **line)
     axes.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]))
     return colors
+
+
+def extent_of(a: Doubles, b: Doubles) -> tuple[float, float, float, float]:
+    """Return the edges of an image with a pixel around each point of a grid: left, right, bottom, top."""
+    half_a, half_b = (a[1] - a[0]) / 2, (b[1] - b[0]) / 2
+    return a[0] - half_a, a[-1] + half_a, b[0] - half_b, b[-1] + half_b
 
 
 def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale, label: str) -> None:

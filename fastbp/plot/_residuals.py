@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_doubles
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.metrics import r2
@@ -172,7 +172,7 @@ class ResidualsDisplay(Display):
 
 def _columns(argument: str, values: ArrayLike) -> Array:
     """Return numbers as float64 (n, columns), n >= 1."""
-    array = as_array(argument, values)
+    array = as_doubles(argument, values)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ShapeError(f"{argument} has shape {array.shape}, expected (n, n_targets) or (n,)")
-    return array.reshape(len(array), -1).astype(np.float64)
+    return array.reshape(len(array), -1)

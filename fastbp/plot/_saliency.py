@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_doubles
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import DataError, ParameterError, ShapeError
@@ -68,8 +68,8 @@ class SaliencyDisplay(Display):
         answers: Sequence[str] | None = None,
         true: Sequence[str] | None = None,
     ) -> None:
-        self.images = as_array("images", images).astype(np.float64)
-        self.maps = as_array("maps", maps).astype(np.float64)
+        self.images = as_doubles("images", images)
+        self.maps = as_doubles("maps", maps)
         shape = self.images.shape
         if len(shape) not in (3, 4) or 0 in shape:
             raise ShapeError(f"images has shape {shape}, expected (n, rows, columns) or one more: channels")

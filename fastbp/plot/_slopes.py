@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
+from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ShapeError
 from fastbp.inspect import Diagnosis, diagnose
@@ -42,10 +43,15 @@ class SlopesDisplay(Display):
     ----------
     counts : array (L, 42)
     names : tuple of L str
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        The counts have another shape, or are no numbers.
     """
 
     def __init__(self, counts: ArrayLike, names: Sequence[str]) -> None:
-        self.counts, self.names = np.asarray(counts), tuple(names)
+        self.counts, self.names = as_array("counts", counts), tuple(names)
         bins = 2 + PER_DECADE * (len(DECADES) - 1)
         if self.counts.shape != (len(self.names), bins):
             raise ShapeError(f"counts has shape {self.counts.shape}, expected ({len(self.names)}, {bins})")

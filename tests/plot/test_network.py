@@ -1,5 +1,7 @@
 """`NetworkDisplay`: lines are the weights and their derivatives, circles the units."""
 
+import re
+
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PatchCollection
@@ -115,6 +117,12 @@ def test_layers_without_biases_and_numbers_that_are_not_finite(ax):
     assert lines(nothing.ax_) == []
 
 
+def test_lists_do_as_well_as_arrays(ax):
+    layer = [([[1, -2]], [0.5, 0])]
+    display = NetworkDisplay(layer, gradients=layer, unit_shares=[[0.25, 0.75]]).plot(ax)
+    assert [len(lines(axes)) for axes in display.axes_] == [3, 3]
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
@@ -137,5 +145,14 @@ def test_refuses_what_does_not_fit(ax, net):
         NetworkDisplay([(np.ones((2, 3)), np.ones(3)), (np.ones((2, 1)), np.ones(1))])
     with pytest.raises(fastbp.ShapeError, match="inputs has 1 entries, expected 2"):
         NetworkDisplay([(np.ones((2, 3)), np.ones(3))], inputs=["one"])
+    layer = [(np.ones((2, 3)), np.ones(3))]
+    for options, message in (
+        ({"parameters": [(np.ones((2, 3)), np.ones(5))]}, "parameters[0][1] has shape (5,), expected (3,)"),
+        ({"gradients": [(np.ones((3, 2)), [])]}, "gradients[0][0] has shape (3, 2), expected (2, 3)"),
+        ({"gradients": [(np.ones((2, 3)), [])]}, "gradients[0][1] has shape (0,), expected (3,)"),
+        ({"unit_shares": [[0.5, 0.5]]}, "unit_shares[0] has shape (2,), expected (3,)"),
+    ):
+        with pytest.raises(fastbp.ShapeError, match=re.escape(message)):
+            NetworkDisplay(**{"parameters": layer} | options)
     with pytest.raises(fastbp.ParameterError, match="the network has 0 layers"):
         NetworkDisplay([])
