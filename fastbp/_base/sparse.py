@@ -104,6 +104,16 @@ def numbers_of(X: Rows) -> Array:
     return X.values if isinstance(X, SparseRows) else X
 
 
+def dense(X: Rows) -> Array:
+    """Return X as an array (n, columns): X itself, or all elements of sparse rows."""
+    return X.toarray() if isinstance(X, SparseRows) else X
+
+
+def for_user(X: Rows) -> Inputs:
+    """Return X as the public functions take it: X itself, or sparse rows as a matrix of SciPy."""
+    return X.to_scipy() if isinstance(X, SparseRows) else X
+
+
 def check_rows(X: Rows) -> None:
     """Raise DataError if the memory of X was resized or reshaped since the call began."""
     check_memory(numbers_of(X))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
 from fastbp._base.shown import shown
-from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._base.sparse import Inputs, Rows, dense, for_user
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose, per_sample_gradient_norms
 from fastbp.inspect._names import input_names
@@ -47,7 +47,7 @@ class Data(NamedTuple):
     @property
     def X(self) -> Any:
         """Inputs as public functions take them."""
-        return self.rows.to_scipy() if isinstance(self.rows, SparseRows) else self.rows
+        return for_user(self.rows)
 
     def take(self, chosen: NDArray[np.int64]) -> Data:
         """Return some of the rows."""
@@ -56,7 +56,7 @@ class Data(NamedTuple):
 
     def dense(self) -> Array:
         """Return the inputs as an array (n, n_in)."""
-        return self.rows.toarray() if isinstance(self.rows, SparseRows) else self.rows
+        return dense(self.rows)
 
 
 class Subject:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core
-from fastbp._base.sparse import Inputs, Rows, SparseRows, check_rows
+from fastbp._base.sparse import Inputs, Rows, check_rows, dense
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
 from fastbp._model.rows import scaling_numbers
@@ -109,8 +109,7 @@ class Probe:
     def scaled_inputs(self, X: Rows) -> Array:
         """Return inputs (m, n_in), dense, as the network computes with them."""
         check_rows(X)
-        rows = X.toarray() if isinstance(X, SparseRows) else X
-        return self._apart(_scaled(rows, self.input_scaling, self.dtype))
+        return self._apart(_scaled(dense(X), self.input_scaling, self.dtype))
 
     def _apart(self, rows: Array) -> Array:
         """Return the rows, or a copy if functions of the user could free their memory."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base.sparse import Inputs, SparseRows
+from fastbp._base.sparse import Inputs, for_user
 from fastbp._data.checks import check_labels
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._probe import Probe
@@ -37,7 +37,7 @@ class Classified(NamedTuple):
 def answered(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Answered:
     """Return what the network says; errors as of `Network.evaluate`, and DataError if an output is NaN."""
     examples = Probe(net).examples(X, y, sample_weight)
-    outputs = net.predict(examples.X.to_scipy() if isinstance(examples.X, SparseRows) else examples.X)
+    outputs = net.predict(for_user(examples.X))
     is_nan = np.isnan(outputs).any(axis=1)
     if is_nan.any():
         raise DataError(f"the outputs for X[{is_nan.argmax()}] are NaN, expected numbers to plot")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
 from fastbp._base.arrays import as_array, as_doubles, check_shape
-from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._base.sparse import Inputs, dense
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._names import input_names
 from fastbp.inspect._probe import Probe
@@ -155,7 +155,7 @@ class DecisionBoundaryDisplay(Display):
             raise ParameterError(
                 f"net has {probe.architecture.n_targets} outputs that are numbers, expected one"
             )
-        rows, targets = (_dense(probe.inputs(X)), None) if y is None else _points(net, X, y, answers)
+        rows, targets = (dense(probe.inputs(X)), None) if y is None else _points(net, X, y, answers)
         a, b = (_axis(column, resolution) for column in rows.T)
         grid = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
         outputs = np.asarray(net.loss.estimate(net.predict(grid)), np.float64)
@@ -273,17 +273,13 @@ def _points(
     """Return the rows (m, 2) whose targets are known, and these (m,): class indices or numbers."""
     examples = Probe(net).examples(X, y)
     known = examples.w.any(axis=1)
-    rows, targets, weights = _dense(examples.X)[known], examples.y[known], examples.w[known]
+    rows, targets, weights = dense(examples.X)[known], examples.y[known], examples.w[known]
     if answers is not None:
         check_classes(answers, Answered(net.predict(rows), targets, weights))
         targets = answers.read(targets).astype(np.intp)
     elif targets.size != len(rows):
         raise ShapeError(f"y has shape {examples.y.shape}, expected one number per row")
     return rows, targets.reshape(-1)
-
-
-def _dense(rows: Rows) -> NDArray[Any]:
-    return rows.toarray() if isinstance(rows, SparseRows) else rows
 
 
 def _axis(column: NDArray[Any], resolution: int) -> Doubles:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.arrays import as_doubles
 from fastbp._base.shown import shown
-from fastbp._base.sparse import Inputs, Rows, SparseRows
+from fastbp._base.sparse import Inputs, Rows, dense
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._integrated_gradients import chosen_outputs
 from fastbp.inspect._probe import Probe, quietly
@@ -138,10 +138,9 @@ class SaliencyDisplay(Display):
             targets = targets[:limit]
         outputs = chosen_outputs(probe, rows, output)[:limit]
         rows = rows[:limit]
-        images = rows.toarray() if isinstance(rows, SparseRows) else rows
         h, maps = _outputs_and_maps(probe, rows, outputs)
         named = _names(net, h, outputs, targets)
-        return cls(images.reshape(-1, *shape), maps.reshape(-1, *shape), *named).plot(ax)
+        return cls(dense(rows).reshape(-1, *shape), maps.reshape(-1, *shape), *named).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the images, up to six side by side, and their maps below them.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp._base.sparse import AnyRows, Rows, SparseRows, check_rows, numbers_of
+from fastbp._base.sparse import AnyRows, Rows, check_rows, dense, numbers_of
 from fastbp._core import aligned_zeros, check_memory
 from fastbp._data.sample_weights import Weights, counted
 from fastbp._engine.stepwise import StepwiseRun, weight_of
@@ -196,7 +196,7 @@ class Engine:
 
     def _inputs(self, X: Rows) -> Array:
         """Return rows (m, n_in), dense, in the dtype of the parameters; scaled before that."""
-        return self._scaled(X.toarray() if isinstance(X, SparseRows) else X, self._input_scaling)
+        return self._scaled(dense(X), self._input_scaling)
 
     def _scaled(self, rows: Array, scaling: InputScaling | TargetScaling | None) -> Array:
         """Return (rows - mean) inverse_scale, computed in float64, in the dtype of the parameters."""
