@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base.arguments import choice, integer, number, verbosity
+from fastbp._base.arguments import choice, instance, integer, number, verbosity
 from fastbp._base.arrays import are_batches
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
@@ -92,8 +92,7 @@ def minimize(
     ShapeError, DTypeError, DataError, ParameterError, BusyError
         An argument is not as above, or another call is using the network, as for `Network.fit`.
     """
-    if not isinstance(net, Network):
-        raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+    instance("net", net, Network, "fastbp.Network")
     limit = choice("method", method, METHODS)
     max_iterations = integer("max_iterations", max_iterations, at_least=1, below=2**31)
     tol = None if tol is None else number("tol", tol, above=0)

@@ -114,6 +114,13 @@ def text(argument: str, value: Any) -> str:
     return value
 
 
+def instance(argument: str, value: Any, kind: type[T], name: str) -> T:
+    """Return `value`, which must be an instance of a class, whose public name is `name`."""
+    if not isinstance(value, kind):
+        raise ParameterError(f"{argument} is a {type(value).__name__}, expected a {name}")
+    return value
+
+
 def entries(given: Any, most: int) -> list[Any] | None:
     """Return the entries of an iterable, at most so many and one more; None for text, mappings and sets."""
     try:

@@ -111,8 +111,7 @@ class ActivationDisplay(Display):
         ParameterError
             The network is none, or has no such layer.
         """
-        if not isinstance(net, Network):
-            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        arguments.instance("net", net, Network, "fastbp.Network")
         chosen = net.layers[arguments.integer("layer", layer, at_least=1, below=len(net.layers) + 1) - 1]
         return cls._of(chosen.activation, (-6.0, 6.0), others=chosen.n_out - 1).plot(ax)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base import arguments
 from fastbp._base.sparse import Inputs, for_user
 from fastbp._data.checks import check_labels
 from fastbp.exceptions import DataError, ParameterError, ShapeError
@@ -47,8 +48,7 @@ def answered(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | N
 
 def reading(net: Network) -> Answers | None:
     """Return how the outputs are read as classes or as yes and no; None: they are numbers."""
-    if not isinstance(net, Network):
-        raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+    arguments.instance("net", net, Network, "fastbp.Network")
     if net.loss.outputs_per_target > 1:
         return None
     return net.loss.answers or OF_ACTIVATION.get(net.layers[-1].activation.name)

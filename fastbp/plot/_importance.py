@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from fastbp._base import arguments
 from fastbp._base.sparse import Inputs
-from fastbp.exceptions import ParameterError
 from fastbp.inspect import FeatureImportance, feature_importance
 from fastbp.network import Network
 from fastbp.plot._display import Display
@@ -40,11 +39,8 @@ class FeatureImportanceDisplay(Display):
     """
 
     def __init__(self, importance: FeatureImportance, *, limit: int = 15) -> None:
-        if not isinstance(importance, FeatureImportance):
-            raise ParameterError(
-                f"importance is a {type(importance).__name__}, expected a fastbp.inspect.FeatureImportance"
-            )
-        self.importance = importance
+        name = "fastbp.inspect.FeatureImportance"
+        self.importance = arguments.instance("importance", importance, FeatureImportance, name)
         self.limit = arguments.integer("limit", limit, at_least=1)
 
     @classmethod

@@ -22,7 +22,6 @@ from fastbp.plot._plane import (
     LIGHT,
     MOST_TICKS,
     Scale,
-    check_landscape,
     draw_bar,
     draw_path,
     draw_values,
@@ -67,7 +66,7 @@ class LandscapeDisplay(Display):
     """
 
     def __init__(self, landscape: Landscape, path: ArrayLike | None = None) -> None:
-        check_landscape(landscape)
+        arguments.instance("landscape", landscape, Landscape, "fastbp.inspect.Landscape")
         self.landscape = landscape
         self.path = None if path is None else points_of(path, 2)
         self.path_losses = None if self.path is None else losses_at(landscape, self.path)

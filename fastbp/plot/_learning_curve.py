@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base import arguments
 from fastbp._base.arrays import as_doubles
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.history import History
@@ -102,8 +103,7 @@ class LearningCurveDisplay(Display):
         ParameterError
             It is no history, or one without epochs.
         """
-        if not isinstance(history, History):
-            raise ParameterError(f"history is a {type(history).__name__}, expected a fastbp.History")
+        arguments.instance("history", history, History, "fastbp.History")
         columns = history.to_dict()
         loss, validation_loss = columns["loss"], columns.pop(f"{PREFIX}loss", None)
         metrics = {
@@ -117,8 +117,7 @@ class LearningCurveDisplay(Display):
     @classmethod
     def from_network(cls, net: Network, *, ax: Axes | None = None) -> Self:
         """Draw the history of a network, all of its fits; see `from_history`."""
-        if not isinstance(net, Network):
-            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        arguments.instance("net", net, Network, "fastbp.Network")
         return cls.from_history(net.history, ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:

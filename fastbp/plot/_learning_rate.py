@@ -19,7 +19,7 @@ from fastbp.inspect._probe import Probe
 from fastbp.network import Network
 from fastbp.plot._descents import WILD, Descent, Descents, verdicts
 from fastbp.plot._display import Display
-from fastbp.plot._plane import Range, Scale, check_landscape, draw_bar, draw_path, draw_values, label, span_of
+from fastbp.plot._plane import Range, Scale, draw_bar, draw_path, draw_values, label, span_of
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class LearningRateDisplay(Display):
         landscape: Landscape,
         paths: Sequence[ArrayLike],
     ) -> None:
-        check_landscape(landscape)
+        arguments.instance("landscape", landscape, Landscape, "fastbp.inspect.Landscape")
         for name, given in (("losses", losses), ("verdicts", verdicts), ("paths", paths)):
             if len(given) != len(rates):
                 raise ShapeError(f"{name} has {len(given)} entries, expected {len(rates)}, one per rate")

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arrays import as_doubles
-from fastbp.exceptions import DataError, ParameterError, ShapeError
+from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect import Landscape
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -77,12 +77,6 @@ class Scale(NamedTuple):
         losses = np.asarray(losses)
         inside = np.where(can_show(losses), np.clip(losses, self.low, self.high), np.nan)
         return np.log10(inside) if self.is_log else inside
-
-
-def check_landscape(landscape: object) -> None:
-    """Raise ParameterError unless it is a `Landscape`."""
-    if not isinstance(landscape, Landscape):
-        raise ParameterError(f"landscape is a {type(landscape).__name__}, expected a Landscape")
 
 
 def can_show(losses: ArrayLike) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastbp import initializers
 from fastbp._architecture import Architecture
+from fastbp._base import arguments
 from fastbp._model import Model
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
@@ -153,8 +154,7 @@ class Finding(NamedTuple):
         BusyError
             Another thread is changing the network.
         """
-        if not isinstance(net, Network):
-            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        arguments.instance("net", net, Network, "fastbp.Network")
         if self.action is None:
             raise ParameterError(
                 f"the finding {self.kind!r} has no mechanical remedy, expected one with is_mechanical. "
