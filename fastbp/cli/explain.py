@@ -10,7 +10,7 @@ from typing import Any
 
 import fastbp
 from fastbp.cli import text
-from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, output, seed, units
+from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, output, seed, sizes
 
 DESCRIPTION = """\
 Write a page of HTML, one file that needs nothing else. Without arguments it explains, with small networks
@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
     explain.add_argument("--open", action="store_true", help="open the page in a browser")
     explain.add_argument(
         "--image-shape",
-        type=units,
+        type=sizes,
         metavar="ROWS,COLUMNS",
         help="size of the image that the inputs are, such as 8,8",
     )

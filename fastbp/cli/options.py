@@ -92,9 +92,17 @@ def units(text: str) -> tuple[int, ...]:
     if text == "none":
         return ()
     try:
+        return sizes(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor none") from None
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Convert text such as "8,8" to whole numbers above 0."""
+    try:
         return tuple(positive(part.strip()) for part in text.split(","))
     except argparse.ArgumentTypeError:
-        message = f"{text!r:.60} is not a list of whole numbers such as 32,16, nor none"
+        message = f"{text!r:.60} is not a list of whole numbers such as 32,16"
         raise argparse.ArgumentTypeError(message) from None
 
 

@@ -92,6 +92,9 @@ def test_what_does_not_go_together_is_refused(capsys, model, data, tmp_path):
     output = "--output", path
     assert "expected both or none" in error_of(capsys, "explain", model, *output)
     assert "--seed is given without MODEL" in error_of(capsys, "explain", "--seed", 1, *output)
+    for shape in ("none", "8x8"):
+        refused = error_of(capsys, "explain", "model", "data", "--image-shape", shape, *output)
+        assert f"'{shape}' is not a list of whole numbers such as 32,16 (see" in refused
     assert "--image-shape is given without" in error_of(capsys, "explain", "--image-shape", "2,3", *output)
     assert "would overwrite" in error_of(capsys, "explain", model, data, "--output", data)
     assert "no directory" in error_of(capsys, "explain", "--output", tmp_path / "none" / "page.html")
