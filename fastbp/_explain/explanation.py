@@ -15,7 +15,7 @@ from fastbp._base import arguments
 from fastbp._base.optional import load
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs
-from fastbp._model_file.atomic import replacing
+from fastbp._model_file.atomic import replacing, write_all
 from fastbp.exceptions import ParameterError
 from fastbp.network import Network
 
@@ -168,6 +168,4 @@ def _checked_target(path: str) -> Path:
 def _write(path: Path, html: str) -> None:
     """Write a page, which takes the place of an old file when it is complete."""
     with replacing(os.fspath(path)) as file:
-        left = memoryview(html.encode("utf-8"))
-        while left:
-            left = left[file.write(left) :]
+        write_all(file, memoryview(html.encode("utf-8")))

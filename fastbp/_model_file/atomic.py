@@ -65,6 +65,12 @@ def replacing(path: str) -> Iterator[FileIO]:
         _flush_folder(os.path.dirname(target))
 
 
+def write_all(file: FileIO, data: memoryview) -> None:
+    """Write bytes, in several calls if the system takes only some of them."""
+    while data:
+        data = data[file.write(data) :]
+
+
 def _mode(path: str, target: str) -> int | None:
     """Return the permissions of the old file, None if there is none; ParameterError if it is not a file."""
     try:

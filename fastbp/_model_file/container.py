@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp._model_file import header as headers
-from fastbp._model_file.atomic import where_supported
+from fastbp._model_file.atomic import where_supported, write_all
 from fastbp.exceptions import DTypeError, ModelFileError
 
 FORMAT = 1  # the newest format that this version reads, and the one that it writes
@@ -99,11 +99,11 @@ def write(file: FileIO, tensors: Mapping[str, NDArray[Any]], description: Mappin
     checksum = zlib.crc32(head[place + headers.DIGITS :], zlib.crc32(head[:place]))
     # known sizes make writing faster, and a full disk is known at once
     where_supported(os.posix_fallocate, file.fileno(), 0, len(head) + end)
-    _write_all(file, memoryview(head))
+    write_all(file, memoryview(head))
     write_pieces = _write_behind if end >= LARGE else _write_each
     checksum = write_pieces(file, _pieces([arrays[name] for name in order]), checksum)
     file.seek(place)
-    _write_all(file, memoryview(b"%08x" % checksum))
+    write_all(file, memoryview(b"%08x" % checksum))
 
 
 def _name(name: str, array: NDArray[Any]) -> str:
@@ -130,7 +130,7 @@ def _write_each(file: FileIO, pieces: Iterable[memoryview], checksum: int) -> in
     """Write pieces; return the checksum, continued with them."""
     for piece in pieces:
         checksum = zlib.crc32(piece, checksum)
-        _write_all(file, piece)
+        write_all(file, piece)
     return checksum
 
 
@@ -144,16 +144,10 @@ def _write_behind(file: FileIO, pieces: Iterable[memoryview], checksum: int) -> 
             checksum = zlib.crc32(piece, checksum)
             if writing is not None:
                 writing.result()
-            writing = thread.submit(_write_all, file, piece)
+            writing = thread.submit(write_all, file, piece)
         if writing is not None:
             writing.result()
     return checksum
-
-
-def _write_all(file: FileIO, data: memoryview) -> None:
-    """Write bytes, in several calls if the system takes only some of them."""
-    while data:
-        data = data[file.write(data) :]
 
 
 class Reader:
