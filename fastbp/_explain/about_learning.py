@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from fastbp._explain.finding import finding_html
 from fastbp._explain.fragments import beside, note, number, paragraph, table
 from fastbp._explain.pictures import PAIRED, WIDE, picture
-from fastbp._explain.subject import MOST_POINTS, Subject, Topic
+from fastbp._explain.subject import Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
 from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
+from fastbp.plot._gradient_flow import MOST_POINTS
 
 RESOLUTION, COARSE = 41, 21  # points of the landscape along each axis, and for large networks
 LARGE = 10**6  # parameters
@@ -135,13 +136,11 @@ def gradient_flow(subject: Subject) -> str:
 def _flow_over_time(subject: Subject) -> str:
     """Return the size of the gradient by layer along the recorded path, which there is."""
     assert subject.path is not None
-    assert subject.steps is not None
-    at = np.unique(np.linspace(0, len(subject.path) - 1, MOST_POINTS).round().astype(int))
-    path, steps = subject.path[at], subject.steps[at]
-    data = subject.few(3 * path.size)
+    points = min(len(subject.path), MOST_POINTS)  # that the display uses, each a pass over the data
+    data = subject.few(3 * points * subject.net.n_parameters)
     return picture(
         lambda ax: GradientFlowDisplay.from_network(
-            subject.net, data.X, data.y, path=path, steps=steps, ax=ax
+            subject.net, data.X, data.y, path=subject.path, steps=subject.steps, ax=ax
         ),
         f"Size of the gradient in each layer over the recorded fit.{subject.sampled(data)}",
         size=PAIRED,

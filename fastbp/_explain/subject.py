@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from math import isqrt, prod
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from math import isqrt
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, dense, for_user
+from fastbp._explain.fragments import number
+from fastbp.callbacks import RecordPath
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose, per_sample_gradient_norms
 from fastbp.inspect._names import input_names
@@ -21,17 +23,14 @@ from fastbp.losses import CustomLoss
 from fastbp.losses._answers import Argmax
 from fastbp.network import Network
 from fastbp.plot._answers import classified
+from fastbp.plot._saliency import image_shape_of
 from fastbp.plot._text import line
-
-if TYPE_CHECKING:
-    from fastbp.callbacks import RecordPath
 
 Array: TypeAlias = NDArray[Any]
 Task: TypeAlias = Literal["classes", "questions", "numbers", "other"]
 
 MOST_ROWS, FEWEST_ROWS = 2000, 32  # of a sample for what is expensive
 BUDGET = 5 * 10**10  # multiplications for one picture, a few seconds
-MOST_POINTS = 64  # of a recorded path, where each costs a pass over the data
 SMALLEST_IMAGE = 6  # rows and columns; 4 inputs without names are no image of 2 x 2 pixels
 LONGEST_NAME = 60  # characters
 
@@ -206,8 +205,6 @@ def _recorded(record: RecordPath | None, n_parameters: int) -> tuple[Array | Non
     """Return the finite points of a record and their steps."""
     if record is None:
         return None, None
-    from fastbp.callbacks import RecordPath
-
     if not isinstance(record, RecordPath):
         raise ParameterError(f"record is {shown(record)}, expected a fastbp.callbacks.RecordPath or None")
     path, steps = record.path, record.steps
@@ -228,16 +225,11 @@ def _image_shape(given: Any, net: Network) -> tuple[int, ...] | None:
         side = isqrt(n_in)
         is_square = side * side == n_in and side >= SMALLEST_IMAGE and net.feature_names is None
         return (side, side) if is_square else None
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise ParameterError(f"image_shape is {shown(given)}, expected (rows, columns), or None")
-    shape = tuple(arguments.integer("image_shape", size, at_least=1) for size in given)
-    if prod(shape) != n_in:
-        raise ParameterError(f"image_shape is {shape}, expected sizes whose product is net's {n_in} inputs")
-    return shape
+    return image_shape_of(given, n_in)
 
 
 def _numbers(row: Any) -> str:
     """Return a target or an output as text."""
     found = np.ravel(row)
-    listed = [f"{x:.4g}" for x in found[:4].tolist()]
+    listed = [*map(number, found[:4].tolist())]
     return ", ".join([*listed, "..."] if found.size > 4 else listed)

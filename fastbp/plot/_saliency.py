@@ -129,7 +129,7 @@ class SaliencyDisplay(Display):
         """
         probe = Probe(net)
         limit = arguments.integer("limit", limit, at_least=1)
-        shape = _image_shape(image_shape, probe.layers[0].n_in)
+        shape = image_shape_of(image_shape, probe.layers[0].n_in)
         targets = None
         if y is None:
             rows = probe.inputs(X)
@@ -195,7 +195,7 @@ def _show(panel: Axes, image: Array, colors: Any, most: float) -> None:
     panel.spines[:].set(color=GREY, linewidth=0.5)
 
 
-def _image_shape(image_shape: Any, n_in: int) -> tuple[int, ...]:
+def image_shape_of(image_shape: Any, n_in: int) -> tuple[int, ...]:
     """Return the checked shape of the images, or a square."""
     if image_shape is None:
         side = isqrt(n_in)

@@ -243,9 +243,7 @@ def test_bad_arguments(fitted, contour):
         contour.plot(kind=3)
     with pytest.raises(fastbp.ParameterError, match="expected a fastbp"):
         LandscapeDisplay.from_network("net", X, Y, path=record)
-    with pytest.raises(
-        fastbp.ParameterError, match="landscape is a list, expected a fastbp"
-    ):
+    with pytest.raises(fastbp.ParameterError, match="landscape is a list, expected a fastbp"):
         LandscapeDisplay([])
     with pytest.raises(fastbp.ParameterError, match="resolution is 1"):
         LandscapeDisplay.from_network(net, X, Y, path=record, resolution=1)
