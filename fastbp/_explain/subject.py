@@ -96,14 +96,13 @@ class Subject:
         self.net, self.layers = net, net.layers
         self.seed = arguments.integer("seed", seed, at_least=0, below=2**64)
         _check_pair(X, y, "X", "y")
-        if X is None:
+        if X is None or y is None:
             raise ParameterError("net is given without X and y, expected all three, or none")
         _check_pair(X_val, y_val, "X_val", "y_val")
         self.data, self.present = _checked(probe, X, y, sample_weight)
         self.held_out = None
         if X_val is not None and y_val is not None:
-            net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
-            self.held_out, _ = _checked(probe, X_val, y_val, None)
+            self.held_out, _ = _checked(probe, X_val, y_val, names=("X_val", "y_val"))
         self.path, self.steps = _recorded(record, net.n_parameters)
         self.image_shape = _image_shape(image_shape, net)
         self.names = [line(name, LONGEST_NAME) for name in input_names(net.layers, net.feature_names)]
@@ -192,9 +191,16 @@ def _check_pair(X: Any, y: Any, X_name: str, y_name: str) -> None:
         raise ParameterError(f"{given} is given without {missing}, expected both")
 
 
-def _checked(probe: Probe, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Data, Data]:
-    """Return checked data, and the rows of it that have a weight and a known target."""
-    examples = probe.examples(X, y, sample_weight)
+def _checked(
+    probe: Probe,
+    X: Inputs,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    names: tuple[str, str] = ("X", "y"),
+) -> tuple[Data, Data]:
+    """Return checked data, called `names`, and the rows of it that have a weight and a known target."""
+    examples = probe.examples(X, y, sample_weight, *names)
     given = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     data = Data(examples.X, examples.y, given, np.arange(len(examples)))
     present = np.flatnonzero(examples.w.any(axis=1))

@@ -85,10 +85,15 @@ class Probe:
         return self.checks.inputs("X", X)
 
     def examples(
-        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, name: str = "X"
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        name: str = "X",
+        y_name: str = "y",
     ) -> Examples:
-        """Return checked data; errors as of `Network.evaluate`, with `name` for X."""
-        X, y = self.checks.examples(X, y, name)
+        """Return checked data; errors as of `Network.evaluate`, with these names for X and y."""
+        X, y = self.checks.examples(X, y, name, y_name)
         weights = resolve_weights(self.checks, y, sample_weight, None)
         weight = weight_of(X, weights, None)
         return Examples(X, y, _dense_weights(weights, len(X)), weight, weights is not None)

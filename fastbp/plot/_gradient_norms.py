@@ -17,7 +17,7 @@ from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect import per_sample_gradient_norms
 from fastbp.network import Network
 from fastbp.plot._display import Display
-from fastbp.plot._style import BLUE, GREY, VERMILION, dress
+from fastbp.plot._style import BLUE, GREY, VERMILION, dress, logarithmic
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ class GradientNormsDisplay(Display):
                 label=f"norm 0: {n - n_above:,} rows",
             )
         if n_above and norms[0] > SPREAD * norms[n_above - 1]:
-            ax.set_yscale("log")
+            logarithmic(ax)
         else:
             ax.set_ylim(bottom=0)
         ax.set(xlabel="rows, the largest gradient first", ylabel="norm of the gradient of the row's loss")

@@ -57,11 +57,7 @@ fastbp.ticks = (low, high, { log = false, count = 4 } = {}) => {
     const [y0, y1] = y.map(scaled);
     const X = (number) => left + across * (number - x[0]) / (x[1] - x[0] || 1);
     const Y = (number) => height - bottom - (height - top - bottom) * (scaled(number) - y0) / (y1 - y0 || 1);
-    const put = (name, attributes, ...children) => {
-      const element = fastbp.svg(name, attributes, ...children);
-      svg.append(element);
-      return element;
-    };
+    const put = fastbp.putting(svg);
     const text = (px, py, words, attributes = {}) =>
       put("text", { x: px, y: py, "text-anchor": "middle", "font-size": 12, ...attributes }, words);
     const curve = (points, className = "") =>

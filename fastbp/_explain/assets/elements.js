@@ -12,6 +12,13 @@
   fastbp.html = (name, attributes = {}, ...children) => filled(document.createElement(name), attributes, children);
 }
 
+// What puts elements into an svg element: putting(svg)("path", { d }) appends a path and returns it
+fastbp.putting = (svg) => (...parts) => {
+  const element = fastbp.svg(...parts);
+  svg.append(element);
+  return element;
+};
+
 // What finds the elements of a section by the rest of their id: elements("depth")("scale") is that of "depth-scale"
 fastbp.elements = (prefix) => (name) => document.getElementById(`${prefix}-${name}`);
 

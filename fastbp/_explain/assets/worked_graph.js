@@ -61,11 +61,7 @@
   // weight k. Returns what shows the state of the network: `chosen` is the index of a weight, `shares` and `outputs`
   // have a number per unit.
   fastbp.workedGraph = (svg, weights, choose) => {
-    const put = (name, attributes, ...children) => {
-      const element = fastbp.svg(name, attributes, ...children);
-      svg.append(element);
-      return element;
-    };
+    const put = fastbp.putting(svg);
     const edges = weights.map((weight) => drawEdge(put, weight));
     put("path", { class: "edge", d: line(AT[6], [368, 180]), "stroke-width": 1.5 });
     const inputs = [1, 2, 3].map((unit) => drawInput(put, unit));

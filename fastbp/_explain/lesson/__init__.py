@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastbp._explain.lesson import (
     constant_derivative,
     depth,
@@ -32,8 +34,9 @@ LEAD = (
 )
 
 
+@cache
 def lesson() -> str:
-    """Return the page."""
+    """Return the page, which is always the same."""
     sections = [Section(part.anchor, part.title, fill(part.template, **part.values())) for part in PARTS]
     scripts = [name for part in PARTS for name in part.scripts]
     return page(
