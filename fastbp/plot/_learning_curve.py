@@ -57,7 +57,7 @@ class LearningCurveDisplay(Display):
     Raises
     ------
     ParameterError
-        There are no epochs.
+        There are no epochs, or the best one is no integer >= 1.
     ShapeError, DTypeError
         The columns have different lengths, or do not hold numbers.
     """
@@ -71,7 +71,8 @@ class LearningCurveDisplay(Display):
         best: int | None = None,
         baseline: Mapping[str, float] | None = None,
     ) -> None:
-        self.loss, self.best, self.baseline = as_doubles("loss", loss), best, dict(baseline or {})
+        self.loss, self.baseline = as_doubles("loss", loss), dict(baseline or {})
+        self.best = None if best is None else arguments.integer("best", best, at_least=1)
         self.metrics = {name: as_doubles(name, values) for name, values in (metrics or {}).items()}
         self.validation_loss = None
         if validation_loss is not None:

@@ -10,17 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-from fastbp._base.arrays import as_array
+from fastbp._base.arrays import as_array, check_shape
 from fastbp._base.sparse import Inputs
-from fastbp.exceptions import ShapeError
 from fastbp.inspect import Diagnosis, diagnose
+from fastbp.inspect._diagnosis.layer_states import DECADES, PER_DECADE, SLOPE_EDGES
 from fastbp.network import Network
 from fastbp.plot._display import Display
 from fastbp.plot._style import BLUE, VERMILION, dress, short
 from fastbp.plot._text import plain
 
-DECADES = range(-8, 3)  # powers of ten between which `LayerState.slope_counts` has bins
-PER_DECADE = 4  # bins
 WIDE = 4  # decades; beyond, each bar is one of them
 TICKS = (1, 0.5, 0.2, 0.1, 0.05, 0.02)
 MOST = 12  # layers that are drawn; of more, the first and the last ones
@@ -52,9 +50,7 @@ class SlopesDisplay(Display):
 
     def __init__(self, counts: ArrayLike, names: Sequence[str]) -> None:
         self.counts, self.names = as_array("counts", counts), tuple(names)
-        bins = 2 + PER_DECADE * (len(DECADES) - 1)
-        if self.counts.shape != (len(self.names), bins):
-            raise ShapeError(f"counts has shape {self.counts.shape}, expected ({len(self.names)}, {bins})")
+        check_shape("counts", self.counts, (len(self.names), len(SLOPE_EDGES)))
 
     @classmethod
     def from_network(cls, net: Network, X: Inputs, y: ArrayLike, *, ax: Axes | None = None) -> Self:

@@ -105,6 +105,8 @@ def test_refuses_what_is_no_history(ax):
         LearningCurveDisplay.from_network(3, ax=ax)
     with pytest.raises(fastbp.ShapeError, match=r"accuracy has shape \(1,\), expected that of loss, \(4,\)"):
         LearningCurveDisplay(LOSS, metrics={"accuracy": [1]})
+    with pytest.raises(fastbp.ParameterError, match="best is 0, expected an integer >= 1"):
+        LearningCurveDisplay(LOSS, best=0)
 
 
 def test_says_how_to_install_matplotlib(monkeypatch):

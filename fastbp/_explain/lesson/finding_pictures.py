@@ -14,6 +14,7 @@ from fastbp._explain.charts import RAISED, bars, curves, number
 from fastbp._explain.lesson.comparison import Comparison
 from fastbp.history import History
 from fastbp.inspect import LayerState
+from fastbp.inspect._diagnosis.layer_states import DECADES, PER_DECADE
 from fastbp.network import Network
 
 Picture: TypeAlias = Callable[[Comparison], str]
@@ -21,7 +22,7 @@ Array: TypeAlias = NDArray[Any]
 
 AS_IT_IS, REMEDIED = "as it is", "remedied"
 POINTS = 100  # of a learning curve
-BIN_OF_1 = 33  # of `LayerState.slope_counts`, which has four bins per power of ten
+BIN_OF_1 = 1 - PER_DECADE * DECADES[0]  # of `LayerState.slope_counts`
 
 
 def by_layer(measure: str, y_label: str, caption: str) -> Picture:
@@ -171,7 +172,7 @@ def _broken(net: Network, X: Array) -> list[float]:
 
 def _by_decade(state: LayerState) -> list[float]:
     """Return percentages of the outputs with |f'(z)| below 1e-8, then from each power of ten to the next."""
-    edges = [0, *range(1, BIN_OF_1 + 1, 4), len(state.slope_counts)]
+    edges = [0, *range(1, BIN_OF_1 + 1, PER_DECADE), len(state.slope_counts)]
     return [100 * float(state.slope_counts[a:b].sum() / state.slope_counts.sum()) for a, b in pairwise(edges)]
 
 

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
-#: Edges of the bins in which |f'(z)| is counted: four per power of ten; below the first is a bin for 0.
-SLOPE_EDGES = np.concatenate([[0.0], 10.0 ** (np.arange(-32, 9) / 4)])
+DECADES, PER_DECADE = range(-8, 3), 4  # powers of ten between which |f'(z)| is counted, and bins in each
+
+#: Edges of these bins; below the first power of ten is a bin for 0, and the last one has no end.
+SLOPE_EDGES = np.concatenate(
+    [[0.0], 10.0 ** (np.arange(PER_DECADE * DECADES[0], PER_DECADE * DECADES[-1] + 1) / PER_DECADE)]
+)
 
 SAMPLE = 1024  # values of z that are kept per layer, to compare a derivative with differences
 
