@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from fastbp import activations
 from fastbp._architecture import Architecture
 from fastbp._model import Model
-from fastbp.exceptions import DataError, ParameterError
+from fastbp.exceptions import DataError
 from fastbp.layers import Layer
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -73,8 +73,7 @@ def fold_linear(net: Network) -> Network:
     BusyError
         Another thread is changing the network.
     """
-    if not isinstance(net, Network):
-        raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+    check_network(net)
     model = net._model
     layers = model.architecture.layers
     groups: list[Group] = []

@@ -13,11 +13,10 @@ from fastbp._base.sparse import Inputs, Rows, SparseRows, check_rows
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
 from fastbp._model.rows import scaling_numbers
-from fastbp.exceptions import ParameterError
 from fastbp.inspect._output import Block, Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
 from fastbp.metrics import slices
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 if TYPE_CHECKING:
     from fastbp._core.tapes import Tape
@@ -58,8 +57,7 @@ class Probe:
     def __init__(
         self, net: Network, *, dtype: DTypeLike | None = None, parameters: Array | None = None
     ) -> None:
-        if not isinstance(net, Network):
-            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        check_network(net)
         model = net._model
         self.net, self.architecture, self.checks = net, model.architecture, model.checks
         self.layers, self.loss = model.architecture.layers, model.architecture.loss

@@ -12,7 +12,7 @@ from fastbp._data.checks import check_labels
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._probe import Probe
 from fastbp.losses._answers import OF_ACTIVATION, Answers, Argmax
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -47,8 +47,7 @@ def answered(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | N
 
 def reading(net: Network) -> Answers | None:
     """Return how the outputs are read as classes or as yes and no; None: they are numbers."""
-    if not isinstance(net, Network):
-        raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+    check_network(net)
     if net.loss.outputs_per_target > 1:
         return None
     return net.loss.answers or OF_ACTIVATION.get(net.layers[-1].activation.name)

@@ -15,7 +15,7 @@ from fastbp._model import Model
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.layers import trained
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
 if TYPE_CHECKING:
@@ -153,8 +153,7 @@ class Finding(NamedTuple):
         BusyError
             Another thread is changing the network.
         """
-        if not isinstance(net, Network):
-            raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network")
+        check_network(net)
         if self.action is None:
             raise ParameterError(
                 f"the finding {self.kind!r} has no mechanical remedy, expected one with is_mechanical. "
