@@ -40,7 +40,6 @@ def style(theme: str = "light") -> AbstractContextManager[None]:
 
         with fastbp.plot.style("dark"):
             display = fastbp.plot.LearningCurveDisplay.from_network(net)
-            display.plot()
             display.figure_.savefig("curve.png")
     """
     return mpl.rc_context(settings(*choice("theme", theme, THEMES)))
