@@ -134,6 +134,13 @@ def test_a_healthy_network_is_called_so():
     assert "<article" not in html
 
 
+def test_a_derivative_that_cancels_is_no_factor():
+    assert "with softmax and cross_entropy its f&#x27;(z) cancels" in about_learning.slopes(
+        Subject(classifier(), X, LABELS)
+    )
+    assert "cancels" not in about_learning.slopes(Subject(regressor(), X, Y))
+
+
 def test_a_remedy_by_hand_is_called_so():
     case = case_of("constant targets")
     assert "This remedy is done by hand" in about_learning.diagnosis(Subject(case.net, case.X, case.y))
