@@ -8,7 +8,7 @@ from fastbp._explain.page import fill
 from fastbp.inspect import Finding
 
 #: What the levels of `Finding.severity` mean.
-SEVERITIES = {3: "cannot learn, or not all of it", 2: "learns worse", 1: "could be better"}
+SEVERITIES = {3: "blocks learning", 2: "learns worse", 1: "could be better"}
 
 
 def finding_html(
