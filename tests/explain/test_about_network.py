@@ -141,7 +141,7 @@ def test_a_derivative_that_cancels_is_no_factor():
     assert "cancels" not in about_learning.slopes(Subject(regressor(), X, Y))
 
 
-@pytest.mark.parametrize("make, y", [(regressor, Y), (classifier, LABELS)])
+@pytest.mark.parametrize(("make", "y"), [(regressor, Y), (classifier, LABELS)])
 def test_answers_for_rows_that_may_have_been_trained_on_are_not_taken_for_those_for_new_ones(make, y):
     show = about_answers.numbers if y is Y else about_answers.classes
     assert "new rows are likely to be worse" in show(Subject(make(), X, y))
