@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import _core
-from fastbp._base.arguments import choice, instance, integer, number, verbosity
+from fastbp._base.arguments import choice, integer, number, verbosity
 from fastbp._base.arrays import are_batches
 from fastbp._base.optional import scipy
 from fastbp._base.shown import shown
@@ -24,7 +24,7 @@ from fastbp._training.progress import Shown, shown_by
 from fastbp.exceptions import DivergenceError, ParameterError
 from fastbp.history import History
 from fastbp.layers import Layer, trained
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 #: The methods of scipy.optimize.minimize that ask for the gradient alone, each with its limit of iterations.
 METHODS = {
@@ -92,7 +92,7 @@ def minimize(
     ShapeError, DTypeError, DataError, ParameterError, BusyError
         An argument is not as above, or another call is using the network, as for `Network.fit`.
     """
-    instance("net", net, Network, "fastbp.Network")
+    check_network(net)
     limit = choice("method", method, METHODS)
     max_iterations = integer("max_iterations", max_iterations, at_least=1, below=2**31)
     tol = None if tol is None else number("tol", tol, above=0)

@@ -45,7 +45,9 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame, for notebooks."""
-        return f'<iframe srcdoc="{escape(self.html)}" style="width: 100%; height: 40em; border: 0"></iframe>'
+        # without this base, the links of its table of contents would lead to the notebook, inside the frame
+        html = self.html.replace("<head>", '<head>\n<base href="about:srcdoc">', 1)
+        return f'<iframe srcdoc="{escape(html)}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
 
 def explain(

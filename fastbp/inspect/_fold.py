@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from fastbp import activations
 from fastbp._architecture import Architecture
-from fastbp._base import arguments
 from fastbp._model import Model
 from fastbp.exceptions import DataError
 from fastbp.layers import Layer
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -74,7 +73,7 @@ def fold_linear(net: Network) -> Network:
     BusyError
         Another thread is changing the network.
     """
-    arguments.instance("net", net, Network, "fastbp.Network")
+    check_network(net)
     model = net._model
     layers = model.architecture.layers
     groups: list[Group] = []

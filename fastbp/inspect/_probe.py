@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastbp import _core
-from fastbp._base import arguments
 from fastbp._base.sparse import Inputs, Rows, check_rows, dense
 from fastbp._data.sample_weights import Weights, resolve_weights
 from fastbp._engine.stepwise import weight_of
@@ -17,7 +16,7 @@ from fastbp._model.rows import scaling_numbers
 from fastbp.inspect._output import Block, Output
 from fastbp.losses import CustomLoss, SumLoss, one_hot
 from fastbp.metrics import slices
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 if TYPE_CHECKING:
     from fastbp._core.tapes import Tape
@@ -58,7 +57,7 @@ class Probe:
     def __init__(
         self, net: Network, *, dtype: DTypeLike | None = None, parameters: Array | None = None
     ) -> None:
-        arguments.instance("net", net, Network, "fastbp.Network")
+        check_network(net)
         model = net._model
         self.net, self.architecture, self.checks = net, model.architecture, model.checks
         self.layers, self.loss = model.architecture.layers, model.architecture.loss

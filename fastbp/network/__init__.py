@@ -19,6 +19,7 @@ from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import NOTHING, Model, resolve_seed
 from fastbp.activations import Activation
 from fastbp.callbacks import Callbacks
+from fastbp.exceptions import ParameterError
 from fastbp.history import History
 from fastbp.layers import Dense
 from fastbp.losses import Loss, LossFunction
@@ -343,3 +344,12 @@ def load(path: str | PathLike[str], *, custom: Mapping[str, Any] | None = None) 
     Network
     """
     return Network.load(path, custom=custom)
+
+
+def check_network(net: object) -> None:
+    """Raise ParameterError if the argument `net` is no Network, and say where an estimator has one."""
+    if isinstance(net, Network):
+        return
+    has_one = isinstance(getattr(net, "network_", None), Network)
+    hint = "; this estimator has one, its attribute network_" if has_one else ""
+    raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network{hint}")

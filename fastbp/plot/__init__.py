@@ -1,5 +1,6 @@
 """Plots; they need matplotlib: pip install "fastbp[plot]"."""
 
+from fastbp.plot import _needs as _needs
 from fastbp.plot._activation import ActivationDisplay
 from fastbp.plot._calibration import CalibrationDisplay
 from fastbp.plot._confusion import ConfusionMatrixDisplay

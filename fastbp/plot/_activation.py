@@ -15,7 +15,7 @@ from fastbp._base.arrays import as_doubles
 from fastbp._base.shown import shown
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError, ShapeError
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 from fastbp.plot._display import Display
 from fastbp.plot._style import GREY, SERIES, dress
 from fastbp.plot._text import plain
@@ -111,7 +111,7 @@ class ActivationDisplay(Display):
         ParameterError
             The network is none, or has no such layer.
         """
-        arguments.instance("net", net, Network, "fastbp.Network")
+        check_network(net)
         chosen = net.layers[arguments.integer("layer", layer, at_least=1, below=len(net.layers) + 1) - 1]
         return cls._of(chosen.activation, (-6.0, 6.0), others=chosen.n_out - 1).plot(ax)
 

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp._base import arguments
 from fastbp._base.sparse import Inputs, for_user
 from fastbp._data.checks import check_labels
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.inspect._probe import Probe
 from fastbp.losses._answers import OF_ACTIVATION, Answers, Argmax
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -48,7 +47,7 @@ def answered(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | N
 
 def reading(net: Network) -> Answers | None:
     """Return how the outputs are read as classes or as yes and no; None: they are numbers."""
-    arguments.instance("net", net, Network, "fastbp.Network")
+    check_network(net)
     if net.loss.outputs_per_target > 1:
         return None
     return net.loss.answers or OF_ACTIVATION.get(net.layers[-1].activation.name)

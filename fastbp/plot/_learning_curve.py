@@ -14,7 +14,7 @@ from fastbp._base import arguments
 from fastbp._base.arrays import as_doubles
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.history import History
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 from fastbp.plot._display import Display
 from fastbp.plot._style import GREY, SERIES, dress, ink, logarithmic
 from fastbp.plot._text import plain
@@ -118,7 +118,7 @@ class LearningCurveDisplay(Display):
     @classmethod
     def from_network(cls, net: Network, *, ax: Axes | None = None) -> Self:
         """Draw the history of a network, all of its fits; see `from_history`."""
-        arguments.instance("net", net, Network, "fastbp.Network")
+        check_network(net)
         return cls.from_history(net.history, ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:

@@ -1,5 +1,6 @@
 """The whole lesson on a phone and in print, and the labels of what scripts put into it."""
 
+import fastbp
 from helpers.browser import opened
 
 SMALL = """[...document.querySelectorAll("button, select, input, [role=button]")]
@@ -49,3 +50,16 @@ def test_everything_has_a_name_and_a_unique_id(browser, lesson):
         assert page.evaluate(UNNAMED, NAMED) == []
         ids = page.eval_on_selector_all("[id]", "each => each.map(one => one.id)")
         assert len(set(ids)) == len(ids)
+
+
+def test_in_a_notebook_links_lead_within_the_frame(browser, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{fastbp.explain()._repr_html_()}", encoding="utf-8")
+    with opened(browser, path) as notebook:
+        _, frame = notebook.frames
+        link = frame.locator("nav a").last
+        anchor = link.get_attribute("href")
+        link.click()
+        assert frame.url == f"about:srcdoc{anchor}"
+        assert frame.evaluate("scrollY") > 1000
+        assert frame.locator("svg").first.is_visible()  # which a script has drawn

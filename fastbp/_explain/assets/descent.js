@@ -9,6 +9,10 @@
 
   const net = new fastbp.Network([fastbp.layer(1, 1, "tanh"), fastbp.layer(1, 1, "identity")], "mse");
 
+  const height = ([w, v]) => {
+    net.parameters = [w, 0, v, 0];
+    return net.evaluate(X, T);
+  };
   const at = ([w, v]) => {
     net.parameters = [w, 0, v, 0];
     const { loss, gradient } = net.backward(X, T);
@@ -92,7 +96,7 @@
     const cells = 80, labeled = 7;  // the column where contour lines have their labels
     const place = (k) => low + (high - low) * k / cells;
     const ticks = Array.from({ length: cells + 1 }, (_, k) => place(k));
-    const values = ticks.map((v) => ticks.map((w) => at([w, v]).loss));
+    const values = ticks.map((v) => ticks.map((w) => height([w, v])));
     for (const level of [...levels].reverse()) {
       const curves = fastbp.contours(values, level);
       axes.put("path", {

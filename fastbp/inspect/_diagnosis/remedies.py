@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from fastbp import initializers
 from fastbp._architecture import Architecture
-from fastbp._base import arguments
 from fastbp._model import Model
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError
 from fastbp.layers import trained
-from fastbp.network import Network
+from fastbp.network import Network, check_network
 from fastbp.optimizers import GradientOptimizer, Optimizer
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ class Finding(NamedTuple):
         BusyError
             Another thread is changing the network.
         """
-        arguments.instance("net", net, Network, "fastbp.Network")
+        check_network(net)
         if self.action is None:
             raise ParameterError(
                 f"the finding {self.kind!r} has no mechanical remedy, expected one with is_mechanical. "
