@@ -15,7 +15,7 @@ from fastbp.exceptions import DataError, ShapeError
 from fastbp.network import Network
 from fastbp.plot._answers import classified
 from fastbp.plot._display import Display
-from fastbp.plot._style import GREY, ink, sequential
+from fastbp.plot._style import GREY, color_bar, ink, sequential
 from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
@@ -118,7 +118,7 @@ class ConfusionMatrixDisplay(Display):
         side = min(4 + 0.25 * len(self.names), 9)
         ax = self._axes(ax, (side + 1, side))
         image = ax.imshow(self.shares, cmap=sequential(), vmin=0, vmax=1)
-        self.figure_.colorbar(image, ax=ax, label="share of the true class", fraction=0.046, pad=0.03)
+        color_bar([ax], image, "share of the true class", fraction=0.046, pad=0.03)
         self._name_classes(ax)
         if len(self.names) <= MOST_NUMBERS:
             self._write_numbers(ax)
