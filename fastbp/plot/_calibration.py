@@ -117,7 +117,7 @@ class CalibrationDisplay(Display):
         net : Network
         X, y : array_like, or sparse for X
             Inputs and targets as for `Network.evaluate`. Unknown targets are left out.
-        n_bins : int, >= 1
+        n_bins : int, 1 to 1000
             Number of bins of equal width.
         sample_weight : array_like, shape (n,) or (n, n_targets), optional
             Weights as for `Network.evaluate`.
@@ -131,7 +131,7 @@ class CalibrationDisplay(Display):
         DataError
             An output is NaN. Other errors as for `Network.evaluate`.
         """
-        n_bins = arguments.integer("n_bins", n_bins, at_least=1)
+        n_bins = arguments.integer("n_bins", n_bins, at_least=1, below=1001)
         answers = reading(net)
         if isinstance(answers, (Argmax, AtLeastHalf)):
             return cls._of_probabilities(net, answers, X, y, n_bins, sample_weight).plot(ax)

@@ -7,13 +7,17 @@ import pytest
 from matplotlib.figure import Figure
 
 import fastbp
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import DTypeError, ParameterError, ShapeError
 from fastbp.plot import (
     ActivationDisplay,
     CalibrationDisplay,
     ConfusionMatrixDisplay,
+    GradientFlowDisplay,
     LandscapeDisplay,
+    LearningCurveDisplay,
     NetworkDisplay,
+    ResidualsDisplay,
+    SaliencyDisplay,
     SlopesDisplay,
 )
 
@@ -59,3 +63,30 @@ def test_narrow_axes_have_room_for_the_legend(display):
     figure = Figure(layout="constrained")
     display.from_network(NET, X, Y, ax=figure.subplots(2, 2)[0, 1])
     figure.savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize("display", [GradientFlowDisplay, SlopesDisplay])
+def test_no_diagnosis_is_an_error(display):
+    with pytest.raises(ParameterError, match="diagnosis is a dict, expected a Diagnosis"):
+        display.from_diagnosis({})
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: LearningCurveDisplay("x"), "loss"),
+        (lambda: LearningCurveDisplay([1], metrics={"accuracy": "x"}), "accuracy"),
+        (lambda: GradientFlowDisplay("x", "a"), "gradients"),
+        (lambda: GradientFlowDisplay([1], "a", deltas="x"), "deltas"),
+        (lambda: GradientFlowDisplay([[1]], "a", steps="x"), "steps"),
+        (lambda: SlopesDisplay("x", "a"), "counts"),
+        (lambda: ResidualsDisplay([1], [1], names="x"), "names"),
+        (lambda: ResidualsDisplay([1], [1], names=1), "names"),
+        (lambda: ConfusionMatrixDisplay([[1]], names="x"), "names"),
+        (lambda: CalibrationDisplay.from_network(NET, X, Y, n_bins=10**30), "n_bins"),
+        (lambda: SaliencyDisplay.from_network(NET, X, image_shape=(1, 2), output=[[1, 2], [3]]), "output"),
+    ],
+)
+def test_errors_name_the_argument(make, argument):
+    with pytest.raises((DTypeError, ParameterError, ShapeError), match=argument):
+        make()
