@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base import arguments
 from fastbp._base.arrays import as_array, as_doubles, check_shape
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError, ShapeError
@@ -140,6 +141,7 @@ class GradientFlowDisplay(Display):
     @classmethod
     def from_diagnosis(cls, diagnosis: Diagnosis, *, ax: Axes | None = None) -> Self:
         """Draw the gradients that `fastbp.inspect.diagnose` has measured; `ax` as for `from_network`."""
+        arguments.instance("diagnosis", diagnosis, Diagnosis, "fastbp.inspect.Diagnosis")
         states = diagnosis.layers
         names, deltas = [state.activation for state in states], [state.delta_rms for state in states]
         return cls([state.gradient_rms for state in states], names, deltas=deltas).plot(ax)

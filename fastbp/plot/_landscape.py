@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.sparse import Inputs
 from fastbp.callbacks import RecordPath
+from fastbp.exceptions import DataError
 from fastbp.inspect import Landscape, landscape
 from fastbp.inspect._probe import Probe
 from fastbp.network import Network
@@ -131,6 +132,8 @@ class LandscapeDisplay(Display):
             options["directions"], names = plane, ("direction from start to end", "main direction across it")
         if "span" not in options:
             few = landscape(net, X, y, **options | {"resolution": 2, "progress": None})
+            if not np.isfinite(few.origin).all():
+                raise DataError("the network's parameters, or center, have numbers that are NaN or infinite")
             options["span"] = span_of(np.vstack([few.project(points), few.project(few.center)]))
         found = landscape(net, X, y, **options)
         found = found if names is None else found._replace(names=names)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
+from fastbp._base import arguments
 from fastbp._base.arrays import as_array, check_shape
 from fastbp._base.sparse import Inputs
 from fastbp.inspect import Diagnosis, diagnose
@@ -81,6 +82,7 @@ class SlopesDisplay(Display):
     @classmethod
     def from_diagnosis(cls, diagnosis: Diagnosis, *, ax: Axes | None = None) -> Self:
         """Draw the derivatives that `fastbp.inspect.diagnose` has counted; `ax` as for `from_network`."""
+        arguments.instance("diagnosis", diagnosis, Diagnosis, "fastbp.inspect.Diagnosis")
         names = [f"{state.name} {plain(state.activation, 16)}" for state in diagnosis.layers]
         return cls([state.slope_counts for state in diagnosis.layers], names).plot(ax)
 
