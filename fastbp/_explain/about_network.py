@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from fastbp._base import arguments
+from fastbp._base.names import line
 from fastbp._explain import about_answers, about_learning, about_rows
 from fastbp._explain.fragments import counted, note, number, paragraph, table, wide
 from fastbp._explain.page import Section, page
 from fastbp._explain.subject import Subject, Topic
 from fastbp.exceptions import BusyError, Error
-from fastbp.plot._text import line
 
 LONGEST_TITLE = 200  # characters
 
