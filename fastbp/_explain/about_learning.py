@@ -62,7 +62,7 @@ def diagnosis(subject: Subject) -> str:
         "derivative 0, or the same output, in all rows. Step: by how much of their size the next step "
         "changes the weights."
     )
-    return findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
+    return findings + table(LAYER_HEAD, rows, "Measures of the layers", left=(0, 1)) + note(meaning)
 
 
 def _action(subject: Subject, finding: Finding, i: int) -> str:
