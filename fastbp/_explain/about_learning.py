@@ -12,6 +12,7 @@ from fastbp._explain.fragments import beside, note, number, paragraph, table
 from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import MOST_POINTS, Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
+from fastbp.inspect._names import parameter_name
 from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
 
 RESOLUTION, COARSE = 41, 21  # points of the landscape along each axis, and for large networks
@@ -166,10 +167,12 @@ def landscape(subject: Subject) -> str:
     """Return the loss around the parameters, or along the recorded path, from above and as a surface."""
     resolution = RESOLUTION if subject.net.n_parameters < LARGE else COARSE
     data = subject.few(resolution**2 * subject.net.n_parameters)
-    if subject.path is None:
-        what = "Loss around the network's parameters, along two random directions"
-    else:
+    pair = _pair(subject)
+    if subject.path is not None:
         what = "Loss in the plane that contains start and end of the fit, with the recorded path"
+    else:
+        along = " and ".join(pair) if pair else "two random directions"
+        what = f"Loss around the network's parameters, along {along}"
     drawn: list[LandscapeDisplay] = []
 
     def contour(ax: Axes) -> None:
@@ -182,6 +185,7 @@ def landscape(subject: Subject) -> str:
             seed=subject.seed,
             sample_weight=data.w,
             ax=ax,
+            **({"directions": pair} if pair else {}),
         )
         display.ax_.locator_params("x", nbins=6)
         drawn.append(display)
@@ -189,6 +193,21 @@ def landscape(subject: Subject) -> str:
     above = picture(contour, f"{what}.{subject.sampled(data)}", size=PAIRED)
     surface = picture(lambda ax: drawn[0].plot(ax, kind="surface"), "The same as a surface.", size=PAIRED)
     return beside(above, surface)
+
+
+def _pair(subject: Subject) -> tuple[str, str] | None:
+    """Return the names of the first two parameters if random directions may be parallel, else None.
+
+    They keep the size of the weights into each unit, so only their signs differ if each unit has one weight.
+    """
+    are_single = all(layer.n_in == 1 for layer in subject.layers)
+    if subject.path is not None or not are_single:
+        return None
+    return parameter_name(subject.layers, 0), parameter_name(subject.layers, 1)
+
+
+def _has_plane(subject: Subject) -> bool:
+    return subject.is_finite and subject.net.n_parameters > 1
 
 
 def _has_history(subject: Subject) -> bool:
@@ -200,5 +219,5 @@ TOPICS = (
     Topic("learning-curve", "Learning curve", learning_curve, _has_history),
     Topic("gradient-flow", "The error on its way back", gradient_flow),
     Topic("slopes", "Derivatives of the activations", slopes),
-    Topic("landscape", "The loss around here", landscape),
+    Topic("landscape", "The loss around here", landscape, _has_plane),
 )

@@ -101,9 +101,8 @@ def test_what_does_not_go_together_is_refused(capsys, model, data, tmp_path):
         capsys, "explain", model, data, "--image-shape", "2,2", *output, "--json"
     )
     for shape in ("none", "8", "0,8", "1,2,3,4", "a,b", ""):
-        assert "is not the size of an image" in error_of(
-            capsys, "explain", model, data, "--image-shape", shape
-        )
+        error = error_of(capsys, "explain", model, data, "--image-shape", shape)
+        assert "is not the size of an image" in error
     assert "No such file" in error_of(capsys, "explain", model, tmp_path / "none.csv", *output)
     plain = tmp_path / "plain.safetensors"
     fastbp.Network([2, 1], seed=0).save(plain)

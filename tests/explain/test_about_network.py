@@ -167,6 +167,16 @@ def test_remedies_are_told_in_words(kind):
     assert CHANGES[kind] in "; ".join(about_learning.changes(finding.action))
 
 
+def test_the_landscape_of_one_weight():
+    """Two random directions, which keep the size of the one weight, would be parallel."""
+    subject = Subject(fastbp.Network([1, 1], seed=0), X[:, :1], Y)
+    html = about_learning.landscape(subject)
+    assert "Loss around the network&#x27;s parameters, along w12 and b2." in html
+    assert ">w12</text>" in html
+    line = fastbp.Network([1, fastbp.Dense(1, bias=False)], seed=0)
+    assert "landscape" not in parts(Subject(line, X[:, :1], Y))
+
+
 def test_the_rows_that_teach_most_come_first():
     net, w = regressor(), np.ones(80)
     norms = inspect.per_sample_gradient_norms(net, X, Y)
