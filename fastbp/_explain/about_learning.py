@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -173,6 +174,7 @@ def landscape(subject: Subject) -> str:
     else:
         along = " and ".join(pair) if pair else "two random directions"
         what = f"Loss around the network's parameters, along {along}"
+    options: dict[str, Any] = {"directions": pair} if pair else {}
     drawn: list[LandscapeDisplay] = []
 
     def contour(ax: Axes) -> None:
@@ -185,7 +187,7 @@ def landscape(subject: Subject) -> str:
             seed=subject.seed,
             sample_weight=data.w,
             ax=ax,
-            **({"directions": pair} if pair else {}),
+            **options,
         )
         display.ax_.locator_params("x", nbins=6)
         drawn.append(display)
