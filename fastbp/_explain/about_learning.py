@@ -198,12 +198,13 @@ def landscape(subject: Subject) -> str:
 
 
 def _pair(subject: Subject) -> tuple[str, str] | None:
-    """Return the names of the first two parameters if random directions may be parallel, else None.
+    """Return the names of the first two parameters if random directions may span no plane, else None.
 
-    They keep the size of the weights into each unit, so only their signs differ if each unit has one weight.
+    They keep the size of the weights into each unit: they are 0 if all weights are, and only their signs
+    differ if each unit has one weight.
     """
-    are_single = all(layer.n_in == 1 for layer in subject.layers)
-    if subject.path is not None or not are_single:
+    differ = any(len(W) > 1 and W.any() for W in subject.net.weights)
+    if subject.path is not None or differ:
         return None
     return parameter_name(subject.layers, 0), parameter_name(subject.layers, 1)
 
