@@ -12,6 +12,7 @@ from bench_pictures import growth_picture, ratio_picture
 from bench_tables import machines_block, readme_block
 from estimator_table import estimators_block
 from matplotlib.figure import Figure
+from plot_gallery import gallery
 
 from fastbp import activations, schedules
 from fastbp.plot import BLUE, VERMILION
@@ -99,6 +100,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "activations": activation_picture,
     "benchmark": ratio_picture,
     "growth": growth_picture,
+    "plots_dark": lambda: gallery("dark"),
+    "plots_light": lambda: gallery("light"),
     "schedules": schedule_picture,
 }
 
@@ -106,5 +109,5 @@ if __name__ == "__main__":
     for page in BLOCKS:
         (ROOT / page).write_text(renewed(page))
     for name, draw in PICTURES.items():
-        draw().savefig(ROOT / f"docs/images/{name}.png", dpi=100)
+        draw().savefig(ROOT / f"docs/images/{name}.png", dpi="figure")
     print(readme_block())

@@ -81,16 +81,8 @@ def gallery(theme: str) -> Figure:
     """Return all plots on one figure, for a light or a dark page."""
     panels = [*xor_panels(), *spiral_panels(), *digits_panels(), *table_panels()]
     with plot.style(theme):
-        figure = Figure(figsize=(21, 23), layout="constrained")
+        figure = Figure(figsize=(21, 23), dpi=55, layout="constrained")
         parts = figure.subfigures(5, 3, hspace=0.03, wspace=0.03).flat
         for draw, part in zip(panels, parts, strict=True):
             draw(part.subplots())
     return figure
-
-
-if __name__ == "__main__":
-    import sys
-
-    for theme in ("light", "dark"):
-        with plot.style(theme):
-            gallery(theme).savefig(f"{sys.argv[1]}/plots_{theme}.png", dpi=60)

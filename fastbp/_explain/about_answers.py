@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastbp._explain.about_rows import MOST_IMAGES, SALIENCY_SIZE
-from fastbp._explain.fragments import beside
+from fastbp._explain.fragments import beside, note
 from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import Data, Subject, Topic
 from fastbp.inspect import FeatureImportance, feature_importance
@@ -89,17 +89,18 @@ def classes(subject: Subject) -> str:
                 size=PAIRED,
             )
         ]
-    return beside(*pictures)
+    return beside(*pictures) + _caution(subject)
 
 
 def numbers(subject: Subject) -> str:
     """Return predictions beside targets."""
     data = _judged(subject)
-    return picture(
+    shown = picture(
         lambda ax: ResidualsDisplay.from_network(subject.net, data.X, data.y, sample_weight=data.w, ax=ax),
         f"Predictions beside targets, and their differences{_where(subject)}.",
         size=WIDE,
     )
+    return shown + _caution(subject)
 
 
 def boundary(subject: Subject) -> str:
@@ -119,6 +120,13 @@ def _judged(subject: Subject) -> Data:
 
 def _where(subject: Subject) -> str:
     return "" if subject.held_out is None else ", on the rows held out"
+
+
+def _caution(subject: Subject) -> str:
+    """Return what to keep in mind where no rows are held out."""
+    if subject.held_out is not None:
+        return ""
+    return note("If the network was trained on these rows, its answers for new rows are likely to be worse.")
 
 
 def _is_plane(subject: Subject) -> bool:

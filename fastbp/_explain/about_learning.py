@@ -154,13 +154,24 @@ def slopes(subject: Subject) -> str:
     """Return the histogram of |f'(z)| per layer."""
     lead = paragraph(
         "These are the factors f'(z) themselves. Where a unit's is about 0, no error passes it, and the "
-        "weights into it stay as they are."
+        f"weights into it stay as they are.{_exception(subject)}"
     )
     height = 1.2 + 1.1 * min(len(subject.layers), 12)
     return lead + picture(
         lambda ax: SlopesDisplay.from_diagnosis(subject.diagnosis, ax=ax),
         "|f'(z)| of all units and rows, layer by layer: share of the outputs by size of the derivative.",
         size=(WIDE[0], height),
+    )
+
+
+def _exception(subject: Subject) -> str:
+    """Return what is different in the last layer if the loss is computed together with its activation."""
+    loss, last = subject.net.loss, subject.layers[-1].activation
+    if loss.activation in (None, "identity"):
+        return ""
+    return (
+        f" The last layer is an exception: with {last.name} and {loss.name} its f'(z) cancels, and its dJ/dz "
+        "is in proportion to output minus target."
     )
 
 

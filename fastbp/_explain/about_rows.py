@@ -23,9 +23,9 @@ MOST_UNITS, MOST_LAYERS = 16, 5  # of the graph
 def teaching_rows(subject: Subject) -> str:
     """Return the norms of the gradients of single rows, and those with the largest."""
     lead = paragraph(
-        "Each row has a gradient of its own: the change of the weights that would serve this row. Its norm "
-        "says how much the row still has to teach. The largest ones often are hard, unusual or wrongly "
-        "labeled: look at them first."
+        "Each row has a gradient of its own: a small step of the weights against it serves this row best. "
+        "Its norm says how much the row still has to teach. The rows with the largest norms often are hard, "
+        "unusual or wrongly labeled: look at them first."
     )
     norms = subject.norms
     if np.isnan(norms).any():

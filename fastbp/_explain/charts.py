@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from math import ceil, floor, isfinite, log10
 
-WIDTH, HEIGHT = 400, 220
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 42, 40  # margins; the legend is in the one at the top
+WIDTH, HEIGHT = 360, 220  # no wider, so that text is large enough on a phone
+LEFT, RIGHT, TOP, BOTTOM = 54, 12, 42, 40  # margins; the legend is in the one at the top
 TICKS = 5  # on the vertical axis, about
 CURVES = ("curve second", "curve", "curve third")
 BARS = ("vermilion", "mark")
@@ -159,7 +159,7 @@ def _picture(
 
 def _legend(series: Mapping[str, object], keys: Sequence[str]) -> str:
     """Return keys and names in the top margin, side by side."""
-    parts, x = [], float(LEFT)
+    parts, x = [], 8.0
     for name, key in zip(series, keys, strict=False):
         parts.append(f'<g transform="translate({x:.0f} 10)">{key}{_text(30, 4, name, "start")}</g>')
         x += 44 + 6.6 * len(name)  # about the width of the letters

@@ -8,7 +8,7 @@ from fastbp._explain.page import fill
 from fastbp.inspect import Finding
 
 #: What the levels of `Finding.severity` mean.
-SEVERITIES = {3: "cannot learn", 2: "learns worse", 1: "could be better"}
+SEVERITIES = {3: "blocks learning", 2: "learns worse", 1: "could be better"}
 
 
 def finding_html(
@@ -48,5 +48,5 @@ def finding_html(
 
 
 def severity(finding: Finding) -> str:
-    """Return the severity with what it means, such as "3: cannot learn"."""
+    """Return the severity with what it means, such as "2: learns worse"."""
     return f"{finding.severity}: {SEVERITIES[finding.severity]}"

@@ -38,7 +38,7 @@ class CalibrationDisplay(Display):
     """Reliability diagram: predicted probabilities against how often the events came true.
 
     A network is calibrated if, of all predictions of 80 %, 80 % come true: then all points are on the
-    diagonal. Below it the network is too sure, above it not sure enough. Look at data that the network was
+    diagonal. Below it the probabilities are too high, above it too low. Look at data that the network was
     not trained on.
 
     Parameters

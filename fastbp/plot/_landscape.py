@@ -130,7 +130,7 @@ class LandscapeDisplay(Display):
         points = points_of(path.path if isinstance(path, RecordPath) else path, n)
         names = None
         if "directions" not in options and (plane := _plane_of(points)) is not None:
-            options["directions"], names = plane, ("way from start to end", "main other way")
+            options["directions"], names = plane, ("direction from start to end", "main direction across it")
         if "span" not in options:
             few = landscape(net, X, y, **options | {"resolution": 2, "progress": None})
             options["span"] = span_of(np.vstack([few.project(points), few.project(few.center)]))

@@ -25,7 +25,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 
 RESOLUTION = 41  # points along an axis
 MOST_RATES = 12
-NAMES = ("way to the best end", "most curved way")  # of the axes
+NAMES = ("direction to the best end", "direction of most curvature")  # of the axes
 PARALLEL = 0.1  # sine of the angle between two directions that are too close
 
 

@@ -29,7 +29,9 @@ class SlopesDisplay(Display):
     """Histogram of |f'(z)| in each layer, over all rows and units.
 
     On the way back, the error is multiplied by these numbers, layer by layer. The bar "0" counts what is 0
-    or less than 1e-8: there, nothing comes through.
+    or less than 1e-8: there, nothing comes through. The last layer is an exception if the loss is computed
+    together with its activation, such as cross entropy with softmax: there, f'(z) cancels, and dJ/dz is in
+    proportion to h - t, output minus target.
 
     Parameters
     ----------

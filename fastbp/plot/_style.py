@@ -12,10 +12,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from fastbp._base.arguments import choice
 
-# From the palette of Okabe and Ito. Each has a contrast of at least 3:1 on white and on dark pages.
+# From the palette of Okabe and Ito, and a grey. Each has a contrast of at least 3:1 on light and dark pages.
 BLUE, VERMILION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 
-#: Color, dashes and marker of the curves of a plot, so that color alone tells nothing.
+#: Color, dashes and marker of the curves of a plot, so that nothing is told by color alone.
 SERIES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), (GREEN, ":", "^"), (PURPLE, "-.", "D"))
 
 #: Color of text and lines, and of the page.

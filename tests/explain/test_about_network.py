@@ -10,7 +10,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 import fastbp
 import fastbp.reference
 from fastbp import inspect
-from fastbp._explain import about_learning, about_network, about_rows
+from fastbp._explain import about_answers, about_learning, about_network, about_rows
 from fastbp._explain.subject import Subject
 from helpers import sick
 
@@ -132,6 +132,20 @@ def test_a_healthy_network_is_called_so():
     html = about_learning.diagnosis(subject)
     assert "Nothing was found that keeps the network from learning" in html
     assert "<article" not in html
+
+
+def test_a_derivative_that_cancels_is_no_factor():
+    assert "with softmax and cross_entropy its f&#x27;(z) cancels" in about_learning.slopes(
+        Subject(classifier(), X, LABELS)
+    )
+    assert "cancels" not in about_learning.slopes(Subject(regressor(), X, Y))
+
+
+@pytest.mark.parametrize(("make", "y"), [(regressor, Y), (classifier, LABELS)])
+def test_answers_for_rows_that_may_have_been_trained_on_are_not_taken_for_those_for_new_ones(make, y):
+    show = about_answers.numbers if y is Y else about_answers.classes
+    assert "new rows are likely to be worse" in show(Subject(make(), X, y))
+    assert "new rows are likely to be worse" not in show(Subject(make(), X, y, X_val=X, y_val=y))
 
 
 def test_a_remedy_by_hand_is_called_so():

@@ -6,9 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fastbp._explain.charts import BOTTOM, HEIGHT, TOP, bars, curves, number
+from fastbp._explain.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, bars, curves, number
 
 BASE, SPACE = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
+END = WIDTH - RIGHT
 
 
 def parsed(svg):
@@ -52,7 +53,7 @@ def test_bars_on_a_logarithmic_axis():
 def test_numbers_that_are_not_finite_have_no_bar_and_no_point():
     assert heights(bars("label", ["a", "b"], {"one": [math.nan, 2]}, "x", "y"), "vermilion") == [0, SPACE]
     line = [(0, 1), (1, math.inf), (2, math.nan), (3, 3)]
-    assert points(curves("label", {"one": line}, "x", "y"), "curve second") == [(58, 134.0), (388, TOP)]
+    assert points(curves("label", {"one": line}, "x", "y"), "curve second") == [(LEFT, 134.0), (END, TOP)]
     line = [(0, 1), (1, 0), (2, 10)]
     assert len(points(curves("label", {"one": line}, "x", "y", log=True), "curve second")) == 2
 
@@ -60,9 +61,9 @@ def test_numbers_that_are_not_finite_have_no_bar_and_no_point():
 def test_curves_go_through_their_points_and_differ_by_style():
     lines = {"one": [(0, -1), (2, 1)], "two": [(0, 0), (1, 1)], "three": [(2, 0), (1, 1)]}
     svg = curves("label", lines, "x", "y")
-    assert points(svg, "curve second") == [(58, BASE), (388, TOP)]
-    assert points(svg, "curve") == [(58, BASE - SPACE / 2), (223, TOP)]
-    assert points(svg, "curve third") == [(388, BASE - SPACE / 2), (223, TOP)]
+    assert points(svg, "curve second") == [(LEFT, BASE), (END, TOP)]
+    assert points(svg, "curve") == [(LEFT, BASE - SPACE / 2), ((LEFT + END) / 2, TOP)]
+    assert points(svg, "curve third") == [(END, BASE - SPACE / 2), ((LEFT + END) / 2, TOP)]
     minus = "\N{MINUS SIGN}"
     y = [f"{minus}1", f"{minus}0.5", "0", "0.5", "1"]
     assert texts(svg) == [*y, "x", "y", "0", "2", "one", "two", "three"]

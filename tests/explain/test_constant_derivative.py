@@ -8,7 +8,7 @@ from fastbp._explain.lesson import constant_derivative as part
 from helpers.browser import opened
 
 LINE = part.best_line()[2]
-STATE = "fastbp.state.constantDerivative"
+STATE = "fastbp.state['constant-derivative']"
 IDLE = "document.getElementById('constant-derivative-run').textContent.startsWith('Run')"
 
 

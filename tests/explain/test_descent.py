@@ -128,9 +128,9 @@ def test_the_page_opens_with_a_descent_that_ends_at_the_bottom(browser, lesson, 
 
 
 def test_the_page_tells_how_each_rate_ends(page):
-    assert run(page, "too small") == "Not at rest after 1000 steps."
+    assert run(page, "too small") == "Not converged after 1000 steps."
     assert run(page, "right").startswith("Converged after 134 steps")
-    assert run(page, "too large").startswith("Not at rest after 1000 steps. J rose in 4")
+    assert run(page, "too large").startswith("Not converged after 1000 steps. J rose in 4")
     assert run(page, "diverging").startswith("Diverged after 10 steps: J has grown to ")
 
 

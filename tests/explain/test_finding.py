@@ -1,6 +1,6 @@
 """A finding of `diagnose` as HTML."""
 
-from fastbp._explain.finding import finding_html
+from fastbp._explain.finding import finding_html, severity
 from fastbp.inspect import Finding
 
 
@@ -25,3 +25,7 @@ def test_a_finding_of_the_whole_network_has_no_layer_and_can_have_an_anchor():
     assert "<h3>Overfitting <" in html
     assert '<article class="finding" id="finding-overfitting">' in html
     assert "severity 1: could be better" in html
+
+
+def test_the_most_serious_findings_may_leave_a_part_that_learns():
+    assert severity(Finding("dead relus", 1, "c", "e", "r", 3)) == "3: blocks learning"

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 import fastbp
-from fastbp._explain.page import asset, embedded, page
+from fastbp._explain.page import FOLDER, asset, embedded, page
 
 VOID = {"meta", "input", "br", "hr", "img", "link", "wbr"}
 TEXTS = ("ink", "soft", "blue", "vermilion", "green", "purple")  # colors that text has
@@ -110,6 +110,15 @@ def test_data_cannot_end_its_script():
 def test_data_that_json_has_not_is_refused(number):
     with pytest.raises(ValueError, match="JSON compliant"):
         embedded({"x": number})
+
+
+def test_every_rule_of_the_style_is_used():
+    files = [file for file in FOLDER.rglob("*") if file.suffix in (".html", ".js", ".py")]
+    words = {word for file in files for word in re.findall(r"[\w-]+", file.read_text(encoding="utf-8"))}
+    style = re.sub(r"/\*.*?\*/|\{[^{}]*\}", "{}", asset("page.css"), flags=re.DOTALL)
+    names = set(re.findall(r"[.#]([a-z][\w-]*)", style))
+    assert {"chip", "worked-graph", "bars"} <= names
+    assert names - words == set()
 
 
 def luminance(color):

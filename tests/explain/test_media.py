@@ -16,6 +16,14 @@ UNNAMED = """selector => [...document.querySelectorAll(selector)].filter(each =>
     return !(name || each.labels?.length || each.textContent.trim());
 }).map(each => each.outerHTML.slice(0, 120))"""
 
+# Of each text in a picture: its words, the size of its letters, and by how much it is outside of the picture.
+TEXTS = """[...document.querySelectorAll("svg text")].map(text => {
+    const box = text.getBoundingClientRect(), around = text.closest("svg").getBoundingClientRect();
+    const scale = text.getScreenCTM(), size = parseFloat(getComputedStyle(text).fontSize);
+    return [text.textContent, size * Math.hypot(scale.a, scale.b), Math.max(around.left - box.left,
+        box.right - around.right, around.top - box.top, box.bottom - around.bottom)];
+})"""
+
 
 def test_on_a_phone_nothing_is_too_wide_or_too_small(browser, lesson):
     with opened(browser, lesson, viewport={"width": 360, "height": 740}) as page:
@@ -23,6 +31,9 @@ def test_on_a_phone_nothing_is_too_wide_or_too_small(browser, lesson):
         root = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert root[0] <= root[1]
         assert page.evaluate(SMALL) == []
+        texts = page.evaluate(TEXTS)
+        assert [text for text, size, _ in texts if size < 10] == []
+        assert [text for text, _, outside in texts if outside > 0.5] == []
 
 
 def test_print_has_no_controls(browser, lesson):

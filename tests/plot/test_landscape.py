@@ -82,7 +82,7 @@ def test_directions_are_the_way_to_the_end_and_the_main_other_way(fitted, contou
     rest = rest - np.outer(rest @ first, first)
     principal = np.linalg.svd(rest)[2][0]
     assert abs(principal @ second) == pytest.approx(1)
-    assert contour.ax_.get_xlabel() == "way from start to end"
+    assert contour.ax_.get_xlabel() == "direction from start to end"
 
 
 def test_straight_path_gets_another_direction():

@@ -47,8 +47,8 @@ def test_titles_tell_verdict_rate_and_last_loss(by_default):
     ):
         assert axes.get_title() == f"{verdict}\nrate {rate:.2g}, loss {losses[-1]:.3g}"
     assert by_default.figure_.axes[-1].get_ylabel() == "loss"
-    assert by_default.axes_[2].get_xlabel() == "way to the best end"
-    assert by_default.axes_[2].get_ylabel() == "most curved way"
+    assert by_default.axes_[2].get_xlabel() == "direction to the best end"
+    assert by_default.axes_[2].get_ylabel() == "direction of most curvature"
 
 
 def test_descents_are_steps_of_sgd_on_all_rows():

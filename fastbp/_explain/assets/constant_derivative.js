@@ -2,31 +2,27 @@
 {
   const { x, y, line, starts, units, rate, steps, labels, activations } = fastbp.data["constant-derivative"];
   const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
-  const element = (name) => document.getElementById(`constant-derivative-${name}`);
+  const element = fastbp.elements("constant-derivative");
   const slopes = Object.keys(labels);
   const [first, last] = [x[0], x.at(-1)];
 
   // ---- the networks
 
-  const state = fastbp.state.constantDerivative = { activation: activations[0], start: 0 };
-  let stop = () => {};
+  const state = fastbp.state["constant-derivative"] = { activation: activations[0], start: 0 };
 
   const untrained = (slope) => {
     const net = new fastbp.Network([
-      { W: [Array(units).fill(0)], b: Array(units).fill(0), activation: state.activation, slope },
-      { W: Array.from({ length: units }, () => [0]), b: [0], activation: "identity" },
+      fastbp.layer(1, units, state.activation, slope), fastbp.layer(units, 1, "identity"),
     ], "mse");
     net.parameters = starts[state.start];
     return net;
   };
 
-  const error = (net) => net.backward(X, T).loss;
-
   const reset = () => {
-    stop();
+    run.stop();
     state.steps = 0;
     state.nets = Object.fromEntries(slopes.map((slope) => [slope, untrained(slope)]));
-    state.losses = Object.fromEntries(slopes.map((slope) => [slope, [error(state.nets[slope])]]));
+    state.losses = Object.fromEntries(slopes.map((slope) => [slope, [state.nets[slope].evaluate(X, T)]]));
     show();
   };
 
@@ -35,7 +31,7 @@
       const net = state.nets[slope], losses = state.losses[slope];
       losses.pop();  // each step returns the error before it
       for (let k = 0; k < n; k++) losses.push(net.step(X, T, rate));
-      losses.push(error(net));
+      losses.push(net.evaluate(X, T));
     }
     state.steps += n;
   };
@@ -56,96 +52,87 @@
     negated: "stroke: var(--purple); stroke-dasharray: 9 3 2 3",
     line: "stroke: currentColor; stroke-width: 1",
   };
-  const size = { width: 360, height: 190 };
 
   const draw = (axes, name, points) => { axes.curve(points).style.cssText = LOOKS[name]; };
 
   const figures = Object.fromEntries(slopes.map((slope) => {
-    const figure = document.createElement("figure");
-    const label = `What the network has learned with ${labels[slope]} in place of f′`;
+    const label = `What the network has learned with ${labels[slope]} in place of f'`;
     const svg = fastbp.svg("svg", { role: "img", "aria-label": label });
-    const caption = document.createElement("figcaption");
-    figure.append(svg, caption);
-    element("fits").append(figure);
+    const caption = fastbp.html("figcaption");
+    element("fits").append(fastbp.html("figure", {}, svg, caption));
     return [slope, { svg, caption }];
   }));
 
   const showFit = (slope) => {
     const { svg, caption } = figures[slope];
-    const axes = fastbp.axes(svg, { x: [first, last], y: [-1.5, 1.5], xLabel: "input x", yLabel: "output h", ...size });
+    const axes = fastbp.axes(svg, { x: [first, last], y: [-1.5, 1.5], xLabel: "input x", yLabel: "output h" });
     draw(axes, "line", [first, last].map((input) => [input, line.slope * input + line.intercept]));
-    x.forEach((input, k) => { axes.dot(input, y[k], "", 2.5).style.cssText = "stroke: currentColor; stroke-width: 1"; });
+    x.forEach((input, k) => {
+      axes.dot(input, y[k], "", 2.5).style.cssText = "stroke: currentColor; stroke-width: 1";
+    });
     const inside = (number) => (Math.abs(number) <= 1.5 ? number : NaN);
     const inputs = Array.from({ length: 161 }, (_, k) => [first + (last - first) * k / 160]);
     draw(axes, slope, state.nets[slope].predict(inputs).map(([h], k) => [inputs[k][0], inside(h)]));
-    const [loss, of_line] = [state.losses[slope].at(-1), line.error].map((number) => fastbp.number(number, 3));
-    caption.textContent = `In place of f′: ${labels[slope]}. J = ${loss} (best line, thin: ${of_line})`;
+    const [loss, ofLine] = [state.losses[slope].at(-1), line.error].map((number) => fastbp.number(number, 3));
+    caption.textContent = `In place of f': ${labels[slope]}. J = ${loss} (best line, thin: ${ofLine})`;
   };
 
   const showLosses = () => {
     const all = Object.values(state.losses).flat().filter(Number.isFinite);
-    const power = (round, number) => 10 ** round(Math.log10(number));
+    const powers = [Math.floor(Math.log10(Math.min(...all))), Math.ceil(Math.log10(Math.max(2, ...all)))];
     const end = Math.max(steps, state.steps);
     const axes = fastbp.axes(element("losses"), {
-      x: [0, end], y: [power(Math.floor, Math.min(...all)), power(Math.ceil, Math.max(2, ...all))], log: true,
-      xLabel: "steps", yLabel: "error J", width: 360, height: 240,
+      x: [0, end], y: powers.map((power) => 10 ** power), log: true, xLabel: "steps", yLabel: "error J", height: 240,
     });
     draw(axes, "line", [[0, line.error], [end, line.error]]);
     for (const slope of slopes) draw(axes, slope, state.losses[slope].map((loss, k) => [k, loss]));
     [...slopes, "line"].forEach((name, k) => {
-      const at = 66 + (k ? 16 : 0) + 54 * k;  // the first label is the longest
+      const at = 68 + (k ? 18 : 0) + 53 * k;  // the first label is the longest
       axes.put("path", { class: "curve", style: LOOKS[name], d: `M${at} 20h22` });
-      axes.text(at + 26, 24, labels[name] ?? "line", { "text-anchor": "start", "font-size": 11 });
+      axes.text(at + 26, 24, labels[name] ?? "line", { "text-anchor": "start" });
     });
   };
 
   const showNumbers = () => {
-    const row = (label, numbers) => {
-      const tr = document.createElement("tr");
-      const cells = [label, ...numbers].map((text, k) => {
-        const cell = document.createElement(k ? "td" : "th");
-        cell.className = k ? "number" : "text";
-        cell.textContent = text;
-        return cell;
-      });
-      tr.append(...cells);
-      return tr;
-    };
     const rows = slopes.map((slope) => {
-      const loss = state.losses[slope].at(-1);
-      return row(labels[slope], [loss, loss / line.error, moved(slope)].map((number) => fastbp.number(number, 3)));
+      const loss = state.losses[slope].at(-1), numbers = [loss, loss / line.error, moved(slope)];
+      return fastbp.row(labels[slope], numbers.map((number) => fastbp.number(number, 3)));
     });
-    element("numbers").replaceChildren(...rows, row("best line", [fastbp.number(line.error, 3), "1", ""]));
+    element("numbers").replaceChildren(...rows, fastbp.row("best line", [fastbp.number(line.error, 3), "1", ""]));
   };
 
   const show = () => {
     slopes.forEach(showFit);
     showLosses();
     showNumbers();
-    element("status").textContent = `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
+    element("status").textContent = run.running() ? "Running."
+      : `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
   };
 
   // ---- what the reader can do
 
   let goal = 0;  // where the present run ends
-  stop = fastbp.repeating(element("run"), {
+  const run = fastbp.repeating(element("run"), {
     begin: () => { goal = state.steps + steps; },
-    tick: () => {
-      train(Math.min(20, goal - state.steps));
+    tick: (n) => {
+      train(Math.min(n, goal - state.steps));
       return state.steps < goal;
     },
     show,
   });
-  element("step").addEventListener("click", () => { stop(); train(10); show(); });
+  element("step").addEventListener("click", () => {
+    run.stop();
+    train(10);
+    show();
+  });
   element("reset").addEventListener("click", reset);
   element("other").addEventListener("click", () => {
     state.start = (state.start + 1) % starts.length;
     reset();
   });
-  const choice = element("activation");
-  for (const name of activations) choice.append(new Option(name));
-  choice.addEventListener("change", () => {
-    state.activation = choice.value;
+  fastbp.offer(element("activation"), activations.map((name) => [name, name]), state.activation);
+  element("activation").addEventListener("change", (event) => {
+    state.activation = event.target.value;
     reset();
   });
 

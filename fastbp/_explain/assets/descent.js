@@ -1,88 +1,13 @@
 // Gradient descent on the two weights of h = v tanh(w x), on a map of J.
-
-// Let a button call `tick` until that returns false, or until the reader presses the button again. `begin` is called
-// first, and `show` after each tick; after the last one only for readers who want less motion. Returns what stops it.
-fastbp.repeating = (button, { begin = () => {}, tick, show }) => {
-  const label = button.textContent;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let timer = null;
-  const stop = () => {
-    clearTimeout(timer);
-    timer = null;
-    button.textContent = label;
-  };
-  const next = () => {
-    const more = tick();
-    if (more) timer = setTimeout(next, calm.matches ? 0 : 40);
-    else stop();
-    if (!more || !calm.matches) show();
-  };
-  button.addEventListener("click", () => {
-    if (timer !== null) {
-      stop();
-      show();
-      return;
-    }
-    begin();
-    button.textContent = "Stop";
-    next();
-  });
-  return stop;
-};
-
-// The closed curves that bound the area where the values are below `level`, as lists of [column, row]. values[j][i]
-// counts as infinite outside the grid, so that curves which leave the map close along its border.
-fastbp.contours = (values, level) => {
-  const value = ([i, j]) => values[j]?.[i] ?? Infinity;
-  // where the value is `level` on the edge from a place inside to its neighbor outside
-  const between = (a, b) => {
-    const share = (level - value(a)) / (value(b) - value(a));
-    return [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])];
-  };
-  // each cell leads from the edges where a walk around it leaves the area to those where it comes in again
-  const next = new Map(), points = new Map();
-  for (let j = -1; j < values.length; j++)
-    for (let i = -1; i < values[0].length; i++) {
-      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
-      const crossings = [];
-      corners.forEach((a, k) => {
-        const b = corners[(k + 1) % 4];
-        const [from, to] = [value(a) < level, value(b) < level];
-        if (from === to) return;
-        const edge = `${a[0] + b[0]},${a[1] + b[1]}`;
-        crossings.push({ edge, leaves: from });
-        points.set(edge, from ? between(a, b) : between(b, a));
-      });
-      crossings.forEach(({ edge, leaves }, k) => {
-        if (leaves) next.set(edge, crossings[(k + 1) % crossings.length].edge);
-      });
-    }
-  const curves = [];
-  for (let [edge] of next) {
-    const curve = [];
-    while (next.has(edge)) {
-      curve.push(points.get(edge));
-      const following = next.get(edge);
-      next.delete(edge);
-      edge = following;
-    }
-    if (curve.length) curves.push(curve);
-  }
-  return curves;
-};
-
 {
   const { x, y, start, span, levels, rates, tolerance, most_steps: mostSteps, diverged } = fastbp.data.descent;
   const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
-  const element = (name) => document.getElementById(`descent-${name}`);
+  const element = fastbp.elements("descent");
   const [low, high] = span;
 
   // ---- the landscape: J over the two weights; both biases are zero and stay so
 
-  const net = new fastbp.Network([
-    { W: [[0]], b: [0], activation: "tanh" },
-    { W: [[0]], b: [0], activation: "identity" },
-  ], "mse");
+  const net = new fastbp.Network([fastbp.layer(1, 1, "tanh"), fastbp.layer(1, 1, "identity")], "mse");
 
   const at = ([w, v]) => {
     net.parameters = [w, 0, v, 0];
@@ -118,10 +43,9 @@ fastbp.contours = (values, level) => {
   // ---- the descent
 
   const state = fastbp.state.descent = { rate: rates.right, start, limitAtBottom };
-  let stop = () => {};
 
   const reset = () => {
-    stop();
+    run.stop();
     Object.assign(state, { weights: state.start, ...at(state.start), steps: 0, path: [state.start] });
     state.losses = [state.loss];
     show();
@@ -144,26 +68,27 @@ fastbp.contours = (values, level) => {
         ? " But this is a saddle, not a bottom: in one direction the ground falls." : "";
       return `Converged after ${steps}: every derivative is below ${tolerance.toFixed(5)}.${saddle}`;
     }
-    if (!(state.loss < diverged)) return `Diverged after ${steps}: J has grown to ${fastbp.number(state.loss, 2)}.`;
+    if (!(state.loss < diverged))
+      return `Diverged after ${steps}: J has grown to ${fastbp.number(state.loss, 2)}.`;
     const rises = state.losses.filter((loss, k) => loss > state.losses[k - 1]).length;
     const rose = rises ? ` J rose in ${rises} of them.` : "";
-    const left = state.weights.some((weight) => weight < low || weight > high) ? " The weights have left the map." : "";
-    if (state.steps >= mostSteps) return `Not at rest after ${steps}.${rose}${left}`;
+    const outside = state.weights.some((weight) => weight < low || weight > high);
+    const left = outside ? " The weights have left the map." : "";
+    if (state.steps >= mostSteps) return `Not converged after ${steps}.${rose}${left}`;
     return state.steps ? `${steps} taken.${rose}${left}` : "At the start. Take a step, or run.";
   };
 
   // ---- pictures
 
-  const shown = { width: 360, height: 360 };
   const map = element("map");
-  const axes = fastbp.axes(map, { x: span, y: span, xLabel: "weight w", yLabel: "weight v", ...shown });
-  const line = (points) => points.map(([w, v], k) => `${k ? "L" : "M"}${axes.X(w).toFixed(1)} ${axes.Y(v).toFixed(1)}`).join("");
+  const axes = fastbp.axes(map, {
+    x: span, y: span, xLabel: "weight w", yLabel: "weight v", grid: false, square: true,
+  });
+  const line = (points) =>
+    points.map(([w, v], k) => `${k ? "L" : "M"}${axes.X(w).toFixed(1)} ${axes.Y(v).toFixed(1)}`).join("");
 
   // the map without the path; returns the element for what moves on it
   const drawLandscape = () => {
-    const [left, top] = [axes.X(low), axes.Y(high)];
-    const frame = { x: left, y: top, width: axes.X(high) - left, height: axes.Y(low) - top };
-    axes.put("rect", { ...frame, style: "fill: var(--panel)" });  // over the grid of the axes
     const cells = 80, labeled = 7;  // the column where contour lines have their labels
     const place = (k) => low + (high - low) * k / cells;
     const ticks = Array.from({ length: cells + 1 }, (_, k) => place(k));
@@ -177,13 +102,15 @@ fastbp.contours = (values, level) => {
       if (level < 0.5) continue;  // lines too close to each other for labels
       const row = Math.max(...curves.flat().filter(([i]) => i === labeled).map(([, j]) => j));
       axes.text(axes.X(place(labeled)), axes.Y(place(row)) + 3.5, `${level}`, {
-        "font-size": 10, stroke: "var(--panel)", "stroke-width": 3, "paint-order": "stroke",
+        stroke: "var(--panel)", "stroke-width": 3, "paint-order": "stroke",
       });
     }
     for (const sign of [1, -1]) {
       const [px, py] = [axes.X(sign * bottom[0]), axes.Y(sign * bottom[1])];
       axes.put("path", { d: `M${px - 5} ${py - 5}l10 10m0 -10l-10 10`, stroke: "currentColor", "stroke-width": 2 });
     }
+    const [left, top] = [axes.X(low), axes.Y(high)];
+    const frame = { x: left, y: top, width: axes.X(high) - left, height: axes.Y(low) - top };
     axes.put("clipPath", { id: "descent-frame" }, fastbp.svg("rect", frame));
     return axes.put("g", { "clip-path": "url(#descent-frame)" });
   };
@@ -215,7 +142,7 @@ fastbp.contours = (values, level) => {
       fastbp.svg("circle", { class: `mark ${className}`, cx: axes.X(w), cy: axes.Y(v), r });
     const label = ([w, v], text) => fastbp.svg("text", {
       x: axes.X(w) + (w > high - 1 ? -8 : 8), y: axes.Y(v) + (v < low + 1 ? -6 : 14),
-      "text-anchor": w > high - 1 ? "end" : "start", "font-size": 11,
+      "text-anchor": w > high - 1 ? "end" : "start", "font-size": 12,
     }, text);
     moving.replaceChildren(
       fastbp.svg("path", { class: "curve", style: "stroke: var(--vermilion)", d: line(state.path) }),
@@ -231,7 +158,7 @@ fastbp.contours = (values, level) => {
     const finite = state.losses.filter(Number.isFinite);
     const { curve, dot } = fastbp.axes(element("loss"), {
       x: [0, Math.max(20, state.steps)], y: [0.001, Math.max(10, ...finite)], log: true,
-      xLabel: "steps", yLabel: "error J", width: 360, height: 190,
+      xLabel: "steps", yLabel: "error J",
     });
     curve(state.losses.map((loss, k) => [k, loss]), "second");
     if (Number.isFinite(state.loss)) dot(state.steps, state.loss, "second");
@@ -240,7 +167,7 @@ fastbp.contours = (values, level) => {
   const showFit = () => {
     const [first, last] = [-3.5, 3.5];
     const { curve, dot } = fastbp.axes(element("fit"), {
-      x: [first, last], y: [-3, 3], xLabel: "input x", yLabel: "output h", width: 360, height: 190,
+      x: [first, last], y: [-3, 3], xLabel: "input x", yLabel: "output h",
     });
     const [w, v] = state.weights;
     const inside = (number) => (Math.abs(number) <= 3 ? number : NaN);
@@ -256,9 +183,10 @@ fastbp.contours = (values, level) => {
     const { steps, loss: J, weights: [w, v], gradient: [d_w, d_v] } = state;
     const limits = { here: limit(state.weights), bottom: limitAtBottom };
     const numbers = { steps, w, v, J, "d-w": d_w, "d-v": d_v, ...limits };
-    for (const [name, number] of Object.entries(numbers)) element(`number-${name}`).textContent = fastbp.number(number, 3);
+    for (const [name, number] of Object.entries(numbers))
+      element(`number-${name}`).textContent = fastbp.number(number, 3);
     element("rate-shown").textContent = fastbp.number(state.rate, 3);
-    element("status").textContent = outcome();
+    element("status").textContent = run.running() ? "Running." : outcome();
   };
 
   // ---- what the reader can do
@@ -268,8 +196,8 @@ fastbp.contours = (values, level) => {
   // a rate with a name comes from the list, any other from the slider
   const chooseRate = (rate) => {
     state.rate = rate;
-    const named = Object.entries(rates).find(([, each]) => each === rate);
-    cases.value = named ? named[0] : "";
+    const [name] = Object.entries(rates).find(([, each]) => each === rate) ?? [""];
+    cases.value = name;
     rateInput.value = Math.log10(rate);
     rateInput.setAttribute("aria-valuetext", fastbp.number(rate, 3));
     reset();
@@ -280,16 +208,20 @@ fastbp.contours = (values, level) => {
     reset();
   };
 
-  for (const [name, rate] of Object.entries(rates)) cases.append(new Option(`${name}: ${rate}`, name));
-  cases.append(new Option("another", ""));
+  const named = Object.entries(rates).map(([name, rate]) => [name, `${name}: ${rate}`]);
+  fastbp.offer(cases, [...named, ["", "another"]], "right");
   cases.addEventListener("change", () => chooseRate(rates[cases.value] ?? state.rate));
   rateInput.addEventListener("input", () => chooseRate(Number((10 ** rateInput.value).toPrecision(3))));
-  element("step").addEventListener("click", () => { stop(); step(); show(); });
+  element("step").addEventListener("click", () => {
+    run.stop();
+    step();
+    show();
+  });
   element("reset").addEventListener("click", reset);
-  stop = fastbp.repeating(element("run"), {
+  const run = fastbp.repeating(element("run"), {
     begin: () => { if (ended()) reset(); },
-    tick: () => {  // the longer the way, the faster
-      for (let k = state.steps / 20; k >= 0 && !ended(); k--) step();
+    tick: (n) => {
+      for (; n > 0 && !ended(); n--) step();
       return !ended();
     },
     show,
@@ -297,8 +229,8 @@ fastbp.contours = (values, level) => {
 
   map.addEventListener("click", (event) => {
     const { x: px, y: py } = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
-    const [left, right, lower, upper] = [axes.X(low), axes.X(high), axes.Y(low), axes.Y(high)];
-    chooseStart([low + (high - low) * (px - left) / (right - left), low + (high - low) * (py - lower) / (upper - lower)]);
+    chooseStart([[px, axes.X], [py, axes.Y]].map(([place, scale]) =>
+      low + (high - low) * (place - scale(low)) / (scale(high) - scale(low))));
   });
   const ARROWS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowDown: [0, -0.1], ArrowUp: [0, 0.1] };
   map.addEventListener("keydown", (event) => {

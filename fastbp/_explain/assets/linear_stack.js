@@ -1,7 +1,6 @@
 // Two layers, and the one layer that they are as long as nothing bends between them.
-"use strict";
 {
-  const element = (name) => document.getElementById(`linear-stack-${name}`);
+  const element = fastbp.elements("linear-stack");
   const form = element("form");
   const inputs = [...form.querySelectorAll("input")];
   const ticks = [-3, -2, -1, 0, 1, 2, 3].map((i) => i / 3);
@@ -63,15 +62,14 @@
   };
 
   const draw = ({ stack, one }) => {
-    const square = { width: 360, height: 344 };  // what is left of it for the plot is a square
     const unit = [-1, 1];
-    const inputAxes = fastbp.axes(element("inputs"), { x: unit, y: unit, xLabel: "x₁", yLabel: "x₂", ...square });
+    const inputAxes = fastbp.axes(element("inputs"), { x: unit, y: unit, xLabel: "x₁", yLabel: "x₂", square: true });
     drawGrid(inputAxes, (x) => x);
     inputAxes.dot(1, 1, "corner", 5);
     const largest = Math.max(...[stack, one].flatMap((net) => net.predict(points).flat().map(Math.abs)));
     const end = Math.max(1, Math.ceil(2 * largest) / 2);
     const range = [-end, end];
-    const axes = fastbp.axes(element("outputs"), { x: range, y: range, xLabel: "y₁", yLabel: "y₂", ...square });
+    const axes = fastbp.axes(element("outputs"), { x: range, y: range, xLabel: "y₁", yLabel: "y₂", square: true });
     drawGrid(axes, (x) => stack.predict([x])[0]);
     for (const y of one.predict(points)) axes.dot(...y, "second", 3.5);
     axes.dot(...stack.predict([[1, 1]])[0], "corner", 5);
@@ -81,11 +79,11 @@
     const [low, high] = [Math.min(...derivatives), Math.max(...derivatives)];
     const shown = (x) => fastbp.number(x, 2);
     if (activation === "identity")
-      return `The two layers and the one layer differ by at most ${shown(difference)} at the ${points.length} crossings: ` +
-        `that is rounding. dy₁/dx₁ is ${shown(high)} everywhere.`;
-    return `With ${activation}, the two layers and the product of their matrices differ by up to ${shown(difference)}. No other single layer ` +
-      `is the same either: the nearest (by least squares) misses by up to ${shown(miss)}. dy₁/dx₁ is between ` +
-      `${shown(low)} and ${shown(high)}, depending on where you are.`;
+      return `The two layers and the one layer differ by at most ${shown(difference)} at the ${points.length} ` +
+        `crossings: that is rounding. dy₁/dx₁ is ${shown(high)} everywhere.`;
+    return `With ${activation}, the two layers and the one layer differ by up to ${shown(difference)}. No other ` +
+      `single layer is the same either: the nearest (by least squares) misses by up to ${shown(miss)}. dy₁/dx₁ is ` +
+      `between ${shown(low)} and ${shown(high)}, depending on the input.`;
   };
 
   const show = () => {

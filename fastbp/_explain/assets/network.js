@@ -1,5 +1,6 @@
 // A multi-layer perceptron in plain JavaScript: forward pass, back-propagation and gradient descent.
-// All scripts of a page are joined into one, this one first; they share `fastbp`.
+// All scripts of a page are joined into one, this one first; they share `fastbp`. A section keeps in `fastbp.state`, by
+// the id of its element, what it shows: tests read it there.
 "use strict";
 const fastbp = { data: JSON.parse(document.getElementById("data").textContent), state: {} };
 
@@ -32,6 +33,12 @@ fastbp.SLOPES = {
 fastbp.LOSSES = {
   half_sse: { of: (error) => error * error / 2, slope: (error) => error, divisor: () => 1 },
   mse: { of: (error) => error * error, slope: (error) => 2 * error, divisor: (n, m) => n * m },
+};
+
+// a layer of zeros
+fastbp.layer = (nIn, nOut, activation, slope = "own") => {
+  const zeros = () => Array(nOut).fill(0);
+  return { W: Array.from({ length: nIn }, zeros), b: zeros(), activation, slope };
 };
 
 fastbp.Network = class {

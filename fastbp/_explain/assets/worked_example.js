@@ -7,7 +7,7 @@
   const EPSILON = 1e-5;    // by which a weight is moved to measure dJ/dw
   const RATES = [0.01, 0.03, 0.1, 0.3, 1, 3, 10];
   const SLOPE_NAMES = {
-    own: "f′, the true one", one: "1 in place of f′", zero: "0 in place of f′", negated: "−f′",
+    own: "f', the true one", one: "1 in place of f'", zero: "0 in place of f'", negated: "−f'",
   };
   const TRIES = {
     own: { steps: Infinity },
@@ -18,35 +18,38 @@
     step: { activation: "step", steps: 10 },
   };
 
-  const $ = (name) => document.getElementById(`worked-${name}`);
+  const element = fastbp.elements("worked");
   // where each parameter is in the network: "w14" leads from unit 1 to unit 4, "b4" to unit 4
   const WEIGHTS = names.map((name) => ({
     name, source: name[0] === "w" ? Number(name[1]) : null, target: Number(name.at(-1)),
   }));
   const indexOf = (name) => names.indexOf(name);
 
-  const zeros = (n) => Array(n).fill(0);
-  const net = new fastbp.Network([
-    { W: [zeros(2), zeros(2), zeros(2)], b: zeros(2), activation: "sigmoid" },
-    { W: [zeros(1), zeros(1)], b: zeros(1), activation: "sigmoid" },
-  ], "half_sse");
-  let rate = 1, chosen = indexOf("w14"), row = 5, losses = [], timer = null;
-  let now;     // what `backward` returned for the present weights
-  let blame;   // and how the error is shared out
+  // ---- the network, and the error of all rows
+
+  const net = new fastbp.Network([fastbp.layer(3, 2, "sigmoid"), fastbp.layer(2, 1, "sigmoid")], "half_sse");
+  let rate = 1, chosen = indexOf("w14"), row = 5, losses = [];
+  let now;          // what `backward` returned for the present weights
+  let blame;        // and how the error is shared out
+  let goal = null;  // after how many steps the last run ends; null: the last steps were no run
 
   const look = () => {
     now = net.backward(X, T);
     blame = fastbp.blame(now);
   };
-  const restart = () => {
-    net.parameters = start;
+  const steps = () => losses.length - 1;
+  const restart = (parameters = start) => {
+    run.stop();
+    goal = null;
+    net.parameters = parameters;
     look();
     losses = [now.loss];
   };
   // J is another one although no step was taken
   const changed = () => {
+    if (!run.running()) goal = null;
     look();
-    losses[losses.length - 1] = now.loss;
+    losses[steps()] = now.loss;
   };
   const finite = () => Number.isFinite(now.loss) && now.gradient.every(Number.isFinite);
   const converged = () => now.gradient.every((slope) => Math.abs(slope) < TOLERANCE);
@@ -60,14 +63,16 @@
     blame = fastbp.blame(now);
   };
 
-  // the factors of dJ/dw for one row, from the error to the weight: name, value, meaning, whether it is a derivative of f
+  // ---- the chain rule
+
+  // the factors of dJ/dw for one row, from the error to the weight: name, value, meaning, class of the card
   const chain = ({ name, source, target }, n) => {
     const { z, y, d_h } = now.rows[n];
     const show = (x) => fastbp.number(x, 3);
     const [h, t] = [y[2][0], T[n][0]];
     const slope = (l, j, unit) => {
       const own = net.layers[l].slope === "own";
-      const what = own ? "f′" : SLOPE_NAMES[net.layers[l].slope];
+      const what = own ? "f'" : SLOPE_NAMES[net.layers[l].slope];
       const at = `${what} of unit ${unit} at z${unit} = ${show(z[l][j])}`;
       return [net.slopes(l, z[l])[j], at, own ? "slope" : "slope broken"];
     };
@@ -101,109 +106,20 @@
   fastbp.state["worked-example"] = {
     get parameters() { return net.parameters; },
     get loss() { return now.loss; },
-    get steps() { return losses.length - 1; },
-    get running() { return timer !== null; },
+    get steps() { return steps(); },
+    get running() { return run.running(); },
     get gradient() { return now.gradient; },
     get shares() { return blame; },
     factors: (name, n) => chain(WEIGHTS[indexOf(name)], n).map(([factor, value]) => [factor, value]),
     measured: (name) => measured(indexOf(name)),
   };
 
-  // the picture of the network
-  const AT = { 1: [22, 55], 2: [22, 180], 3: [22, 305], 4: [200, 110], 5: [200, 250], 6: [330, 180] };
-  const R = 26;
-  const LABELS = { 4: [200, 153], 5: [200, 217], 6: [330, 223] };  // where the output of a unit is written
-  const CHIPS = { b4: [200, 40], b5: [200, 320], b6: [330, 107] };
-  const chipOf = ({ name, source, target }) => {
-    if (source === null) return CHIPS[name];
-    const part = target === 6 ? 0.5 : 0.31;
-    return AT[source].map((from, axis) => from + part * (AT[target][axis] - from));
-  };
-  const path = ([x, y], [x2, y2]) => `M${x} ${y}L${x2} ${y2}`;
-  const drawGraph = (svg) => {
-    const put = (name, attributes, ...children) => {
-      const element = fastbp.svg(name, attributes, ...children);
-      svg.append(element);
-      return element;
-    };
-    const edges = WEIGHTS.map((weight) => {
-      const d = path(weight.source === null ? chipOf(weight) : AT[weight.source], AT[weight.target]);
-      return [put("path", { class: "halo", d }), put("path", { class: "edge", d })];
-    });
-    put("path", { class: "edge", d: path(AT[6], [368, 180]), "stroke-width": 1.5 });
-    const inputs = [1, 2, 3].map((unit) => {
-      put("circle", { class: "unit", cx: AT[unit][0], cy: AT[unit][1], r: 16 });
-      put("text", { x: AT[unit][0], y: AT[unit][1] + 5 }, `x${unit}`);
-      return put("text", { class: "value", x: AT[unit][0], y: AT[unit][1] + 32 });
-    });
-    const units = [4, 5, 6].map((unit) => {
-      const [x, y] = AT[unit];
-      put("circle", { class: "unit", cx: x, cy: y, r: R });
-      const level = put("path", { class: "level" });
-      put("circle", { class: "rim", cx: x, cy: y, r: R });
-      put("text", { class: "name", x, y: y - 1 }, `${unit}`);
-      const share = put("text", { x, y: y + 14 });
-      const value = put("text", { class: "value", x: LABELS[unit][0], y: LABELS[unit][1] });
-      return { unit, level, share, value };
-    });
-    put("text", { class: "name", x: 379, y: 178 }, "J");
-    const J = put("text", { class: "value", x: 379, y: 196 });
-    const chips = WEIGHTS.map((weight, k) => {
-      const [x, y] = chipOf(weight);
-      const value = fastbp.svg("text", { x, y: y + 12 });
-      const chip = put("g", { class: "chip", role: "button", tabindex: 0 },
-        fastbp.svg("rect", { x: x - 26, y: y - 17, width: 52, height: 34, rx: 6 }),
-        fastbp.svg("text", { class: "name", x, y: y - 3 }, weight.name), value);
-      chip.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" && event.key !== " ") return;
-        event.preventDefault();
-        choose(k);
-      });
-      for (const element of [chip, ...edges[k]]) element.addEventListener("click", () => choose(k));
-      return { chip, value };
-    });
-    return { edges, inputs, units, J, chips };
-  };
-  // the part of a disc below a level: 0 is empty, 1 is full
-  const filled = ([x, y], share) => {
-    const height = R * (1 - 2 * share), half = Math.sqrt(Math.max(0, R * R - height * height));
-    return `M${x - half} ${y + height}A${R} ${R} 0 ${share > 0.5 ? 1 : 0} 0 ${x + half} ${y + height}Z`;
-  };
-  // a number that fits into a label
-  const short = (x) => {
-    const text = Math.abs(x) < 100 ? x.toFixed(2) : fastbp.number(x, 2);
-    return text === "-0.00" ? "0.00" : text.replace("-", "−");
-  };
-  const onTheWay = (k) => {
-    const { target } = WEIGHTS[chosen];
-    return k === chosen || (target !== 6 && names[k] === `w${target}6`);
-  };
-  const graph = drawGraph($("graph"));
-  const updateGraph = () => {
-    const numbers = net.parameters, { y } = now.rows[row];
-    numbers.forEach((w, k) => {
-      const [halo, edge] = graph.edges[k], { chip, value } = graph.chips[k];
-      halo.classList.toggle("way", onTheWay(k));
-      edge.setAttribute("class", `edge ${w < 0 ? "negative" : "positive"}`);
-      edge.setAttribute("stroke-width", Math.min(0.8 + 1.5 * Math.abs(w), 10).toFixed(2));
-      chip.classList.toggle("way", onTheWay(k));
-      chip.setAttribute("aria-pressed", k === chosen);
-      chip.setAttribute("aria-label", `${names[k]} = ${fastbp.number(w, 3)}`);
-      value.textContent = short(w);
-    });
-    graph.inputs.forEach((text, i) => { text.textContent = `${X[row][i]}`; });
-    graph.units.forEach(({ unit, level, share, value }) => {
-      const [l, j] = unit === 6 ? [1, 0] : [0, unit - 4];
-      const part = blame.units[l][j];
-      level.setAttribute("d", part > 0 ? filled(AT[unit], Math.min(part, 0.9999)) : "M0 0");
-      share.textContent = `${(100 * part).toFixed(0)} %`;
-      value.textContent = `${unit === 6 ? "h" : `y${unit}`} ${short(y[l + 1][j])}`;
-    });
-    graph.J.textContent = fastbp.fixed(now.loss, 3);
-  };
+  // ---- pictures and tables
+
+  const updateGraph = fastbp.workedGraph(element("graph"), WEIGHTS, (k) => choose(k));
 
   const updateChart = () => {
-    const last = losses.length - 1, every = Math.ceil(losses.length / 400);  // no more points than can be seen
+    const last = steps(), every = Math.ceil(losses.length / 400);  // no more points than can be seen
     const points = losses.map((loss, step) => [step, Math.min(Math.max(loss, 1e-16), 1e300)])
       .filter(([step, loss]) => (step % every === 0 || step === last) && Number.isFinite(loss));
     const values = points.map(([, loss]) => loss);
@@ -214,15 +130,16 @@
       const space = Math.max((high - low) / 10, 0.005 * high);
       [low, high] = [low - space, high + space];
     }
-    const axes = fastbp.axes($("chart"), {
-      x: [0, Math.max(10, last)], y: [low, high], xLabel: "steps", yLabel: "J", log, width: 400, height: 328,
+    const axes = fastbp.axes(element("chart"), {
+      x: [0, Math.max(10, last)], y: [low, high], xLabel: "steps", yLabel: "error J", log, height: 295,
     });
     axes.curve(points);
     axes.dot(...points.at(-1));
     const [before, after] = [losses[0], now.loss].map((loss) => fastbp.number(loss));
-    $("chart").setAttribute("aria-label", `J over ${last} steps, from ${before} to ${after}`);
+    element("chart").setAttribute("aria-label", `J over ${last} steps, from ${before} to ${after}`);
     const scale = log ? " (a logarithmic scale)" : "";
-    $("course").textContent = `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${last} steps${scale}.`;
+    element("course").textContent =
+      `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${last} steps${scale}.`;
   };
 
   const verdict = (sum, slope) => {
@@ -234,161 +151,155 @@
       return "They differ: f has a corner or a jump within reach of ε.";
     if (sum === 0) return `They differ: J does change with ${name}, but the factors say 0. It cannot learn.`;
     return sum * slope < 0 ? `They differ, even in sign: a step against the product leads uphill along ${name}.`
-      : "They differ: what stands in place of f′ is not the derivative, and the steps lead elsewhere.";
+      : "They differ: what stands in place of f' is not the derivative, and the steps lead elsewhere.";
   };
+  const card = (sign, name, value, meaning, className = "") => fastbp.html("li", { class: className },
+    fastbp.html("span", { class: "sign" }, sign),
+    fastbp.html("span", { class: "factor" },
+      fastbp.html("span", {}, name),
+      fastbp.html("strong", { class: "number" }, fastbp.number(value, 4)),
+      fastbp.html("span", { class: "meaning" }, meaning)));
   const updateChain = () => {
     const weight = WEIGHTS[chosen], factors = chain(weight, row);
-    const card = (sign, name, value, meaning, className = "") => fastbp.html("li", { class: className },
-      fastbp.html("span", { class: "sign" }, sign),
-      fastbp.html("span", { class: "factor" },
-        fastbp.html("span", {}, name),
-        fastbp.html("strong", { class: "number" }, fastbp.number(value, 4)),
-        fastbp.html("span", { class: "meaning" }, meaning)));
-    $("chain").replaceChildren(
+    element("chain").replaceChildren(
       ...factors.map(([name, value, meaning, className], k) => card(k ? "×" : "", name, value, meaning, className)),
       card("=", `dJ/d${weight.name}`, product(factors), `their product, for row ${row + 1} alone`, "product"),
     );
     const sum = now.gradient[chosen], slope = measured(chosen);
-    $("sum").textContent = sum.toFixed(8).replace("-", "−");
-    $("measured").textContent = slope.toFixed(8).replace("-", "−");
-    $("verdict").textContent = verdict(sum, slope);
+    element("sum").textContent = sum.toFixed(8).replace("-", "−");
+    element("measured").textContent = slope.toFixed(8).replace("-", "−");
+    element("verdict").textContent = verdict(sum, slope);
+  };
+  const updateChoice = () => {
     const w = net.parameters[chosen], reach = Math.max(6, Math.ceil(Math.abs(w)));
-    const slider = $("value");
+    const slider = element("value");
     slider.min = -reach;
     slider.max = reach;
     slider.value = w;
-    $("number").textContent = fastbp.fixed(w, 2);
-    $("weight").value = weight.name;
-    $("row").value = row;
+    element("number").textContent = fastbp.fixed(w, 2);
+    element("weight").value = names[chosen];
+    element("row").value = row;
   };
 
-  // a table: what is in each row of it; the first cell is its head
-  const fillTable = (body, rows, marked) => body.replaceChildren(...rows.map(([head, ...cells], k) =>
-    fastbp.html("tr", k === marked ? { class: "marked" } : {},
-      fastbp.html("th", { scope: "row", class: "text" }, head),
-      ...cells.map((cell) => fastbp.html("td", { class: typeof cell === "string" ? "number" : "text" }, cell)))));
   const updateTables = () => {
     const { fixed, bar } = fastbp;
-    const weights = net.parameters.map((w, k) =>
-      [names[k], fixed(w), fixed(w - start[k]), fixed(now.gradient[k]), bar(blame.parameters[k])]);
-    fillTable($("weights"), weights, chosen);
-    const rows = now.rows.map(({ y }, n) =>
-      [`${n + 1}`, X[n].join(" "), fixed(T[n][0], 1), fixed(y[2][0]), bar(blame.rows[n])]);
-    fillTable($("rows"), rows, row);
-    fillTable($("units"), [4, 5, 6].map((unit) => {
-      const [l, j] = unit === 6 ? [1, 0] : [0, unit - 4];
-      const error = now.rows.reduce((sum, { deltas }) => sum + Math.abs(deltas[l][j]), 0);
-      return [`${unit}`, fixed(error), bar(blame.units[l][j])];
+    const rowOf = (head, cells, marked = false) => fastbp.row(head, cells, marked ? { class: "marked" } : {});
+    element("weights").replaceChildren(...net.parameters.map((w, k) => rowOf(
+      names[k], [fixed(w), fixed(w - start[k]), fixed(now.gradient[k]), bar(blame.parameters[k])], k === chosen)));
+    element("rows").replaceChildren(...now.rows.map(({ y }, n) => rowOf(
+      `${n + 1}`, [X[n].join(" "), fixed(T[n][0], 1), fixed(y[2][0]), bar(blame.rows[n])], n === row)));
+    element("units").replaceChildren(...blame.units.flat().map((share, k) => {
+      const error = now.rows.reduce((sum, { deltas }) => sum + Math.abs(deltas.flat()[k]), 0);
+      return rowOf(`${k + 4}`, [fixed(error), bar(share)]);
     }));
   };
+
+  const outcome = () => {
+    const J = `J = ${fastbp.number(now.loss)}.`;
+    if (run.running()) return "Running.";
+    if (!finite())
+      return "J is too large for a number: the steps are too long. Start again with a smaller learning rate.";
+    if (goal !== null && converged())
+      return `Converged after ${steps()} steps: every derivative is below 0.00001. ${J}`;
+    if (goal === steps()) return `Not converged after ${steps()} steps. ${J}`;
+    return `Step ${steps()}: ${J}`;
+  };
+  const say = (text) => { element("status").textContent = text; };
   const draw = () => {
-    updateGraph();
+    const { y } = now.rows[row];
+    updateGraph({
+      parameters: net.parameters, x: y[0], outputs: y.slice(1).flat(), shares: blame.units.flat(),
+      loss: now.loss, chosen,
+    });
     updateChart();
     updateChain();
+    updateChoice();
     updateTables();
+    say(outcome());
   };
-  const say = (text) => { $("status").textContent = text; };
-  const tell = () => say(finite() ? `Step ${losses.length - 1}: J = ${fastbp.number(now.loss)}.`
-    : "J is too large for a number: the steps are too long. Start again with a smaller rate.");
 
+  // ---- what the reader can do
+
+  const run = fastbp.repeating(element("run"), {
+    begin: () => { goal = steps() + MOST; },
+    tick: (n) => {
+      const ended = () => !finite() || converged();
+      advance(Math.min(n, goal - steps()), ended);
+      return !ended() && steps() < goal;
+    },
+    show: draw,
+  });
+  const take = (n) => {
+    run.stop();
+    goal = null;
+    advance(n);
+    draw();
+  };
   const choose = (k) => {
     chosen = k;
     draw();
     const [w, slope] = [net.parameters[k], now.gradient[k]].map((number) => fastbp.number(number, 3));
     say(`${names[k]} = ${w}, dJ/d${names[k]} = ${slope}.`);
   };
-
-  // a run: as many steps per picture as make the whole of it last some seconds
-  const stop = () => {
-    cancelAnimationFrame(timer);
-    timer = null;
-    $("run").textContent = "Run until it converges";
-  };
-  const run = () => {
-    const first = losses.length - 1, still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const left = () => first + MOST - (losses.length - 1);
-    const ended = () => !finite() || converged();
-    const frame = () => {
-      advance(still ? MOST : Math.min(left(), 1 + Math.floor((losses.length - first) / 40)), ended);
-      const done = ended() || left() <= 0;
-      draw();
-      if (!done) { timer = requestAnimationFrame(frame); return; }
-      stop();
-      const steps = losses.length - 1, J = `J = ${fastbp.number(now.loss, 3)}.`;
-      if (!finite()) tell();
-      else if (converged()) say(`Converged after ${steps} steps: every derivative is below 0.00001. ${J}`);
-      else say(`Stopped after ${steps} steps, which did not converge. ${J}`);
-    };
-    $("run").textContent = "Stop";
-    say("Running.");
-    timer = requestAnimationFrame(frame);
-  };
-  const take = (n) => {
-    stop();
-    if (n === Infinity) { run(); return; }
-    advance(n);
+  const chooseRow = (n) => {
+    row = n;
     draw();
-    tell();
-  };
-
-  const offer = (select, options, value) => {
-    select.append(...options.map(([key, text]) => fastbp.html("option", { value: key }, text)));
-    select.value = value;
   };
   const settle = () => {
     net.layers.forEach((layer, l) => {
-      layer.activation = $(`activation-${l}`).value;
-      layer.slope = $(`slope-${l}`).value;
+      layer.activation = element(`activation-${l}`).value;
+      layer.slope = element(`slope-${l}`).value;
     });
-    rate = Number($("rate").value);
+    rate = Number(element("rate").value);
   };
   for (const l of [0, 1]) {
     const functions = Object.entries(fastbp.ACTIVATIONS).map(([name, { formula }]) => [name, `${name}: ${formula}`]);
-    offer($(`activation-${l}`), functions, "sigmoid");
-    offer($(`slope-${l}`), Object.entries(SLOPE_NAMES), "own");
+    fastbp.offer(element(`activation-${l}`), functions, "sigmoid");
+    fastbp.offer(element(`slope-${l}`), Object.entries(SLOPE_NAMES), "own");
   }
-  offer($("rate"), RATES.map((number) => [number, `${number}`]), rate);
-  offer($("weight"), names.map((name) => [name, name]), names[chosen]);
-  offer($("row"), X.map((x, n) => [n, `${n + 1}: x = ${x.join(" ")}, y = ${T[n][0]}`]), row);
+  fastbp.offer(element("rate"), RATES.map((number) => [number, `${number}`]), rate);
+  fastbp.offer(element("weight"), names.map((name) => [name, name]), names[chosen]);
+  fastbp.offer(element("row"), X.map((x, n) => [n, `${n + 1}: x = ${x.join(" ")}, y = ${T[n][0]}`]), row);
   for (const name of ["activation-0", "activation-1", "slope-0", "slope-1", "rate"])
-    $(name).addEventListener("change", () => { settle(); changed(); draw(); tell(); });
-  $("weight").addEventListener("change", (event) => choose(indexOf(event.target.value)));
-  $("row").addEventListener("change", (event) => { row = Number(event.target.value); draw(); });
-  $("value").addEventListener("input", (event) => {
+    element(name).addEventListener("change", () => {
+      settle();
+      changed();
+      draw();
+    });
+  element("weight").addEventListener("change", (event) => choose(indexOf(event.target.value)));
+  element("row").addEventListener("change", (event) => chooseRow(Number(event.target.value)));
+  element("value").addEventListener("input", (event) => {
     const numbers = net.parameters;
     numbers[chosen] = Number(event.target.value);
     net.parameters = numbers;
     changed();
     draw();
-    tell();
   });
-  $("one").addEventListener("click", () => take(1));
-  $("ten").addEventListener("click", () => take(10));
-  $("run").addEventListener("click", () => (timer === null ? run() : (stop(), tell())));
-  $("again").addEventListener("click", () => { stop(); restart(); draw(); tell(); });
+  element("one").addEventListener("click", () => take(1));
+  element("ten").addEventListener("click", () => take(10));
+  element("again").addEventListener("click", () => {
+    restart();
+    draw();
+  });
   // tables are another way to choose, with a mouse; the lists above them are the one with keys
   const picked = (event, body) => [...body.children].indexOf(event.target.closest("tr"));
-  $("weights").addEventListener("click", (event) => choose(picked(event, $("weights"))));
-  $("rows").addEventListener("click", (event) => { row = picked(event, $("rows")); draw(); });
-  $("tries").addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button === null) return;
-    const { activation = "sigmoid", slope = "own", weight = "w14", value, steps } = TRIES[button.dataset.try];
-    $("activation-0").value = activation;
-    $("slope-0").value = slope;
-    $("activation-1").value = "sigmoid";
-    $("slope-1").value = "own";
-    $("rate").value = 1;
+  element("weights").addEventListener("click", (event) => choose(picked(event, element("weights"))));
+  element("rows").addEventListener("click", (event) => chooseRow(picked(event, element("rows"))));
+  const attempt = ({ activation = "sigmoid", slope = "own", weight = "w14", value, steps: n }) => {
+    const settings = {
+      "activation-0": activation, "slope-0": slope, "activation-1": "sigmoid", "slope-1": "own", rate: 1,
+    };
+    for (const [name, setting] of Object.entries(settings)) element(name).value = setting;
     settle();
     chosen = indexOf(weight);
-    net.parameters = start.map((w, k) => (k === chosen && value !== undefined ? value : w));
-    look();
-    losses = [now.loss];
-    take(steps);
-    $("status").scrollIntoView({ block: "nearest" });
-  });
+    restart(start.map((w, k) => (k === chosen ? value ?? w : w)));
+    if (n === Infinity) element("run").click();
+    else take(n);
+    element("status").scrollIntoView({ block: "nearest" });
+  };
+  for (const button of element("tries").querySelectorAll("button"))
+    button.addEventListener("click", () => attempt(TRIES[button.dataset.try]));
 
   restart();
   draw();
-  tell();
 }

@@ -21,22 +21,25 @@ PARTS = (
     findings.PART,
 )
 
+#: What the scripts of the parts use.
+SHARED = ("network.js", "numbers.js", "elements.js", "axes.js", "controls.js")
+
 TITLE = "Why does the derivative of an activation function matter, and not the function itself?"
 LEAD = (
     "The derivative says how much the error changes if something changes: a weighted sum, a weight, an "
-    "input. Learning follows it. Everything on this page can be changed: take a step, break a derivative, "
-    "and watch."
+    "input. Learning follows it. Most of this page can be changed: take a step, break a derivative, and "
+    "watch what happens."
 )
 
 
 def lesson() -> str:
     """Return the page."""
     sections = [Section(part.anchor, part.title, fill(part.template, **part.values())) for part in PARTS]
-    scripts = [part.script for part in PARTS if part.script is not None]
+    scripts = [name for part in PARTS for name in part.scripts]
     return page(
         TITLE,
         LEAD,
         sections,
-        scripts=["network.js", "drawing.js", *scripts],
+        scripts=[*SHARED, *scripts],
         data={part.anchor: part.data() for part in PARTS},
     )

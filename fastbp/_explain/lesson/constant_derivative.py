@@ -1,4 +1,4 @@
-"""The part of the lesson: With a line's derivative, hardly more than a line."""
+"""The part of the lesson: With a constant derivative, a network learns little more than a line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
     "zero": np.zeros_like,
     "negated": lambda z: -slope_of_tanh(z),
 }
-LABELS = {"own": "own f\N{PRIME}", "one": "1", "zero": "0", "negated": "\N{MINUS SIGN}f\N{PRIME}"}
+LABELS = {"own": "own f'", "one": "1", "zero": "0", "negated": "\N{MINUS SIGN}f'"}
 
 
 def network(slope: str, seed: int) -> Network:
@@ -101,9 +101,9 @@ def values() -> dict[str, str]:
 
 PART = Part(
     "constant-derivative",
-    "With a line's derivative, hardly more than a line",
+    "With a constant derivative, a network learns little more than a line",
     "constant_derivative.html",
-    "constant_derivative.js",
+    ("constant_derivative.js",),
     data,
     values,
 )

@@ -1,4 +1,4 @@
-"""The part of the lesson: The signal through many layers."""
+"""The part of the lesson: How much of the error reaches the first layer."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def ratio(activation: str, depth: int) -> float:
 
 def _short(number: float) -> str:
     """Return two digits, as the script writes them."""
-    text = f"{number:.2g}" if number >= 0.01 else f"{number:.1e}".replace("e-0", "e-")
-    return text.replace("-", "\u2212")
+    return f"{number:.2g}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
 
 
 def _data() -> dict[str, Any]:
@@ -83,5 +82,10 @@ def _values() -> dict[str, str]:
 
 
 PART = Part(
-    "depth", "The signal through many layers", "depth.html", script="depth.js", data=_data, values=_values
+    "depth",
+    "How much of the error reaches the first layer",
+    "depth.html",
+    ("depth.js",),
+    _data,
+    _values,
 )

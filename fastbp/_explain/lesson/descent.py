@@ -1,4 +1,4 @@
-"""The part of the lesson: Downhill, until nothing changes."""
+"""The part of the lesson: Gradient descent: downhill until nothing changes."""
 
 from __future__ import annotations
 
@@ -35,4 +35,10 @@ def data() -> dict[str, Any]:
     }
 
 
-PART = Part("descent", "Downhill, until nothing changes", "descent.html", "descent.js", data)
+PART = Part(
+    "descent",
+    "Gradient descent: downhill until nothing changes",
+    "descent.html",
+    ("contours.js", "descent.js"),
+    data,
+)

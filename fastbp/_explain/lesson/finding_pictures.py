@@ -57,8 +57,9 @@ def slopes(both: Comparison) -> str:
     """Draw how |f'(z)| is distributed in the layer that the finding is about."""
     layer = both.finding.layer or 1
     shares = [_by_decade(each.layers[layer - 1]) for each in (both.found, both.remedied)]
-    names = ["0", *(f"10{str(power).translate(RAISED)}" for power in range(-8, 0)), "1"]
-    caption = f"Outputs of layers[{layer}] by their |f'(z)|, from each number to ten times as much."
+    powers = [f"10{str(power).translate(RAISED)}" if power % 2 == 0 else "" for power in range(-8, 0)]
+    names = ["0", *powers, "1"]
+    caption = f"Outputs of layers[{layer}] by their |f'(z)|; each bar goes from a power of ten to the next."
     return _pairs(shares, "|f'(z)|", "outputs (%)", caption, names)
 
 

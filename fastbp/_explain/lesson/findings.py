@@ -212,4 +212,6 @@ def _result(both: Comparison) -> str:
     return f"After {epochs} epochs, the relative loss {rows}is {before}; remedied, it is {after}."
 
 
-PART = Part("findings", "When it does not learn: findings, causes, remedies", "findings.html", values=values)
+PART = Part(
+    "findings", "When a network does not learn: findings, causes, remedies", "findings.html", values=values
+)

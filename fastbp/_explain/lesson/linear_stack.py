@@ -65,6 +65,6 @@ PART = Part(
     "linear-stack",
     "A stack of linear layers is one layer",
     "linear_stack.html",
-    script="linear_stack.js",
+    ("linear_stack.js",),
     values=_values,
 )

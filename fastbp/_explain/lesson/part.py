@@ -1,4 +1,4 @@
-"""`Part`: a section of the lesson, with the script that makes it move and the numbers that it starts from."""
+"""`Part`: a section of the lesson, with the scripts that make it move and the numbers that it starts from."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Part(NamedTuple):
     title : str
     template : str
         File of the folder `templates` with its HTML.
-    script : str or None
-        File of the folder `assets`.
+    scripts : tuple of str
+        Files of the folder `assets`, in the order in which they run.
     data : callable
         Returns what the script starts from, such as weights: anything that JSON can hold.
     values : callable
@@ -32,6 +32,6 @@ class Part(NamedTuple):
     anchor: str
     title: str
     template: str
-    script: str | None = None
+    scripts: tuple[str, ...] = ()
     data: Callable[[], Mapping[str, Any]] = nothing
     values: Callable[[], Mapping[str, str]] = nothing

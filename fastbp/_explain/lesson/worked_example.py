@@ -33,6 +33,6 @@ PART = Part(
     "worked-example",
     "One error, shared out among eleven weights",
     "worked_example.html",
-    "worked_example.js",
+    ("worked_graph.js", "worked_example.js"),
     data,
 )
