@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
+from fastbp._base.names import LONGEST, line
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, dense, for_user
 from fastbp._explain.fragments import number
@@ -24,7 +25,6 @@ from fastbp.losses._answers import Argmax
 from fastbp.network import Network
 from fastbp.plot._answers import classified
 from fastbp.plot._saliency import image_shape_of
-from fastbp.plot._text import line
 
 Array: TypeAlias = NDArray[Any]
 Task: TypeAlias = Literal["classes", "questions", "numbers", "other"]
@@ -32,7 +32,6 @@ Task: TypeAlias = Literal["classes", "questions", "numbers", "other"]
 MOST_ROWS, FEWEST_ROWS = 2000, 32  # of a sample for what is expensive
 BUDGET = 5 * 10**10  # multiplications for one picture, a few seconds
 SMALLEST_IMAGE = 6  # rows and columns; 4 inputs without names are no image of 2 x 2 pixels
-LONGEST_NAME = 60  # characters
 
 
 class Data(NamedTuple):
@@ -105,7 +104,7 @@ class Subject:
             self.held_out, _ = _checked(probe, X_val, y_val, names=("X_val", "y_val"))
         self.path, self.steps = _recorded(record, net.n_parameters)
         self.image_shape = _image_shape(image_shape, net)
-        self.names = [line(name, LONGEST_NAME) for name in input_names(net.layers, net.feature_names)]
+        self.names = [line(name, LONGEST) for name in input_names(net.layers, net.feature_names)]
         self.is_finite = bool(np.isfinite(net.parameters).all())
 
     @cached_property
@@ -158,7 +157,7 @@ class Subject:
         """Return targets and predictions of rows as texts."""
         if self.task == "classes":
             found = classified(self.net, data.X, data.y)
-            names = [line(name, LONGEST_NAME) for name in found.names]
+            names = [line(name, LONGEST) for name in found.names]
             return [names[i] for i in found.true], [names[i] for i in found.predicted]
         outputs = self.net.loss.estimate(self.net.predict(data.X))
         return [*map(_numbers, data.y)], [*map(_numbers, outputs)]

@@ -92,17 +92,21 @@ def units(text: str) -> tuple[int, ...]:
     if text == "none":
         return ()
     try:
-        return sizes(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor none") from None
-
-
-def sizes(text: str) -> tuple[int, ...]:
-    """Convert text such as "8,8" to whole numbers above 0."""
-    try:
         return tuple(positive(part.strip()) for part in text.split(","))
     except argparse.ArgumentTypeError:
-        message = f"{text!r:.60} is not a list of whole numbers such as 32,16"
+        message = f"{text!r:.60} is not a list of whole numbers such as 32,16, nor none"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def image(text: str) -> tuple[int, ...]:
+    """Convert text such as "8,8" or "8,8,3" to the size of an image."""
+    sizes = text.split(",")
+    try:
+        if len(sizes) not in (2, 3):
+            raise argparse.ArgumentTypeError
+        return tuple(positive(size.strip()) for size in sizes)
+    except argparse.ArgumentTypeError:
+        message = f"{text!r:.60} is not the size of an image such as 8,8, or 8,8,3 with channels"
         raise argparse.ArgumentTypeError(message) from None
 
 
