@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastbp._base.arguments import choice, text
 from fastbp._base.columns import Column, Entries, constant
-from fastbp._base.shown import shown
+from fastbp._base.shown import counted, shown
 from fastbp.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -217,8 +217,8 @@ class History:
         if not len(self):
             return "History(0 epochs)"
         return (
-            f"History({_counted(len(self))} in {self.total_seconds:.3g} s, first: {self.describe(0)}, "
-            f"last: {self.describe(-1)}, stopped: {self.stopped})"
+            f"History({counted(len(self), 'epoch')} in {self.total_seconds:.3g} s, "
+            f"first: {self.describe(0)}, last: {self.describe(-1)}, stopped: {self.stopped})"
         )
 
     def _repr_html_(self) -> str:
@@ -236,12 +236,8 @@ class History:
         losses = [name for name in columns if name in ("loss", "validation_loss")]
         drawn = {name: columns[name].numbers(0, epochs).tolist() for name in losses}
         seconds = f" in {self.total_seconds:.3g} s" if "seconds" in columns else ""
-        title = f"History: {_counted(epochs)}{seconds}, stopped: {self.stopped or 'not yet'}"
+        title = f"History: {counted(epochs, 'epoch')}{seconds}, stopped: {self.stopped or 'not yet'}"
         return markup.paragraph(title) + markup.table(["epoch", *columns], rows) + markup.curves(drawn)
-
-
-def _counted(epochs: int) -> str:
-    return "1 epoch" if epochs == 1 else f"{epochs:,} epochs"
 
 
 def _column(name: str, values: Iterable[float]) -> Column:

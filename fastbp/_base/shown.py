@@ -1,4 +1,4 @@
-"""Short representations of values for messages, and of sizes."""
+"""Short representations of values for messages, and of numbers of things and sizes."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ class Short(Repr):
 
 
 shown = Short().repr
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun: "1 row", "1,797 rows"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def memory(size: int) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from fastbp._base import arguments
 from fastbp._base.names import line
+from fastbp._base.shown import counted
 from fastbp._explain import about_answers, about_learning, about_rows
-from fastbp._explain.fragments import counted, note, number, paragraph, table, wide
+from fastbp._explain.fragments import note, number, paragraph, table, wide
 from fastbp._explain.page import Section, page
 from fastbp._explain.subject import Subject, Topic
 from fastbp.exceptions import BusyError, Error

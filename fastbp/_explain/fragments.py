@@ -58,8 +58,3 @@ def _row(cell: str, texts: Sequence[str], kinds: Sequence[str]) -> str:
 def number(x: float) -> str:
     """Return a number with as many digits as are worth reading."""
     return f"{x:.4g}"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun: "1 row", "1,797 rows"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from fastbp._base.shown import counted
 from fastbp.cli import text
 from fastbp.cli.options import Commands
 
@@ -59,7 +60,7 @@ def run(options: Namespace) -> None:
             }
         )
         return
-    print(f"{text.path(options.data)}: {text.counted(len(X), 'row')}")
+    print(f"{text.path(options.data)}: {counted(len(X), 'row')}")
     examples.print_unknown(unknown)
     print()
     print(scores.show({"value": found}, net))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fastbp
+from fastbp._base.shown import counted
 from fastbp.cli import text
 from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, image, output, seed
 
@@ -116,7 +117,7 @@ def explain_model(options: Namespace) -> None:
         seed=options.seed or 0,
         progress=progress(options),
     )
-    tell(options, f"{title}, {text.counted(len(X), 'row')}", rows=len(X), unknown=unknown)
+    tell(options, f"{title}, {counted(len(X), 'row')}", rows=len(X), unknown=unknown)
     if not (options.json or options.quiet):
         examples.print_unknown(unknown)
 

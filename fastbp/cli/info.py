@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastbp
-from fastbp._base.shown import memory
+from fastbp._base.shown import counted, memory
 from fastbp.cli import text
 from fastbp.cli.options import Commands, escaped
 
@@ -70,7 +70,7 @@ def training_of(history: fastbp.History) -> list[str]:
         return []
     best = scores.best_epoch(history)
     lines = [
-        f"training: {text.counted(len(history), 'epoch')} in {history.total_seconds:.2g} s, "
+        f"training: {counted(len(history), 'epoch')} in {history.total_seconds:.2g} s, "
         f"stopped: {history.stopped or 'not yet'}",
         f"last epoch: {history.describe(-1)}",
     ]

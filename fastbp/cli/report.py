@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastbp import io
+from fastbp._base.shown import counted
 from fastbp.cli import scores, text
 from fastbp.cli.learning import Result, Rows
 from fastbp.io._columns import is_missing
@@ -17,7 +18,7 @@ from fastbp.io._columns import is_missing
 
 def heading(columns: io.Columns, table: io.Table, rows: Rows) -> str:
     """Return what was read, as text."""
-    size = f"{text.counted(columns.n_rows, 'row')}, {text.counted(len(columns), 'column')}"
+    size = f"{counted(columns.n_rows, 'row')}, {counted(len(columns), 'column')}"
     lines = [
         f"{text.path(columns.path)}: {size}",
         f"inputs: {text.inputs(table.columns)}",
@@ -62,7 +63,7 @@ def conclusion(options: Namespace, result: Result, plot: Path | None) -> str:
     model = str(options.output)
     lines = [
         "",
-        f"{text.counted(len(net.history), 'epoch')} in {net.history.total_seconds:.2g} s{kept}",
+        f"{counted(len(net.history), 'epoch')} in {net.history.total_seconds:.2g} s{kept}",
         "",
         scores.show(result.scores, net),
         f"(baseline: {answer} as the prediction for every row {where})",

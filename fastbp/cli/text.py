@@ -24,11 +24,6 @@ def path(name: str) -> str:
     return plain(name, longest=len(repr(name)))
 
 
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: "1 row", "1,797 rows"."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
-
-
 def listed(texts: Sequence[str]) -> str:
     """Return texts with commas between them, or the first ones and how many more there are."""
     if len(texts) <= MOST_LISTED:

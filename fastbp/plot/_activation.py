@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp import activations
 from fastbp._base import arguments
 from fastbp._base.arrays import as_doubles
-from fastbp._base.shown import shown
+from fastbp._base.shown import counted, shown
 from fastbp.activations import Activation
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.network import Network, check_network
@@ -121,7 +121,7 @@ class ActivationDisplay(Display):
         z = np.linspace(*_ends(span), POINTS)
         title = activation.name
         if activation.name == "softmax":
-            title += f"\nover one z; {others:,} other{'' if others == 1 else 's'} at 0"
+            title += f"\nover one z; {counted(others, 'other')} at 0"
         elif not activation.is_custom:  # whose formula would be the name of a Python function
             title += f"\n{activation.formula}"
         if activation.alpha:

@@ -1,4 +1,4 @@
-"""Pictures of pages: their settings are their own, those of the user stay."""
+"""Pictures of pages: what is an image in them; their settings are their own, those of the user stay."""
 
 import threading
 
@@ -7,8 +7,12 @@ import pytest
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 import matplotlib as mpl
+import numpy as np
 
 from fastbp._explain.pictures import DENSE, INK, picture
+from fastbp.plot._style import GREY, ink
+
+MANY = np.stack([np.arange(DENSE + 1), np.arange(DENSE + 1) % 2], axis=1)
 
 
 def test_settings_of_the_user_change_nothing(tmp_path, monkeypatch):
@@ -56,3 +60,19 @@ def test_a_name_like_that_of_the_color_is_text():
     assert f">{INK}<" in html
     assert html.count(INK) == 1
     assert "currentColor" in html
+
+
+@pytest.mark.parametrize(("points", "images"), [(MANY, 1), (MANY[:-1], 0)])
+def test_many_shapes_are_an_image(points, images):
+    html = picture(lambda ax: ax.scatter(*points.T, color=GREY), "points")
+    assert html.count("<image") == images
+
+
+def test_lines_in_the_color_of_text_keep_it_however_long_they_are():
+    def draw(ax):
+        ax.contour(*np.meshgrid(*[np.arange(80)] * 2), np.indices((80, 80)).sum(0) % 2, [0.5], colors=[ink()])
+
+    html = picture(draw, "a checkerboard has long borders")
+    assert len(html) > 100_000
+    assert "<image" not in html
+    assert 'stroke: currentColor; stroke-width: 1.5"' in html

@@ -10,13 +10,7 @@ PLANE = inspect.landscape(fastbp.Network([1, 1]), [[1.0]], [[1.0]], resolution=2
 CASES = {
     "f": lambda bad: plot.ActivationDisplay(bad, [[0], [0]], title=""),
     "derivative": lambda bad: plot.ActivationDisplay([[0], [0]], bad, title=""),
-    "gradients": lambda bad: plot.GradientFlowDisplay(bad, ["tanh"]),
-    "deltas": lambda bad: plot.GradientFlowDisplay([1], ["tanh"], deltas=bad),
-    "steps": lambda bad: plot.GradientFlowDisplay([[1]], ["tanh"], steps=bad),
-    "loss": lambda bad: plot.LearningCurveDisplay(bad),
     "validation_loss": lambda bad: plot.LearningCurveDisplay([1], bad),
-    "accuracy": lambda bad: plot.LearningCurveDisplay([1], metrics={"accuracy": bad}),
-    "counts": lambda bad: plot.SlopesDisplay(bad, ["tanh"]),
     "parameters[0][0]": lambda bad: plot.NetworkDisplay([(bad, [1])]),
     "gradients[0][1]": lambda bad: plot.NetworkDisplay([([[1]], [1])], gradients=[([[1]], bad)]),
     "unit_shares[0]": lambda bad: plot.NetworkDisplay([([[1]], [1])], unit_shares=[bad]),
