@@ -37,7 +37,7 @@ def table(
     """
     aligned = set(left)
     parts = (
-        ("thead", "th", [head], f"border-bottom: 1px solid {LINE}"),
+        ("thead", 'th scope="col"', [head], f"border-bottom: 1px solid {LINE}"),
         ("tbody", "td", rows, ""),
         ("tfoot", "td", [total], f"border-top: 1px solid {LINE}"),
     )
@@ -51,7 +51,7 @@ def table(
 def _row(cell: str, texts: Sequence[str], left: set[int]) -> str:
     cells = (
         f'<{cell} style="text-align: {"left" if i in left else "right"}; padding: 0.2em 0.7em; '
-        f'white-space: {"normal" if i in left else "nowrap"}">{escape(text)}</{cell}>'
+        f'white-space: {"normal" if i in left else "nowrap"}">{escape(text)}</{cell[:2]}>'
         for i, text in enumerate(texts)
     )
     return f"<tr>{''.join(cells)}</tr>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from fastbp._explain.fragments import beside, note, number, paragraph, table
 from fastbp._explain.pictures import PAIRED, WIDE, picture
 from fastbp._explain.subject import MOST_POINTS, Subject, Topic
 from fastbp.inspect._diagnosis.remedies import Finding, Remedy
+from fastbp.inspect._names import parameter_name
 from fastbp.plot import GradientFlowDisplay, LandscapeDisplay, LearningCurveDisplay, SlopesDisplay
 
 RESOLUTION, COARSE = 41, 21  # points of the landscape along each axis, and for large networks
@@ -62,7 +64,7 @@ def diagnosis(subject: Subject) -> str:
         "derivative 0, or the same output, in all rows. Step: by how much of their size the next step "
         "changes the weights."
     )
-    return findings + table(LAYER_HEAD, rows, left=(0, 1)) + note(meaning)
+    return findings + table(LAYER_HEAD, rows, "Measures of the layers", left=(0, 1)) + note(meaning)
 
 
 def _action(subject: Subject, finding: Finding, i: int) -> str:
@@ -177,10 +179,13 @@ def landscape(subject: Subject) -> str:
     """Return the loss around the parameters, or along the recorded path, from above and as a surface."""
     resolution = RESOLUTION if subject.net.n_parameters < LARGE else COARSE
     data = subject.few(resolution**2 * subject.net.n_parameters)
-    if subject.path is None:
-        what = "Loss around the network's parameters, along two random directions"
-    else:
+    pair = _pair(subject)
+    if subject.path is not None:
         what = "Loss in the plane that contains start and end of the fit, with the recorded path"
+    else:
+        along = " and ".join(pair) if pair else "two random directions"
+        what = f"Loss around the network's parameters, along {along}"
+    options: dict[str, Any] = {"directions": pair} if pair else {}
     drawn: list[LandscapeDisplay] = []
 
     def contour(ax: Axes) -> None:
@@ -193,6 +198,7 @@ def landscape(subject: Subject) -> str:
             seed=subject.seed,
             sample_weight=data.w,
             ax=ax,
+            **options,
         )
         display.ax_.locator_params("x", nbins=6)
         drawn.append(display)
@@ -200,6 +206,22 @@ def landscape(subject: Subject) -> str:
     above = picture(contour, f"{what}.{subject.sampled(data)}", size=PAIRED)
     surface = picture(lambda ax: drawn[0].plot(ax, kind="surface"), "The same as a surface.", size=PAIRED)
     return beside(above, surface)
+
+
+def _pair(subject: Subject) -> tuple[str, str] | None:
+    """Return the names of the first two parameters if random directions may span no plane, else None.
+
+    They keep the size of the weights into each unit: they are 0 if all weights are, and only their signs
+    differ if each unit has one weight.
+    """
+    differ = any(len(W) > 1 and W.any() for W in subject.net.weights)
+    if subject.path is not None or differ:
+        return None
+    return parameter_name(subject.layers, 0), parameter_name(subject.layers, 1)
+
+
+def _has_plane(subject: Subject) -> bool:
+    return subject.is_finite and subject.net.n_parameters > 1
 
 
 def _has_history(subject: Subject) -> bool:
@@ -211,5 +233,5 @@ TOPICS = (
     Topic("learning-curve", "Learning curve", learning_curve, _has_history),
     Topic("gradient-flow", "The error on its way back", gradient_flow),
     Topic("slopes", "Derivatives of the activations", slopes),
-    Topic("landscape", "The loss around here", landscape),
+    Topic("landscape", "The loss around here", landscape, _has_plane),
 )

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from fastbp._base import arguments
+from fastbp._base.names import line
 from fastbp._explain import about_answers, about_learning, about_rows
 from fastbp._explain.fragments import counted, note, number, paragraph, table, wide
 from fastbp._explain.page import Section, page
 from fastbp._explain.subject import Subject, Topic
 from fastbp.exceptions import BusyError, Error
-from fastbp.plot._text import line
 
 LONGEST_TITLE = 200  # characters
 
@@ -21,7 +21,7 @@ def what_it_is(subject: Subject) -> str:
     facts = paragraph(_data_facts(subject))
     if not subject.is_finite:
         facts += note("Some parameters are not numbers: what is computed from all of them is left out.")
-    return facts + wide(subject.net.summary()._repr_html_()) + _figures(subject)
+    return facts + wide(subject.net.summary()._repr_html_(), "Layers and settings") + _figures(subject)
 
 
 def _data_facts(subject: Subject) -> str:
@@ -45,7 +45,7 @@ def _figures(subject: Subject) -> str:
     head = ["measure", f"these {counted(len(data.y), 'row')}"]
     head += ["held out"] * (held_out is not None)
     rows = [[name, *(number(column[name]) for column in columns)] for name in columns[0]]
-    return table(head, rows, left=(0,))
+    return table(head, rows, "Loss and metrics", left=(0,))
 
 
 TOPICS: tuple[Topic, ...] = (

@@ -46,14 +46,14 @@ def _table(subject: Subject, top: Data) -> str:
     cells = zip([f"{row:,}" for row in top.numbers], targets, predictions, norms, strict=True)
     inputs = _inputs(subject, top)
     rows = [[*known, *more] for known, more in zip(cells, inputs, strict=True)]
-    head = ["row", "target", "prediction", "norm"]
+    head, label = ["row", "target", "prediction", "norm"], "Rows with the largest gradients"
     if subject.image_shape is not None:
-        shown = table(head, rows, left=(1, 2))
+        shown = table(head, rows, label, left=(1, 2))
     elif len(subject.names) <= MOST_INPUTS:
-        shown = table([*head, *subject.names], rows, left=(1, 2))
+        shown = table([*head, *subject.names], rows, label, left=(1, 2))
     else:
         far = "inputs farthest from their means, but those that are 0"
-        shown = table([*head, far], rows, left=(1, 2), long=(4,))
+        shown = table([*head, far], rows, label, left=(1, 2), long=(4,))
     return shown + note("Rows are counted from 0. Norm: of the gradient of the row.")
 
 
@@ -110,7 +110,7 @@ def one_weight(subject: Subject) -> str:
         f"{len(subject.names) + j + 1}. The derivative of its loss by this weight is the product of what "
         "each step on the way back contributes:"
     )
-    return lead + wide(chain.html())
+    return lead + wide(chain.html(), "The chain rule with its numbers")
 
 
 def graph(subject: Subject) -> str:

@@ -112,6 +112,12 @@ def explain(
     BusyError
         Another thread is changing the network.
 
+    Notes
+    -----
+    Settings of matplotlib belong to the process. Threads that call this at once take turns to draw; a thread
+    that draws by itself meanwhile may get the settings of pages. Your own settings change nothing on a page,
+    and they are the same when it is made.
+
     Examples
     --------
     ::

@@ -16,9 +16,12 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
-def wide(html: str) -> str:
-    """Return HTML that scrolls by itself where the page is too narrow for it."""
-    return f'<div class="wide">{html}</div>'
+def wide(html: str, label: str) -> str:
+    """Return HTML that scrolls by itself where the page is too narrow for it, also with the keyboard.
+
+    Screen readers say the label, which is escaped.
+    """
+    return f'<div class="wide" tabindex="0" role="group" aria-label="{escape(label)}">{html}</div>'
 
 
 def beside(*parts: str) -> str:
@@ -29,19 +32,25 @@ def beside(*parts: str) -> str:
 def table(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
+    label: str,
     *,
     left: Collection[int] = (),
     long: Collection[int] = (),
 ) -> str:
-    """Return a table; the columns in `left` and `long` have words and sentences, the others numbers."""
+    """Return a table with a name for screen readers.
+
+    The columns in `left` and `long` have words and sentences, the others numbers.
+    """
     kinds = ["long text" if i in long else "text" if i in left else "" for i in range(len(head))]
     body = "".join(_row("td", row, kinds) for row in rows)
-    return wide(f"<table><thead>{_row('th', head, kinds)}</thead><tbody>{body}</tbody></table>")
+    start = _row('th scope="col"', head, kinds)
+    return wide(f"<table><thead>{start}</thead><tbody>{body}</tbody></table>", label)
 
 
 def _row(cell: str, texts: Sequence[str], kinds: Sequence[str]) -> str:
+    end = cell[:2]
     cells = (
-        f'<{cell} class="{kind}">{escape(text)}</{cell}>' for text, kind in zip(texts, kinds, strict=True)
+        f'<{cell} class="{kind}">{escape(text)}</{end}>' for text, kind in zip(texts, kinds, strict=True)
     )
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from io import StringIO
+from threading import RLock
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +26,8 @@ WIDE, PAIRED = (8.8, 3.6), (5.2, 4.2)  # inches, of a picture as wide as the pag
 NARROWEST = 62  # pixels per inch, below which text is too small: the picture scrolls where the page is narrow
 DENSE = 1500  # shapes or points; what has more of them is drawn as an image, which takes less memory
 RESOLUTION = 144  # pixels per inch of such images
+
+TURN = RLock()  # of one thread; a signal handler may come in between
 
 
 def picture(
@@ -46,14 +50,27 @@ def picture(
     label : str, optional
         What screen readers say the picture is. Default: the caption.
     """
-    with mpl.rc_context(settings(INK, "none", **{"svg.hashsalt": caption})), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about characters that the font lacks
+    with own_settings(caption):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         rasterize_dense(figure)
         svg = inline(figure, label or caption)
         style = f"min-width: {round(NARROWEST * size[0])}px"
         return fill("figure.html", svg=svg, style=style, caption=escape(caption))
+
+
+@contextmanager
+def own_settings(salt: str) -> Iterator[None]:
+    """Draw with the settings of pages, whatever the user's are, which come back in the end.
+
+    Settings and filters of warnings belong to the process: pages of several threads take turns, or one would
+    give back those of another. `salt` goes into the ids of the picture.
+    """
+    with TURN, mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about characters that the font lacks
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings(INK, "none", **{"svg.hashsalt": salt}))
+        yield
 
 
 def rasterize_dense(figure: Figure) -> None:
@@ -77,5 +94,7 @@ def inline(figure: Figure, label: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     # ids that nothing refers to; other pictures of the page have some of them, too
     text = re.sub(r'(<g|<image [^>]*) id="[\w.]+"', r"\1", text)
-    text = re.sub(r"\n\s*", "\n", text).replace(INK, "currentColor")
+    text = re.sub(r"\n\s*", "\n", text)
+    # not between the tags, where a name might be that of the color
+    text = re.sub(r"<[^>]*>", lambda tag: tag[0].replace(INK, "currentColor"), text)
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base import arguments
+from fastbp._base.names import LONGEST, line
 from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, Rows, SparseRows
 from fastbp.exceptions import ParameterError, ShapeError
@@ -21,7 +22,6 @@ from fastbp.losses import CustomLoss
 from fastbp.losses._answers import Argmax
 from fastbp.network import Network
 from fastbp.plot._answers import classified
-from fastbp.plot._text import line
 
 if TYPE_CHECKING:
     from fastbp.callbacks import RecordPath
@@ -33,7 +33,6 @@ MOST_ROWS, FEWEST_ROWS = 2000, 32  # of a sample for what is expensive
 BUDGET = 5 * 10**10  # multiplications for one picture, a few seconds
 MOST_POINTS = 64  # of a recorded path, where each costs a pass over the data
 SMALLEST_IMAGE = 6  # rows and columns; 4 inputs without names are no image of 2 x 2 pixels
-LONGEST_NAME = 60  # characters
 
 
 class Data(NamedTuple):
@@ -107,7 +106,7 @@ class Subject:
             self.held_out, _ = _checked(probe, X_val, y_val, None)
         self.path, self.steps = _recorded(record, net.n_parameters)
         self.image_shape = _image_shape(image_shape, net)
-        self.names = [line(name, LONGEST_NAME) for name in input_names(net.layers, net.feature_names)]
+        self.names = [line(name, LONGEST) for name in input_names(net.layers, net.feature_names)]
         self.is_finite = bool(np.isfinite(net.parameters).all())
 
     @cached_property
@@ -160,7 +159,7 @@ class Subject:
         """Return targets and predictions of rows as texts."""
         if self.task == "classes":
             found = classified(self.net, data.X, data.y)
-            names = [line(name, LONGEST_NAME) for name in found.names]
+            names = [line(name, LONGEST) for name in found.names]
             return [names[i] for i in found.true], [names[i] for i in found.predicted]
         outputs = self.net.loss.estimate(self.net.predict(data.X))
         return [*map(_numbers, data.y)], [*map(_numbers, outputs)]

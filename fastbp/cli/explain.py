@@ -10,7 +10,7 @@ from typing import Any
 
 import fastbp
 from fastbp.cli import text
-from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, output, seed, units
+from fastbp.cli.options import Commands, add_quiet, check_differs, check_is_file, image, output, seed
 
 DESCRIPTION = """\
 Write a page of HTML, one file that needs nothing else. Without arguments it explains, with small networks
@@ -51,9 +51,9 @@ def add(commands: Commands) -> None:
     explain.add_argument("--open", action="store_true", help="open the page in a browser")
     explain.add_argument(
         "--image-shape",
-        type=units,
+        type=image,
         metavar="ROWS,COLUMNS",
-        help="size of the image that the inputs are, such as 8,8",
+        help="size of the image that the inputs are, such as 8,8, or 8,8,3 with channels",
     )
     explain.add_argument(
         "--seed",
@@ -76,7 +76,9 @@ def run(options: Namespace) -> None:
     if options.open:
         import webbrowser
 
-        webbrowser.open(Path(options.output).resolve().as_uri())
+        if not webbrowser.open(Path(options.output).resolve().as_uri()):
+            page = text.path(str(options.output))
+            raise fastbp.Error(f"{page} is written, but no browser could be opened to show it")
 
 
 def check(options: Namespace) -> None:

@@ -98,6 +98,18 @@ def units(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(message) from None
 
 
+def image(text: str) -> tuple[int, ...]:
+    """Convert text such as "8,8" or "8,8,3" to the size of an image."""
+    sizes = text.split(",")
+    try:
+        if len(sizes) not in (2, 3):
+            raise argparse.ArgumentTypeError
+        return tuple(positive(size.strip()) for size in sizes)
+    except argparse.ArgumentTypeError:
+        message = f"{text!r:.60} is not the size of an image such as 8,8, or 8,8,3 with channels"
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def names(text: str) -> tuple[str, ...]:
     """Convert names with commas between them, as in a line of a CSV file: quotes allow commas in a name."""
     try:

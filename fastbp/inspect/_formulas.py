@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from fastbp._base.names import LONGEST, line
 from fastbp.inspect._names import numbered
 
 DIGITS = 4  # significant ones of each number
@@ -78,7 +79,7 @@ class Notation(ABC):
 
     @abstractmethod
     def words(self, text: str) -> str:
-        """Return words of the user, with all special characters escaped."""
+        """Return a name from the user as one line, with all special characters escaped."""
 
     def over(self, inner: str, divisor: str) -> str:
         """Return a quotient."""
@@ -155,7 +156,7 @@ class Text(Notation):
         return f"... ({n:,} more)"
 
     def words(self, text: str) -> str:
-        return " ".join(text.split())
+        return line(text, LONGEST)
 
 
 def _joined(units: Sequence[int]) -> str:
@@ -203,7 +204,7 @@ class Latex(Notation):
         return rf"\ldots\ (\mathrm{{{n}\ more}})"
 
     def words(self, text: str) -> str:
-        shown = "".join(c for c in " ".join(text.split()) if c.isprintable())
+        shown = line(text, LONGEST)
         return rf"\mathrm{{{''.join(self.special.get(c, c) for c in shown)}}}"
 
 
@@ -234,7 +235,7 @@ class Html(Notation):
         return f"… ({n:,} more)"
 
     def words(self, text: str) -> str:
-        return escape(text)
+        return escape(line(text, LONGEST))
 
 
 TEXT, LATEX, HTML = Text(), Latex(), Html()

@@ -81,10 +81,12 @@ def test_images_have_a_shape(capsys, tmp_path, monkeypatch):
 
 def test_open_shows_the_page_in_a_browser(capsys, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("webbrowser.open", shown.append)
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or len(shown) == 1)
     path = tmp_path / "page.html"
     run(capsys, "explain", "--output", path, "--open", "--quiet")
     assert shown == [path.as_uri()]
+    message = error_of(capsys, "explain", "--output", path, "--open", "--quiet")
+    assert message == f"fastbp explain: {path} is written, but no browser could be opened to show it\n"
 
 
 def test_what_does_not_go_together_is_refused(capsys, model, data, tmp_path):
@@ -98,6 +100,9 @@ def test_what_does_not_go_together_is_refused(capsys, model, data, tmp_path):
     assert "image_shape is (2, 2)" in error_of(
         capsys, "explain", model, data, "--image-shape", "2,2", *output, "--json"
     )
+    for shape in ("none", "8", "0,8", "1,2,3,4", "a,b", ""):
+        error = error_of(capsys, "explain", model, data, "--image-shape", shape)
+        assert "is not the size of an image" in error
     assert "No such file" in error_of(capsys, "explain", model, tmp_path / "none.csv", *output)
     plain = tmp_path / "plain.safetensors"
     fastbp.Network([2, 1], seed=0).save(plain)

@@ -181,6 +181,19 @@ def test_remedies_are_told_in_words(kind):
     assert CHANGES[kind] in "; ".join(about_learning.changes(finding.action))
 
 
+def test_where_random_directions_span_no_plane_the_landscape_is_along_parameters():
+    """The random ones keep the size of the weights into each unit: of one weight, or of zeros."""
+    subject = Subject(fastbp.Network([1, 1], seed=0), X[:, :1], Y)
+    html = about_learning.landscape(subject)
+    assert "Loss around the network&#x27;s parameters, along w12 and b2." in html
+    assert ">w12</text>" in html
+    zero = regressor()
+    zero.parameters[:] = 0
+    assert "along w17 and w18." in about_learning.landscape(Subject(zero, X, Y))
+    line = fastbp.Network([1, fastbp.Dense(1, bias=False)], seed=0)
+    assert "landscape" not in parts(Subject(line, X[:, :1], Y))
+
+
 def test_the_rows_that_teach_most_come_first():
     net, w = regressor(), np.ones(80)
     norms = inspect.per_sample_gradient_norms(net, X, Y)

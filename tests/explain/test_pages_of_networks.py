@@ -94,6 +94,8 @@ LOOK = """() => {
       all(document, "section").map((section) => [section.id, all(section, "table").map(table)]),
     ),
     pictures: all(document, "figure svg").map(picture),
+    unscoped: texts(document, "th:not([scope])"),
+    unreachable: texts(document, ".wide:not([tabindex='0'][role][aria-label])"),
   };
 }"""
 
@@ -163,6 +165,10 @@ def test_the_rows_and_the_chain_are_those_of_the_network(page):
 
 def test_a_phone_shows_it_without_scrolling_sideways_and_it_prints(page):
     assert page.phone == {"width": 360, "contents": False, "picture": True, "paper": PAPER}
+
+
+def test_tables_have_heads_and_scroll_with_the_keyboard(page):
+    assert page.found["unscoped"] == page.found["unreachable"] == []
 
 
 def test_every_picture_has_a_name_and_text(page):

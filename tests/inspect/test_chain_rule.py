@@ -239,6 +239,16 @@ def test_html_is_balanced_and_escaped():
     assert repr(chain) == str(chain)
 
 
+def test_hostile_names_are_short_and_can_be_printed():
+    net = fastbp.Network([1, 1], seed=0)
+    net.feature_names = ["\ud800\0\u202e" + "x" * 1000]
+    chain = inspect.chain_rule(net, 1, 0, 0, [1], 3)
+    for text in (str(chain), chain.latex(), chain.html()):
+        assert "x" * 20 in text
+        assert "x" * 60 not in text
+        assert not {*"\ud800\0\u202e"} & {*text}
+
+
 def test_samples_of_other_kinds():
     pd, sparse = pytest.importorskip("pandas"), pytest.importorskip("scipy.sparse")
     net = fastbp.Network([2, 3, 4], loss="cross_entropy")

@@ -167,6 +167,16 @@ def test_scaling_of_sparse_inputs_keeps_zeros():
     assert diagnose(cured, X, y).is_healthy
 
 
+def test_a_long_name_is_short_in_a_finding():
+    X, y = sick.classes()
+    net = sick.classifier()
+    net.feature_names = ["\ud800" + "x" * 1000, *map(str, range(1, X.shape[1]))]
+    X[:, 0] *= 1000
+    (finding,) = diagnose(net, X, y).findings
+    assert "RMS of the input '\\ud800xxx" in finding.evidence
+    assert len(finding.evidence) < 300
+
+
 def test_losses_that_rise_are_a_learning_rate_too_high():
     net, (X, y) = sick.classifier(), sick.classes()
     falling = fastbp.History({"loss": [1, 0.5, 0.3, 0.2, 0.1, 0.11, 0.1]})

@@ -111,6 +111,11 @@ def test_names_are_escaped(network_class):
     html = network_class([2, 1], loss=fastbp.CustomLoss(bold))._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
+    bold.__name__ = "\ud800" + "b" * 1000
+    net = network_class([2, 1], loss=fastbp.CustomLoss(bold))
+    for text in (net.summary(), net._repr_html_()):
+        assert "\ufffdbbb" in text
+        assert "b" * 60 not in text
 
 
 def test_it_is_a_string(net):

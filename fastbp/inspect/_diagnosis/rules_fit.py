@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastbp._base.shown import shown
 from fastbp.history import History
 from fastbp.inspect._diagnosis.evidence import Evidence
 from fastbp.inspect._diagnosis.remedies import Finding
@@ -39,7 +40,7 @@ def unscaled_inputs(e: Evidence) -> Finding | None:
     if not sizes[worst] > limit("input_large") and not 0 < sizes[worst] < limit("input_small"):
         return None
     names = e.net.feature_names
-    name = f"input {worst + 1}" if names is None else f"the input {names[worst]!r}"
+    name = f"input {worst + 1}" if names is None else f"the input {shown(names[worst])}"
     is_large = sizes[worst] > 1
     return Finding(
         "unscaled inputs",
