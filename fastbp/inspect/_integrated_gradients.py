@@ -169,7 +169,7 @@ def chosen_outputs(probe: Probe, X: Rows, output: Any) -> Indices:
     n, n_out = len(X), probe.layers[-1].n_out
     if output is None:
         return _predicted(probe, X)
-    if np.ndim(output) == 0:
+    if not isinstance(output, (list, tuple)) and np.ndim(output) == 0:
         index = arguments.integer("output", output, at_least=0, below=n_out)
         return np.full(n, index, np.intp)
     indices = as_array("output", output)

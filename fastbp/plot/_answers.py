@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base import arguments
+from fastbp._base.shown import shown
 from fastbp._base.sparse import Inputs, SparseRows
 from fastbp._data.checks import check_labels
 from fastbp.exceptions import DataError, ParameterError, ShapeError
@@ -15,6 +18,8 @@ from fastbp.losses._answers import OF_ACTIVATION, Answers, Argmax
 from fastbp.network import Network, check_network
 
 Array: TypeAlias = NDArray[Any]
+
+MOST_NAMES = 1000  # too many; an endless iterable is read no further
 
 
 class Answered(NamedTuple):
@@ -43,6 +48,16 @@ def answered(net: Network, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | N
         raise DataError(f"the outputs for X[{is_nan.argmax()}] are NaN, expected numbers to plot")
     counts = examples.w.any(axis=1)
     return Answered(outputs[counts], examples.y[counts], examples.w[counts])
+
+
+def names_of(noun: str, names: Iterable[object], n: int) -> tuple[str, ...]:
+    """Return `names`, the argument of that name, which are n, one per `noun`."""
+    listed = arguments.entries(names, n + MOST_NAMES)
+    if listed is None:
+        raise ParameterError(f"names is {shown(names)}, expected {n} names, one per {noun}")
+    if len(listed) != n:
+        raise ShapeError(f"names has {len(listed)} entries, expected {n}, one per {noun}")
+    return tuple(map(str, listed))
 
 
 def reading(net: Network) -> Answers | None:

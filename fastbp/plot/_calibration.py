@@ -25,6 +25,7 @@ Array: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["event", "class", "quantile"]
 
 LEVELS = np.arange(1, 10) / 10  # of the quantiles of a normal distribution
+NARROW = 3.6  # inches; narrower axes have a legend of one column
 
 #: Labels of the axes.
 LABELS: dict[str, tuple[str, str]] = {
@@ -116,7 +117,7 @@ class CalibrationDisplay(Display):
         net : Network
         X, y : array_like, or sparse for X
             Inputs and targets as for `Network.evaluate`. Unknown targets are left out.
-        n_bins : int, >= 1
+        n_bins : int, 1 to 1000
             Number of bins of equal width.
         sample_weight : array_like, shape (n,) or (n, n_targets), optional
             Weights as for `Network.evaluate`.
@@ -130,7 +131,7 @@ class CalibrationDisplay(Display):
         DataError
             An output is NaN. Other errors as for `Network.evaluate`.
         """
-        n_bins = arguments.integer("n_bins", n_bins, at_least=1)
+        n_bins = arguments.integer("n_bins", n_bins, at_least=1, below=1001)
         answers = reading(net)
         if isinstance(answers, (Argmax, AtLeastHalf)):
             return cls._of_probabilities(net, answers, X, y, n_bins, sample_weight).plot(ax)
@@ -218,7 +219,8 @@ class CalibrationDisplay(Display):
         ax.set(xlabel=what + event, ylabel=share, xlim=(0, 1), ylim=(0, 1.02))
         expected = "" if self.kind == "quantile" else "expected "
         ax.set_title(f"{expected}calibration error {self.error:.3f}")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False)
+        columns = 3 if ax.bbox.width > NARROW * ax.figure.dpi else 1
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, frameon=False)
         dress(ax)
         return self
 

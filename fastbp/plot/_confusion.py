@@ -13,9 +13,9 @@ from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.network import Network
-from fastbp.plot._answers import classified
+from fastbp.plot._answers import classified, names_of
 from fastbp.plot._display import Display
-from fastbp.plot._style import GREY, ink, sequential
+from fastbp.plot._style import GREY, color_bar, ink, sequential
 from fastbp.plot._text import plain
 
 Array: TypeAlias = NDArray[np.float64]
@@ -45,7 +45,7 @@ class ConfusionMatrixDisplay(Display):
 
     Raises
     ------
-    ShapeError, DataError
+    ParameterError, ShapeError, DataError
         The counts are no square matrix of numbers >= 0, at least one of which is not 0, or the names are not
         as many.
     """
@@ -57,9 +57,7 @@ class ConfusionMatrixDisplay(Display):
         if not ((array >= 0).all() and 0 < array.sum() < np.inf):
             raise DataError("counts has a negative or infinite number or only 0, expected numbers >= 0")
         self.counts: Array = array.astype(np.float64)
-        self.names = tuple(map(str, range(len(array)))) if names is None else tuple(names)
-        if len(self.names) != len(array):
-            raise ShapeError(f"names has {len(self.names)} entries, expected {len(array)}, one per class")
+        self.names = names_of("class", range(len(array)) if names is None else names, len(array))
 
     @classmethod
     def from_network(
@@ -118,7 +116,7 @@ class ConfusionMatrixDisplay(Display):
         side = min(4 + 0.25 * len(self.names), 9)
         ax = self._axes(ax, (side + 1, side))
         image = ax.imshow(self.shares, cmap=sequential(), vmin=0, vmax=1)
-        self.figure_.colorbar(image, ax=ax, label="share of the true class", fraction=0.046, pad=0.03)
+        color_bar([ax], image, "share of the true class", fraction=0.046, pad=0.03)
         self._name_classes(ax)
         if len(self.names) <= MOST_NUMBERS:
             self._write_numbers(ax)

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 from fastbp._base.shown import shown
 from fastbp.exceptions import ParameterError
 
+FLAT = "rectilinear"  # the projection of ordinary axes
+
 
 class Display:
     """Numbers to plot, and the axes they were plotted on last.
@@ -37,7 +39,8 @@ class Display:
     ) -> list[Axes]:
         """Return panels, row by row, in the place of `ax` or on a new figure of this size in inches.
 
-        The options are those of `Figure.subplots`, such as sharey.
+        The options are those of `Figure.subplots`, such as sharey. Axes of another projection than that in
+        subplot_kw are replaced by new ones; if there is none, they must be ordinary axes.
         """
         if ax is None:
             from matplotlib import pyplot  # so that notebooks show the figure; it need not be imported before
@@ -47,7 +50,11 @@ class Display:
             self.axes_ = list(grid.flat)
         elif not isinstance(ax, Axes):
             raise ParameterError(f"ax is {shown(ax)}, expected axes of matplotlib, or None")
-        elif rows * columns == 1 and ax.name == options.get("subplot_kw", {}).get("projection", ax.name):
+        elif ax.figure is None:
+            raise ParameterError("ax was removed from its figure, expected axes of a figure")
+        elif ax.name != FLAT and "subplot_kw" not in options:
+            raise ParameterError(f"ax has the projection {ax.name!r}, expected {FLAT!r}")
+        elif rows * columns == 1 and ax.name == options.get("subplot_kw", {}).get("projection", FLAT):
             self.axes_ = [ax]
         else:
             place = ax.get_subplotspec()

@@ -65,9 +65,9 @@ class GradientFlowDisplay(Display):
         deltas: ArrayLike | None = None,
         steps: ArrayLike | None = None,
     ) -> None:
-        self.gradients, self.names = np.asarray(gradients, float), tuple(names)
-        self.deltas = None if deltas is None else np.asarray(deltas, float)
-        self.steps = None if steps is None else np.asarray(steps)
+        self.gradients, self.names = as_array("gradients", gradients).astype(float), tuple(names)
+        self.deltas = None if deltas is None else as_array("deltas", deltas).astype(float)
+        self.steps = None if steps is None else as_array("steps", steps)
         shape, n = self.gradients.shape, len(self.names)
         if len(shape) not in (1, 2) or shape[-1] != n or not self.gradients.size:
             raise ShapeError(
@@ -123,7 +123,7 @@ class GradientFlowDisplay(Display):
         if path is not None:
             gradients, chosen = _along(net, X, y, path)
             if steps is not None:
-                steps = np.asarray(steps)
+                steps = as_array("steps", steps)
                 _check_shape("steps", steps, np.shape(path)[:1])
                 steps = steps[chosen]
             names = [str(layer.activation) for layer in net.layers]
@@ -135,6 +135,8 @@ class GradientFlowDisplay(Display):
     @classmethod
     def from_diagnosis(cls, diagnosis: Diagnosis, *, ax: Axes | None = None) -> Self:
         """Draw the gradients that `fastbp.inspect.diagnose` has measured; `ax` as for `from_network`."""
+        if not isinstance(diagnosis, Diagnosis):
+            raise ParameterError(f"diagnosis is a {type(diagnosis).__name__}, expected a Diagnosis")
         states = diagnosis.layers
         names, deltas = [state.activation for state in states], [state.delta_rms for state in states]
         return cls([state.gradient_rms for state in states], names, deltas=deltas).plot(ax)

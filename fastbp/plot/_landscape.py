@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.sparse import Inputs
 from fastbp.callbacks import RecordPath
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import DataError, ParameterError
 from fastbp.inspect import Landscape, landscape
 from fastbp.inspect._probe import Probe
 from fastbp.network import Network
@@ -133,6 +133,8 @@ class LandscapeDisplay(Display):
             options["directions"], names = plane, ("direction from start to end", "main direction across it")
         if "span" not in options:
             few = landscape(net, X, y, **options | {"resolution": 2, "progress": None})
+            if not np.isfinite(few.origin).all():
+                raise DataError("the network's parameters, or center, have numbers that are NaN or infinite")
             options["span"] = span_of(np.vstack([few.project(points), few.project(few.center)]))
         found = landscape(net, X, y, **options)
         found = found if names is None else found._replace(names=names)
@@ -225,6 +227,7 @@ KINDS = {"contour": LandscapeDisplay._contour, "surface": LandscapeDisplay._surf
 def _plane_of(points: Doubles) -> Doubles | None:
     """Return two orthogonal unit vectors (2, P) that show a path (k, P), or None if it stays put."""
     ways = points - points[-1]
+    ways /= np.abs(ways).max() or 1  # no squares overflow
     lengths = np.linalg.norm(ways, axis=1)
     farthest = int(lengths.argmax()) if lengths[0] == 0 else 0
     if lengths[farthest] == 0:

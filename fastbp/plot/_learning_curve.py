@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base.arrays import as_array
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.history import History
 from fastbp.network import Network, check_network
@@ -58,6 +59,8 @@ class LearningCurveDisplay(Display):
         There are no epochs.
     ShapeError
         The columns have different lengths.
+    DTypeError
+        A column does not hold numbers.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class LearningCurveDisplay(Display):
         best: int | None = None,
         baseline: Mapping[str, float] | None = None,
     ) -> None:
-        self.loss, self.best, self.baseline = np.asarray(loss, float), best, dict(baseline or {})
-        self.validation_loss = None if validation_loss is None else np.asarray(validation_loss, float)
-        self.metrics = {name: np.asarray(values, float) for name, values in (metrics or {}).items()}
+        self.loss, self.best, self.baseline = _numbers("loss", loss), best, dict(baseline or {})
+        self.validation_loss = (
+            None if validation_loss is None else _numbers("validation_loss", validation_loss)
+        )
+        self.metrics = {name: _numbers(name, values) for name, values in (metrics or {}).items()}
         columns = {"validation_loss": self.validation_loss, **self.metrics}
         for name, column in columns.items():
             if column is not None and column.shape != self.loss.shape:
@@ -165,6 +170,10 @@ class LearningCurveDisplay(Display):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         dress(axes)
+
+
+def _numbers(argument: str, values: ArrayLike) -> Array:
+    return as_array(argument, values).astype(np.float64)
 
 
 def _is_wide(losses: Sequence[ArrayLike]) -> bool:

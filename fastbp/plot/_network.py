@@ -298,7 +298,8 @@ def _draw_lines(axes: Axes, lines: Array, values: Array, symbol: str, spacing: f
         for sign in SIGNS
         if sign in signs
     ]
-    axes.legend(handles=handles, loc="lower center", ncols=3, frameon=False, title=title)
+    legend = axes.legend(handles=handles, loc="lower center", ncols=3, frameon=False, title=title)
+    legend.set_in_layout(False)  # `_fit` has made room for it; a narrow panel would become a narrower one
 
 
 def _draw_units(axes: Axes, column: _Column, scale: float, shares: Array | None) -> None:

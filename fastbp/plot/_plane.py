@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arrays import as_array
 from fastbp.exceptions import DataError, ShapeError
 from fastbp.inspect import Landscape
+from fastbp.plot._style import color_bar
 
 Doubles: TypeAlias = NDArray[np.float64]
 Range: TypeAlias = tuple[float, float]
@@ -144,7 +145,7 @@ def draw_values(axes: Axes, a: Doubles, b: Doubles, values: Doubles, scale: Scal
 
 def draw_bar(panels: list[Axes], colors: AxesImage, scale: Scale, label: str) -> None:
     """Draw the bar beside the panels that says which value has which color."""
-    bar = panels[0].figure.colorbar(colors, ax=panels, label=label)
+    bar = color_bar(panels, colors, label)
     ticks = scale.levels(MOST_TICKS)
     bar.set_ticks(list(ticks), labels=[f"{tick:g}" for tick in ticks])
     bar.minorticks_off()

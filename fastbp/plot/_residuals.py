@@ -14,7 +14,7 @@ from fastbp._base.sparse import Inputs
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 from fastbp.metrics import r2
 from fastbp.network import Network
-from fastbp.plot._answers import answered
+from fastbp.plot._answers import answered, names_of
 from fastbp.plot._display import Display
 from fastbp.plot._style import GREY, SERIES, dress
 from fastbp.plot._text import plain
@@ -47,8 +47,8 @@ class ResidualsDisplay(Display):
 
     Raises
     ------
-    ShapeError, DataError
-        The shapes do not fit, there are no points, or a prediction is infinite or NaN.
+    ParameterError, ShapeError, DataError
+        The shapes or names do not fit, there are no points, or a prediction is infinite or NaN.
     """
 
     def __init__(
@@ -72,9 +72,7 @@ class ResidualsDisplay(Display):
             raise DataError("predicted has NaN or infinite numbers, expected finite numbers to plot")
         n = shape[1]
         default = ("target",) if n == 1 else tuple(f"target {j + 1}" for j in range(n))
-        self.names = default if names is None else tuple(names)
-        if len(self.names) != n:
-            raise ShapeError(f"names has {len(self.names)} entries, expected {n}, one per target")
+        self.names = default if names is None else names_of("target", names, n)
 
     @classmethod
     def from_network(

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
+from fastbp._base.arrays import as_array
 from fastbp._base.sparse import Inputs
-from fastbp.exceptions import ShapeError
+from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose
 from fastbp.network import Network
 from fastbp.plot._display import Display
@@ -47,7 +48,7 @@ class SlopesDisplay(Display):
     """
 
     def __init__(self, counts: ArrayLike, names: Sequence[str]) -> None:
-        self.counts, self.names = np.asarray(counts), tuple(names)
+        self.counts, self.names = as_array("counts", counts), tuple(names)
         bins = 2 + PER_DECADE * (len(DECADES) - 1)
         if self.counts.shape != (len(self.names), bins):
             raise ShapeError(f"counts has shape {self.counts.shape}, expected ({len(self.names)}, {bins})")
@@ -79,6 +80,8 @@ class SlopesDisplay(Display):
     @classmethod
     def from_diagnosis(cls, diagnosis: Diagnosis, *, ax: Axes | None = None) -> Self:
         """Draw the derivatives that `fastbp.inspect.diagnose` has counted; `ax` as for `from_network`."""
+        if not isinstance(diagnosis, Diagnosis):
+            raise ParameterError(f"diagnosis is a {type(diagnosis).__name__}, expected a Diagnosis")
         names = [f"{state.name} {plain(state.activation, 16)}" for state in diagnosis.layers]
         return cls([state.slope_counts for state in diagnosis.layers], names).plot(ax)
 

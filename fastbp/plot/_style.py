@@ -7,7 +7,9 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from fastbp._base.arguments import choice
@@ -79,6 +81,19 @@ def dress(axes: Axes, *, grid: bool = True) -> None:
     axes.set_axisbelow(True)
     if grid:
         axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
+
+
+def color_bar(panels: list[Axes], colors: AxesImage, label: str, **look: Any) -> Colorbar:
+    """Draw the bar that says what the colors mean, beside the panels, which make room if they can.
+
+    The options `look` are those of `Figure.colorbar`.
+    """
+    first = panels[0]
+    if len(panels) == 1 and first.get_subplotspec() is None:  # an inset, which stays as wide as it is
+        look = {"cax": first.inset_axes((1.04, 0, 0.05, 1))}
+    else:
+        look["ax"] = panels if len(panels) > 1 else first
+    return first.figure.colorbar(colors, label=label, **look)
 
 
 def logarithmic(axes: Axes) -> None:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 import fastbp
 from fastbp.callbacks import RecordPath
+from fastbp.exceptions import DataError
 from fastbp.inspect import Landscape
 from fastbp.plot import LandscapeDisplay
 from fastbp.plot._plane import Scale, losses_at
@@ -247,3 +248,20 @@ def test_bad_arguments(fitted, contour):
         LandscapeDisplay([])
     with pytest.raises(fastbp.ParameterError, match="resolution is 1"):
         LandscapeDisplay.from_network(net, X, Y, path=record, resolution=1)
+
+
+def test_path_without_a_middle_is_an_error():
+    """The plane is around the network's parameters; the error does not name a span that was not given."""
+    net = fastbp.Network([2, 1], seed=0)
+    path = np.stack([net.parameters, 2 * net.parameters])
+    net.parameters[:] = np.nan
+    with pytest.raises(DataError, match="the network's parameters, or center"):
+        LandscapeDisplay.from_network(net, np.ones((3, 2)), np.ones(3), path=path)
+
+
+def test_enormous_path_has_a_plane():
+    """The squares of its numbers overflow."""
+    net = fastbp.Network([2, 1], dtype="float64", output_activation="sigmoid", seed=0)
+    path = np.array([[1e200, 0, 1e199], [0, 1e200, 0], [0, 0, 0]])
+    found = LandscapeDisplay.from_network(net, np.ones((3, 2)), np.ones(3), path=path, ax=Figure().subplots())
+    np.testing.assert_allclose(np.linalg.norm(found.landscape.directions, axis=1), 1)
