@@ -23,7 +23,7 @@ EXAMPLES = """\
 examples:
   fastbp explain
   fastbp explain --open
-  fastbp explain model.safetensors data.csv --output model.html
+  fastbp explain model.safetensors train.csv --held-out test.csv --output model.html
   fastbp explain digits.safetensors digits.npz --image-shape 8,8"""
 
 
@@ -41,6 +41,11 @@ def add(commands: Commands) -> None:
         metavar="DATA",
         nargs="?",
         help="table with the target: .csv, .tsv, .npy, .npz or .parquet; best the rows trained on",
+    )
+    explain.add_argument(
+        "--held-out",
+        metavar="DATA",
+        help="table of rows not trained on, which the answers are judged by",
     )
     explain.add_argument(
         "--output",
@@ -87,11 +92,11 @@ def check(options: Namespace) -> None:
     if options.model is not None and options.data is None:
         raise fastbp.ParameterError("MODEL is given without DATA, expected both or none")
     if options.model is None:
-        for name in ("image_shape", "seed"):
+        for name in ("held_out", "image_shape", "seed"):
             if getattr(options, name) is not None:
                 raise fastbp.ParameterError(f"--{name.replace('_', '-')} is given without MODEL and DATA")
     else:
-        check_differs(options.output, options.model, options.data)
+        check_differs(options.output, options.model, options.data, *filter(None, [options.held_out]))
     check_is_file(options.output)
 
 
@@ -105,6 +110,10 @@ def explain_model(options: Namespace) -> None:
     columns = io.read_columns(options.data)
     X, y = table.inputs(columns), table.answers(columns)
     unknown = examples.unknown(table, columns, X)
+    X_val, y_val = None, None
+    if options.held_out is not None:
+        new = io.read_columns(options.held_out)
+        X_val, y_val = table.inputs(new), table.answers(new)
     net.feature_names = net.feature_names or table.feature_names
     title = " on ".join(text.plain(Path(name).name) for name in (options.model, options.data))
     fastbp.explain(
@@ -112,6 +121,8 @@ def explain_model(options: Namespace) -> None:
         X,
         y,
         path=options.output,
+        X_val=X_val,
+        y_val=y_val,
         image_shape=options.image_shape,
         title=title,
         seed=options.seed or 0,

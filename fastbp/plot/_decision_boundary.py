@@ -285,7 +285,8 @@ def _points(
 def _axis(column: NDArray[Any], resolution: int) -> Doubles:
     """Return the coordinates of a grid around the numbers of a column."""
     low, high = float(column.min()), float(column.max())
-    margin = MARGIN * (high - low) or 1.0
+    least = 1e-9 * max(abs(low), abs(high))  # so that the numbers of the grid differ
+    margin = max(MARGIN * (high - low) or 1.0, least)
     return np.linspace(low - margin, high + margin, resolution)
 
 

@@ -147,7 +147,11 @@ class Descents:
             for _ in range(self.epochs):
                 losses.append(twin.train_on_batch(**self.data))
                 path.append(twin.parameters.astype(np.float64))
-            losses.append(twin.evaluate(**self.data, metrics=())["loss"])
+                if not np.isfinite(path[-1]).all():  # the loss may be finite: sigmoid(-inf) is 0
+                    losses.append(np.inf)
+                    break
+            else:
+                losses.append(twin.evaluate(**self.data, metrics=())["loss"])
         except DivergenceError:
             losses.append(np.inf)
         points, finite = np.array(path), np.isfinite(losses)

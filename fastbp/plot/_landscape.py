@@ -226,6 +226,7 @@ KINDS = {"contour": LandscapeDisplay._contour, "surface": LandscapeDisplay._surf
 def _plane_of(points: Doubles) -> Doubles | None:
     """Return two orthogonal unit vectors (2, P) that show a path (k, P), or None if it stays put."""
     ways = points - points[-1]
+    ways /= np.abs(ways).max() or 1  # no squares overflow
     lengths = np.linalg.norm(ways, axis=1)
     farthest = int(lengths.argmax()) if lengths[0] == 0 else 0
     if lengths[farthest] == 0:

@@ -152,6 +152,8 @@ class LearningRateDisplay(Display):
         best = _best(found, named)
         if not np.isfinite(best.losses[0]):
             raise DataError("the loss at the start is infinite or NaN, expected a finite one")
+        if not np.isfinite(best.path[0]).all():
+            raise DataError("net has parameters that are NaN or infinite, expected finite ones")
         directions = _directions(best, descents)
         with np.errstate(all="ignore"):  # a path may end at infinity
             paths = [(each.path - best.lowest) @ directions.T for each in found]
@@ -235,6 +237,7 @@ def _directions(best: Descent, descents: Descents) -> Doubles:
     vectors = hessian_eigenvalues(twin, **descents.data, k=2, which="largest").vectors
     if not way.any():
         return vectors
+    way /= np.abs(way).max()  # no squares overflow
     way /= np.linalg.norm(way)
     across = vectors - np.outer(vectors @ way, way)
     lengths = np.linalg.norm(across, axis=1)

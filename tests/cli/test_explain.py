@@ -118,3 +118,15 @@ def test_the_names_of_files_are_text(capsys, model, data, tmp_path, without_pict
     path = tmp_path / "page.html"
     run(capsys, "explain", model, other, "--output", path)
     assert "<script>alert" not in path.read_text(encoding="utf-8")
+
+
+def test_answers_are_judged_by_the_rows_held_out(capsys, model, data, tmp_path, without_pictures):
+    path, new = tmp_path / "page.html", write(tmp_path / "new.csv", species(20, seed=1))
+    run(capsys, "explain", model, data, "--held-out", new, "--output", path, "--quiet")
+    html = path.read_text(encoding="utf-8")
+    loss = run_json(capsys, "evaluate", model, new)["scores"]["loss"]
+    assert "held out</th>" in html
+    assert f">{loss:.4g}<" in html
+    message = error_of(capsys, "explain", model, data, "--held-out", new, "--output", new)
+    assert "would overwrite" in message
+    assert "--held-out is given without MODEL" in error_of(capsys, "explain", "--held-out", new)

@@ -193,3 +193,10 @@ def test_bad_data():
     net.parameters[:] = np.nan
     with pytest.raises(fastbp.DataError, match="NaN"):
         drawn(net)
+
+
+def test_one_enormous_row_has_a_grid_around_it():
+    net = fastbp.Network([2, 1], dtype="float64", seed=0)
+    display = DecisionBoundaryDisplay.from_network(net, [[1e30, -1e30]], resolution=5, ax=Figure().subplots())
+    assert (np.diff(display.a) > 0).all()
+    assert (np.diff(display.b) > 0).all()

@@ -61,7 +61,7 @@ def test_color_bar_is_beside_its_axes(layout, is_inset):
 def test_narrow_axes_have_room_for_the_legend(display):
     """The legend leaves room for the axes: matplotlib would warn."""
     figure = Figure(layout="constrained")
-    display.from_network(NET, X, Y, ax=figure.subplots(2, 2)[0, 1])
+    display.from_network(NET, X, Y, ax=figure.subfigures(1, 2)[0].subplots())
     figure.savefig(io.BytesIO())
 
 

@@ -257,3 +257,11 @@ def test_path_without_a_middle_is_an_error():
     net.parameters[:] = np.nan
     with pytest.raises(DataError, match="the network's parameters, or center"):
         LandscapeDisplay.from_network(net, np.ones((3, 2)), np.ones(3), path=path)
+
+
+def test_enormous_path_has_a_plane():
+    """The squares of its numbers overflow."""
+    net = fastbp.Network([2, 1], dtype="float64", output_activation="sigmoid", seed=0)
+    path = np.array([[1e200, 0, 1e199], [0, 1e200, 0], [0, 0, 0]])
+    found = LandscapeDisplay.from_network(net, np.ones((3, 2)), np.ones(3), path=path, ax=Figure().subplots())
+    np.testing.assert_allclose(np.linalg.norm(found.landscape.directions, axis=1), 1)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 import fastbp
 from fastbp import inspect
+from fastbp.exceptions import DataError
 from fastbp.plot import LearningRateDisplay
 from fastbp.plot._descents import Descent, Descents, swings, verdicts
 from fastbp.plot._learning_rate import _best, _span
@@ -223,3 +224,28 @@ def test_networks_without_a_plane_or_curvature():
         LearningRateDisplay.from_network(single, X[:, :1], LINE)
     with pytest.raises(fastbp.ParameterError, match="rates is None where the loss has no curvature"):
         LearningRateDisplay.from_network(one, np.zeros((3, 2)), np.zeros(3))
+
+
+def saturated(dtype="float64"):
+    """Return a network whose loss stays finite, whatever its parameters are."""
+    return fastbp.Network([2, 1], output_activation="sigmoid", dtype=dtype, seed=0)
+
+
+@pytest.mark.parametrize(("dtype", "rate"), [("float32", 1e38), ("float64", 1e200)])
+def test_enormous_rates_are_drawn(dtype, rate, ax):
+    """Parameters so large that their squares overflow, or that are infinite, where the loss is finite."""
+    x, y = np.full((2, 2), 1e3), np.zeros(2)
+    net = saturated(dtype)
+    net.parameters[:] = 1e-4
+    display = LearningRateDisplay.from_network(net, x, y, rates=[rate], epochs=2, ax=ax)
+    assert display.losses[0][0] == pytest.approx(net.evaluate(x, y, metrics=())["loss"])
+    np.testing.assert_allclose(
+        display.landscape.directions @ display.landscape.directions.T, np.eye(2), atol=1e-9
+    )
+
+
+def test_infinite_parameters_are_an_error():
+    net = saturated()
+    net.parameters[0] = np.inf
+    with pytest.raises(DataError, match="net has parameters that are NaN or infinite"):
+        LearningRateDisplay.from_network(net, np.ones((2, 2)), np.ones(2), rates=[1], epochs=2)
