@@ -41,9 +41,7 @@ def run(options: Namespace) -> None:
 
     net, table = io.load(options.model)
     table = examples.need_table(table, options.model)
-    columns = io.read_columns(options.data)
-    X, y = table.inputs(columns), table.answers(columns)
-    unknown = examples.unknown(table, columns, X)
+    X, y, unknown = examples.with_answers(table, options.data)
     found = scores.measure(net, X, y, table.targets)
     matrix = None if table.classes is None else scores.confusion(net, X, y)
     if options.json:

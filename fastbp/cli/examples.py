@@ -36,6 +36,13 @@ def inputs(net: fastbp.Network, table: io.Table | None, columns: io.Columns) -> 
     return np.stack(found, axis=1)
 
 
+def with_answers(table: io.Table, path: str) -> tuple[Array, Array, dict[str, int]]:
+    """Return the inputs (n, n_in) and targets in a file, and how many values training did not have."""
+    columns = io.read_columns(path)
+    X, y = table.inputs(columns), table.answers(columns)
+    return X, y, unknown(table, columns, X)
+
+
 def unknown(table: io.Table | None, columns: io.Columns, X: Array) -> dict[str, int]:
     """Return how many values of each categorical column training did not have, where there are some.
 

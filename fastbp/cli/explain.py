@@ -107,13 +107,10 @@ def explain_model(options: Namespace) -> None:
 
     net, table = io.load(options.model)
     table = examples.need_table(table, options.model)
-    columns = io.read_columns(options.data)
-    X, y = table.inputs(columns), table.answers(columns)
-    unknown = examples.unknown(table, columns, X)
+    X, y, unknown = examples.with_answers(table, options.data)
     X_val, y_val = None, None
     if options.held_out is not None:
-        new = io.read_columns(options.held_out)
-        X_val, y_val = table.inputs(new), table.answers(new)
+        X_val, y_val, _ = examples.with_answers(table, options.held_out)
     net.feature_names = net.feature_names or table.feature_names
     title = " on ".join(text.plain(Path(name).name) for name in (options.model, options.data))
     fastbp.explain(
