@@ -65,6 +65,7 @@ def test_the_pool_under_load(compile_c):
     assert_runs(compile_c("pool", *POOL), "with processes")
 
 
+@pytest.mark.slow  # .ci/run runs it
 def test_the_pool_under_thread_sanitizer(compile_for_tsan):
     assert_runs(compile_for_tsan("pool", *POOL))
 

@@ -92,11 +92,16 @@ def narrow_cases(rng, n, n_out):
 @pytest.mark.parametrize("optimizer", MINIBATCH.values(), ids=MINIBATCH)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_small_batches_of_narrow_networks(weighted, optimizer, dtype, isa, rng):
-    """One row or a few: in one go, interrupted after every step, with stored gradients, batch by batch."""
+    """One row or a few: in one go, interrupted after every step, with stored gradients, batch by batch.
+
+    Each optimizer meets each case with one size of batch, and three of them with all sizes.
+    """
     n, weights = 20, rng.random(20) + 0.1 if weighted else None
     X = rng.standard_normal((n, 4))
     cases = [(n_out, *case) for n_out in (3, 13) for case in narrow_cases(rng, n, n_out).items()]
-    for (n_out, name, (y, options)), batch_size in product(cases, (1, 3, 16)):
+    first = [*MINIBATCH.values()].index(optimizer)
+    for k, (n_out, name, (y, options)) in enumerate(cases, first):
+        batch_size = (1, 3, 16)[k % 3]
 
         def network(n_out=n_out, options=options):
             more = {"activation": "tanh", "optimizer": optimizer, "dtype": dtype, "seed": 1}
@@ -218,9 +223,9 @@ def test_training_leaves_the_floating_point_state_alone(loss, rng):
 def test_states_of_idle_weights_become_zero(optimizer, dtype, network_class):
     """A gradient of 0 lets a state decay: below the smallest normal number it is 0, in both engines."""
     net = network_class([1, 1], optimizer=optimizer, dtype=dtype, seed=0)
-    engine_of(net).state[:] = 4 * np.finfo(dtype).smallest_normal
+    engine_of(net).state[:] = 1.3 * np.finfo(dtype).smallest_normal
     seen = []
-    for _ in range(2000):
+    for _ in range(300):  # the slowest one decays by 0.999
         net.backward(0 * net.forward([[0.0]]))
         net.step()
         seen.append(engine_of(net).state.copy())
