@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from fastbp._base.arrays import as_array
 from fastbp._base.fields import checked_by, flag
-from fastbp._base.names import LONGEST, line
 from fastbp._base.shown import shown
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses._base import Array, Divisor, Loss
@@ -49,6 +48,8 @@ class CustomLoss(Loss):
     nan_targets: bool = flag(default=False, kw_only=True, is_quiet=True)
 
     def __str__(self) -> str:
+        from fastbp._base.names import LONGEST, line  # few need it
+
         return line(getattr(self.function, "__name__", type(self.function).__name__), LONGEST)
 
     @property
