@@ -160,6 +160,79 @@ def test_steps_that_are_too_long_are_told(page):
     assert np.isfinite(state(page, "loss"))
 
 
+@pytest.mark.parametrize(
+    ("hidden", "output"), [("identity", "identity"), ("sine", "identity"), ("leaky_relu", "relu")]
+)
+def test_numbers_that_are_too_large_are_told_as_such(page, hidden, output):
+    page.select_option("#worked-activation-0", hidden)
+    page.select_option("#worked-activation-1", output)
+    page.select_option("#worked-rate", "10")
+    page.click("#worked-run")
+    page.wait_for_function(f"!{STATE}.running")
+    assert page.inner_text("#worked-status").startswith("J is too large")
+    for name in NAMES:
+        page.select_option("#worked-weight", name)
+        text = page.inner_text("#worked-example")
+        assert "NaN" not in text
+        assert "Nothing to compare" in text
+    assert {cells[-1] for cells in table(page, "weights").values()} == {"\N{EN DASH}"}
+
+
+def test_rounding_of_a_large_error_is_no_corner(page):
+    page.select_option("#worked-activation-1", "identity")
+    page.select_option("#worked-rate", "3")
+    for _ in range(3):
+        page.click("#worked-one")
+        for name in NAMES:
+            page.select_option("#worked-weight", name)
+            assert page.inner_text("#worked-verdict").startswith("They agree"), (name, state(page, "loss"))
+    assert state(page, "loss") > 1e4
+
+
+def test_one_step_is_one_step(page):
+    page.select_option("#worked-activation-0", "softplus")
+    page.select_option("#worked-activation-1", "relu")
+    page.select_option("#worked-rate", "3")
+    page.click("#worked-run")
+    page.wait_for_function(f"!{STATE}.running")
+    assert page.inner_text("#worked-status").startswith("Converged after 1 step:")
+
+
+def test_the_slider_reaches_as_far_under_the_hand_that_moves_it(page):
+    page.select_option("#worked-activation-1", "identity")
+    page.select_option("#worked-rate", "3")
+    page.select_option("#worked-weight", "b6")
+    for _ in range(3):
+        page.click("#worked-one")
+    slider = page.locator("#worked-value")
+    reach = float(slider.get_attribute("max"))
+    assert reach > 20
+    for value in ("20", "7"):
+        slider.fill(value)
+        assert float(slider.get_attribute("max")) == reach
+        assert parameters(page)["b6"] == float(value)
+    page.click("#worked-again")
+    assert slider.get_attribute("max") == "6"
+
+
+def drag(page, start, end):
+    """Move the mouse with its button pressed from the first cell of a row to the last one of another."""
+    first, last = (page.locator(f"#worked-weights tr:nth-child({row})") for row in (start, end))
+    first.scroll_into_view_if_needed()
+    for place, press in ((first.locator("th"), page.mouse.down), (last.locator("td").last, page.mouse.up)):
+        box = place.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        press()
+
+
+@pytest.mark.parametrize("end", [2, 5])
+def test_text_of_the_tables_can_be_selected(browser, lesson, end):
+    with opened(browser, lesson, reduced_motion="reduce") as page:
+        drag(page, 2, end)
+        assert "0.5000" in page.evaluate("getSelection().toString()")
+        assert page.input_value("#worked-weight") == "w14"
+
+
 def test_a_click_in_the_graph_or_a_table_chooses(page):
     page.click("[aria-label^='w35 =']")
     assert page.input_value("#worked-weight") == "w35"

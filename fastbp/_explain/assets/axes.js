@@ -16,6 +16,13 @@ fastbp.ticks = (low, high, { log = false, count = 4 } = {}) => {
   return found;
 };
 
+// [step, loss] for no more of the steps than can be seen; the first and the last are among them
+fastbp.course = (losses) => {
+  const last = losses.length - 1, every = Math.ceil(losses.length / 400), points = [];
+  for (let step = 0; step < last; step += every) points.push([step, losses[step]]);
+  return [...points, [last, losses[last]]];
+};
+
 {
   const WIDTH = 360;  // no more, so that text is large enough on a phone
   const MARGIN = { left: 64, right: 24, top: 12, bottom: 44 };  // right: half of the label of the last tick

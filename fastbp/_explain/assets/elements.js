@@ -27,11 +27,16 @@ fastbp.row = (head, cells, attributes = {}) => fastbp.html("tr", attributes,
   fastbp.html("th", { scope: "row", class: "text" }, head),
   ...cells.map((cell) => fastbp.html("td", { class: typeof cell === "string" ? "number" : "text" }, cell)));
 
-// a bar that is full at a share of 1, and the share beside it
+// Say something where a screen reader hears it. What is there already is not written again: it would be read again.
+fastbp.say = (element, text) => {
+  if (element.textContent !== text) element.textContent = text;
+};
+
+// a bar that is full at a share of 1, and the share beside it; it is empty if the share is not known
 fastbp.bar = (share, width = 56) => fastbp.html("span", { class: "share" },
   fastbp.svg(
     "svg", { width, height: 10, viewBox: `0 0 ${width} 10`, preserveAspectRatio: "none", "aria-hidden": "true" },
     fastbp.svg("rect", { class: "track", width, height: 10 }),
-    fastbp.svg("rect", { class: "blue", width: (width * share).toFixed(2), height: 10 }),
+    fastbp.svg("rect", { class: "blue", width: (width * (share || 0)).toFixed(2), height: 10 }),
   ),
   fastbp.percent(share));

@@ -129,12 +129,13 @@ fastbp.Network = class {
 };
 
 // Shares of the error, from what `backward` returned: of each unit in its layer, of each parameter, and of each
-// row, as `fastbp.inspect.blame` defines them. They sum to 1; a share of nothing is 0.
+// row, as `fastbp.inspect.blame` defines them. They sum to 1; a share of nothing is 0, and one of what is too large for
+// a number is NaN.
 fastbp.blame = ({ gradient, rows }) => {
   const size = (numbers) => numbers.reduce((sum, number) => sum + Math.abs(number), 0);
   const shares = (numbers) => {
     const all = size(numbers);
-    return numbers.map((number) => (all === 0 ? 0 : Math.abs(number) / all));
+    return numbers.map((number) => (all === 0 ? 0 : Number.isFinite(all) ? Math.abs(number) / all : NaN));
   };
   return {
     units: rows[0].deltas.map((layer, l) => shares(layer.map((_, j) => size(rows.map(({ deltas }) => deltas[l][j]))))),

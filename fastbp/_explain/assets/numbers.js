@@ -26,5 +26,8 @@ fastbp.power = (x) => {
   return Math.abs(exponent) <= 2 ? fastbp.number(x) : fastbp.raised("10", exponent);
 };
 
-// a share of 1 as percent
-fastbp.percent = (share) => `${(100 * share).toFixed(1)} %`;
+// a share of 1 as percent; a dash if it is not known
+fastbp.percent = (share, decimals = 1) => (Number.isFinite(share) ? `${(100 * share).toFixed(decimals)} %` : "–");
+
+// how many there are of something whose plural ends in s
+fastbp.counted = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;

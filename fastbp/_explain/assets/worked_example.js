@@ -29,6 +29,7 @@
 
   const net = new fastbp.Network([fastbp.layer(3, 2, "sigmoid"), fastbp.layer(2, 1, "sigmoid")], "half_sse");
   let rate = 1, chosen = indexOf("w14"), row = 5, losses = [];
+  let reach;        // the slider of the chosen weight goes from -reach to reach
   let now;          // what `backward` returned for the present weights
   let blame;        // and how the error is shared out
   let goal = null;  // after how many steps the last run ends; null: the last steps were no run
@@ -41,6 +42,7 @@
   const restart = (parameters = start) => {
     run.stop();
     goal = null;
+    reach = 6;
     net.parameters = parameters;
     look();
     losses = [now.loss];
@@ -119,9 +121,9 @@
   const updateGraph = fastbp.workedGraph(element("graph"), WEIGHTS, (k) => choose(k));
 
   const updateChart = () => {
-    const last = steps(), every = Math.ceil(losses.length / 400);  // no more points than can be seen
-    const points = losses.map((loss, step) => [step, Math.min(Math.max(loss, 1e-16), 1e300)])
-      .filter(([step, loss]) => (step % every === 0 || step === last) && Number.isFinite(loss));
+    const last = steps();
+    const points = fastbp.course(losses).filter(([, loss]) => Number.isFinite(loss))
+      .map(([step, loss]) => [step, Math.min(Math.max(loss, 1e-16), 1e300)]);
     const values = points.map(([, loss]) => loss);
     let [low, high] = [Math.min(...values), Math.max(...values)];
     const log = high > 10 * low;
@@ -136,19 +138,20 @@
     axes.curve(points);
     axes.dot(...points.at(-1));
     const [before, after] = [losses[0], now.loss].map((loss) => fastbp.number(loss));
-    element("chart").setAttribute("aria-label", `J over ${last} steps, from ${before} to ${after}`);
+    element("chart").setAttribute("aria-label", `J over ${fastbp.counted(last, "step")}, from ${before} to ${after}`);
     const scale = log ? " (a logarithmic scale)" : "";
     element("course").textContent =
-      `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${last} steps${scale}.`;
+      `The error J of all eight rows: ${fastbp.fixed(now.loss)} after ${fastbp.counted(last, "step")}${scale}.`;
   };
 
   const verdict = (sum, slope) => {
     const { name } = WEIGHTS[chosen];
-    if (Math.abs(sum - slope) <= 1e-8 * (1 + Math.abs(slope)))
+    if (!Number.isFinite(sum - slope)) return "Nothing to compare: the numbers have become too large.";
+    if (Math.abs(sum - slope) <= 1e-8 * (1 + Math.abs(slope) + now.loss))  // what is lost to rounding grows with J
       return sum === 0 ? `They agree: J does not change with ${name}, so ${name} does not move.`
         : `They agree: this is how much J changes with ${name}, so a step against it leads downhill.`;
     if (net.layers.every((layer) => layer.slope === "own"))
-      return "They differ: f has a corner or a jump within reach of ε.";
+      return "They differ: J bends too much within reach of ε, or f has a corner or a jump there.";
     if (sum === 0) return `They differ: J does change with ${name}, but the factors say 0. It cannot learn.`;
     return sum * slope < 0 ? `They differ, even in sign: a step against the product leads uphill along ${name}.`
       : "They differ: what stands in place of f' is not the derivative, and the steps lead elsewhere.";
@@ -166,16 +169,19 @@
       card("=", `dJ/d${weight.name}`, product(factors), `their product, for row ${row + 1} alone`, "product"),
     );
     const sum = now.gradient[chosen], slope = measured(chosen);
-    element("sum").textContent = sum.toFixed(8).replace("-", "−");
-    element("measured").textContent = slope.toFixed(8).replace("-", "−");
+    const shown = (x) => (Math.abs(x) < 1e6 ? x.toFixed(8).replace("-", "−") : fastbp.number(x, 9));
+    element("sum").textContent = shown(sum);
+    element("measured").textContent = shown(slope);
     element("verdict").textContent = verdict(sum, slope);
   };
   const updateChoice = () => {
-    const w = net.parameters[chosen], reach = Math.max(6, Math.ceil(Math.abs(w)));
-    const slider = element("value");
+    const w = net.parameters[chosen], slider = element("value");
+    // it never shrinks, for then it would slip from the hand that moves it
+    if (Number.isFinite(w)) reach = Math.max(reach, Math.ceil(Math.abs(w)));
     slider.min = -reach;
     slider.max = reach;
     slider.value = w;
+    slider.setAttribute("aria-label", `value of ${names[chosen]}`);
     element("number").textContent = fastbp.fixed(w, 2);
     element("weight").value = names[chosen];
     element("row").value = row;
@@ -200,11 +206,10 @@
     if (!finite())
       return "J is too large for a number: the steps are too long. Start again with a smaller learning rate.";
     if (goal !== null && converged())
-      return `Converged after ${steps()} steps: every derivative is below 0.00001. ${J}`;
-    if (goal === steps()) return `Not converged after ${steps()} steps. ${J}`;
+      return `Converged after ${fastbp.counted(steps(), "step")}: every derivative is below 0.00001. ${J}`;
+    if (goal === steps()) return `Not converged after ${fastbp.counted(steps(), "step")}. ${J}`;
     return `Step ${steps()}: ${J}`;
   };
-  const say = (text) => { element("status").textContent = text; };
   const draw = () => {
     const { y } = now.rows[row];
     updateGraph({
@@ -215,7 +220,7 @@
     updateChain();
     updateChoice();
     updateTables();
-    say(outcome());
+    fastbp.say(element("status"), outcome());
   };
 
   // ---- what the reader can do
@@ -237,9 +242,10 @@
   };
   const choose = (k) => {
     chosen = k;
+    reach = 6;
     draw();
     const [w, slope] = [net.parameters[k], now.gradient[k]].map((number) => fastbp.number(number, 3));
-    say(`${names[k]} = ${w}, dJ/d${names[k]} = ${slope}.`);
+    fastbp.say(element("status"), `${names[k]} = ${w}, dJ/d${names[k]} = ${slope}.`);
   };
   const chooseRow = (n) => {
     row = n;
@@ -281,10 +287,14 @@
     restart();
     draw();
   });
-  // tables are another way to choose, with a mouse; the lists above them are the one with keys
-  const picked = (event, body) => [...body.children].indexOf(event.target.closest("tr"));
-  element("weights").addEventListener("click", (event) => choose(picked(event, element("weights"))));
-  element("rows").addEventListener("click", (event) => chooseRow(picked(event, element("rows"))));
+  // Tables are another way to choose, with a mouse; the lists above them are the one with keys. A mouse that selects text
+  // chooses nothing.
+  const picking = (body, pick) => body.addEventListener("click", (event) => {
+    const clicked = event.target.closest("tr");  // null if the button went down in another row
+    if (clicked && getSelection().isCollapsed) pick([...body.children].indexOf(clicked));
+  });
+  picking(element("weights"), choose);
+  picking(element("rows"), chooseRow);
   const attempt = ({ activation = "sigmoid", slope = "own", weight = "w14", value, steps: n }) => {
     const settings = {
       "activation-0": activation, "slope-0": slope, "activation-1": "sigmoid", "slope-1": "own", rate: 1,

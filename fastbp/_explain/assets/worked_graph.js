@@ -13,7 +13,7 @@
   const line = ([x, y], [x2, y2]) => `M${x} ${y}L${x2} ${y2}`;
   // the part of a unit's disc below a level: 0 is empty, 1 is full
   const level = ([x, y], share) => {
-    if (share === 0) return "M0 0";
+    if (!(share > 0)) return "M0 0";
     const height = R * (1 - 2 * Math.min(share, 0.9999)), half = Math.sqrt(Math.max(0, R * R - height * height));
     return `M${x - half} ${y + height}A${R} ${R} 0 ${share > 0.5 ? 1 : 0} 0 ${x + half} ${y + height}Z`;
   };
@@ -86,7 +86,7 @@
       inputs.forEach((text, i) => { text.textContent = `${x[i]}`; });
       units.forEach(({ unit, filled, percent, value }, k) => {
         filled.setAttribute("d", level(AT[unit], shares[k]));
-        percent.textContent = `${(100 * shares[k]).toFixed(0)} %`;
+        percent.textContent = fastbp.percent(shares[k], 0);
         value.textContent = `${unit === 6 ? "h" : `y${unit}`} ${fastbp.fixed(outputs[k], 2)}`;
       });
       J.textContent = fastbp.fixed(loss, 3);
