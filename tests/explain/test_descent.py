@@ -134,6 +134,17 @@ def test_the_page_tells_how_each_rate_ends(page):
     assert run(page, "diverging").startswith("Diverged after 10 steps: J has grown to ")
 
 
+def test_a_descent_that_has_diverged_goes_no_further(page):
+    page.focus("#descent-rate")
+    page.keyboard.press("End")
+    page.focus("#descent-step")
+    for _ in range(40):
+        page.keyboard.press("Enter")
+    assert page.evaluate("fastbp.state.descent.steps") == 3
+    assert page.evaluate("fastbp.state.descent.loss") > descent.DIVERGED
+    assert page.inner_text("#descent-status").startswith("Diverged after 3 steps")
+
+
 def test_the_contour_lines_are_where_the_landscape_has_their_level(page, landscape):
     loops = page.evaluate("fastbp.contours([[0, 2, 0], [2, 4, 2], [0, 2, 0]], 1)")
     assert len(loops) == 4
@@ -148,6 +159,7 @@ def test_keys_and_clicks_choose_the_start(page):
         page.keyboard.press(key)
     state = page.evaluate("fastbp.state.descent")
     assert state["start"] == state["weights"] == [2.3, -0.4]
+    assert page.inner_text("#descent-status").startswith("At the start, w = 2.3 and v = \N{MINUS SIGN}0.4.")
     assert state["steps"] == 0
     box = page.locator("#descent-map").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)

@@ -1,6 +1,6 @@
 // Gradient descent on the two weights of h = v tanh(w x), on a map of J.
 {
-  const { x, y, start, span, levels, rates, tolerance, most_steps: mostSteps, diverged } = fastbp.data.descent;
+  const { x, y, start, span, levels, rates, tolerance, most_steps: mostSteps, diverged: most } = fastbp.data.descent;
   const [X, T] = [x.map((number) => [number]), y.map((number) => [number])];
   const element = fastbp.elements("descent");
   const [low, high] = span;
@@ -63,23 +63,26 @@
     state.losses.push(state.loss);
   };
 
-  const ended = () => flat(state.gradient) || !(state.loss < diverged) || state.steps >= mostSteps;
+  const diverged = () => !(state.loss < most);
+  const ended = () => flat(state.gradient) || diverged() || state.steps >= mostSteps;
 
   const outcome = () => {
-    const steps = `${state.steps} step${state.steps === 1 ? "" : "s"}`;
+    const steps = fastbp.counted(state.steps, "step");
     if (flat(state.gradient)) {
       const saddle = curvatures(state.weights)[1] < 0
         ? " But this is a saddle, not a bottom: in one direction the ground falls." : "";
       return `Converged after ${steps}: every derivative is below ${tolerance.toFixed(5)}.${saddle}`;
     }
-    if (!(state.loss < diverged))
-      return `Diverged after ${steps}: J has grown to ${fastbp.number(state.loss, 2)}.`;
+    if (diverged())
+      return `Diverged after ${steps}: J has grown to ${fastbp.number(state.loss, 2)}. Start again.`;
     const rises = state.losses.filter((loss, k) => loss > state.losses[k - 1]).length;
     const rose = rises ? ` J rose in ${rises} of them.` : "";
     const outside = state.weights.some((weight) => weight < low || weight > high);
     const left = outside ? " The weights have left the map." : "";
     if (state.steps >= mostSteps) return `Not converged after ${steps}.${rose}${left}`;
-    return state.steps ? `${steps} taken.${rose}${left}` : "At the start. Take a step, or run.";
+    if (state.steps) return `${steps} taken.${rose}${left}`;
+    const [w, v] = state.start.map((weight) => fastbp.number(weight));
+    return `At the start, w = ${w} and v = ${v}. Take a step, or run.`;
   };
 
   // ---- pictures
@@ -190,7 +193,7 @@
     for (const [name, number] of Object.entries(numbers))
       element(`number-${name}`).textContent = fastbp.number(number, 3);
     element("rate-shown").textContent = fastbp.number(state.rate, 3);
-    element("status").textContent = run.running() ? "Running." : outcome();
+    fastbp.say(element("status"), run.running() ? "Running." : outcome());
   };
 
   // ---- what the reader can do
@@ -218,7 +221,7 @@
   rateInput.addEventListener("input", () => chooseRate(Number((10 ** rateInput.value).toPrecision(3))));
   element("step").addEventListener("click", () => {
     run.stop();
-    step();
+    if (!diverged()) step();  // or the numbers would soon be too large for a picture
     show();
   });
   element("reset").addEventListener("click", reset);
