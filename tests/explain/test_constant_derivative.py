@@ -115,6 +115,34 @@ def test_the_page_trains_the_networks(page):
     assert {*part.LABELS.values(), "line", "steps", "error J"} <= set(texts)
 
 
+def test_many_runs_one_after_another_are_drawn(page):
+    page.evaluate(f"""() => {{
+        const state = {STATE};
+        for (const name in state.losses) state.losses[name] = Array(50001).fill(state.losses[name].at(-1));
+        state.steps = 50000;
+    }}""")
+    page.click("#constant-derivative-step")
+    assert page.inner_text("#constant-derivative-status").endswith("after 50010 steps.")
+    curves = "each => each.map(one => one.getAttribute('d').length)"
+    assert max(page.eval_on_selector_all("#constant-derivative-losses .curve", curves)) < 20_000
+    page.click("#constant-derivative-reset")
+    course = page.evaluate(
+        "[1, 400, 401, 50001].map(n => fastbp.course(Array.from({ length: n }, (_, k) => -k)))"
+    )
+    for n, points in zip((1, 400, 401, 50001), course, strict=True):
+        assert points[0] == [0, 0]
+        assert points[-1] == [n - 1, 1 - n]
+        assert all(loss == -step for step, loss in points)
+        assert min(n, 200) <= len(points) <= 401
+
+
+def test_one_step_is_one_step(browser, lesson):
+    with opened(browser, lesson) as page:
+        page.click("#constant-derivative-reset")
+        page.evaluate("for (const _ of [1, 2]) document.getElementById('constant-derivative-run').click()")
+        assert page.inner_text("#constant-derivative-status") == "Start 1 of 5, after 1 step."
+
+
 def test_other_functions_start_from_the_same_weights(page):
     page.select_option("#constant-derivative-activation", "step")
     page.click("#constant-derivative-step")

@@ -78,14 +78,15 @@
   };
 
   const showLosses = () => {
-    const all = Object.values(state.losses).flat().filter(Number.isFinite);
+    const courses = Object.fromEntries(slopes.map((slope) => [slope, fastbp.course(state.losses[slope])]));
+    const all = Object.values(courses).flat().map(([, loss]) => loss).filter(Number.isFinite);
     const powers = [Math.floor(Math.log10(Math.min(...all))), Math.ceil(Math.log10(Math.max(2, ...all)))];
     const end = Math.max(steps, state.steps);
     const axes = fastbp.axes(element("losses"), {
       x: [0, end], y: powers.map((power) => 10 ** power), log: true, xLabel: "steps", yLabel: "error J", height: 240,
     });
     draw(axes, "line", [[0, line.error], [end, line.error]]);
-    for (const slope of slopes) draw(axes, slope, state.losses[slope].map((loss, k) => [k, loss]));
+    for (const slope of slopes) draw(axes, slope, courses[slope]);
     [...slopes, "line"].forEach((name, k) => {
       const at = 68 + (k ? 18 : 0) + 53 * k;  // the first label is the longest
       axes.put("path", { class: "curve", style: LOOKS[name], d: `M${at} 20h22` });
@@ -105,8 +106,8 @@
     slopes.forEach(showFit);
     showLosses();
     showNumbers();
-    element("status").textContent = run.running() ? "Running."
-      : `Start ${state.start + 1} of ${starts.length}, after ${state.steps} steps.`;
+    fastbp.say(element("status"), run.running() ? "Running."
+      : `Start ${state.start + 1} of ${starts.length}, after ${fastbp.counted(state.steps, "step")}.`);
   };
 
   // ---- what the reader can do
