@@ -18,7 +18,7 @@ class Outline(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.open, self.wrong, self.ids, self.links = [], [], [], []
-        self.headings, self.unlabeled, self.refers = [], [], []
+        self.headings, self.unlabeled, self.refers, self.restored = [], [], [], []
         self.feed(html)
         self.wrong += self.open
 
@@ -38,6 +38,8 @@ class Outline(HTMLParser):
             tag == "svg" and not {"role", "aria-hidden", "id"} & given.keys()
         ):  # those with ids: scripts fill them
             self.unlabeled.append(self.get_starttag_text())
+        if tag in ("input", "select") and given.get("autocomplete") != "off":
+            self.restored.append(given.get("id"))
         if tag in ("input", "select") and "label" not in self.open and "aria-label" not in given:
             if given.get("id") not in self.refers:
                 self.unlabeled.append(self.get_starttag_text())
@@ -82,6 +84,10 @@ def test_headings_are_in_order(outline):
 
 def test_pictures_and_inputs_have_labels(outline):
     assert outline.unlabeled == []
+
+
+def test_browsers_do_not_restore_controls_behind_the_back_of_the_scripts(outline):
+    assert outline.restored == []
 
 
 def test_nothing_is_loaded_from_elsewhere(html, outline):

@@ -58,7 +58,7 @@
       const numbers = [rms / last, found.slopes[l]].map((number) => fastbp.number(number, 2));
       return fastbp.row(l === depth ? "output" : `${l + 1}`, [bar(rms / last), ...numbers]);
     }));
-    element("verdict").textContent = verdict(activation, depth, found.rms[0] / last);
+    fastbp.say(element("verdict"), verdict(activation, depth, found.rms[0] / last));
   };
 
   element("activation").addEventListener("input", () => {

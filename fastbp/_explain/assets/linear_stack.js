@@ -88,7 +88,7 @@
 
   const show = () => {
     if (!inputs.every((input) => Math.abs(input.valueAsNumber) <= 9)) {
-      element("verdict").textContent = "Each weight must be a number from −9 to 9.";
+      fastbp.say(element("verdict"), "Each weight must be a number from −9 to 9.");
       return;
     }
     const activation = element("activation").value;
@@ -98,7 +98,7 @@
     const cells = element("one").querySelectorAll("output");
     [...W, b].flat().forEach((number, k) => { cells[k].textContent = number.toFixed(3).replace("-", "−"); });
     draw(found);
-    element("verdict").textContent = verdict(activation, found);
+    fastbp.say(element("verdict"), verdict(activation, found));
   };
 
   form.addEventListener("input", show);

@@ -34,7 +34,7 @@ def _entry(name: str, number: float) -> str:
 
 
 def _result(name: str, number: float) -> str:
-    return f'<output aria-label="{name}">{number:.3f}</output>'
+    return f'<output aria-label="{name}" aria-live="off">{number:.3f}</output>'
 
 
 def _rows(W: NDArray[Any], b: NDArray[Any], of: str, cell: Callable[[str, float], str]) -> str:
