@@ -215,6 +215,22 @@ def test_the_slider_reaches_as_far_under_the_hand_that_moves_it(page):
     assert slider.get_attribute("max") == "6"
 
 
+def test_a_row_can_be_chosen_during_a_run(browser, lesson):
+    with opened(browser, lesson) as page:
+        page.click("#worked-run")
+        for number, cell in ((3, 4), (7, 5)):  # the last cell has a bar at its left
+            place = page.locator(f"#worked-rows tr:nth-child({number}) > :nth-child({cell})")
+            place.scroll_into_view_if_needed()
+            box = place.bounding_box()
+            page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
+            page.mouse.down()
+            steps = state(page, "steps")
+            page.wait_for_function(f"{STATE}.steps > {steps + 2}")
+            page.mouse.up()
+            assert page.input_value("#worked-row") == str(number - 1)
+        assert state(page, "running")
+
+
 def drag(page, start, end):
     """Move the mouse with its button pressed from the first cell of a row to the last one of another."""
     first, last = (page.locator(f"#worked-weights tr:nth-child({row})") for row in (start, end))

@@ -27,6 +27,18 @@ fastbp.row = (head, cells, attributes = {}) => fastbp.html("tr", attributes,
   fastbp.html("th", { scope: "row", class: "text" }, head),
   ...cells.map((cell) => fastbp.html("td", { class: typeof cell === "string" ? "number" : "text" }, cell)));
 
+// Show other rows in the body of a table. Its cells stay, only what is in them changes: a click on one that is replaced
+// between press and release would be lost.
+fastbp.refill = (body, rows) => rows.forEach((row, k) => {
+  const shown = body.rows[k];
+  if (!shown) {
+    body.append(row);
+    return;
+  }
+  shown.className = row.className;
+  [...shown.cells].forEach((cell, i) => cell.replaceChildren(...row.cells[i].childNodes));
+});
+
 // Say something where a screen reader hears it. What is there already is not written again: it would be read again.
 fastbp.say = (element, text) => {
   if (element.textContent !== text) element.textContent = text;

@@ -190,9 +190,9 @@
   const updateTables = () => {
     const { fixed, bar } = fastbp;
     const rowOf = (head, cells, marked = false) => fastbp.row(head, cells, marked ? { class: "marked" } : {});
-    element("weights").replaceChildren(...net.parameters.map((w, k) => rowOf(
+    fastbp.refill(element("weights"), net.parameters.map((w, k) => rowOf(
       names[k], [fixed(w), fixed(w - start[k]), fixed(now.gradient[k]), bar(blame.parameters[k])], k === chosen)));
-    element("rows").replaceChildren(...now.rows.map(({ y }, n) => rowOf(
+    fastbp.refill(element("rows"), now.rows.map(({ y }, n) => rowOf(
       `${n + 1}`, [X[n].join(" "), fixed(T[n][0], 1), fixed(y[2][0]), bar(blame.rows[n])], n === row)));
     element("units").replaceChildren(...blame.units.flat().map((share, k) => {
       const error = now.rows.reduce((sum, { deltas }) => sum + Math.abs(deltas.flat()[k]), 0);
@@ -287,8 +287,8 @@
     restart();
     draw();
   });
-  // Tables are another way to choose, with a mouse; the lists above them are the one with keys. A mouse that selects text
-  // chooses nothing.
+  // Tables are another way to choose, with a mouse; the lists above them are the one with keys. A mouse that selects
+  // text chooses nothing.
   const picking = (body, pick) => body.addEventListener("click", (event) => {
     const clicked = event.target.closest("tr");  // null if the button went down in another row
     if (clicked && getSelection().isCollapsed) pick([...body.children].indexOf(clicked));
