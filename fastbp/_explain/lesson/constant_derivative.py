@@ -1,4 +1,4 @@
-"""The part of the lesson: With a constant derivative, a network learns little more than a line."""
+"""The part of the lesson: With the derivative of a line, a network learns little more than a line."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def values() -> dict[str, str]:
 
 PART = Part(
     "constant-derivative",
-    "With a constant derivative, a network learns little more than a line",
+    "With the derivative of a line, a network learns little more than a line",
     "constant_derivative.html",
     ("constant_derivative.js",),
     data,
