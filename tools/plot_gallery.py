@@ -29,7 +29,7 @@ def digits_panels() -> list[Draw]:
         lambda ax: plot.SaliencyDisplay.from_network(net, X_new, y_new, limit=3, ax=ax),
         lambda ax: plot.GradientNormsDisplay.from_network(net, X, y, ax=ax),
         lambda ax: plot.FeatureImportanceDisplay.from_network(net, X_new, y_new, limit=8, n_repeats=3, ax=ax),
-        lambda ax: plot.GradientFlowDisplay.from_network(net, X, y, path=path.path, steps=path.steps, ax=ax),
+        lambda ax: plot.GradientFlowDisplay.from_network(net, X, y, path=path, ax=ax),
     ]
 
 
@@ -60,8 +60,8 @@ def xor_panels() -> list[Draw]:
     return [
         lambda ax: plot.ActivationDisplay.from_activation("tanh", ax=ax),
         lambda ax: plot.NetworkDisplay.from_network(net, X, y, ax=ax),
-        lambda ax: plot.LandscapeDisplay.from_network(net, X, y, path=path.path, ax=ax),
-        lambda ax: plot.LandscapeDisplay.from_network(net, X, y, path=path.path, kind="surface", ax=ax),
+        lambda ax: plot.LandscapeDisplay.from_network(net, X, y, path=path, ax=ax),
+        lambda ax: plot.LandscapeDisplay.from_network(net, X, y, path=path, kind="surface", ax=ax),
         lambda ax: plot.LearningRateDisplay.from_network(start, X, y, ax=ax),
     ]
 

@@ -121,6 +121,13 @@ def instance(argument: str, value: Any, kind: type[T], name: str) -> T:
     return value
 
 
+def check_pair(first: str, a: Any, second: str, b: Any) -> None:
+    """Raise ParameterError if only one of two arguments is None."""
+    if (a is None) != (b is None):
+        missing = first if a is None else second
+        raise ParameterError(f"{missing} is None, expected both {first} and {second}, or neither")
+
+
 def entries(given: Any, most: int) -> list[Any] | None:
     """Return the entries of an iterable, at most so many and one more; None for text, mappings and sets."""
     try:

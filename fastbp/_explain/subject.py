@@ -94,10 +94,10 @@ class Subject:
         probe = Probe(net)
         self.net, self.layers = net, net.layers
         self.seed = arguments.integer("seed", seed, at_least=0, below=2**64)
-        _check_pair(X, y, "X", "y")
+        arguments.check_pair("X", X, "y", y)
         if X is None or y is None:
             raise ParameterError("net is given without X and y, expected all three, or none")
-        _check_pair(X_val, y_val, "X_val", "y_val")
+        arguments.check_pair("X_val", X_val, "y_val", y_val)
         self.data, self.present = _checked(probe, X, y, sample_weight)
         self.held_out = None
         if X_val is not None and y_val is not None:
@@ -181,13 +181,6 @@ class Topic(NamedTuple):
     title: str
     body: Callable[[Subject], str]
     applies: Callable[[Subject], bool] = lambda subject: subject.is_finite
-
-
-def _check_pair(X: Any, y: Any, X_name: str, y_name: str) -> None:
-    """Raise ParameterError if only one of two arguments is given."""
-    if (X is None) != (y is None):
-        given, missing = (y_name, X_name) if X is None else (X_name, y_name)
-        raise ParameterError(f"{given} is given without {missing}, expected both")
 
 
 def _checked(

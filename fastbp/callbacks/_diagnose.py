@@ -79,9 +79,7 @@ class Diagnose(Watcher):
         sample_weight: ArrayLike | None = None,
     ) -> None:
         super().__init__()
-        if (X is None) != (y is None):
-            missing = "X" if X is None else "y"
-            raise ParameterError(f"{missing} is None, expected both X and y, or neither")
+        arguments.check_pair("X", X, "y", y)
         if sample_weight is not None and X is None:
             raise ParameterError("sample_weight without X and y, expected None: the fit has its own weights")
         self.every = arguments.integer("every", every, at_least=1)

@@ -124,6 +124,10 @@ class CalibrationDisplay(Display):
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
 
+        Returns
+        -------
+        CalibrationDisplay
+
         Raises
         ------
         ParameterError
@@ -193,6 +197,10 @@ class CalibrationDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        CalibrationDisplay
         """
         ax = self._axes(ax, (5.4, 5))
         drawn = self.counts > 0

@@ -82,6 +82,10 @@ class ConfusionMatrixDisplay(Display):
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
 
+        Returns
+        -------
+        ConfusionMatrixDisplay
+
         Raises
         ------
         ParameterError
@@ -112,6 +116,10 @@ class ConfusionMatrixDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        ConfusionMatrixDisplay
         """
         side = min(4 + 0.25 * len(self.names), 9)
         ax = self._axes(ax, (side + 1, side))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base import arguments
 from fastbp._base.arrays import as_array, as_doubles, check_shape
 from fastbp._base.sparse import Inputs
+from fastbp.callbacks import RecordPath
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.inspect import Diagnosis, diagnose
 from fastbp.inspect._diagnosis.layer_states import rms
@@ -89,7 +90,7 @@ class GradientFlowDisplay(Display):
         X: Inputs,
         y: ArrayLike,
         *,
-        path: ArrayLike | None = None,
+        path: ArrayLike | RecordPath | None = None,
         steps: ArrayLike | None = None,
         ax: Axes | None = None,
     ) -> Self:
@@ -101,11 +102,12 @@ class GradientFlowDisplay(Display):
             It does not change.
         X, y : array_like, or sparse for X
             Inputs (n, n_in) and targets as for `fit`.
-        path : array_like, shape (k, P), optional
-            Parameters along a fit, such as `RecordPath.path`. Of more than 64 points, 64 are used, the first
-            and the last one among them. At each, the gradient is that of the loss of all rows.
+        path : array_like, shape (k, P), or RecordPath, optional
+            Parameters along a fit. Of more than 64 points, 64 are used, the first and the last one among
+            them. At each, the gradient is that of the loss of all rows.
         steps : array_like, shape (k,), optional
-            The steps of the fit at these points, such as `RecordPath.steps`. Default: the points are counted.
+            The steps of the fit at these points. Default: those of the RecordPath; points of an array are
+            counted.
         ax : matplotlib Axes, optional
             Where to draw. Default: on a new figure.
 
@@ -124,8 +126,11 @@ class GradientFlowDisplay(Display):
 
             record = fastbp.callbacks.RecordPath()
             net.fit(X, y, epochs=50, callbacks=record)
-            GradientFlowDisplay.from_network(net, X, y, path=record.path, steps=record.steps)
+            GradientFlowDisplay.from_network(net, X, y, path=record)
         """
+        if isinstance(path, RecordPath):
+            steps = path.steps if steps is None else steps
+            path = path.path
         if path is not None:
             gradients, chosen = _along(net, X, y, path)
             if steps is not None:

@@ -70,6 +70,10 @@ class GradientNormsDisplay(Display):
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
 
+        Returns
+        -------
+        GradientNormsDisplay
+
         Raises
         ------
         ParameterError, ShapeError, DTypeError, DataError
@@ -105,6 +109,10 @@ class GradientNormsDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        GradientNormsDisplay
         """
         ax = self._axes(ax)
         n, top = len(self.norms), self._n_rows(TOP)

@@ -73,6 +73,10 @@ class FeatureImportanceDisplay(Display):
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
 
+        Returns
+        -------
+        FeatureImportanceDisplay
+
         Raises
         ------
         ParameterError, ShapeError, DTypeError, DataError
@@ -88,6 +92,10 @@ class FeatureImportanceDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        FeatureImportanceDisplay
         """
         found = self.importance.features(self.limit)
         ax = self._axes(ax, (6.4, 1.4 + 0.28 * len(found)))

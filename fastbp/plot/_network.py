@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._base import arguments
 from fastbp._base.arrays import as_doubles, check_shape
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError, ShapeError
@@ -156,8 +157,7 @@ class NetworkDisplay(Display):
         ParameterError, ShapeError, DTypeError, DataError
             An argument is not as above, or as for `evaluate`; only one of X and y is given.
         """
-        if (X is None) != (y is None):
-            raise ParameterError(f"{'X' if X is None else 'y'} is None, expected both of X and y, or neither")
+        arguments.check_pair("X", X, "y", y)
         probe = Probe(net)
         layers = probe.layers
         _check_size([layers[0].n_in, *(layer.n_out for layer in layers)])

@@ -102,6 +102,10 @@ class ResidualsDisplay(Display):
         ax : matplotlib Axes, optional
             What the two panels take the place of. Default: a new figure.
 
+        Returns
+        -------
+        ResidualsDisplay
+
         Raises
         ------
         ParameterError
@@ -137,6 +141,10 @@ class ResidualsDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             What the panels take the place of. Default: a new figure.
+
+        Returns
+        -------
+        ResidualsDisplay
         """
         n = min(self.predicted.shape[1], len(SERIES))
         panels = self._panels(ax, n, 2, (9.6, 1.2 + 3.2 * n))

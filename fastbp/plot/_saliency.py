@@ -120,6 +120,10 @@ class SaliencyDisplay(Display):
         ax : matplotlib Axes, optional
             What the panels take the place of. Default: a new figure.
 
+        Returns
+        -------
+        SaliencyDisplay
+
         Raises
         ------
         ParameterError
@@ -149,6 +153,10 @@ class SaliencyDisplay(Display):
         ----------
         ax : matplotlib Axes, optional
             What the panels take the place of. Default: a new figure.
+
+        Returns
+        -------
+        SaliencyDisplay
         """
         n = len(self.images)
         columns = min(n, MOST_COLUMNS)

@@ -246,10 +246,10 @@ def test_samples_are_fixed_and_leave_out_absent_rows():
 # ---- arguments and files -----------------------------------------------------------------------------------
 
 BAD = {
-    "X alone": ({"X": X}, "X is given without y"),
-    "y alone": ({"y": Y}, "y is given without X"),
+    "X alone": ({"X": X}, "y is None, expected both X and y, or neither"),
+    "y alone": ({"y": Y}, "X is None, expected both X and y, or neither"),
     "no data": ({}, "net is given without X and y"),
-    "X_val alone": ({"X": X, "y": Y, "X_val": X}, "X_val is given without y_val"),
+    "X_val alone": ({"X": X, "y": Y, "X_val": X}, "y_val is None, expected both X_val and y_val, or neither"),
     "columns": ({"X": X[:, :5], "y": Y}, "X has 5 columns, expected 6"),
     "rows": ({"X": X, "y": Y[:9]}, r"^y has shape \(9, 1\)"),
     "held out": ({"X": X, "y": Y, "X_val": X[:, :5], "y_val": Y}, "X_val has 5 columns"),

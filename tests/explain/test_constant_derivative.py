@@ -76,7 +76,7 @@ def test_the_table_has_the_errors_of_all_starts():
     assert rows.count("<tr>") == len(part.SLOPES) + 1
     own = [part.error("own", seed) for seed in part.SEEDS]
     cells = "".join(f'<td class="number">{number:.3f}</td>' for number in (min(own), max(own)))
-    assert f'<tr><th class="text">{part.LABELS["own"]}</th>{cells}</tr>' in rows
+    assert f'<tr><th class="text" scope="row">{part.LABELS["own"]}</th>{cells}</tr>' in rows
 
 
 def test_ten_steps_in_the_page_are_those_of_the_c_core(page):

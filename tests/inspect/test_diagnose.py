@@ -212,8 +212,18 @@ def test_wrong_arguments():
         (ShapeError, "X has 2 columns", (net, X[:, :2], y), {}),
         (DataError, r"X\[0, 0\] is nan", (net, X * np.nan, y), {}),
         (ParameterError, "history is a list", (net, X, y), {"history": [1.0]}),
-        (ParameterError, "X_val is given without y_val", (net, X, y), {"X_val": X}),
-        (ParameterError, "y_val is given without X_val", (net, X, y), {"y_val": y}),
+        (
+            ParameterError,
+            "y_val is None, expected both X_val and y_val, or neither",
+            (net, X, y),
+            {"X_val": X},
+        ),
+        (
+            ParameterError,
+            "X_val is None, expected both X_val and y_val, or neither",
+            (net, X, y),
+            {"y_val": y},
+        ),
         (ShapeError, "X_val has 3 columns", (net, X, y), {"X_val": X[:, :3], "y_val": y}),
     ]:
         with pytest.raises(error, match=message):

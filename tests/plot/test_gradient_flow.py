@@ -48,6 +48,14 @@ def test_points_are_the_gradients_of_the_layers(ax, fitted):
     np.testing.assert_array_equal(net.parameters, before)
 
 
+def test_a_record_brings_its_path_and_steps(ax, fitted):
+    net, record = fitted
+    display = GradientFlowDisplay.from_network(net, X, Y, path=record, ax=ax)
+    by_hand = GradientFlowDisplay.from_network(net, X, Y, path=record.path, steps=record.steps, ax=ax)
+    np.testing.assert_array_equal(display.gradients, by_hand.gradients)
+    np.testing.assert_array_equal(display.steps, by_hand.steps)
+
+
 def test_a_gradient_of_0_is_a_cross_at_a_line_of_its_own(ax):
     net = fastbp.Network([3, 4, fastbp.Dense(4, "step"), 1], activation="tanh", dtype="float64")
     GradientFlowDisplay.from_diagnosis(net.diagnose(X, Y), ax=ax)

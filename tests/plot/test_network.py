@@ -137,7 +137,7 @@ def test_refuses_networks_that_are_too_large(ax, layers, message):
 
 
 def test_refuses_what_does_not_fit(ax, net):
-    with pytest.raises(fastbp.ParameterError, match="y is None, expected both of X and y, or neither"):
+    with pytest.raises(fastbp.ParameterError, match="y is None, expected both X and y, or neither"):
         NetworkDisplay.from_network(net, X, ax=ax)
     with pytest.raises(fastbp.ParameterError, match="net is a int, expected"):
         NetworkDisplay.from_network(3, ax=ax)

@@ -1,4 +1,4 @@
-"""`compare`: a network that is sick, diagnosed and trained, beside the one that the remedy makes of it."""
+"""`compare`: a network with a finding, diagnosed and trained, beside the one that the remedy makes of it."""
 
 from __future__ import annotations
 

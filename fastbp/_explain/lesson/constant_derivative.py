@@ -87,7 +87,7 @@ def rows() -> str:
 
     def row(label: str, errors: list[float]) -> str:
         cells = "".join(f'<td class="number">{number:.3f}</td>' for number in (min(errors), max(errors)))
-        return f'<tr><th class="text">{label}</th>{cells}</tr>'
+        return f'<tr><th class="text" scope="row">{label}</th>{cells}</tr>'
 
     trained = [row(LABELS[slope], [error(slope, seed) for seed in SEEDS]) for slope in SLOPES]
     return "".join([*trained, row("best line", [best_line()[2]])])

@@ -60,7 +60,7 @@ def _short(number: float) -> str:
     return f"{number:.2g}".replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
 
 
-def _data() -> dict[str, Any]:
+def data() -> dict[str, Any]:
     X, y = examples()
     return {
         "weights": {name: [W.tolist() for W in weights(name)] for name in INITIALIZERS},
@@ -70,7 +70,7 @@ def _data() -> dict[str, Any]:
     }
 
 
-def _values() -> dict[str, str]:
+def values() -> dict[str, str]:
     heads = "".join(f'<th scope="col">{activation}</th>' for activation in SUITED)
     rows = "\n".join(
         f'<tr><th scope="row">{depth}</th>'
@@ -86,6 +86,6 @@ PART = Part(
     "How much of the error reaches the first layer",
     "depth.html",
     ("depth.js",),
-    _data,
-    _values,
+    data,
+    values,
 )

@@ -49,7 +49,7 @@ def _rows(W: NDArray[Any], b: NDArray[Any], of: str, cell: Callable[[str, float]
     )
 
 
-def _values() -> dict[str, str]:
+def values() -> dict[str, str]:
     net = stack()
     one = inspect.fold_linear(net)
     return {
@@ -66,5 +66,5 @@ PART = Part(
     "A stack of linear layers is one layer",
     "linear_stack.html",
     ("linear_stack.js",),
-    values=_values,
+    values=values,
 )

@@ -9,6 +9,7 @@ from fastbp._explain.lesson.part import Part
 
 INPUTS = [list(bits) for bits in product((0, 1), repeat=3)]
 TARGETS = [[0.9 if x1 != x2 else 0.1] for x1, x2, _ in INPUTS]  # a sigmoid never reaches 0 or 1
+# in the order of `Network.parameters`
 START = {
     "w14": 0.8,
     "w15": -0.5,
@@ -21,7 +22,7 @@ START = {
     "w46": 0.7,
     "w56": 0.4,
     "b6": -0.3,
-}  # fmt: skip  (in the order of `Network.parameters`)
+}
 
 
 def data() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastbp._base import markup
+from fastbp._base import arguments, markup
 from fastbp._base.sparse import Inputs
 from fastbp.exceptions import ParameterError
 from fastbp.history import History
@@ -190,9 +190,7 @@ def diagnose(
 
 def _validation_loss(net: Network, X_val: Inputs | None, y_val: ArrayLike | None) -> float:
     """Return the loss of the validation data; NaN without."""
-    if (X_val is None) != (y_val is None):
-        given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
-        raise ParameterError(f"{given} is given without {missing}, expected both or none")
+    arguments.check_pair("X_val", X_val, "y_val", y_val)
     if X_val is None or y_val is None:
         return math.nan
     net._model.checks.examples(X_val, y_val, "X_val", "y_val")  # whose errors name them
