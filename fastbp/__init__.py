@@ -139,10 +139,17 @@ __all__ = [
 ]
 
 # packages, and functions with their modules, that are loaded on first use
-_ROOMS = ("datasets", "inspect", "io", "plot", "reference", "sklearn")
-_FUNCTIONS = {"explain": "_explain", "minimize": "_scipy", "show_config": "_base.config"}
+_ROOMS = ("dask", "datasets", "inspect", "io", "plot", "reference", "sklearn")
+_FUNCTIONS = {
+    "cross_validate": "_many",
+    "explain": "_explain",
+    "fit_many": "_many",
+    "minimize": "_scipy",
+    "show_config": "_base.config",
+}
 
 if _TYPE_CHECKING:
+    from fastbp import dask as dask
     from fastbp import datasets as datasets
     from fastbp import inspect as inspect
     from fastbp import io as io

@@ -215,11 +215,12 @@ def mae(output: ArrayLike, target: ArrayLike, sample_weight: ArrayLike | None = 
 
 
 class Metric(NamedTuple):
-    """A metric: its name in the history, its function, and which way is better."""
+    """A metric: its name in the history, its function, which way is better, and whether it is the user's."""
 
     name: str
     measure: Measure
     greater_is_better: bool
+    is_custom: bool = False
 
 
 def _reading(function: Any, read: Read) -> Measure:
@@ -298,7 +299,7 @@ def _find(given: Any, by_name: dict[str, Metric]) -> Metric | None:
         except (TypeError, ValueError, OverflowError):
             raise ParameterError(f"the metric {name!r} returned {shown(value)}, expected a number") from None
 
-    return Metric(name, measure, bool(getattr(given, "greater_is_better", False)))
+    return Metric(name, measure, bool(getattr(given, "greater_is_better", False)), is_custom=True)
 
 
 # ---- arrays ------------------------------------------------------------------------------------------------

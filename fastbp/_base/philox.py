@@ -21,6 +21,7 @@ SPLIT = 3  # purpose: the rows that a fit holds out; the same in every fit
 BLOCKS = 4  # purpose: the order of blocks of rows (step 0), and of the rows in block b (step 1 + b)
 EXCHANGED = 5  # purpose: the order of a column's values; the epoch is the repeat, the step the column
 SAMPLE = 6  # purpose: some rows of the data to look at; the same in every fit
+SHARD = 7  # purpose: the seed of a shard, whose index is the step
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 

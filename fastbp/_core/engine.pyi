@@ -105,6 +105,7 @@ class Engine:  # fastbp._engine.protocol documents it
         seed: int = 0,
         input_noise: float = 0.0,
     ) -> None: ...
+    def use_isa(self, name: str) -> None: ...
     def prepare_optimizer(
         self,
         row: str,

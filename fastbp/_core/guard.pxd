@@ -7,4 +7,5 @@ cdef class Guard:
     cdef object writing_what    # name of the call that is changing the network, or None
     cdef readonly object left   # what the last change left for a later call (gradients, say), or None
 
+    cdef object enter(self, str what)
     cdef object write(self, str what, leaves, work, tuple args, undo)

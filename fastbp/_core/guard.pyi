@@ -1,11 +1,12 @@
 """Guard of a network against concurrent calls, and snapshots that undo a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 class Guard:
@@ -20,6 +21,13 @@ class Guard:
         *args: Any,
         undo: Callable[[BaseException], object] | None = None,
     ) -> T: ...
+    def stepping(
+        self,
+        what: str,
+        leaves: Any,
+        steps: Generator[T, None, R],
+        undo: Callable[[BaseException], object],
+    ) -> Generator[T, None, R]: ...
     def following(self, after: Any, what: str, leaves: Any, work: Callable[..., T], *args: Any) -> T: ...
     def changing(self, what: str, leaves: Any, work: Callable[..., object], *args: Any) -> None: ...
 

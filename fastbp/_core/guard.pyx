@@ -56,7 +56,25 @@ cdef class Guard:
         """
         return self.write(what, leaves, to_the_end, (work, args), None)
 
-    cdef object write(self, str what, leaves, work, tuple args, undo):
+    def stepping(self, str what, leaves, steps, undo):
+        """Go through the generator `steps` like `writing`: a generator of the same items, which returns what that does.
+
+        The network is locked from the first item on until this generator is exhausted, closed or deleted. It belongs
+        to the thread that asks for the items, always the same one.
+        """
+        left = self.enter(what)
+        try:
+            result = yield from steps
+            self.left = left if leaves is None else leaves
+            return result
+        except BaseException as error:
+            to_the_end(undo, (error,))
+            raise
+        finally:
+            self.writing_what = None
+
+    cdef object enter(self, str what):
+        """Lock the network for the calling thread, and return what the last change left, which is stale from now on."""
         if self.writing_what is not None:
             raise BusyError(
                 f"{what} while {self.writing_what} of this network is under way: wait for it, or use a clone()"
@@ -67,6 +85,10 @@ cdef class Guard:
         self.writer = <unsigned long> PyThread_get_thread_ident()
         self.writing_what = what
         self.left = None
+        return left
+
+    cdef object write(self, str what, leaves, work, tuple args, undo):
+        left = self.enter(what)
         try:
             result = work(*args)
             self.left = left if leaves is None else leaves

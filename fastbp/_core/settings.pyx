@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastbp._core.arrays import aligned_zeros
-from fastbp._core.library import OPTIMIZERS, isa
+from fastbp._core.library import OPTIMIZERS, available_isas, isa
 from fastbp.exceptions import Error, ParameterError, ShapeError
 
 cimport numpy as cnp
@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from fastbp._core.arrays cimport is_plain
 from fastbp._core.c_core cimport *
 from fastbp._core.calls cimport Calls
-from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, kernels_for
+from fastbp._core.library cimport ACTIVATION_IDS, LOSS_IDS, OPTIMIZER_IDS, SCHEDULE_IDS, dtype_id, kernels_for
 from fastbp._core.run cimport Plan, Planner
 
 cnp.import_array()
@@ -128,6 +128,14 @@ cdef class Settings(Planner):
         if self.calls is not None:
             self.calls.check(plan.plan)
         return loss
+
+    def use_isa(self, str name not None):
+        """Compute on another of the `available_isas` from now on. What `backward` needs of `forward` is lost."""
+        if name not in available_isas():
+            raise ParameterError(f"isa is {name!r:.60}, expected one of {', '.join(available_isas())}")
+        self.forget_plans()  # they list kernels
+        self.network.kernels = fbp_find_kernels(name.encode(), dtype_id(self.parameters.dtype))
+        self.isa = name
 
     @property
     def t(self):

@@ -76,6 +76,8 @@ class ArrayData(Data):
         To do on each batch right before its step.
     """
 
+    calls_user = False
+
     def __init__(
         self,
         X: Rows,

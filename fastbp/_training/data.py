@@ -30,8 +30,11 @@ class Data(ABC):
         Number of batches in an epoch; 0 if it is not known.
     options : dict
         The arguments of the fit that decide what the batches are, for `checkpoints.same_of`.
+    calls_user : bool
+        Whether a run over them calls functions of the user.
     """
 
+    calls_user = True
     steps_per_epoch: int
     options: dict[str, Any]
     _ends: Sequence[Callable[[], None]] = ()

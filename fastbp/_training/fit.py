@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastbp import _core
 from fastbp._model import Model
@@ -23,6 +24,8 @@ from fastbp.history import History
 
 if TYPE_CHECKING:
     from fastbp._training.checkpoints import Checkpoints
+
+Work: TypeAlias = Callable[[], None]
 
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
@@ -75,6 +78,20 @@ class Fit:
         DivergenceError
             The loss, the parameters or the optimizer state became NaN or infinite.
         """
+        slices = self.slices()
+        try:
+            for work in slices:
+                work()
+        finally:
+            slices.close()
+        return self._history
+
+    def slices(self) -> Generator[Work, None, History]:
+        """Yield the fit as slices of work, each to be called before the next is asked for.
+
+        A slice may be called in any thread, unless the fit `calls_user`; all between them, such as callbacks,
+        runs where they are asked for. An error in a slice is to be thrown into the generator.
+        """
         self._start()
         progress = None
         if self._options.verbose:
@@ -87,7 +104,9 @@ class Fit:
                     self._begin_epoch()
                     if self._history.stopped:
                         break
-                self._advance()
+                self._plan_slice()
+                yield self._work
+                self._end_slice()
                 if self._run.step == 0:
                     self._end_epoch()
                 if self._files is not None:
@@ -108,6 +127,13 @@ class Fit:
         self._is_over = True
         self._hooks.end(self._state, self._history.stopped, None)
         return self._history
+
+    @property
+    def calls_user(self) -> bool:
+        """Whether slices of work call functions of the user, besides callbacks."""
+        model, validation = self._model, self._validation
+        is_native = model.trainer is model.engine and isinstance(model.engine, _core.Engine)
+        return not is_native or self._data.calls_user or (validation is not None and validation.calls_user)
 
     def _done(self) -> float:
         """Return the number of epochs done, with fractions."""
@@ -245,22 +271,40 @@ class Fit:
         if self._hooks.on_epoch_begin:
             self._call("on_epoch_begin")
 
-    def _advance(self) -> None:
-        """Do a slice of work: many epochs if they are short, or up to the end of one after which to act."""
-        run, by_step, left = self._run, bool(self._hooks.on_batch_end), self._deadline - perf_counter()
+    def _plan_slice(self) -> None:
+        """Decide how far the next slice goes: many short epochs, or up to one after which to act."""
+        left = self._deadline - perf_counter()
         if self._averaging is not None:
             self._averaging.go_on()
         seconds = min(SLICE, left) if left > 0 else SLICE
         self._schedule = self._model.schedule  # of these steps; callbacks may change it
-        if not run.advance(self._until(is_over=left <= 0), 0.0 if by_step else seconds):
-            raise self._divergence("loss")
-        if by_step:
-            self._end_batch()
-        if self._averaging is not None and run.step == 0:
+        self._target = self._until(is_over=left <= 0), 0.0 if self._hooks.on_batch_end else seconds
+
+    def _work(self) -> None:
+        """Do the slice that was planned, and measure after its last epoch if that is due."""
+        self._is_measured, self._measured = False, dict[str, float]()
+        self._is_finite = self._run.advance(*self._target)
+        if self._is_finite and not self._hooks.on_batch_end:  # which comes before
+            self._measure()
+
+    def _measure(self) -> None:
+        """At the end of an epoch, put the mean of the parameters in place and validate, if that is due."""
+        run, validation = self._run, self._validation
+        if run.step > 0:
+            return
+        if self._averaging is not None:
             self._averaging.end_epoch(run.epoch - 1)
-        validation = self._validation
-        self._is_measured = validation is not None and run.step == 0 and self._is_due(validation)
-        self._note(validation.measure() if validation and self._is_measured else {})
+        if validation is not None and self._is_due(validation):
+            self._is_measured, self._measured = True, validation.measure()
+
+    def _end_slice(self) -> None:
+        """Record what the slice has done; raise an error if it has diverged."""
+        if not self._is_finite:
+            raise self._divergence("loss")
+        if self._hooks.on_batch_end:
+            self._end_batch()
+            self._measure()
+        self._note(self._measured)
 
     def _until(self, is_over: bool) -> int:
         """Return the number of epochs at which the next slice ends at the latest; `is_over`: out of time."""

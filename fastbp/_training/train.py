@@ -12,7 +12,7 @@ from fastbp._training import fit
 from fastbp._training.array_data import arrays_of
 from fastbp._training.data import Data, DataOptions
 from fastbp._training.options import Options
-from fastbp._training.validation import held_out
+from fastbp._training.validation import Validation, held_out
 from fastbp.callbacks import Callbacks, FittedNetwork
 from fastbp.exceptions import ParameterError
 from fastbp.history import History
@@ -22,8 +22,20 @@ from fastbp.splits import Split
 if TYPE_CHECKING:
     from os import PathLike
 
+    from fastbp._training.resuming import Found
 
-def train(
+
+def train(model: Model, network: FittedNetwork, X: Any, y: ArrayLike | None, **arguments: Any) -> History:
+    """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
+
+    `arguments` are those of `prepared`.
+    """
+    one = prepared(model, network, X, y, **arguments)
+    trained: History = model.guard.writing("fit", NOTHING, one.run, undo=one.recover)
+    return trained
+
+
+def prepared(
     model: Model,
     network: FittedNetwork,
     X: Any,
@@ -38,8 +50,8 @@ def train(
     resume: str | PathLike[str] | None,
     data_options: DataOptions,
     **options: Any,
-) -> History:
-    """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
+) -> fit.Fit:
+    """Return a fit whose arguments are checked.
 
     Parameters
     ----------
@@ -49,11 +61,7 @@ def train(
         The arguments of `Options` except `epochs`.
     """
     model.check_trainable()
-    checked, saved = Options(epochs=epochs, **options), None
-    if resume is not None:
-        from fastbp._training import resuming  # few need it
-
-        saved = resuming.read(resume, model)
+    checked, saved = Options(epochs=epochs, **options), saved_fit(model, resume)
     if validation_split is not None and validation_data is not None:
         raise ParameterError(
             f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
@@ -77,24 +85,57 @@ def train(
         names=names,
         of_batches=y is None,
     )
+    return fit_of(
+        model,
+        network,
+        data,
+        validation,
+        checked,
+        callbacks=callbacks,
+        saved=saved,
+        names=names,
+        validation_split=validation_split,
+    )
+
+
+def saved_fit(model: Model, resume: str | PathLike[str] | None) -> Found | None:
+    """Return what is in the file to continue from; None if there is none."""
+    if resume is None:
+        return None
+    from fastbp._training import resuming  # few need it
+
+    return resuming.read(resume, model)
+
+
+def fit_of(
+    model: Model,
+    network: FittedNetwork,
+    data: Data,
+    validation: Validation | None,
+    options: Options,
+    *,
+    callbacks: Callbacks | None,
+    saved: Found | None,
+    names: tuple[str, ...] | None,
+    validation_split: float | Split | None = None,
+) -> fit.Fit:
+    """Return a fit of checked data, after the checks of the callbacks and of what goes together."""
     columns = {"loss": False} | (validation.columns if validation else {})
-    hooks = checked.begin_callbacks(callbacks, columns, model)
-    data.check(model, checked)  # after the callbacks, one of which may have set the optimizer
+    hooks = options.begin_callbacks(callbacks, columns, model)
+    data.check(model, options)  # after the callbacks, one of which may have set the optimizer
     files = None
-    if resume is not None or hooks.checkpoints:
+    if saved is not None or hooks.checkpoints:
         from fastbp._training import checkpoints  # few need it
 
-        same = checkpoints.same_of(checked, hooks, validation, validation_split, data)
-        files = checkpoints.Checkpoints(model, hooks, same, checked.epochs, data.steps_per_epoch, saved)
-    one = fit.Fit(
+        same = checkpoints.same_of(options, hooks, validation, validation_split, data)
+        files = checkpoints.Checkpoints(model, hooks, same, options.epochs, data.steps_per_epoch, saved)
+    return fit.Fit(
         model,
         network=network,
         data=data,
-        options=checked,
+        options=options,
         validation=validation,
         hooks=hooks,
         files=files,
         names=names,
     )
-    trained: History = model.guard.writing("fit", NOTHING, one.run, undo=one.recover)
-    return trained

@@ -45,6 +45,8 @@ class Validation:
         Number of epochs between two measurements.
     epochs : int
         Number of epochs of the fit; it is measured after the last, too.
+    calls_user : bool
+        Whether measuring calls functions of the user.
 
     Attributes
     ----------
@@ -62,8 +64,9 @@ class Validation:
         digest: Callable[[], str],
         every: int,
         epochs: int,
+        calls_user: bool,
     ) -> None:
-        self._measure, self.digest = measure, digest
+        self._measure, self.digest, self.calls_user = measure, digest, calls_user
         self.every, self._epochs = every, epochs
         self.columns = {"validation_loss": False} | {
             f"validation_{metric.name}": metric.greater_is_better for metric in measured
@@ -119,7 +122,8 @@ def held_out(
         measure, digest = _of_batches(model, validation_data, measured)
     else:
         measure, digest = _of_arrays(model, validation_data, split_off, measured, names, of_batches)
-    return Validation(measure, measured, digest=digest, every=every, epochs=epochs)
+    calls_user = are_batches(validation_data) or any(metric.is_custom for metric in measured)
+    return Validation(measure, measured, digest=digest, every=every, epochs=epochs, calls_user=calls_user)
 
 
 def _of_batches(

@@ -91,13 +91,13 @@ def normal_equations(net, X, y):
 
 def after_each_slice(monkeypatch, call):
     """Let `call(epoch, step)` run whenever a fit comes back from the engine."""
-    advance = Fit._advance
+    end_slice = Fit._end_slice
 
-    def advance_and_call(fit):
-        advance(fit)
+    def end_and_call(fit):
+        end_slice(fit)
         call(fit._run.epoch, fit._run.step)
 
-    monkeypatch.setattr(Fit, "_advance", advance_and_call)
+    monkeypatch.setattr(Fit, "_end_slice", end_and_call)
 
 
 def before_each_end_of_epoch(monkeypatch, call):

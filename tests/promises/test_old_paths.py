@@ -58,7 +58,7 @@ def test_names_of_modules_are_hinted_at():
 def test_rooms_are_loaded_on_first_use(python):
     found = python("""
         import sys, fastbp
-        for name in ("datasets", "io", "reference", "inspect", "plot"):  # the last one loads inspect
+        for name in ("dask", "datasets", "io", "reference", "inspect", "plot"):  # the last one loads inspect
             assert name in dir(fastbp), name
             assert f"fastbp.{name}" not in sys.modules, name
             assert getattr(fastbp, name) is sys.modules[f"fastbp.{name}"]
@@ -68,6 +68,6 @@ def test_rooms_are_loaded_on_first_use(python):
 
 def test_completion_shows_what_a_user_needs():
     assert dir(fastbp) == sorted(
-        {*fastbp.__all__, "datasets", "inspect", "io", "plot", "reference", "sklearn"}
+        {*fastbp.__all__, "dask", "datasets", "inspect", "io", "plot", "reference", "sklearn"}
     )
     assert not [name for name in dir(fastbp) if name.startswith("_") and name != "__version__"]

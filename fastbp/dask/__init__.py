@@ -1,0 +1,1 @@
+"""Training beyond one machine, with Dask."""

@@ -1,0 +1,109 @@
+"""`Executor`: calls functions on shards, in this process or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from fastbp import _core
+
+
+class Load(NamedTuple):
+    """A call whose result is a shard: ``function(*arguments)``.
+
+    On a cluster it runs on a worker, again whenever the result is lost. Arguments may be Dask's delayed
+    objects; the function then gets their values.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class Executor(Protocol):
+    """Calls functions on shards.
+
+    Results depend on the arguments alone, not on where and when calls run. Functions and arguments can be
+    pickled.
+    """
+
+    @property
+    def isa(self) -> str:
+        """The instruction set that all calls have to use: the best one that all machines have."""
+
+    def place(self, loads: Sequence[Load]) -> Sequence[Any]:
+        """Begin to load shards; return a handle of each for `call`. It does not wait."""
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        handles: Sequence[Any],
+        own: Sequence[tuple[Any, ...]],
+        common: tuple[Any, ...] = (),
+        names: Sequence[str] = (),
+    ) -> list[Any]:
+        """Return ``function(shard, *own[i], *common)`` for the shard of each handle, in their order.
+
+        `names` says what the calls are in errors, such as "shard 3".
+
+        Raises
+        ------
+        Exception
+            Of several calls that raise, the error of the first one, with a note of its name.
+        ShardError
+            A call was lost with its worker too often, or there are no workers.
+        """
+
+    def close(self) -> None:
+        """Cancel what is under way and let go of all shards; may be repeated."""
+
+
+class SerialExecutor:
+    """Calls functions one after the other in this process. It keeps the shards that it has loaded."""
+
+    def __init__(self, isa: str | None = None) -> None:
+        self.isa = _core.isa() if isa is None else isa
+
+    def place(self, loads: Sequence[Load]) -> Sequence[Any]:
+        """Return handles of shards, each of which is loaded by the first call."""
+        return [Shard(load) for load in loads]
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        handles: Sequence[Any],
+        own: Sequence[tuple[Any, ...]],
+        common: tuple[Any, ...] = (),
+        names: Sequence[str] = (),
+    ) -> list[Any]:
+        """Return the results of the calls in order; the first error ends them."""
+        results = []
+        for i, (handle, arguments) in enumerate(zip(handles, own, strict=True)):
+            try:
+                results.append(function(handle.value(), *arguments, *common))
+            except Exception as error:
+                if names:
+                    error.add_note(f"in {names[i]}")
+                raise
+        return results
+
+    def close(self) -> None:
+        """Do nothing: handles go with whoever holds them."""
+
+
+class Shard:
+    """A shard in this process, loaded when it is first needed."""
+
+    def __init__(self, load: Load) -> None:
+        self._load: Load | None = load
+        self._value: Any = None
+
+    def value(self) -> Any:
+        """Return the shard."""
+        if self._load is not None:
+            function, arguments = self._load
+            if any(hasattr(argument, "__dask_graph__") for argument in arguments):
+                from dask import compute
+
+                arguments = compute(*arguments, scheduler="synchronous")
+            self._value, self._load = function(*arguments), None
+        return self._value
