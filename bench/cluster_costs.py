@@ -5,10 +5,10 @@ A round sends arguments to every worker, runs one task per shard, and returns an
     seconds = round + task * tasks + down * (bytes to a worker * workers) + up * (bytes of an answer * tasks)
               + longest queue of a worker * seconds of work of a task + seconds of the caller
 
-`round` is the latency of a round, `task` what scheduling one task costs, and 1 / down and 1 / up are bandwidths.
-All arguments and answers go through the link of the caller, which is the scheduler's here; so their bytes add up.
-`fitted` finds the four numbers from rounds that were timed. `bench_dask.py` checks what the model then says
-about fits against fits that are timed, and asks it about more workers than there are.
+`round` is the latency of a round, `task` what scheduling one task costs, and 1 / down and 1 / up are the
+bandwidths. All arguments and answers go through the link of the caller, so their bytes add up. `fitted` finds
+the four numbers from rounds that were timed. `bench_dask.py` compares what the model then says about fits with
+fits that are timed, and asks it about more workers than there are.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,12 +1,12 @@
 """Trains on several processes with Dask: shards in files, validation, checkpoints, early stopping.
 
 The program cuts handwritten digits into training, validation and test rows, and writes the first two as shards
-of unequal size: pairs of .npy files. Then it starts two worker processes. They read their shards themselves, so
-no process, and not this one either, ever holds all rows. `fastbp.dask.fit` trains on all shards; each
-gradient is the sum over shards. A checkpoint after every epoch is what a training that was stopped goes on from,
-and the training is stopped early at the best validation loss.
+of unequal size: pairs of .npy files. Then it starts two worker processes. They read their shards themselves:
+were these files on several machines, no machine would have to hold all rows. `fastbp.dask.fit` trains on all
+shards; each gradient is the sum over them. After every epoch it writes a checkpoint, from which a training goes
+on that was cut short, and it stops early and returns to the best validation loss.
 
-Last, the program trains the same network on the same shards without a cluster. The weights have the same bits.
+Last, the program trains the same network on the same shards without a cluster: the weights have the same bits.
 
 Run it: ``python examples/dask_training.py``. It needs ``pip install "fastbp[dask]"``.
 """
@@ -100,7 +100,7 @@ def run(folder: Path, workers: int, epochs: int) -> None:
     files = write(folder, "train", X, y, SHARDS)
     validation = write(folder, "valid", X_valid, y_valid, (0.5, 0.5))
     print(
-        f"{len(X)} rows in {len(files)} shards, and {len(X_valid)} in {len(validation)} to validate, in {folder}"
+        f"{len(X)} rows in {len(files)} shards, {len(X_valid)} to validate in {len(validation)}; in {folder}"
     )
 
     with cluster(workers) as client:
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--folder",
         type=Path,
         metavar="PATH",
-        help="folder for the shards and the checkpoint; default: a temporary one",
+        help="folder for shards and checkpoint; default: a temporary one",
     )
     options = parser.parse_args(arguments)
     if min(options.workers, options.epochs) < 1:

@@ -1,4 +1,4 @@
-"""The model of a cluster's costs in the benchmarks: its arithmetic, and that it finds what it was made from."""
+"""The model of a cluster's costs: its arithmetic, and that it finds the costs that times were made from."""
 
 from itertools import product
 
