@@ -1,12 +1,12 @@
 """Trains on several processes with Dask: shards in files, validation, checkpoints, early stopping.
 
-The program cuts handwritten digits into training, validation and test rows, and writes the first two as shards
-of unequal size: pairs of .npy files. Then it starts two worker processes. They read their shards themselves:
-were these files on several machines, no machine would have to hold all rows. `fastbp.dask.fit` trains on all
-shards; each gradient is the sum over them. After every epoch it writes a checkpoint, from which a training goes
-on that was cut short, and it stops early and returns to the best validation loss.
+The program cuts handwritten digits into training, validation and test rows, and writes the first two as
+shards of unequal size: pairs of .npy files. Then it starts two worker processes. They read their shards
+themselves: were these files on several machines, no machine would have to hold all rows. `fastbp.dask.fit`
+trains on all shards; each gradient is the sum over them. After every epoch it writes a checkpoint, from which
+a training goes on that was cut short. It stops early and returns to the best validation loss.
 
-Last, the program trains the same network on the same shards without a cluster: the weights have the same bits.
+Last, the program trains the same network on the same shards without a cluster: the bits are the same.
 
 Run it: ``python examples/dask_training.py``. It needs ``pip install "fastbp[dask]"``.
 """

@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed", reason="Dask is not installed")
-
 import fastbp
 from helpers.clusters import cluster, until, within
 from helpers.memory import resident_mb
+
+pytest.importorskip("distributed", reason="Dask is not installed")
 
 ROUNDS, WARM = 200, 60
 UNITS = 500  # 0.25 million parameters, 1 MB

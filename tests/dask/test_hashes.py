@@ -2,10 +2,10 @@
 
 import pytest
 
-pytest.importorskip("distributed", reason="Dask is not installed")
-
 from helpers.clusters import cluster, grow, within
 from helpers.sharded import Loaded, network, shards, train
+
+pytest.importorskip("distributed", reason="Dask is not installed")
 
 MODES = ("synchronous", "local")
 VALIDATION = shards(seed=1, sizes=(20, 13))

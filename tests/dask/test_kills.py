@@ -1,4 +1,4 @@
-"""SIGKILL of workers at random moments of a fit: the same bits, no hang; workers that join late; loads that fail."""
+"""SIGKILL of workers at random moments of a fit: the same bits, no hang; late workers; loads that fail."""
 
 import os
 import random
@@ -10,11 +10,11 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-pytest.importorskip("distributed", reason="Dask is not installed")
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-
 from helpers.clusters import cluster, grow, processes, within
 from helpers.sharded import Read, network, shards, train
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 
 LIMIT = 60  # seconds that a fit whose worker was killed may take; without kills it takes about one
 SIZES = (400, 300, 200, 100)

@@ -1,4 +1,4 @@
-"""A training on shards that has all that could depend on who computes what: order, dropout, noise, weights."""
+"""A training on shards that has all that may depend on where it is computed: order, dropout, noise."""
 
 import numpy as np
 
