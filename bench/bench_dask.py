@@ -1,13 +1,13 @@
 """Times training on one and two worker processes, and compares the times with a model of their costs.
 
 Both modes of `fastbp.dask.fit`, beside `Network.fit` in this process and dask-ml's Incremental over
-scikit-learn's MLP, on two networks: the step of one takes a tenth of a millisecond, that of the other a tenth of
-a second. Each worker has one thread. With two processors, the caller with the scheduler and two workers have to
+scikit-learn's MLP, on two networks: the step of one takes a tenth of a millisecond, that of the other a tenth
+of a second. Each worker has one thread. With two processors, the caller with the scheduler and two workers
 share them.
 
-The model (`cluster_costs.py`) is fitted to rounds that only send and receive. What it says about both modes must
-be within a factor of two of what was timed. Then it is asked about up to 100 workers and a real network; the
-records call this "extrapolated".
+The model (`cluster_costs.py`) is fitted to rounds that only send and receive. What it says about both modes
+must be within a factor of two of what was timed. Then it is asked about up to 100 workers and a network
+between them; the records call this "extrapolated".
 """
 
 import gc

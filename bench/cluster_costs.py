@@ -7,8 +7,8 @@ A round sends arguments to every worker, runs one task per shard, and returns an
 
 `round` is the latency of a round, `task` what scheduling one task costs, and 1 / down and 1 / up are the
 bandwidths. All arguments and answers go through the link of the caller, so their bytes add up. `fitted` finds
-the four numbers from rounds that were timed. `bench_dask.py` compares what the model then says about fits with
-fits that are timed, and asks it about more workers than there are.
+the four numbers from rounds that were timed. `bench_dask.py` compares what the model then says about fits
+with fits that are timed, and asks it about more workers than there are.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,9 +55,10 @@ def legend(machine: Machine, records: Sequence[Record]) -> str:
     about = machine.about("dask")
     works = "; ".join(f"{record['workload']} steps: {record['description']}" for record in records)
     return (
-        f"The median of the epochs but the first, with the interquartile range. {works}. On one or two: threads "
-        f"of `Network.fit`, or worker processes of one thread. {records[0]['shards']} shards. The caller and the "
-        f"scheduler share the {machine.cpu['cores']} cores of the machine with the workers. Measured with: "
+        f"The median of the epochs but the first, with the interquartile range. {works}. On one or two: "
+        f"threads of `Network.fit`, or worker processes of one thread. {records[0]['shards']} shards. Caller "
+        f"and scheduler share the {machine.cpu['cores']} cores of the machine with the workers. "
+        "Measured with: "
         f"{machine.cpu['name']} ({machine.name}), {about['isa']} path; {'; '.join(records[0]['versions'])}. "
         f"{about['date']}.\n"
     )
@@ -76,8 +77,8 @@ def costs(found: dict[str, float]) -> str:
     """Return the numbers of the model in words."""
     speed = {name: f"{1e-9 / found[name]:.2g} GB/s" if found[name] else "no limit" for name in ("down", "up")}
     return (
-        f"The model has, on this machine, {in_time(found['round'])} per round and {in_time(found['task'])} per "
-        f"task, {speed['down']} to the workers and {speed['up']} back.\n"
+        f"The model has, on this machine, {in_time(found['round'])} per round and {in_time(found['task'])} "
+        f"per task, {speed['down']} to the workers and {speed['up']} back.\n"
     )
 
 
@@ -89,9 +90,9 @@ def extrapolated(record: Record) -> list[str]:
     lines += [[name, *(number(found[n]) for n in workers)] for name, found in gains.items()]
     lines.append(["a step gains if it takes more than", *(in_time(least[n]) for n in workers)])
     text = (
-        f"Not measured: the model with {record['link'] / 1.25e8:g} Gbit/s and {in_time(record['latency'])} to reach "
-        f"a machine, for {record['description']}, which has {record['parameters']:,} parameters. Each worker has "
-        "one thread and one shard.\n"
+        f"Not measured: the model with {record['link'] / 1.25e8:g} Gbit/s and {in_time(record['latency'])} "
+        f"to reach a machine, for {record['description']}, which has {record['parameters']:,} parameters. Each "
+        "worker has one thread and one shard.\n"
     )
     return [markdown(lines), text]
 
