@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,10 +12,11 @@ from fastbp._base.shown import shown
 from fastbp._model import Model
 from fastbp._training.data import Data
 from fastbp.callbacks import Sample
+from fastbp.dask._census import digests
 from fastbp.dask._local import LocalRun, steps_of
 from fastbp.dask._rounds import Plan, Rounds, Shards
 from fastbp.dask._synchronous import SynchronousRun
-from fastbp.dask._tasks import digests, rows_at
+from fastbp.dask._tasks import rows_at
 from fastbp.exceptions import ParameterError
 from fastbp.optimizers import GradientOptimizer
 
@@ -91,13 +91,7 @@ class ShardData(Data):
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each argument that has data."""
-        which = self._with_rows()
-        found = self._shards.call(digests, which, [()] * len(which))
-        names = "X", "y", "sample_weight or class_weight"
-        return {
-            name: blake2b(" ".join(texts).encode(), digest_size=16).hexdigest()
-            for name, texts in zip(names, zip(*found, strict=True), strict=True)
-        }
+        return digests(self._shards.executor, self._shards.handles)
 
     def sample(self, seed: int, rows: int) -> Sample | None:
         """Return up to so many of the rows that are trained on, from all shards."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
-
-from numpy.typing import ArrayLike
 
 from fastbp import _core
 from fastbp._base.arguments import flag, integer
@@ -13,10 +12,12 @@ from fastbp._model import NOTHING, Model
 from fastbp._training import train
 from fastbp._training.fit import Fit
 from fastbp._training.options import Options
-from fastbp._training.validation import held_out
 from fastbp.callbacks import Callbacks, WeightAveraging
+from fastbp.dask._census import census
+from fastbp.dask._cluster import executor_of
 from fastbp.dask._data import Mode, ShardData, checked_mode
-from fastbp.dask._executor import Executor, SerialExecutor
+from fastbp.dask._evaluation import validation_of
+from fastbp.dask._executor import Executor
 from fastbp.dask._rounds import Plan, Shards
 from fastbp.dask._shards import loads_of
 from fastbp.exceptions import ParameterError
@@ -26,6 +27,8 @@ from fastbp.network import Network, check_network
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from fastbp._training.resuming import Found
 
 
 def fit(
@@ -53,56 +56,114 @@ def fit(
     max_seconds: float | None = None,
     verbose: int | Literal["auto"] = 0,
     resume: str | PathLike[str] | None = None,
-    target: str | None = None,
+    target: Any = None,
     weight: str | None = None,
     max_retries: int = 3,
     timeout: float = 300.0,
 ) -> History:
-    """Train.
+    """Train a network on shards of data, by the workers of a Dask cluster or in this process.
+
+    The network stays in this process: each round sends its numbers to the workers as arguments, and what
+    comes back is added up here, in the order of the shards. So results depend on the arguments alone, and
+    are the same bits with any number of workers and threads, wherever and however often a shard is computed,
+    and with ``client=None``. All else is as for `Network.fit`: callbacks, validation, checkpoints, the progress bar.
+
+    A round takes a task per shard, each about a millisecond beside the work; where a round has less work,
+    one machine is faster.
+
+    Parameters
+    ----------
+    client : distributed.Client or None
+        The cluster. None: all is done in this process, one shard after the other.
+    net : Network
+    X, y : dask arrays, dask data frames, lists with one entry per shard, or arrays
+        Inputs and targets; the chunks or partitions are the shards.
+    epochs, shuffle, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
+        As for `Network.fit`; sample weights come in the same shards as X. The order of the rows is drawn from
+        the network's seed, the shard and the epoch, for each shard alone.
+    batch_size : int, >= 1, or None
+        Rows per step: of all shards together, or with ``mode="local"`` of each. None: all rows, in order.
+    mode : "synchronous" or "local"
+        "synchronous": a round is one step of the optimizer on a batch of all shards, each of which has its share of
+        the rows and computes their gradient. "local": in a round, all shards train for several steps from
+        the same parameters and optimizer state, and both are then averaged, weighted by the rows. That is
+        another algorithm, with far fewer rounds: for slow networks.
+    shards : int, or list of callables or paths, optional
+        Number of shards into which arrays are cut; or what the shards are read from, in place of X and y.
+    local_steps : int, >= 1, optional
+        Number of steps in a round, with ``mode="local"``; a round ends with the epoch at the latest. Default:
+        all steps of an epoch.
+    validation_data, validation_shards : optional
+        Data to measure loss and metrics on after epochs: as for `Network.fit`, or in shards like X, y and
+        `shards`.
+    validation_every, max_seconds, verbose, resume
+        As for `Network.fit`. A fit that continues needs the same shards and mode, but not the same cluster.
+    target, weight : str, optional
+        Names of the columns of targets and sample weights in data frames and Parquet files.
+    max_retries : int, >= 0
+        How often the task of a shard is submitted again after its worker was lost.
+    timeout : float, > 0
+        Seconds to wait if the cluster has no workers.
+
+    Returns
+    -------
+    History
+        The epochs of this call; they are also appended to the network's `history`.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DataError, ParameterError
+        An argument is not as above, or data are not as for `Network.fit`; the error names the shard. Levenberg-
+        Marquardt trains on one machine alone. With ``mode="local"``: the optimizer needs full batches,
+        `gradient_tol` is given, or a callback keeps a moving average of the parameters over the steps.
+    ShardError
+        A shard was lost too often, or there are no workers. The network has the numbers after the last round.
+    ModelFileError, DivergenceError, BusyError
+        As for `Network.fit`.
+
+    Notes
+    -----
+    With g_i and w_i the gradient and the total weight of the rows of shard i in a batch, synchronous steps
+    are along sum_i (w_i / sum_j w_j) g_i, or the sum of the g_i for losses that are sums, computed in float64;
+    penalties are added once. A batch has rows of the shards by their sizes, by Webster's method. With one
+    shard, the numbers are those of `Network.fit`, bit for bit; on more, dropout and noise are drawn from the
+    shard's seed.
+
+    See Also
+    --------
+    fastbp.Network.fit : Trains on one machine.
     """
     check_network(net)
     model: Model = net._model
     model.check_trainable()
-    mode = checked_mode(mode)
-    plan = Plan(
-        None if batch_size is None else integer("batch_size", batch_size, at_least=1),
-        flag("shuffle", shuffle),
-        None if local_steps is None else integer("local_steps", local_steps, at_least=1),
+    options = Options(
+        epochs=epochs,
+        tol=tol,
+        patience=patience,
+        gradient_tol=gradient_tol,
+        max_seconds=max_seconds,
+        verbose=verbose,
     )
-    executor = SerialExecutor(_isa_of(model))
+    plan = Plan.checked(mode, batch_size, shuffle, local_steps)
+    saved = train.saved_fit(model, resume)
+    executor = executor_of(client, model.engine.isa, max_retries, timeout)
     try:
-        loads = loads_of(model, X, y, sample_weight, class_weight, shards)
-        handles = executor.place(loads)
-        rows = executor.call(lambda part: part.n_rows, handles, [()] * len(handles))
-        data = ShardData(Shards(executor, handles, tuple(rows)), mode, plan)
-        options = Options(epochs=epochs, tol=tol, patience=patience, gradient_tol=gradient_tol,
-                          max_seconds=max_seconds, verbose=verbose)
-        saved = train.saved_fit(model, resume)
-        validation = held_out(model, validation_data, None, metrics, every=validation_every, epochs=options.epochs)
-        one = train.fit_of(model, net, data, validation, options, callbacks=callbacks, saved=saved, names=None)
+        data, names = _data(
+            executor, model, saved, plan, X, y, sample_weight, shards, target, weight, class_weight
+        )
+        validation = validation_of(
+            executor,
+            model,
+            validation_data,
+            validation_shards,
+            metrics,
+            every=validation_every,
+            epochs=options.epochs,
+            names=names,
+        )
+        one = train.fit_of(
+            model, net, data, validation, options, callbacks=callbacks, saved=saved, names=names
+        )
         return _trained(model, one, executor.isa)
     finally:
         executor.close()
-
-
-def _isa_of(model: Model) -> str | None:
-    """Return the instruction set of the model's engine; None: it has none."""
-    return model.engine.isa if isinstance(model.engine, _core.Engine) else None
-
-
-def _trained(model: Model, one: Fit, isa: str) -> History:
-    """Do a fit, for whose time the model's engine computes on this instruction set."""
-    engine = model.engine
-
-    def work() -> History:
-        own = engine.isa
-        if not isinstance(engine, _core.Engine) or own == isa:
-            return one.run()
-        try:
-            engine.use_isa(isa)
-            return one.run()
-        finally:
-            _core.to_the_end(engine.use_isa, (own,))
-
-    history: History = model.guard.writing("fit", NOTHING, work, undo=one.recover)
-    return history

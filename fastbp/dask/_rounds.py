@@ -13,6 +13,7 @@ from fastbp._engine.stepwise import RunInSteps
 from fastbp._model import Model
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import shard_seed
+from fastbp.dask._shards import names_of_shards
 from fastbp.dask._tasks import Packed, Setting, models
 
 Array: TypeAlias = NDArray[Any]
@@ -33,8 +34,9 @@ class Shards(NamedTuple):
         common: tuple[Any, ...] = (),
     ) -> list[Any]:
         """Return the results of calls on these shards, in their order."""
+        names = names_of_shards(len(self.handles))
         handles = [self.handles[i] for i in which]
-        return self.executor.call(function, handles, own, common, [f"shard {i}" for i in which])
+        return self.executor.call(function, handles, own, common, [names[i] for i in which])
 
 
 class Plan(NamedTuple):

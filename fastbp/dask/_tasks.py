@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from fastbp import _core
 from fastbp._architecture import Architecture
 from fastbp._base.sparse import check_rows
-from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import Weights
 from fastbp._engine.function_trainer import FunctionTrainer
 from fastbp._engine.stepwise import weight_of
@@ -276,11 +275,6 @@ def _advance(run: Run, steps: int) -> bool:
     if run.step + steps == run.steps_per_epoch:
         return run.advance(1, inf)
     return all(run.advance(1, 0.0) for _ in range(steps))
-
-
-def digests(part: Part) -> tuple[str, str, str]:
-    """Return digests of X, y and the weights of a part."""
-    return digest(part.X), digest(part.y), digest_of_weights(part.weights)
 
 
 def rows_at(part: Part, at: Array) -> tuple[Any, Array, Array | None]:
