@@ -50,7 +50,7 @@ def clients():
 
     started = []
     for workers in WORKERS:
-        started.append(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None))
+        started.append(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="localhost:0"))
         started.append(Client(started[-1], set_as_default=False))
     yield dict(zip(WORKERS, started[1::2], strict=True))
     for each in reversed(started):

@@ -87,7 +87,7 @@ def cluster(workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as processes,
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="localhost:0") as processes,
         Client(processes) as client,
     ):
         yield client

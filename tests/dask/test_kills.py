@@ -51,6 +51,7 @@ def test_a_killed_worker_changes_no_bit(two_workers, kills, state_of):
             found, _ = fit(two_workers, mode, state_of)
         finally:
             killer.join()
+        assert victim not in processes(two_workers).values()
         assert found == expected[mode], (i, mode)
 
 
@@ -75,7 +76,7 @@ def test_a_worker_that_joins_late_changes_no_bit(state_of):
     with cluster(1) as (started, client):
 
         def join(state):
-            if state.epoch == 1:
+            if len(state.history) == 1:
                 grow(started, client, 2)
 
         with within(LIMIT):
@@ -90,7 +91,7 @@ def test_a_load_that_fails_names_the_shard(two_workers, files, state_of):
     files[2].unlink()
     with pytest.raises(FileNotFoundError) as caught, within(LIMIT):
         train(two_workers, net, "synchronous", loads=[*map(Read, files)])
-    assert "shard 2" in " ".join(caught.value.__notes__)
+    assert "shard 3 of 4" in " ".join(caught.value.__notes__)
     assert state_of(net) == before
 
 
@@ -101,7 +102,7 @@ def test_a_load_that_fails_when_it_is_repeated_leaves_the_last_round(two_workers
 
     def lose(state):
         left.append(state_of(net))
-        if state.epoch == 2:
+        if len(state.history) == 2:
             files[2].unlink()
             for process in processes(two_workers).values():
                 kill(process)
@@ -109,7 +110,7 @@ def test_a_load_that_fails_when_it_is_repeated_leaves_the_last_round(two_workers
     two_workers.wait_for_workers(2, timeout=60)
     with pytest.raises(FileNotFoundError) as caught, within(LIMIT):
         train(two_workers, net, "local", loads=loads, epochs=9, callbacks=lose, max_retries=10)
-    assert "shard 2" in " ".join(caught.value.__notes__)
+    assert "shard 3 of 4" in " ".join(caught.value.__notes__)
     assert len(left) == 2
     assert state_of(net) == left[-1]
 

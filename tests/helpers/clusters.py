@@ -11,7 +11,7 @@ def cluster(workers, threads=1, **options):
     """Start a cluster of processes with so many workers and threads of each; yield it and a client."""
     from distributed import Client, LocalCluster
 
-    options = {"dashboard_address": None, "processes": True} | options
+    options = {"dashboard_address": "localhost:0", "processes": True} | options
     with (
         LocalCluster(n_workers=workers, threads_per_worker=threads, **options) as started,
         Client(started) as client,
