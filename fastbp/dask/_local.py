@@ -60,7 +60,7 @@ class LocalRun(Rounds):
         )
         if isfinite(loss):
             _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
-        self._end_round(loss, weight, steps)
+        self._end_round(loss, weight or 1.0, steps)  # no weight: all have diverged
         return loss
 
     def _put(self, numbers: Numbers) -> None:
