@@ -61,6 +61,8 @@ class LocalRun(Rounds):
         if isfinite(loss):
             _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
         self._end_round(loss, weight or 1.0, steps)  # no weight: all have diverged
+        if steps == self.steps_per_epoch:  # the only round of its epoch, whose loss is a mean already
+            self.losses[self.epoch - 1] = loss
         return loss
 
     def _put(self, numbers: Numbers) -> None:

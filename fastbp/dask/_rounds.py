@@ -92,5 +92,3 @@ class Rounds(RunInSteps):
         self.step += steps - 1
         if self.step == self.steps_per_epoch:
             self._end_epoch()
-            if steps == self.steps_per_epoch:  # a round without others to take the mean with
-                self.losses[self.epoch - 1] = loss

@@ -62,10 +62,10 @@ def test_every_option_of_layers(name, dtype, rng):
     for loss, divide, clip_norm in itertools.product(("mse", "half_sse"), (False, True), (None, 0.1)):
         layers = [Dense(n, **own, divide_penalty=divide) for n, own in zip((9, 5, 2), options, strict=True)]
 
-        def make_net(
-            layers=layers, loss=loss, optimizer=fastbp.Adam(1e-3, clip_norm=clip_norm, clip_value=0.5)
-        ):
-            return fastbp.Network([3, *layers], loss=loss, optimizer=optimizer, dtype=dtype, seed=1)
+        options_of_net = {"loss": loss, "optimizer": fastbp.Adam(1e-3, clip_norm=clip_norm, clip_value=0.5)}
+
+        def make_net(layers=layers, own=options_of_net):
+            return fastbp.Network([3, *layers], **own, activation="tanh", dtype=dtype, seed=1)
 
         with noted(loss, divide, clip_norm):
             assert_agree(make_net, X, y, sample_weight=weights)
