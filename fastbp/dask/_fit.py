@@ -6,21 +6,20 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastbp import _core
-from fastbp._base.arguments import flag, integer
 from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import NOTHING, Model
 from fastbp._training import train
 from fastbp._training.fit import Fit
 from fastbp._training.options import Options
-from fastbp.callbacks import Callbacks, WeightAveraging
+from fastbp.callbacks import Callbacks
 from fastbp.dask._census import census
 from fastbp.dask._cluster import executor_of
-from fastbp.dask._data import Mode, ShardData, checked_mode
+from fastbp.dask._data import ShardData
 from fastbp.dask._evaluation import validation_of
 from fastbp.dask._executor import Executor
-from fastbp.dask._rounds import Plan, Shards
+from fastbp.dask._plan import Mode, Plan
+from fastbp.dask._rounds import Shards
 from fastbp.dask._shards import loads_of
-from fastbp.exceptions import ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.network import Network, check_network
@@ -63,13 +62,14 @@ def fit(
 ) -> History:
     """Train a network on shards of data, by the workers of a Dask cluster or in this process.
 
-    The network stays in this process: each round sends its numbers to the workers as arguments, and what
-    comes back is added up here, in the order of the shards. So results depend on the arguments alone, and
-    are the same bits with any number of workers and threads, wherever and however often a shard is computed,
-    and with ``client=None``. All else is as for `Network.fit`: callbacks, validation, checkpoints, the progress bar.
+    The network stays in this process. Each round sends its numbers to the workers as arguments, and what
+    comes back is added up here, in the order of the shards. So results depend on the arguments alone: they
+    are the same bits for any number of workers and threads, wherever and however often a shard is computed,
+    and for ``client=None``. Callbacks, validation, checkpoints and the progress bar are those of
+    `Network.fit`.
 
-    A round takes a task per shard, each about a millisecond beside the work; where a round has less work,
-    one machine is faster.
+    A round has one task per shard, each of which costs about a millisecond beside its work. One machine is
+    faster where a round has less work than that.
 
     Parameters
     ----------
@@ -77,33 +77,34 @@ def fit(
         The cluster. None: all is done in this process, one shard after the other.
     net : Network
     X, y : dask arrays, dask data frames, lists with one entry per shard, or arrays
-        Inputs and targets; the chunks or partitions are the shards.
-    epochs, shuffle, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
-        As for `Network.fit`; sample weights come in the same shards as X. The order of the rows is drawn from
-        the network's seed, the shard and the epoch, for each shard alone.
+        Inputs and targets; chunks, partitions or entries are the shards.
+    epochs, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
+        As for `Network.fit`; sample weights come in the same shards as X.
     batch_size : int, >= 1, or None
-        Rows per step: of all shards together, or with ``mode="local"`` of each. None: all rows, in order.
+        Rows per step: of all shards together, or with ``mode="local"`` of each. None: all rows in one batch.
     mode : "synchronous" or "local"
-        "synchronous": a round is one step of the optimizer on a batch of all shards, each of which has its share of
-        the rows and computes their gradient. "local": in a round, all shards train for several steps from
-        the same parameters and optimizer state, and both are then averaged, weighted by the rows. That is
-        another algorithm, with far fewer rounds: for slow networks.
+        "synchronous": a round is one step of the optimizer on a batch with rows of all shards. "local": in a
+        round all shards train for several steps from the same parameters and optimizer state, and both are
+        then averaged, weighted by the rows. This is another algorithm with far fewer rounds, for slow
+        connections.
     shards : int, or list of callables or paths, optional
         Number of shards into which arrays are cut; or what the shards are read from, in place of X and y.
     local_steps : int, >= 1, optional
-        Number of steps in a round, with ``mode="local"``; a round ends with the epoch at the latest. Default:
+        Number of steps in a round with ``mode="local"``; a round ends with the epoch at the latest. Default:
         all steps of an epoch.
+    shuffle : bool
+        Whether to visit the rows of each shard in a new random order in every epoch, which the network's
+        seed, the shard and the epoch determine.
     validation_data, validation_shards : optional
-        Data to measure loss and metrics on after epochs: as for `Network.fit`, or in shards like X, y and
-        `shards`.
+        Data to measure loss and metrics on after epochs, as X and y or like `shards`.
     validation_every, max_seconds, verbose, resume
-        As for `Network.fit`. A fit that continues needs the same shards and mode, but not the same cluster.
+        As for `Network.fit`. A fit that continues needs the same shards, but not the same cluster.
     target, weight : str, optional
-        Names of the columns of targets and sample weights in data frames and Parquet files.
+        Columns of targets and sample weights in Parquet files.
     max_retries : int, >= 0
         How often the task of a shard is submitted again after its worker was lost.
     timeout : float, > 0
-        Seconds to wait if the cluster has no workers.
+        Seconds to wait while the cluster has no workers.
 
     Returns
     -------
@@ -113,21 +114,21 @@ def fit(
     Raises
     ------
     ShapeError, DTypeError, DataError, ParameterError
-        An argument is not as above, or data are not as for `Network.fit`; the error names the shard. Levenberg-
-        Marquardt trains on one machine alone. With ``mode="local"``: the optimizer needs full batches,
-        `gradient_tol` is given, or a callback keeps a moving average of the parameters over the steps.
+        An argument is not as above, or data are not as for `Network.fit`; the error names the shard. The
+        optimizer is Levenberg-Marquardt. With ``mode="local"``: the optimizer needs full batches, there is a
+        `gradient_tol`, or a callback keeps a moving average of the parameters over the steps.
     ShardError
-        A shard was lost too often, or there are no workers. The network has the numbers after the last round.
+        A shard was lost too often, or there were no workers. The network has the numbers of the last round.
     ModelFileError, DivergenceError, BusyError
         As for `Network.fit`.
 
     Notes
     -----
-    With g_i and w_i the gradient and the total weight of the rows of shard i in a batch, synchronous steps
-    are along sum_i (w_i / sum_j w_j) g_i, or the sum of the g_i for losses that are sums, computed in float64;
-    penalties are added once. A batch has rows of the shards by their sizes, by Webster's method. With one
-    shard, the numbers are those of `Network.fit`, bit for bit; on more, dropout and noise are drawn from the
-    shard's seed.
+    With the gradient g_i and the total weight w_i of the rows of shard i in a batch, a synchronous step goes
+    along sum_i (w_i / sum_j w_j) g_i, or along sum_i g_i if the loss is a sum, computed in float64; penalties
+    are added once. A batch has rows of the shards in proportion to their sizes, by Webster's method. In a fit
+    of one shard the bits are those of `Network.fit`. Each shard has its own random numbers for dropout and
+    noise.
 
     See Also
     --------
@@ -148,22 +149,74 @@ def fit(
     saved = train.saved_fit(model, resume)
     executor = executor_of(client, model.engine.isa, max_retries, timeout)
     try:
-        data, names = _data(
-            executor, model, saved, plan, X, y, sample_weight, shards, target, weight, class_weight
-        )
-        validation = validation_of(
-            executor,
+        return _train(
             model,
-            validation_data,
-            validation_shards,
-            metrics,
-            every=validation_every,
-            epochs=options.epochs,
-            names=names,
+            net,
+            executor,
+            plan,
+            options,
+            saved,
+            callbacks,
+            {
+                "X": X,
+                "y": y,
+                "sample_weight": sample_weight,
+                "shards": shards,
+                "target": target,
+                "weight": weight,
+                "class_weight": class_weight,
+            },
+            {
+                "validation_data": validation_data,
+                "validation_shards": validation_shards,
+                "metrics": metrics,
+                "every": validation_every,
+                "epochs": options.epochs,
+            },
         )
-        one = train.fit_of(
-            model, net, data, validation, options, callbacks=callbacks, saved=saved, names=names
-        )
-        return _trained(model, one, executor.isa)
     finally:
         executor.close()
+
+
+def _train(model: Model, net: Network, executor: Executor, *arguments: Any) -> History:
+    """Do a fit, for whose time the model's engine computes on the instruction set of all machines."""
+    one = _prepared(model, net, executor, *arguments)
+    engine, isa = model.engine, executor.isa
+
+    def work() -> History:
+        own = engine.isa
+        if not isinstance(engine, _core.Engine) or own == isa:
+            return one.run()
+        try:
+            engine.use_isa(isa)
+            return one.run()
+        finally:
+            _core.to_the_end(engine.use_isa, (own,))
+
+    history: History = model.guard.writing("fit", NOTHING, work, undo=one.recover)
+    return history
+
+
+def _prepared(
+    model: Model,
+    net: Network,
+    executor: Executor,
+    plan: Plan,
+    options: Options,
+    saved: Found | None,
+    callbacks: Callbacks | None,
+    data_arguments: dict[str, Any],
+    validation_arguments: dict[str, Any],
+) -> Fit:
+    """Return a fit whose arguments are checked and whose shards are loaded."""
+    plan.check_callbacks(callbacks)
+    checks = copy(model.checks)
+    if saved is not None:
+        checks.feature_names = saved.model.feature_names or checks.feature_names
+    handles = executor.place(loads_of(executor, checks, **data_arguments))
+    found = census(executor, handles)
+    data = ShardData(Shards(executor, handles, found.rows), plan)
+    validation = validation_of(executor, model, **validation_arguments, names=found.names)
+    return train.fit_of(
+        model, net, data, validation, options, callbacks=callbacks, saved=saved, names=found.names
+    )
