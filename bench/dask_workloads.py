@@ -87,10 +87,11 @@ def by_incremental(workload: Workload, client) -> list[float]:
     model, classes, seconds = Incremental(mlp), range(workload.layers[-1]), []
     with warnings.catch_warnings():  # of batches that are larger than a block
         warnings.simplefilter("ignore", UserWarning)
-        for _ in range(EPOCHS):
-            start = perf_counter()
-            model.partial_fit(X, y, classes=classes)
-            seconds.append(perf_counter() - start)
+        with client.as_current():
+            for _ in range(EPOCHS):
+                start = perf_counter()
+                model.partial_fit(X, y, classes=classes)
+                seconds.append(perf_counter() - start)
     return seconds[1:]
 
 

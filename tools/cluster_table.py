@@ -91,8 +91,8 @@ def extrapolated(record: Record) -> list[str]:
     lines.append(["a step gains if it takes more than", *(in_time(least[n]) for n in workers)])
     text = (
         f"Not measured: the model with {record['link'] / 1.25e8:g} Gbit/s and {in_time(record['latency'])} "
-        f"to reach a machine, for {record['description']}, which has {record['parameters']:,} parameters. Each "
-        "worker has one thread and one shard.\n"
+        f"to reach a machine, for {record['description']}, which has {record['parameters']:,} parameters. "
+        "Each worker has one thread and one shard.\n"
     )
     return [markdown(lines), text]
 
