@@ -80,7 +80,7 @@ def adapt(
     if not is_list and targets:
         raise ParameterError("targets is True without a list of shards, expected y")
     which = {"X": is_list or _is_data(X), "y": bool(targets) or _is_data(y)}
-    if not any(which.values()):
+    if not any(which.values()) and shards is target is weight is None:
         net.adapt(X, y, center=center, scale=scale)
         return
     scaling.check_choice(is_list or X is not ..., which["X"], center, scale)

@@ -166,7 +166,9 @@ def test_a_loader_that_raises_or_returns_no_shard(net, data):
     good = Loader(X, y)
     with pytest.raises(OSError, match="the disk is gone"):
         load(net, shards=[good, Failing()])
-    refuses(lambda: load(net, shards=[good, Loader(X)]), DataError, "shard 2 of 2: what was loaded is a tuple")
+    refuses(
+        lambda: load(net, shards=[good, Loader(X)]), DataError, "shard 2 of 2: what was loaded is a tuple"
+    )
     refuses(lambda: load(net, shards=[dict]), DataError, "shard 1 of 1: what was loaded is a dict, expected")
 
 
@@ -217,7 +219,9 @@ def test_parquet(net, data, tmp_path, index):
     assert_rows(load(net, **options), X, y, w)
     net.feature_names = ("b", "a", "c")
     assert_rows(load(net, **options), X[:, [1, 0, 2]], y, w)
-    refuses(lambda: load(net, **options | {"target": "price"}), DataError, "shard 1 of 2", "no column 'price'")
+    refuses(
+        lambda: load(net, **options | {"target": "price"}), DataError, "shard 1 of 2", "no column 'price'"
+    )
     net.feature_names = ("a", "b", "z")
     refuses(lambda: load(net, **options), DataError, "shard 1 of 2", "no column 'z'")
 
@@ -243,7 +247,7 @@ def test_class_weights_are_those_of_all_rows(rng, class_weight, listed):
     y = np.r_[np.zeros(8, int), rng.integers(0, 3, 28), np.full(4, -1)]  # class 3 has no rows
     whole = resolve_weights(net._model.checks, y, w, class_weight)
     data = cut(X, y, w, at=[8, 20, 36]) if listed else (X, y, w, 5)
-    X_, y_, values = rows_in(load(net, *data, class_weight=class_weight))
+    X_, _, values = rows_in(load(net, *data, class_weight=class_weight))
     assert np.array_equal(X_, X[whole.rows])
     assert np.array_equal(values, whole.values[whole.rows])
 
@@ -268,7 +272,9 @@ def test_the_census(net, data):
 
 def test_all_shards_without_a_row(net, data):
     X, y, w = data
-    refuses(lambda: count(net, [X[:0], X[:10]], [y[:0], y[:10]], [w[:0], w[:10]]), DataError, "none of 2 shards")
+    refuses(
+        lambda: count(net, [X[:0], X[:10]], [y[:0], y[:10]], [w[:0], w[:10]]), DataError, "none of 2 shards"
+    )
     refuses(lambda: count(net, X[:10], y[:10], w[:10]), DataError, "sample_weight sums to 0")
 
 

@@ -55,7 +55,7 @@ def cut(*arrays, at):
 
 
 def rows_in(parts):
-    """X, y and weights of the rows of parts that have a weight, together; weights of 1 where there are none."""
+    """X, y and weights of the rows of parts that have a weight, together; 1 where there are no weights."""
     found = []
     for part in parts:
         if part.X is not None:
