@@ -20,7 +20,7 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 def client():
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, dashboard_address=None, processes=True
+            n_workers=2, threads_per_worker=2, dashboard_address=":0", processes=True
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
