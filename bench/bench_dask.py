@@ -35,7 +35,12 @@ pytest.importorskip("distributed", reason="Dask is not installed")
 
 WORKERS = (1, 2)
 MODES = {"synchronous": synchronous_round, "local": local_round}
-MEGABYTE = 1_000_000
+SIZES = (
+    (400_000, 400_000),
+    (3_000_000, 400_000),
+    (400_000, 3_000_000),
+    (8_000_000, 8_000_000),
+)  # down and up
 REPEATED = 9  # timings of each round of the calibration
 AGREES = 2  # the largest ratio of the model and a time
 LINK, LATENCY = 1.25e9, 1e-4  # extrapolation: a network of 10 Gbit/s, and 0.1 ms to reach a machine
@@ -79,15 +84,14 @@ def rounds_timed(client, workers: int) -> list[tuple[Round, int, float]]:
     try:
         for tasks in (1, 4, 8):
             handles = executor.place([Load(int, ())] * tasks)
-            for down, up in ((0, 0), (3, 0), (0, 3), (8, 8)):
-                common = (np.ones(down * MEGABYTE, np.int8),)
-                own = [(up * MEGABYTE,)] * tasks
+            for down, up in SIZES:
+                common, own = (np.ones(down, np.int8),), [(up,)] * tasks
                 seconds = []
                 for _ in range(REPEATED):
                     start = perf_counter()
                     executor.call(answer, handles, own, common)
                     seconds.append(perf_counter() - start)
-                one = Round(tasks, down * MEGABYTE, up * MEGABYTE)
+                one = Round(tasks, down, up)
                 found.append((one, workers, min(seconds[1:])))
     finally:
         executor.close()

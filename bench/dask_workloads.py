@@ -3,9 +3,9 @@
 `ROUNDS` says what the tasks of a mode send and compute, for the model in `cluster_costs.py`.
 """
 
-import warnings
 from dataclasses import replace
 from functools import partial
+from operator import getitem
 from time import perf_counter
 
 import numpy as np
@@ -55,44 +55,51 @@ def on_workers(workload: Workload, mode: str, client) -> list[float]:
 
 
 def by_incremental(workload: Workload, client) -> list[float]:
-    """Return the seconds of each pass of dask-ml's Incremental with scikit-learn's MLP, but the first.
+    """Return the seconds of each pass of dask-ml's Incremental over scikit-learn's MLP, but the first.
 
     Its blocks are the shards; they are in the memory of the workers before the time begins.
     """
-    import dask.array as da
     from dask_ml.wrappers import Incremental
-    from distributed import wait
     from sklearn.neural_network import MLPClassifier
 
-    blocks = [client.submit(shard, workload, i) for i in range(SHARDS)]
-    wait(blocks)
-    lengths = client.gather(client.map(lambda block: len(block[1]), blocks))
-    X, y = (
-        da.concatenate(
-            [
-                da.from_delayed(client.submit(lambda block, k=k: block[k], block), (n, *shape), dtype)
-                for block, n in zip(blocks, lengths, strict=True)
-            ]
-        )
-        for k, shape, dtype in ((0, workload.layers[:1], np.float32), (1, (), np.int64))
-    )
     mlp = MLPClassifier(
         workload.layers[1:-1],
         activation=workload.activation,
         alpha=0,
-        batch_size=workload.batch_size,
+        batch_size=min(workload.batch_size, rows(workload) // SHARDS),  # a batch is within a block
         learning_rate_init=workload.optimizer.learning_rate,
         random_state=0,
     )
     model, classes, seconds = Incremental(mlp), range(workload.layers[-1]), []
-    with warnings.catch_warnings():  # of batches that are larger than a block
-        warnings.simplefilter("ignore", UserWarning)
-        with client.as_current():
-            for _ in range(EPOCHS):
-                start = perf_counter()
-                model.partial_fit(X, y, classes=classes)
-                seconds.append(perf_counter() - start)
+    with client.as_current():
+        X, y = blocks(workload, client)
+        for _ in range(EPOCHS):
+            start = perf_counter()
+            model.partial_fit(X, y, classes=classes)
+            seconds.append(perf_counter() - start)
     return seconds[1:]
+
+
+def blocks(workload: Workload, client):
+    """Return dask arrays of inputs and labels whose blocks are the shards, in the memory of the workers."""
+    import dask.array as da
+    from distributed import wait
+
+    parts = [client.submit(shard, workload, i) for i in range(SHARDS)]
+    wait(parts)
+    lengths = client.gather(client.map(rows_of, parts))
+
+    def joined(k, shape, dtype):
+        taken = client.map(getitem, parts, [k] * SHARDS)
+        arrays = zip(taken, lengths, strict=True)
+        return da.concatenate([da.from_delayed(array, (n, *shape), dtype) for array, n in arrays])
+
+    return joined(0, workload.layers[:1], np.float32), joined(1, (), np.int64)
+
+
+def rows_of(part: tuple[np.ndarray, np.ndarray]) -> int:
+    """Return the number of rows of a shard."""
+    return len(part[1])
 
 
 # ---- what the model has to know ----------------------------------------------------------------------------
