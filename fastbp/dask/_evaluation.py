@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
-from fastbp import _core
 from fastbp._base.arguments import integer
-from fastbp._base.sparse import check_rows
 from fastbp._engine.inference import Measured, measure_part, of_parts
 from fastbp._model import Model
 from fastbp._training.validation import Validation, held_out
-from fastbp.dask._census import Census, census
+from fastbp.dask._census import Census, census, digests
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import Part
+from fastbp.dask._setting import Packed, Setting, models
 from fastbp.dask._shards import loads_of, names_of_shards
 from fastbp.dask._sources import are_sharded
-from fastbp.dask._tasks import Packed, Setting, digests, models
+from fastbp.dask._tasks import examples_of
 from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metric, Metrics, resolve
 from fastbp.network import Network, check_network
@@ -85,7 +83,10 @@ def evaluate(
         setting, parameters = model.guard.reading(_taken, model, executor.isa)
         loads = loads_of(executor, model.checks, X, y, sample_weight, shards, target=target, weight=weight)
         measuring = Measuring.begin(executor, executor.place(loads), setting, "shard")
-        return measuring.measure(parameters, measured)
+        try:
+            return measuring.measure(parameters, measured)
+        finally:
+            models.forget(measuring.packed)
     finally:
         executor.close()
 
@@ -120,22 +121,15 @@ class Measuring(NamedTuple):
 
     def digest(self) -> str:
         """Return a digest of the data, which also depends on how they are divided."""
-        found = self.executor.call(digests, self.handles, [()] * len(self.handles), names=self.names)
-        text = " | ".join([str(self.census.rows), *(" ".join(each) for each in found)])
-        return f"shards {blake2b(text.encode(), digest_size=16).hexdigest()}"
+        return f"shards {self.census.rows} {' '.join(digests(self.executor, self.handles).values())}"
 
 
 def measured_on(part: Part, packed: Packed, parameters: Array, with_answers: bool) -> Measured:
     """Return what a network with these parameters (P,) has for loss and answers on a part that has rows."""
-    assert part.X is not None
-    assert part.y is not None
+    X, y = examples_of(part)
     with models.borrowed(packed) as model:
         model.engine.parameters[:] = parameters
-        check_rows(part.X)
-        _core.check_memory(part.y)
-        return measure_part(
-            model.engine, model.trainer, model.checks, part.X, part.y, part.weights, with_answers
-        )
+        return measure_part(model.engine, model.trainer, model.checks, X, y, part.weights, with_answers)
 
 
 def validation_of(

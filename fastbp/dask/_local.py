@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from fastbp import _core
 from fastbp._model import Model
 from fastbp._model.rows import rates
-from fastbp.dask._rounds import Plan, Rounds, Shards
-from fastbp.dask._tasks import Numbers, Setting, Trained, train
+from fastbp.dask._plan import Plan
+from fastbp.dask._rounds import Rounds, Shards
+from fastbp.dask._setting import Setting
+from fastbp.dask._tasks import Numbers, Trained, train
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,51 +27,49 @@ class LocalRun(Rounds):
     as many as it does in a round. Shards that have no more rows in an epoch wait for its end.
     """
 
-    def __init__(self, model: Model, shards: Shards, plan: Plan, isa: str, first_epoch: int, epochs: int) -> None:
-        self._steps = steps_of(shards, plan)
-        setting = Setting.of(model, isa, with_optimizer=True)
-        super().__init__(model, shards, plan, setting, first_epoch, epochs, max(self._steps))
+    def __init__(self, model: Model, shards: Shards, plan: Plan, first_epoch: int, epochs: int) -> None:
+        self._steps = [plan.own_steps(n) for n in shards.rows]
+        setting = Setting.of(model, shards.executor.isa, with_optimizer=True)
+        super().__init__(model, shards, plan, setting, first_epoch, epochs)
 
     def _train(self) -> float:
         """Do one round; return its loss."""
-        engine, plan = self._model.engine, self._plan
         most = self.steps_per_epoch - self.step
-        steps = most if plan.local_steps is None else min(plan.local_steps, most)
-        left = [min(steps, n - self.step) for n in self._steps]
-        which = [i for i, n in enumerate(left) if n > 0]
-        numbers = Numbers(engine.parameters.copy(), engine.state.copy(), engine.t)
-        found: list[Trained] = self._shards.call(
+        steps = min(self._plan.local_steps or most, most)
+        found = self._trained(steps)
+        weight = sum(one.weight for one in found) or 1.0  # 0 if all have diverged
+        shares = [one.weight / weight for one in found]
+        factors = [1.0] * len(found) if self._is_sum else shares
+        loss = sum(factor * one.loss for factor, one in zip(factors, found, strict=True))
+        if isfinite(loss):
+            _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
+        self._end_round(loss, weight, steps)
+        if steps == self.steps_per_epoch:  # the only round of its epoch, whose loss is a mean already
+            self.losses[self.epoch - 1] = loss
+        return loss
+
+    def _trained(self, steps: int) -> list[Trained]:
+        """Let all shards that have rows left in this epoch do so many steps; return their results."""
+        engine, own = self._model.engine, [min(steps, n - self.step) for n in self._steps]
+        which = [i for i, n in enumerate(own) if n > 0]
+        return self._shards.call(
             train,
             which,
-            [(self._seeds[i], left[i]) for i in which],
+            [(self._seeds[i], own[i]) for i in which],
             (
                 self._packed,
-                numbers,
+                Numbers(engine.parameters.copy(), engine.state.copy(), engine.t),
                 rates(self._model.schedule),
-                plan.batch_size,
+                self._plan.batch_size,
                 self._epoch,
                 self.step,
             ),
         )
-        weight = sum(one.weight for one in found)
-        shares = [one.weight / weight for one in found] if weight else [1.0] * len(found)
-        loss = sum(
-            one.loss if self._is_sum else share * one.loss for one, share in zip(found, shares, strict=True)
-        )
-        if isfinite(loss):
-            _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
-        self._end_round(loss, weight, steps)
-        return loss
 
     def _put(self, numbers: Numbers) -> None:
         """Let the model have these numbers; may be repeated if interrupted."""
         engine = self._model.engine
         engine.parameters[:], engine.state[:], engine.t = numbers
-
-
-def steps_of(shards: Shards, plan: Plan) -> list[int]:
-    """Return how many steps of its own each shard does in an epoch."""
-    return [-(-n // (plan.batch_size or max(n, 1))) for n in shards.rows]
 
 
 def averaged(found: Sequence[Numbers], shares: Sequence[float]) -> Numbers:

@@ -129,7 +129,7 @@ def _of_memory(checks: InputChecks, given: dict[str, Any], shards: Any) -> list[
         raise ShapeError(f"{next(iter(arrays))} has no rows, expected at least one")
     if shards is None:
         count = min(SHARDS, n)
-    elif type(shards) is int or hasattr(type(shards), "__index__"):
+    elif hasattr(type(shards), "__index__"):
         count = integer("shards", shards, at_least=1, below=n + 1)
     else:
         raise ParameterError(

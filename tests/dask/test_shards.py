@@ -1,5 +1,7 @@
 """Data in memory, lists, loaders and files as shards."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -268,6 +270,13 @@ def test_the_census(net, data):
     np.testing.assert_allclose(found.weights, w.reshape(6, 5).sum(axis=1))
     assert found.names is None
     assert count(net, *cut(X, y, at=[30])).rows == (30, 0)
+
+
+def test_dask_can_tell_how_large_a_part_is(net, data):
+    X, y, w = data
+    (part,) = load(net, X, y, w, 1)
+    assert 0 <= sys.getsizeof(part) - X.nbytes - y.nbytes - w.nbytes - 20 * 8 < 200  # indices of 20 rows
+    assert sys.getsizeof(load(net, X, y, np.r_[1, np.zeros(29)], 2)[1]) < 200
 
 
 def test_all_shards_without_a_row(net, data):
