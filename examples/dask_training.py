@@ -29,7 +29,7 @@ from fastbp.callbacks import Checkpoint, EarlyStopping
 from fastbp.datasets import load_digits, stratified_split
 
 SHARDS = (0.4, 0.3, 0.2, 0.1)  # shares of the training rows
-EPOCHS, BATCH_SIZE = 60, 64
+EPOCHS, BATCH_SIZE = 30, 128
 
 Array = NDArray[Any]
 Files = tuple[Path, Path]
@@ -54,7 +54,9 @@ def read(X_path: Path, y_path: Path) -> tuple[Array, Array]:
 
 def make_network(seed: int = 0) -> fastbp.Network:
     layers = [64, fastbp.Dense(64, dropout=0.1), 10]
-    return fastbp.Network(layers, activation="relu", loss="cross_entropy", seed=seed)
+    return fastbp.Network(
+        layers, activation="relu", loss="cross_entropy", optimizer=fastbp.Adam(0.005), seed=seed
+    )
 
 
 def train(
@@ -75,7 +77,7 @@ def train(
         ],
     )
     print(
-        f"{len(history)} epochs, {history.stopped or 'all of them'}; "
+        f"{len(history)} epochs, ended by {history.stopped!r}; "
         f"best validation accuracy {max(history.validation_accuracy):.1%}"
     )
     return net

@@ -19,14 +19,14 @@ def test_shards_are_all_rows_in_order(tmp_path):
 
 def test_it_trains_on_workers_and_here_to_the_same_bits(tmp_path, capsys):
     pytest.importorskip("distributed", reason="Dask is not installed")
-    assert example.main(["--epochs", "12", "--folder", str(tmp_path)]) == 0
+    assert example.main(["--epochs", "5", "--folder", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "1150 rows in 4 shards" in printed
+    assert "1151 rows in 4 shards" in printed
     assert printed.endswith("the same bits: True\n")
     accuracy = float(printed.split("test rows: ")[1].split("%")[0])
-    assert accuracy > 93
+    assert accuracy > 88
     saved = fastbp.load(tmp_path / "digits.safetensors")
-    assert len(saved.history) == 12
+    assert len(saved.history) == 5
 
 
 def test_refuses_to_do_nothing(capsys):
