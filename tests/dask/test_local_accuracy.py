@@ -47,7 +47,13 @@ def test_digits():
     X, X_test, y, y_test = stratified_split(X / np.float32(16), y, test_fraction=0.3, seed=0)
 
     def network(seed):
-        return fastbp.Network([64, 64, 10], activation="relu", loss="cross_entropy", seed=seed)
+        return fastbp.Network(
+            [64, 64, 10],
+            activation="relu",
+            loss="cross_entropy",
+            optimizer=fastbp.Adam(0.003),
+            seed=seed,
+        )
 
     alone = compare(network, X, X_test, y, y_test, shards=4, epochs=100, batch_size=16)
     assert np.mean(alone) > 0.965
