@@ -240,12 +240,10 @@ def validation_options(
     """Return the options of the fits; `fit` takes those of validation only if there is one."""
     if validation_every is None and not has_own_validation(options):
         return {**options}
-    is_listed = isinstance(metrics, Sequence) and not isinstance(metrics, str)
     return {
         **options,
         "validation_every": 1 if validation_every is None else validation_every,
-        # a tuple: a list would be one entry per network
-        "metrics": None if metrics is None else tuple(metrics) if is_listed else (metrics,),
+        "metrics": tuple(metrics) if isinstance(metrics, list) else metrics,  # shared, not one per network
     }
 
 
