@@ -57,11 +57,12 @@ def all_networks(
             raise ParameterError(
                 f"make_network({seed}) returned a network that it had returned before, expected a new one"
             )
-        if _traits(net) != expected:
-            raise ParameterError(
-                f"make_network({seed}) returned a network with {_shown(_traits(net))}, expected "
-                f"{_shown(expected)}, as the first network has: their scores are compared"
-            )
+        for (name, found), trait in zip(_traits(net).items(), expected.values(), strict=True):
+            if found != trait:
+                raise ParameterError(
+                    f"make_network({seed}) returned a network with the {name} {found}, expected {trait} as "
+                    "the first network has: their scores are compared"
+                )
         known.add(id(net))
         networks.append(net)
     return [networks[i : i + len(seeds)] for i in range(0, len(networks), len(seeds))]
@@ -81,11 +82,7 @@ def _traits(net: Network) -> dict[str, Any]:
     loss, layers = net.loss, net.layers
     return {
         "loss": str(loss) if isinstance(loss, CustomLoss) else loss,  # whose function may be made anew
-        "inputs": layers[0].n_in,
-        "outputs": layers[-1].n_out,
+        "number of inputs": layers[0].n_in,
+        "number of outputs": layers[-1].n_out,
         "feature_names": net.feature_names,
     }
-
-
-def _shown(traits: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in traits.items())

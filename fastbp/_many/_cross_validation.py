@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import signature
-from traceback import clear_frames
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +18,7 @@ from fastbp._data.sample_weights import resolve_weights
 from fastbp._many._candidates import MakeNetwork, all_networks, first_network, seeds_of
 from fastbp._many._fit_many import fit_many
 from fastbp._many._folds import Fold, Folds, folds_of
+from fastbp._many._job import without_arrays
 from fastbp._many._scores import CrossValidation
 from fastbp.exceptions import Error, ParameterError
 from fastbp.history import History
@@ -284,6 +284,4 @@ def score(
     try:
         return net.evaluate(for_user(held_out.X), held_out.y, metrics, sample_weight=held_out.weights)
     except Exception as error:  # of a metric of the user, for example
-        trace = error.__traceback__
-        clear_frames(trace)  # which would keep the rows alive, and so would the frame of this function
-        return error.with_traceback(trace and trace.tb_next)
+        return without_arrays(error)

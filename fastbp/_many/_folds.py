@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import NO_LISTS, entries, integer
-from fastbp._base.arrays import as_array
 from fastbp._base.philox import FOLDS, random_order
 from fastbp._base.shown import shown
+from fastbp._many._rows import index_of
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses import Loss
 from fastbp.splits import class_of_rows
@@ -139,7 +139,7 @@ def one(argument: str, pair: Any, n: int) -> Fold:
         raise ParameterError(
             f"{argument} is {shown(pair)}, expected a pair (rows to train on, rows to validate on)"
         )
-    fold = Fold(rows_in(f"{argument}[0]", parts[0], n), rows_in(f"{argument}[1]", parts[1], n))
+    fold = Fold(index_of(f"{argument}[0]", parts[0], n), index_of(f"{argument}[1]", parts[1], n))
     is_held_out = np.zeros(n, bool)
     is_held_out[fold.held_out] = True
     both = is_held_out[fold.training]
@@ -147,27 +147,3 @@ def one(argument: str, pair: Any, n: int) -> Fold:
         row = fold.training[both.argmax()]
         raise DataError(f"{argument} has row {row} in both parts, expected it in one")
     return fold
-
-
-def rows_in(argument: str, given: Any, n: int) -> Rows:
-    """Return the rows, of n, that indices (m,) or a mask (n,) choose, in their order; at least one.
-
-    Raises
-    ------
-    ShapeError, DTypeError, DataError
-        They are something else, or an index is out of range.
-    """
-    array = as_array(argument, given)
-    if array.dtype.kind == "b" and array.shape == (n,):
-        array = np.flatnonzero(array)
-    elif array.dtype.kind == "b":
-        raise ShapeError(f"{argument} is a mask of shape {array.shape}, expected {(n,)}, one per row of X")
-    if array.ndim != 1 or len(array) == 0:
-        raise ShapeError(f"{argument} chooses rows by shape {array.shape}, expected (m,), at least one row")
-    if array.dtype.kind not in "iu":
-        raise DTypeError(f"{argument} has dtype {array.dtype}, expected integers, or a mask of bool")
-    wrong = (array < 0) | (array >= n)
-    if wrong.any():
-        i = int(wrong.argmax())
-        raise DataError(f"{argument}[{i}] is {array[i]}, expected a row of X: 0 to {n - 1}")
-    return array.astype(np.intp)

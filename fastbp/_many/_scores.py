@@ -153,7 +153,11 @@ class CrossValidation:
         n, remarks = counted(len(self.folds) * len(self.seeds), "fit"), []
         if self.errors:
             remarks.append(f"{len(self.errors)} of {n} failed, see errors: their scores are nan")
-        late = sum(h is not None and h.stopped == "max_seconds" for row in self.histories for h in row)
+        late = sum(
+            history is not None and history.stopped == "max_seconds" and (i, j) not in self.errors
+            for i, histories in enumerate(self.histories)
+            for j, history in enumerate(histories)
+        )
         if late:
             remarks.append(f"{late} of {n} ended early, by max_seconds")
         return remarks

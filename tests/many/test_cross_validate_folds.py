@@ -129,7 +129,7 @@ def test_large_groups_are_dealt_first():
     [
         (np.arange(9), ShapeError, r"groups has shape \(9,\), expected \(10,\), one per row of X"),
         (np.zeros(10), DataError, "folds is 2 for 1 groups, expected at most one fold per group"),
-        ([*range(9), "a", None][:9] + [None], DTypeError, "groups has dtype object, expected groups of one"),
+        ([*range(9), None], DTypeError, "groups has dtype object, expected groups of one"),
     ],
 )
 def test_wrong_groups(groups, error, words):
@@ -138,7 +138,7 @@ def test_wrong_groups(groups, error, words):
 
 
 def test_pairs_need_no_groups():
-    with pytest.raises(ParameterError, match="groups is .* with folds that are pairs, expected None"):
+    with pytest.raises(ParameterError, match=r"groups is .* with folds that are pairs, expected None"):
         folds([([0], [1])], labels(5, 5), groups=np.arange(10))
 
 
@@ -181,13 +181,13 @@ def test_a_splitter_gets_what_the_user_gave():
         ([], ParameterError, "folds has no pairs"),
         ([3], ParameterError, r"folds\[0\] is 3, expected a pair"),
         ([([1], [2]), ([1], [2], [3])], ParameterError, r"folds\[1\] is .*, expected a pair"),
-        ([([1], [])], ShapeError, r"folds\[0\]\[1\] chooses rows by shape \(0,\)"),
-        ([([[1]], [2])], ShapeError, r"folds\[0\]\[0\] chooses rows by shape \(1, 1\)"),
+        ([([1], [])], ShapeError, r"folds\[0\]\[1\] has no rows, expected at least one"),
+        ([([[1]], [2])], ShapeError, r"folds\[0\]\[0\] has shape \(1, 1\)"),
         ([([1.0], [2])], DTypeError, r"folds\[0\]\[0\] has dtype float64, expected integers"),
-        ([([1, -1], [2])], DataError, r"folds\[0\]\[0\]\[1\] is -1, expected a row of X: 0 to 9"),
-        ([([1], [10])], DataError, r"folds\[0\]\[1\]\[0\] is 10, expected a row of X: 0 to 9"),
-        ([([True], [2])], ShapeError, r"folds\[0\]\[0\] is a mask of shape \(1,\), expected \(10,\)"),
-        ([(np.zeros(10, bool), [2])], ShapeError, r"folds\[0\]\[0\] chooses rows by shape \(0,\)"),
+        ([([1, -1], [2])], DataError, r"folds\[0\]\[0\] has the row -1, expected 0 to 9"),
+        ([([1], [10])], DataError, r"folds\[0\]\[1\] has the row 10, expected 0 to 9"),
+        ([([True], [2])], ShapeError, r"folds\[0\]\[0\] has 1 bools, expected 10, one per row of X"),
+        ([(np.zeros(10, bool), [2])], ShapeError, r"folds\[0\]\[0\] has no rows"),
         ([([1, 2, 3], [4, 2])], DataError, r"folds\[0\] has row 2 in both parts"),
     ],
     ids=str,
