@@ -96,8 +96,8 @@ def cross_validate(
         Whether the result has the trained networks.
     **options
         Other arguments of `Network.fit`, such as `epochs`, `batch_size`, `callbacks` and `validation_split`.
-        Where `fit_many` takes a list of one per network, the network of fold i and seed j has the index
-        i * (number of seeds) + j.
+        As in `fit_many`, a list is one value per network, that of fold i and seed j at i * (number of seeds)
+        + j, and several callbacks for all of them are a tuple.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +19,19 @@ from fastbp.splits import class_of_rows
 
 Array: TypeAlias = NDArray[Any]
 Rows: TypeAlias = NDArray[np.intp]
-#: What the argument `folds` may be: a number, a splitter of scikit-learn, or pairs of row indices.
-Folds: TypeAlias = int | Any | Iterable[tuple[ArrayLike, ArrayLike]]
-
 MOST = 100_000  # folds
 EXPECTED = "an integer >= 2, an object with a method split, or pairs (rows to train on, rows to validate on)"
+
+
+class Splitter(Protocol):
+    """An object that cuts rows into folds, such as those of scikit-learn."""
+
+    def split(self, X: Any, y: Any = ..., groups: Any = ..., /) -> Iterable[tuple[Any, Any]]:
+        """Return the rows to train on and the rows held out, per fold."""
+
+
+#: What the argument `folds` may be.
+Folds: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 
 class Fold(NamedTuple):
