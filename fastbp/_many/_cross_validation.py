@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._base.arguments import flag
-from fastbp._base.arrays import as_array, names_of
+from fastbp._base.arrays import as_array
 from fastbp._base.hints import unknown
 from fastbp._base.sparse import Inputs, Rows, check_rows, for_user
 from fastbp._core import check_memory
@@ -125,15 +125,15 @@ def cross_validate(
     data = Examples.checked(first, X, y, sample_weight)
     chosen = folds_of(folds, X, y, groups, targets=data.y, loss=first.loss, seed=listed[0])
     networks = all_networks(first, make_network, listed, len(chosen))
-    data.check()  # functions and splitters of the user may have changed the arrays
+    data.check()  # make_network and splitters are code of the user
     if scaling is not None:
         for fold, of_fold in zip(chosen, networks, strict=True):
             scaling.measure(of_fold, data.part(fold.training))
     outcomes = fit_many(
         [net for of_fold in networks for net in of_fold],
-        for_user(data.X) if names_of(X) is None else X,  # a frame names the networks' inputs
-        data.y,
-        sample_weight=data.weights,
+        shared(X, data.X),
+        shared(y, data.y),
+        sample_weight=shared(sample_weight, data.weights),
         splits=[split for split in splits_of(chosen, validation_every, options) for _ in listed],
         max_seconds=max_seconds,
         verbose=verbose,
@@ -171,12 +171,15 @@ class Examples(NamedTuple):
         return cls(rows, targets, weights)
 
     def check(self) -> None:
-        """Raise DataError if the memory of an array was resized since the call began."""
+        """Raise DataError if code of the user has resized an array since the call began."""
         check_rows(self.X)
         check_memory(self.y)
+        if self.weights is not None:
+            check_memory(self.weights)
 
     def part(self, rows: Array) -> Examples:
-        """Return a copy of some rows."""
+        """Return a copy of some rows; errors as for `check`."""
+        self.check()
         return Examples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
@@ -219,6 +222,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in known:
             raise unknown("cross_validate", name, known)
+
+
+def shared(given: Any, checked: Any) -> Any:
+    """Return what the user gave, as an array if it is a list: of these, `fit_many` has one per network."""
+    return checked if isinstance(given, list) else given
 
 
 def has_own_validation(options: Mapping[str, Any]) -> bool:

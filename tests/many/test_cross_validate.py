@@ -183,6 +183,8 @@ def test_lists_and_sparse_rows(rows):
     expected = cross_validate(classifier, X, y, folds=3, epochs=2)
     lists = cross_validate(classifier, X.tolist(), y.tolist(), folds=3, epochs=2)
     assert lists["loss"].tobytes() == expected["loss"].tobytes()
+    weighted = [cross_validate(classifier, X, y, sample_weight=w, folds=3) for w in (np.ones(60), [1.0] * 60)]
+    assert weighted[0]["loss"].tobytes() == weighted[1]["loss"].tobytes()
     sparse = pytest.importorskip("scipy.sparse")
     X = np.where(np.abs(X) > 3, X, 0)
     expected = cross_validate(classifier, X, y, folds=3, epochs=2)

@@ -207,3 +207,29 @@ def test_wrong_data_are_refused_before_other_networks_are_made(rows):
     with pytest.raises(DataError, match=r"y\[0\] is 9"):
         cross_validate(make, X, y + 9 - y[0])
     assert made == [0, 0]
+
+
+@pytest.mark.parametrize("argument", [0, 1, 2], ids=["X", "y", "sample_weight"])
+@pytest.mark.parametrize("when", ["made", "trained"])
+def test_arrays_that_are_resized_during_the_call(rows, argument, when):
+    arrays = [*rows, np.ones(60)]
+
+    def resize(_):
+        arrays[argument].resize(10**6, refcheck=False)  # NumPy moves the numbers to other memory
+
+    def make(seed):
+        if when == "made" and seed == 1:
+            resize(seed)
+        return classifier(seed)
+
+    X, y, weights = arrays
+    with pytest.raises(DataError, match="resized"):
+        cross_validate(
+            make,
+            X,
+            y,
+            sample_weight=weights,
+            folds=HALVES,
+            seeds=2,
+            callbacks=resize if when == "trained" else (),
+        )
