@@ -8,9 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastbp import _core
 from fastbp._architecture import Architecture
@@ -20,8 +18,6 @@ from fastbp.optimizers import SGD, Optimizer
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import EngineClass
-
-Array: TypeAlias = NDArray[Any]
 
 MOST_SETTINGS, MOST_MODELS = 4, 64  # that a process keeps, and models of each
 
@@ -40,9 +36,9 @@ class Setting(NamedTuple):
     def of(cls, model: Model, isa: str, *, with_optimizer: bool = False) -> Setting:
         """Return the setting of a model, to be computed on this instruction set."""
         setting = cls(model.architecture, model.engine_class, isa, model.scaling, model.target_scaling)
-        return (
-            setting._replace(optimizer=model.optimizer.with_learning_rate(1.0)) if with_optimizer else setting
-        )
+        if with_optimizer:
+            setting = setting._replace(optimizer=model.optimizer.with_learning_rate(1.0))
+        return setting
 
     def without_penalties(self) -> Setting:
         """Return the setting of the same network without l1 and l2."""
@@ -57,12 +53,6 @@ class Setting(NamedTuple):
         if isinstance(model.engine, _core.Engine):
             model.engine.use_isa(self.isa)
         model.scale(self.scaling, self.target_scaling)
-        return model
-
-    def model(self, parameters: Array, seed: int) -> Model:
-        """Return a new model with these parameters (P,) and this seed of dropout and noise."""
-        model = self.new_model()
-        model.engine.parameters[:], model.engine.seed = parameters, seed
         return model
 
 
