@@ -168,6 +168,6 @@ def _check_files(calls: Sequence[Call]) -> None:
             first = paths.setdefault((type(callback), realpath(path)), i)
             if first != i:
                 raise ParameterError(
-                    f"callbacks has {shown(callback)} for networks {first} and {i}, expected another path for "
-                    "each: callbacks is then a list of one entry per network"
+                    f"callbacks has {shown(callback)} for networks {first} and {i}, expected another path "
+                    "for each: callbacks is then a list of one entry per network"
                 )

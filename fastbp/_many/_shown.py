@@ -29,7 +29,7 @@ class Shown:
         self._line, self._due = "", perf_counter()
 
     def update(self, done: float, epochs: int, ended: int) -> None:
-        """Show how many epochs are done, with fractions, how many there will be, and networks that have ended."""
+        """Show how many epochs are done, with fractions, how many there will be, and fits that have ended."""
         text = f"{ended} of {counted(self._networks, 'network')} done"
         if self._bar is not None:
             if epochs != self._epochs:

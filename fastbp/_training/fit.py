@@ -73,7 +73,7 @@ class Fit:
         self._latest = inf
 
     def stop_by(self, time: float) -> None:
-        """End with the epoch under way at this time of `perf_counter`, unless `max_seconds` is over before."""
+        """End with the epoch under way at this time of `perf_counter`, or earlier by `max_seconds`."""
         self._latest = time
 
     def run(self) -> History:
