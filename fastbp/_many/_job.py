@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from threading import Lock
-from time import perf_counter, thread_time
+from time import perf_counter, sleep, thread_time
 
 from fastbp._many._calls import Call
 from fastbp._model import NOTHING
@@ -17,13 +16,15 @@ from fastbp.network import Network
 
 DATA_OPTIONS = (*DataOptions.__annotations__,)
 SHORT = 1e-4  # seconds; to hand a shorter slice to another thread takes longer than to do it
+WAIT = 0.001  # seconds between two looks at a slice that is under way when all is broken off
 
 
 class Job:
     """The fit of one network: call `go_on` between slices, and `do` for each slice, until `result` is set.
 
-    All methods but `do` belong to the thread that calls `fit_many`. The first call of `go_on` locks the
-    network, the second one checks the arguments, and each later one runs what is between two slices.
+    All methods but `do` and `do_elsewhere` belong to the thread that calls `fit_many`. The first call of
+    `go_on` locks the network, the second one checks the arguments, and each later one runs what is between
+    two slices.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class Job:
         self._fit: Fit | None = None
         self._ended_with = 0.0
         self._slices: list[Work] = []  # the next one, if any: whoever removes it, does it
-        self._doing = Lock()
+        self._is_busy = False
         self._error: BaseException | None = None
         self._steps: Generator[Work, None, History] | None = network._model.guard.stepping(
             "fit_many", NOTHING, self._course(call), undo=self._undo
@@ -89,28 +90,36 @@ class Job:
         self._steps = self._fit = None
         return False
 
-    def do(self) -> None:
-        """Do the next slice, unless it was withdrawn; an error waits for `go_on`."""
-        with self._doing:
-            try:
-                work = self._slices.pop()
-            except IndexError:
-                return
+    def do(self) -> bool:
+        """Do the next slice; return False if it was withdrawn or done. An error waits for `go_on`."""
+        try:
+            work = self._slices.pop()
+        except IndexError:
+            return False
+        try:
             started = thread_time()  # without the time that the thread waits for Python's lock
-            try:
-                work()
-            except BaseException as error:
-                self._error = error
+            work()
             self.is_short = thread_time() - started < SHORT
+        except BaseException as error:
+            self._error = error
+        return True
+
+    def do_elsewhere(self) -> bool:
+        """Like `do`, in a thread that does not call the other methods, for which they can `wait`."""
+        self._is_busy = True  # before a slice is taken: `wait`, after `withdraw`, sees either of the two
+        try:
+            return self.do()
+        finally:
+            self._is_busy = False
 
     def withdraw(self) -> None:
         """Let nobody begin the next slice."""
         self._slices.clear()
 
     def wait(self) -> None:
-        """Wait until nobody is doing a slice."""
-        with self._doing:
-            pass
+        """Wait until no other thread is doing a slice, which is withdrawn if none has begun it."""
+        while self._is_busy:  # not for a lock, which an interruption could leave locked
+            sleep(WAIT)
 
     def break_off(self) -> None:
         """End the fit as Ctrl-C ends one; the slice is withdrawn and nobody is doing it. May be repeated."""

@@ -98,18 +98,23 @@ class Scheduler:
             return
         if self._shown is not None:
             self._show(self._shown)
-        if self._pool is not None and not job.is_short and not job.calls_user:
-            self._pool.submit(self._work, job)
-        else:
-            job.do()
-            self._done.put(job)
+        if self._pool is None or job.is_short or job.calls_user or not self._hand_over(self._pool, job):
+            if job.do():
+                self._done.put(job)
+
+    def _hand_over(self, pool: ThreadPoolExecutor, job: Job) -> bool:
+        """Let a thread of the pool do a slice; return False if the system refuses to start one."""
+        try:
+            pool.submit(self._work, job)
+        except RuntimeError:  # another thread may nevertheless do it: only one of them will find it
+            return False
+        return True
 
     def _work(self, job: Job) -> None:
         """Do a slice, in a thread of the pool."""
-        try:
-            with threads(self._threads):
-                job.do()
-        finally:
+        with threads(self._threads):
+            is_done = job.do_elsewhere()
+        if is_done:
             self._done.put(job)
 
     def _end(self, job: Job) -> None:

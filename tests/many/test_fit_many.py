@@ -288,6 +288,24 @@ def test_steps_that_are_short_stay_in_the_calling_thread(monkeypatch):
     assert sum(threads) > 0.9 * len(threads)
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_the_system_may_refuse_threads(monkeypatch, most):
+    started = []
+
+    def refuse(thread):
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with fastbp.threads(3):
+        results = fastbp.fit_many([Case().network() for _ in range(6)], X, Y, epochs=3)
+    assert [len(result) for result in results] == [3] * 6
+    assert len(started) == most
+
+
 def test_no_thread_is_left():
     before = threading.active_count()
     with fastbp.threads(3):

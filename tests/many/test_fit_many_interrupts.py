@@ -2,7 +2,7 @@
 
 import _thread
 import threading
-from time import perf_counter, sleep
+from time import sleep
 
 import numpy as np
 import pytest
@@ -80,16 +80,15 @@ def count_lines(courses):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_some_lines(courses, threads):
     with fastbp.threads(threads):
-        found = faults(courses, range(1, count_lines(courses) + 20, 29))
+        found = faults(courses, range(1, count_lines(courses) + 20, 293))
     assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_lines_between(courses, threads):
+def test_many_lines(courses, threads):
     with fastbp.threads(threads):
-        lines = count_lines(courses)
-        found = faults(courses, (n for n in range(1, lines + 20) if n % 29 != 1))
+        found = faults(courses, range(2, count_lines(courses) + 20, 13))
     assert not found, "\n".join(found)
 
 
@@ -99,6 +98,16 @@ def large(n):
     X = rng.normal(size=(512, 64)).astype(np.float32)
     nets = [fastbp.Network([64, 128, 2], seed=seed) for seed in range(n)]
     return nets, X, X[:, :2]
+
+
+def once(call):
+    """A callback that calls something after the first epoch."""
+
+    def callback(state):
+        if state.epoch == 0:
+            call()
+
+    return callback
 
 
 @pytest.fixture
@@ -119,11 +128,8 @@ def ctrl_c():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_ends_all_that_is_under_way(ctrl_c, threads):
     nets, X, y = large(8)
-    ctrl_c(0.15)
-    start = perf_counter()
     with fastbp.threads(threads), pytest.raises(KeyboardInterrupt):
-        fastbp.fit_many(nets, X, y, epochs=10**6)
-    assert perf_counter() - start < 20
+        fastbp.fit_many(nets, X, y, epochs=10**6, callbacks=[once(lambda: ctrl_c(0.1)), *[()] * 7])
     assert not threads_left()
     before = [net.parameters.tobytes() for net in nets]
     sleep(0.05)
@@ -161,9 +167,8 @@ def test_ctrl_c_again_while_networks_are_put_in_order(monkeypatch, ctrl_c, place
 
     monkeypatch.setattr(owner, name, interrupted)
     nets, X, y = large(4)
-    ctrl_c(0.1)
-    with fastbp.threads(2), pytest.raises(KeyboardInterrupt):
-        fastbp.fit_many(nets, X, y, epochs=10**6)
+    with fastbp.threads(2), pytest.raises(KeyboardInterrupt):  # when the last one has begun
+        fastbp.fit_many(nets, X, y, epochs=10**6, callbacks=[(), (), (), once(lambda: ctrl_c(0.03))])
     monkeypatch.undo()
     assert len(calls) > 3
     assert not threads_left()
