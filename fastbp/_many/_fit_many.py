@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: One value for all networks, or a list of one per network.
 Each: TypeAlias = "T | list[T]"
+#: The same where type checkers would not find the common type of the entries, such as "r2" and ("r2", "mae").
+EachOfAny: TypeAlias = "T | list[Any]"
 #: Rows to train on, and rows to validate on or None.
 RowSplit: TypeAlias = "tuple[ArrayLike, ArrayLike | None]"
 
@@ -50,11 +52,11 @@ def fit_many(
     shuffle: Each[bool | Literal["blocks"] | EllipsisType] = ...,
     sample_weight: Each[ArrayLike | None] = None,
     class_weight: Each[ClassWeight | None] = None,
-    validation_data: Each[ValidationData | None] = None,
+    validation_data: EachOfAny[ValidationData | None] = None,
     validation_split: Each[float | Split | None] = None,
     validation_every: Each[int] = 1,
-    metrics: Each[Metrics | None] = None,
-    callbacks: Each[Callbacks | None] = (),
+    metrics: EachOfAny[Metrics | None] = None,
+    callbacks: EachOfAny[Callbacks | None] = (),
     tol: Each[float | None] = None,
     patience: Each[int] = 10,
     gradient_tol: Each[float | None] = None,
