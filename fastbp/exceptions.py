@@ -35,3 +35,7 @@ class BusyError(Error, RuntimeError):
 
 class ModelFileError(Error, ValueError):
     """A file holds no network that can be loaded: it is damaged, of another kind or of a later format."""
+
+
+class ShardError(Error, RuntimeError):
+    """A shard could not be computed on a cluster: its workers were lost, or there are none, or no scheduler."""

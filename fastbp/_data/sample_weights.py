@@ -81,8 +81,12 @@ def resolve_weights(
     class_weight: ClassWeight | None,
     y_name: str = "y",
     weight_name: str = "sample_weight",
+    *,
+    may_be_none: bool = False,
 ) -> Weights | None:
     """Return the weights of y, which has passed the checks; None if all weigh 1 and all targets are known.
+
+    With `may_be_none`, there may be no row with a weight above 0: y is then a part of the data.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def resolve_weights(
     """
     known = _known(checks, y) if checks.may_be_unknown else None
     if sample_weight is None and class_weight is None:
-        return None if known is None else _of_known(known, None, y_name)
+        return None if known is None else _of_known(known, None, y_name, may_be_none)
     if checks.loss.targets.any_shape:  # only the custom loss can read its targets
         name = _name(weight_name, sample_weight, class_weight)
         raise ParameterError(
@@ -106,10 +110,10 @@ def resolve_weights(
     least, most, times = _bounds(checks, values)
     highest = float(np.maximum.reduce(values, axis=None))
     if np.minimum.reduce(values, axis=None) >= least and highest * values.size * times < most:
-        return Weights(values, None) if known is None else _of_known(known, values, y_name)
+        return Weights(values, None) if known is None else _of_known(known, values, y_name, may_be_none)
     name = _name(weight_name, sample_weight, class_weight)
-    _check_in_detail(name, values, checks)
-    return _of_known(known, values, f"{name} with the known targets")
+    _check_in_detail(name, values, checks, may_be_none)
+    return _of_known(known, values, f"{name} with the known targets", may_be_none)
 
 
 def _known(checks: InputChecks, y: NDArray[Any]) -> NDArray[np.bool_] | None:
@@ -128,7 +132,9 @@ def _known(checks: InputChecks, y: NDArray[Any]) -> NDArray[np.bool_] | None:
     return found
 
 
-def _of_known(known: NDArray[np.bool_] | None, values: NDArray[np.float64] | None, name: str) -> Weights:
+def _of_known(
+    known: NDArray[np.bool_] | None, values: NDArray[np.float64] | None, name: str, may_be_none: bool
+) -> Weights:
     """Return the weights `values` of rows or targets (None: 1) where a target is known (None: everywhere).
 
     If each row is known as a whole or not at all, it keeps one weight, as if the unknown ones did not exist.
@@ -141,7 +147,7 @@ def _of_known(known: NDArray[np.bool_] | None, values: NDArray[np.float64] | Non
     if values is not None:
         present = present & values.reshape(len(values), -1).any(axis=1)
     rows = np.flatnonzero(present).astype(np.int64, copy=False)
-    if len(rows) == 0:
+    if len(rows) == 0 and not may_be_none:
         raise DataError(f"{name} has no known target with a weight above 0, expected at least one")
     return Weights(values, None if values is not None and len(rows) == len(values) else rows)
 
@@ -165,14 +171,14 @@ def _bounds(checks: InputChecks, values: NDArray[np.float64]) -> tuple[float, fl
 
 
 @np.errstate(all="ignore")
-def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks) -> None:
+def _check_in_detail(name: str, values: NDArray[np.float64], checks: InputChecks, may_be_none: bool) -> None:
     """Refuse weights if a gradient over its divisor would overflow or underflow."""
     least, most, times = _bounds(checks, values)
     check_finite(name, values, checks.dtype)
     expected = f"0, or a number >= {least:.3g} (the smallest normal number of {checks.dtype})"
     check_values(name, values, lambda w: (w == 0) | (w >= least), expected)
     total = float(values.sum())
-    if not 0 < total * times < most:
+    if not (0 < total * times < most or (may_be_none and total == 0)):
         over = f" ({most:.3g} / {times:g} outputs)" if times > 1 else ""
         raise DataError(f"{name} sums to {total:.3g}, expected above 0 and below {most / times:.3g}{over}")
 
@@ -189,6 +195,28 @@ def _of_samples(
         raise ShapeError(f"{name} has shape {weights.shape}, expected {expected}")
     values = np.array(weights, np.float64, order="C")
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def class_counts(checks: InputChecks, y: NDArray[Any], sample_weight: ArrayLike | None) -> dict[int, int]:
+    """Return the number of rows of each class with a known label and a weight above 0, as "balanced" does."""
+    known = _known(checks, y) if checks.may_be_unknown else None
+    values = (
+        np.ones(len(y)) if sample_weight is None else _of_samples("sample_weight", sample_weight, y, checks)
+    )
+    present = values > 0 if known is None else (values > 0) & known[:, 0]
+    classes, which = _classes(y, checks)
+    return _counts(classes, which[present])
+
+
+def _counts(classes: Sequence[int], which: NDArray[np.intp]) -> dict[int, int]:
+    """Return how often each class is among those with these indices (n,)."""
+    return dict(zip(classes, np.bincount(which, minlength=len(classes)).tolist(), strict=True))
+
+
+def balanced(counts: Mapping[int, int]) -> dict[int, float]:
+    """Return the weight of each class that has rows: all rows / (such classes * rows of the class)."""
+    found = {label: n for label, n in counts.items() if n}
+    return {label: sum(found.values()) / (len(found) * n) for label, n in found.items()}
 
 
 def _of_classes(
@@ -213,9 +241,8 @@ def _of_classes(
             table[classes.index(label)] = number(f"class_weight[{label}]", weight, at_least=0)
         check_memory(which)
     elif isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(which[present], minlength=len(classes))
-        found = counts > 0
-        table[found] = counts.sum() / (np.count_nonzero(found) * counts[found])
+        for label, weight in balanced(_counts(classes, which[present])).items():
+            table[classes.index(label)] = weight
     else:
         raise ParameterError(
             f"class_weight is {shown(class_weight)}, "

@@ -1,0 +1,113 @@
+"""`ClusterExecutor`: calls functions on shards that are in the memory of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastbp import _core
+from fastbp._base.optional import load as module
+from fastbp.dask._executor import Executor, Load, SerialExecutor
+from fastbp.dask._placed import Placed, submit_loads
+from fastbp.dask._round import Round
+from fastbp.dask._workers import Workers
+from fastbp.exceptions import ParameterError
+
+USER = "fastbp.dask with a client"
+
+
+def executor_of(client: Any, isa: str | None, max_retries: int = 3, timeout: float = 300.0) -> Executor:
+    """Return what calls functions on shards: this process if `client` is None, else its cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client or None
+    isa : str or None
+        The instruction set of the caller's engine, "numpy" for that of `fastbp.reference`; None: this
+        process's.
+    max_retries : int
+        How often, in a round, a call that was lost with its workers is submitted again under a new key.
+    timeout : float
+        Seconds for which there may be no worker that can compute.
+
+    Raises
+    ------
+    ParameterError
+        `client` is something else, asynchronous, or closed; workers lack fastbp, or have another version.
+    ShardError
+        There are no workers, or no scheduler.
+    """
+    if client is None:
+        return SerialExecutor(isa)
+    return ClusterExecutor(client, isa, max_retries, timeout)
+
+
+class ClusterExecutor:
+    """Calls functions on shards on the workers of a `distributed.Client`; parameters as in `executor_of`."""
+
+    def __init__(
+        self, client: Any, isa: str | None = None, max_retries: int = 3, timeout: float = 300.0
+    ) -> None:
+        check_client(client)
+        self._client, self._max_retries = client, max_retries
+        self._seceded = secede()
+        self._placed: list[Placed] = []
+        self._workers = Workers(client, _core.isa() if isa is None else isa, timeout)
+        self._workers.begin()
+
+    @property
+    def isa(self) -> str:
+        """The best instruction set that the caller and all workers of the beginning have."""
+        return self._workers.isa
+
+    def place(self, loads: Sequence[Load]) -> Sequence[Any]:
+        """Begin to load shards on workers; return a handle of each."""
+        placed = [Placed(one) for one in loads]
+        self._placed += placed
+        submit_loads(self._client, self._workers, placed)
+        return placed
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        handles: Sequence[Any],
+        own: Sequence[tuple[Any, ...]],
+        common: tuple[Any, ...] = (),
+        names: Sequence[str] = (),
+    ) -> list[Any]:
+        """Return ``function(shard, *own[i], *common)`` for the shard of each handle; see `Executor`."""
+        names = names or [f"shard {i}" for i in range(len(handles))]
+        calls = Round(self._client, self._workers, handles, names, self._max_retries)
+        return calls.results(function, own, common)
+
+    def close(self) -> None:
+        """Cancel what is under way and let go of all shards; may be repeated, also without a cluster."""
+        for placed in self._placed:
+            placed.release()
+        self._placed.clear()
+        if self._seceded:
+            self._seceded = False
+            module("distributed", "dask", USER).rejoin()
+
+
+def check_client(client: Any) -> None:
+    """Raise ParameterError unless `client` is a synchronous client that is connected."""
+    distributed = module("distributed", "dask", USER)
+    if not isinstance(client, distributed.Client):
+        raise ParameterError(
+            f"client is {type(client).__name__}, expected distributed.Client, or None to compute here"
+        )
+    if client.asynchronous:
+        raise ParameterError("client is asynchronous, expected Client(..., asynchronous=False)")
+    if client.status != "running":
+        raise ParameterError(f"client is {client.status}, expected one that is connected to a scheduler")
+
+
+def secede() -> bool:
+    """Inside a task, leave the worker's thread to other tasks; return whether it was taken before."""
+    from distributed.threadpoolexecutor import thread_state
+
+    inside = hasattr(thread_state, "key") and getattr(thread_state, "proceed", False)
+    if inside:
+        module("distributed", "dask", USER).secede()
+    return inside

@@ -1,0 +1,97 @@
+"""The local mode: every shard trains for some steps from the same numbers, which are then averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import _core
+from fastbp._model import Model
+from fastbp._model.rows import rates
+from fastbp.dask._rounds import Plan, Rounds, Shards
+from fastbp.dask._tasks import Numbers, Setting, Trained, train
+
+Array: TypeAlias = NDArray[Any]
+
+
+class LocalRun(Rounds):
+    """A training run whose rounds are several steps of each shard.
+
+    Steps are counted as those of the largest shard: an epoch has as many as it has batches, and t grows by
+    as many as it does in a round. Shards that have no more rows in an epoch wait for its end.
+    """
+
+    def __init__(self, model: Model, shards: Shards, plan: Plan, isa: str, first_epoch: int, epochs: int) -> None:
+        self._steps = steps_of(shards, plan)
+        setting = Setting.of(model, isa, with_optimizer=True)
+        super().__init__(model, shards, plan, setting, first_epoch, epochs, max(self._steps))
+
+    def _train(self) -> float:
+        """Do one round; return its loss."""
+        engine, plan = self._model.engine, self._plan
+        most = self.steps_per_epoch - self.step
+        steps = most if plan.local_steps is None else min(plan.local_steps, most)
+        left = [min(steps, n - self.step) for n in self._steps]
+        which = [i for i, n in enumerate(left) if n > 0]
+        numbers = Numbers(engine.parameters.copy(), engine.state.copy(), engine.t)
+        found: list[Trained] = self._shards.call(
+            train,
+            which,
+            [(self._seeds[i], left[i]) for i in which],
+            (
+                self._packed,
+                numbers,
+                rates(self._model.schedule),
+                plan.batch_size,
+                self._epoch,
+                self.step,
+            ),
+        )
+        weight = sum(one.weight for one in found)
+        shares = [one.weight / weight for one in found] if weight else [1.0] * len(found)
+        loss = sum(
+            one.loss if self._is_sum else share * one.loss for one, share in zip(found, shares, strict=True)
+        )
+        if isfinite(loss):
+            _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
+        self._end_round(loss, weight, steps)
+        return loss
+
+    def _put(self, numbers: Numbers) -> None:
+        """Let the model have these numbers; may be repeated if interrupted."""
+        engine = self._model.engine
+        engine.parameters[:], engine.state[:], engine.t = numbers
+
+
+def steps_of(shards: Shards, plan: Plan) -> list[int]:
+    """Return how many steps of its own each shard does in an epoch."""
+    return [-(-n // (plan.batch_size or max(n, 1))) for n in shards.rows]
+
+
+def averaged(found: Sequence[Numbers], shares: Sequence[float]) -> Numbers:
+    """Return the averages of numbers, weighted by these shares, whose sum is 1; t is the largest."""
+    return Numbers(
+        average([one.parameters for one in found], shares),
+        average([one.state for one in found], shares),
+        max(one.t for one in found),
+    )
+
+
+def average(arrays: Sequence[Array], shares: Sequence[float]) -> Array:
+    """Return sum_i share_i x_i, added in order in float64 and rounded once to the dtype of the arrays.
+
+    It is computed as x_0 + sum_i share_i (x_i - x_0), and kept between the least and the largest x_i. So the
+    average of equal numbers is that number, bit for bit, and that of numbers >= 0, such as mean squares, is
+    not negative.
+    """
+    first = arrays[0].astype(np.float64)
+    total, least, most = first.copy(), arrays[0], arrays[0]
+    with np.errstate(all="ignore"):  # numbers that are not finite end the fit
+        for array, share in zip(arrays[1:], shares[1:], strict=True):
+            total += share * (array - first)
+            least, most = np.minimum(least, array), np.maximum(most, array)
+        return np.clip(total, least, most).astype(arrays[0].dtype)

@@ -1,0 +1,176 @@
+"""`Round`: one call on each of some shards, submitted again where workers are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from fastbp.dask._placed import Placed, dumps, key, large, packed, released, submit_loads
+from fastbp.dask._waiting import waited
+from fastbp.dask._worker import UnfitWorkerError, call, unpacked
+from fastbp.dask._workers import Workers
+from fastbp.exceptions import ShardError
+
+#: What is common to calls goes with each of them up to this many bytes; more becomes a task of its own, whose
+#: result workers pass on to each other.
+SMALL = 32_768
+
+
+class Round:
+    """One call on each of some shards.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    workers : Workers
+    shards : sequence of Placed
+    names : sequence of str
+        What the calls are in errors.
+    max_retries : int
+        How often a call that was lost is submitted again.
+    """
+
+    def __init__(
+        self, client: Any, workers: Workers, shards: Sequence[Placed], names: Sequence[str], max_retries: int
+    ) -> None:
+        self._client, self._workers, self._shards = client, workers, shards
+        self._names, self._max_retries = names, max_retries
+        self._futures: dict[int, Any] = {}
+        self._only: dict[int, frozenset[str] | None] = {}
+        self._losses = [0] * len(shards)
+        self._stranded: list[int] = []
+        self._failed: tuple[int, BaseException] | None = None
+
+    def results(
+        self, function: Callable[..., Any], own: Sequence[tuple[Any, ...]], common: tuple[Any, ...]
+    ) -> list[Any]:
+        """Return the results of the calls in order; errors as in `Executor.call`."""
+        self._own = [dumps(arguments) for arguments in own]
+        self._common = packed(self._workers, function, common)
+        found: dict[int, Any] = {}
+        try:
+            self._submit(range(len(self._shards)))
+            while awaited := [i for i in range(self._end()) if i not in found]:
+                found.update(self._wait(awaited))
+            if self._failed is not None:
+                i, error = self._failed
+                error.add_note(f"in {self._names[i]}")
+                raise error
+            return [found[i] for i in range(len(self._shards))]
+        finally:
+            released(list(self._futures.values()))
+            self._futures.clear()
+            self._failed = None  # whose traceback leads here
+
+    def _end(self) -> int:
+        """Return up to which call results count: all of them, or those before the first error."""
+        return len(self._shards) if self._failed is None else self._failed[0]
+
+    def _wait(self, awaited: Sequence[int]) -> dict[int, Any]:
+        """Return results; without all of them, do what has to be done before the next attempt."""
+
+        def look() -> None:
+            able = self._workers.watch(", ".join(self._names[i] for i in awaited))
+            self._stranded = [i for i in awaited if self._is_stranded(i, able)]
+            if self._stranded:
+                raise ShardError("workers that were chosen are gone")
+
+        self._stranded = []
+        futures = [self._futures[i] for i in awaited]
+        try:
+            values = waited(self._client, self._client.gather(futures, asynchronous=True), look)
+        except Exception:
+            if not self._repair(awaited):
+                raise
+            return {}
+        return dict(zip(awaited, values, strict=True))
+
+    def _is_stranded(self, i: int, able: set[str]) -> bool:
+        """Return whether a call waits for workers that are gone."""
+        only = self._only.get(i), self._shards[i].workers
+        return any(chosen is not None and not chosen & able for chosen in only)
+
+    def _repair(self, awaited: Sequence[int]) -> bool:
+        """Submit again what was lost or refused; note the first error. False: nothing was wrong."""
+        again, reload = set(self._stranded), set()
+        for i in awaited:
+            fault = fault_of(self._futures[i])
+            if fault is None:
+                continue
+            if isinstance(fault, Lost):
+                self._count(i, fault)
+                if fault.key != self._futures[i].key:
+                    reload.add(i)
+            elif is_refusal(fault):
+                self._workers.refused()
+            else:
+                self._failed = i, fault
+                released([future for j, future in self._futures.items() if j > i])
+                break
+            again.add(i)
+        again = {i for i in again if i < self._end()}
+        if again:
+            present = self._workers.present()
+            reload = {i for i in again if i in reload or self._shards[i].lost(present)}
+            submit_loads(self._client, self._workers, [self._shards[i] for i in sorted(reload)])
+            self._submit(sorted(again))
+        return bool(again) or self._failed is not None
+
+    def _count(self, i: int, lost: Lost) -> None:
+        """Count a loss; ShardError if it was one too many."""
+        if self._losses[i] == self._max_retries:
+            raise ShardError(
+                f"{self._names[i]}: its workers were lost {self._losses[i] + 1} times (max_retries="
+                f"{self._max_retries}), at last with {lost.reason}"
+            )
+        self._losses[i] += 1
+
+    def _submit(self, calls: Sequence[int]) -> None:
+        """Submit calls, under new keys."""
+        only = self._workers.restriction()
+        self._workers.check_scheduler()
+        common = self._common
+        released([self._futures[i] for i in calls if i in self._futures])
+        with large(len(common) + sum(len(self._own[i]) for i in calls)):
+            shared = len(common) > SMALL
+            if shared:
+                common = self._client.submit(unpacked, common, key=key("common"), pure=False, workers=only)
+            futures = self._client.map(
+                call,
+                [self._shards[i].future for i in calls],
+                [self._own[i] for i in calls],
+                [common] * len(calls),
+                key=[key("call") for _ in calls],
+                pure=False,
+                workers=only,
+            )
+        if shared:
+            released([common])  # the calls keep it
+        self._futures.update(zip(calls, futures, strict=True))
+        self._only.update((i, None if only is None else frozenset(only)) for i in calls)
+
+
+class Lost(NamedTuple):
+    """What became of a task that was lost: the key of the task that killed workers, if that is known."""
+
+    reason: str
+    key: Any = None
+
+
+def fault_of(future: Any) -> BaseException | Lost | None:
+    """Return what went wrong with a task; None if it is under way or has a result."""
+    from distributed.scheduler import KilledWorker
+
+    if future.status in ("pending", "finished"):
+        return None
+    if future.status != "error":
+        return Lost(future.status)
+    error: BaseException = future.exception()
+    return Lost(repr(error), error.task) if isinstance(error, KilledWorker) else error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether a worker cannot compute what others can, or has no fastbp at all."""
+    return isinstance(error, UnfitWorkerError) or (
+        isinstance(error, ModuleNotFoundError) and error.name == "fastbp"
+    )

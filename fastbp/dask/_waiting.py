@@ -1,0 +1,32 @@
+"""Waits for a cluster, with a look at it from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+#: Seconds between two looks at the cluster.
+TICK = 1.0
+
+
+def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], tick: float = TICK) -> Any:
+    """Return what the client's event loop makes of `awaitable`; call `look` every `tick` seconds until then.
+
+    An error of `look`, or Ctrl-C, ends the wait and cancels what is awaited.
+    """
+
+    async def run() -> Any:
+        return await awaitable
+
+    future = asyncio.run_coroutine_threadsafe(run(), client.loop.asyncio_loop)
+    try:
+        while True:
+            try:
+                return future.result(tick)
+            except TimeoutError:
+                if future.done():
+                    raise
+            look()
+    finally:
+        future.cancel()
