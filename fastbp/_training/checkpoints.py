@@ -74,8 +74,7 @@ class Checkpoints:
     same : dict
         What `same_of` returns.
     epochs : int
-    steps_per_epoch : int
-        Number of steps in an epoch; 0 if it is not known.
+    data : Data
     saved : Found, optional
         What is in the file to continue from, if it exists.
 
@@ -91,7 +90,7 @@ class Checkpoints:
         hooks: Hooks,
         same: Same,
         epochs: int,
-        steps_per_epoch: int,
+        data: Data,
         saved: Found | None,
     ) -> None:
         self._model, self._hooks, self._same = model, hooks, same
@@ -99,7 +98,8 @@ class Checkpoints:
         if saved is not None:
             from fastbp._training import resuming  # which a fit that only writes does not need
 
-            fitting = resuming.Fitting(epochs, steps_per_epoch, same, hooks.watched(own=True))
+            isa = data.isa or model.engine.isa
+            fitting = resuming.Fitting(epochs, data.steps_per_epoch, same, hooks.watched(own=True), isa)
             self.point = resuming.point_of(saved, model, fitting)
         self._files = [File(checkpoint, self.point) for checkpoint in hooks.checkpoints]
         self._check_apart()

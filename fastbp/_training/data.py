@@ -32,9 +32,12 @@ class Data(ABC):
         The arguments of the fit that decide what the batches are, for `checkpoints.same_of`.
     calls_user : bool
         Whether a run over them calls functions of the user.
+    isa : str or None
+        The instruction set that a run uses; None: that of the engine.
     """
 
     calls_user = True
+    isa: str | None = None
     steps_per_epoch: int
     options: dict[str, Any]
     _ends: Sequence[Callable[[], None]] = ()

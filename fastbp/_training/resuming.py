@@ -97,12 +97,15 @@ class Fitting(NamedTuple):
         What `checkpoints.same_of` returns.
     watched : mapping
         What fastbp's own callbacks remember at the start of the fit.
+    isa : str
+        The instruction set that it uses.
     """
 
     epochs: int
     steps_per_epoch: int
     same: Same
     watched: Mapping[str, Mapping[str, Any]]
+    isa: str
 
 
 class Present(Given):
@@ -175,7 +178,7 @@ def point_of(saved: Found, model: Model, fitting: Fitting) -> Point:
         point = _point(saved, fit, fitting)
     except MisfitError as error:
         raise ModelFileError(f"{path} is no checkpoint of this fit: {error}") from error
-    _warn(path, saved.description, model.engine.isa)
+    _warn(path, saved.description, fitting.isa)
     return point
 
 

@@ -128,7 +128,7 @@ def fit_of(
         from fastbp._training import checkpoints  # few need it
 
         same = checkpoints.same_of(options, hooks, validation, validation_split, data)
-        files = checkpoints.Checkpoints(model, hooks, same, options.epochs, data.steps_per_epoch, saved)
+        files = checkpoints.Checkpoints(model, hooks, same, options.epochs, data, saved)
     return fit.Fit(
         model,
         network=network,

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastbp._base.optional import scipy
 from fastbp._base.philox import some_rows
-from fastbp._base.shown import shown
 from fastbp._model import Model
 from fastbp._training.data import Data
 from fastbp.callbacks import Sample
-from fastbp.dask._local import LocalRun, steps_of
-from fastbp.dask._rounds import Plan, Rounds, Shards
+from fastbp.dask._census import digests
+from fastbp.dask._local import LocalRun
+from fastbp.dask._plan import Plan
+from fastbp.dask._rounds import Rounds, Shards
 from fastbp.dask._synchronous import SynchronousRun
-from fastbp.dask._tasks import digests, rows_at
-from fastbp.exceptions import ParameterError
-from fastbp.optimizers import GradientOptimizer
+from fastbp.dask._tasks import rows_at
 
 if TYPE_CHECKING:
+    from fastbp._engine.protocol import Run
     from fastbp._training.options import Options
-
-Mode: TypeAlias = Literal["synchronous", "local"]
-
-RUNS: dict[str, Callable[..., Rounds]] = {"synchronous": SynchronousRun, "local": LocalRun}
 
 
 class ShardData(Data):
@@ -35,90 +30,45 @@ class ShardData(Data):
     ----------
     shards : Shards
         At least one has rows.
-    mode : "synchronous" or "local"
     plan : Plan
-        Its arguments are checked.
     """
 
-    def __init__(self, shards: Shards, mode: Mode, plan: Plan) -> None:
-        self._shards, self._mode, self._plan = shards, mode, plan
+    def __init__(self, shards: Shards, plan: Plan) -> None:
+        self._shards, self._plan = shards, plan
         self.isa = shards.executor.isa
-        self._total = sum(shards.rows)
-        self._batch_size = self._total if plan.batch_size is None else min(plan.batch_size, self._total)
-        is_local = mode == "local"
-        self.steps_per_epoch = max(steps_of(shards, plan)) if is_local else -(-self._total // self._batch_size)
-        self.options = {"mode": mode, "batch_size": plan.batch_size, "shuffle": plan.shuffle}
-        self.options |= {"local_steps": plan.local_steps, "rows of the shards": list(shards.rows)}
+        self.steps_per_epoch = plan.steps_per_epoch(shards.rows)
+        self.options = {**plan._asdict(), "rows of the shards": list(shards.rows)}
 
     def check(self, model: Model, options: Options) -> None:
-        """Raise ParameterError unless the optimizer and the options go with the mode and the batches."""
-        optimizer = model.optimizer
-        if not isinstance(optimizer, GradientOptimizer):
-            raise ParameterError(
-                f"optimizer is {optimizer} in fastbp.dask.fit, expected one that makes steps along gradients, "
-                "such as adam"
-            )
-        if self._mode == "local":
-            self._check_local(optimizer, options)
-            return
-        if options.gradient_tol is not None and self._batch_size < self._total:
-            raise ParameterError(
-                f"gradient_tol is {options.gradient_tol} with batch_size={self._plan.batch_size} for "
-                f"{self._total} rows, expected batch_size=None: only the full-batch gradient goes to 0 at the "
-                "minimum"
-            )
-        optimizer.check(model.architecture, self._batch_size, self._total)
+        """Raise ParameterError unless the optimizer and the options go with the plan."""
+        self._plan.check(model, sum(self._shards.rows), options.gradient_tol)
 
-    def _check_local(self, optimizer: GradientOptimizer, options: Options) -> None:
-        if options.gradient_tol is not None:
-            raise ParameterError(
-                f"gradient_tol is {options.gradient_tol} with mode='local', expected None: no one has the "
-                "gradient of all rows"
-            )
-        if optimizer.full_batch:
-            raise ParameterError(
-                f"optimizer is {optimizer} with mode='local', expected mode='synchronous': "
-                f"{type(optimizer).__name__} {optimizer.why_full_batch}"
-            )
-
-    def begin(self, model: Model, options: Options, first_epoch: int) -> Rounds:
+    def begin(self, model: Model, options: Options, first_epoch: int) -> Run:
         """Return a run of the mode; nothing is computed yet."""
-        plan = self._plan
-        plan = plan._replace(shuffle=plan.shuffle and plan.batch_size is not None)  # one batch needs no order
-        run = RUNS[self._mode](model, self._shards, plan, self.isa, first_epoch, options.epochs)
+        run_class = LocalRun if self._plan.mode == "local" else SynchronousRun
+        run: Rounds = run_class(model, self._shards, self._plan, first_epoch, options.epochs)
         self._ends = [run.close]
         return run
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each argument that has data."""
-        which = self._with_rows()
-        found = self._shards.call(digests, which, [()] * len(which))
-        names = "X", "y", "sample_weight or class_weight"
-        return {
-            name: blake2b(" ".join(texts).encode(), digest_size=16).hexdigest()
-            for name, texts in zip(names, zip(*found, strict=True), strict=True)
-        }
+        return digests(self._shards.executor, self._shards.handles)
 
     def sample(self, seed: int, rows: int) -> Sample | None:
         """Return up to so many of the rows that are trained on, from all shards."""
-        at, ends = some_rows(seed, self._total, rows), np.cumsum(self._shards.rows)
+        at, ends = some_rows(seed, sum(self._shards.rows), rows), np.cumsum(self._shards.rows)
         cuts = np.split(at, np.searchsorted(at, ends[:-1]))
         own = [cut - end + n for cut, end, n in zip(cuts, ends, self._shards.rows, strict=True)]
-        which = [i for i in self._with_rows() if len(own[i])]
+        which = [i for i, rows_of_shard in enumerate(own) if len(rows_of_shard)]
         found = self._shards.call(rows_at, which, [(own[i],) for i in which])
         Xs, ys, weights = zip(*found, strict=True)
         return _stacked(Xs), np.concatenate(ys), _together(weights, ys)
-
-    def _with_rows(self) -> list[int]:
-        return [i for i, n in enumerate(self._shards.rows) if n]
 
 
 def _stacked(Xs: tuple[Any, ...]) -> Any:
     """Return the rows of arrays, or of SciPy's sparse arrays, in one."""
     if isinstance(Xs[0], np.ndarray):
         return np.concatenate(Xs)
-    from fastbp._base.optional import scipy
-
     return scipy("sparse", "sample").vstack(Xs)
 
 
@@ -131,10 +81,3 @@ def _together(weights: tuple[Any, ...], ys: tuple[Any, ...]) -> Any:
     if columns:
         found = [np.broadcast_to(one.reshape(len(one), -1), (len(one), columns)) for one in found]
     return np.concatenate(found)
-
-
-def checked_mode(mode: Any) -> Mode:
-    """Return the argument `mode` of a fit."""
-    if isinstance(mode, str) and mode in RUNS:
-        return "local" if mode == "local" else "synchronous"
-    raise ParameterError(f"mode is {shown(mode)}, expected 'synchronous' or 'local'")

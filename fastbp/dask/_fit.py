@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy.typing import ArrayLike
-
 from fastbp import _core
-from fastbp._base.arguments import flag, integer
 from fastbp._data.sample_weights import ClassWeight
 from fastbp._model import NOTHING, Model
 from fastbp._training import train
 from fastbp._training.fit import Fit
 from fastbp._training.options import Options
-from fastbp._training.validation import held_out
-from fastbp.callbacks import Callbacks, WeightAveraging
-from fastbp.dask._data import Mode, ShardData, checked_mode
-from fastbp.dask._executor import Executor, SerialExecutor
-from fastbp.dask._rounds import Plan, Shards
+from fastbp.callbacks import Callbacks
+from fastbp.dask._census import census
+from fastbp.dask._cluster import executor_of
+from fastbp.dask._data import ShardData
+from fastbp.dask._evaluation import validation_of
+from fastbp.dask._executor import Executor
+from fastbp.dask._plan import Mode, Plan
+from fastbp.dask._rounds import Shards
 from fastbp.dask._shards import loads_of
-from fastbp.exceptions import ParameterError
 from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.network import Network, check_network
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from fastbp._training.resuming import Found
 
 
 def fit(
@@ -53,46 +55,133 @@ def fit(
     max_seconds: float | None = None,
     verbose: int | Literal["auto"] = 0,
     resume: str | PathLike[str] | None = None,
-    target: str | None = None,
+    target: Any = None,
     weight: str | None = None,
     max_retries: int = 3,
     timeout: float = 300.0,
 ) -> History:
-    """Train.
+    """Train a network on shards of data, by the workers of a Dask cluster or in this process.
+
+    The network stays in this process. Each round sends its numbers to the workers as arguments, and what
+    comes back is added up here, in the order of the shards. So results depend on the arguments alone: they
+    are the same bits for any number of workers and threads, wherever and however often a shard is computed,
+    and for ``client=None``. Callbacks, validation, checkpoints and the progress bar are those of
+    `Network.fit`.
+
+    A round has one task per shard, each of which costs about a millisecond beside its work. One machine is
+    faster where a round has less work than that.
+
+    Parameters
+    ----------
+    client : distributed.Client or None
+        The cluster. None: all is done in this process, one shard after the other.
+    net : Network
+    X, y : dask arrays, dask data frames, lists with one entry per shard, or arrays
+        Inputs and targets; chunks, partitions or entries are the shards.
+    epochs, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
+        As for `Network.fit`; sample weights come in the same shards as X.
+    batch_size : int, >= 1, or None
+        Rows per step: of all shards together, or with ``mode="local"`` of each. None: all rows in one batch.
+    mode : "synchronous" or "local"
+        "synchronous": a round is one step of the optimizer on a batch with rows of all shards. "local": in a
+        round all shards train for several steps from the same parameters and optimizer state, and both are
+        then averaged, weighted by the rows. This is another algorithm with far fewer rounds, for slow
+        connections.
+    shards : int, or list of callables or paths, optional
+        Number of shards into which arrays are cut; or what the shards are read from, in place of X and y.
+    local_steps : int, >= 1, optional
+        Number of steps in a round with ``mode="local"``; a round ends with the epoch at the latest. Default:
+        all steps of an epoch.
+    shuffle : bool
+        Whether to visit the rows of each shard in a new random order in every epoch, which the network's
+        seed, the shard and the epoch determine.
+    validation_data, validation_shards : optional
+        Data to measure loss and metrics on after epochs, as X and y or like `shards`.
+    validation_every, max_seconds, verbose, resume
+        As for `Network.fit`. A fit that continues needs the same shards, but not the same cluster.
+    target, weight : str, optional
+        Columns of targets and sample weights in Parquet files.
+    max_retries : int, >= 0
+        How often the task of a shard is submitted again after its worker was lost.
+    timeout : float, > 0
+        Seconds to wait while the cluster has no workers.
+
+    Returns
+    -------
+    History
+        The epochs of this call; they are also appended to the network's `history`.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DataError, ParameterError
+        An argument is not as above, or data are not as for `Network.fit`; the error names the shard. The
+        optimizer is Levenberg-Marquardt. With ``mode="local"``: the optimizer needs full batches, there is a
+        `gradient_tol`, or a callback keeps a moving average of the parameters over the steps.
+    ShardError
+        A shard was lost too often, or there were no workers. The network has the numbers of the last round.
+    ModelFileError, DivergenceError, BusyError
+        As for `Network.fit`.
+
+    Notes
+    -----
+    With the gradient g_i and the total weight w_i of the rows of shard i in a batch, a synchronous step goes
+    along sum_i (w_i / sum_j w_j) g_i, or along sum_i g_i if the loss is a sum, computed in float64; penalties
+    are added once. A batch has rows of the shards in proportion to their sizes, by Webster's method. In a fit
+    of one shard the bits are those of `Network.fit`. Each shard has its own random numbers for dropout and
+    noise.
+
+    See Also
+    --------
+    fastbp.Network.fit : Trains on one machine.
     """
     check_network(net)
     model: Model = net._model
     model.check_trainable()
-    mode = checked_mode(mode)
-    plan = Plan(
-        None if batch_size is None else integer("batch_size", batch_size, at_least=1),
-        flag("shuffle", shuffle),
-        None if local_steps is None else integer("local_steps", local_steps, at_least=1),
+    options = Options(
+        epochs=epochs,
+        tol=tol,
+        patience=patience,
+        gradient_tol=gradient_tol,
+        max_seconds=max_seconds,
+        verbose=verbose,
     )
-    executor = SerialExecutor(_isa_of(model))
+    plan = Plan.checked(mode, batch_size, shuffle, local_steps)
+    saved = train.saved_fit(model, resume)
+    executor = executor_of(client, model.engine.isa, max_retries, timeout)
     try:
-        loads = loads_of(model, X, y, sample_weight, class_weight, shards)
-        handles = executor.place(loads)
-        rows = executor.call(lambda part: part.n_rows, handles, [()] * len(handles))
-        data = ShardData(Shards(executor, handles, tuple(rows)), mode, plan)
-        options = Options(epochs=epochs, tol=tol, patience=patience, gradient_tol=gradient_tol,
-                          max_seconds=max_seconds, verbose=verbose)
-        saved = train.saved_fit(model, resume)
-        validation = held_out(model, validation_data, None, metrics, every=validation_every, epochs=options.epochs)
-        one = train.fit_of(model, net, data, validation, options, callbacks=callbacks, saved=saved, names=None)
-        return _trained(model, one, executor.isa)
+        return _train(
+            model,
+            net,
+            executor,
+            plan,
+            options,
+            saved,
+            callbacks,
+            {
+                "X": X,
+                "y": y,
+                "sample_weight": sample_weight,
+                "shards": shards,
+                "target": target,
+                "weight": weight,
+                "class_weight": class_weight,
+            },
+            {
+                "validation_data": validation_data,
+                "validation_shards": validation_shards,
+                "metrics": metrics,
+                "every": validation_every,
+                "epochs": options.epochs,
+            },
+        )
     finally:
         executor.close()
 
 
-def _isa_of(model: Model) -> str | None:
-    """Return the instruction set of the model's engine; None: it has none."""
-    return model.engine.isa if isinstance(model.engine, _core.Engine) else None
-
-
-def _trained(model: Model, one: Fit, isa: str) -> History:
-    """Do a fit, for whose time the model's engine computes on this instruction set."""
-    engine = model.engine
+def _train(model: Model, net: Network, executor: Executor, *arguments: Any) -> History:
+    """Do a fit, for whose time the model's engine computes on the instruction set of all machines."""
+    one = _prepared(model, net, executor, *arguments)
+    engine, isa = model.engine, executor.isa
 
     def work() -> History:
         own = engine.isa
@@ -106,3 +195,28 @@ def _trained(model: Model, one: Fit, isa: str) -> History:
 
     history: History = model.guard.writing("fit", NOTHING, work, undo=one.recover)
     return history
+
+
+def _prepared(
+    model: Model,
+    net: Network,
+    executor: Executor,
+    plan: Plan,
+    options: Options,
+    saved: Found | None,
+    callbacks: Callbacks | None,
+    data_arguments: dict[str, Any],
+    validation_arguments: dict[str, Any],
+) -> Fit:
+    """Return a fit whose arguments are checked and whose shards are loaded."""
+    plan.check_callbacks(callbacks)
+    checks = copy(model.checks)
+    if saved is not None:
+        checks.feature_names = saved.model.feature_names or checks.feature_names
+    handles = executor.place(loads_of(executor, checks, **data_arguments))
+    found = census(executor, handles)
+    data = ShardData(Shards(executor, handles, found.rows), plan)
+    validation = validation_of(executor, model, **validation_arguments, names=found.names)
+    return train.fit_of(
+        model, net, data, validation, options, callbacks=callbacks, saved=saved, names=found.names
+    )

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from fastbp import _core
 from fastbp._model import Model
 from fastbp._model.rows import rates
-from fastbp.dask._rounds import Plan, Rounds, Shards
-from fastbp.dask._tasks import Numbers, Setting, Trained, train
+from fastbp.dask._plan import Plan
+from fastbp.dask._rounds import Rounds, Shards
+from fastbp.dask._setting import Setting
+from fastbp.dask._tasks import Numbers, Trained, train
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,10 +27,10 @@ class LocalRun(Rounds):
     as many as it does in a round. Shards that have no more rows in an epoch wait for its end.
     """
 
-    def __init__(self, model: Model, shards: Shards, plan: Plan, isa: str, first_epoch: int, epochs: int) -> None:
-        self._steps = steps_of(shards, plan)
-        setting = Setting.of(model, isa, with_optimizer=True)
-        super().__init__(model, shards, plan, setting, first_epoch, epochs, max(self._steps))
+    def __init__(self, model: Model, shards: Shards, plan: Plan, first_epoch: int, epochs: int) -> None:
+        self._steps = [plan.own_steps(n) for n in shards.rows]
+        setting = Setting.of(model, shards.executor.isa, with_optimizer=True)
+        super().__init__(model, shards, plan, setting, first_epoch, epochs)
 
     def _train(self) -> float:
         """Do one round; return its loss."""
@@ -65,11 +67,6 @@ class LocalRun(Rounds):
         """Let the model have these numbers; may be repeated if interrupted."""
         engine = self._model.engine
         engine.parameters[:], engine.state[:], engine.t = numbers
-
-
-def steps_of(shards: Shards, plan: Plan) -> list[int]:
-    """Return how many steps of its own each shard does in an epoch."""
-    return [-(-n // (plan.batch_size or max(n, 1))) for n in shards.rows]
 
 
 def averaged(found: Sequence[Numbers], shares: Sequence[float]) -> Numbers:

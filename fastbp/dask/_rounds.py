@@ -13,7 +13,9 @@ from fastbp._engine.stepwise import RunInSteps
 from fastbp._model import Model
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import shard_seed
-from fastbp.dask._tasks import Packed, Setting, models
+from fastbp.dask._plan import Plan
+from fastbp.dask._setting import Packed, Setting, models
+from fastbp.dask._shards import names_of_shards
 
 Array: TypeAlias = NDArray[Any]
 
@@ -33,16 +35,9 @@ class Shards(NamedTuple):
         common: tuple[Any, ...] = (),
     ) -> list[Any]:
         """Return the results of calls on these shards, in their order."""
+        names = names_of_shards(len(self.handles))
         handles = [self.handles[i] for i in which]
-        return self.executor.call(function, handles, own, common, [f"shard {i}" for i in which])
-
-
-class Plan(NamedTuple):
-    """How a fit over shards makes its steps, as `fit` describes it."""
-
-    batch_size: int | None
-    shuffle: bool
-    local_steps: int | None
+        return self.executor.call(function, handles, own, common, [names[i] for i in which])
 
 
 class Rounds(RunInSteps):
@@ -60,7 +55,6 @@ class Rounds(RunInSteps):
     first_epoch : int
         Number of epochs of the network before the run.
     epochs : int
-    steps_per_epoch : int
     """
 
     def __init__(
@@ -71,13 +65,12 @@ class Rounds(RunInSteps):
         setting: Setting,
         first_epoch: int,
         epochs: int,
-        steps_per_epoch: int,
     ) -> None:
         super().__init__(model.architecture.loss, epochs)
         self._model, self._shards, self._plan = model, shards, plan
         self._packed, self._first_epoch = Packed(setting), first_epoch
         self._seeds = [shard_seed(model.seed, i) for i in range(len(shards.rows))]
-        self.steps_per_epoch = steps_per_epoch
+        self.steps_per_epoch = plan.steps_per_epoch(shards.rows)
 
     def resume(self, progress: tuple[int, int, float, float]) -> None:
         """Continue a run of the same shards and options, whose `progress` this was."""
@@ -91,7 +84,7 @@ class Rounds(RunInSteps):
     @property
     def _epoch(self) -> int | None:
         """The present epoch of the network; None if it does not shuffle the rows."""
-        return self._first_epoch + self.epoch if self._plan.shuffle else None
+        return self._first_epoch + self.epoch if self._plan.is_random else None
 
     def _end_round(self, loss: float, weight: float, steps: int) -> None:
         """Count a round of so many steps, whose rows had this loss and this weight."""

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from fastbp._model import Model
 from fastbp.dask._batches import counts_of
-from fastbp.dask._rounds import Plan, Rounds, Shards
-from fastbp.dask._tasks import Gradient, Setting, gradient
+from fastbp.dask._plan import Plan
+from fastbp.dask._rounds import Rounds, Shards
+from fastbp.dask._setting import Setting
+from fastbp.dask._tasks import Gradient, gradient
 from fastbp.layers import Layer
 
 Array: TypeAlias = NDArray[Any]
@@ -23,29 +25,26 @@ class SynchronousRun(Rounds):
 
     With the gradient g_i and the weight w_i of the rows of shard i, a step takes
 
-        g = sum_i (w_i / sum_j w_j) g_i + (gradient of l1 and l2),  or  sum_i g_i + ... for losses that are sums,
+        g = sum_i (w_i / sum_j w_j) g_i + (gradient of the penalties l1 and l2)
 
-    computed in float64. If one shard has all rows, its gradient includes the penalties, so that the numbers
-    are those of `Network.fit`.
+    computed in float64; for losses that are sums, it adds up the g_i as they are. If one shard has all rows,
+    its gradient includes the penalties, so that the numbers are those of `Network.fit`.
     """
 
-    def __init__(self, model: Model, shards: Shards, plan: Plan, isa: str, first_epoch: int, epochs: int) -> None:
-        total = sum(shards.rows)
-        self._batch_size = total if plan.batch_size is None else min(plan.batch_size, total)
-        self._adds_penalties = max(shards.rows) < total
-        setting = Setting.of(model, isa)
+    def __init__(self, model: Model, shards: Shards, plan: Plan, first_epoch: int, epochs: int) -> None:
+        self._total = sum(shards.rows)
+        self._adds_penalties = max(shards.rows) < self._total
+        setting = Setting.of(model, shards.executor.isa)
         if self._adds_penalties:
             setting = setting.without_penalties()
-        super().__init__(model, shards, plan, setting, first_epoch, epochs, -(-total // self._batch_size))
+        super().__init__(model, shards, plan, setting, first_epoch, epochs)
         if model.engine.gradients is None:  # which plans make when they first need them
             model.engine.forward(np.zeros((1, model.architecture.n_in), model.architecture.dtype))
 
     def _train(self) -> float:
         """Do one step; return its loss."""
-        engine, rows = self._model.engine, self._shards.rows
-        starts, stops = (
-            counts_of(rows, min((self.step + i) * self._batch_size, sum(rows))) for i in range(2)
-        )
+        engine, rows, size = self._model.engine, self._shards.rows, self._plan.batch_rows(self._total)
+        starts, stops = (counts_of(rows, min((self.step + i) * size, self._total)) for i in range(2))
         which = [i for i in range(len(rows)) if starts[i] < stops[i]]
         found = self._shards.call(
             gradient,
