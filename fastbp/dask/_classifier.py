@@ -250,7 +250,7 @@ class DaskMLPClassifier(OverShards, MLPClassifier):
         if not (is_collection(X) or is_collection(y)):
             return float(super().score(X, y, sample_weight))
         sums = self._score_sums(_prediction.wrong, X, y, sample_weight)
-        return float(1 - sums.errors / sums.weight)
+        return float((sums.weight - sums.errors) / sums.weight)
 
     # ---- classes -------------------------------------------------------------------------------------------
 
