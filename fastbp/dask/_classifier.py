@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils import compute_class_weight
 
 from fastbp._base.shown import shown
-from fastbp.dask import _prediction
 from fastbp.dask._collections import (
     Columns,
     check_some_rows,
@@ -17,7 +16,6 @@ from fastbp.dask._collections import (
     checked_weights,
     computed,
     each,
-    in_part,
     is_collection,
 )
 from fastbp.dask._estimators import OverShards, Survey, check_same_shapes
@@ -50,12 +48,8 @@ class Labels(NamedTuple):
     sums: Array  # weight of the rows of each value (m,), if rows have one label
 
 
-def labels_in(name: str, y: Any, weights: Any) -> Labels:
-    """Return the targets of a partition in short; an error gets a note of its name."""
-    return in_part(name, _labels_in, y, weights)
-
-
-def _labels_in(y: Any, weights: Any) -> Labels:
+def labels_in(y: Any, weights: Any) -> Labels:
+    """Return the targets of a partition in short."""
     y = checked_targets(y, is_numeric=False)
     weights = checked_weights(weights, y)
     if y.ndim > 1:
@@ -249,7 +243,7 @@ class DaskMLPClassifier(OverShards, MLPClassifier):
         """
         if not (is_collection(X) or is_collection(y)):
             return float(super().score(X, y, sample_weight))
-        sums = self._score_sums(_prediction.wrong, X, y, sample_weight)
+        sums = self._sums(X, y, sample_weight)
         return float((sums.weight - sums.errors) / sums.weight)
 
     # ---- classes -------------------------------------------------------------------------------------------

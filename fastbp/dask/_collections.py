@@ -7,14 +7,16 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight, _check_y, check_array
+from sklearn.utils.validation import _check_y, check_array
 
 from fastbp.dask._sources import is_dask
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.losses import Loss
 
 Array: TypeAlias = NDArray[Any]
-Columns: TypeAlias = Mapping[str, Sequence[Any]]  # "X", "y" and perhaps "sample_weight": an item per partition
+Columns: TypeAlias = Mapping[
+    str, Sequence[Any]
+]  # "X", "y" and perhaps "sample_weight": an item per partition
 
 
 def is_collection(X: Any) -> bool:
@@ -60,18 +62,15 @@ class Encoder(NamedTuple):
     dtype: np.dtype[Any]
     by_class: Array | None = None  # weight of each class (n_classes,)
 
-    def examples(self, name: str, X: Any, y: Any, weights: Any = None) -> tuple[Any, Array, Array | None]:
-        """Return inputs, targets and weights of a partition, whose name is for errors."""
-        return in_part(name, self._inputs, X), *self.targets(name, y, weights)
+    def examples(self, X: Any, y: Any, weights: Any) -> tuple[Any, Array, Array | None]:
+        """Return inputs, targets and weights of a partition."""
+        X = rows_of(X)
+        if isinstance(X, np.ndarray):  # sparse matrices are checked where they are used
+            X = check_array(X, dtype=self.dtype, ensure_min_samples=0)
+        return X, *self.targets(y, weights)
 
-    def targets(self, name: str, y: Any, weights: Any = None) -> tuple[Array, Array | None]:
-        """Return the targets and the weights of a partition."""
-        return in_part(name, self._targets, y, weights)
-
-    def _inputs(self, X: Any) -> Any:
-        return X if hasattr(X, "tocsr") else check_array(rows_of(X), dtype=self.dtype, ensure_min_samples=0)
-
-    def _targets(self, y: Any, weights: Any) -> tuple[Array, Array | None]:
+    def targets(self, y: Any, weights: Any) -> tuple[Array, Array | None]:
+        """Return targets and weights of a partition."""
         y = checked_targets(y, is_numeric=self.is_numeric)
         weights = checked_weights(weights, y)
         if len(y) == 0:
@@ -84,7 +83,7 @@ class Encoder(NamedTuple):
 
 
 def in_part(name: str, work: Callable[..., Any], *of: Any) -> Any:
-    """Return ``work(*of)``; an error gets a note of the partition."""
+    """Return ``work(*of)``; an error gets a note of where it was."""
     try:
         return work(*of)
     except Exception as error:
@@ -99,36 +98,32 @@ def rows_of(X: Any) -> Any:
 
 def checked_targets(y: Any, *, is_numeric: bool) -> Array:
     """Return the targets of a partition, (n,) or (n, n_targets)."""
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if len(y) == 0:
-        return y
-    checked: Array = _check_y(y, multi_output=True, y_numeric=is_numeric)
-    return checked
+    targets: Array = np.asarray(y)
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    if len(targets):
+        targets = _check_y(targets, multi_output=True, y_numeric=is_numeric)
+    return targets
 
 
 def checked_weights(weights: Any, y: Array) -> Array | None:
     """Return the sample weights of a partition (n,), or None."""
     if weights is None or len(y) == 0:
         return None if weights is None else np.zeros(len(y))
-    checked: Array = _check_sample_weight(np.asarray(weights), y)
+    checked: Array = check_array(np.asarray(weights), ensure_2d=False, dtype=(np.float64, np.float32))
+    if checked.shape != (len(y),):
+        raise ShapeError(f"sample_weight has shape {checked.shape}, expected {(len(y),)}, one per row")
     return checked
 
 
-def names_of(n: int) -> list[str]:
-    """Return what n partitions are called in errors."""
-    return [f"partition {i + 1} of {n}" for i in range(n)]
-
-
 def each(function: Callable[..., Any], columns: Columns, names: Sequence[str], *common: Any) -> list[Any]:
-    """Return the delayed ``function(name, *items, *common)`` per partition."""
+    """Return the delayed ``function(*items, *common)`` per partition; errors get a note of it."""
     from dask import delayed
 
-    call, shared = delayed(function, pure=False), [delayed(value, traverse=False) for value in common]
-    rows = zip(*(columns[name] for name in names), strict=True)
-    labels = names_of(len(columns[names[0]]))
-    return [call(label, *items, *shared) for label, items in zip(labels, rows, strict=True)]
+    call, shared = delayed(in_part, pure=False), [delayed(value, traverse=False) for value in common]
+    rows = [*zip(*(columns[name] for name in names), strict=True)]
+    labels = [f"partition {i + 1} of {len(rows)}" for i in range(len(rows))]
+    return [call(label, function, *items, *shared) for label, items in zip(labels, rows, strict=True)]
 
 
 def computed(client: Any, values: Sequence[Any]) -> list[Any]:

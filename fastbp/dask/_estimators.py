@@ -101,7 +101,9 @@ class OverShards(MLP):
 
     def _check_solver(self) -> None:
         if self.optimizer is None and self.solver == "lbfgs":
-            raise ParameterError("solver is 'lbfgs', expected 'adam' or 'sgd': L-BFGS does not work on shards")
+            raise ParameterError(
+                "solver is 'lbfgs', expected 'adam' or 'sgd': L-BFGS does not work on shards"
+            )
 
     def _fit_collections(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
         """Train on dask collections."""
@@ -130,8 +132,10 @@ class OverShards(MLP):
 
     def _encoder(self, loss: Loss | None, dtype: Any = np.float64, by_class: Array | None = None) -> Encoder:
         """Return what goes to the workers: the classes, but neither parameters nor the network."""
-        known = object.__new__(base_of(type(self)))
-        vars(known).update({name: value for name, value in vars(self).items() if name in ("classes_", "_kind")})
+        known: Any = object.__new__(base_of(type(self)))
+        known.__dict__.update(
+            {name: value for name, value in vars(self).items() if name in ("classes_", "_kind")}
+        )
         return Encoder(known, loss, not hasattr(known, "classes_"), dtype, by_class)
 
     def _encoded_shards(self, X: Any, columns: Columns, found: Survey, loss: Loss) -> Shards:
@@ -147,7 +151,7 @@ class OverShards(MLP):
             return super()._validation_data(settings, X, y, sample_weight, loss, incremental=incremental)
         if not (self.scoring is None or is_loss(self.scoring)):
             raise ParameterError(
-                f"scoring is {shown(self.scoring)} with dask collections to validate on, expected None or 'loss'"
+                f"scoring is {shown(self.scoring)} with a dask collection X_val, expected None or 'loss'"
             )
         columns = columns_of(X, y, sample_weight, "_val")
         none = _collections.like(X)
@@ -168,7 +172,7 @@ class OverShards(MLP):
         return super()._loss_offset(data)
 
     def _fit_network(
-        self, X: Any, targets: Any, *, sample_weight: Any, validation_data: Any = None, **options: Any
+        self, X: Any, targets: Any, sample_weight: Any = None, validation_data: Any = None, **options: Any
     ) -> None:
         """Train the network over the shards."""
         if isinstance(X, Shards):
@@ -189,12 +193,14 @@ class OverShards(MLP):
         validate_data(self, _collections.like(X), reset=False, skip_check_array=True)
         return _prediction.lazily(method, nameless(self.to_local()), X)
 
-    def _score_sums(self, part: Any, X: Any, y: Any, sample_weight: Any) -> _prediction.Sums:
-        """Return the sums over all rows of what `part` returns for those of a partition."""
+    def _sums(self, X: Any, y: Any, sample_weight: Any) -> _prediction.Sums:
+        """Return the sums over all rows that a score needs."""
         check_is_fitted(self)
         columns = columns_of(X, y, sample_weight)
         validate_data(self, _collections.like(X), reset=False, skip_check_array=True)
-        parts = _collections.each(part, columns, tuple(columns), nameless(self.to_local()))
+        is_numeric = not hasattr(self, "classes_")
+        model = nameless(self.to_local())
+        parts = _collections.each(_prediction.sums_of, columns, tuple(columns), model, is_numeric)
         sums = _prediction.combined(_collections.computed(self.client_, parts))
         if sums is None:
             raise ParameterError("X has no rows with a weight above 0, expected some")
@@ -231,4 +237,6 @@ def columns_of(X: Any, y: Any, sample_weight: Any, suffix: str = "") -> Columns:
 def check_same_shapes(shapes: Sequence[tuple[int, ...]]) -> None:
     """Raise ShapeError if partitions of the targets have different numbers of columns."""
     if len(set(shapes)) > 1:
-        raise ShapeError(f"y has partitions with rows of the shapes {sorted(set(shapes))}, expected one shape")
+        raise ShapeError(
+            f"y has partitions with rows of the shapes {sorted(set(shapes))}, expected one shape"
+        )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.dask._collections import checked_targets, checked_weights, dtype_of, in_part, like, rows_of
+from fastbp.dask._collections import checked_targets, checked_weights, dtype_of, like, rows_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -75,17 +75,8 @@ class Sums(NamedTuple):
     squares: Array | float = 0.0  # of the targets around their mean (k,)
 
 
-def wrong(name: str, X: Any, y: Any, weights: Any, model: Any) -> Sums | None:
-    """Return the weight of the rows of a partition whose classes, or labels, are not all right."""
-    return in_part(name, _sums, X, y, weights, model, False)
-
-
-def errors(name: str, X: Any, y: Any, weights: Any, model: Any) -> Sums | None:
-    """Return the squares of the errors of a partition, and those of its targets around their mean."""
-    return in_part(name, _sums, X, y, weights, model, True)
-
-
-def _sums(X: Any, y: Any, weights: Any, model: Any, is_numeric: bool) -> Sums | None:
+def sums_of(X: Any, y: Any, weights: Any, model: Any, is_numeric: bool) -> Sums | None:
+    """Return the sums of a partition; `is_numeric`: of numbers, not of classes. None: no row has a weight."""
     y = checked_targets(y, is_numeric=is_numeric)
     counts = checked_weights(weights, y)
     w = np.ones(len(y)) if counts is None else counts.astype(np.float64)

@@ -14,7 +14,6 @@ from fastbp.dask._collections import (
     checked_weights,
     computed,
     each,
-    in_part,
     is_collection,
 )
 from fastbp.dask._estimators import OverShards, Survey, check_same_shapes
@@ -44,12 +43,8 @@ class Numbers(NamedTuple):
     offset: float  # constant that is part of scikit-learn's loss and not of fastbp's
 
 
-def numbers_in(name: str, y: Any, weights: Any, model: Any) -> Numbers:
-    """Return the targets of a partition in short; `model` knows the loss. An error gets a note of its name."""
-    return in_part(name, _numbers_in, y, weights, model)
-
-
-def _numbers_in(y: Any, weights: Any, model: Any) -> Numbers:
+def numbers_in(y: Any, weights: Any, model: Any) -> Numbers:
+    """Return the targets of a partition in short; `model` knows the loss."""
     y = checked_targets(y, is_numeric=True)
     weights = checked_weights(weights, y)
     weight = float(len(y) if weights is None else weights.sum())
@@ -199,7 +194,7 @@ class DaskMLPRegressor(OverShards, MLPRegressor):
         """
         if not (is_collection(X) or is_collection(y)):
             return float(super().score(X, y, sample_weight))
-        return _prediction.r2_of(self._score_sums(_prediction.errors, X, y, sample_weight))
+        return _prediction.r2_of(self._sums(X, y, sample_weight))
 
     # ---- targets -------------------------------------------------------------------------------------------
 

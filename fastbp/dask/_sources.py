@@ -147,7 +147,7 @@ def _in_memory(checks: InputChecks | None, name: str, value: Any) -> Rows:
     if isinstance(value, SparseRows):
         return value
     if checks is None:
-        array = np.asarray(value)
+        array: Rows = np.asarray(value)
     else:
         array = checks.inputs(name, value) if name == "X" else as_array(name, value)
     if array.ndim == 0:
