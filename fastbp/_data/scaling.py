@@ -52,10 +52,7 @@ def checked(found: Any, columns: int) -> Scaling:
 def of_data(checks: InputChecks, X: Any, y: Any, center: Any = True, scale: Any = None) -> tuple[Any, Any]:
     """Return the scalings that `Network.adapt` asks of `Model.scale`: new ones, None for None, ... for ..."""
     has_X, has_y = (data is not None and data is not ... for data in (X, y))
-    if scale is not None and X is not ...:
-        raise ParameterError("scale is given together with X, expected one of them")
-    if not flag("center", center) and not has_X:
-        raise ParameterError("center is False without X, expected X, whose standard deviation is measured")
+    check_choice(X is not ..., has_X, center, scale)
     X = checks.inputs("X", X) if has_X else X
     y = checks.scalable(y, len(X) if has_X else None) if has_y else y
     if has_X:
@@ -63,6 +60,14 @@ def of_data(checks: InputChecks, X: Any, y: Any, center: Any = True, scale: Any 
     elif scale is not None:
         X = factors(scale, checks.n_in, checks.feature_names)
     return X, measure(y, "y", skip_nan=checks.loss.takes_nan) if has_y else y
+
+
+def check_choice(is_given: bool, has_X: bool, center: Any, scale: Any) -> None:
+    """Raise ParameterError unless arguments of `Network.adapt` go together; X `is_given` if it is not ..."""
+    if scale is not None and is_given:
+        raise ParameterError("scale is given together with X, expected one of them")
+    if not flag("center", center) and not has_X:
+        raise ParameterError("center is False without X, expected X, whose standard deviation is measured")
 
 
 def without_mean(found: Scaling) -> Scaling:
@@ -120,59 +125,102 @@ def measure(X: Rows, argument: str = "X", skip_nan: bool = False) -> Scaling:
     DataError
         The squares overflow, or no element of a column is known.
     """
+    return scaling_of(moments(X, argument, skip_nan), argument)
+
+
+class Moments(NamedTuple):
+    """Sums over rows, from which mean and standard deviation of each column follow.
+
+    All are (columns,) float64, but n may be a number. They are those of differences from a row, so that an
+    offset costs no digits.
+    """
+
+    origin: Array  #: The row, or NaN where no element is known.
+    n: Any  #: Number of known elements.
+    mean: Array  #: Mean of the differences.
+    squares: Array  #: M2 = sum of (x - mean)^2.
+
+    def joined(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows (Chan, Golub and LeVeque 1983).
+
+        The American Statistician 37: 242.
+        """
+        n = self.n + other.n
+        with np.errstate(all="ignore"):
+            share = other.n / np.maximum(n, 1)
+            m = np.where(other.n > 0, other.origin - self.origin + other.mean, self.mean)
+            m, origin = np.where(self.n > 0, m, other.mean), np.where(self.n > 0, self.origin, other.origin)
+            shift = m - self.mean
+            squares = self.squares + (other.squares + np.square(shift) * (self.n * share))
+            return Moments(origin, n, self.mean + shift * share, squares)
+
+
+def moments(X: Rows, argument: str = "X", skip_nan: bool = False) -> Moments:
+    """Return the moments of X (n, columns), n >= 1; with `skip_nan`, NaN is an unknown element.
+
+    Raises
+    ------
+    DataError
+        The squares overflow.
+    """
     if isinstance(X, SparseRows):
         from fastbp._data import sparse  # few need it
 
-        mean, scale = sparse.sparse_moments(X)
+        found = Moments(*sparse.sparse_moments(X))
     else:
-        mean, scale = _moments(X, argument, skip_nan)
-    wrong = ~np.isfinite(scale)
+        found = _moments(X, skip_nan)
+    wrong = ~np.isfinite(found.squares)
     if wrong.any():
         j = int(wrong.argmax())
         if isinstance(X, SparseRows):
             least, most = sparse.bounds(X, j)
         else:
             least, most = np.nanmin(X[:, j]), np.nanmax(X[:, j])
-        raise DataError(
-            f"{argument}[:, {j}] spreads too far, from {least:g} to {most:g}, "
-            "expected squares that fit in float64"
-        )
-    return fixed(mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+        raise _spreads(f"{argument}[:, {j}]", f", from {least:g} to {most:g}")
+    return found
 
 
-def _moments(X: Array, argument: str, skip_nan: bool) -> tuple[Array, Array]:
-    """Return mean and standard deviation of each column of an array; the errors are those of `measure`.
-
-    The sums are of differences from the first row, in float64, so that an offset costs no digits. Sums of
-    blocks are combined (Chan, Golub and LeVeque 1983, The American Statistician 37: 242).
-    """
-    origin = _first_known(X, argument) if skip_nan else X[0].astype(np.float64)  # (columns,)
-    mean, squares = np.zeros_like(origin), np.zeros_like(origin)  # of the differences; M2 = sum (x - mean)^2
-    n: Any = 0  # elements before the block; k are those in it: a number, or (columns,) if some are unknown
+def _moments(X: Array, skip_nan: bool) -> Moments:
+    """Return the moments of an array; the sums of blocks are joined."""
+    origin = _first_known(X) if skip_nan else X[0].astype(np.float64)  # (columns,)
+    zeros = np.zeros_like(origin)
+    found = Moments(origin, 0, zeros, zeros)
     with np.errstate(all="ignore"):
         for _, block in blocks(X, BLOCK):
-            x = block - origin  # (rows, columns)
+            x = np.subtract(block, origin, order="C")  # (rows, columns); the sums do not depend on the layout
             known: Any = ~np.isnan(x) if skip_nan else True
-            k = known.sum(axis=0) if skip_nan else len(x)
-            m, share = x.sum(axis=0, where=known) / np.maximum(k, 1), k / np.maximum(n + k, 1)
-            x -= m
-            shift = m - mean
-            squares += np.square(x, out=x).sum(axis=0, where=known) + np.square(shift) * (n * share)
-            mean += shift * share
-            n = n + k
-        return origin + mean, np.sqrt(squares / n)
+            n = known.sum(axis=0) if skip_nan else len(x)  # a number, or (columns,) if some are unknown
+            mean = x.sum(axis=0, where=known) / np.maximum(n, 1)
+            x -= mean
+            squares = np.square(x, out=x).sum(axis=0, where=known)
+            found = found.joined(Moments(origin, n, mean, squares))
+    return found
 
 
-def _first_known(X: Array, argument: str) -> Array:
-    """Return the first element of each column that is not NaN, (columns,) float64."""
+def _first_known(X: Array) -> Array:
+    """Return the first element of each column that is not NaN, (columns,) float64; NaN if there is none."""
     found: Array = X[0].astype(np.float64)
     for _, block in blocks(X, BLOCK):
         missing = np.isnan(found)
         if not missing.any():
-            return found
+            break
         first = np.isnan(block).argmin(axis=0)  # (columns,)
         found = np.where(missing, block[first, np.arange(len(first))], found)
-    missing = np.isnan(found)
-    if missing.any():
-        raise DataError(f"{argument}[:, {missing.argmax()}] has no known element, expected at least one")
     return found
+
+
+def scaling_of(found: Moments, argument: str) -> Scaling:
+    """Return mean and standard deviation of the columns; the errors are those of `measure`."""
+    unknown = np.broadcast_to(found.n, found.mean.shape) == 0
+    if unknown.any():
+        raise DataError(f"{argument}[:, {unknown.argmax()}] has no known element, expected at least one")
+    with np.errstate(all="ignore"):
+        mean, scale = found.origin + found.mean, np.sqrt(found.squares / found.n)
+    wrong = ~np.isfinite(scale)
+    if wrong.any():
+        raise _spreads(f"{argument}[:, {wrong.argmax()}]", " over the shards")
+    return fixed(mean, np.where(scale < LEAST_SCALE, 1.0, scale))
+
+
+def _spreads(column: str, where: str) -> DataError:
+    return DataError(f"{column} spreads too far{where}, expected squares that fit in float64")

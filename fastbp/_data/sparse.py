@@ -231,8 +231,8 @@ def _blocks(first: int, end: int) -> Iterator[slice]:
 # ---- moments -----------------------------------------------------------------------------------------------
 
 
-def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of each column of X (n, columns), n >= 1, zeros included.
+def sparse_moments(X: SparseRows) -> tuple[Array, int, Array, Array]:
+    """Return the parts of `fastbp._data.scaling.Moments` of X (n, columns), n >= 1, zeros included.
 
     As for an array, sums are of differences from the first row, in float64. A second pass sums the squares
     around the mean, and corrects the mean by what is left. The elements of a column that are no entries are
@@ -255,7 +255,7 @@ def sparse_moments(X: SparseRows) -> tuple[NDArray[np.float64], NDArray[np.float
         zero = -origin - mean
         rest += zeros * zero
         squares += zeros * np.square(zero)
-        return origin + (mean + rest / n), np.sqrt(squares / n)
+        return origin, n, mean + rest / n, squares
 
 
 def _differences(X: SparseRows, first: int, end: int, origin: Array) -> Iterator[tuple[Indices, Array]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +73,44 @@ def evaluate_batches(
     The loss of a batch counts by the weight of its rows. The metrics are of all outputs, which are kept with
     copies of the targets and weights: the next batch may be in the same arrays.
     """
-    loss, total, whole = checks.loss, 0.0, 0.0
+    parts = (measure_part(engine, trainer, checks, *each, bool(measured)) for each in batches)
+    return of_parts(checks.loss, parts, measured)
+
+
+class Measured(NamedTuple):
+    """What was measured on a part of the data."""
+
+    weight: float  #: Total weight of the rows.
+    loss: float
+    answers: Answers | None  #: Copies, if metrics need them.
+
+
+def measure_part(
+    engine: Engine,
+    trainer: Trainer,
+    checks: InputChecks,
+    X: Rows,
+    y: Array,
+    weights: Weights | None,
+    with_answers: bool,
+) -> Measured:
+    """Return the loss of a part of the data, checked; `with_answers`, also outputs, targets and weights."""
+    weight, loss = weight_of(X, weights, None), _loss(engine, trainer, checks.loss, X, y, weights)
+    if not with_answers:
+        return Measured(weight, loss, None)
+    output, target, values = _answers(engine, checks, X, y, weights)
+    return Measured(weight, loss, (output, target.copy(), None if values is None else values.copy()))
+
+
+def of_parts(loss: Loss, parts: Iterable[Measured], measured: tuple[Metric, ...]) -> dict[str, float]:
+    """Return the loss of all parts, each counted by its weight, and the metrics of all answers, by name."""
+    total, whole = 0.0, 0.0
     answers: list[Answers] = []
-    for X, y, weights in batches:
-        weight, value = weight_of(X, weights, None), _loss(engine, trainer, loss, X, y, weights)
-        total += value if loss.divisor == "one" else value * weight
-        whole += weight
-        if measured:
-            output, target, values = _answers(engine, checks, X, y, weights)
-            answers.append((output, target.copy(), None if values is None else values.copy()))
+    for part in parts:
+        total += part.loss if loss.divisor == "one" else part.loss * part.weight
+        whole += part.weight
+        if part.answers is not None:
+            answers.append(part.answers)
     found = {"loss": total if loss.divisor == "one" else total / whole}
     if measured:
         found |= _measured(measured, _joined(answers))

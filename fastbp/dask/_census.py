@@ -1,8 +1,7 @@
-"""What all shards together are: their rows, weights, names of columns and digests."""
+"""What all shards together are: their rows, weights, and names of columns."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,20 +11,21 @@ from fastbp.dask._parts import Part
 from fastbp.dask._shards import names_of_shards
 from fastbp.exceptions import DataError, ShapeError
 
+Names = tuple[str, ...] | None
+
 
 class Census(NamedTuple):
     """What the shards are, in their order."""
 
-    #: Number of rows with a nonzero weight.
-    rows: tuple[int, ...]
-    #: Sum of the weights of the rows.
-    weights: tuple[float, ...]
-    #: Names of the columns of X, if they have any.
-    names: tuple[str, ...] | None
+    rows: tuple[int, ...]  #: Number of rows with a nonzero weight.
+    weights: tuple[float, ...]  #: Sum of the weights of the rows.
+    names: Names  #: Names of the columns of X, if they have any.
 
 
-def census(executor: Executor, handles: Sequence[Any]) -> Census:
+def census(executor: Executor, handles: Sequence[Any], what: str = "shard") -> Census:
     """Return what the shards of these handles are, in one round; they are loaded if they are not yet.
+
+    `what` is what a shard is called in errors.
 
     Raises
     ------
@@ -34,41 +34,32 @@ def census(executor: Executor, handles: Sequence[Any]) -> Census:
     ShapeError
         The columns of a shard have other names than those of the shards before it.
     """
-    names = names_of_shards(len(handles))
-    counted = executor.call(_count, handles, [()] * len(handles), names=names)
-    rows, weights, columns = zip(*counted, strict=True)
+    names = names_of_shards(len(handles), what)
+    rows, weights, columns = zip(
+        *executor.call(_count, handles, [()] * len(handles), names=names), strict=True
+    )
+    found = common_names(columns, names)
     if not any(rows):
         raise DataError(
-            f"none of {len(handles)} shards has a row with a known target and a weight above 0, expected at "
+            f"none of {len(handles)} {what}s has a row with a known target and a weight above 0, expected at "
             "least one"
         )
-    first = None
-    for name, found in zip(names, columns, strict=True):
-        first = first or found
-        if found is not None and found != first:
-            raise ShapeError(
-                f"{name} has the columns {shown(found)}, expected {shown(first)} in this order, as in the "
-                "shards before it: with net.feature_names set, columns are read by name"
-            )
-    return Census(rows, weights, first)
+    return Census(rows, weights, found)
 
 
-def _count(part: Part) -> tuple[int, float, tuple[str, ...] | None]:
+def _count(part: Part) -> tuple[int, float, Names]:
     weights = part.weights
     return part.n_rows, float(part.n_rows) if weights is None else weights.total(), part.names
 
 
-def digests(executor: Executor, handles: Sequence[Any]) -> dict[str, str]:
-    """Return a digest of each argument that has data, as `Data.digests` does, from those of the shards."""
-    found = executor.call(_digest, handles, [()] * len(handles), names=names_of_shards(len(handles)))
-    arguments = ("X", "y", "sample_weight or class_weight")
-    return {
-        argument: hashlib.blake2b(" | ".join(each).encode(), digest_size=16).hexdigest()
-        for argument, each in zip(arguments, zip(*found, strict=True), strict=True)
-    }
-
-
-def _digest(part: Part) -> tuple[str, str, str]:
-    from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
-
-    return digest(part.X), digest(part.y), digest_of_weights(part.weights)
+def common_names(columns: Sequence[Names], shards: Sequence[str]) -> Names:
+    """Return the names of the columns of all shards, those without names apart; ShapeError if they differ."""
+    first: Names = None
+    for shard, names in zip(shards, columns, strict=True):
+        first = first or names
+        if names is not None and names != first:
+            raise ShapeError(
+                f"{shard} has the columns {shown(names)}, expected {shown(first)} in this order, as in the "
+                "shards before it: with net.feature_names set, columns are read by name"
+            )
+    return first

@@ -172,6 +172,8 @@ def fit(
                 "metrics": metrics,
                 "every": validation_every,
                 "epochs": options.epochs,
+                "target": target,
+                "weight": weight,
             },
         )
     finally:

@@ -34,34 +34,37 @@ class LocalRun(Rounds):
 
     def _train(self) -> float:
         """Do one round; return its loss."""
-        engine, plan = self._model.engine, self._plan
         most = self.steps_per_epoch - self.step
-        steps = most if plan.local_steps is None else min(plan.local_steps, most)
-        left = [min(steps, n - self.step) for n in self._steps]
-        which = [i for i, n in enumerate(left) if n > 0]
-        numbers = Numbers(engine.parameters.copy(), engine.state.copy(), engine.t)
-        found: list[Trained] = self._shards.call(
+        steps = min(self._plan.local_steps or most, most)
+        found = self._trained(steps)
+        weight = sum(one.weight for one in found) or 1.0  # 0 if all have diverged
+        shares = [one.weight / weight for one in found]
+        factors = [1.0] * len(found) if self._is_sum else shares
+        loss = sum(factor * one.loss for factor, one in zip(factors, found, strict=True))
+        if isfinite(loss):
+            _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
+        self._end_round(loss, weight, steps)
+        if steps == self.steps_per_epoch:  # the only round of its epoch, whose loss is a mean already
+            self.losses[self.epoch - 1] = loss
+        return loss
+
+    def _trained(self, steps: int) -> list[Trained]:
+        """Let all shards that have rows left in this epoch do so many steps; return their results."""
+        engine, own = self._model.engine, [min(steps, n - self.step) for n in self._steps]
+        which = [i for i, n in enumerate(own) if n > 0]
+        return self._shards.call(
             train,
             which,
-            [(self._seeds[i], left[i]) for i in which],
+            [(self._seeds[i], own[i]) for i in which],
             (
                 self._packed,
-                numbers,
+                Numbers(engine.parameters.copy(), engine.state.copy(), engine.t),
                 rates(self._model.schedule),
-                plan.batch_size,
+                self._plan.batch_size,
                 self._epoch,
                 self.step,
             ),
         )
-        weight = sum(one.weight for one in found)
-        shares = [one.weight / weight for one in found] if weight else [1.0] * len(found)
-        loss = sum(
-            one.loss if self._is_sum else share * one.loss for one, share in zip(found, shares, strict=True)
-        )
-        if isfinite(loss):
-            _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
-        self._end_round(loss, weight, steps)
-        return loss
 
     def _put(self, numbers: Numbers) -> None:
         """Let the model have these numbers; may be repeated if interrupted."""

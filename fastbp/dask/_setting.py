@@ -8,9 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastbp import _core
 from fastbp._architecture import Architecture
@@ -20,8 +18,6 @@ from fastbp.optimizers import SGD, Optimizer
 if TYPE_CHECKING:
     from fastbp._data.scaling import Scaling
     from fastbp._engine.protocol import EngineClass
-
-Array: TypeAlias = NDArray[Any]
 
 MOST_SETTINGS, MOST_MODELS = 4, 64  # that a process keeps, and models of each
 
@@ -57,12 +53,6 @@ class Setting(NamedTuple):
         if isinstance(model.engine, _core.Engine):
             model.engine.use_isa(self.isa)
         model.scale(self.scaling, self.target_scaling)
-        return model
-
-    def model(self, parameters: Array, seed: int) -> Model:
-        """Return a new model with these parameters (P,) and this seed of dropout and noise."""
-        model = self.new_model()
-        model.engine.parameters[:], model.engine.seed = parameters, seed
         return model
 
 

@@ -26,6 +26,7 @@ def loads_of(
     target: Any = None,
     weight: str | None = None,
     class_weight: ClassWeight | None = None,
+    what: str = "shard",
 ) -> list[Load]:
     """Return the loads of the shards, each of which becomes a `Part`.
 
@@ -41,6 +42,8 @@ def loads_of(
         See `sources_of`.
     class_weight : mapping or "balanced", optional
         As for `Network.fit`.
+    what : str
+        What a shard is called in errors.
 
     Raises
     ------
@@ -48,8 +51,9 @@ def loads_of(
         An argument is not as above, or arrays in memory are not as for `Network.fit`. What is wrong with
         other data is found when they are read; these errors name the shard.
     """
-    if X is not None and y is None:
-        raise ParameterError("y is None, expected the targets of X, in as many shards")
+    if (X is None) != (y is None):
+        missing, given = ("X", "y") if X is None else ("y", "X")
+        raise ParameterError(f"{missing} is None beside {given}, expected both, or a list of shards instead")
     checks = own_checks(checks, X)
     if X is not None and not are_sharded(X, y, sample_weight):
         X, y = checks.examples(X, y)
@@ -57,7 +61,7 @@ def loads_of(
     sources = sources_of(checks, X, y, sample_weight, shards, target=target, weight=weight)
     if isinstance(class_weight, str) and class_weight == "balanced":
         class_weight = balanced_over(executor, sources, checks)
-    return made_of(sources, part_of, checks, class_weight)
+    return made_of(sources, part_of, checks, class_weight, what=what)
 
 
 def own_checks(checks: InputChecks, X: Any) -> InputChecks:
@@ -73,9 +77,9 @@ def own_checks(checks: InputChecks, X: Any) -> InputChecks:
     return checks
 
 
-def made_of(sources: Sequence[Load], make: Callable[..., Any], *own: Any) -> list[Load]:
+def made_of(sources: Sequence[Load], make: Callable[..., Any], *own: Any, what: str = "shard") -> list[Load]:
     """Return loads of what ``make(X, y, sample_weight, *own)`` returns for each shard."""
-    names = names_of_shards(len(sources))
+    names = names_of_shards(len(sources), what)
     return [
         Load(_made, (make, own, name, source.function, *source.arguments))
         for name, source in zip(names, sources, strict=True)
@@ -91,9 +95,9 @@ def _made(
         raise type(error)(f"{name}: {error}") from error
 
 
-def names_of_shards(n: int) -> list[str]:
+def names_of_shards(n: int, what: str = "shard") -> list[str]:
     """Return what n shards are called in errors."""
-    return [f"shard {i + 1} of {n}" for i in range(n)]
+    return [f"{what} {i + 1} of {n}" for i in range(n)]
 
 
 def balanced_over(executor: Executor, sources: Sequence[Load], checks: InputChecks) -> dict[int, float]:
@@ -101,7 +105,7 @@ def balanced_over(executor: Executor, sources: Sequence[Load], checks: InputChec
     handles = executor.place(made_of(sources, _class_counts, checks))
     names = names_of_shards(len(sources))
     total: dict[int, int] = {}
-    for counts in executor.call(_itself, handles, [()] * len(names), names=names):
+    for counts in executor.call(itself, handles, [()] * len(names), names=names):
         for label, n in counts.items():
             total[label] = total.get(label, 0) + n
     return balanced(total)
@@ -114,5 +118,6 @@ def _class_counts(X: Any, y: Any, sample_weight: Any, checks: InputChecks) -> di
     return class_counts(checks, y, sample_weight)
 
 
-def _itself(value: Any) -> Any:
+def itself(value: Any) -> Any:
+    """Return what was loaded, which is small."""
     return value
