@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastbp._base.optional import load
 from fastbp.dask._fit import fit
+from fastbp.dask._fit_many import fit_many
 
-__all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "fit"]
+__all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "fit", "fit_many"]
 
 # what needs scikit-learn, with its module; loaded on first use
 _ESTIMATORS = {"DaskMLPClassifier": "_classifier", "DaskMLPRegressor": "_regressor"}

@@ -94,7 +94,7 @@ class OverShards(MLP):
         local = base_of(cls).load(path, custom=custom)
         parameters = local.get_params(deep=False)
         loaded = cls(**{name: parameters[name] for name in cls._get_param_names() if name in parameters})
-        vars(loaded).update({name: value for name, value in vars(local).items() if name not in parameters})
+        loaded.__dict__.update({name: value for name, value in vars(local).items() if name not in parameters})
         return loaded
 
     # ---- fitting -------------------------------------------------------------------------------------------
@@ -133,9 +133,8 @@ class OverShards(MLP):
     def _encoder(self, loss: Loss | None, dtype: Any = np.float64, by_class: Array | None = None) -> Encoder:
         """Return what goes to the workers: the classes, but neither parameters nor the network."""
         known: Any = object.__new__(base_of(type(self)))
-        known.__dict__.update(
-            {name: value for name, value in vars(self).items() if name in ("classes_", "_kind")}
-        )
+        for name in {"classes_", "_kind"} & vars(self).keys():
+            setattr(known, name, getattr(self, name))
         return Encoder(known, loss, not hasattr(known, "classes_"), dtype, by_class)
 
     def _encoded_shards(self, X: Any, columns: Columns, found: Survey, loss: Loss) -> Shards:

@@ -21,6 +21,7 @@ from fastbp.dask._executor import Executor, Load
 from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
 from fastbp.history import History
 from fastbp.network import Network
+from fastbp.optimizers import Optimizer
 
 Result: TypeAlias = History | Exception
 
@@ -40,6 +41,7 @@ class Trained(NamedTuple):
     """What comes back from a worker: the state of the network's model, and what `fit` returned or raised."""
 
     state: dict[str, Any]
+    has_same_optimizer: bool  # whether nothing has set the learning rate
     result: Result
 
 
@@ -250,13 +252,19 @@ class Trip:
         if not isinstance(self._outcome, Trained):
             assert self._outcome is not None
             raise self._outcome
-        state, result = self._outcome
-        other = Model.from_state(state, type(self._network)._engine_class)
-        _core.to_the_end(model.take_over, (other,))
-        model.adopt(other.feature_names)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        other = Model.from_state(self._outcome.state, type(self._network)._engine_class)
+        optimizer = model.optimizer if self._outcome.has_same_optimizer else other.optimizer
+        _core.to_the_end(_take_over, (model, other, optimizer))
+        if isinstance(self._outcome.result, Exception):
+            raise self._outcome.result
+        return self._outcome.result
+
+
+def _take_over(model: Model, other: Model, optimizer: Optimizer) -> None:
+    """Make a model what a copy of it has become; it keeps its optimizer, whose functions were copied, too."""
+    model.take_over(other)
+    model.put_in_force(optimizer, other.schedule)
+    model.adopt(other.feature_names)
 
 
 def _nothing(error: BaseException) -> None:
@@ -269,9 +277,10 @@ def _nothing(error: BaseException) -> None:
 def trained(rows: Rows, packed: bytes, isa: str) -> Trained:
     """Train a network on rows that it shares with others; return its state and what its fit returned."""
     network, call, deadline = pickle.loads(packed)
-    engine = network._model.engine
-    if isinstance(engine, _core.Engine):
-        engine.use_isa(isa)
+    model: Model = network._model
+    optimizer = model.optimizer
+    if isinstance(model.engine, _core.Engine):
+        model.engine.use_isa(isa)
     result: Result
     try:
         result = _fitted(
@@ -279,7 +288,7 @@ def trained(rows: Rows, packed: bytes, isa: str) -> Trained:
         )
     except Exception as error:
         result = portable(error)
-    return Trained(network._model.state(), result)
+    return Trained(model.state(), model.optimizer is optimizer, result)
 
 
 def _fitted(network: Network, call: Call, deadline: float) -> History:

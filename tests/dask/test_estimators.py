@@ -1,4 +1,4 @@
-"""Estimators over Dask, in this process: what they train, and what they have in common with those of one machine."""
+"""Estimators over Dask, in this process: what they train, and what they share with those of one machine."""
 
 import inspect
 import pickle
@@ -90,7 +90,12 @@ def bits(estimator):
 @pytest.mark.parametrize("kind", [DaskMLPClassifier, DaskMLPRegressor])
 def test_parameters_are_those_of_one_machine(kind):
     own, base = (inspect.signature(one).parameters for one in (kind, local_class(kind)))
-    assert [*own] == [name for name in base if name != "max_fun"] + ["mode", "local_steps", "shards", "client"]
+    assert [*own] == [name for name in base if name != "max_fun"] + [
+        "mode",
+        "local_steps",
+        "shards",
+        "client",
+    ]
     for name in own.keys() & base.keys():
         assert (own[name].default, own[name].kind) == (base[name].default, base[name].kind)
     assert kind(alpha=0.5).set_params(shards=3).get_params()["shards"] == 3
@@ -104,7 +109,9 @@ def test_wrong_parameters(da):
         DaskMLPClassifier(mode="other").fit(*data)
     with pytest.raises(fastbp.ParameterError, match="expected X_val and y_val"):
         DaskMLPClassifier(early_stopping=True).fit(*data)
-    with pytest.raises(fastbp.ParameterError, match="class_weight is 'balanced' for rows with several labels"):
+    with pytest.raises(
+        fastbp.ParameterError, match="class_weight is 'balanced' for rows with several labels"
+    ):
         DaskMLPClassifier(class_weight="balanced").fit(data[0], chunked(da, FLAGS, (ROWS,)))
     with pytest.raises(fastbp.ParameterError, match=r"class_weight is .*, expected weights >= 0"):
         DaskMLPClassifier(class_weight={"no": -1.0}).fit(*data)
@@ -215,9 +222,7 @@ def test_early_stopping(case, da, scoring):
     over_dask = clone(estimator).fit(*data, **sharded)
     assert bits(over_dask)[0] == bits(in_memory)[0]
     np.testing.assert_allclose(over_dask.validation_scores_, in_memory.validation_scores_, rtol=1e-12)
-    np.testing.assert_allclose(
-        over_dask.validation_loss_curve_, in_memory.validation_loss_curve_, rtol=1e-12
-    )
+    np.testing.assert_allclose(over_dask.validation_loss_curve_, in_memory.validation_loss_curve_, rtol=1e-12)
     assert over_dask.best_validation_score_ == max(over_dask.validation_scores_)
     memory_only = clone(estimator).set_params(shards=1).fit(X[:60], y[:60], **sharded)
     assert len(memory_only.validation_scores_) == memory_only.n_iter_
@@ -320,7 +325,9 @@ def test_score_of_a_constant_target(da):
 
 
 def test_hinge_has_no_probabilities(da):
-    clf = DaskMLPClassifier(**SHORT, loss="hinge").fit(chunked(da, X, (45, 45)), chunked(da, LABELS, (45, 45)))
+    clf = DaskMLPClassifier(**SHORT, loss="hinge").fit(
+        chunked(da, X, (45, 45)), chunked(da, LABELS, (45, 45))
+    )
     assert not hasattr(clf, "predict_proba")
 
 
@@ -351,7 +358,7 @@ def test_data_frames(frames):
 
 def test_data_frames_of_other_types(frames):
     """Categories, columns of several types, and a partition without rows."""
-    make, pandas = frames
+    make, _ = frames
     frame = make(n=3).assign(e=lambda part: (part["a"] > 0).astype("int8"))
     frame["i"] = (frame["a"] == frame["a"]).cumsum() - 1
     y = frame["t"].astype("category")
@@ -363,7 +370,7 @@ def test_data_frames_of_other_types(frames):
 
 
 def test_targets_in_a_frame(frames):
-    make, pandas = frames
+    make, _ = frames
     frame = make(NUMBERS[:, 0])
     two = DaskMLPRegressor(**SHORT).fit(frame[[*"ab"]], frame[[*"cd"]])
     assert two.predict(frame[[*"ab"]]).compute().shape == (ROWS, 2)

@@ -1,4 +1,4 @@
-"""The recipe of the guide: scikit-learn's searches over a cluster, through joblib, give the results of one process."""
+"""The recipe of the guide: searches of scikit-learn over a cluster give the results of one process."""
 
 import warnings
 
