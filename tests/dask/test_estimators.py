@@ -11,6 +11,7 @@ pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
 
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastbp
 from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
@@ -119,6 +120,12 @@ def test_wrong_parameters(da):
         DaskMLPClassifier(scoring="roc_auc").fit(*data, X_val=data[0], y_val=data[1])
     assert not hasattr(DaskMLPClassifier(), "partial_fit")
     assert DaskMLPClassifier().client_ is None
+
+
+@pytest.mark.filterwarnings("default")  # warnings belong to the checks
+@parametrize_with_checks([kind(**SHORT | {"max_iter": 60}) for kind in (DaskMLPClassifier, DaskMLPRegressor)])
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 # ---- fits --------------------------------------------------------------------------------------------------
