@@ -69,6 +69,7 @@ class ClusterExecutor:
         """Begin to load shards on workers; return a handle of each."""
         placed = [Placed(one) for one in loads]
         self._placed += placed
+        self._workers.expect()
         submit_loads(self._client, self._workers, placed)
         return placed
 

@@ -42,7 +42,7 @@ class Placed:
 
 def submit_loads(client: Any, workers: Workers, shards: Sequence[Placed]) -> None:
     """Submit the loading of shards, under new keys. Delayed arguments of all of them are one graph."""
-    only = workers.restriction()
+    only = workers.restriction("the loading of shards")
     graphs = [[one for one in shard.load.arguments if is_delayed(one)] for shard in shards]
     inputs = iter(client.compute([one for graph in graphs for one in graph]))
     for shard, graph in zip(shards, graphs, strict=True):

@@ -73,7 +73,7 @@ class Round:
         """Return results; without all of them, do what has to be done before the next attempt."""
 
         def look() -> None:
-            able = self._workers.watch(", ".join(self._names[i] for i in awaited))
+            able = self._workers.watch(self._awaited(awaited))
             self._stranded = [i for i in awaited if self._is_stranded(i, able)]
             if self._stranded:
                 raise ShardError("the workers that calls were restricted to are gone")
@@ -91,7 +91,11 @@ class Round:
     def _is_stranded(self, i: int, able: set[str]) -> bool:
         """Return whether a call waits for workers that are gone."""
         chosen = self._only[i], self._shards[i].only
-        return any(only is not None and not only & able for only in chosen)
+        return bool(able) and any(only is not None and not only & able for only in chosen)
+
+    def _awaited(self, calls: Sequence[int]) -> str:
+        """Return what the error says if no worker takes these calls."""
+        return ", ".join(self._names[i] for i in calls)
 
     def _repair(self, awaited: Sequence[int]) -> bool:
         """Submit again what was lost or refused; note the first error. False: nothing was wrong."""
@@ -131,7 +135,7 @@ class Round:
     def _submit(self, calls: Sequence[int]) -> None:
         """Submit calls, under new keys."""
         self._workers.check_scheduler()
-        only = self._workers.restriction()
+        only = self._workers.restriction(self._awaited(calls))
         common: Any = self._common
         released(self._futures[i] for i in calls if i in self._futures)
         with large(common, *(self._own[i] for i in calls)):

@@ -83,7 +83,7 @@ def facts() -> Facts:
 
 
 def unpacked(data: bytes) -> Packed:
-    """Return the `Packed` of bytes; UnfitWorkerError if it needs another kind of worker, or an instruction set."""
+    """Return the `Packed` of bytes; UnfitWorkerError if it needs another kind of worker."""
     packed = Packed(*pickle.loads(data))
     mine = facts()
     if mine.kind != packed.kind or packed.isa not in mine.isas:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from fastbp.dask._waiting import waited
+from fastbp.dask._waiting import TICK, waited
 from fastbp.dask._worker import Facts, facts
 from fastbp.exceptions import ParameterError, ShardError
 
@@ -76,15 +76,20 @@ class Workers:
             self._unfit.add(address)
         self._ask_newcomers(self.present())
 
-    def restriction(self) -> list[str] | None:
-        """Return the only workers that may get tasks; None while all of them may, or none of them can."""
-        if self._unfit:
+    def restriction(self, awaited: str) -> list[str] | None:
+        """Return the only workers that may get tasks; None while all of them may.
+
+        It waits while there are only workers that cannot compute; errors as in `watch`.
+        """
+        while self._unfit:
             present = self.present()
             self._unfit &= present
-        if not self._unfit:
-            return None
-        self._ask_newcomers(present)
-        return sorted(present - self._unfit) or None
+            self._ask_newcomers(present)
+            if able := sorted(present - self._unfit):
+                return able if self._unfit else None
+            self.watch(awaited)
+            time.sleep(TICK)
+        return None
 
     def expect(self) -> None:
         """Begin to wait: the timeout counts from the next look at the workers."""

@@ -1,4 +1,4 @@
-"""Fixtures of tests on a cluster of processes: clusters by their number of workers, single workers, a scheduler."""
+"""Fixtures of tests on a cluster of processes, each of which has a time limit."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ def time_limit():
 
 @pytest.fixture(scope="session")
 def cluster_of():
-    """A function that returns a client of a cluster of so many processes, started once; no test kills them."""
+    """A function that returns a client of a cluster of so many processes; no test kills them."""
     distributed = pytest.importorskip("distributed", reason=REASON)
     clients = {}
     with contextlib.ExitStack() as stack:

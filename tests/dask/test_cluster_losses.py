@@ -1,4 +1,4 @@
-"""`ClusterExecutor` while workers die, join and refuse, and when the scheduler is lost: same results, no hang."""
+"""`ClusterExecutor` while workers die and join, when its scheduler is lost, and over many rounds."""
 
 import os
 import random
@@ -170,7 +170,7 @@ def test_a_scheduler_that_is_lost(bare):
     handles = executor.place([Load(shard_calls.shard, (i,)) for i in range(2)])
     threading.Timer(0.5, bare.scheduler.kill).start()
     begun = time.monotonic()
-    with pytest.raises(fastbp.exceptions.ShardError, match="lost its scheduler.*checkpoint with resume="):
+    with pytest.raises(fastbp.exceptions.ShardError, match=r"lost its scheduler.*checkpoint with resume="):
         rounds(executor, handles[:1] * N, 1000)
     assert time.monotonic() - begun < 10
     executor.close()
@@ -224,7 +224,7 @@ def memory(pids):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 def test_memory_stays_flat(cluster_of):
-    """Over 200 rounds that send and return 0.8 MB per call: in this process, which has the scheduler, and in workers."""
+    """Over 200 rounds that send and return 0.8 MB per call: here, where the scheduler is, and in workers."""
     client = cluster_of(2)
     pids = [os.getpid(), *client.run(os.getpid).values()]
     executor = executor_of(client, None)
