@@ -7,15 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fastbp.dask._placed import Placed, submit_loads
-from fastbp.dask._sending import key, large, packed, released
+from fastbp.dask._sending import key, large, packed, released, sent
 from fastbp.dask._waiting import waited
-from fastbp.dask._worker import UnfitWorkerError, call, passed, pickled
+from fastbp.dask._worker import UnfitWorkerError, call, pickled
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ShardError
-
-#: What is common to calls goes with each of them up to this many bytes; more becomes a task of its own, whose
-#: result workers pass on to each other.
-SMALL = 32_768
 
 
 class Round:
@@ -136,11 +132,9 @@ class Round:
         """Submit calls, under new keys."""
         self._workers.check_scheduler()
         only = self._workers.restriction(self._awaited(calls))
-        common: Any = self._common
         released(self._futures[i] for i in calls if i in self._futures)
+        common = sent(self._client, self._common, only, uses=len(calls))
         with large(common, *(self._own[i] for i in calls)):
-            if len(common) > SMALL:
-                common = self._client.submit(passed, common, key=key("common"), pure=False, workers=only)
             futures = self._client.map(
                 call,
                 [self._shards[i].future for i in calls],

@@ -10,8 +10,9 @@ from uuid import uuid4
 from fastbp.dask._worker import Packed, pickled
 from fastbp.dask._workers import Workers
 
-#: Data of more bytes than this are sent to a worker; fewer are part of the graph, which the scheduler keeps.
-SMALL = 1_000_000
+#: Data of more bytes than this are sent to a worker; fewer are part of a graph. The scheduler keeps graphs,
+#: and Dask's streams keep their last thousand messages of less than 1 MB.
+SMALL = 16_384
 #: Where Dask keeps from which size on it warns of a graph.
 THRESHOLD = "distributed.admin.large-graph-warning-threshold"
 
@@ -26,17 +27,18 @@ def key(what: str) -> str:
     return f"fastbp-{what}-{uuid4().hex}"
 
 
-def sent(client: Any, data: bytes, only: list[str] | None) -> Any:
-    """Return a future of data that some worker has got; small data as they are, and if no worker takes them.
+def sent(client: Any, data: bytes, only: list[str] | None, uses: int = 1) -> Any:
+    """Return a future of data that some worker has got; data as they are if they are few, or no worker has.
 
-    They are gone when the last task that uses them has ended, and are lost with their worker.
+    Workers pass them on to each other. They are lost with the last worker that has them, and then so are the
+    tasks that need them.
     """
-    if len(data) <= SMALL:
+    if uses * len(data) <= SMALL:
         return data
     name = key("data")
     try:
         return client.scatter({name: data}, workers=only)[name]
-    except OSError:  # no worker in time, or it died
+    except (OSError, KeyError):  # no worker in time, or it is gone
         return data
 
 
@@ -52,7 +54,7 @@ def released(values: Iterable[Any]) -> None:
 def large(*data: Any) -> Iterator[None]:
     """Let bytes be part of a graph without a warning of Dask's: they are sent once."""
     size = sum(len(one) for one in data if isinstance(one, bytes))
-    if size <= SMALL:
+    if size < 1_000_000:
         yield
         return
     import dask

@@ -93,12 +93,6 @@ def unpacked(data: bytes) -> Packed:
     return packed
 
 
-def passed(data: bytes) -> bytes:
-    """Return `data`: the task from which workers get what is common to all calls of a round."""
-    unpacked(data)
-    return data
-
-
 def load(data: bytes, *delayed: Any) -> Held:
     """Return a shard; `delayed` are values of those arguments in `data` that are `Delayed`."""
     _, _, function, arguments = unpacked(data)

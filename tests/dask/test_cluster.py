@@ -52,7 +52,7 @@ def tasks(client):
 
 @pytest.mark.parametrize("size", [3, 100_000])
 def test_results_are_those_of_one_process(client, executors, size):
-    """What is common is passed with each call if it is small, and as a task of its own if it is large."""
+    """What is common goes with each call if it is small, and by way of one worker if it is large."""
     common = np.linspace(0, 1, size)
     serial = executor_of(None, None)
     expected = products(serial, shards(serial), common)

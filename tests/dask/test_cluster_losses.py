@@ -25,7 +25,7 @@ N = 4
 FACTORS = [(0.5 + i,) for i in range(N)]
 
 
-def rounds(executor, handles, n, seconds=0.03):
+def rounds(executor, handles, n, seconds=0.02):
     """Return the results of n rounds, each of which uses those of the one before."""
     common = np.ones(10_000)
     for _ in range(n):
@@ -64,7 +64,7 @@ class Killer:
         self.thread.join()
 
 
-def killed_rounds(client, times, rows=100, n=60):
+def killed_rounds(client, times, rows=100, n=50):
     with Killer(client, times) as killer:
         executor = executor_of(client, None)
         try:
