@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastbp._base.optional import load
+from fastbp.dask._evaluation import evaluate
 from fastbp.dask._fit import fit
 from fastbp.dask._fit_many import fit_many
+from fastbp.dask._scaling import adapt
 
-__all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "fit", "fit_many"]
+__all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "adapt", "evaluate", "fit", "fit_many"]
 
 # what needs scikit-learn, with its module; loaded on first use
 _ESTIMATORS = {"DaskMLPClassifier": "_classifier", "DaskMLPRegressor": "_regressor"}

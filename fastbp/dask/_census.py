@@ -1,8 +1,9 @@
-"""What all shards together are: their rows, weights, and names of columns."""
+"""What all shards together are: their rows, weights, names of columns and digests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from fastbp._base.shown import shown
@@ -50,6 +51,22 @@ def census(executor: Executor, handles: Sequence[Any], what: str = "shard") -> C
 def _count(part: Part) -> tuple[int, float, Names]:
     weights = part.weights
     return part.n_rows, float(part.n_rows) if weights is None else weights.total(), part.names
+
+
+def digests(executor: Executor, handles: Sequence[Any]) -> dict[str, str]:
+    """Return a digest of each argument that has data, as `Data.digests` does, from those of the shards."""
+    found = executor.call(_digest, handles, [()] * len(handles), names=names_of_shards(len(handles)))
+    arguments = ("X", "y", "sample_weight or class_weight")
+    return {
+        argument: blake2b(" | ".join(each).encode(), digest_size=16).hexdigest()
+        for argument, each in zip(arguments, zip(*found, strict=True), strict=True)
+    }
+
+
+def _digest(part: Part) -> tuple[str, str, str]:
+    from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
+
+    return digest(part.X), digest(part.y), digest_of_weights(part.weights)
 
 
 def common_names(columns: Sequence[Names], shards: Sequence[str]) -> Names:

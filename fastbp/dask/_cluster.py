@@ -7,7 +7,8 @@ from typing import Any
 
 from fastbp import _core
 from fastbp._base.optional import load as module
-from fastbp.dask._executor import Executor, Load, SerialExecutor
+from fastbp.dask._arrivals import Arrivals
+from fastbp.dask._executor import Arrived, Executor, Load, SerialExecutor
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._round import Round
 from fastbp.dask._workers import Workers
@@ -80,12 +81,14 @@ class ClusterExecutor:
         own: Sequence[tuple[Any, ...]],
         common: tuple[Any, ...] = (),
         names: Sequence[str] = (),
+        arrived: Arrived | None = None,
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle; see `Executor`."""
         if self._closed:
             raise ShardError("the executor is closed, and its shards are gone")
         names = names or [f"shard {i}" for i in range(len(handles))]
-        calls = Round(self._client, self._workers, handles, names, self._max_retries)
+        kind = Round if arrived is None else Arrivals
+        calls = kind(self._client, self._workers, handles, names, self._max_retries, arrived)
         return calls.results(function, own, common)
 
     def close(self) -> None:

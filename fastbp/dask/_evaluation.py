@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
 from numpy.typing import NDArray
 
-from fastbp import _core
 from fastbp._base.arguments import integer
-from fastbp._base.sparse import check_rows
 from fastbp._engine.inference import Measured, measure_part, of_parts
 from fastbp._model import Model
 from fastbp._training.validation import Validation, held_out
-from fastbp.dask._census import Census, census
+from fastbp.dask._census import Census, census, digests
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import Part
-from fastbp.dask._setting import Packed, Setting, models
+from fastbp.dask._setting import Setting
 from fastbp.dask._shards import loads_of, names_of_shards
 from fastbp.dask._sources import are_sharded
-from fastbp.dask._tasks import digests
+from fastbp.dask._tasks import examples_of
 from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metric, Metrics, resolve
 from fastbp.network import Network, check_network
@@ -85,8 +82,8 @@ def evaluate(
     try:
         setting, parameters = model.guard.reading(_taken, model, executor.isa)
         loads = loads_of(executor, model.checks, X, y, sample_weight, shards, target=target, weight=weight)
-        measuring = Measuring.begin(executor, executor.place(loads), setting, "shard")
-        return measuring.measure(parameters, measured)
+        measuring = Measuring.begin(executor, executor.place(loads), "shard")
+        return measuring.measure(setting, parameters, measured)
     finally:
         executor.close()
 
@@ -101,42 +98,34 @@ class Measuring(NamedTuple):
     executor: Executor
     handles: Sequence[Any]  #: Of the shards that have rows.
     names: Sequence[str]  #: What they are called in errors.
-    packed: Packed
     census: Census
 
     @classmethod
-    def begin(cls, executor: Executor, handles: Sequence[Any], setting: Setting, what: str) -> Measuring:
+    def begin(cls, executor: Executor, handles: Sequence[Any], what: str) -> Measuring:
         """Load the shards, at least one of which has rows; a shard is called `what` in errors."""
         found = census(executor, handles, what)
         names = names_of_shards(len(handles), what)
         present = [i for i, n in enumerate(found.rows) if n]
         kept = [handles[i] for i in present], [names[i] for i in present]
-        return cls(executor, *kept, Packed(setting), found)
+        return cls(executor, *kept, found)
 
-    def measure(self, parameters: Array, measured: tuple[Metric, ...]) -> dict[str, float]:
+    def measure(self, setting: Setting, parameters: Array, measured: tuple[Metric, ...]) -> dict[str, float]:
         """Return the loss and these metrics, by name, of the network with these parameters (P,)."""
-        common = self.packed, parameters, bool(measured)
+        common = setting, parameters, bool(measured)
         parts = self.executor.call(measured_on, self.handles, [()] * len(self.handles), common, self.names)
-        return of_parts(self.packed.setting.architecture.loss, parts, measured)
+        return of_parts(setting.architecture.loss, parts, measured)
 
     def digest(self) -> str:
         """Return a digest of the data, which also depends on how they are divided."""
-        found = self.executor.call(digests, self.handles, [()] * len(self.handles), names=self.names)
-        text = " | ".join([str(self.census.rows), *(" ".join(each) for each in found)])
-        return f"shards {blake2b(text.encode(), digest_size=16).hexdigest()}"
+        return f"shards {self.census.rows} {' '.join(digests(self.executor, self.handles).values())}"
 
 
-def measured_on(part: Part, packed: Packed, parameters: Array, with_answers: bool) -> Measured:
+def measured_on(part: Part, setting: Setting, parameters: Array, with_answers: bool) -> Measured:
     """Return what a network with these parameters (P,) has for loss and answers on a part that has rows."""
-    assert part.X is not None
-    assert part.y is not None
-    with models.borrowed(packed) as model:
-        model.engine.parameters[:] = parameters
-        check_rows(part.X)
-        _core.check_memory(part.y)
-        return measure_part(
-            model.engine, model.trainer, model.checks, part.X, part.y, part.weights, with_answers
-        )
+    X, y = examples_of(part)
+    model = setting.new_model()
+    model.engine.parameters[:] = parameters
+    return measure_part(model.engine, model.trainer, model.checks, X, y, part.weights, with_answers)
 
 
 def validation_of(
@@ -195,9 +184,9 @@ def validation_of(
         loads = loads_of(executor, checks, X, y, sample_weight, what=what)
     else:
         loads = loads_of(executor, checks, shards=validation_shards, target=target, weight=weight, what=what)
-    measuring = Measuring.begin(executor, executor.place(loads), Setting.of(model, executor.isa), what)
+    measuring = Measuring.begin(executor, executor.place(loads), what)
     return Validation(
-        lambda: measuring.measure(model.engine.parameters.copy(), measured),
+        lambda: measuring.measure(*_taken(model, executor.isa), measured),
         measured,
         digest=measuring.digest,
         every=every,

@@ -45,17 +45,25 @@ def reader_of(
         if suffix == ".npz":
             return read_npz, (path,)
         if suffix in (".parquet", ".pq"):
-            if target is None:
-                raise ParameterError(
-                    f"target is None with the file {shown(path)} in shards, expected the name of the column "
-                    "of the targets, or a list of names"
-                )
+            _check_columns(path, target, weight)
             return read_parquet, (path, target, weight, names)
     elif len(shard) in (2, 3):
         paths = tuple(map(os.fspath, shard))
         if all(os.path.splitext(path)[1].lower() == ".npy" for path in paths):
             return read_npy, paths
     raise ParameterError(f"{argument} is {shown(shard)}, expected {KINDS}")
+
+
+def _check_columns(path: str, target: Any, weight: Any) -> None:
+    """Raise ParameterError unless these are names of columns of a Parquet file."""
+    listed = [target] if isinstance(target, str) else target
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
+        raise ParameterError(
+            f"target is {shown(target)} with the file {shown(path)} in shards, expected the name of the "
+            "column of the targets, or a list of names"
+        )
+    if weight is not None and not isinstance(weight, str):
+        raise ParameterError(f"weight is {shown(weight)}, expected the name of a column, or None")
 
 
 def read_npy(X: str, y: str, sample_weight: str | None = None) -> Raw:

@@ -68,8 +68,8 @@ def fit(
     and for ``client=None``. Callbacks, validation, checkpoints and the progress bar are those of
     `Network.fit`.
 
-    A round has one task per shard, each of which costs about a millisecond beside its work. One machine is
-    faster where a round has less work than that.
+    A round has one task per shard, each of which costs a millisecond or more beside its work. Where a round
+    has less work than that, one machine is faster.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ def fit(
     X, y : dask arrays, dask data frames, lists with one entry per shard, or arrays
         Inputs and targets; chunks, partitions or entries are the shards.
     epochs, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
-        As for `Network.fit`; sample weights come in the same shards as X.
+        As for `Network.fit`; sample weights come in the same shards as X. With ``mode="local"``,
+        `on_batch_end` is called after each round.
     batch_size : int, >= 1, or None
         Rows per step: of all shards together, or with ``mode="local"`` of each. None: all rows in one batch.
     mode : "synchronous" or "local"

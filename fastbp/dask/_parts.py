@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastbp import _core
 from fastbp._base.philox import SHARD, raw
-from fastbp._base.sparse import Rows
+from fastbp._base.sparse import Rows, SparseRows
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp.exceptions import ShapeError
@@ -50,6 +50,17 @@ class Part:
                 order = self.weights.rows[order]
             self._order = kept = (seed, epoch), order
         return kept[1]
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of all arrays: what Dask knows of the memory that a shard takes."""
+        held: list[Array | None] = [self.y]
+        if isinstance(self.X, SparseRows):
+            held += [self.X.values, self.X.columns, self.X.starts]
+        elif self.X is not None:
+            held.append(self.X)
+        if self.weights is not None:
+            held += [self.weights.values, self.weights.rows]
+        return object.__sizeof__(self) + sum(array.nbytes for array in held if array is not None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Part, (self.X, self.y, self.weights, self.names)

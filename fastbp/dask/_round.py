@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from fastbp.dask._executor import Arrived
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._sending import key, large, packed, released, sent
 from fastbp.dask._waiting import waited
@@ -26,11 +27,20 @@ class Round:
         What the calls are in errors.
     max_retries : int
         How often a call that was lost is submitted again.
+    arrived : callable, optional
+        Is called with the number and the result of each call.
     """
 
     def __init__(
-        self, client: Any, workers: Workers, shards: Sequence[Placed], names: Sequence[str], max_retries: int
+        self,
+        client: Any,
+        workers: Workers,
+        shards: Sequence[Placed],
+        names: Sequence[str],
+        max_retries: int,
+        arrived: Arrived | None = None,
     ) -> None:
+        self._arrived = arrived
         self._client, self._workers, self._shards = client, workers, shards
         self._names, self._max_retries = names, max_retries
         self._futures: dict[int, Any] = {}
@@ -50,7 +60,10 @@ class Round:
         try:
             self._submit(range(len(self._shards)))
             while awaited := [i for i in range(self._end()) if i not in found]:
-                found.update(self._wait(awaited))
+                found.update(new := self._wait(awaited))
+                if self._arrived is not None:
+                    for i, value in new.items():
+                        self._arrived(i, value)
             if self._failed is not None:
                 i, error = self._failed
                 error.add_note(f"in {self._names[i]}")
@@ -75,14 +88,19 @@ class Round:
                 raise ShardError("the workers that calls were restricted to are gone")
 
         self._stranded = []
-        futures = [self._futures[i] for i in awaited]
         try:
-            values = waited(self._client, self._client.gather(futures, asynchronous=True), look)
+            found = self._results(awaited, look)
         except Exception:
             if not self._repair(awaited):
                 raise
             return {}
-        return {i: pickle.loads(value) for i, value in zip(awaited, values, strict=True)}
+        return {i: pickle.loads(value) for i, value in found.items()}
+
+    def _results(self, awaited: Sequence[int], look: Callable[[], object]) -> dict[int, Any]:
+        """Return the pickled results of these calls, all at once; an error if one of them has none."""
+        futures = [self._futures[i] for i in awaited]
+        values = waited(self._client, self._client.gather(futures, asynchronous=True), look)
+        return dict(zip(awaited, values, strict=True))
 
     def _is_stranded(self, i: int, able: set[str]) -> bool:
         """Return whether a call waits for workers that are gone."""
@@ -97,6 +115,8 @@ class Round:
         """Submit again what was lost or refused; note the first error. False: nothing was wrong."""
         again, reload = set(self._stranded), set()
         for i in awaited:
+            if not self._goes_on(i):
+                break
             fault = fault_of(self._futures[i])
             if fault is None:
                 continue
@@ -107,17 +127,24 @@ class Round:
             elif is_refusal(fault):
                 self._workers.refused(fault.args[0] if isinstance(fault, UnfitWorkerError) else None)
             else:
-                self._failed = i, fault
-                released(future for j, future in self._futures.items() if j > i)
-                break
+                self._fail(i, fault)
             again.add(i)
-        again = {i for i in again if i < self._end()}
-        if again:
+        awaited = [i for i in sorted(again) if self._goes_on(i)]
+        if awaited:
             present = self._workers.present()
-            reload = {i for i in again if i in reload or self._shards[i].is_lost(present)}
-            submit_loads(self._client, self._workers, [self._shards[i] for i in sorted(reload)])
-            self._submit(sorted(again))
-        return bool(again) or self._failed is not None
+            lost = [self._shards[i] for i in awaited if i in reload or self._shards[i].is_lost(present)]
+            submit_loads(self._client, self._workers, [*dict.fromkeys(lost)])  # calls may share a shard
+            self._submit(awaited)
+        return bool(again)
+
+    def _goes_on(self, i: int) -> bool:
+        """Return whether the result of a call is still of interest."""
+        return i < self._end()
+
+    def _fail(self, i: int, error: BaseException) -> None:
+        """Note the first error; later calls are of no interest."""
+        self._failed = i, error
+        released(future for j, future in self._futures.items() if j > i)
 
     def _count(self, i: int, lost: Lost) -> None:
         """Count a loss; ShardError if it was one too many."""

@@ -36,9 +36,9 @@ class Setting(NamedTuple):
     def of(cls, model: Model, isa: str, *, with_optimizer: bool = False) -> Setting:
         """Return the setting of a model, to be computed on this instruction set."""
         setting = cls(model.architecture, model.engine_class, isa, model.scaling, model.target_scaling)
-        return (
-            setting._replace(optimizer=model.optimizer.with_learning_rate(1.0)) if with_optimizer else setting
-        )
+        if with_optimizer:
+            setting = setting._replace(optimizer=model.optimizer.with_learning_rate(1.0))
+        return setting
 
     def without_penalties(self) -> Setting:
         """Return the setting of the same network without l1 and l2."""

@@ -131,7 +131,7 @@ def _of_memory(checks: InputChecks, given: dict[str, Any], shards: Any) -> list[
         raise ShapeError(f"{next(iter(arrays))} has no rows, expected at least one")
     if shards is None:
         count = min(SHARDS, n)
-    elif type(shards) is int or hasattr(type(shards), "__index__"):
+    elif hasattr(type(shards), "__index__"):
         count = integer("shards", shards, at_least=1, below=n + 1)
     else:
         raise ParameterError(
@@ -159,9 +159,8 @@ def _cut(name: str, array: Rows, bounds: Sequence[int]) -> list[Any]:
     """Return the consecutive parts between bounds, whose last one is the number of rows."""
     if len(array) != bounds[-1]:
         raise ShapeError(f"{name} has {len(array)} rows, expected {bounds[-1]}, as many as the other data")
-    if isinstance(array, SparseRows):  # a copy of each, for a slice would be sent with all entries
-        return [array[np.arange(first, end)].to_scipy() for first, end in pairwise(bounds)]
-    return [array[first:end] for first, end in pairwise(bounds)]
+    parts = [array[first:end] for first, end in pairwise(bounds)]
+    return [part.to_scipy() if isinstance(part, SparseRows) else part for part in parts]
 
 
 # ---- Dask --------------------------------------------------------------------------------------------------
@@ -260,7 +259,11 @@ def _listed(shards: Sequence[Any], target: Any, weight: Any, names: tuple[str, .
     """Return the loads of a list of callables, delayed objects and files."""
     if len(shards) == 0:
         raise ParameterError("shards is an empty list, expected at least one shard")
-    return [_one(f"shards[{i}]", shard, target, weight, names) for i, shard in enumerate(shards)]
+    loads = [_one(f"shards[{i}]", shard, target, weight, names) for i, shard in enumerate(shards)]
+    for name, value in (("target", target), ("weight", weight)):
+        if value is not None and all(load.function is not _files.read_parquet for load in loads):
+            raise ParameterError(f"{name} is {shown(value)} without a Parquet file in shards, expected None")
+    return loads
 
 
 def _one(argument: str, shard: Any, target: Any, weight: Any, names: tuple[str, ...] | None) -> Load:

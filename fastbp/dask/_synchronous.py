@@ -61,10 +61,10 @@ class SynchronousRun(Rounds):
 
     def _combine(self, found: Sequence[Gradient], weight: float) -> float:
         """Return the loss of a batch of this weight; write its gradient to the engine."""
-        loss, total = 0.0, np.zeros(self._model.engine.parameters.size)
-        for one in found:
-            share = 1.0 if self._is_sum else one.weight / weight
-            loss += share * one.loss
+        shares = [1.0 if self._is_sum else one.weight / weight for one in found]
+        loss = sum(share * one.loss for share, one in zip(shares, found, strict=True))
+        total = np.multiply(found[0].derivatives, shares[0], dtype=np.float64)  # no zeros before: -0.0 stays
+        for share, one in zip(shares[1:], found[1:], strict=True):
             total += np.multiply(one.derivatives, share, dtype=np.float64)
         if self._adds_penalties:
             loss += add_penalties(self._model, weight, total)

@@ -39,6 +39,14 @@ CASES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_client(monkeypatch):
+    """Work in this process, also while the cluster of other tests is there."""
+    client = property(lambda estimator: estimator.client)
+    for kind in (DaskMLPClassifier, DaskMLPRegressor):
+        monkeypatch.setattr(kind, "client_", client)
+
+
 @pytest.fixture(params=CASES)
 def case(request):
     """An estimator that is not fitted, and its targets."""

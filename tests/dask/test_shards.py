@@ -1,5 +1,7 @@
 """Data in memory, lists, loaders and files as shards."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -270,6 +272,13 @@ def test_the_census(net, data):
     assert count(net, *cut(X, y, at=[30])).rows == (30, 0)
 
 
+def test_dask_can_tell_how_large_a_part_is(net, data):
+    X, y, w = data
+    (part,) = load(net, X, y, w, 1)
+    assert 0 <= sys.getsizeof(part) - X.nbytes - y.nbytes - w.nbytes - 20 * 8 < 200  # indices of 20 rows
+    assert sys.getsizeof(load(net, X, y, np.r_[1, np.zeros(29)], 2)[1]) < 200
+
+
 def test_all_shards_without_a_row(net, data):
     X, y, w = data
     refuses(
@@ -296,6 +305,10 @@ def test_arguments_that_do_not_go_together(net, data, tmp_path):
         ((None, None), {"shards": ["data.csv"]}, "shards[0] is 'data.csv'"),
         ((None, None), {"shards": [("X.npy",)]}, "shards[0] is ('X.npy',)"),
         ((None, None), {"shards": ["a.parquet"]}, "target is None"),
+        ((None, None), {"shards": ["a.parquet"], "target": []}, "target is []"),
+        ((None, None), {"shards": ["a.parquet"], "target": ["t", 3]}, "target is ['t', 3]"),
+        ((None, None), {"shards": ["a.parquet"], "target": "t", "weight": 1}, "weight is 1"),
+        ((None, None), {"shards": ["a.npz"], "weight": "w"}, "weight is 'w' without a Parquet file"),
         ((X, y), {"shards": [Loader(X, y)]}, "with a list of shards"),
         ((X, y), {"shards": 31}, "shards is 31"),
         ((X, y), {"shards": 0}, "shards is 0"),

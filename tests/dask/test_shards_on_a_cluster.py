@@ -42,10 +42,14 @@ def given(kind, data):
         return data
     if kind == "list":
         return cut(*data, at=[1, 1, 40])
-    da = pytest.importorskip("dask.array")
+    dask, da = pytest.importorskip("dask"), pytest.importorskip("dask.array")
+    if kind == "delayed":
+        return [[dask.delayed(part) for part in parts] for parts in cut(*data, at=[1, 1, 40])]
     X, y, w = (da.from_array(array, chunks=(17, 2)[: array.ndim]) for array in data)
     if kind == "chunks":
         return X, y, w
+    if kind == "persisted":
+        return X.persist(), y.persist(), w
     dd = pytest.importorskip("dask.dataframe")
     frame = dd.concat(
         [dd.from_dask_array(a, columns=c) for a, c in ((X, list("abc")), (y, "y"), (w, "w"))], axis=1
@@ -54,11 +58,11 @@ def given(kind, data):
     return frame[["a", "b", "c"]], frame["y"], frame["w"]
 
 
-@pytest.mark.parametrize("kind", ["arrays", "list", "chunks", "partitions"])
+@pytest.mark.parametrize("kind", ["arrays", "list", "chunks", "persisted", "partitions", "delayed"])
 def test_the_bits_are_those_of_this_process(client, data, kind):
-    X, y, w = given(kind, data)
     nets, found = [make(), make()], []
     for net, where in zip(nets, (None, client), strict=True):
+        X, y, w = given("chunks" if kind == "persisted" and where is None else kind, data)
         adapt(where, net, X)
         found.append(evaluate(where, net, X, y, ["accuracy", "f1"], sample_weight=w))
     assert found[0] == found[1]

@@ -160,12 +160,14 @@ def test_one_shard_has_the_bits_of_network_fit(name, dtype, mode, rng):
 def test_one_shard_with_every_optimizer(rng):
     X, y = weighted_problem(SIZES, losses.get("mse"), ROWS, rng)
     for name, optimizer in OPTIMIZERS.items():
-        with noted(name):
-            one, sharded = make(optimizer=optimizer), make(optimizer=optimizer)
-            size = batches(optimizer, 8)
-            one.fit(X, y, epochs=3, batch_size=size)
-            fastbp.dask.fit(None, sharded, X, y, epochs=3, batch_size=size, shards=1)
-            assert hash_of(sharded) == hash_of(one)
+        scheduled = optimizer.with_learning_rate(schedules.Warmup(schedules.Cosine(0.02, 30), 4))
+        for mode in ("synchronous",) if optimizer.full_batch else ("synchronous", "local"):
+            with noted(name, mode):
+                one, sharded = make(optimizer=scheduled), make(optimizer=scheduled)
+                size = batches(optimizer, 8)
+                one.fit(X, y, epochs=3, batch_size=size)
+                fastbp.dask.fit(None, sharded, X, y, epochs=3, batch_size=size, shards=1, mode=mode)
+                assert hash_of(sharded) == hash_of(one)
 
 
 # ---- averages of the weights -------------------------------------------------------------------------------
