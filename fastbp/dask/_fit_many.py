@@ -18,6 +18,7 @@ from fastbp._many._shown import Shown
 from fastbp._model import NOTHING, Model
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor, Load
+from fastbp.dask._worker import pickled
 from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
 from fastbp.history import History
 from fastbp.network import Network
@@ -235,8 +236,6 @@ class Trip:
             self.result = error
 
     def _course(self) -> Generator[None, None, History]:
-        from fastbp.dask._sending import pickled
-
         model: Model = self._network._model
         options = {name: value for name, value in self._call.options.items() if name not in ROWS}
         try:
