@@ -47,7 +47,7 @@ class OverShards(MLP):
     @property
     def client_(self) -> Any:
         """The client in use: `client`, or else the one in context; None if there is none."""
-        if self.client is not None or "distributed" not in sys.modules:  # without it, there is no client
+        if self.client is not None or sys.modules.get("distributed") is None:  # no client without it
             return self.client
         from distributed import get_client
 
