@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +11,12 @@ from fastbp._base.philox import some_rows
 from fastbp._model import Model
 from fastbp._training.data import Data
 from fastbp.callbacks import Sample
+from fastbp.dask._census import digests
 from fastbp.dask._local import LocalRun
 from fastbp.dask._plan import Plan
 from fastbp.dask._rounds import Rounds, Shards
 from fastbp.dask._synchronous import SynchronousRun
-from fastbp.dask._tasks import digests, rows_at
+from fastbp.dask._tasks import rows_at
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Run
@@ -52,13 +52,7 @@ class ShardData(Data):
 
     def digests(self) -> dict[str, str]:
         """Return a digest of each argument that has data."""
-        which = range(len(self._shards.handles))
-        found = self._shards.call(digests, which, [()] * len(which))
-        names = "X", "y", "sample_weight or class_weight"
-        return {
-            name: blake2b(" | ".join(each).encode(), digest_size=16).hexdigest()
-            for name, each in zip(names, zip(*found, strict=True), strict=True)
-        }
+        return digests(self._shards.executor, self._shards.handles)
 
     def sample(self, seed: int, rows: int) -> Sample | None:
         """Return up to so many of the rows that are trained on, from all shards."""

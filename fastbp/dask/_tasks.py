@@ -169,13 +169,6 @@ def _advance(run: Run, steps: int) -> bool:
     return all(run.advance(1, 0.0) for _ in range(steps))
 
 
-def digests(part: Part) -> tuple[str, str, str]:
-    """Return digests of X, y and weights of a part."""
-    from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
-
-    return digest(part.X), digest(part.y), digest_of_weights(part.weights)
-
-
 def rows_at(part: Part, at: Array) -> tuple[Any, Array, Array | None]:
     """Return X, y and weights of some of the rows of a part that are trained on; None: all weigh 1."""
     X, y = examples_of(part)

@@ -192,6 +192,21 @@ def test_a_fit_that_continues_has_the_same_bits(data, mode, stop, tmp_path):
     assert history.loss == plain.history.loss
 
 
+def test_a_fit_that_continues_validates_with_the_scaling_of_the_file(data, tmp_path):
+    """The network that continues has none of its own."""
+    path = str(tmp_path / "fit.safetensors")
+    X, y = data
+    options = {"shards": 4, "validation_shards": [lambda: (X[:9], y[:9]), lambda: (X[9:12], y[9:12])]}
+    plain, net = make(), make()
+    plain.adapt(X + 3, 5 * y)
+    fit(plain, data, **options, callbacks=Checkpoint(str(tmp_path / "other")))
+    net.adapt(X + 3, 5 * y)
+    fit(net, data, **options, epochs=2, callbacks=Checkpoint(path))
+    resumed = make()
+    fit(resumed, data, **options, callbacks=Checkpoint(path), resume=path)
+    assert hash_of(resumed) == hash_of(plain)
+
+
 def test_only_the_same_fit_continues(data, tmp_path):
     path = str(tmp_path / "fit.safetensors")
     X, y = data

@@ -23,6 +23,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [*PAGES, ROOT / "fastbp/datasets/README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # packages that some of the programs need
 OPTIONAL = (
+    "dask",
+    "distributed",
     "joblib",
     "matplotlib",
     "pandas",
