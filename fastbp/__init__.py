@@ -123,7 +123,9 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "cross_validate",
     "explain",
+    "fit_many",
     "get_num_threads",
     "initializers",
     "load",
@@ -158,6 +160,7 @@ if _TYPE_CHECKING:
     from fastbp import sklearn as sklearn
     from fastbp._base.config import show_config
     from fastbp._explain import explain
+    from fastbp._many import cross_validate, fit_many
     from fastbp._scipy import minimize
 else:
 

@@ -194,6 +194,13 @@ def names_of(value: Any) -> tuple[str, ...] | None:
     return frames.names_of(library, value)
 
 
+def frame_rows(frame: Any, rows: Array) -> Any:
+    """Return a frame of the rows with these indices (m,) of a frame."""
+    from fastbp._base import frames  # few need it
+
+    return frames.rows_of(_library_of(frame) or "", frame, rows)
+
+
 def _numbers(argument: str, value: Any, names: tuple[str, ...] | None) -> Any:
     """Return the numbers of a frame or of a column, in their common dtype; any other value unchanged."""
     library = _library_of(value)

@@ -66,6 +66,13 @@ def names_of(library: str, value: Any) -> tuple[str, ...] | None:
     return names if len(set(names)) == len(found) else None
 
 
+def rows_of(library: str, frame: Any, rows: Array) -> Any:
+    """Return the rows of a frame with these indices (m,), as a frame of its library."""
+    if library == "pandas":
+        return frame.iloc[rows]
+    return frame[rows] if library == "polars" else frame.take(rows)
+
+
 # ---- names -------------------------------------------------------------------------------------------------
 
 

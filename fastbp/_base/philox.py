@@ -22,6 +22,7 @@ BLOCKS = 4  # purpose: the order of blocks of rows (step 0), and of the rows in 
 EXCHANGED = 5  # purpose: the order of a column's values; the epoch is the repeat, the step the column
 SAMPLE = 6  # purpose: some rows of the data to look at; the same in every fit
 SHARD = 7  # purpose: the seed of a shard, whose index is the step
+FOLDS = 8  # purpose: the folds of a cross-validation
 DROPOUT = 2**32  # purpose, plus the layer's index: the dropped units; the step is that of the optimizer
 
 

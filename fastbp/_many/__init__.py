@@ -1,1 +1,6 @@
 """Training of many networks at once."""
+
+from fastbp._many._cross_validation import cross_validate
+from fastbp._many._fit_many import fit_many
+
+__all__ = ["cross_validate", "fit_many"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -69,6 +70,11 @@ class Fit:
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
+        self._latest = inf
+
+    def stop_by(self, time: float) -> None:
+        """End with the epoch under way at this time of `perf_counter`, or earlier by `max_seconds`."""
+        self._latest = time
 
     def run(self) -> History:
         """Train until there is a reason to stop.
@@ -95,7 +101,7 @@ class Fit:
         self._start()
         progress = None
         if self._options.verbose:
-            progress = shown_by(self._options.verbose, self._options.epochs, self._done(), len(self._history))
+            progress = shown_by(self._options.verbose, self._options.epochs, self.done, len(self._history))
         try:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")
@@ -113,7 +119,7 @@ class Fit:
                     self._write(self._files)
                 if progress is not None:
                     step = 0 if self._run.steps_per_epoch else self._run.step
-                    progress.update(self._done(), self._history, step)
+                    progress.update(self.done, self._history, step)
             if self._files is not None:
                 self._write(self._files)
         finally:
@@ -135,8 +141,11 @@ class Fit:
         is_native = model.trainer is model.engine and isinstance(model.engine, _core.Engine)
         return not is_native or self._data.calls_user or (validation is not None and validation.calls_user)
 
-    def _done(self) -> float:
-        """Return the number of epochs done, with fractions."""
+    @property
+    def done(self) -> float:
+        """Number of epochs done, with fractions."""
+        if not self._is_begun:
+            return 0.0
         run = self._run
         return run.epoch + (run.step / max(run.steps_per_epoch, run.step) if run.steps_per_epoch else 0.0)
 
@@ -201,7 +210,7 @@ class Fit:
     def _start(self) -> None:
         """Begin the run, or the rest of one; nothing is computed yet."""
         options, model, started = self._options, self._model, perf_counter()
-        self._deadline = started + options.max_seconds
+        self._deadline = min(started + options.max_seconds, self._latest)
         point = None if self._files is None else self._files.point
         if point is not None:
             _core.to_the_end(model.take_over, (point.model,))

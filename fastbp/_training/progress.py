@@ -27,7 +27,7 @@ def shown_by(verbose: int | Literal["auto"], epochs: int, done: float = 0.0, sho
     An earlier fit, which this one continues, has done the first `done` epochs, and shown `shown` of them.
     """
     if verbose == "auto":
-        return Progress(epochs, False, done, shown) if _is_live() else Log(epochs, shown)
+        return Progress(epochs, False, done, shown) if is_live() else Log(epochs, shown)
     return Progress(epochs, verbose == 2, done, shown) if verbose else None
 
 
@@ -48,7 +48,7 @@ class Progress:
 
     def __init__(self, epochs: int, lines: bool, done: float = 0.0, shown: int = 0) -> None:
         self._epochs, self._lines, self._shown = epochs, lines, shown
-        self._bar = _make_bar(epochs, done)
+        self._bar = Bar(epochs, done)
 
     def update(self, epochs: float, history: History, step: int = 0) -> None:
         """Show the number of epochs done, with fractions; `history` has the complete ones.
@@ -57,13 +57,37 @@ class Progress:
         """
         if self._lines:
             for epoch in range(self._shown, len(history)):
-                self._show("write", line_of(epoch, self._epochs, history))
+                self._bar.write(line_of(epoch, self._epochs, history))
             self._shown = len(history)
         text = history.describe(-1) if len(history) and not self._lines else ""
         if step:
             text = f"step {step}  {text}".rstrip()
+        self._bar.move(epochs, text)
+
+    def close(self) -> None:
+        """Draw the bar for the last time."""
+        self._bar.close()
+
+
+class Bar:
+    """A bar of epochs: tqdm's or the plain one, to which it changes if tqdm's loses its stream."""
+
+    def __init__(self, epochs: int, done: float = 0.0) -> None:
+        self._epochs = epochs
+        self._bar = _make_bar(epochs, done)
+
+    def write(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._show("write", line)
+
+    def move(self, epochs: float, text: str) -> None:
+        """Show so many epochs done, with fractions, and a text after the bar."""
         self._show("set_postfix_str", text, refresh=False)
         self._show("update", epochs - self._bar.n)
+
+    def resize(self, epochs: int) -> None:
+        """Change the number of all epochs, at the next drawing."""
+        self._epochs = self._bar.total = epochs
 
     def close(self) -> None:
         """Draw the bar for the last time."""
@@ -105,7 +129,7 @@ class Log:
     def _put(self) -> None:
         epochs = len(self._history)
         if epochs > self._shown:
-            _put(sys.stdout, line_of(epochs - 1, self._epochs, self._history) + "\n")
+            put_line(line_of(epochs - 1, self._epochs, self._history))
             self._shown, self._due = epochs, perf_counter() + LOG_INTERVAL
 
 
@@ -119,7 +143,7 @@ def line_of(epoch: int, epochs: int, history: History) -> str:
 
 def _make_bar(epochs: int, done: float) -> Any:
     """Return tqdm's bar on terminals and in notebooks; the plain bar elsewhere and without tqdm."""
-    if not _is_live():
+    if not is_live():
         return PlainBar(epochs, done)
     layout = "{percentage:3.0f}% {bar:30} {done}/{total} epochs, {elapsed}<{remaining}{postfix}"
     try:
@@ -157,9 +181,9 @@ class PlainBar:
     """
 
     def __init__(self, total: int, done: float = 0.0) -> None:
-        self.n = done
-        self._total, self._postfix, self._width = total, "", 0
-        self._live = _is_live()
+        self.n, self.total = done, total
+        self._postfix, self._width = "", 0
+        self._live = is_live()
         self._interval = REDRAW if self._live else RELINE
         self._started = self._drawn = perf_counter()
 
@@ -185,9 +209,9 @@ class PlainBar:
     def _draw(self, end: str) -> None:
         self._erase()
         self._drawn = perf_counter()
-        bar = ("#" * round(WIDTH * self.n / self._total)).ljust(WIDTH, ".")
+        bar = ("#" * round(WIDTH * self.n / max(self.total, 1))).ljust(WIDTH, ".")
         done = counted(self.n, self._drawn - self._started)
-        line = f"[{bar}] {done}/{self._total} epochs  {self._postfix}".rstrip()
+        line = f"[{bar}] {done}/{self.total} epochs  {self._postfix}".rstrip()
         _put(sys.stderr, line + end)
         self._width = len(line)
 
@@ -197,12 +221,17 @@ class PlainBar:
         self._width = 0
 
 
-def _is_live() -> bool:
+def is_live() -> bool:
     """Tell whether stderr redraws a line after a carriage return, as terminals and notebooks do."""
     try:
         return type(sys.stderr).__module__.startswith("ipykernel") or bool(sys.stderr.isatty())
     except Exception:  # stderr is missing or closed
         return False
+
+
+def put_line(line: str) -> None:
+    """Print a line on stdout, as far as that accepts it."""
+    _put(sys.stdout, line + "\n")
 
 
 def _put(stream: Any, text: str, flush: bool = True) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fastbp import _core
+
+Arrived: TypeAlias = Callable[[int, Any], object]
 
 
 class Load(NamedTuple):
@@ -40,10 +42,13 @@ class Executor(Protocol):
         own: Sequence[tuple[Any, ...]],
         common: tuple[Any, ...] = (),
         names: Sequence[str] = (),
+        arrived: Arrived | None = None,
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle, in their order.
 
-        `names` says what the calls are in errors, such as "shard 3".
+        `names` says what the calls are in errors, such as "shard 3". `arrived` is for calls that are
+        independent of each other: it is called in this thread with the number and the result of each of them,
+        as they end, and the result of a call that raises, or is lost too often, is its error.
 
         Raises
         ------
@@ -74,16 +79,22 @@ class SerialExecutor:
         own: Sequence[tuple[Any, ...]],
         common: tuple[Any, ...] = (),
         names: Sequence[str] = (),
+        arrived: Arrived | None = None,
     ) -> list[Any]:
-        """Return the results of the calls in order; the first error ends them."""
+        """Return the results of the calls in order; without `arrived`, the first error ends them."""
         results = []
         for i, (handle, arguments) in enumerate(zip(handles, own, strict=True)):
             try:
-                results.append(function(handle.value(), *arguments, *common))
+                result = function(handle.value(), *arguments, *common)
             except Exception as error:
                 if names:
                     error.add_note(f"in {names[i]}")
-                raise
+                if arrived is None:
+                    raise
+                result = error
+            results.append(result)
+            if arrived is not None:
+                arrived(i, result)
         return results
 
     def close(self) -> None:

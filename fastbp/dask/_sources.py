@@ -81,7 +81,9 @@ def sources_of(
             f"shards is {shown(shards)} for data in parts, expected None: the chunks, partitions or items "
             "are the shards"
         )
-    return _of_dask(checks, given) if any(map(is_dask, given.values())) else _of_lists(given)
+    if any(map(is_dask, given.values())):
+        return _loads(partitions_of(given, checks))
+    return _of_lists(given)
 
 
 def are_sharded(X: Any, y: Any, sample_weight: Any = None) -> bool:
@@ -140,11 +142,14 @@ def _of_memory(checks: InputChecks, given: dict[str, Any], shards: Any) -> list[
     return _loads({name: _cut(name, array, bounds) for name, array in arrays.items()})
 
 
-def _in_memory(checks: InputChecks, name: str, value: Any) -> Rows:
+def _in_memory(checks: InputChecks | None, name: str, value: Any) -> Rows:
     """Return rows that can be cut; their numbers are checked by shard."""
     if isinstance(value, SparseRows):
         return value
-    array = checks.inputs(name, value) if name == "X" else as_array(name, value)
+    if checks is None:
+        array: Rows = np.asarray(value)
+    else:
+        array = checks.inputs(name, value) if name == "X" else as_array(name, value)
     if array.ndim == 0:
         raise ShapeError(f"{name} has shape (), expected at least one row")
     return array
@@ -161,8 +166,26 @@ def _cut(name: str, array: Rows, bounds: Sequence[int]) -> list[Any]:
 # ---- Dask --------------------------------------------------------------------------------------------------
 
 
-def _of_dask(checks: InputChecks, given: dict[str, Any]) -> list[Load]:
-    """Return the loads of collections, divided like the first array whose sizes of chunks are known."""
+def partitions_of(given: Mapping[str, Any], checks: InputChecks | None = None) -> dict[str, list[Any]]:
+    """Return the partitions of collections, divided like the first array whose sizes of chunks are known.
+
+    Parameters
+    ----------
+    given : mapping
+        Collections by name, or rows in memory beside them.
+    checks : InputChecks, optional
+        What checks rows in memory; without them, they may hold anything, such as labels.
+
+    Returns
+    -------
+    dict
+        By name, a list with a delayed object or an array per partition.
+
+    Raises
+    ------
+    ParameterError, ShapeError
+        One of them is no collection, or cannot be divided like the others.
+    """
     for name, value in given.items():
         if is_dask(value) and not hasattr(type(value), "to_delayed"):
             raise ParameterError(
@@ -177,7 +200,7 @@ def _of_dask(checks: InputChecks, given: dict[str, Any]) -> list[Load]:
             f"{' and '.join(counts)} have {', '.join(map(str, counts.values()))} parts whose sizes are not "
             "known, expected the same partitions: compute_chunk_sizes() of an array finds its sizes"
         )
-    return _loads(columns)
+    return columns
 
 
 def _row_sizes(value: Any) -> tuple[int, ...] | None:
@@ -188,7 +211,7 @@ def _row_sizes(value: Any) -> tuple[int, ...] | None:
     return tuple(chunks[0])
 
 
-def _divided(checks: InputChecks, name: str, value: Any, sizes: tuple[int, ...] | None) -> list[Any]:
+def _divided(checks: InputChecks | None, name: str, value: Any, sizes: tuple[int, ...] | None) -> list[Any]:
     """Return the parts of a collection, or of rows in memory beside a collection with these sizes."""
     if not is_dask(value):
         if sizes is None:

@@ -346,10 +346,10 @@ def load(path: str | PathLike[str], *, custom: Mapping[str, Any] | None = None) 
     return Network.load(path, custom=custom)
 
 
-def check_network(net: object) -> None:
-    """Raise ParameterError if the argument `net` is no Network, and say where an estimator has one."""
+def check_network(net: object, argument: str = "net") -> None:
+    """Raise ParameterError if an argument is no Network, and say where an estimator has one."""
     if isinstance(net, Network):
         return
     has_one = isinstance(getattr(net, "network_", None), Network)
     hint = "; this estimator has one, its attribute network_" if has_one else ""
-    raise ParameterError(f"net is a {type(net).__name__}, expected a fastbp.Network{hint}")
+    raise ParameterError(f"{argument} is a {type(net).__name__}, expected a fastbp.Network{hint}")

@@ -103,21 +103,35 @@ class MLP(Files, CallbackSupport, Estimator):
             given = self._examples(X, y, sample_weight, loss)
             given = given._replace(factors=self._factors(y, given.weights, incremental=incremental))
             held_out = self._validation_data(settings, *validation, loss, incremental=incremental)
-            layers = [X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))]
-            described = {"layers": layers, "loss": loss, "dtype": X.dtype}
-            settings, data, held_out = self._prepare(
-                settings, given, held_out, described, is_first=is_first, incremental=incremental
-            )
-            if settings.optimizer is None:
-                with root_task(self, 0, X, y, given.weights):
-                    fit_lbfgs(self, settings, data)
-            elif incremental:
-                fit_epochs(self, settings, data, held_out, None, incremental=True)
-            else:
-                with root_task(self, settings.max_iter, X, y, given.weights) as tasks:
-                    fit_epochs(self, settings, data, held_out, tasks, incremental=False)
-            check_finite(self)
+            self._train(settings, loss, given, held_out, y, is_first=is_first, incremental=incremental)
         return self
+
+    def _train(
+        self,
+        settings: Settings,
+        loss: Loss,
+        given: Examples,
+        held_out: Examples | None,
+        y: Any,
+        *,
+        is_first: bool,
+        incremental: bool = False,
+    ) -> None:
+        """Train on checked data; y (n,) or (n, n_targets) has the checked targets as they were given."""
+        layers = [given.X.shape[1], *settings.layers, settings.output_layer(self._units(loss, y))]
+        described = {"layers": layers, "loss": loss, "dtype": given.X.dtype}
+        settings, data, held_out = self._prepare(
+            settings, given, held_out, described, is_first=is_first, incremental=incremental
+        )
+        if settings.optimizer is None:
+            with root_task(self, 0, given.X, y, given.weights):
+                fit_lbfgs(self, settings, data)
+        elif incremental:
+            fit_epochs(self, settings, data, held_out, None, incremental=True)
+        else:
+            with root_task(self, settings.max_iter, given.X, y, given.weights) as tasks:
+                fit_epochs(self, settings, data, held_out, tasks, incremental=False)
+        check_finite(self)
 
     def _prepare(
         self,

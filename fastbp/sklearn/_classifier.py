@@ -49,6 +49,12 @@ def is_multilabel(kind: str) -> bool:
     return kind.startswith("multilabel")
 
 
+def balanced(sums: Array) -> Array:
+    """Return the weight of each class, (n_classes,), from the sums of the weights of their rows."""
+    weights: Array = sums.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf)
+    return weights
+
+
 @documented
 class MLPClassifier(ClassifierMixin, MLP):
     """Multi-layer perceptron for classification: scikit-learn's `MLPClassifier`, trained by fastbp.
@@ -360,9 +366,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         if given != "balanced":
             raise ValueError(f"class_weight is {shown(given)}, expected a dict, 'balanced' or None")
         codes = np.searchsorted(self.classes_, y)
-        sums = np.bincount(codes, weights, len(self.classes_))  # instead of numbers of rows
-        by_class = weights.sum() / np.count_nonzero(sums) / np.where(sums > 0, sums, np.inf)
-        factors = by_class[codes]
+        factors = balanced(np.bincount(codes, weights, len(self.classes_)))[codes]
         return factors
 
     def _score_metric(self, held_out: Examples, loss: Loss) -> Callable[[Array, Array], float]:

@@ -95,6 +95,10 @@ class Estimator(BaseEstimator, ABC):
         """Return the class weight of each row; None if all are 1."""
         return None
 
-    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
+    def _loss_offset(self, data: Examples) -> float:
         """Return the constant that is part of scikit-learn's loss and not of fastbp's."""
         return 0.0
+
+    def _fit_network(self, X: Any, targets: Any, **options: Any) -> None:
+        """Train the network on checked data; the options are those of `Network.fit`."""
+        self.network_.fit(X, targets, **options)

@@ -49,9 +49,9 @@ def fit_epochs(
         estimator,
         settings,
         data.n_rows,
-        offset=estimator._loss_offset(data.targets, data.all_weights),
+        offset=estimator._loss_offset(data),
         score=score,
-        score_offset=0.0 if held_out is None else estimator._loss_offset(held_out.targets, held_out.weights),
+        score_offset=0.0 if held_out is None else estimator._loss_offset(held_out),
         is_incremental=incremental,
         tasks=tasks,
     )
@@ -60,7 +60,7 @@ def fit_epochs(
     elif settings.early_stopping and "_best_parameters" not in vars(estimator):
         estimator._best_parameters = network.parameters.copy()  # kept unless a call scores higher
     try:
-        network.fit(
+        estimator._fit_network(
             data.X,
             data.targets,
             sample_weight=data.all_weights,
@@ -75,7 +75,7 @@ def fit_epochs(
             raise ValueError(f"{NOT_FINITE} ({error})") from error
         note_divergence(estimator, error)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=5)
+        warnings.warn("Training interrupted by user.", stacklevel=6)
     else:
         finish(estimator, settings, rules, incremental=incremental)
 
@@ -93,7 +93,7 @@ def finish(estimator: Estimator, settings: Settings, rules: EpochRules, *, incre
             f"Stochastic Optimizer: Maximum iterations ({settings.max_iter}) reached and the optimization "
             "hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
 
@@ -103,7 +103,7 @@ def note_divergence(estimator: Estimator, error: DivergenceError) -> None:
     assert estimator.validation_loss_curve_ is not None
     estimator.validation_scores_.append(nan)
     estimator.validation_loss_curve_.append(nan)
-    warnings.warn(f"Training stopped: {error}", ConvergenceWarning, stacklevel=6)
+    warnings.warn(f"Training stopped: {error}", ConvergenceWarning, stacklevel=7)
 
 
 def batch_rows(settings: Settings, n: int) -> int | None:
@@ -118,7 +118,7 @@ def batch_rows(settings: Settings, n: int) -> int | None:
         return None
     if given is not None and given > n:
         warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=7
         )
     return settings.rows_per_batch(n)
 
@@ -203,7 +203,7 @@ def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
         estimator.n_iter_ = len(estimator.network_.history) - before  # whose weights are kept
         raise
     estimator.n_iter_ = min(int(result.nit), settings.max_iter)
-    estimator.loss_ = float(result.fun) + estimator._loss_offset(data.targets, data.all_weights)
+    estimator.loss_ = float(result.fun) + estimator._loss_offset(data)
     estimator.converged_ = result.status == 0
     if not estimator.converged_:
         is_limit = estimator.n_iter_ == settings.max_iter
@@ -214,7 +214,7 @@ def fit_lbfgs(estimator: Estimator, settings: Settings, data: Examples) -> None:
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s) (status={result.status}):\n"
             f"{result.message}\nIt may help to {advice}.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -206,13 +206,14 @@ class MLPRegressor(RegressorMixin, MLP):
     def _units(self, loss: Loss, targets: Array) -> int:
         return (targets.shape[1] if targets.ndim == 2 else 1) * loss.outputs_per_target
 
-    def _loss_offset(self, targets: Array, weights: Array | None) -> float:
+    def _loss_offset(self, data: Examples) -> float:
         """Return the mean of y log y - y, the constant in scikit-learn's Poisson loss."""
         if not (isinstance(self.loss, str) and self.loss == "poisson"):
             return 0.0
+        targets = data.targets
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(targets > 0, targets * np.log(targets), 0.0) - targets
-        return float(np.average(terms, axis=0, weights=weights).sum())
+        return float(np.average(terms, axis=0, weights=data.all_weights).sum())
 
     def _score_metric(self, held_out: Examples, loss: Loss) -> str:
         return "r2"

@@ -12,6 +12,7 @@ import fastbp
 from fastbp import _core, activations
 from fastbp._base.cpus import available_cpus
 from helpers.inside import after_each_slice, engine_of
+from helpers.isas import using
 from helpers.paths import ROOT
 
 CALLS = {
@@ -85,6 +86,30 @@ def test_networks_keep_the_path_they_were_made_with(isa):
     net = fastbp.Network([2, 2], seed=0)
     _core.set_isa(_core.available_isas()[0])
     assert isa in repr(net)
+
+
+def test_an_engine_can_change_its_path(isa, examples):
+    """Its results are then those of a network that was made on that path, and others keep theirs."""
+    X, y = examples
+    made = {"layers": [3, 40, 2], "activation": "tanh", "seed": 0, "optimizer": "adam"}
+    with using(isa):
+        expected = fastbp.Network(**made)
+    expected.fit(X, y, epochs=3, batch_size=7)
+    for start in _core.available_isas():
+        with using(start):
+            net = fastbp.Network(**made)
+        net.fit(X, y)
+        net.predict(X)  # with plans that may not be used again
+        net.reset()
+        engine_of(net).use_isa(isa)
+        assert engine_of(net).isa == isa
+        net.fit(X, y, epochs=3, batch_size=7)
+        assert net.parameters.tobytes() == expected.parameters.tobytes()
+        assert net.predict(X).tobytes() == expected.predict(X).tobytes()
+        assert net.predict(X[0]).tobytes() == expected.predict(X[0]).tobytes()
+    with pytest.raises(fastbp.ParameterError, match=r"^isa is 'sse9', expected one of .*baseline$"):
+        engine_of(net).use_isa("sse9")
+    assert engine_of(net).isa == isa
 
 
 def test_import_is_light(python):

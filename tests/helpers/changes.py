@@ -84,6 +84,19 @@ def step_by_parts(net: fastbp.Network, data: Data) -> None:
     net.step()
 
 
+def fit_two(net: fastbp.Network, data: Data) -> None:
+    """Fit the network beside another one."""
+    options: dict[str, Any] = {"epochs": 4, "batch_size": None}
+    callbacks = [(), (data.note, data.note)]
+    results = fastbp.fit_many([net.clone(), net], data.X, data.y, callbacks=callbacks, **options)
+    errors = [result for result in results if isinstance(result, Exception)]
+    try:
+        if errors:
+            raise errors[0]
+    finally:
+        del results, errors  # which the traceback would keep, in a circle
+
+
 def unpickle(net: fastbp.Network, data: Data) -> None:
     """Copy the network through a pickle."""
     pickle.loads(pickle.dumps(net))
@@ -138,6 +151,7 @@ CHANGES = {
         counts_later=True,
     ),
     "fit, verbose": Change(lambda net, data: fit(net, data, epochs=2, verbose=2)),
+    "fit_many": Change(fit_two),
     "train_on_batch": Change(lambda net, data: net.train_on_batch(data.X, data.y)),
     "loss_and_gradients": Change(lambda net, data: net.loss_and_gradients(data.X, data.y)),
     "forward, backward": Change(lambda net, data: net.backward(net.forward(data.X))),

@@ -100,6 +100,13 @@ def after_each_slice(monkeypatch, call):
     monkeypatch.setattr(Fit, "_end_slice", end_and_call)
 
 
+def replaced_slices(monkeypatch, function):
+    """Let slices of fits be this function of the fit; return what they were."""
+    work = Fit._work
+    monkeypatch.setattr(Fit, "_work", function)
+    return work
+
+
 def before_each_end_of_epoch(monkeypatch, call):
     """Let `call(epoch)` run before a fit ends an epoch, with the number of epochs done."""
     end_epoch = Fit._end_epoch

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import BusyError
+from fastbp import BusyError, _core
 from fastbp._data import scaling
 from helpers.inside import after_each_slice, engine_of, take_snapshots
 
@@ -322,3 +322,74 @@ def test_ctrl_c_in_the_reference_leaves_a_usable_network(data):
     interrupt(lambda: net.fit(*data, epochs=FOREVER), after=0.1)
     assert np.isfinite(net.parameters).all()
     net.fit(*data)
+
+
+# ---- calls that are generators -----------------------------------------------------------------------------
+
+
+class Steps:
+    """A call in two steps through a guard, and what its `undo` was told."""
+
+    def __init__(self, guard):
+        self.undone = []
+        self.steps = guard.stepping("work", "left", self._work(), self.undone.append)
+
+    def _work(self):
+        yield 1
+        yield 2
+        return 3
+
+
+def is_locked(guard):
+    """Tell whether a change is under way."""
+    try:
+        guard.writing("probe", None, int)
+    except BusyError:
+        return True
+    return False
+
+
+def test_a_generator_locks_from_its_first_item_to_its_end():
+    guard = _core.Guard()
+    call = Steps(guard)
+    assert not is_locked(guard)
+    assert next(call.steps) == 1
+    assert is_locked(guard)
+    assert guard.reading(int) == 0  # in the same thread
+    with ThreadPoolExecutor() as pool, pytest.raises(BusyError, match="another thread is in work"):
+        pool.submit(guard.reading, int).result()
+    assert next(call.steps) == 2
+    with pytest.raises(StopIteration) as end:
+        next(call.steps)
+    assert end.value.value == 3
+    assert not is_locked(guard)
+    assert call.undone == []
+    assert guard.left == "left"
+
+
+@pytest.mark.parametrize("how", ["close", "throw", "drop"])
+def test_a_generator_that_does_not_end_is_undone(how):
+    guard = _core.Guard()
+    call = Steps(guard)
+    next(call.steps)
+    if how == "throw":
+        with pytest.raises(KeyboardInterrupt):
+            call.steps.throw(KeyboardInterrupt())
+    elif how == "close":
+        call.steps.close()
+    else:
+        call.steps = None
+        gc.collect()
+    assert not is_locked(guard)
+    assert [type(error) for error in call.undone] == [KeyboardInterrupt if how == "throw" else GeneratorExit]
+    assert guard.left is None
+
+
+def test_a_generator_waits_for_nobody():
+    guard = _core.Guard()
+    first, second = Steps(guard), Steps(guard)
+    next(first.steps)
+    with pytest.raises(BusyError, match="work while work of this network is under way"):
+        next(second.steps)
+    assert second.undone == []
+    assert next(first.steps) == 2

@@ -1,0 +1,136 @@
+"""`Scheduler`: many fits over a few threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from fastbp._base.threads import get_num_threads, threads
+from fastbp._many._job import Job
+from fastbp._many._shown import Shown
+from fastbp.history import History
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+ACTIVE = 2  # fits under way per thread: while one of them is between slices, another has a slice ready
+
+
+class Scheduler:
+    """Runs jobs: `run` trains, and `recover` ends what is under way after an interruption.
+
+    The calling thread goes on with each fit between its slices, and a pool of threads does the slices. The
+    calling thread does slices itself if there is one thread, if they call functions of the user, or if they
+    are short. Fits whose slices call functions of the user follow each other, in order.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        They begin in this order.
+    shown : Shown, optional
+    """
+
+    def __init__(self, jobs: Sequence[Job], shown: Shown | None) -> None:
+        self._jobs, self._shown = jobs, shown
+        self._threads = get_num_threads()
+        self._workers = min(self._threads, len(jobs))
+        self._pool: ThreadPoolExecutor | None = None
+        self._unbegun: deque[Job] = deque()
+        self._active: list[Job] = []
+        self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
+        self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
+
+    def run(self) -> list[History | Exception]:
+        """Train all networks; return the result of each."""
+        if self._workers > 1:
+            from concurrent.futures import ThreadPoolExecutor  # few need it
+
+            self._pool = ThreadPoolExecutor(self._workers, "fastbp.fit_many")
+        for job in self._jobs:
+            if job.go_on():
+                self._unbegun.append(job)
+            else:
+                self._end(job)
+        while True:
+            self._begin()
+            if not self._active:
+                break
+            self._go_on(self._done.get())
+        self._close()
+        return [job.result for job in self._jobs if job.result is not None]
+
+    def recover(self, error: BaseException) -> None:
+        """Wait for the slices that are under way, and end all fits as Ctrl-C does; may be repeated."""
+        for job in self._jobs:
+            job.withdraw()
+        for job in self._jobs:
+            job.wait()
+            job.break_off()
+        self._close()
+
+    def _close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._shown is not None:
+            self._shown.close()
+
+    def _begin(self) -> None:
+        """Begin the next fits, as many as may be under way."""
+        most = ACTIVE * self._workers if self._workers > 1 else 1
+        while self._unbegun and len(self._active) < most:
+            job = self._unbegun.popleft()
+            self._active.append(job)
+            if not job.go_on():
+                self._end(job)
+            elif not job.calls_user:
+                self._go_on(job)
+            else:
+                self._alone.append(job)
+                if len(self._alone) == 1:
+                    self._go_on(job)
+
+    def _go_on(self, job: Job) -> None:
+        """Run a fit to its next slice, and have that done."""
+        if not job.go_on():
+            self._end(job)
+            return
+        if self._shown is not None:
+            self._show(self._shown)
+        if self._pool is None or job.is_short or job.calls_user or not self._hand_over(self._pool, job):
+            if job.do():
+                self._done.put(job)
+
+    def _hand_over(self, pool: ThreadPoolExecutor, job: Job) -> bool:
+        """Let a thread of the pool do a slice; return False if the system refuses to start one."""
+        try:
+            pool.submit(self._work, job)
+        except RuntimeError:  # another thread may nevertheless do it: only one of them will find it
+            return False
+        return True
+
+    def _work(self, job: Job) -> None:
+        """Do a slice, in a thread of the pool."""
+        with threads(self._threads):
+            is_done = job.do_elsewhere()
+        if is_done:
+            self._done.put(job)
+
+    def _end(self, job: Job) -> None:
+        """Note that a fit is over, and let the next one that has waited for it begin."""
+        if job in self._active:
+            self._active.remove(job)
+        if self._shown is not None and job.result is not None:
+            self._shown.end(job.index, job.result)
+            self._show(self._shown)
+        if self._alone and self._alone[0] is job:
+            self._alone.popleft()
+            if self._alone:
+                self._go_on(self._alone[0])
+
+    def _show(self, shown: Shown) -> None:
+        jobs = self._jobs
+        ended = sum(job.result is not None for job in jobs)
+        wanted = sum(job.epochs if job.result is None else round(job.done) for job in jobs)
+        shown.update(sum(job.done for job in jobs), wanted, ended)

@@ -1,0 +1,69 @@
+"""Estimators over a cluster of processes: the bits of this process, the client in context, and tasks."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
+pytest.importorskip("distributed", reason="distributed is not installed: pip install fastbp[dask]")
+
+import dask
+import dask.array as da
+from sklearn.base import clone
+
+from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SHORT = {"hidden_layer_sizes": (5,), "learning_rate_init": 0.01, "max_iter": 4, "random_state": 0}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(90, 4))
+NUMBERS = np.tanh(X @ rng.normal(size=(4, 2)))
+LABELS = np.array(["no", "perhaps", "yes"])[np.digitize(X[:, 0], [-0.5, 0.5])]
+
+
+def chunked(array):
+    return da.from_array(array, chunks=((20, 0, 45, 25), *((n,) for n in array.shape[1:])))
+
+
+@pytest.mark.parametrize("mode", ["synchronous", "local"])
+@pytest.mark.parametrize(("kind", "y"), [(DaskMLPClassifier, LABELS), (DaskMLPRegressor, NUMBERS)])
+def test_a_cluster_gives_the_bits_of_this_process(cluster_of, monkeypatch, kind, y, mode):
+    data = chunked(X), chunked(y)
+    held_out = {"X_val": data[0], "y_val": data[1]}
+    estimator = kind(**SHORT, mode=mode, early_stopping=True)
+    client = cluster_of(2)  # is the one in context
+    over_dask = estimator.fit(*data, **held_out)
+    assert over_dask.client_ is client
+    predictions, score = over_dask.predict(data[0]).compute(), over_dask.score(*data)
+    monkeypatch.setattr(kind, "client_", None)
+    with dask.config.set(scheduler="synchronous"):
+        here = clone(estimator).fit(*data, **held_out)
+        np.testing.assert_array_equal(here.predict(data[0]).compute(), predictions)
+        assert here.score(*data) == score
+    assert over_dask.network_.parameters.tobytes() == here.network_.parameters.tobytes()
+    assert over_dask.loss_curve_ == here.loss_curve_
+    assert over_dask.validation_scores_ == here.validation_scores_
+
+
+def test_a_client_of_ones_own(cluster_of):
+    client, other = cluster_of(2), cluster_of(1)
+    for one in (client, other):
+        clf = DaskMLPClassifier(**SHORT, client=one).fit(chunked(X), chunked(LABELS))
+        assert clf.client_ is one
+        assert clone(clf).client is one
+
+
+def fitted_inside(X, y, options):
+    """Fit in a task, where the client is that of its worker."""
+    from fastbp.dask import DaskMLPClassifier
+
+    clf = DaskMLPClassifier(**options).fit(X, y)
+    return clf.client_ is not None, clf.network_.parameters
+
+
+def test_inside_a_task(cluster_of):
+    client = cluster_of(2)
+    has_client, parameters = client.submit(fitted_inside, X, LABELS, SHORT).result(timeout=60)
+    assert has_client
+    here = DaskMLPClassifier(**SHORT, client=client).fit(X, LABELS)
+    np.testing.assert_array_equal(parameters, here.network_.parameters)
