@@ -77,7 +77,9 @@ def fit(
         The cluster. None: all is done in this process, one shard after the other.
     net : Network
     X, y : dask arrays, dask data frames, lists with one entry per shard, or arrays
-        Inputs and targets; chunks, partitions or entries are the shards.
+        Inputs and targets. Chunks of rows, partitions or entries are the shards: arrays, frames or delayed
+        objects. Chunks may have unknown sizes, and shards may be empty. What is in memory is cut into
+        `shards` parts of consecutive rows. Frames are read by name, as in `Network.fit`.
     epochs, sample_weight, class_weight, metrics, callbacks, tol, patience, gradient_tol
         As for `Network.fit`; sample weights come in the same shards as X. With ``mode="local"``,
         `on_batch_end` is called after each round.
@@ -88,8 +90,12 @@ def fit(
         round all shards train for several steps from the same parameters and optimizer state, and both are
         then averaged, weighted by the rows. This is another algorithm with far fewer rounds, for slow
         connections.
-    shards : int, or list of callables or paths, optional
-        Number of shards into which arrays are cut; or what the shards are read from, in place of X and y.
+    shards : int or list, optional
+        Number of parts that X and y in memory are cut into; default: 8, or fewer for fewer rows. It decides
+        the results, the cluster does not. Or, in place of X and y, a list of what each shard is read from by
+        a worker: a callable ``() -> (X, y)`` or ``() -> (X, y, sample_weight)``; a delayed object with such a
+        value; or files that all workers can open: .npz with the arrays X, y and perhaps sample_weight; a pair
+        or triple of .npy, mapped into memory; or Parquet, a file or a folder.
     local_steps : int, >= 1, optional
         Number of steps in a round with ``mode="local"``; a round ends with the epoch at the latest. Default:
         all steps of an epoch.
@@ -100,8 +106,11 @@ def fit(
         Data to measure loss and metrics on after epochs, as X and y or like `shards`.
     validation_every, max_seconds, verbose, resume
         As for `Network.fit`. A fit that continues needs the same shards, but not the same cluster.
-    target, weight : str, optional
-        Columns of targets and sample weights in Parquet files.
+    target : str or list of str, optional
+        Column or columns of the targets in Parquet files. All others are inputs, or those that are called
+        like the network's `feature_names`.
+    weight : str, optional
+        Column of the sample weights in Parquet files.
     max_retries : int, >= 0
         How often the task of a shard is submitted again after its worker was lost.
     timeout : float, > 0

@@ -7,9 +7,10 @@ import fastbp
 from fastbp import DataError, ParameterError, ShapeError, losses
 from fastbp._training.train import fit_of
 from fastbp.dask._evaluation import evaluate, validation_of
+from fastbp.dask._executor import SerialExecutor
 from helpers.errors import refuses
 from helpers.scaled import squares
-from helpers.shards import Loader, Sending, cut
+from helpers.shards import Loader, cut
 
 AT = [1, 1, 18, 40]  # shards of one row, of none, and of more
 
@@ -115,8 +116,7 @@ def test_evaluate_refuses(data):
 
 
 def validation(net, *given, metrics=None, every=1, **options):
-    executor = Sending()
-    return validation_of(executor, net._model, *given, metrics, every=every, epochs=5, **options)
+    return validation_of(SerialExecutor(), net._model, *given, metrics, every=every, epochs=5, **options)
 
 
 def test_validation_over_shards_follows_the_parameters(data):
