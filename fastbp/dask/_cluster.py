@@ -11,7 +11,7 @@ from fastbp.dask._executor import Executor, Load, SerialExecutor
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._round import Round
 from fastbp.dask._workers import Workers
-from fastbp.exceptions import ParameterError
+from fastbp.exceptions import ParameterError, ShardError
 
 USER = "fastbp.dask with a client"
 
@@ -50,10 +50,15 @@ class ClusterExecutor:
     ) -> None:
         check_client(client)
         self._client, self._max_retries = client, max_retries
-        self._seceded = secede()
         self._placed: list[Placed] = []
+        self._closed = False
         self._workers = Workers(client, _core.isa() if isa is None else isa, timeout)
-        self._workers.begin()
+        self._seceded = secede()
+        try:
+            self._workers.agree()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def isa(self) -> str:
@@ -64,6 +69,7 @@ class ClusterExecutor:
         """Begin to load shards on workers; return a handle of each."""
         placed = [Placed(one) for one in loads]
         self._placed += placed
+        self._workers.expect()
         submit_loads(self._client, self._workers, placed)
         return placed
 
@@ -76,12 +82,15 @@ class ClusterExecutor:
         names: Sequence[str] = (),
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle; see `Executor`."""
+        if self._closed:
+            raise ShardError("the executor is closed, and its shards are gone")
         names = names or [f"shard {i}" for i in range(len(handles))]
         calls = Round(self._client, self._workers, handles, names, self._max_retries)
         return calls.results(function, own, common)
 
     def close(self) -> None:
         """Cancel what is under way and let go of all shards; may be repeated, also without a cluster."""
+        self._closed = True
         for placed in self._placed:
             placed.release()
         self._placed.clear()
@@ -105,9 +114,8 @@ def check_client(client: Any) -> None:
 
 def secede() -> bool:
     """Inside a task, leave the worker's thread to other tasks; return whether it was taken before."""
-    from distributed.threadpoolexecutor import thread_state
-
-    inside = hasattr(thread_state, "key") and getattr(thread_state, "proceed", False)
+    pool, worker = (module(f"distributed.{name}", "dask", USER) for name in ("threadpoolexecutor", "worker"))
+    inside = hasattr(worker.thread_state, "key") and getattr(pool.thread_state, "proceed", False)
     if inside:
         module("distributed", "dask", USER).secede()
     return inside

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from fastbp.dask._placed import Placed, dumps, key, large, packed, released, submit_loads
+from fastbp.dask._placed import Placed, submit_loads
+from fastbp.dask._sending import key, large, packed, released, sent
 from fastbp.dask._waiting import waited
-from fastbp.dask._worker import UnfitWorkerError, call, unpacked
+from fastbp.dask._worker import UnfitWorkerError, call, pickled
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ShardError
-
-#: What is common to calls goes with each of them up to this many bytes; more becomes a task of its own, whose
-#: result workers pass on to each other.
-SMALL = 32_768
 
 
 class Round:
@@ -45,8 +43,9 @@ class Round:
         self, function: Callable[..., Any], own: Sequence[tuple[Any, ...]], common: tuple[Any, ...]
     ) -> list[Any]:
         """Return the results of the calls in order; errors as in `Executor.call`."""
-        self._own = [dumps(arguments) for arguments in own]
+        self._own = [pickled(arguments) for arguments in own]
         self._common = packed(self._workers, function, common)
+        self._workers.expect()
         found: dict[int, Any] = {}
         try:
             self._submit(range(len(self._shards)))
@@ -58,9 +57,9 @@ class Round:
                 raise error
             return [found[i] for i in range(len(self._shards))]
         finally:
-            released(list(self._futures.values()))
+            released(self._futures.values())
             self._futures.clear()
-            self._failed = None  # whose traceback leads here
+            self._failed = None  # its traceback leads here
 
     def _end(self) -> int:
         """Return up to which call results count: all of them, or those before the first error."""
@@ -70,10 +69,10 @@ class Round:
         """Return results; without all of them, do what has to be done before the next attempt."""
 
         def look() -> None:
-            able = self._workers.watch(", ".join(self._names[i] for i in awaited))
+            able = self._workers.watch(self._awaited(awaited))
             self._stranded = [i for i in awaited if self._is_stranded(i, able)]
             if self._stranded:
-                raise ShardError("workers that were chosen are gone")
+                raise ShardError("the workers that calls were restricted to are gone")
 
         self._stranded = []
         futures = [self._futures[i] for i in awaited]
@@ -83,12 +82,16 @@ class Round:
             if not self._repair(awaited):
                 raise
             return {}
-        return dict(zip(awaited, values, strict=True))
+        return {i: pickle.loads(value) for i, value in zip(awaited, values, strict=True)}
 
     def _is_stranded(self, i: int, able: set[str]) -> bool:
         """Return whether a call waits for workers that are gone."""
-        only = self._only.get(i), self._shards[i].workers
-        return any(chosen is not None and not chosen & able for chosen in only)
+        chosen = self._only[i], self._shards[i].only
+        return bool(able) and any(only is not None and not only & able for only in chosen)
+
+    def _awaited(self, calls: Sequence[int]) -> str:
+        """Return what the error says if no worker takes these calls."""
+        return ", ".join(self._names[i] for i in calls)
 
     def _repair(self, awaited: Sequence[int]) -> bool:
         """Submit again what was lost or refused; note the first error. False: nothing was wrong."""
@@ -99,19 +102,19 @@ class Round:
                 continue
             if isinstance(fault, Lost):
                 self._count(i, fault)
-                if fault.key != self._futures[i].key:
+                if fault.key in (None, self._shards[i].future.key):
                     reload.add(i)
             elif is_refusal(fault):
-                self._workers.refused()
+                self._workers.refused(fault.args[0] if isinstance(fault, UnfitWorkerError) else None)
             else:
                 self._failed = i, fault
-                released([future for j, future in self._futures.items() if j > i])
+                released(future for j, future in self._futures.items() if j > i)
                 break
             again.add(i)
         again = {i for i in again if i < self._end()}
         if again:
             present = self._workers.present()
-            reload = {i for i in again if i in reload or self._shards[i].lost(present)}
+            reload = {i for i in again if i in reload or self._shards[i].is_lost(present)}
             submit_loads(self._client, self._workers, [self._shards[i] for i in sorted(reload)])
             self._submit(sorted(again))
         return bool(again) or self._failed is not None
@@ -120,21 +123,18 @@ class Round:
         """Count a loss; ShardError if it was one too many."""
         if self._losses[i] == self._max_retries:
             raise ShardError(
-                f"{self._names[i]}: its workers were lost {self._losses[i] + 1} times (max_retries="
-                f"{self._max_retries}), at last with {lost.reason}"
+                f"{self._names[i]} was lost with its workers {self._losses[i] + 1} times (max_retries="
+                f"{self._max_retries}): {lost.reason}"
             )
         self._losses[i] += 1
 
     def _submit(self, calls: Sequence[int]) -> None:
         """Submit calls, under new keys."""
-        only = self._workers.restriction()
         self._workers.check_scheduler()
-        common = self._common
-        released([self._futures[i] for i in calls if i in self._futures])
-        with large(len(common) + sum(len(self._own[i]) for i in calls)):
-            shared = len(common) > SMALL
-            if shared:
-                common = self._client.submit(unpacked, common, key=key("common"), pure=False, workers=only)
+        only = self._workers.restriction(self._awaited(calls))
+        released(self._futures[i] for i in calls if i in self._futures)
+        common = sent(self._client, self._common, only, uses=len(calls))
+        with large(common, *(self._own[i] for i in calls)):
             futures = self._client.map(
                 call,
                 [self._shards[i].future for i in calls],
@@ -144,14 +144,13 @@ class Round:
                 pure=False,
                 workers=only,
             )
-        if shared:
-            released([common])  # the calls keep it
+        released([common])  # the calls keep it
         self._futures.update(zip(calls, futures, strict=True))
         self._only.update((i, None if only is None else frozenset(only)) for i in calls)
 
 
 class Lost(NamedTuple):
-    """What became of a task that was lost: the key of the task that killed workers, if that is known."""
+    """Why a task was lost, and the key of the task that took its workers with it, if that is known."""
 
     reason: str
     key: Any = None
@@ -161,12 +160,14 @@ def fault_of(future: Any) -> BaseException | Lost | None:
     """Return what went wrong with a task; None if it is under way or has a result."""
     from distributed.scheduler import KilledWorker
 
-    if future.status in ("pending", "finished"):
+    if future.status == "cancelled":
+        return Lost("what it needs is gone")
+    if future.status != "error":  # a result that was lost is computed again by the scheduler
         return None
-    if future.status != "error":
-        return Lost(future.status)
     error: BaseException = future.exception()
-    return Lost(repr(error), error.task) if isinstance(error, KilledWorker) else error
+    if isinstance(error, KilledWorker):
+        return Lost(str(error), error.task)
+    return error.with_traceback(future.traceback())
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 #: Seconds between two looks at the cluster.
-TICK = 1.0
+TICK = 0.5
 
 
 def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], tick: float = TICK) -> Any:

@@ -1,4 +1,9 @@
-"""What runs on a worker: it says what it can compute, loads shards, and calls functions on them."""
+"""What runs on a worker: it says what it can compute, loads shards, and calls functions on them.
+
+Arrays that Dask passes from one process to another may begin at any address, and NumPy sums those in another
+order that are not aligned. What functions get here comes out of bytes instead, wherever it has been: their
+results do not depend on which worker had what they need.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,15 @@ import platform
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastbp import _core
 from fastbp._version import __version__
 
 #: What `isa` of the engine of `fastbp.reference` is; it runs everywhere.
 REFERENCE = "numpy"
+#: Bytes between addresses at which numbers of every type are aligned.
+ALIGNMENT = 16
 
 
 class Kind(NamedTuple):
@@ -29,11 +38,11 @@ class Facts(NamedTuple):
 
 
 class UnfitWorkerError(Exception):
-    """A worker cannot compute what the others can; the task has to run on another one."""
+    """The worker with this address cannot compute what others can; the task has to run on another one."""
 
 
-class Opened(NamedTuple):
-    """A function, what it needs of a worker, and arguments that all calls have in common."""
+class Packed(NamedTuple):
+    """A function, arguments, and what they need of a worker."""
 
     kind: Kind
     isa: str
@@ -47,35 +56,76 @@ class Delayed(NamedTuple):
     i: int
 
 
+class Held:
+    """A shard in the memory of a worker. On its way to another one it is bytes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of the shard, by which the scheduler decides if it is worth its way."""
+        data, buffers = split(self.value)
+        return len(data) + sum(buffer.raw().nbytes for buffer in buffers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return held, (pickled(self.value),)
+
+
+def held(data: bytes) -> Held:
+    """Return the shard that has come as bytes."""
+    return Held(pickle.loads(data))
+
+
 def facts() -> Facts:
     """Return what this process can compute. FASTBP_ISA is an upper limit: the user of the machine set it."""
     isas = _core.available_isas()
     return Facts(Kind(__version__, platform.machine()), (*isas[isas.index(_core.isa()) :], REFERENCE))
 
 
-def check(opened: Opened) -> None:
-    """Raise UnfitWorkerError if this worker is of another kind, or lacks the instruction set."""
+def unpacked(data: bytes) -> Packed:
+    """Return the `Packed` of bytes; UnfitWorkerError if it needs another kind of worker."""
+    packed = Packed(*pickle.loads(data))
     mine = facts()
-    if mine.kind != opened.kind or opened.isa not in mine.isas:
-        raise UnfitWorkerError(f"this worker is {mine}, expected {opened.kind} with {opened.isa}")
+    if mine.kind != packed.kind or packed.isa not in mine.isas:
+        from distributed import get_worker
+
+        raise UnfitWorkerError(get_worker().address)
+    return packed
 
 
-def unpacked(data: bytes) -> Opened:
-    """Return what `data` holds; once per round, as a task of its own."""
-    opened = Opened(*pickle.loads(data))
-    check(opened)
-    return opened
-
-
-def load(data: bytes, *delayed: Any) -> Any:
+def load(data: bytes, *delayed: Any) -> Held:
     """Return a shard; `delayed` are values of those arguments in `data` that are `Delayed`."""
     _, _, function, arguments = unpacked(data)
-    return function(*(delayed[one.i] if isinstance(one, Delayed) else one for one in arguments))
+    return Held(
+        function(*(aligned(delayed[one.i]) if isinstance(one, Delayed) else one for one in arguments))
+    )
 
 
-def call(shard: Any, own: bytes, common: bytes | Opened) -> Any:
-    """Return the result of a call on a shard; bytes of what is common come with each call if they are few."""
-    if isinstance(common, bytes):
-        common = unpacked(common)
-    check(common)
-    return common.function(shard, *pickle.loads(own), *common.arguments)
+def call(shard: Held, own: bytes, common: bytes) -> bytes:
+    """Return the pickled result of a call on a shard."""
+    _, _, function, arguments = unpacked(common)
+    return pickled(function(shard.value, *pickle.loads(own), *arguments))
+
+
+def aligned(value: Any) -> Any:
+    """Return the same value, with arrays that are aligned."""
+    _, buffers = split(value)
+    addresses = (
+        np.frombuffer(buffer.raw(), np.uint8).ctypes.data for buffer in buffers if buffer.raw().nbytes
+    )
+    return pickle.loads(pickled(value)) if any(one % ALIGNMENT for one in addresses) else value
+
+
+def split(value: Any) -> tuple[bytes, list[pickle.PickleBuffer]]:
+    """Return a pickle, and the memory of arrays apart from it, which is not copied."""
+    from distributed.protocol.pickle import dumps
+
+    buffers: list[pickle.PickleBuffer] = []
+    return dumps(value, buffer_callback=buffers.append), buffers
+
+
+def pickled(value: Any) -> bytes:
+    """Return a pickle; functions that cannot be imported are in it as a whole."""
+    from distributed.protocol.pickle import dumps
+
+    return bytes(dumps(value))

@@ -1,0 +1,113 @@
+"""Fixtures of tests on a cluster of processes, each of which has a time limit."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from helpers.waiting import wait
+
+LIMIT = 60
+REASON = "needs distributed: pip install fastbp[dask]"
+
+
+@pytest.fixture(autouse=True)
+def time_limit():
+    """No test hangs: it fails after a minute, wherever it waits."""
+
+    def end(number, frame):
+        raise TimeoutError(f"a test has taken more than {LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(LIMIT)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def cluster_of():
+    """A function that returns a client of a cluster of so many processes; no test kills them."""
+    distributed = pytest.importorskip("distributed", reason=REASON)
+    clients = {}
+    with contextlib.ExitStack() as stack:
+
+        def client(workers, threads=1):
+            if (workers, threads) not in clients:
+                cluster = stack.enter_context(local_cluster(distributed, workers, threads))
+                clients[workers, threads] = stack.enter_context(distributed.Client(cluster))
+            return clients[workers, threads]
+
+        yield client
+
+
+@pytest.fixture(params=[1, 2, 3])
+def client(cluster_of, request):
+    """A client of a cluster of 1, 2 and 3 worker processes."""
+    return cluster_of(request.param)
+
+
+@pytest.fixture
+def mortal():
+    """A client of a cluster of 2 processes of this test alone, which may kill them; a nanny starts others."""
+    distributed = pytest.importorskip("distributed", reason=REASON)
+    with local_cluster(distributed, 2, 1) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+def local_cluster(distributed, workers, threads):
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=threads,
+        processes=True,
+        dashboard_address=":0",
+        silence_logs="CRITICAL",
+    )
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A `Bare`: a scheduler in a process of its own, to which a test adds workers without a nanny."""
+    distributed = pytest.importorskip("distributed", reason=REASON)
+    with contextlib.ExitStack() as stack:
+        yield Bare(distributed, tmp_path / "scheduler.json", stack)
+
+
+class Bare:
+    """A scheduler in a process of its own, and processes of workers that nobody starts again."""
+
+    def __init__(self, distributed, file, stack):
+        self._stack = stack
+        self.scheduler = self._start("dask_scheduler", "--port=0", f"--scheduler-file={file}")
+        wait(file.is_file)
+        self.address = json.loads(file.read_text())["address"]
+        self.client = stack.enter_context(distributed.Client(self.address, timeout=5))
+
+    def worker(self, path=(), **environment):
+        """Start a worker, wait until it has joined, and return its process."""
+        before = self.client.nthreads().keys()
+        process = self._start(
+            "dask_worker", self.address, "--no-nanny", "--nthreads=1", path=path, environment=environment
+        )
+        wait(lambda: self.client.nthreads().keys() - before)
+        return process
+
+    def kill(self, process):
+        """Kill a process, and wait until it is gone."""
+        process.kill()
+        process.wait()
+
+    def _start(self, module, *arguments, path=(), environment=None):
+        python_path = os.pathsep.join([*map(str, path), *filter(None, sys.path)])
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"distributed.cli.{module}", *arguments, "--dashboard-address=:0"],
+            env=os.environ | {"PYTHONPATH": python_path} | (environment or {}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._stack.callback(self.kill, process)
+        return process
