@@ -267,9 +267,9 @@ def test_the_engine_computes_as_all_machines_can(data, monkeypatch, mode, tmp_pa
     resumed = make()
     fit(resumed, data, **options, resume=path)
     monkeypatch.undo()
-    with using(slow):
+    with using(slow):  # of all engines, also those that tasks make
         alone = make()
-    fit(alone, data, **mode, validation_data=(X[:9], y[:9]))
+        fit(alone, data, **mode, validation_data=(X[:9], y[:9]))
     assert hash_of(resumed) == hash_of(alone)
 
 
@@ -383,7 +383,7 @@ def test_models_are_a_cache_of_bounded_size(data):
         assert one is not two
     with models.borrowed(packed) as again:
         assert again in (one, two)
-    for _ in range(MOST_SETTINGS):
+    for _ in range(MOST_SETTINGS + 1):
         with models.borrowed(Packed(packed.setting)), models.borrowed(packed) as again:
             assert again in (one, two)  # the one that was used last is not let go
     for _ in range(MOST_SETTINGS):
