@@ -38,4 +38,4 @@ class ModelFileError(Error, ValueError):
 
 
 class ShardError(Error, RuntimeError):
-    """A shard could not be computed on a cluster: its workers were lost, or there are none, or no scheduler."""
+    """A shard could not be computed: its workers were lost, or a cluster has no workers, or no scheduler."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastbp import _core
+from fastbp._base.arguments import integer, number
 from fastbp._base.optional import load as module
 from fastbp.dask._arrivals import Arrivals
 from fastbp.dask._executor import Arrived, Executor, Load, SerialExecutor
@@ -34,10 +35,13 @@ def executor_of(client: Any, isa: str | None, max_retries: int = 3, timeout: flo
     Raises
     ------
     ParameterError
-        `client` is something else, asynchronous, or closed; workers lack fastbp, or have another version.
+        `client` is something else, asynchronous, or closed; workers lack fastbp, or have another version;
+        another argument is out of range.
     ShardError
         There are no workers, or no scheduler.
     """
+    max_retries = integer("max_retries", max_retries, at_least=0)
+    timeout = number("timeout", timeout, above=0)
     if client is None:
         return SerialExecutor(isa)
     return ClusterExecutor(client, isa, max_retries, timeout)
@@ -46,9 +50,7 @@ def executor_of(client: Any, isa: str | None, max_retries: int = 3, timeout: flo
 class ClusterExecutor:
     """Calls functions on shards on the workers of a `distributed.Client`; parameters as in `executor_of`."""
 
-    def __init__(
-        self, client: Any, isa: str | None = None, max_retries: int = 3, timeout: float = 300.0
-    ) -> None:
+    def __init__(self, client: Any, isa: str | None, max_retries: int = 3, timeout: float = 300.0) -> None:
         check_client(client)
         self._client, self._max_retries = client, max_retries
         self._placed: list[Placed] = []
@@ -68,6 +70,7 @@ class ClusterExecutor:
 
     def place(self, loads: Sequence[Load]) -> Sequence[Any]:
         """Begin to load shards on workers; return a handle of each."""
+        self._check_open()
         placed = [Placed(one) for one in loads]
         self._placed += placed
         self._workers.expect()
@@ -84,8 +87,7 @@ class ClusterExecutor:
         arrived: Arrived | None = None,
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle; see `Executor`."""
-        if self._closed:
-            raise ShardError("the executor is closed, and its shards are gone")
+        self._check_open()
         names = names or [f"shard {i}" for i in range(len(handles))]
         kind = Round if arrived is None else Arrivals
         calls = kind(self._client, self._workers, handles, names, self._max_retries, arrived)
@@ -100,6 +102,10 @@ class ClusterExecutor:
         if self._seceded:
             self._seceded = False
             module("distributed", "dask", USER).rejoin()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ShardError("the executor is closed, and its shards are gone")
 
 
 def check_client(client: Any) -> None:

@@ -25,7 +25,8 @@ class Executor(Protocol):
     """Calls functions on shards.
 
     Results depend on the arguments alone, not on where and when calls run. Functions and arguments can be
-    pickled.
+    pickled; functions do not change their arguments. What they get are arrays that are aligned. Own arguments
+    are few bytes; common ones may be many.
     """
 
     @property
@@ -33,7 +34,7 @@ class Executor(Protocol):
         """The instruction set that all calls have to use: the best one that all machines have."""
 
     def place(self, loads: Sequence[Load]) -> Sequence[Any]:
-        """Begin to load shards; return a handle of each for `call`. It does not wait."""
+        """Begin to load shards; return a handle of each for `call`. It waits only to send arguments."""
 
     def call(
         self,
@@ -55,7 +56,7 @@ class Executor(Protocol):
         Exception
             Of several calls that raise, the error of the first one, with a note of its name.
         ShardError
-            A call was lost with its worker too often, or there are no workers.
+            A call was lost with its worker too often, or there are no workers, or no scheduler.
         """
 
     def close(self) -> None:

@@ -58,6 +58,8 @@ class Round:
         self._workers.expect()
         found: dict[int, Any] = {}
         try:
+            missing = [shard for shard in self._shards if shard.future is None]  # a reload was interrupted
+            submit_loads(self._client, self._workers, missing)
             self._submit(range(len(self._shards)))
             while awaited := [i for i in range(self._end()) if i not in found]:
                 found.update(new := self._wait(awaited))

@@ -68,7 +68,7 @@ class Workers:
         ShardError
             There is no scheduler, or it does not answer.
         """
-        return set(self._answer(self._client.nthreads, asynchronous=True))
+        return set(self._answer(lambda: self._client.scheduler.ncores()))
 
     def refused(self, address: str | None) -> None:
         """Note that a worker refused a task; if it is not known which one, ask those that have joined."""

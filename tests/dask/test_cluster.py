@@ -208,6 +208,18 @@ def test_what_is_no_client(client, message):
         executor_of(client, None)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_retries": -1}, "max_retries is -1, expected an integer >= 0"),
+        ({"timeout": 0}, "timeout is 0, expected a finite number > 0"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(fastbp.ParameterError, match=message):
+        executor_of(None, None, **options)
+
+
 def test_a_client_that_is_closed(cluster_of):
     client = distributed.Client(cluster_of(1).cluster, set_as_default=False)
     client.close()

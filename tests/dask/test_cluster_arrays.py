@@ -13,10 +13,11 @@ def moved(value, offset=1):
     header, frames = distributed.protocol.serialize(value)
     shifted = []
     for frame in frames:
-        memory = np.empty(len(frame) + 64, np.uint8)
+        data = np.frombuffer(frame, np.uint8)
+        memory = np.empty(len(data) + 64, np.uint8)
         start = -memory.ctypes.data % 16 + offset
-        memory[start : start + len(frame)] = np.frombuffer(frame, np.uint8)
-        shifted.append(memory[start : start + len(frame)].data)
+        memory[start : start + len(data)] = data
+        shifted.append(memory[start : start + len(data)].data)
     return distributed.protocol.deserialize(header, shifted)
 
 

@@ -97,17 +97,30 @@ def test_a_round_is_an_epoch_of_each_shard(data, optimizer, batch_size):
     assert engine_of(net).t == engine_of(main).t
 
 
-def test_any_number_of_steps_of_one_shard_is_network_fit(data):
-    one = make()
+@pytest.mark.parametrize("loss", ["mse", "half_sse"])
+def test_any_number_of_steps_of_one_shard_is_network_fit(data, loss):
+    one = make(loss=loss)
     one.fit(*data, epochs=3, batch_size=8)
     for local_steps in (1, 2, 3, 7, 100):
-        net = make()
+        net = make(loss=loss)
         history = fastbp.dask.fit(
             None, net, *data, epochs=3, batch_size=8, mode="local", shards=1, local_steps=local_steps
         )
         assert net.parameters.tobytes() == one.parameters.tobytes()
         np.testing.assert_allclose(history.loss, one.history.loss, rtol=1e-14)
         assert history.learning_rate == one.history.learning_rate
+
+
+@pytest.mark.parametrize("loss", ["mse", "half_sse"])
+@pytest.mark.parametrize("local_steps", [None, 2])
+def test_the_loss_of_an_epoch_is_that_of_all_rows(data, loss, local_steps):
+    """The mean over them, or the sum of the sums; with steps so small that the order does not count."""
+    X, y = data
+    net = fastbp.Network([3, 4, 2], loss=loss, optimizer=fastbp.SGD(1e-20), dtype="float64", seed=1)
+    options = {"mode": "local", "shards": 3, "batch_size": 4, "local_steps": local_steps}
+    history = fastbp.dask.fit(None, net, X, y, **options, sample_weight=np.arange(ROWS) + 1.0)
+    expected = net.evaluate(X, y, (), sample_weight=np.arange(ROWS) + 1.0)["loss"]
+    np.testing.assert_allclose(history.loss, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
