@@ -11,6 +11,7 @@ about both modes must be within a factor of two of the least time of an epoch. T
 """
 
 import gc
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -193,24 +194,26 @@ def test_the_model_says_the_times(workload, mode, clients, costs, epochs, benchm
 
 
 def test_extrapolated(costs, benchmark, report):
-    """What the model says about many workers on a network: no measurement."""
-    far = costs.over(LINK, LATENCY)
+    """Ask the model about many workers on a network: no measurement."""
+    far, steps = costs.over(LINK, LATENCY), 10
 
     def once():
-        batch, epoch = synchronous_round(SLOW, tasks=1), local_round(SLOW)
-        return {
-            "synchronous, the same batch": {n: gain(far, split(batch, n), n, batch.work) for n in MANY},
-            "synchronous, a batch per worker": {
-                n: gain(far, spread(batch, n), n, n * batch.work) for n in MANY
-            },
-            "local": {n: gain(far, spread(epoch, n), n, n * epoch.work) for n in MANY},
-        }, {n: least_step(far, batch, n) for n in MANY[1:]}
+        batch = SLOW.batch_size
+        same = {n: synchronous_round(SLOW, n) for n in MANY}
+        more = {n: synchronous_round(SLOW, n, size=n * batch) for n in MANY}
+        local = {n: local_round(SLOW, n, epochs=steps) for n in MANY}
+        gains = {
+            "synchronous, the same batch": gains_of(far, same, lambda n: same[1].work),
+            "synchronous, a batch per worker": gains_of(far, more, lambda n: n * more[n].work),
+            f"local, {steps} steps of a batch per worker": gains_of(far, local, lambda n: n * local[n].work),
+        }
+        return gains, {n: least_step(far, same[n], n) for n in MANY[1:]}
 
     gains, least = benchmark.pedantic(once, rounds=1)
     for name, found in gains.items():
         values = ", ".join(f"{n}: {value:.3g}" for n, value in found.items())
-        report.append(f"extrapolated, times one machine's thread, {name}: {values}")
-    report.append(f"extrapolated, step from which workers gain: {least}")
+        report.append(f"extrapolated, times one thread of one machine, {name}: {values}")
+    report.append(f"extrapolated, seconds of a step from which workers gain: {least}")
     benchmark.extra_info.update(
         test="cluster_extrapolated",
         description=str(SLOW),
@@ -222,26 +225,11 @@ def test_extrapolated(costs, benchmark, report):
     )
 
 
-def split(one: Round, n: int) -> Round:
-    """Return a round whose work is divided among n tasks."""
-    return Round(n, one.bytes_down, one.bytes_up, one.work / n, one.caller)
+def gains_of(costs: Costs, rounds: dict[int, Round], alone) -> dict[int, float]:
+    """Return how many times faster rounds on n workers are than ``alone(n)`` seconds of one thread, by n."""
+    return {n: alone(n) / costs.seconds(one, n) for n, one in rounds.items()}
 
 
-def spread(one: Round, n: int) -> Round:
-    """Return a round with n tasks of the same work."""
-    return Round(n, one.bytes_down, one.bytes_up, one.work, one.caller)
-
-
-def gain(costs: Costs, one: Round, workers: int, alone: float) -> float:
-    """Return how many times faster a round is than `alone` seconds of one thread."""
-    return alone / costs.seconds(one, workers)
-
-
-def least_step(costs: Costs, batch: Round, workers: int) -> float:
+def least_step(costs: Costs, one: Round, workers: int) -> float:
     """Return the seconds of a step from which it is faster on so many workers, for these bytes."""
-
-    def faster(work: float) -> float:
-        whole = Round(1, batch.bytes_down, batch.bytes_up, work, batch.caller)
-        return gain(costs, split(whole, workers), workers, work)
-
-    return break_even(faster)
+    return break_even(lambda work: work / costs.seconds(replace(one, work=work / workers), workers))

@@ -3,6 +3,7 @@
 `ROUNDS` says what the tasks of a mode send and compute, for the model in `cluster_costs.py`.
 """
 
+import warnings
 from dataclasses import replace
 from functools import partial
 from operator import getitem
@@ -71,7 +72,8 @@ def by_incremental(workload: Workload, client) -> list[float]:
         random_state=0,
     )
     model, classes, seconds = Incremental(mlp), range(workload.layers[-1]), []
-    with client.as_current():
+    with client.as_current(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")  # it sends the weights in it
         X, y = blocks(workload, client)
         for _ in range(EPOCHS):
             start = perf_counter()
@@ -116,10 +118,10 @@ def least_seconds(function, times: int = 5) -> float:
     return min(found)
 
 
-def synchronous_round(workload: Workload, tasks: int = SHARDS) -> Round:
-    """Return the round of a step whose batch is spread over so many shards, timed on one thread."""
+def synchronous_round(workload: Workload, tasks: int = SHARDS, size: int | None = None) -> Round:
+    """Return the round of a step with so many tasks, timed on one thread; `size` is that of the batch."""
     X, y = workload.data()
-    net, n = workload.network(), -(-workload.batch_size // tasks)
+    net, n = workload.network(), -(-(size or workload.batch_size) // tasks)
     with fastbp.threads(1):
         work = least_seconds(lambda: net.loss_and_gradients(X[:n], y[:n]))
         gradient = net.loss_and_gradients(X[:n], y[:n])[1]  # (P,)
@@ -127,8 +129,8 @@ def synchronous_round(workload: Workload, tasks: int = SHARDS) -> Round:
     return Round(tasks, gradient.nbytes, gradient.nbytes, work, caller)
 
 
-def local_round(workload: Workload, tasks: int = SHARDS) -> Round:
-    """Return the round of an epoch of each of so many shards, timed on one thread."""
+def local_round(workload: Workload, tasks: int = SHARDS, epochs: int = 1) -> Round:
+    """Return the round of so many epochs of the rows of a shard, timed on one thread."""
     X, y = shard(workload, 0)
     net = workload.network()
     with fastbp.threads(1):
@@ -136,7 +138,7 @@ def local_round(workload: Workload, tasks: int = SHARDS) -> Round:
     # parameters and the two moments of Adam go both ways
     numbers = np.tile(net.parameters, 3)  # (3 P,)
     caller = least_seconds(lambda: summed([numbers] * tasks))
-    return Round(tasks, numbers.nbytes, numbers.nbytes, work, caller)
+    return Round(tasks, numbers.nbytes, numbers.nbytes, epochs * work, caller)
 
 
 def summed(arrays: list[np.ndarray]) -> np.ndarray:
