@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from bench_pictures import growth_picture, ratio_picture
 from bench_tables import machines_block, readme_block
+from cluster_table import cluster_block
 from estimator_table import estimators_block
 from matplotlib.figure import Figure
 from plot_gallery import gallery
@@ -80,6 +81,7 @@ def schedule_picture() -> Figure:
 
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/guide/activations.md": {"activations": activation_table},
+    "docs/guide/dask.md": {"cluster": cluster_block},
     "README.md": {"benchmark": readme_block, "estimators": estimators_block},
     "docs/internals/performance.md": {"machines": machines_block},
 }

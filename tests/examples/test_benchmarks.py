@@ -225,3 +225,65 @@ def test_made_text_has_the_shape_of_text():
     assert documents[4500] < 12  # most words are rare
     centers = np.array([X[:1000][y[:1000] == label].mean(axis=0) for label in range(20)])  # (20, 9000)
     assert np.mean((X[1000:] @ centers.T).argmax(axis=1) == y[1000:]) > 0.4  # 0.05 by guessing
+
+
+# ---- clusters ----------------------------------------------------------------------------------------------
+
+
+def cluster_records():
+    """Return the records of bench_dask.py for one network."""
+    speeds = {
+        "Network.fit, 1 thread": [90.0, 100.0, 110.0],
+        "Network.fit, 2 threads": [200.0] * 3,
+        "synchronous, 1 worker": [50.0] * 3,
+        "synchronous, 2 workers": [80.0] * 3,
+        "local, 1 worker": [60.0] * 3,
+        "local, 2 workers": [120.0] * 3,
+    }
+    timed = {
+        "test": "cluster",
+        "workload": "quick",
+        "description": "4-2 relu",
+        "rows_per_second": speeds,
+        "cannot": {"Incremental": "No module named 'dask_ml'"},
+        "shards": 4,
+        "versions": ["distributed 1"],
+    }
+    model = {
+        "test": "cluster_model",
+        "workload": "quick",
+        "mode": "local",
+        "costs": {"round": 0.004, "task": 0.0005, "down": 1e-9, "up": 0.0},
+        "timed": {"1": 0.002, "2": 2.0},
+        "said": {"1": 0.003, "2": 1.0},
+    }
+    far = {
+        "test": "cluster_extrapolated",
+        "description": "4-2 relu",
+        "parameters": 10,
+        "link": 1.25e9,
+        "latency": 1e-4,
+        "gains": {"local": {"1": 0.9, "2": 1.5, "100": 50.0}},
+        "least_step": {"2": 0.02, "100": float("inf")},
+    }
+    return [timed, model, far]
+
+
+def test_clusters_have_tables(tables):
+    results, clusters = map(importlib.import_module, ("bench_results", "cluster_table"))
+    part = {"date": "1", "isa": "avx2", "records": cluster_records()}
+    machine = results.Machine("some", {"cpu": {"name": "CPU", "cores": 2}, "dask": part})
+    lines = clusters.of_machine(machine).splitlines()
+    assert "| `Network.fit` on this machine | 100 (90.0 to 110) | 200 |" in lines
+    assert '| `mode="local"` | 60.0 | 120 |' in lines
+    missing = [line for line in lines if "Incremental" in line]
+    assert missing[0].count("No module named") == 2
+    assert "| quick steps, local | 2.00 ms | 3.00 ms | 2.00 s | 1.00 s |" in lines
+    assert any(
+        "4.00 ms per round and 0.500 ms per task, 1 GB/s to the workers and no limit back" in each
+        for each in lines
+    )
+    assert "| extrapolated, times one thread of one machine | 2 workers | 100 workers |" in lines
+    assert "| a step gains if it takes more than | 20.0 ms | never |" in lines
+    assert any("Not measured: the model with 10 Gbit/s and 0.100 ms" in each for each in lines)
+    assert clusters.of_machine(results.Machine("some", {"cpu": {"name": "CPU"}})) == ""

@@ -117,7 +117,9 @@ def test_same_words_can_tell_texts_apart():
     assert not same_words("in /tmp/x.csv", "in .../y.csv")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/guide/activations.md", "docs/internals/performance.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/guide/activations.md", "docs/guide/dask.md", "docs/internals/performance.md"]
+)
 def test_generated_blocks_are_fresh(page, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.syspath_prepend(ROOT / "tools")

@@ -1,5 +1,6 @@
 """Measurements of memory."""
 
+import resource
 import tracemalloc
 
 
@@ -11,3 +12,9 @@ def traced_peak(call):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def resident_mb():
+    """Return the memory that this process has now, in MB; Linux only."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
