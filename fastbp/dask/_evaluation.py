@@ -16,7 +16,7 @@ from fastbp.dask._census import Census, census, digests
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import Part
-from fastbp.dask._setting import Packed, Setting, models
+from fastbp.dask._setting import Setting
 from fastbp.dask._shards import loads_of, names_of_shards
 from fastbp.dask._sources import are_sharded
 from fastbp.dask._tasks import examples_of
@@ -82,11 +82,8 @@ def evaluate(
     try:
         setting, parameters = model.guard.reading(_taken, model, executor.isa)
         loads = loads_of(executor, model.checks, X, y, sample_weight, shards, target=target, weight=weight)
-        measuring = Measuring.begin(executor, executor.place(loads), setting, "shard")
-        try:
-            return measuring.measure(parameters, measured)
-        finally:
-            models.forget(measuring.packed)
+        measuring = Measuring.begin(executor, executor.place(loads), "shard")
+        return measuring.measure(setting, parameters, measured)
     finally:
         executor.close()
 
@@ -101,35 +98,34 @@ class Measuring(NamedTuple):
     executor: Executor
     handles: Sequence[Any]  #: Of the shards that have rows.
     names: Sequence[str]  #: What they are called in errors.
-    packed: Packed
     census: Census
 
     @classmethod
-    def begin(cls, executor: Executor, handles: Sequence[Any], setting: Setting, what: str) -> Measuring:
+    def begin(cls, executor: Executor, handles: Sequence[Any], what: str) -> Measuring:
         """Load the shards, at least one of which has rows; a shard is called `what` in errors."""
         found = census(executor, handles, what)
         names = names_of_shards(len(handles), what)
         present = [i for i, n in enumerate(found.rows) if n]
         kept = [handles[i] for i in present], [names[i] for i in present]
-        return cls(executor, *kept, Packed(setting), found)
+        return cls(executor, *kept, found)
 
-    def measure(self, parameters: Array, measured: tuple[Metric, ...]) -> dict[str, float]:
+    def measure(self, setting: Setting, parameters: Array, measured: tuple[Metric, ...]) -> dict[str, float]:
         """Return the loss and these metrics, by name, of the network with these parameters (P,)."""
-        common = self.packed, parameters, bool(measured)
+        common = setting, parameters, bool(measured)
         parts = self.executor.call(measured_on, self.handles, [()] * len(self.handles), common, self.names)
-        return of_parts(self.packed.setting.architecture.loss, parts, measured)
+        return of_parts(setting.architecture.loss, parts, measured)
 
     def digest(self) -> str:
         """Return a digest of the data, which also depends on how they are divided."""
         return f"shards {self.census.rows} {' '.join(digests(self.executor, self.handles).values())}"
 
 
-def measured_on(part: Part, packed: Packed, parameters: Array, with_answers: bool) -> Measured:
+def measured_on(part: Part, setting: Setting, parameters: Array, with_answers: bool) -> Measured:
     """Return what a network with these parameters (P,) has for loss and answers on a part that has rows."""
     X, y = examples_of(part)
-    with models.borrowed(packed) as model:
-        model.engine.parameters[:] = parameters
-        return measure_part(model.engine, model.trainer, model.checks, X, y, part.weights, with_answers)
+    model = setting.new_model()
+    model.engine.parameters[:] = parameters
+    return measure_part(model.engine, model.trainer, model.checks, X, y, part.weights, with_answers)
 
 
 def validation_of(
@@ -188,9 +184,9 @@ def validation_of(
         loads = loads_of(executor, checks, X, y, sample_weight, what=what)
     else:
         loads = loads_of(executor, checks, shards=validation_shards, target=target, weight=weight, what=what)
-    measuring = Measuring.begin(executor, executor.place(loads), Setting.of(model, executor.isa), what)
+    measuring = Measuring.begin(executor, executor.place(loads), what)
     return Validation(
-        lambda: measuring.measure(model.engine.parameters.copy(), measured),
+        lambda: measuring.measure(*_taken(model, executor.isa), measured),
         measured,
         digest=measuring.digest,
         every=every,

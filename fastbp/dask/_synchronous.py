@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,11 +53,11 @@ class SynchronousRun(Rounds):
         )
         weight = sum(one.weight for one in found)
         loss = self._combine(found, weight)
-        if isfinite(loss):
-            engine.update()
+        engine.update()  # as engines do; after a loss that is not finite, the fit goes back
         self._end_round(loss, weight, 1)
         return loss
 
+    @np.errstate(all="ignore")  # what is not finite ends the fit
     def _combine(self, found: Sequence[Gradient], weight: float) -> float:
         """Return the loss of a batch of this weight; write its gradient to the engine."""
         shares = [1.0 if self._is_sum else one.weight / weight for one in found]
@@ -68,8 +67,7 @@ class SynchronousRun(Rounds):
             total += np.multiply(one.derivatives, share, dtype=np.float64)
         if self._adds_penalties:
             loss += add_penalties(self._model, weight, total)
-        with np.errstate(all="ignore"):  # what becomes infinite ends the fit
-            self._model.engine.gradients[:] = total
+        self._model.engine.gradients[:] = total
         return loss
 
 
