@@ -31,10 +31,11 @@ def test_a_cluster_gives_the_bits_of_this_process(cluster_of, monkeypatch, kind,
     data = chunked(X), chunked(y)
     held_out = {"X_val": data[0], "y_val": data[1]}
     estimator = kind(**SHORT, mode=mode, early_stopping=True)
-    client = cluster_of(2)  # is the one in context
-    over_dask = estimator.fit(*data, **held_out)
-    assert over_dask.client_ is client
-    predictions, score = over_dask.predict(data[0]).compute(), over_dask.score(*data)
+    client = cluster_of(2)
+    with client.as_current():
+        over_dask = estimator.fit(*data, **held_out)
+        assert over_dask.client_ is client
+        predictions, score = over_dask.predict(data[0]).compute(), over_dask.score(*data)
     monkeypatch.setattr(kind, "client_", None)
     with dask.config.set(scheduler="synchronous"):
         here = clone(estimator).fit(*data, **held_out)
