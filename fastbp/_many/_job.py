@@ -47,7 +47,6 @@ class Job:
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
         self.index, self._network, self._deadline = index, network, deadline
-        self.epochs = call.epochs
         self.result: History | Exception | None = None
         self.is_short = False
         self._fit: Fit | None = None

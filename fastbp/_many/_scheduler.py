@@ -96,8 +96,7 @@ class Scheduler:
         if not job.go_on():
             self._end(job)
             return
-        if self._shown is not None:
-            self._show(self._shown)
+        self._show()
         if self._pool is None or job.is_short or job.calls_user or not self._hand_over(self._pool, job):
             if job.do():
                 self._done.put(job)
@@ -122,15 +121,13 @@ class Scheduler:
         if job in self._active:
             self._active.remove(job)
         if self._shown is not None and job.result is not None:
-            self._shown.end(job.index, job.result)
-            self._show(self._shown)
+            self._shown.end(job.index, job.result, job.done)
+            self._show()
         if self._alone and self._alone[0] is job:
             self._alone.popleft()
             if self._alone:
                 self._go_on(self._alone[0])
 
-    def _show(self, shown: Shown) -> None:
-        jobs = self._jobs
-        ended = sum(job.result is not None for job in jobs)
-        wanted = sum(job.epochs if job.result is None else round(job.done) for job in jobs)
-        shown.update(sum(job.done for job in jobs), wanted, ended)
+    def _show(self) -> None:
+        if self._shown is not None:
+            self._shown.update(sum(job.done for job in self._active))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack
 from inspect import signature
 from math import inf
 from time import time
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fastbp import _core, _many
 from fastbp._base.arguments import number, verbosity
+from fastbp._base.hints import unknown
 from fastbp._many._calls import Call, per_network
 from fastbp._many._fit_many import checked_networks
 from fastbp._many._shown import Shown
@@ -19,7 +21,7 @@ from fastbp._model import NOTHING, Model
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor, Load
 from fastbp.dask._worker import pickled
-from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
+from fastbp.exceptions import Error, ParameterError
 from fastbp.history import History
 from fastbp.network import Network
 from fastbp.optimizers import Optimizer
@@ -105,49 +107,46 @@ def fit_many(
     -----
     Ctrl-C cancels what is under way; networks whose results have not come stay as they were.
     """
+    _check_options(options)
     if client is None:
         return _many.fit_many(
             networks, X, y, splits=splits, max_seconds=max_seconds, verbose=verbose, **options
         )
-    _check_options(options)
     listed, verbose = checked_networks(networks), verbosity(verbose)
     seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
     calls = per_network(listed, X, y, splits, options)
     deadline = time() + seconds
     trips = [Trip(i, *pair, deadline) for i, pair in enumerate(zip(listed, calls, strict=True))]
-    shown = Shown(verbose, len(trips), sum(trip.epochs for trip in trips)) if verbose and trips else None
-    executor = executor_of(client, None, max_retries, timeout)
-    try:
-        _travel(executor, trips, shown)
-    finally:
-        executor.close()
-        for trip in trips:
-            trip.close()
+    with ExitStack() as ends:
+        executor = executor_of(client, None, max_retries, timeout)
+        ends.callback(executor.close)
+        shown = Shown(verbose, [call.epochs for call in calls]) if verbose and trips else None
         if shown is not None:
-            shown.close()
+            ends.callback(shown.close)
+        for trip in trips:  # whatever else fails, no network stays locked
+            ends.callback(trip.close)
+        _travel(executor, trips, shown)
     return [trip.result for trip in trips if trip.result is not None]
 
 
 def _check_options(options: dict[str, Any]) -> None:
+    """Raise UnknownArgumentError for an option that is no argument of `fastbp.fit_many`."""
     known = [*signature(_many.fit_many).parameters]
     for name in options:
         if name not in known:
-            raise UnknownArgumentError(
-                f"fit_many has no argument {name!r}, expected one of {', '.join(known)}"
-            )
+            raise unknown("fit_many", name, known)
 
 
 def _travel(executor: Executor, trips: Sequence[Trip], shown: Shown | None) -> None:
     """Send all networks to workers, and take over what comes back."""
     for trip in trips:
         trip.begin()
-        if trip.result is not None:
-            _show(trip, trips, shown)
+        _show(trip, shown)
     going = [trip for trip in trips if trip.result is None]
 
     def arrived(i: int, outcome: Trained | Exception) -> None:
         going[i].end(outcome)
-        _show(going[i], trips, shown)
+        _show(going[i], shown)
 
     executor.call(
         trained,
@@ -168,13 +167,10 @@ def _placed(executor: Executor, trips: Sequence[Trip]) -> list[Any]:
     return [handles[trip.rows_key] for trip in trips]
 
 
-def _show(trip: Trip, trips: Sequence[Trip], shown: Shown | None) -> None:
+def _show(trip: Trip, shown: Shown | None) -> None:
     if shown is not None and trip.result is not None:
-        shown.end(trip.index, trip.result)
-        ended = [trip for trip in trips if trip.result is not None]
-        done = sum(len(trip.result) for trip in ended if isinstance(trip.result, History))
-        wanted = done + sum(trip.epochs for trip in trips if trip.result is None)
-        shown.update(done, wanted, len(ended))
+        shown.end(trip.index, trip.result, len(trip.result) if isinstance(trip.result, History) else 0)
+        shown.update()
 
 
 class Trip:
@@ -202,7 +198,7 @@ class Trip:
     """
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
-        self.index, self.epochs = index, call.epochs
+        self.index = index
         self.result: Result | None = None
         options = {name: call.options[name] for name in ROWS if name in call.options}
         self.rows = Rows(call.X, call.y, options)
