@@ -21,7 +21,7 @@ from fastbp.callbacks import (
 )
 from fastbp.dask import _fit
 from fastbp.dask._executor import SerialExecutor
-from fastbp.dask._setting import MOST_SETTINGS, Models, Packed, Setting
+from fastbp.dask._setting import MOST_SETTINGS, Models, PackedSetting, Setting
 from fastbp.exceptions import BusyError, DataError, DivergenceError, ParameterError
 from helpers.callbacks import Kill, KillError
 from helpers.hashes import hash_of
@@ -378,16 +378,16 @@ def test_the_network_is_busy(data):
 
 def test_models_are_a_cache_of_bounded_size(data):
     """Of each setting as many are kept as were used at once, and of a few settings only."""
-    models, packed = Models(), Packed(Setting.of(make()._model, engine_of(make()).isa))
+    models, packed = Models(), PackedSetting(Setting.of(make()._model, engine_of(make()).isa))
     with models.borrowed(packed) as one, models.borrowed(packed) as two:
         assert one is not two
     with models.borrowed(packed) as again:
         assert again in (one, two)
     for _ in range(MOST_SETTINGS + 1):
-        with models.borrowed(Packed(packed.setting)), models.borrowed(packed) as again:
+        with models.borrowed(PackedSetting(packed.setting)), models.borrowed(packed) as again:
             assert again in (one, two)  # the one that was used last is not let go
     for _ in range(MOST_SETTINGS):
-        with models.borrowed(Packed(packed.setting)):
+        with models.borrowed(PackedSetting(packed.setting)):
             pass
     with models.borrowed(packed) as new:
         assert new not in (one, two)
@@ -397,7 +397,7 @@ def test_models_are_a_cache_of_bounded_size(data):
 
 
 def test_a_model_whose_task_failed_is_not_kept():
-    models, packed = Models(), Packed(Setting.of(make()._model, engine_of(make()).isa))
+    models, packed = Models(), PackedSetting(Setting.of(make()._model, engine_of(make()).isa))
     with pytest.raises(KillError), models.borrowed(packed) as first:
         raise KillError
     with models.borrowed(packed) as second:
@@ -415,7 +415,7 @@ def test_a_fit_leaves_nothing_in_this_process(data, mode):
 def test_a_setting_is_pickled_once_and_with_functions():
     pytest.importorskip("distributed", reason="distributed is not installed")
     net = fastbp.Network([3, 2], loss=lambda h, t: (0.0, h), seed=1)
-    packed = Packed(Setting.of(net._model, engine_of(net).isa))
+    packed = PackedSetting(Setting.of(net._model, engine_of(net).isa))
     copy = pickle.loads(pickle.dumps(packed))
     assert copy.key == packed.key
     assert copy.setting.architecture.loss.function(1, 2) == (0.0, 1)
