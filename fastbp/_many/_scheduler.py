@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
-from fastbp._base.threads import get_num_threads, threads
+from fastbp._base.threads import get_num_threads
 from fastbp._many._job import Job
+from fastbp._many._pool import Pool
 from fastbp._many._shown import Shown
 from fastbp.history import History
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 ACTIVE = 2  # fits under way per thread: while one of them is between slices, another has a slice ready
 
@@ -34,20 +31,16 @@ class Scheduler:
 
     def __init__(self, jobs: Sequence[Job], shown: Shown | None) -> None:
         self._jobs, self._shown = jobs, shown
-        self._threads = get_num_threads()
-        self._workers = min(self._threads, len(jobs))
-        self._pool: ThreadPoolExecutor | None = None
+        n_threads = get_num_threads()
+        self._workers = min(n_threads, len(jobs))
         self._unbegun: deque[Job] = deque()
         self._active: list[Job] = []
         self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
         self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
+        self._pool = Pool(self._workers, n_threads, self._done.put) if self._workers > 1 else None
 
     def run(self) -> list[History | Exception]:
         """Train all networks; return the result of each."""
-        if self._workers > 1:
-            from concurrent.futures import ThreadPoolExecutor  # few need it
-
-            self._pool = ThreadPoolExecutor(self._workers, "fastbp.fit_many")
         for job in self._jobs:
             if job.go_on():
                 self._unbegun.append(job)
@@ -72,7 +65,7 @@ class Scheduler:
 
     def _close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.close()
         if self._shown is not None:
             self._shown.close()
 
@@ -98,24 +91,9 @@ class Scheduler:
             return
         if self._shown is not None:
             self._show(self._shown)
-        if self._pool is None or job.is_short or job.calls_user or not self._hand_over(self._pool, job):
+        if self._pool is None or job.is_short or job.calls_user or not self._pool.hand_over(job):
             if job.do():
                 self._done.put(job)
-
-    def _hand_over(self, pool: ThreadPoolExecutor, job: Job) -> bool:
-        """Let a thread of the pool do a slice; return False if the system refuses to start one."""
-        try:
-            pool.submit(self._work, job)
-        except RuntimeError:  # another thread may nevertheless do it: only one of them will find it
-            return False
-        return True
-
-    def _work(self, job: Job) -> None:
-        """Do a slice, in a thread of the pool."""
-        with threads(self._threads):
-            is_done = job.do_elsewhere()
-        if is_done:
-            self._done.put(job)
 
     def _end(self, job: Job) -> None:
         """Note that a fit is over, and let the next one that has waited for it begin."""
