@@ -157,7 +157,7 @@ def _check_split(call: Call) -> None:
 
 def _check_files(calls: Sequence[Call]) -> None:
     """Refuse callbacks that would write the files of several networks to one path."""
-    paths: dict[tuple[type, str], int] = {}
+    paths: dict[str, int] = {}
     for i, call in enumerate(calls):
         callbacks = call.options.get("callbacks")
         listed = callbacks if isinstance(callbacks, (tuple, list)) else (callbacks,)
@@ -165,7 +165,7 @@ def _check_files(calls: Sequence[Call]) -> None:
             if not isinstance(callback, (Checkpoint, CSVLogger, TensorBoard)):
                 continue
             path = callback.log_dir if isinstance(callback, TensorBoard) else callback.path
-            first = paths.setdefault((type(callback), realpath(path)), i)
+            first = paths.setdefault(realpath(path), i)
             if first != i:
                 raise ParameterError(
                     f"callbacks has {shown(callback)} for networks {first} and {i}, expected another path "

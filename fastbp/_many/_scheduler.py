@@ -36,6 +36,10 @@ class Scheduler:
         self._unbegun: deque[Job] = deque()
         self._active: list[Job] = []
         self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
+        self._ended = (
+            0  # fits that are over, the epochs they have done, and those of all fits, as far as known
+        )
+        self._ended_with, self._wanted = 0.0, sum(job.epochs for job in jobs)
         self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
         self._pool = Pool(self._workers, n_threads, self._done.put) if self._workers > 1 else None
 
@@ -99,6 +103,9 @@ class Scheduler:
         """Note that a fit is over, and let the next one that has waited for it begin."""
         if job in self._active:
             self._active.remove(job)
+        self._ended += 1
+        self._ended_with += job.done
+        self._wanted += round(job.done) - job.epochs
         if self._shown is not None and job.result is not None:
             self._shown.end(job.index, job.result)
             self._show(self._shown)
@@ -108,7 +115,5 @@ class Scheduler:
                 self._go_on(self._alone[0])
 
     def _show(self, shown: Shown) -> None:
-        jobs = self._jobs
-        ended = sum(job.result is not None for job in jobs)
-        wanted = sum(job.epochs if job.result is None else round(job.done) for job in jobs)
-        shown.update(sum(job.done for job in jobs), wanted, ended)
+        done = self._ended_with + sum(job.done for job in self._active)
+        shown.update(done, self._wanted, self._ended)

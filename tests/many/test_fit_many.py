@@ -362,6 +362,26 @@ def test_rows_of_a_split_are_freed_when_the_fit_ends(monkeypatch, fails):
     assert most <= 4
 
 
+def test_errors_in_a_group_keep_no_variables():
+    class Rows:
+        """Stands for arrays."""
+
+    kept = []
+
+    def fail(state):
+        try:
+            rows = Rows()
+            kept.append(weakref.ref(rows))
+            raise ValueError("no")
+        except ValueError as error:
+            caught = error
+        raise ExceptionGroup("both", [caught])
+
+    result = fastbp.fit_many([Case().network()], X, Y, callbacks=fail)[0]
+    assert isinstance(result, ExceptionGroup)
+    assert kept[0]() is None
+
+
 def test_a_traceback_shows_the_line_of_the_error():
     def fail(state):
         sleep(0)

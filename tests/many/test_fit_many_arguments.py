@@ -332,6 +332,11 @@ def test_two_networks_do_not_write_to_one_file(tmp_path, monkeypatch, kind):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_callbacks_of_two_kinds_do_not_write_to_one_file(tmp_path):
+    callbacks = [CSVLogger(tmp_path / "run"), Checkpoint(tmp_path / "run")]
+    refuses(lambda: fastbp.fit_many(make(2), X, Y, callbacks=callbacks), ParameterError, "networks 0 and 1")
+
+
 def test_files_of_each_network(tmp_path):
     paths = [tmp_path / f"{i}.csv" for i in range(3)]
     fastbp.fit_many(make(), X, Y, epochs=[1, 2, 3], callbacks=[*map(CSVLogger, paths)])
