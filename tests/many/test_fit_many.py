@@ -368,14 +368,18 @@ def test_errors_in_a_group_keep_no_variables():
 
     kept = []
 
+    def part():
+        rows = Rows()
+        kept.append(weakref.ref(rows))
+        raise ValueError("no")
+
     def fail(state):
+        found = []
         try:
-            rows = Rows()
-            kept.append(weakref.ref(rows))
-            raise ValueError("no")
+            part()
         except ValueError as error:
-            caught = error
-        raise ExceptionGroup("both", [caught])
+            found.append(error)
+        raise ExceptionGroup("both", found)
 
     result = fastbp.fit_many([Case().network()], X, Y, callbacks=fail)[0]
     assert isinstance(result, ExceptionGroup)

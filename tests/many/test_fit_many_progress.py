@@ -75,16 +75,16 @@ def test_a_line_per_network(capsys):
 
 
 def test_an_error_that_cannot_be_shown_is_one_networks_alone(capsys):
-    class Mute(Exception):
+    class MuteError(Exception):
         def __str__(self):
             raise RuntimeError("no text")
 
     def fail(state):
-        raise Mute
+        raise MuteError
 
     results = fastbp.fit_many(make(), X, Y, callbacks=[(), fail, ()], verbose=2)
-    assert [type(result).__name__ for result in results] == ["History", "Mute", "History"]
-    assert "network 1: Mute\n" in capsys.readouterr().out
+    assert [type(result).__name__ for result in results] == ["History", "MuteError", "History"]
+    assert "network 1: MuteError\n" in capsys.readouterr().out
 
 
 def test_the_work_of_the_bar_does_not_grow_with_the_square_of_the_number_of_networks(monkeypatch):
