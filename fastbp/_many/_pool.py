@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import start_new_thread
 from collections.abc import Callable
+from os import getpid
 from queue import SimpleQueue
 from time import sleep
 
@@ -32,8 +33,13 @@ class Pool:
     def __init__(self, size: int, limit: int, done: Callable[[Job], None]) -> None:
         self._size, self._limit, self._done = size, limit, done
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: there will be no more
-        self._started = 0
+        self._started, self._process = 0, getpid()
         self._running: list[None] = []  # one entry per thread
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process is a copy, which a callback has forked: the threads are in the other one."""
+        return getpid() != self._process
 
     def hand_over(self, job: Job) -> bool:
         """Let a thread do the next slice of a job; return False if the system refuses to start one."""
@@ -50,7 +56,7 @@ class Pool:
     def close(self) -> None:
         """End the threads, which are doing nothing; may be repeated."""
         self._jobs.put(None)
-        while self._running:
+        while self._running and not self.is_lost:
             sleep(WAIT)
 
     def _serve(self) -> None:

@@ -10,6 +10,7 @@ from fastbp._base.threads import get_num_threads
 from fastbp._many._job import Job
 from fastbp._many._pool import Pool
 from fastbp._many._shown import Shown
+from fastbp.exceptions import Error
 from fastbp.history import History
 
 ACTIVE = 2  # fits under way per thread: while one of them is between slices, another has a slice ready
@@ -54,6 +55,8 @@ class Scheduler:
             self._begin()
             if not self._active:
                 break
+            if self._pool is not None and self._pool.is_lost:
+                raise Error("fit_many in a process that a callback has forked, expected it to go on in one")
             self._go_on(self._done.get())
         self._close()
         return [job.result for job in self._jobs if job.result is not None]
@@ -63,7 +66,8 @@ class Scheduler:
         for job in self._jobs:
             job.withdraw()
         for job in self._jobs:
-            job.wait()
+            if self._pool is not None and not self._pool.is_lost:
+                job.wait()
             job.break_off()
         self._close()
 

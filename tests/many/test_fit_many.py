@@ -363,13 +363,10 @@ def test_rows_of_a_split_are_freed_when_the_fit_ends(monkeypatch, fails):
 
 
 def test_errors_in_a_group_keep_no_variables():
-    class Rows:
-        """Stands for arrays."""
-
     kept = []
 
     def part():
-        rows = Rows()
+        rows = np.zeros(1)
         kept.append(weakref.ref(rows))
         raise ValueError("no")
 

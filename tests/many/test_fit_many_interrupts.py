@@ -1,6 +1,8 @@
 """Ctrl-C during `fit_many`: every network is finite, whole, free, and where a step ended."""
 
 import _thread
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -161,6 +163,34 @@ def test_the_calling_thread_takes_no_locks_in_python_code():
             sys.settrace(None)
     assert "_pool.py" in {path.name for path in files}
     assert not [path for path in files if path.name == "threading.py" or "concurrent" in path.parts]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_process_that_a_callback_forks_does_not_wait_for_threads(leaves):
+    """They are in the other process; whether the child leaves the callback by an exception or goes on."""
+
+    def fork(state):
+        if state.epoch == 0:
+            children.append(os.fork())
+            if children == [0]:
+                signal.alarm(20)
+                if leaves:
+                    raise SystemExit
+
+    nets, X, y = large(4)
+    children = []
+    try:
+        with fastbp.threads(2):
+            fastbp.fit_many(nets, X, y, epochs=[2, 30, 30, 30], callbacks=[fork, (), (), ()])
+    except BaseException as error:
+        if children == [0]:
+            os._exit(7 if type(error) is (SystemExit if leaves else fastbp.Error) else 8)
+        raise
+    if children == [0]:
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 7
 
 
 PLACES = {
