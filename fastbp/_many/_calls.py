@@ -129,8 +129,7 @@ def _pairs(splits: Any, n: int) -> tuple[list[Any], list[str]]:
     if isinstance(splits, Iterable) and not isinstance(splits, (tuple, str)):
         splits = list(splits)  # for instance from KFold(5).split(X)
     pairs = _one_each("splits", splits, n)
-    is_shared = isinstance(splits, tuple)
-    names = ["splits" if is_shared else f"splits[{i}]" for i in range(n)]
+    names = [f"splits[{i}]" if isinstance(splits, list) else "splits" for i in range(n)]
     for name, pair in zip(names, pairs, strict=True):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ParameterError(
