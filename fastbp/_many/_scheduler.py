@@ -37,10 +37,8 @@ class Scheduler:
         self._unbegun: deque[Job] = deque()
         self._active: list[Job] = []
         self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
-        self._ended = (
-            0  # fits that are over, the epochs they have done, and those of all fits, as far as known
-        )
-        self._ended_with, self._wanted = 0.0, sum(job.epochs for job in jobs)
+        # fits that are over, the epochs they have done, and the epochs of all fits, as far as they are known
+        self._ended, self._ended_with, self._wanted = 0, 0.0, sum(job.epochs for job in jobs)
         self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
         self._pool = Pool(self._workers, n_threads, self._done.put) if self._workers > 1 else None
 
@@ -56,7 +54,10 @@ class Scheduler:
             if not self._active:
                 break
             if self._pool is not None and self._pool.is_lost:
-                raise Error("fit_many in a process that a callback has forked, expected it to go on in one")
+                raise Error(
+                    "a callback of fit_many forked this process and returned in it, expected os._exit there: "
+                    "the threads of fit_many are in the other process"
+                )
             self._go_on(self._done.get())
         self._close()
         return [job.result for job in self._jobs if job.result is not None]
