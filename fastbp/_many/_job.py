@@ -165,9 +165,10 @@ def without_arrays(error: Exception) -> Exception:
     chain: list[BaseException] = [error]
     for each in chain:
         clear_frames(each.__traceback__)
+        parts = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
         chain += [
             other
-            for other in (each.__cause__, each.__context__)
+            for other in (each.__cause__, each.__context__, *parts)
             if other is not None and not any(other is known for known in chain)
         ]
     trace = error.__traceback__
