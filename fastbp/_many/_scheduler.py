@@ -81,8 +81,8 @@ class Scheduler:
     def _begin(self) -> None:
         """Begin the next fits, as many as may be under way."""
         most = ACTIVE * self._workers if self._workers > 1 else 1
-        while self._unbegun and len(self._active) < most:
-            job = self._unbegun.popleft()
+        while len(self._active) < most and (job := self._next()) is not None:
+            self._unbegun.remove(job)
             self._active.append(job)
             if not job.go_on():
                 self._end(job)
@@ -92,6 +92,13 @@ class Scheduler:
                 self._alone.append(job)
                 if len(self._alone) == 1:
                     self._go_on(job)
+
+    def _next(self) -> Job | None:
+        """Return the next fit to begin; none that would have to wait for another one in Python."""
+        for job in self._unbegun:
+            if not (job.is_in_python and self._alone):
+                return job
+        return None
 
     def _go_on(self, job: Job) -> None:
         """Run a fit to its next slice, and have that done."""

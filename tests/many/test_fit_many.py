@@ -240,6 +240,22 @@ def test_networks_with_python_functions_follow_each_other():
     assert {*calls} == {1, 3, 5, 7}
 
 
+def test_networks_that_wait_for_each_other_leave_their_places_to_others():
+    """Native fits begin while the first of many in Python is under way."""
+    order = []
+
+    def note(i):
+        return lambda state: order.append(i) if state.epoch == 1 else None
+
+    nets = [fastbp.Network([4, 2], loss=custom_loss, seed=i) for i in range(6)]
+    nets += [fastbp.Network([4, 2], seed=i) for i in range(2)]
+    callbacks = [(note(i),) for i in range(8)]
+    with fastbp.threads(2):
+        fastbp.fit_many(nets, X, Y, epochs=300, callbacks=callbacks)
+    assert [i for i in order if i < 6] == [*range(6)]
+    assert {6, 7} < {*order[:4]}
+
+
 def test_slices_of_several_fits_run_at_once(monkeypatch):
     """Two threads are in slices of two networks at the same time, with the limit of the calling thread."""
     both, limits = threading.Barrier(2, timeout=20), set()
