@@ -12,8 +12,8 @@ from helpers.waiting import wait
 pytest.importorskip("distributed", reason="Dask is not installed")
 
 ROUNDS, WARM = 200, 60
-UNITS = 500  # 0.25 million parameters, 1 MB in float32
-MOST_MB = 20  # that memory may grow by; answers that are kept would add 1 MB per shard and round
+UNITS = 350  # 0.12 million parameters, 0.5 MB in float32
+MOST_MB = 20  # that memory may grow by; answers that are kept would add 0.5 MB per shard and round
 
 
 @pytest.mark.skipif(
