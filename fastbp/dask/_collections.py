@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_y, check_array
 
+from fastbp.dask._cluster import seceded
 from fastbp.dask._executor import is_dask
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.losses import Loss
@@ -128,7 +129,8 @@ def each(function: Callable[..., Any], columns: Columns, names: Sequence[str], *
 def computed(client: Any, values: Sequence[Any]) -> list[Any]:
     """Return the values of delayed objects, from a cluster or, if `client` is None, from this process."""
     if client is not None:
-        found: list[Any] = client.gather(client.compute(list(values)))
+        with seceded():
+            found: list[Any] = client.gather(client.compute(list(values)))
         return found
     from dask import compute
 

@@ -59,12 +59,16 @@ def fitted_inside(X, y, options):
     from fastbp.dask import DaskMLPClassifier
 
     clf = DaskMLPClassifier(**options).fit(X, y)
-    return clf.client_ is not None, clf.network_.parameters
+    return clf.client_ is not None, clf.network_.parameters, clf.score(X, y)
 
 
-def test_inside_a_task(cluster_of):
-    client = cluster_of(2)
-    has_client, parameters = client.submit(fitted_inside, X, LABELS, SHORT).result(timeout=60)
+@pytest.mark.parametrize("as_data", [np.asarray, chunked], ids=["arrays", "collections"])
+def test_inside_a_task(cluster_of, as_data):
+    """The task leaves the only thread there is to those that it waits for."""
+    client, data = cluster_of(1), (as_data(X), as_data(LABELS))
+    inside = client.submit(lambda: fitted_inside(*data, SHORT), pure=False)
+    has_client, parameters, score = inside.result(timeout=30)
     assert has_client
-    here = DaskMLPClassifier(**SHORT, client=client).fit(X, LABELS)
+    here = DaskMLPClassifier(**SHORT, client=client).fit(*data)
     np.testing.assert_array_equal(parameters, here.network_.parameters)
+    assert here.score(*data) == score
