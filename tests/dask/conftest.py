@@ -52,6 +52,24 @@ def mortal():
 
 
 @pytest.fixture
+def da():
+    """Arrays of Dask, computed in this thread."""
+    dask = pytest.importorskip("dask", reason="Dask is not installed: pip install fastbp[dask]")
+    array = pytest.importorskip("dask.array", reason="Dask is not installed: pip install fastbp[dask]")
+    with dask.config.set(scheduler="synchronous"):
+        yield array
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Let estimators work in this process, also while the cluster of other tests is there."""
+    from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
+
+    for kind in (DaskMLPClassifier, DaskMLPRegressor):
+        monkeypatch.setattr(kind, "client_", property(lambda estimator: estimator.client))
+
+
+@pytest.fixture
 def bare(tmp_path):
     """A `Bare`: a scheduler in a process of its own, to which a test adds workers without a nanny."""
     distributed = pytest.importorskip("distributed", reason=REASON)
