@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_y, check_array
 
 from fastbp.dask._cluster import seceded
 from fastbp.dask._executor import is_dask
-from fastbp.exceptions import ParameterError, ShapeError
+from fastbp.exceptions import ParameterError, ShapeError, ShardError
 from fastbp.losses import Loss
 
 Array: TypeAlias = NDArray[Any]
@@ -127,14 +127,25 @@ def each(function: Callable[..., Any], columns: Columns, names: Sequence[str], *
 
 
 def computed(client: Any, values: Sequence[Any]) -> list[Any]:
-    """Return the values of delayed objects, from a cluster or, if `client` is None, from this process."""
-    if client is not None:
-        with seceded():
-            found: list[Any] = client.gather(client.compute(list(values)))
-        return found
-    from dask import compute
+    """Return the values of delayed objects, from a cluster or, if `client` is None, from this process.
 
-    return list(compute(*values))
+    Raises
+    ------
+    ShardError
+        A partition was lost with its workers as often as Dask allows.
+    """
+    if client is None:
+        from dask import compute
+
+        return list(compute(*values))
+    from distributed.scheduler import KilledWorker
+
+    with seceded():
+        try:
+            found: list[Any] = client.gather(client.compute(list(values)))
+        except KilledWorker as error:
+            raise ShardError(f"a partition was lost with its workers: {error}") from error
+    return found
 
 
 def check_some_rows(n_rows: int) -> None:
