@@ -7,9 +7,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from fastbp._base.shown import shown
-from fastbp.dask._executor import Executor
+from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import Part
-from fastbp.dask._shards import names_of_shards
 from fastbp.exceptions import DataError, ShapeError
 
 Names = tuple[str, ...] | None

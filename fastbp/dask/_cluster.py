@@ -10,7 +10,7 @@ from fastbp import _core
 from fastbp._base.arguments import integer, number
 from fastbp._base.optional import load as module
 from fastbp.dask._arrivals import Arrivals
-from fastbp.dask._executor import Arrived, Executor, Load, SerialExecutor
+from fastbp.dask._executor import Arrived, Executor, Load, SerialExecutor, names_of_shards
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._round import Round
 from fastbp.dask._workers import Workers
@@ -89,7 +89,7 @@ class ClusterExecutor:
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle; see `Executor`."""
         self._check_open()
-        names = names or [f"shard {i}" for i in range(len(handles))]
+        names = names or names_of_shards(len(handles))
         kind = Round if arrived is None else Arrivals
         calls = kind(self._client, self._workers, handles, names, self._max_retries, arrived)
         return calls.results(function, own, common)

@@ -14,10 +14,10 @@ from fastbp._model import Model
 from fastbp._training.validation import Validation, held_out
 from fastbp.dask._census import Census, census, digests
 from fastbp.dask._cluster import executor_of
-from fastbp.dask._executor import Executor
+from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import Part
 from fastbp.dask._setting import Setting
-from fastbp.dask._shards import loads_of, names_of_shards
+from fastbp.dask._shards import loads_of
 from fastbp.dask._sources import are_sharded
 from fastbp.dask._tasks import examples_of
 from fastbp.exceptions import ParameterError

@@ -30,8 +30,7 @@ class Executor(Protocol):
     """Calls functions on shards.
 
     Results depend on the arguments alone, not on where and when calls run. Functions and arguments can be
-    pickled; functions do not change their arguments. What they get are arrays that are aligned. Own arguments
-    are few bytes; common ones may be many.
+    pickled; functions do not change their arguments. What they get are arrays that are aligned.
     """
 
     @property
@@ -52,9 +51,10 @@ class Executor(Protocol):
     ) -> list[Any]:
         """Return ``function(shard, *own[i], *common)`` for the shard of each handle, in their order.
 
-        `names` says what the calls are in errors, such as "shard 3". `arrived` is for calls that are
-        independent of each other: it is called in this thread with the number and the result of each of them,
-        as they end, and the result of a call that raises, or is lost too often, is its error.
+        `names` says what the calls are in errors; the default is that of `names_of_shards`. `arrived` is for
+        calls that are independent of each other: it is called in this thread with the number and the result
+        of each of them, as they end, and the result of a call that raises, or is lost too often, is its
+        error.
 
         Raises
         ------
@@ -66,6 +66,11 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Cancel what is under way and let go of all shards; may be repeated."""
+
+
+def names_of_shards(n: int, what: str = "shard") -> list[str]:
+    """Return what n shards are called in errors."""
+    return [f"{what} {i + 1} of {n}" for i in range(n)]
 
 
 class SerialExecutor:

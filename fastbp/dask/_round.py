@@ -187,17 +187,18 @@ class Round:
         only = self._workers.restriction(self._awaited(calls))
         released(self._futures[i] for i in calls if i in self._futures)
         common = sent(self._client, self._common, only, uses=len(calls))
-        with large(common, *(self._own[i] for i in calls)):
+        own = [sent(self._client, self._own[i], only) for i in calls]
+        with large(common, *own):
             futures = self._client.map(
                 call,
                 [self._shards[i].future for i in calls],
-                [self._own[i] for i in calls],
+                own,
                 [common] * len(calls),
                 key=[key("call") for _ in calls],
                 pure=False,
                 workers=only,
             )
-        released([common])  # the calls keep it
+        released([common, *own])  # the calls keep them
         self._futures.update(zip(calls, futures, strict=True))
         self._only.update((i, None if only is None else frozenset(only)) for i in calls)
 

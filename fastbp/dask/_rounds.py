@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from fastbp._core import checked_progress
 from fastbp._engine.stepwise import RunInSteps
 from fastbp._model import Model
-from fastbp.dask._executor import Executor
+from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import shard_seed
 from fastbp.dask._plan import Plan
 from fastbp.dask._setting import PackedSetting, Setting, models
-from fastbp.dask._shards import names_of_shards
 
 Array: TypeAlias = NDArray[Any]
 

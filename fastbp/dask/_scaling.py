@@ -11,9 +11,9 @@ from fastbp._data.scaling import Moments, Scaling
 from fastbp._model import NOTHING, Model
 from fastbp.dask._census import common_names
 from fastbp.dask._cluster import executor_of
-from fastbp.dask._executor import Executor
+from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import is_empty
-from fastbp.dask._shards import itself, made_of, names_of_shards, own_checks
+from fastbp.dask._shards import itself, made_of, own_checks
 from fastbp.dask._sources import sources_of
 from fastbp.exceptions import ParameterError, ShapeError
 from fastbp.network import Network, check_network

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import ClassWeight, balanced, class_counts, resolve_weights
-from fastbp.dask._executor import Executor, Load, is_dask
+from fastbp.dask._executor import Executor, Load, is_dask, names_of_shards
 from fastbp.dask._files import Raw
 from fastbp.dask._parts import is_empty, part_of
 from fastbp.dask._sources import are_sharded, sources_of
@@ -93,11 +93,6 @@ def _made(
         return make(*read(*of), *own)
     except (ShapeError, DTypeError, DataError, ParameterError) as error:
         raise type(error)(f"{name}: {error}") from error
-
-
-def names_of_shards(n: int, what: str = "shard") -> list[str]:
-    """Return what n shards are called in errors."""
-    return [f"{what} {i + 1} of {n}" for i in range(n)]
 
 
 def balanced_over(executor: Executor, sources: Sequence[Load], checks: InputChecks) -> dict[int, float]:

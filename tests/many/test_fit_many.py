@@ -1,9 +1,7 @@
 """`fit_many`: each network ends with the bits of its own fit, at any number of threads."""
 
 import _thread
-import gc
 import threading
-import weakref
 from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 import fastbp
 import fastbp.reference
 from fastbp import Dense, schedules
-from fastbp._many import _calls, _job, _pool
+from fastbp._many import _job, _pool
 from fastbp._training import fit
 from fastbp.callbacks import (
     Checkpoint,
@@ -340,75 +338,3 @@ def test_it_works_in_another_thread():
     thread.start()
     thread.join(60)
     assert [len(result) for result in results] == [2, 2, 2]
-
-
-# ---- memory ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_rows_of_a_split_are_freed_when_the_fit_ends(monkeypatch, fails):
-    """Also if it fails, as long as its error is kept; without the garbage collector."""
-    copies, most = [], 0
-
-    def note(call, n_in):
-        nonlocal most
-        found = arguments(call, n_in)
-        copies.append(weakref.ref(found["X"]))
-        most = max(most, sum(copy() is not None for copy in copies))
-        return found
-
-    def fail(state):
-        raise ValueError("no")
-
-    arguments = _calls.Call.arguments
-    monkeypatch.setattr(_calls.Call, "arguments", note)
-    networks = [Case({"seed": seed}).network() for seed in range(12)]
-    gc.collect()
-    gc.disable()
-    try:
-        with fastbp.threads(2):
-            results = fastbp.fit_many(
-                networks, X, Y, splits=(range(30), range(30, 46)), callbacks=fail if fails else ()
-            )
-    finally:
-        gc.enable()
-    assert len(copies) == 12
-    assert all(isinstance(result, ValueError if fails else fastbp.History) for result in results)
-    assert [copy() for copy in copies] == [None] * 12
-    assert most <= 4
-
-
-def test_errors_in_a_group_keep_no_variables():
-    kept = []
-
-    def part():
-        rows = np.zeros(1)
-        kept.append(weakref.ref(rows))
-        raise ValueError("no")
-
-    def fail(state):
-        found = []
-        try:
-            part()
-        except ValueError as error:
-            found.append(error)
-        raise ExceptionGroup("both", found)
-
-    result = fastbp.fit_many([Case().network()], X, Y, callbacks=fail)[0]
-    assert isinstance(result, ExceptionGroup)
-    assert kept[0]() is None
-
-
-def test_a_traceback_shows_the_line_of_the_error():
-    def fail(state):
-        sleep(0)
-        raise ValueError("no")
-
-    result = fastbp.fit_many([Case().network()], X, Y, callbacks=fail)[0]
-    trace, names = result.__traceback__, []
-    while trace is not None:
-        names.append(trace.tb_frame.f_code.co_name)
-        trace = trace.tb_next
-    assert names[-1] == "fail"
-    assert "slices" in names
-    assert "fit_many" not in names
