@@ -140,6 +140,8 @@ def fit(
     rows of the shards in proportion to their sizes, by Webster's method. In a fit of one shard the bits are
     those of `Network.fit`. Each shard has its own random numbers for dropout and noise.
 
+    Networks of `fastbp.reference` multiply by NumPy's BLAS, whose last bits can depend on its threads.
+
     See Also
     --------
     fastbp.Network.fit : Trains on one machine.
