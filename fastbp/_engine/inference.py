@@ -104,14 +104,17 @@ def measure_part(
 
 def of_parts(loss: Loss, parts: Iterable[Measured], measured: tuple[Metric, ...]) -> dict[str, float]:
     """Return the loss of all parts, each counted by its weight, and the metrics of all answers, by name."""
-    total, whole = 0.0, 0.0
+    losses, weights = list[float](), list[float]()
     answers: list[Answers] = []
     for part in parts:
-        total += part.loss if loss.divisor == "one" else part.loss * part.weight
-        whole += part.weight
+        losses.append(part.loss)
+        weights.append(part.weight)
         if part.answers is not None:
             answers.append(part.answers)
-    found = {"loss": total if loss.divisor == "one" else total / whole}
+    total, whole = 0.0, float(np.add.accumulate(weights)[-1])
+    for value, weight in zip(losses, weights, strict=True):
+        total += value if loss.divisor == "one" else value * (weight / whole)  # the loss itself, if it is one
+    found = {"loss": total}
     if measured:
         found |= _measured(measured, _joined(answers))
     return found

@@ -136,9 +136,11 @@ def fit(
     -----
     With the gradient g_i and the total weight w_i of the rows of shard i in a batch, a synchronous step goes
     along sum_i (w_i / sum_j w_j) g_i, or along sum_i g_i if the loss is a sum, computed in float64; penalties
-    are added once. A batch has rows of the shards in proportion to their sizes, by Webster's method. In a fit
-    of one shard the bits are those of `Network.fit`. Each shard has its own random numbers for dropout and
-    noise.
+    are added once. A loss function of your own has to return the mean over the rows that it gets. A batch has
+    rows of the shards in proportion to their sizes, by Webster's method. In a fit of one shard the bits are
+    those of `Network.fit`. Each shard has its own random numbers for dropout and noise.
+
+    Networks of `fastbp.reference` multiply by NumPy's BLAS, whose last bits can depend on its threads.
 
     See Also
     --------

@@ -13,7 +13,7 @@ from fastbp import _core
 from fastbp._model import Model
 from fastbp._model.rows import rates
 from fastbp.dask._plan import Plan
-from fastbp.dask._rounds import Rounds, Shards
+from fastbp.dask._rounds import Rounds, Shards, added
 from fastbp.dask._setting import Setting
 from fastbp.dask._tasks import Numbers, Trained, train
 
@@ -37,10 +37,10 @@ class LocalRun(Rounds):
         most = self.steps_per_epoch - self.step
         steps = min(self._plan.local_steps or most, most)
         found = self._trained(steps)
-        weight = sum(one.weight for one in found) or 1.0  # 0 if all have diverged
+        weight = added(one.weight for one in found) or 1.0  # 0 if all have diverged
         shares = [one.weight / weight for one in found]
         factors = [1.0] * len(found) if self._is_sum else shares
-        loss = sum(factor * one.loss for factor, one in zip(factors, found, strict=True))
+        loss = added(factor * one.loss for factor, one in zip(factors, found, strict=True))
         if isfinite(loss):
             _core.to_the_end(self._put, (averaged([one.numbers for one in found], shares),))
         self._end_round(loss, weight, steps)

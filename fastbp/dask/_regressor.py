@@ -17,6 +17,7 @@ from fastbp.dask._collections import (
     is_collection,
 )
 from fastbp.dask._estimators import OverShards, Survey, check_same_shapes
+from fastbp.dask._rounds import added
 from fastbp.sklearn._callbacks import with_callbacks
 from fastbp.sklearn._estimator import Array, Examples
 from fastbp.sklearn._regressor import MLPRegressor
@@ -205,8 +206,8 @@ class DaskMLPRegressor(OverShards, MLPRegressor):
         parts = [part for part in computed(self.client_, delayed) if part.n_rows]
         check_some_rows(len(parts))
         check_same_shapes([part.shape for part in parts])
-        weight = sum(part.weight for part in parts)
-        offset = sum(part.offset * part.weight for part in parts) / weight if weight else 0.0
+        weight = added(part.weight for part in parts)
+        offset = added(part.offset * part.weight for part in parts) / weight if weight else 0.0
         return Survey(sum(part.n_rows for part in parts), np.empty((0, *parts[0].shape)), offset)
 
     def _class_weights(self, found: Survey) -> Array | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from typing import Any, NamedTuple, TypeAlias
 
@@ -91,3 +91,14 @@ class Rounds(RunInSteps):
         self.step += steps - 1
         if self.step == self.steps_per_epoch:
             self._end_epoch()
+
+
+def added(numbers: Iterable[float]) -> float:
+    """Return the sum of numbers, each added to those before it.
+
+    `sum` corrects rounding errors since Python 3.12, so its bits depend on the version of Python.
+    """
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total

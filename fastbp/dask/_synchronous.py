@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastbp._model import Model
 from fastbp.dask._batches import counts_of
 from fastbp.dask._plan import Plan
-from fastbp.dask._rounds import Rounds, Shards
+from fastbp.dask._rounds import Rounds, Shards, added
 from fastbp.dask._setting import Setting
 from fastbp.dask._tasks import Gradient, gradient
 from fastbp.layers import Layer
@@ -51,7 +51,7 @@ class SynchronousRun(Rounds):
             [(self._seeds[i], starts[i], stops[i]) for i in which],
             (self._packed, engine.parameters.copy(), engine.t, self._epoch),
         )
-        weight = sum(one.weight for one in found)
+        weight = added(one.weight for one in found)
         loss = self._combine(found, weight)
         engine.update()  # as engines do; after a loss that is not finite, the fit goes back
         self._end_round(loss, weight, 1)
@@ -61,7 +61,7 @@ class SynchronousRun(Rounds):
     def _combine(self, found: Sequence[Gradient], weight: float) -> float:
         """Return the loss of a batch of this weight; write its gradient to the engine."""
         shares = [1.0 if self._is_sum else one.weight / weight for one in found]
-        loss = sum(share * one.loss for share, one in zip(shares, found, strict=True))
+        loss = added(share * one.loss for share, one in zip(shares, found, strict=True))
         total = np.multiply(found[0].derivatives, shares[0], dtype=np.float64)  # no zeros before: -0.0 stays
         for share, one in zip(shares[1:], found[1:], strict=True):
             total += np.multiply(one.derivatives, share, dtype=np.float64)

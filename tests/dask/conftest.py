@@ -83,7 +83,7 @@ class Bare:
     def __init__(self, distributed, file, stack):
         self._stack = stack
         self.scheduler = self._start("dask_scheduler", "--port=0", f"--scheduler-file={file}")
-        wait(file.is_file)
+        wait(lambda: file.is_file() and file.read_text().endswith("\n}"))  # which is not written at once
         self.address = json.loads(file.read_text())["address"]
         self.client = stack.enter_context(distributed.Client(self.address, timeout=5))
 

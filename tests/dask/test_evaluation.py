@@ -53,6 +53,17 @@ def test_every_loss_is_that_of_evaluate(rng, data, name, network_class):
         assert_same(found, net.evaluate(X, y, sample_weight=weights))
 
 
+def test_one_shard_has_the_bits_of_evaluate(rng):
+    """Though a loss times a weight, divided by the weight, may be another number."""
+    net = fastbp.Network([3, 4, 3], dtype="float64", seed=1)
+    for n in range(2, 60):
+        X, y, w = rng.normal(size=(n, 3)), rng.normal(size=(n, 3)), rng.uniform(0.5, 2, n)
+        for weights in ((), (w,)):
+            expected = net.evaluate(X, y, sample_weight=weights[0] if weights else None)
+            assert evaluate(None, net, shards=[Loader(X, y, *weights)]) == expected
+            assert net.evaluate([(X, y, *weights)]) == expected
+
+
 @pytest.mark.parametrize("shards", [1, 3, 60, None])
 @pytest.mark.parametrize("metrics", [None, (), "mae", ["r2", "mae"]])
 def test_metrics_are_those_of_all_rows(data, shards, metrics):
