@@ -101,7 +101,7 @@ class ClusterExecutor:
         self._placed.clear()
         if self._seceded:
             self._seceded = False
-            module("distributed", "dask", USER).rejoin()
+            module("distributed", "distributed", USER).rejoin()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -110,7 +110,7 @@ class ClusterExecutor:
 
 def check_client(client: Any) -> None:
     """Raise ParameterError unless `client` is a synchronous client that is connected."""
-    distributed = module("distributed", "dask", USER)
+    distributed = module("distributed", "distributed", USER)
     if not isinstance(client, distributed.Client):
         raise ParameterError(
             f"client is {type(client).__name__}, expected distributed.Client, or None to compute here"
@@ -123,8 +123,8 @@ def check_client(client: Any) -> None:
 
 def secede() -> bool:
     """Inside a task, leave the worker's thread to other tasks; return whether it was taken before."""
-    pool, worker = (module(f"distributed.{name}", "dask", USER) for name in ("threadpoolexecutor", "worker"))
+    pool, worker = (module(f"distributed.{name}", "distributed", USER) for name in ("threadpoolexecutor", "worker"))
     inside = hasattr(worker.thread_state, "key") and getattr(pool.thread_state, "proceed", False)
     if inside:
-        module("distributed", "dask", USER).secede()
+        module("distributed", "distributed", USER).secede()
     return inside
