@@ -123,7 +123,8 @@ def check_client(client: Any) -> None:
 
 def secede() -> bool:
     """Inside a task, leave the worker's thread to other tasks; return whether it was taken before."""
-    pool, worker = (module(f"distributed.{name}", "distributed", USER) for name in ("threadpoolexecutor", "worker"))
+    names = "threadpoolexecutor", "worker"
+    pool, worker = (module(f"distributed.{name}", "distributed", USER) for name in names)
     inside = hasattr(worker.thread_state, "key") and getattr(pool.thread_state, "proceed", False)
     if inside:
         module("distributed", "distributed", USER).secede()

@@ -31,7 +31,8 @@ def fit(client=None, **shards):
 def test_an_error_names_the_extra(missing, use, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     package = missing.partition(".")[0].replace("sklearn", "scikit-learn")
-    with pytest.raises(ImportError, match=rf'pip install "fastbp\[{extra}\]", or pip install {package}(\n|$)'):
+    command = rf'pip install "fastbp\[{extra}\]", or pip install {package}(\n|$)'
+    with pytest.raises(ImportError, match=command):
         use()
     assert extra in extras()
 
