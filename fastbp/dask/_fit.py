@@ -65,8 +65,8 @@ def fit(
     The network stays in this process. Each round sends its numbers to the workers as arguments, and what
     comes back is added up here, in the order of the shards. So results depend on the arguments and on the
     instruction set that all machines share, and on nothing else: they are the same bits for any number of
-    workers and threads, wherever and however often a shard is computed, and for ``client=None``. Callbacks, validation,
-    checkpoints and the progress bar are those of `Network.fit`.
+    workers and threads, wherever and however often a shard is computed, and for ``client=None``. Callbacks,
+    validation, checkpoints and the progress bar are those of `Network.fit`.
 
     A round has one task per shard. Beside its work, a task costs about a millisecond, and a round ten or
     more. Where a round has less work than that, one machine is faster. Rows are not split off from shards,

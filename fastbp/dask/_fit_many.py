@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fastbp import _core, _many
 from fastbp._base.arguments import number, verbosity
+from fastbp._base.hints import unknown
 from fastbp._many._calls import Call, per_network
 from fastbp._many._fit_many import checked_networks
 from fastbp._many._job import Job
@@ -20,7 +21,7 @@ from fastbp._model import NOTHING, Model
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor, Load
 from fastbp.dask._worker import CancelledTaskError, is_cancelled, pickled
-from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
+from fastbp.exceptions import Error, ParameterError
 from fastbp.history import History
 from fastbp.network import Network
 from fastbp.optimizers import Optimizer
@@ -110,11 +111,11 @@ def fit_many(
     -----
     Ctrl-C cancels what is under way; networks whose results have not come stay as they were.
     """
+    options = _completed(options)
     if client is None:
         return _many.fit_many(
             networks, X, y, splits=splits, max_seconds=max_seconds, verbose=verbose, **options
         )
-    options = _completed(options)
     listed, verbose = checked_networks(networks), verbosity(verbose)
     seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
     calls = per_network(listed, X, y, splits, options)
@@ -138,9 +139,7 @@ def _completed(options: dict[str, Any]) -> dict[str, Any]:
     known = signature(_many.fit_many).parameters
     for name in options:
         if name not in known:
-            raise UnknownArgumentError(
-                f"fit_many has no argument {name!r}, expected one of {', '.join(known)}"
-            )
+            raise unknown("fit_many", name, known)
     defaults = {name: one.default for name, one in known.items() if name not in OF_THE_CALL}
     return defaults | options
 
