@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack
 from inspect import signature
 from math import inf
 from time import perf_counter, time
@@ -121,16 +122,15 @@ def fit_many(
     calls = per_network(listed, X, y, splits, options)
     deadline = time() + seconds
     trips = [Trip(i, *pair, deadline) for i, pair in enumerate(zip(listed, calls, strict=True))]
-    shown = Shown(verbose, len(trips), sum(trip.epochs for trip in trips)) if verbose and trips else None
-    executor = executor_of(client, None, max_retries, timeout)
-    try:
-        _travel(executor, trips, shown)
-    finally:
-        executor.close()
-        for trip in trips:
-            trip.close()
+    with ExitStack() as ends:
+        executor = executor_of(client, None, max_retries, timeout)
+        ends.callback(executor.close)
+        shown = Shown(verbose, [call.epochs for call in calls]) if verbose and trips else None
         if shown is not None:
-            shown.close()
+            ends.callback(shown.close)
+        for trip in trips:  # whatever else fails, no network stays locked
+            ends.callback(trip.close)
+        _travel(executor, trips, shown)
     return [trip.result for trip in trips if trip.result is not None]
 
 
@@ -148,13 +148,12 @@ def _travel(executor: Executor, trips: Sequence[Trip], shown: Shown | None) -> N
     """Send all networks to workers, and take over what comes back."""
     for trip in trips:
         trip.begin()
-        if trip.result is not None:
-            _show(trip, trips, shown)
+        _show(trip, shown)
     going = [trip for trip in trips if trip.result is None]
 
     def arrived(i: int, outcome: Trained | Exception) -> None:
         going[i].end(outcome)
-        _show(going[i], trips, shown)
+        _show(going[i], shown)
 
     executor.call(
         trained,
@@ -175,13 +174,10 @@ def _placed(executor: Executor, trips: Sequence[Trip]) -> list[Any]:
     return [handles[trip.rows_key] for trip in trips]
 
 
-def _show(trip: Trip, trips: Sequence[Trip], shown: Shown | None) -> None:
+def _show(trip: Trip, shown: Shown | None) -> None:
     if shown is not None and trip.result is not None:
-        shown.end(trip.index, trip.result)
-        ended = [trip for trip in trips if trip.result is not None]
-        done = sum(len(trip.result) for trip in ended if isinstance(trip.result, History))
-        wanted = done + sum(trip.epochs for trip in trips if trip.result is None)
-        shown.update(done, wanted, len(ended))
+        shown.end(trip.index, trip.result, len(trip.result) if isinstance(trip.result, History) else 0)
+        shown.update()
 
 
 class Trip:
@@ -209,7 +205,7 @@ class Trip:
     """
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
-        self.index, self.epochs = index, call.epochs
+        self.index = index
         self.result: Result | None = None
         options = {name: call.options[name] for name in ROWS if name in call.options}
         self.rows = Rows(call.X, call.y, options)

@@ -128,7 +128,7 @@ def test_the_first_error_in_order(client, executors):
     """The third call fails first, the second one later: the error is the one that one process meets."""
     executor = executors(client)
     handles = shards(executor)
-    own = [(None,), (1, 0.3), (2,), (None,), (None, 5.0)]
+    own = [(None,), (1, 0.3), (2,), (None,), (None, 1.0)]
     names = [f"shard {i} of 5" for i in range(N)]
     with pytest.raises(ArithmeticError, match="call 1") as caught:
         executor.call(shard_calls.failing, handles, own, names=names)
