@@ -12,7 +12,7 @@ Run it: ``python examples/cross_validation.py``.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,11 @@ def maker(layers: list[int]) -> Callable[[int], fastbp.Network]:
     return lambda seed: fastbp.Network(layers, loss="cross_entropy", optimizer=fastbp.Adam(0.003), seed=seed)
 
 
-def measure(folds: int, seeds: int, epochs: int) -> dict[str, Any]:
+def measure(folds: int, seeds: int, epochs: int) -> dict[str, fastbp.CrossValidation]:
     """Return the cross-validation of each kind, all on the same folds."""
     X, y = load_digits()
-    results: dict[str, Any] = {}
-    same: Any = folds
+    results: dict[str, fastbp.CrossValidation] = {}
+    same: int | Sequence[tuple[Any, Any]] = folds
     for kind, layers in KINDS.items():
         # adapt: the scaling of the inputs is measured on the rows to train on alone
         results[kind] = fastbp.cross_validate(
@@ -43,12 +43,12 @@ def measure(folds: int, seeds: int, epochs: int) -> dict[str, Any]:
     return results
 
 
-def better(result: Any, other: Any) -> int:
+def better(result: fastbp.CrossValidation, other: fastbp.CrossValidation) -> int:
     """Return in how many fits the first kind is more accurate than the other with the same fold and seed."""
     return int(np.count_nonzero(result["accuracy"] > other["accuracy"]))
 
 
-def report(results: dict[str, Any]) -> None:
+def report(results: dict[str, fastbp.CrossValidation]) -> None:
     """Print a table: a row per kind."""
     print("accuracy on digits not trained on, in %")
     print(f"{'':10} mean  std. error  over folds  over seeds  better than the row above")

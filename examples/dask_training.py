@@ -53,9 +53,12 @@ def read(X_path: Path, y_path: Path) -> tuple[Array, Array]:
 
 
 def make_network(seed: int = 0) -> fastbp.Network:
-    layers = [64, fastbp.Dense(64, dropout=0.1), 10]
     return fastbp.Network(
-        layers, activation="relu", loss="cross_entropy", optimizer=fastbp.Adam(0.005), seed=seed
+        [64, fastbp.Dense(64, dropout=0.1), 10],
+        activation="relu",
+        loss="cross_entropy",
+        optimizer=fastbp.Adam(0.005),
+        seed=seed,
     )
 
 

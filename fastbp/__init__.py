@@ -5,9 +5,10 @@
     probabilities = net.predict(Xv)
 
 The modules `activations`, `losses`, `optimizers`, `schedules`, `initializers`, `metrics`, `callbacks` and
-`splits` list what a network can be built from and trained with. `fastbp.reference` has the same network in
-plain NumPy, `fastbp.inspect` shows and judges the derivatives of a network, and `fastbp.datasets` and
-`fastbp.plot` help with examples.
+`splits` list what a network can be built from and trained with. `fit_many` and `cross_validate` train many
+networks at once over all cores, and `fastbp.dask` trains over the workers of a Dask cluster.
+`fastbp.reference` has the same network in plain NumPy, `fastbp.inspect` shows and judges the derivatives of a
+network, and `fastbp.datasets` and `fastbp.plot` help with examples.
 """
 
 try:
@@ -90,6 +91,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "BusyError",
     "CrossEntropy",
+    "CrossValidation",
     "CustomActivation",
     "CustomLoss",
     "DTypeError",
@@ -142,9 +144,10 @@ __all__ = [
     "threads",
 ]
 
-# packages, and functions with their modules, that are loaded on first use
+# packages, and functions and classes with their modules, that are loaded on first use
 _ROOMS = ("dask", "datasets", "inspect", "io", "plot", "reference", "sklearn")
 _FUNCTIONS = {
+    "CrossValidation": "_many",
     "cross_validate": "_many",
     "explain": "_explain",
     "fit_many": "_many",
@@ -162,7 +165,7 @@ if _TYPE_CHECKING:
     from fastbp import sklearn as sklearn
     from fastbp._base.config import show_config
     from fastbp._explain import explain
-    from fastbp._many import cross_validate, fit_many
+    from fastbp._many import CrossValidation, cross_validate, fit_many
     from fastbp._scipy import minimize
 else:
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 #: Extras of fastbp that are not called like the module they bring.
-EXTRAS = {"matplotlib": "plot"}
+EXTRAS = {"distributed": "dask", "matplotlib": "plot", "pyarrow": "parquet"}
 
 
 def scipy(module: str, user: str) -> Any:

@@ -1,4 +1,12 @@
-"""Training beyond one machine, with Dask."""
+"""Training beyond one machine, with Dask.
+
+- `fit` trains a network on shards of rows, `adapt` scales its inputs, and `evaluate` measures it.
+- `fit_many` trains independent networks, each as a whole on one worker.
+- `DaskMLPClassifier` and `DaskMLPRegressor` are estimators in the style of scikit-learn.
+
+All take a `distributed.Client`, and with None compute in this process. The cluster needs ``pip install
+"fastbp[dask]"``, the estimators scikit-learn, too.
+"""
 
 from __future__ import annotations
 

@@ -63,8 +63,9 @@ class DaskMLPClassifier(OverShards, MLPClassifier):
 
     The data are dask arrays or data frames, whose partitions never pass through one machine, or data in
     memory. What is trained does not depend on the number of workers and threads, and not on where tasks run;
-    the partitions themselves are part of the result. The targets are read twice, and all data once, so it is
-    best to call ``persist()`` on collections that are slow to compute.
+    the partitions and the instruction set that all workers have are part of the result. The targets are
+    read twice, and all data once, so it is best to call ``persist()`` on collections that are slow to
+    compute.
 
     Parameters
     ----------
@@ -81,8 +82,8 @@ class DaskMLPClassifier(OverShards, MLPClassifier):
         Number of shards of data in memory. Default: as in `fastbp.dask.fit`. The partitions of dask
         collections are their shards.
     client : distributed.Client, optional
-        Default: the client in context. Without one, everything runs in this process, with the same bits. It
-        is left out of pickles, and `clone` passes it on.
+        Default: the client in context. Without one, everything runs in this process, with the same bits on
+        the same instruction set. It is left out of pickles, and `clone` passes it on.
 
     Attributes
     ----------

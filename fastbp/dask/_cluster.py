@@ -111,7 +111,7 @@ class ClusterExecutor:
 
 def check_client(client: Any) -> None:
     """Raise ParameterError unless `client` is a synchronous client that is connected."""
-    distributed = module("distributed", "dask", USER)
+    distributed = module("distributed", "distributed", USER)
     if not isinstance(client, distributed.Client):
         raise ParameterError(
             f"client is {type(client).__name__}, expected distributed.Client, or None to compute here"
@@ -135,13 +135,14 @@ def seceded() -> Iterator[None]:
 
 def rejoin() -> None:
     """Take a worker's thread back."""
-    module("distributed", "dask", USER).rejoin()
+    module("distributed", "distributed", USER).rejoin()
 
 
 def secede() -> bool:
     """Inside a task, leave the worker's thread to other tasks; return whether it was taken before."""
-    pool, worker = (module(f"distributed.{name}", "dask", USER) for name in ("threadpoolexecutor", "worker"))
+    names = "threadpoolexecutor", "worker"
+    pool, worker = (module(f"distributed.{name}", "distributed", USER) for name in names)
     inside = hasattr(worker.thread_state, "key") and getattr(pool.thread_state, "proceed", False)
     if inside:
-        module("distributed", "dask", USER).secede()
+        module("distributed", "distributed", USER).secede()
     return inside

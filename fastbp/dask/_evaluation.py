@@ -43,8 +43,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the "loss" of all rows of all shards, and metrics by name, as `Network.evaluate` does.
 
-    Each shard is computed where it is. The losses are combined by the weights of the shards in their order,
-    in float64, so the bits do not depend on the cluster. They may differ from those of `Network.evaluate` by
+    Each shard is computed by a worker. The losses are combined by the weights of the shards in their order,
+    in float64, so the bits depend on the instruction set that all workers have, and on nothing else of the
+    cluster. They may differ from those of `Network.evaluate` by
     rounding. The loss of a custom loss function is the mean over the shards, weighted by their rows.
 
     Metrics are measured by the caller, to whom outputs, targets and weights of all rows travel: n_out numbers
@@ -53,7 +54,7 @@ def evaluate(
     Parameters
     ----------
     client : distributed.Client or None
-        Whose workers compute. None: this process does, one shard after the other, to the same bits.
+        The cluster. None: this process computes, one shard after the other.
     net : Network
     X, y, sample_weight, shards, target, weight
         As for `fit`.

@@ -63,13 +63,14 @@ def fit(
     """Train a network on shards of data, by the workers of a Dask cluster or in this process.
 
     The network stays in this process. Each round sends its numbers to the workers as arguments, and what
-    comes back is added up here, in the order of the shards. So results depend on the arguments alone: they
-    are the same bits for any number of workers and threads, wherever and however often a shard is computed,
-    and for ``client=None``. Callbacks, validation, checkpoints and the progress bar are those of
-    `Network.fit`.
+    comes back is added up here, in the order of the shards. So results depend on the arguments and on the
+    instruction set that all machines share, and on nothing else: they are the same bits for any number of
+    workers and threads, wherever and however often a shard is computed, and for ``client=None``. Callbacks,
+    validation, checkpoints and the progress bar are those of `Network.fit`.
 
-    A round has one task per shard, each of which costs a millisecond or more beside its work. Where a round
-    has less work than that, one machine is faster.
+    A round has one task per shard. Beside its work, a task costs about a millisecond, and a round ten or
+    more. Where a round has less work than that, one machine is faster. Rows are not split off from shards,
+    so there is no `validation_split`.
 
     Parameters
     ----------
@@ -112,9 +113,11 @@ def fit(
     weight : str, optional
         Column of the sample weights in Parquet files.
     max_retries : int, >= 0
-        How often the task of a shard is submitted again after its worker was lost.
+        How often, in a round, the task of a shard is submitted again after it was lost with its workers. Dask
+        gives up a task when so many workers have died with it as its option
+        "distributed.scheduler.allowed-failures" says and one more: 4 by default.
     timeout : float, > 0
-        Seconds to wait while the cluster has no workers.
+        Seconds for which there may be no worker that can compute.
 
     Returns
     -------

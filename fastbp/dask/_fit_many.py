@@ -79,7 +79,8 @@ def fit_many(
     Parameters
     ----------
     client : distributed.Client or None
-        Whose workers train. None: `fastbp.fit_many` does, to the same bits.
+        The cluster. None: `fastbp.fit_many` trains in this process, to the same bits on the same instruction
+        set.
     networks, X, y, splits
         As for `fastbp.fit_many`.
     max_seconds : float, > 0, optional
@@ -87,7 +88,8 @@ def fit_many(
     verbose : int or "auto"
         As for `fastbp.fit_many`; epochs are counted when their network has ended.
     max_retries : int, >= 0
-        How often a network whose worker was lost is sent again. Then its result is a `ShardError`.
+        How often a network that was lost with its workers is sent again, as in `fit`; then its result is a
+        `ShardError`.
     timeout : float, > 0
         Seconds for which there may be no worker that can compute.
     **options

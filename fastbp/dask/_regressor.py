@@ -58,8 +58,9 @@ class DaskMLPRegressor(OverShards, MLPRegressor):
 
     The data are dask arrays or data frames, whose partitions never pass through one machine, or data in
     memory. What is trained does not depend on the number of workers and threads, and not on where tasks run;
-    the partitions themselves are part of the result. The targets are read twice, and all data once, so it is
-    best to call ``persist()`` on collections that are slow to compute.
+    the partitions and the instruction set that all workers have are part of the result. The targets are
+    read twice, and all data once, so it is best to call ``persist()`` on collections that are slow to
+    compute.
 
     Parameters
     ----------

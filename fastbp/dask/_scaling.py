@@ -44,7 +44,8 @@ def adapt(
     Parameters
     ----------
     client : distributed.Client or None
-        Whose workers read the shards. None: this process does, one after the other, to the same bits.
+        The cluster, whose workers read the shards. None: this process does, one after the other, to the same
+        bits.
     net : Network
         Changes only when all is measured.
     X, y : as for `fit`, or None, optional

@@ -68,11 +68,13 @@ def sources_of(
     for name, value in (("target", target), ("weight", weight)):
         if value is not None:
             raise ParameterError(
-                f"{name} is {shown(value)} without a list of shards, expected it for Parquet files"
+                f"{name} is {shown(value)} without a list of shards, expected None: it names a column of "
+                "Parquet files"
             )
     if not given:
         raise ParameterError(
-            f"shards is {shown(shards)} without X and y, expected a list of {_files.KINDS}, or X and y"
+            f"shards is {shown(shards)} without X and y, expected X and y, or a list whose items are each "
+            f"{_files.KINDS}"
         )
     if not are_sharded(X, y, sample_weight):
         return _of_memory(checks, given, shards)
@@ -131,7 +133,7 @@ def _of_memory(checks: InputChecks, given: dict[str, Any], shards: Any) -> list[
     else:
         raise ParameterError(
             f"shards is {shown(shards)}, expected a number of parts to cut X and y into, or, without them, a "
-            f"list of {_files.KINDS}"
+            f"list whose items are each {_files.KINDS}"
         )
     bounds = [n * i // count for i in range(count + 1)]
     return _loads({name: _cut(name, array, bounds) for name, array in arrays.items()})

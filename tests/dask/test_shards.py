@@ -298,7 +298,11 @@ def test_arguments_that_do_not_go_together(net, data, tmp_path):
     for given, options, *says in [
         ((X, None), {}, "y is None"),
         ((None, y), {}, "X is None"),
-        ((None, None), {}, "shards is None without X and y"),
+        (
+            (None, None),
+            {},
+            "shards is None without X and y, expected X and y, or a list whose items are each an .npz",
+        ),
         ((None, None), {"shards": 4}, "shards is 4 without X and y"),
         ((None, None), {"shards": []}, "empty list"),
         ((None, None), {"shards": [3]}, "shards[0] is 3, expected an .npz file"),

@@ -188,6 +188,19 @@ def test_every_page_and_picture_can_be_reached():
     assert [name_of(path) for path in files if path.resolve() not in linked] == []
 
 
+def test_the_index_lists_every_page_of_the_guide():
+    text = (ROOT / "docs/index.md").read_text()
+    assert [path.name for path in ROOT.glob("docs/guide/*.md") if f"(guide/{path.name})" not in text] == []
+
+
+def test_every_extra_is_on_the_page_about_installing():
+    table = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
+    extras = re.findall(r"^(\w+) = ", table, re.MULTILINE)
+    assert "dask" in extras
+    text = (ROOT / "docs/install.md").read_text()
+    assert [extra for extra in extras if f'`pip install ".[{extra}]"`' not in text] == []
+
+
 # what a page calls a file or a folder of this repository, as `src_c/plan/task.c`
 PATH = re.compile(r"`((?:fastbp|src_c|tests|docs|bench|tools|examples)/[\w./*-]*)`")
 

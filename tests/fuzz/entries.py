@@ -14,9 +14,14 @@ Call = Callable[..., Any]
 
 ACTIVATIONS, LOSSES = fastbp.activations.ACTIVATIONS, fastbp.losses.LOSSES
 
+#: `minimize` is a method here, and users get a CrossValidation as a result, but make none.
+ELSEWHERE = ("minimize", "CrossValidation")
+
 #: The public functions, constructors and values, by their modules.
 PUBLIC: dict[Any, tuple[str, ...]] = {
-    fastbp: tuple(name for name in fastbp.__all__ if callable(getattr(fastbp, name)) and name != "minimize"),
+    fastbp: tuple(
+        name for name in fastbp.__all__ if callable(getattr(fastbp, name)) and name not in ELSEWHERE
+    ),
     fastbp.activations: (*ACTIVATIONS, "get"),
     fastbp.callbacks: ("Checkpoint", "EarlyStopping", "RecordPath", "ReduceLROnPlateau"),
     datasets: ("load_digits", "stratified_split"),
