@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from fastbp.dask._executor import note_name
 from fastbp.dask._round import Lost, Round
 from fastbp.dask._waiting import waited
 from fastbp.exceptions import ShardError
@@ -32,7 +33,7 @@ class Arrivals(Round):
         return i not in self._errors
 
     def _fail(self, i: int, error: BaseException) -> None:
-        error.add_note(f"in {self._names[i]}")
+        note_name(error, self._names[i])
         self._errors[i] = error
 
     def _count(self, i: int, lost: Lost) -> None:

@@ -15,6 +15,7 @@ from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._round import Round
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ParameterError, ShardError
+from fastbp.network import Network, check_network
 
 USER = "fastbp.dask with a client"
 
@@ -107,6 +108,15 @@ class ClusterExecutor:
     def _check_open(self) -> None:
         if self._closed:
             raise ShardError("the executor is closed, and its shards are gone")
+
+
+def check_first(client: Any, net: object) -> None:
+    """Raise ParameterError unless `net` is a network; the error says so if the client was forgotten."""
+    if isinstance(client, Network):
+        raise ParameterError(
+            "client is a Network, expected a distributed.Client before it, or None to compute in this process"
+        )
+    check_network(net)
 
 
 def check_client(client: Any) -> None:

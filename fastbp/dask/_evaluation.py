@@ -13,7 +13,7 @@ from fastbp._engine.inference import Measured, measure_part, of_parts
 from fastbp._model import Model
 from fastbp._training.validation import Validation, held_out
 from fastbp.dask._census import Census, census, digests
-from fastbp.dask._cluster import executor_of
+from fastbp.dask._cluster import check_first, executor_of
 from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import Part
 from fastbp.dask._setting import Setting
@@ -22,7 +22,7 @@ from fastbp.dask._sources import are_sharded
 from fastbp.dask._tasks import examples_of
 from fastbp.exceptions import ParameterError
 from fastbp.metrics import Metric, Metrics, resolve
-from fastbp.network import Network, check_network
+from fastbp.network import Network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -76,7 +76,7 @@ def evaluate(
     BusyError
         Another thread is changing the network.
     """
-    check_network(net)
+    check_first(client, net)
     model: Model = net._model
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
     executor = executor_of(client, model.engine.isa, max_retries, timeout)

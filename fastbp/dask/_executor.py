@@ -73,6 +73,12 @@ def names_of_shards(n: int, what: str = "shard") -> list[str]:
     return [f"{what} {i + 1} of {n}" for i in range(n)]
 
 
+def note_name(error: BaseException, name: str) -> None:
+    """Let an error tell which call raised it, unless it does so itself."""
+    if name not in str(error):
+        error.add_note(f"in {name}")
+
+
 class SerialExecutor:
     """Calls functions one after the other in this process. It keeps the shards that it has loaded."""
 
@@ -99,7 +105,7 @@ class SerialExecutor:
                 result = function(handle.value(), *arguments, *common)
             except Exception as error:
                 if names:
-                    error.add_note(f"in {names[i]}")
+                    note_name(error, names[i])
                 if arrived is None:
                     raise
                 result = error

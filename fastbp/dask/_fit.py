@@ -13,7 +13,7 @@ from fastbp._training.fit import Fit
 from fastbp._training.options import Options
 from fastbp.callbacks import Callbacks
 from fastbp.dask._census import census
-from fastbp.dask._cluster import executor_of
+from fastbp.dask._cluster import check_first, executor_of
 from fastbp.dask._data import ShardData
 from fastbp.dask._evaluation import validation_of
 from fastbp.dask._executor import Executor
@@ -22,7 +22,7 @@ from fastbp.dask._rounds import Shards
 from fastbp.dask._shards import loads_of
 from fastbp.history import History
 from fastbp.metrics import Metrics
-from fastbp.network import Network, check_network
+from fastbp.network import Network
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -149,7 +149,7 @@ def fit(
     --------
     fastbp.Network.fit : Trains on one machine.
     """
-    check_network(net)
+    check_first(client, net)
     model: Model = net._model
     model.check_trainable()
     options = Options(

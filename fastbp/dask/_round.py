@@ -6,7 +6,8 @@ import pickle
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from fastbp.dask._executor import Arrived
+from fastbp._base.shown import counted
+from fastbp.dask._executor import Arrived, note_name
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._sending import key, large, packed, released, sent
 from fastbp.dask._waiting import waited
@@ -71,7 +72,7 @@ class Round:
                         self._arrived(i, value)
             if self._failed is not None:
                 i, error = self._failed
-                error.add_note(f"in {self._names[i]}")
+                note_name(error, self._names[i])
                 raise error
             return [found[i] for i in range(len(self._shards))]
         finally:
@@ -176,8 +177,8 @@ class Round:
         """Count a loss; ShardError if it was one too many."""
         if self._losses[i] == self._max_retries:
             raise ShardError(
-                f"{self._names[i]} was lost with its workers {self._losses[i] + 1} times (max_retries="
-                f"{self._max_retries}): {lost.reason}"
+                f"{self._names[i]} was lost with its workers {counted(self._losses[i] + 1, 'time')} "
+                f"(max_retries={self._max_retries}): {lost.reason}"
             )
         self._losses[i] += 1
 

@@ -10,13 +10,13 @@ from fastbp._data.checks import InputChecks
 from fastbp._data.scaling import Moments, Scaling
 from fastbp._model import NOTHING, Model
 from fastbp.dask._census import common_names
-from fastbp.dask._cluster import executor_of
+from fastbp.dask._cluster import check_first, executor_of
 from fastbp.dask._executor import Executor, names_of_shards
 from fastbp.dask._parts import is_empty
 from fastbp.dask._shards import itself, made_of, own_checks
 from fastbp.dask._sources import sources_of
 from fastbp.exceptions import ParameterError, ShapeError
-from fastbp.network import Network, check_network
+from fastbp.network import Network
 
 
 def adapt(
@@ -73,7 +73,7 @@ def adapt(
     BusyError
         Another call is using the network.
     """
-    check_network(net)
+    check_first(client, net)
     model: Model = net._model
     is_list = isinstance(shards, (list, tuple))
     if is_list and (X is not ... or y is not ...):

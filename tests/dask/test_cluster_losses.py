@@ -127,7 +127,9 @@ def test_no_worker_comes_back(bare):
     handles = executor.place([Load(shard_calls.shard, (i,)) for i in range(2)])
     executor.call(shard_calls.process, handles, [()] * 2)
     bare.kill(victim)
-    with pytest.raises(fastbp.exceptions.ShardError, match=r"no worker.* for 1\.5 s .*shard 1 of 2, shard 2 of 2"):
+    with pytest.raises(
+        fastbp.exceptions.ShardError, match=r"no worker.* for 1\.5 s .*shard 1 of 2, shard 2 of 2"
+    ):
         executor.call(shard_calls.process, handles, [()] * 2)
     executor.close()
     with pytest.raises(fastbp.exceptions.ShardError, match=r"awaited for the first task"):
