@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from fastbp.dask._executor import Arrived
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._sending import key, large, packed, released, sent
-from fastbp.dask._waiting import waited
+from fastbp.dask._waiting import gathered, waited
 from fastbp.dask._worker import UnfitWorkerError, call, pickled
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ShardError
@@ -101,7 +101,7 @@ class Round:
     def _results(self, awaited: Sequence[int], look: Callable[[], object]) -> dict[int, Any]:
         """Return the pickled results of these calls, all at once; an error if one of them has none."""
         futures = [self._futures[i] for i in awaited]
-        values = waited(self._client, self._client.gather(futures, asynchronous=True), look)
+        values = waited(self._client, gathered(self._client, futures), look)
         return dict(zip(awaited, values, strict=True))
 
     def _is_stranded(self, i: int, able: set[str]) -> bool:

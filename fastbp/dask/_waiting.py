@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 #: Seconds between two looks at the cluster.
@@ -30,3 +30,17 @@ def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], t
             look()
     finally:
         future.cancel()
+
+
+async def gathered(client: Any, futures: Sequence[Any]) -> Any:
+    """Return the results of tasks, or raise the error of one.
+
+    If the wait is canceled, what it waits with goes on until the tasks are let go of: asyncio would tell the
+    user of errors of tasks that nobody waits for.
+    """
+    task = asyncio.ensure_future(client.gather(futures, asynchronous=True))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise
