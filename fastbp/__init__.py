@@ -38,6 +38,7 @@ from fastbp.exceptions import (
     ModelFileError,
     ParameterError,
     ShapeError,
+    ShardError,
     UnknownArgumentError,
 )
 from fastbp.history import History
@@ -117,6 +118,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "ShapeError",
+    "ShardError",
     "ShuffledSplit",
     "StratifiedSplit",
     "UnknownArgumentError",

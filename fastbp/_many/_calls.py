@@ -129,8 +129,7 @@ def _pairs(splits: Any, n: int) -> tuple[list[Any], list[str]]:
     if isinstance(splits, Iterable) and not isinstance(splits, (tuple, str)):
         splits = list(splits)  # for instance from KFold(5).split(X)
     pairs = _one_each("splits", splits, n)
-    is_shared = isinstance(splits, tuple)
-    names = ["splits" if is_shared else f"splits[{i}]" for i in range(n)]
+    names = [f"splits[{i}]" if isinstance(splits, list) else "splits" for i in range(n)]
     for name, pair in zip(names, pairs, strict=True):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise ParameterError(
@@ -157,7 +156,7 @@ def _check_split(call: Call) -> None:
 
 def _check_files(calls: Sequence[Call]) -> None:
     """Refuse callbacks that would write the files of several networks to one path."""
-    paths: dict[tuple[type, str], int] = {}
+    paths: dict[str, int] = {}
     for i, call in enumerate(calls):
         callbacks = call.options.get("callbacks")
         listed = callbacks if isinstance(callbacks, (tuple, list)) else (callbacks,)
@@ -165,7 +164,7 @@ def _check_files(calls: Sequence[Call]) -> None:
             if not isinstance(callback, (Checkpoint, CSVLogger, TensorBoard)):
                 continue
             path = callback.log_dir if isinstance(callback, TensorBoard) else callback.path
-            first = paths.setdefault((type(callback), realpath(path)), i)
+            first = paths.setdefault(realpath(path), i)
             if first != i:
                 raise ParameterError(
                     f"callbacks has {shown(callback)} for networks {first} and {i}, expected another path "

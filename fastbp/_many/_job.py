@@ -41,13 +41,16 @@ class Job:
         None until the fit is over.
     done : float
         Number of epochs done, with fractions.
+    is_in_python : bool
+        Whether its steps are certain to call functions of the user. `calls_user` knows of metrics, too.
     is_short : bool
         Whether the last slice took so little time that it was not worth handing to another thread.
     """
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
         self.index, self._network, self._deadline = index, network, deadline
-        self.epochs = call.epochs
+        self.epochs, model = call.epochs, network._model
+        self.is_in_python = call.y is None or model.trainer is not model.engine
         self.result: History | Exception | None = None
         self.is_short = False
         self._fit: Fit | None = None
@@ -165,9 +168,10 @@ def without_arrays(error: Exception) -> Exception:
     chain: list[BaseException] = [error]
     for each in chain:
         clear_frames(each.__traceback__)
+        parts = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
         chain += [
             other
-            for other in (each.__cause__, each.__context__)
+            for other in (each.__cause__, each.__context__, *parts)
             if other is not None and not any(other is known for known in chain)
         ]
     trace = error.__traceback__

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
-from fastbp._base.threads import get_num_threads, threads
+from fastbp._base.threads import get_num_threads
 from fastbp._many._job import Job
+from fastbp._many._pool import Pool
 from fastbp._many._shown import Shown
+from fastbp.exceptions import Error
 from fastbp.history import History
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 ACTIVE = 2  # fits under way per thread: while one of them is between slices, another has a slice ready
 
@@ -34,20 +32,18 @@ class Scheduler:
 
     def __init__(self, jobs: Sequence[Job], shown: Shown | None) -> None:
         self._jobs, self._shown = jobs, shown
-        self._threads = get_num_threads()
-        self._workers = min(self._threads, len(jobs))
-        self._pool: ThreadPoolExecutor | None = None
+        n_threads = get_num_threads()
+        self._workers = min(n_threads, len(jobs))
         self._unbegun: deque[Job] = deque()
         self._active: list[Job] = []
         self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
+        # fits that are over, the epochs they have done, and the epochs of all fits, as far as they are known
+        self._ended, self._ended_with, self._wanted = 0, 0.0, sum(job.epochs for job in jobs)
         self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
+        self._pool = Pool(self._workers, n_threads, self._done.put) if self._workers > 1 else None
 
     def run(self) -> list[History | Exception]:
         """Train all networks; return the result of each."""
-        if self._workers > 1:
-            from concurrent.futures import ThreadPoolExecutor  # few need it
-
-            self._pool = ThreadPoolExecutor(self._workers, "fastbp.fit_many")
         for job in self._jobs:
             if job.go_on():
                 self._unbegun.append(job)
@@ -57,6 +53,11 @@ class Scheduler:
             self._begin()
             if not self._active:
                 break
+            if self._pool is not None and self._pool.is_lost:
+                raise Error(
+                    "a callback of fit_many forked this process and returned in it, expected os._exit there: "
+                    "the threads of fit_many are in the other process"
+                )
             self._go_on(self._done.get())
         self._close()
         return [job.result for job in self._jobs if job.result is not None]
@@ -66,21 +67,22 @@ class Scheduler:
         for job in self._jobs:
             job.withdraw()
         for job in self._jobs:
-            job.wait()
+            if self._pool is not None and not self._pool.is_lost:
+                job.wait()
             job.break_off()
         self._close()
 
     def _close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.close()
         if self._shown is not None:
             self._shown.close()
 
     def _begin(self) -> None:
         """Begin the next fits, as many as may be under way."""
         most = ACTIVE * self._workers if self._workers > 1 else 1
-        while self._unbegun and len(self._active) < most:
-            job = self._unbegun.popleft()
+        while len(self._active) < most and (job := self._next()) is not None:
+            self._unbegun.remove(job)
             self._active.append(job)
             if not job.go_on():
                 self._end(job)
@@ -91,6 +93,13 @@ class Scheduler:
                 if len(self._alone) == 1:
                     self._go_on(job)
 
+    def _next(self) -> Job | None:
+        """Return the next fit to begin; none that would have to wait for another one in Python."""
+        for job in self._unbegun:
+            if not (job.is_in_python and self._alone):
+                return job
+        return None
+
     def _go_on(self, job: Job) -> None:
         """Run a fit to its next slice, and have that done."""
         if not job.go_on():
@@ -98,29 +107,17 @@ class Scheduler:
             return
         if self._shown is not None:
             self._show(self._shown)
-        if self._pool is None or job.is_short or job.calls_user or not self._hand_over(self._pool, job):
+        if self._pool is None or job.is_short or job.calls_user or not self._pool.hand_over(job):
             if job.do():
                 self._done.put(job)
-
-    def _hand_over(self, pool: ThreadPoolExecutor, job: Job) -> bool:
-        """Let a thread of the pool do a slice; return False if the system refuses to start one."""
-        try:
-            pool.submit(self._work, job)
-        except RuntimeError:  # another thread may nevertheless do it: only one of them will find it
-            return False
-        return True
-
-    def _work(self, job: Job) -> None:
-        """Do a slice, in a thread of the pool."""
-        with threads(self._threads):
-            is_done = job.do_elsewhere()
-        if is_done:
-            self._done.put(job)
 
     def _end(self, job: Job) -> None:
         """Note that a fit is over, and let the next one that has waited for it begin."""
         if job in self._active:
             self._active.remove(job)
+        self._ended += 1
+        self._ended_with += job.done
+        self._wanted += round(job.done) - job.epochs
         if self._shown is not None and job.result is not None:
             self._shown.end(job.index, job.result)
             self._show(self._shown)
@@ -130,7 +127,5 @@ class Scheduler:
                 self._go_on(self._alone[0])
 
     def _show(self, shown: Shown) -> None:
-        jobs = self._jobs
-        ended = sum(job.result is not None for job in jobs)
-        wanted = sum(job.epochs if job.result is None else round(job.done) for job in jobs)
-        shown.update(sum(job.done for job in jobs), wanted, ended)
+        done = self._ended_with + sum(job.done for job in self._active)
+        shown.update(done, self._wanted, self._ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import perf_counter
 from typing import Literal
 
@@ -49,7 +50,9 @@ class Shown:
             last = f"  {result.describe(-1)}" if len(result) else ""
             text = f"{counted(len(result), 'epoch')} ({result.stopped}){last}"
         else:
-            text = f"{type(result).__name__}: {' '.join(str(result).split()):.200}"
+            text = type(result).__name__
+            with suppress(Exception):  # of the class of a user
+                text = f"{text}: {' '.join(str(result).split()):.200}"
         self._bar.write(f"network {index}: {text}")
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Generator, Iterable, Sequence
 from inspect import signature
 from math import inf
-from time import time
+from time import perf_counter, time
 from traceback import format_exception
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -14,11 +14,12 @@ from fastbp import _core, _many
 from fastbp._base.arguments import number, verbosity
 from fastbp._many._calls import Call, per_network
 from fastbp._many._fit_many import checked_networks
+from fastbp._many._job import Job
 from fastbp._many._shown import Shown
 from fastbp._model import NOTHING, Model
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor, Load
-from fastbp.dask._worker import pickled
+from fastbp.dask._worker import CancelledTaskError, is_cancelled, pickled
 from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
 from fastbp.history import History
 from fastbp.network import Network
@@ -28,6 +29,8 @@ Result: TypeAlias = History | Exception
 
 #: Options with rows, which travel beside the networks, once for all networks that share them.
 ROWS = ("sample_weight", "validation_data")
+#: Arguments of `fastbp.fit_many` that are no options of a network's fit.
+OF_THE_CALL = ("networks", "X", "y", "splits", "max_seconds", "verbose")
 
 
 class Rows(NamedTuple):
@@ -109,7 +112,7 @@ def fit_many(
         return _many.fit_many(
             networks, X, y, splits=splits, max_seconds=max_seconds, verbose=verbose, **options
         )
-    _check_options(options)
+    options = _completed(options)
     listed, verbose = checked_networks(networks), verbosity(verbose)
     seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
     calls = per_network(listed, X, y, splits, options)
@@ -128,13 +131,16 @@ def fit_many(
     return [trip.result for trip in trips if trip.result is not None]
 
 
-def _check_options(options: dict[str, Any]) -> None:
-    known = [*signature(_many.fit_many).parameters]
+def _completed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a fit, with the defaults of those that are not given."""
+    known = signature(_many.fit_many).parameters
     for name in options:
         if name not in known:
             raise UnknownArgumentError(
                 f"fit_many has no argument {name!r}, expected one of {', '.join(known)}"
             )
+    defaults = {name: one.default for name, one in known.items() if name not in OF_THE_CALL}
+    return defaults | options
 
 
 def _travel(executor: Executor, trips: Sequence[Trip], shown: Shown | None) -> None:
@@ -280,22 +286,16 @@ def trained(rows: Rows, packed: bytes, isa: str) -> Trained:
     optimizer = model.optimizer
     if isinstance(model.engine, _core.Engine):
         model.engine.use_isa(isa)
-    result: Result
-    try:
-        result = _fitted(
-            network, call._replace(X=rows.X, y=rows.y, options=call.options | rows.options), deadline
-        )
-    except Exception as error:
-        result = portable(error)
+    call = call._replace(X=rows.X, y=rows.y, options=call.options | rows.options)
+    job = Job(0, network, call, perf_counter() + deadline - time())
+    while job.go_on():
+        if is_cancelled():
+            job.break_off()
+            raise CancelledTaskError
+        job.do()
+    assert job.result is not None
+    result = portable(job.result) if isinstance(job.result, Exception) else job.result
     return Trained(model.state(), model.optimizer is optimizer, result)
-
-
-def _fitted(network: Network, call: Call, deadline: float) -> History:
-    left = deadline - time()
-    if left <= 0:
-        return History(stopped="max_seconds")
-    arguments = call.arguments(network._model.architecture.n_in)
-    return network.fit(**arguments, max_seconds=None if left == inf else left)
 
 
 def portable(error: Exception) -> Exception:

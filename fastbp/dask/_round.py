@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from fastbp.dask._executor import Arrived
@@ -47,6 +47,9 @@ class Round:
         self._only: dict[int, frozenset[str] | None] = {}
         self._losses = [0] * len(shards)
         self._stranded: list[int] = []
+        self._suspects: dict[
+            int, bool
+        ] = {}  # blamed calls, and whether it was for the loading of their shards
         self._failed: tuple[int, BaseException] | None = None
 
     def results(
@@ -62,7 +65,7 @@ class Round:
             submit_loads(self._client, self._workers, missing)
             self._submit(range(len(self._shards)))
             while awaited := [i for i in range(self._end()) if i not in found]:
-                found.update(new := self._wait(awaited))
+                found.update(new := self._wait(self._under_way(awaited)))
                 if self._arrived is not None:
                     for i, value in new.items():
                         self._arrived(i, value)
@@ -79,6 +82,19 @@ class Round:
     def _end(self) -> int:
         """Return up to which call results count: all of them, or those before the first error."""
         return len(self._shards) if self._failed is None else self._failed[0]
+
+    def _under_way(self, awaited: Sequence[int]) -> list[int]:
+        """Return those of the calls that are submitted; if there is none, submit a suspect.
+
+        The scheduler blames every task of a lost worker. So a call that was lost is submitted again when no
+        other is under way: if it was not the one that took its worker with it, it is not lost again.
+        """
+        under_way = [i for i in awaited if i not in self._suspects]
+        if not under_way:
+            under_way = [next(i for i in awaited if i in self._suspects)]
+            reload = self._suspects.pop(under_way[0])
+            self._submit_again(under_way, under_way if reload else ())
+        return under_way
 
     def _wait(self, awaited: Sequence[int]) -> dict[int, Any]:
         """Return results; without all of them, do what has to be done before the next attempt."""
@@ -115,29 +131,37 @@ class Round:
 
     def _repair(self, awaited: Sequence[int]) -> bool:
         """Submit again what was lost or refused; note the first error. False: nothing was wrong."""
-        again, reload = set(self._stranded), set()
+        again, reload, is_repaired = set(self._stranded), set(), bool(self._stranded)
         for i in awaited:
             if not self._goes_on(i):
                 break
             fault = fault_of(self._futures[i])
             if fault is None:
                 continue
+            is_repaired = True
             if isinstance(fault, Lost):
                 self._count(i, fault)
-                if fault.key in (None, self._shards[i].future.key):
+                if fault.key is None:
+                    again.add(i)
                     reload.add(i)
+                else:
+                    self._suspects[i] = fault.key == self._shards[i].future.key
             elif is_refusal(fault):
                 self._workers.refused(fault.args[0] if isinstance(fault, UnfitWorkerError) else None)
+                again.add(i)
             else:
                 self._fail(i, fault)
-            again.add(i)
-        awaited = [i for i in sorted(again) if self._goes_on(i)]
-        if awaited:
-            present = self._workers.present()
-            lost = [self._shards[i] for i in awaited if i in reload or self._shards[i].is_lost(present)]
-            submit_loads(self._client, self._workers, [*dict.fromkeys(lost)])  # calls may share a shard
-            self._submit(awaited)
-        return bool(again)
+        self._submit_again([i for i in sorted(again - self._suspects.keys()) if self._goes_on(i)], reload)
+        return is_repaired
+
+    def _submit_again(self, calls: Sequence[int], reload: Collection[int] = ()) -> None:
+        """Submit calls again, after their shards if these are lost, too, or have to be loaded again."""
+        if not calls:
+            return
+        present = self._workers.present()
+        lost = [self._shards[i] for i in calls if i in reload or self._shards[i].is_lost(present)]
+        submit_loads(self._client, self._workers, [*dict.fromkeys(lost)])  # calls may share a shard
+        self._submit(calls)
 
     def _goes_on(self, i: int) -> bool:
         """Return whether the result of a call is still of interest."""
@@ -179,7 +203,7 @@ class Round:
 
 
 class Lost(NamedTuple):
-    """Why a task was lost, and the key of the task that took its workers with it, if that is known."""
+    """Why a task was lost, and the key of the task that is blamed for the loss of workers; None: none is."""
 
     reason: str
     key: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,11 +14,14 @@ from fastbp._engine.function_trainer import FunctionTrainer
 from fastbp._engine.stepwise import weight_of
 from fastbp.dask._parts import Part
 from fastbp.dask._setting import Packed, models
+from fastbp.dask._worker import CancelledTaskError, is_cancelled
 
 if TYPE_CHECKING:
     from fastbp._engine.protocol import Rates, Run, Trainer
 
 Array: TypeAlias = NDArray[Any]
+
+SLICE = 1.0  # seconds between two looks at whether a task was cancelled
 
 
 class Gradient(NamedTuple):
@@ -164,9 +166,14 @@ def train(
 
 def _advance(run: Run, steps: int) -> bool:
     """Do so many steps of a run of one epoch; return False if a loss is not finite."""
-    if run.step + steps == run.steps_per_epoch:
-        return run.advance(1, inf)
-    return all(run.advance(1, 0.0) for _ in range(steps))
+    if run.step + steps < run.steps_per_epoch:
+        return all(run.advance(1, 0.0) for _ in range(steps))
+    while run.epoch == 0:
+        if is_cancelled():
+            raise CancelledTaskError
+        if not run.advance(1, SLICE):
+            return False
+    return True
 
 
 def rows_at(part: Part, at: Array) -> tuple[Any, Array, Array | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import platform
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -105,6 +106,23 @@ def call(shard: Held, own: bytes, common: bytes) -> bytes:
     """Return the pickled result of a call on a shard."""
     _, _, function, arguments = unpacked(common)
     return pickled(function(shard.value, *pickle.loads(own), *arguments))
+
+
+def is_cancelled() -> bool:
+    """Return whether nobody waits for the present task any more; False outside of tasks.
+
+    Dask does not end a task that runs. Long ones have to ask.
+    """
+    worker = sys.modules.get("distributed.worker")
+    key = None if worker is None else getattr(worker.thread_state, "key", None)
+    if worker is None or key is None:
+        return False
+    task = worker.get_worker().state.tasks.get(key)
+    return task is None or task.state == "cancelled"
+
+
+class CancelledTaskError(Exception):
+    """The task has ended early, because nobody waits for it."""
 
 
 def aligned(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """`fit_many`: each network ends with the bits of its own fit, at any number of threads."""
 
+import _thread
 import gc
 import threading
 import weakref
@@ -13,7 +14,7 @@ import pytest
 import fastbp
 import fastbp.reference
 from fastbp import Dense, schedules
-from fastbp._many import _calls, _job
+from fastbp._many import _calls, _job, _pool
 from fastbp._training import fit
 from fastbp.callbacks import (
     Checkpoint,
@@ -239,6 +240,22 @@ def test_networks_with_python_functions_follow_each_other():
     assert {*calls} == {1, 3, 5, 7}
 
 
+def test_networks_that_wait_for_each_other_leave_their_places_to_others():
+    """Native fits begin while the first of many in Python is under way."""
+    order = []
+
+    def note(i):
+        return lambda state: order.append(i) if state.epoch == 1 else None
+
+    nets = [fastbp.Network([4, 2], loss=custom_loss, seed=i) for i in range(6)]
+    nets += [fastbp.Network([4, 2], seed=i) for i in range(2)]
+    callbacks = [(note(i),) for i in range(8)]
+    with fastbp.threads(2):
+        fastbp.fit_many(nets, X, Y, epochs=300, callbacks=callbacks)
+    assert [i for i in order if i < 6] == [*range(6)]
+    assert {6, 7} < {*order[:4]}
+
+
 def test_slices_of_several_fits_run_at_once(monkeypatch):
     """Two threads are in slices of two networks at the same time, with the limit of the calling thread."""
     both, limits = threading.Barrier(2, timeout=20), set()
@@ -292,14 +309,13 @@ def test_steps_that_are_short_stay_in_the_calling_thread(monkeypatch):
 def test_the_system_may_refuse_threads(monkeypatch, most):
     started = []
 
-    def refuse(thread):
+    def refuse(function, arguments):
         if len(started) == most:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(function)
+        return _thread.start_new_thread(function, arguments)
 
-    start = threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_pool, "start_new_thread", refuse)
     with fastbp.threads(3):
         results = fastbp.fit_many([Case().network() for _ in range(6)], X, Y, epochs=3)
     assert [len(result) for result in results] == [3] * 6
@@ -307,10 +323,13 @@ def test_the_system_may_refuse_threads(monkeypatch, most):
 
 
 def test_no_thread_is_left():
-    before = threading.active_count()
+    before = _thread._count()
     with fastbp.threads(3):
         fastbp.fit_many([Case().network() for _ in range(6)], X, Y, epochs=2)
-    assert threading.active_count() == before
+    for _ in range(1000):  # an ending thread is counted until the very end
+        if _thread._count() > before:
+            sleep(0.001)
+    assert _thread._count() == before
 
 
 def test_it_works_in_another_thread():
@@ -357,6 +376,27 @@ def test_rows_of_a_split_are_freed_when_the_fit_ends(monkeypatch, fails):
     assert all(isinstance(result, ValueError if fails else fastbp.History) for result in results)
     assert [copy() for copy in copies] == [None] * 12
     assert most <= 4
+
+
+def test_errors_in_a_group_keep_no_variables():
+    kept = []
+
+    def part():
+        rows = np.zeros(1)
+        kept.append(weakref.ref(rows))
+        raise ValueError("no")
+
+    def fail(state):
+        found = []
+        try:
+            part()
+        except ValueError as error:
+            found.append(error)
+        raise ExceptionGroup("both", found)
+
+    result = fastbp.fit_many([Case().network()], X, Y, callbacks=fail)[0]
+    assert isinstance(result, ExceptionGroup)
+    assert kept[0]() is None
 
 
 def test_a_traceback_shows_the_line_of_the_error():

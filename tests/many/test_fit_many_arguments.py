@@ -257,6 +257,13 @@ def test_splits_of_scikit_learn():
     assert same(found, expected([*folds.split(X)]))
 
 
+def test_a_split_of_all_networks_that_is_no_pair_has_no_number():
+    for splits in (5, "ab"):
+        refuses(
+            lambda splits=splits: fastbp.fit_many(make(2), X, Y, splits=splits), ParameterError, "splits is"
+        )
+
+
 @pytest.mark.parametrize("splits", [[TRAIN, TRAIN], [(TRAIN,), (TRAIN,)], (1, 2, 3), "ab", 5, ["ab", "ab"]])
 def test_splits_that_are_no_pairs(splits):
     refuses(
@@ -330,6 +337,11 @@ def test_two_networks_do_not_write_to_one_file(tmp_path, monkeypatch, kind):
             "for networks 0 and 1, expected another path for each",
         )
     assert [*tmp_path.iterdir()] == []
+
+
+def test_callbacks_of_two_kinds_do_not_write_to_one_file(tmp_path):
+    callbacks = [CSVLogger(tmp_path / "run"), Checkpoint(tmp_path / "run")]
+    refuses(lambda: fastbp.fit_many(make(2), X, Y, callbacks=callbacks), ParameterError, "networks 0 and 1")
 
 
 def test_files_of_each_network(tmp_path):

@@ -130,12 +130,27 @@ def begins_first(call):
     return callback
 
 
+def stops_after(done):
+    """A callback that ends its fit, after four epochs or more, when something is done, so not before."""
+
+    def callback(state):
+        if done and state.epoch >= 3:
+            state.stop("done")
+
+    return callback
+
+
 @pytest.mark.parametrize("other", [1, 2])
 def test_a_callback_cannot_train_a_network_of_the_call(alone, other):
     """Not even one that has not begun; there is no deadlock."""
-    nets = make()
-    callbacks = [begins_first(lambda: nets[other].fit(X, Y)), (), ()]
-    results = fastbp.fit_many(nets, X, Y, epochs=[4, 400, 400], callbacks=callbacks)
+    nets, tried = make(), []
+
+    def train():
+        tried.append(other)
+        nets[other].fit(X, Y)
+
+    callbacks = [begins_first(train), stops_after(tried), stops_after(tried)]
+    results = fastbp.fit_many(nets, X, Y, epochs=[4, 10**6, 10**6], callbacks=callbacks)
     assert type(results[0]) is BusyError
     assert "fit_many of this network is under way" in str(results[0])
     assert losses(results[other])[:4] == alone[other]
@@ -144,8 +159,9 @@ def test_a_callback_cannot_train_a_network_of_the_call(alone, other):
 def test_fit_many_in_a_callback(alone):
     nets, extra, inner = make(), make(1), []
     again = begins_first(lambda: inner.extend(fastbp.fit_many([*nets, *extra], X, Y, epochs=4)))
-    results = fastbp.fit_many(nets, X, Y, epochs=4, callbacks=[again, (), ()])
-    assert [*map(losses, results)] == alone
+    callbacks = [again, stops_after(inner), stops_after(inner)]
+    results = fastbp.fit_many(nets, X, Y, epochs=[4, 10**6, 10**6], callbacks=callbacks)
+    assert [losses(result)[:4] for result in results] == alone
     assert [type(result) for result in inner] == [BusyError] * 3 + [fastbp.History]
     assert losses(inner[3]) == alone[0]
 

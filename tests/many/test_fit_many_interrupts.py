@@ -1,7 +1,11 @@
 """Ctrl-C during `fit_many`: every network is finite, whole, free, and where a step ended."""
 
 import _thread
+import os
+import signal
+import sys
 import threading
+from pathlib import Path
 from time import sleep
 
 import numpy as np
@@ -69,7 +73,12 @@ def faults(courses, lines):
 
 
 def threads_left():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("fastbp.fit_many")]
+    """Whether threads of `fit_many` are left, also of those that `threading` does not know."""
+    for _ in range(1000):  # an ending thread is counted until the very end
+        if _thread._count() <= threading.active_count() - 1:
+            return False
+        sleep(0.001)
+    return True
 
 
 def count_lines(courses):
@@ -140,6 +149,48 @@ def test_ctrl_c_ends_all_that_is_under_way(ctrl_c, threads):
     for net in nets:
         assert np.isfinite(net.parameters).all()
         net.fit(X, y)
+
+
+def test_the_calling_thread_takes_no_locks_in_python_code():
+    """Ctrl-C after such a lock is taken and before its block begins leaves it locked, and all wait for it."""
+    files = set()
+    nets, X, y = large(3)
+    with fastbp.threads(2):
+        sys.settrace(lambda frame, event, argument: files.add(Path(frame.f_code.co_filename)))
+        try:
+            fastbp.fit_many(nets, X, y, epochs=3)
+        finally:
+            sys.settrace(None)
+    assert "_pool.py" in {path.name for path in files}
+    assert not [path for path in files if path.name == "threading.py" or "concurrent" in path.parts]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_process_that_a_callback_forks_does_not_wait_for_threads(leaves):
+    """They are in the other process; whether the child leaves the callback by an exception or goes on."""
+
+    def fork(state):
+        if state.epoch == 0:
+            children.append(os.fork())
+            if children == [0]:
+                signal.alarm(20)
+                if leaves:
+                    raise SystemExit
+
+    nets, X, y = large(4)
+    children = []
+    try:
+        with fastbp.threads(2):
+            fastbp.fit_many(nets, X, y, epochs=[2, 30, 30, 30], callbacks=[fork, (), (), ()])
+    except BaseException as error:
+        if children == [0]:
+            os._exit(7 if type(error) is (SystemExit if leaves else fastbp.Error) else 8)
+        raise
+    if children == [0]:
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 7
 
 
 PLACES = {

@@ -9,6 +9,7 @@ import pytest
 
 import fastbp
 from fastbp._many import _shown
+from fastbp._many._job import Job
 from fastbp.callbacks import EarlyStopping
 
 RNG = np.random.default_rng(5)
@@ -71,6 +72,28 @@ def test_a_line_per_network(capsys):
     for i, epochs in ((0, "2 epochs"), (2, "3 epochs")):
         assert lines[i] == f"network {i}: {epochs} (epochs)  {results[i].describe(-1)}"
     assert lines[1] == "network 1: ValueError: no reason"
+
+
+def test_an_error_that_cannot_be_shown_is_one_networks_alone(capsys):
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def fail(state):
+        raise MuteError
+
+    results = fastbp.fit_many(make(), X, Y, callbacks=[(), fail, ()], verbose=2)
+    assert [type(result).__name__ for result in results] == ["History", "MuteError", "History"]
+    assert "network 1: MuteError\n" in capsys.readouterr().out
+
+
+def test_the_work_of_the_bar_does_not_grow_with_the_square_of_the_number_of_networks(monkeypatch):
+    asked = []
+    done = Job.done.fget
+    monkeypatch.setattr(Job, "done", property(lambda job: asked.append(job) or done(job)))
+    nets = [fastbp.Network([3, 1], seed=seed) for seed in range(100)]
+    fastbp.fit_many(nets, X, Y, verbose=1)
+    assert len(asked) < 100 * 20
 
 
 def test_auto_prints_few_lines_elsewhere(monkeypatch, capsys):
