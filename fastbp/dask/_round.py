@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from fastbp.dask._executor import Arrived
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._sending import key, large, packed, released, sent
-from fastbp.dask._waiting import gathered, waited
+from fastbp.dask._waiting import lasting, waited
 from fastbp.dask._worker import UnfitWorkerError, call, pickled
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ShardError
@@ -117,7 +117,7 @@ class Round:
     def _results(self, awaited: Sequence[int], look: Callable[[], object]) -> dict[int, Any]:
         """Return the pickled results of these calls, all at once; an error if one of them has none."""
         futures = [self._futures[i] for i in awaited]
-        values = waited(self._client, gathered(self._client, futures), look)
+        values = waited(self._client, lasting(self._client.gather(futures, asynchronous=True)), look)
         return dict(zip(awaited, values, strict=True))
 
     def _is_stranded(self, i: int, able: set[str]) -> bool:
@@ -186,8 +186,8 @@ class Round:
         self._workers.check_scheduler()
         only = self._workers.restriction(self._awaited(calls))
         released(self._futures[i] for i in calls if i in self._futures)
-        common = sent(self._client, self._common, only, uses=len(calls))
-        with large(common, *(self._own[i] for i in calls)):
+        common = sent(self._client, self._workers, self._common, only, self._awaited(calls), uses=len(calls))
+        with self._workers.sending(), large(common, *(self._own[i] for i in calls)):
             futures = self._client.map(
                 call,
                 [self._shards[i].future for i in calls],

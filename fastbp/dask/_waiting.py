@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 #: Seconds between two looks at the cluster.
@@ -32,13 +32,13 @@ def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], t
         future.cancel()
 
 
-async def gathered(client: Any, futures: Sequence[Any]) -> Any:
-    """Return the results of tasks, or raise the error of one.
+async def lasting(awaitable: Awaitable[Any]) -> Any:
+    """Return what comes of `awaitable`, which goes on if the wait for it is canceled.
 
-    If the wait is canceled, what it waits with goes on until the tasks are let go of: asyncio would tell the
-    user of errors of tasks that nobody waits for.
+    What Dask leaves behind when it is canceled itself are tasks of asyncio whose errors nobody fetches, of
+    which asyncio tells the user, and data that nobody lets go of.
     """
-    task = asyncio.ensure_future(client.gather(futures, asynchronous=True))
+    task = asyncio.ensure_future(awaitable)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
