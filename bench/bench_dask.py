@@ -10,7 +10,6 @@ about both modes must be within a factor of two of the least time of an epoch. T
 100 workers and a network between them; the records call this "extrapolated".
 """
 
-import gc
 from dataclasses import replace
 from time import perf_counter
 
@@ -29,6 +28,7 @@ from dask_workloads import (
     rows,
     synchronous_round,
 )
+from fastbp._base.shown import counted
 from fastbp.cli.rivals.process import CPUS
 from machine import processor, quartiles
 
@@ -106,9 +106,9 @@ def answer(shard: int, size: int, common: np.ndarray) -> np.ndarray:
 
 def ways(workload, clients):
     """Return functions that return the seconds of epochs, by what trains and its number of workers."""
-    found = {("Network.fit", f"{n} thread{'s'[: n > 1]}"): (on_this_machine, n) for n in (1, len(CPUS))}
+    found = {("Network.fit", counted(n, "thread")): (on_this_machine, n) for n in (1, len(CPUS))}
     for workers, client in clients.items():
-        name = f"{workers} worker{'s'[: workers > 1]}"
+        name = counted(workers, "worker")
         found |= {(mode, name): (on_workers, mode, client) for mode in MODES}
         found["Incremental", name] = (by_incremental, client)
     return found
@@ -168,14 +168,13 @@ def test_the_model_says_the_times(workload, mode, clients, costs, epochs, benchm
 
     def once():
         for workers, client in clients.items():
-            key = workload.name, mode, f"{workers} worker{'s'[: workers > 1]}"
+            key = workload.name, mode, counted(workers, "worker")
             if key not in epochs:
                 epochs[key] = on_workers(workload, mode, client)
             said[workers] = costs.seconds(one, workers)
             timed[workers] = min(epochs[key]) / per_epoch
 
     benchmark.pedantic(once, rounds=1)
-    gc.collect()
     for workers in WORKERS:
         report.append(
             f"{workload.name:6} {mode:12} round on {workers}: {1e3 * timed[workers]:8.2f} ms, "

@@ -1,6 +1,7 @@
 """What `bench_dask.py` trains, in each way; workers import this module, too.
 
-`ROUNDS` says what the tasks of a mode send and compute, for the model in `cluster_costs.py`.
+`synchronous_round` and `local_round` say what the tasks of a mode send and compute, for the model in
+`cluster_costs.py`.
 """
 
 import warnings

@@ -104,7 +104,7 @@ def resolve_weights(
     values = np.ones(len(y)) if sample_weight is None else _of_samples(weight_name, sample_weight, y, checks)
     check_memory(y)  # reading sample_weight may have run user code
     if class_weight is not None:
-        present = values > 0 if known is None else (values > 0) & known[:, 0]
+        present = _present(values, known)
         with np.errstate(all="ignore"):  # checked below
             values = values * _of_classes(class_weight, y, present, known, checks)
     least, most, times = _bounds(checks, values)
@@ -203,9 +203,13 @@ def class_counts(checks: InputChecks, y: NDArray[Any], sample_weight: ArrayLike 
     values = (
         np.ones(len(y)) if sample_weight is None else _of_samples("sample_weight", sample_weight, y, checks)
     )
-    present = values > 0 if known is None else (values > 0) & known[:, 0]
     classes, which = _classes(y, checks)
-    return _counts(classes, which[present])
+    return _counts(classes, which[_present(values, known)])
+
+
+def _present(values: NDArray[np.float64], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return which rows count for "balanced", (n,)."""
+    return values > 0 if known is None else (values > 0) & known[:, 0]
 
 
 def _counts(classes: Sequence[int], which: NDArray[np.intp]) -> dict[int, int]:
@@ -216,7 +220,8 @@ def _counts(classes: Sequence[int], which: NDArray[np.intp]) -> dict[int, int]:
 def balanced(counts: Mapping[int, int]) -> dict[int, float]:
     """Return the weight of each class that has rows: all rows / (such classes * rows of the class)."""
     found = {label: n for label, n in counts.items() if n}
-    return {label: sum(found.values()) / (len(found) * n) for label, n in found.items()}
+    rows = sum(found.values())
+    return {label: rows / (len(found) * n) for label, n in found.items()}
 
 
 def _of_classes(

@@ -119,7 +119,7 @@ def cross_validate(
     All networks exist from the start to the end; a copy of the rows exists only while its fit runs.
     """
     check_options(options)
-    scaling, keeps, listed = Scaling.of(adapt), flag("return_networks", return_networks), seeds_of(seeds)
+    scaling, keeps, listed = AdaptOptions.of(adapt), flag("return_networks", return_networks), seeds_of(seeds)
     first = first_network(make_network, listed[0])
     names = ("loss", *(metric.name for metric in resolve(metrics, first.loss, first.layers[-1].n_out)))
     data = Examples.checked(first, X, y, sample_weight)
@@ -183,14 +183,14 @@ class Examples(NamedTuple):
         return Examples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
-class Scaling(NamedTuple):
+class AdaptOptions(NamedTuple):
     """What `Network.adapt` is asked for; `targets` is None if the loss decides whether to scale them."""
 
     center: bool
     targets: bool | None
 
     @classmethod
-    def of(cls, adapt: bool | Mapping[str, bool]) -> Scaling | None:
+    def of(cls, adapt: bool | Mapping[str, bool]) -> AdaptOptions | None:
         """Return what an argument `adapt` means; None for no scaling."""
         if not isinstance(adapt, Mapping):
             try:

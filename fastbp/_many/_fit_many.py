@@ -145,7 +145,7 @@ validation_every, metrics, callbacks, tol, patience, gradient_tol, resume, steps
     calls = per_network(listed, X, y, splits, options)
     deadline = perf_counter() + seconds
     jobs = [Job(i, *pair, deadline) for i, pair in enumerate(zip(listed, calls, strict=True))]
-    display = Shown(verbose, len(jobs), sum(job.epochs for job in jobs)) if verbose and jobs else None
+    display = Shown(verbose, [call.epochs for call in calls]) if verbose and jobs else None
     scheduler = Scheduler(jobs, display)
     # a guard of its own, for what it does: whatever interrupts the work, `recover` runs to its end
     results: list[History | Exception] = _core.Guard().writing(

@@ -12,13 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._base.arguments import NO_LISTS, entries, integer
 from fastbp._base.philox import FOLDS, random_order
 from fastbp._base.shown import shown
-from fastbp._many._rows import index_of
+from fastbp._many._rows import Index, index_of
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 from fastbp.losses import Loss
 from fastbp.splits import class_of_rows
 
 Array: TypeAlias = NDArray[Any]
-Rows: TypeAlias = NDArray[np.intp]
 MOST = 100_000  # folds
 EXPECTED = "an integer >= 2, an object with a method split, or pairs (rows to train on, rows to validate on)"
 
@@ -37,8 +36,8 @@ Folds: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 class Fold(NamedTuple):
     """The indices of the rows to train on and of the rows that are held out; no row is in both."""
 
-    training: Rows
-    held_out: Rows
+    training: Index
+    held_out: Index
 
 
 def folds_of(
@@ -82,7 +81,7 @@ def folds_of(
     return tuple(Fold(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(k))
 
 
-def by_rows(targets: Array, loss: Loss, k: int, seed: int) -> Rows:
+def by_rows(targets: Array, loss: Loss, k: int, seed: int) -> Index:
     """Return the fold of each row (n,), chosen by the seed.
 
     Folds differ by at most one row, and by at most one row of each class. For this, the rows are in a random
@@ -99,7 +98,7 @@ def by_rows(targets: Array, loss: Loss, k: int, seed: int) -> Rows:
     return fold
 
 
-def by_groups(groups: ArrayLike, n: int, k: int, seed: int) -> Rows:
+def by_groups(groups: ArrayLike, n: int, k: int, seed: int) -> Index:
     """Return the fold of each row (n,), the same for all rows of a group.
 
     The groups, the largest first and equal ones in an order chosen by the seed, each go to the fold that has

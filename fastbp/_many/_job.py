@@ -49,8 +49,7 @@ class Job:
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
         self.index, self._network, self._deadline = index, network, deadline
-        self.epochs, model = call.epochs, network._model
-        self.is_in_python = call.y is None or model.trainer is not model.engine
+        self.is_in_python = call.y is None or network._model.trainer is not network._model.engine
         self.result: History | Exception | None = None
         self.is_short = False
         self._fit: Fit | None = None

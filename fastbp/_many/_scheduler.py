@@ -37,8 +37,6 @@ class Scheduler:
         self._unbegun: deque[Job] = deque()
         self._active: list[Job] = []
         self._alone: deque[Job] = deque()  # active ones that call functions of the user; the first is running
-        # fits that are over, the epochs they have done, and the epochs of all fits, as far as they are known
-        self._ended, self._ended_with, self._wanted = 0, 0.0, sum(job.epochs for job in jobs)
         self._done: SimpleQueue[Job] = SimpleQueue()  # whose slices are done
         self._pool = Pool(self._workers, n_threads, self._done.put) if self._workers > 1 else None
 
@@ -105,8 +103,7 @@ class Scheduler:
         if not job.go_on():
             self._end(job)
             return
-        if self._shown is not None:
-            self._show(self._shown)
+        self._show()
         if self._pool is None or job.is_short or job.calls_user or not self._pool.hand_over(job):
             if job.do():
                 self._done.put(job)
@@ -115,17 +112,14 @@ class Scheduler:
         """Note that a fit is over, and let the next one that has waited for it begin."""
         if job in self._active:
             self._active.remove(job)
-        self._ended += 1
-        self._ended_with += job.done
-        self._wanted += round(job.done) - job.epochs
         if self._shown is not None and job.result is not None:
-            self._shown.end(job.index, job.result)
-            self._show(self._shown)
+            self._shown.end(job.index, job.result, job.done)
+            self._show()
         if self._alone and self._alone[0] is job:
             self._alone.popleft()
             if self._alone:
                 self._go_on(self._alone[0])
 
-    def _show(self, shown: Shown) -> None:
-        done = self._ended_with + sum(job.done for job in self._active)
-        shown.update(done, self._wanted, self._ended)
+    def _show(self) -> None:
+        if self._shown is not None:
+            self._shown.update(sum(job.done for job in self._active))

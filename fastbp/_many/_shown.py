@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Literal
@@ -18,33 +19,35 @@ class Shown:
     ----------
     verbose : 1, 2 or "auto"
         As for `fit_many`.
-    networks : int
-        Number of networks.
-    epochs : int
-        Number of epochs of all of them.
+    epochs : sequence of int
+        Number of epochs that each network is to be trained for.
     """
 
-    def __init__(self, verbose: int | Literal["auto"], networks: int, epochs: int) -> None:
-        self._networks, self._epochs, self._lines = networks, epochs, verbose == 2
-        self._bar = Bar(epochs) if verbose != "auto" or is_live() else None
+    def __init__(self, verbose: int | Literal["auto"], epochs: Sequence[int]) -> None:
+        self._planned, self._lines = epochs, verbose == 2
+        self._epochs, self._done, self._ended = sum(epochs), 0.0, 0
+        self._bar = Bar(self._epochs) if verbose != "auto" or is_live() else None
         self._line, self._due = "", perf_counter()
 
-    def update(self, done: float, epochs: int, ended: int) -> None:
-        """Show how many epochs are done, with fractions, how many there will be, and fits that have ended."""
-        text = f"{ended} of {counted(self._networks, 'network')} done"
+    def update(self, under_way: float = 0.0) -> None:
+        """Show how many epochs are done; fits that have not ended have done `under_way`, with fractions."""
+        done, text = self._done + under_way, f"{self._ended} of {counted(len(self._planned), 'network')} done"
         if self._bar is not None:
-            if epochs != self._epochs:
-                self._bar.resize(epochs)
-                self._epochs = epochs
             self._bar.move(done, text)
             return
-        self._line = f"{int(done)}/{epochs} epochs  {text}"
+        self._line = f"{int(done)}/{self._epochs} epochs  {text}"
         if perf_counter() >= self._due:
             self._put()
 
-    def end(self, index: int, result: History | Exception) -> None:
-        """Print how the fit of a network ended, if lines are wanted."""
-        if not self._lines or self._bar is None:
+    def end(self, index: int, result: History | Exception, done: float) -> None:
+        """Count a network whose fit has ended after so many epochs; print how, if lines are wanted."""
+        self._ended += 1
+        self._done += done
+        self._epochs += round(done) - self._planned[index]
+        if self._bar is None:
+            return
+        self._bar.resize(self._epochs)
+        if not self._lines:
             return
         if isinstance(result, History):
             last = f"  {result.describe(-1)}" if len(result) else ""

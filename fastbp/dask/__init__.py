@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from fastbp._base.optional import load
+from fastbp._base.optional import load as _load
 from fastbp.dask._evaluation import evaluate
 from fastbp.dask._fit import fit
 from fastbp.dask._fit_many import fit_many
@@ -16,15 +17,19 @@ __all__ = ["DaskMLPClassifier", "DaskMLPRegressor", "adapt", "evaluate", "fit", 
 # what needs scikit-learn, with its module; loaded on first use
 _ESTIMATORS = {"DaskMLPClassifier": "_classifier", "DaskMLPRegressor": "_regressor"}
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from fastbp.dask._classifier import DaskMLPClassifier
     from fastbp.dask._regressor import DaskMLPRegressor
 else:
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> _Any:
         """Load an estimator on first use."""
         if name not in _ESTIMATORS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        load("sklearn.base", "scikit-learn", f"{__name__}.{name}")
-        found = getattr(import_module(f"{__name__}.{_ESTIMATORS[name]}"), name)
+        _load("sklearn.base", "scikit-learn", f"{__name__}.{name}")
+        found = getattr(_import_module(f"{__name__}.{_ESTIMATORS[name]}"), name)
         return globals().setdefault(name, found)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

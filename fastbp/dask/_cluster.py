@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastbp import _core
@@ -101,7 +102,7 @@ class ClusterExecutor:
         self._placed.clear()
         if self._seceded:
             self._seceded = False
-            module("distributed", "dask", USER).rejoin()
+            rejoin()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -119,6 +120,22 @@ def check_client(client: Any) -> None:
         raise ParameterError("client is asynchronous, expected Client(..., asynchronous=False)")
     if client.status != "running":
         raise ParameterError(f"client is {client.status}, expected one that is connected to a scheduler")
+
+
+@contextmanager
+def seceded() -> Iterator[None]:
+    """Inside a task, leave the worker's thread to other tasks, for which the block waits."""
+    inside = secede()
+    try:
+        yield
+    finally:
+        if inside:
+            rejoin()
+
+
+def rejoin() -> None:
+    """Take a worker's thread back."""
+    module("distributed", "dask", USER).rejoin()
 
 
 def secede() -> bool:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_y, check_array
 
-from fastbp.dask._sources import is_dask
-from fastbp.exceptions import ParameterError, ShapeError
+from fastbp.dask._cluster import seceded
+from fastbp.dask._executor import is_dask
+from fastbp.exceptions import ParameterError, ShapeError, ShardError
 from fastbp.losses import Loss
 
 Array: TypeAlias = NDArray[Any]
-Columns: TypeAlias = Mapping[
-    str, Sequence[Any]
-]  # "X", "y" and perhaps "sample_weight": an item per partition
+#: X, y and the sample weights by name: an item per partition, None where there are none.
+Columns: TypeAlias = Mapping[str, Sequence[Any]]
 
 
 def is_collection(X: Any) -> bool:
@@ -44,7 +44,7 @@ def dtype_of(rows: Any) -> np.dtype[Any]:
     return found if found == np.float32 else np.dtype(np.float64)
 
 
-class Shards(NamedTuple):
+class EncodedShards(NamedTuple):
     """Inputs, encoded targets and weights over partitions, in place of an array X."""
 
     parts: list[Any]  # a delayed (X, targets, weights) per partition
@@ -64,7 +64,7 @@ class Encoder(NamedTuple):
 
     def examples(self, X: Any, y: Any, weights: Any) -> tuple[Any, Array, Array | None]:
         """Return inputs, targets and weights of a partition."""
-        X = rows_of(X)
+        X = as_rows(X)
         if isinstance(X, np.ndarray):  # sparse matrices are checked where they are used
             X = check_array(X, dtype=self.dtype, ensure_min_samples=0)
         return X, *self.targets(y, weights)
@@ -91,7 +91,7 @@ def in_part(name: str, work: Callable[..., Any], *of: Any) -> Any:
         raise
 
 
-def rows_of(X: Any) -> Any:
+def as_rows(X: Any) -> Any:
     """Return a partition of X as an array; sparse matrices stay what they are."""
     return X if hasattr(X, "tocsr") else np.asarray(X)
 
@@ -127,13 +127,25 @@ def each(function: Callable[..., Any], columns: Columns, names: Sequence[str], *
 
 
 def computed(client: Any, values: Sequence[Any]) -> list[Any]:
-    """Return the values of delayed objects, from a cluster or, if `client` is None, from this process."""
-    if client is not None:
-        found: list[Any] = client.gather(client.compute(list(values)))
-        return found
-    from dask import compute
+    """Return the values of delayed objects, from a cluster or, if `client` is None, from this process.
 
-    return list(compute(*values))
+    Raises
+    ------
+    ShardError
+        A partition was lost with its workers as often as Dask allows.
+    """
+    if client is None:
+        from dask import compute
+
+        return list(compute(*values))
+    from distributed.scheduler import KilledWorker
+
+    with seceded():
+        try:
+            found: list[Any] = client.gather(client.compute(list(values)))
+        except KilledWorker as error:
+            raise ShardError(f"a partition was lost with its workers: {error}") from error
+    return found
 
 
 def check_some_rows(n_rows: int) -> None:

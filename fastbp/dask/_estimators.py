@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastbp._base.shown import shown
 from fastbp.dask import _collections, _prediction
-from fastbp.dask._collections import Columns, Encoder, Shards, is_collection
+from fastbp.dask._collections import Columns, EncodedShards, Encoder, is_collection
 from fastbp.dask._fit import fit
 from fastbp.dask._sources import partitions_of
 from fastbp.exceptions import ParameterError, ShapeError
@@ -137,11 +137,11 @@ class OverShards(MLP):
             setattr(known, name, getattr(self, name))
         return Encoder(known, loss, not hasattr(known, "classes_"), dtype, by_class)
 
-    def _encoded_shards(self, X: Any, columns: Columns, found: Survey, loss: Loss) -> Shards:
+    def _encoded_shards(self, X: Any, columns: Columns, found: Survey, loss: Loss) -> EncodedShards:
         none = _collections.like(X)
         encoder = self._encoder(loss, _collections.dtype_of(none), self._class_weights(found))
         parts = _collections.each(encoder.examples, columns, tuple(columns))
-        return Shards(parts, (found.n_rows, none.shape[1]), encoder.dtype, found.offset)
+        return EncodedShards(parts, (found.n_rows, none.shape[1]), encoder.dtype, found.offset)
 
     def _validation_data(
         self, settings: Settings, X: Any, y: Any, sample_weight: Any, loss: Loss, *, incremental: bool
@@ -163,10 +163,10 @@ class OverShards(MLP):
         targets = np.concatenate([target for target, _ in read])
         weights = None if sample_weight is None else np.concatenate([weight for _, weight in read])
         shards = _collections.each(encoder.examples, columns, tuple(columns))
-        return Examples(Shards(shards, (len(targets), none.shape[1]), encoder.dtype), targets, weights)
+        return Examples(EncodedShards(shards, (len(targets), none.shape[1]), encoder.dtype), targets, weights)
 
     def _loss_offset(self, data: Examples) -> float:
-        if isinstance(data.X, Shards) and data.X.offset is not None:
+        if isinstance(data.X, EncodedShards) and data.X.offset is not None:
             return data.X.offset
         return super()._loss_offset(data)
 
@@ -174,11 +174,11 @@ class OverShards(MLP):
         self, X: Any, targets: Any, sample_weight: Any = None, validation_data: Any = None, **options: Any
     ) -> None:
         """Train the network over the shards."""
-        if isinstance(X, Shards):
+        if isinstance(X, EncodedShards):
             options["shards"] = X.parts
         else:
             options |= {"X": X, "y": targets, "sample_weight": sample_weight, "shards": self.shards}
-        if validation_data is not None and isinstance(validation_data[0], Shards):
+        if validation_data is not None and isinstance(validation_data[0], EncodedShards):
             options["validation_shards"] = validation_data[0].parts
         elif validation_data is not None:
             options["validation_data"] = validation_data

@@ -21,6 +21,11 @@ class Load(NamedTuple):
     arguments: tuple[Any, ...]
 
 
+def is_dask(value: Any) -> bool:
+    """Tell whether this is a collection of Dask, such as an array or a data frame, or a delayed object."""
+    return hasattr(type(value), "__dask_graph__")
+
+
 class Executor(Protocol):
     """Calls functions on shards.
 
@@ -113,7 +118,7 @@ class Shard:
         """Return the shard."""
         if self._load is not None:
             function, arguments = self._load
-            if any(hasattr(argument, "__dask_graph__") for argument in arguments):
+            if any(map(is_dask, arguments)):
                 from dask import compute
 
                 arguments = compute(*arguments, scheduler="synchronous")

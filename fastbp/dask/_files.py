@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,10 +69,8 @@ def _check_columns(path: str, target: Any, weight: Any) -> None:
 
 def read_npy(X: str, y: str, sample_weight: str | None = None) -> Raw:
     """Return the arrays in .npy files, which are mapped into memory: rows are read when they are needed."""
-    paths = X, y, sample_weight
-    arrays = (None if path is None else np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
-    X_, y_, weight = arrays
-    return X_, y_, weight
+    read = partial(np.load, mmap_mode="r", allow_pickle=False)
+    return read(X), read(y), None if sample_weight is None else read(sample_weight)
 
 
 def read_npz(path: str) -> Raw:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack
 from inspect import signature
 from math import inf
 from time import perf_counter, time
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fastbp import _core, _many
 from fastbp._base.arguments import number, verbosity
+from fastbp._base.hints import unknown
 from fastbp._many._calls import Call, per_network
 from fastbp._many._fit_many import checked_networks
 from fastbp._many._job import Job
@@ -20,7 +22,7 @@ from fastbp._model import NOTHING, Model
 from fastbp.dask._cluster import executor_of
 from fastbp.dask._executor import Executor, Load
 from fastbp.dask._worker import CancelledTaskError, is_cancelled, pickled
-from fastbp.exceptions import Error, ParameterError, UnknownArgumentError
+from fastbp.exceptions import Error, ParameterError
 from fastbp.history import History
 from fastbp.network import Network
 from fastbp.optimizers import Optimizer
@@ -108,26 +110,25 @@ def fit_many(
     -----
     Ctrl-C cancels what is under way; networks whose results have not come stay as they were.
     """
+    options = _completed(options)
     if client is None:
         return _many.fit_many(
             networks, X, y, splits=splits, max_seconds=max_seconds, verbose=verbose, **options
         )
-    options = _completed(options)
     listed, verbose = checked_networks(networks), verbosity(verbose)
     seconds = inf if max_seconds is None else number("max_seconds", max_seconds, above=0)
     calls = per_network(listed, X, y, splits, options)
     deadline = time() + seconds
     trips = [Trip(i, *pair, deadline) for i, pair in enumerate(zip(listed, calls, strict=True))]
-    shown = Shown(verbose, len(trips), sum(trip.epochs for trip in trips)) if verbose and trips else None
-    executor = executor_of(client, None, max_retries, timeout)
-    try:
-        _travel(executor, trips, shown)
-    finally:
-        executor.close()
-        for trip in trips:
-            trip.close()
+    with ExitStack() as ends:
+        executor = executor_of(client, None, max_retries, timeout)
+        ends.callback(executor.close)
+        shown = Shown(verbose, [call.epochs for call in calls]) if verbose and trips else None
         if shown is not None:
-            shown.close()
+            ends.callback(shown.close)
+        for trip in trips:  # whatever else fails, no network stays locked
+            ends.callback(trip.close)
+        _travel(executor, trips, shown)
     return [trip.result for trip in trips if trip.result is not None]
 
 
@@ -136,9 +137,7 @@ def _completed(options: dict[str, Any]) -> dict[str, Any]:
     known = signature(_many.fit_many).parameters
     for name in options:
         if name not in known:
-            raise UnknownArgumentError(
-                f"fit_many has no argument {name!r}, expected one of {', '.join(known)}"
-            )
+            raise unknown("fit_many", name, known)
     defaults = {name: one.default for name, one in known.items() if name not in OF_THE_CALL}
     return defaults | options
 
@@ -147,13 +146,12 @@ def _travel(executor: Executor, trips: Sequence[Trip], shown: Shown | None) -> N
     """Send all networks to workers, and take over what comes back."""
     for trip in trips:
         trip.begin()
-        if trip.result is not None:
-            _show(trip, trips, shown)
+        _show(trip, shown)
     going = [trip for trip in trips if trip.result is None]
 
     def arrived(i: int, outcome: Trained | Exception) -> None:
         going[i].end(outcome)
-        _show(going[i], trips, shown)
+        _show(going[i], shown)
 
     executor.call(
         trained,
@@ -174,13 +172,10 @@ def _placed(executor: Executor, trips: Sequence[Trip]) -> list[Any]:
     return [handles[trip.rows_key] for trip in trips]
 
 
-def _show(trip: Trip, trips: Sequence[Trip], shown: Shown | None) -> None:
+def _show(trip: Trip, shown: Shown | None) -> None:
     if shown is not None and trip.result is not None:
-        shown.end(trip.index, trip.result)
-        ended = [trip for trip in trips if trip.result is not None]
-        done = sum(len(trip.result) for trip in ended if isinstance(trip.result, History))
-        wanted = done + sum(trip.epochs for trip in trips if trip.result is None)
-        shown.update(done, wanted, len(ended))
+        shown.end(trip.index, trip.result, len(trip.result) if isinstance(trip.result, History) else 0)
+        shown.update()
 
 
 class Trip:
@@ -208,7 +203,7 @@ class Trip:
     """
 
     def __init__(self, index: int, network: Network, call: Call, deadline: float) -> None:
-        self.index, self.epochs = index, call.epochs
+        self.index = index
         self.result: Result | None = None
         options = {name: call.options[name] for name in ROWS if name in call.options}
         self.rows = Rows(call.X, call.y, options)

@@ -102,7 +102,7 @@ def is_empty(X: Any, y: Any, sample_weight: Any = None) -> bool:
         One of the arrays has no rows, and another has.
     """
     given = {"X": X, "y": y, "sample_weight": sample_weight}
-    rows = {name: rows_of(value) for name, value in given.items() if value is not None}
+    rows = {name: _n_rows(value) for name, value in given.items() if value is not None}
     empty = [name for name, n in rows.items() if n == 0]
     for name, n in rows.items():
         if empty and n:
@@ -110,7 +110,7 @@ def is_empty(X: Any, y: Any, sample_weight: Any = None) -> bool:
     return bool(empty)
 
 
-def rows_of(value: Any) -> int | None:
+def _n_rows(value: Any) -> int | None:
     """Return the number of rows of an array, a frame or a sequence; None if it does not tell."""
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastbp.dask._executor import Load
+from fastbp.dask._executor import Load, is_dask
 from fastbp.dask._sending import key, large, packed, released, sent
 from fastbp.dask._worker import Delayed, load
 from fastbp.dask._workers import Workers
@@ -44,7 +44,7 @@ def submit_loads(client: Any, workers: Workers, shards: Sequence[Placed]) -> Non
     """Submit the loading of shards, under new keys. Delayed arguments of all of them are one graph."""
     awaited = "the loading of shards"
     only = workers.restriction(awaited)
-    graphs = [[one for one in shard.load.arguments if is_delayed(one)] for shard in shards]
+    graphs = [[one for one in shard.load.arguments if is_dask(one)] for shard in shards]
     with workers.sending():
         inputs = iter(client.compute([one for graph in graphs for one in graph]))
     for shard, graph in zip(shards, graphs, strict=True):
@@ -52,14 +52,9 @@ def submit_loads(client: Any, workers: Workers, shards: Sequence[Placed]) -> Non
         mine = [next(inputs) for _ in graph]
         numbers = iter(range(len(mine)))
         function, arguments = shard.load
-        kept = tuple(Delayed(next(numbers)) if is_delayed(one) else one for one in arguments)
+        kept = tuple(Delayed(next(numbers)) if is_dask(one) else one for one in arguments)
         data = sent(client, workers, packed(workers, function, kept), only, awaited)
         with workers.sending(), large(data):
             shard.future = client.submit(load, data, *mine, key=key("load"), pure=False, workers=only)
         shard.only = None if only is None else frozenset(only)
         released([*mine, data])  # the graph keeps what it needs
-
-
-def is_delayed(value: Any) -> bool:
-    """Return whether Dask computes the value."""
-    return hasattr(value, "__dask_graph__")

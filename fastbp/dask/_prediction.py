@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.dask._collections import checked_targets, checked_weights, dtype_of, like, rows_of
+from fastbp.dask._collections import as_rows, checked_targets, checked_weights, dtype_of, like
 
 Array: TypeAlias = NDArray[Any]
 
@@ -54,7 +54,7 @@ def lazily(method: str, model: Any, X: Any) -> Any:
 
 def _predicted(block: Any, method: str, model: Any, sample: Array) -> Array:
     """Return the results for the rows of a partition, which may have none."""
-    found: Array = getattr(model, method)(rows_of(block)) if block.shape[0] else sample
+    found: Array = getattr(model, method)(as_rows(block)) if block.shape[0] else sample
     return found
 
 
@@ -83,7 +83,7 @@ def sums_of(X: Any, y: Any, weights: Any, model: Any, is_numeric: bool) -> Sums 
     total = float(w.sum())
     if total == 0:
         return None
-    found = model.predict(rows_of(X))
+    found = model.predict(as_rows(X))
     if not is_numeric:
         differ = found != y
         return Sums(total, float(w[differ if differ.ndim == 1 else differ.any(axis=1)].sum()))

@@ -34,7 +34,7 @@ from fastbp.sklearn._types import (
 )
 
 
-class Numbers(NamedTuple):
+class Targets(NamedTuple):
     """The targets of a partition in short."""
 
     n_rows: int
@@ -43,13 +43,13 @@ class Numbers(NamedTuple):
     offset: float  # constant that is part of scikit-learn's loss and not of fastbp's
 
 
-def numbers_in(y: Any, weights: Any, model: Any) -> Numbers:
+def targets_in(y: Any, weights: Any, model: Any) -> Targets:
     """Return the targets of a partition in short; `model` knows the loss."""
     y = checked_targets(y, is_numeric=True)
     weights = checked_weights(weights, y)
     weight = float(len(y) if weights is None else weights.sum())
     offset = model._loss_offset(Examples(None, y, weights)) if weight else 0.0
-    return Numbers(len(y), y.shape[1:], weight, offset)
+    return Targets(len(y), y.shape[1:], weight, offset)
 
 
 class DaskMLPRegressor(OverShards, MLPRegressor):
@@ -142,7 +142,7 @@ class DaskMLPRegressor(OverShards, MLPRegressor):
             Inputs; their partitions are the shards. Partitions may have different sizes, also unknown ones,
             and no rows. Or data in memory, as for `fastbp.sklearn.MLPRegressor.fit`.
         y : dask array, series or data frame (n,), or (n, n_targets)
-            Numbers in the same partitions.
+            Targets in the same partitions.
         sample_weight : dask array or series (n,), optional
             Weight >= 0 of each row.
         X_val, y_val, sample_weight_val : optional
@@ -201,7 +201,7 @@ class DaskMLPRegressor(OverShards, MLPRegressor):
     def _survey(self, columns: Columns) -> Survey:
         model = object.__new__(MLPRegressor)
         model.loss = self.loss
-        delayed = each(numbers_in, columns, tuple(columns)[1:], model)
+        delayed = each(targets_in, columns, tuple(columns)[1:], model)
         parts = [part for part in computed(self.client_, delayed) if part.n_rows]
         check_some_rows(len(parts))
         check_same_shapes([part.shape for part in parts])

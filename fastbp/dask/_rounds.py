@@ -14,7 +14,7 @@ from fastbp._model import Model
 from fastbp.dask._executor import Executor
 from fastbp.dask._parts import Part, shard_seed
 from fastbp.dask._plan import Plan
-from fastbp.dask._setting import Packed, Setting, models
+from fastbp.dask._setting import PackedSetting, Setting, models
 from fastbp.dask._shards import names_of_shards
 from fastbp.exceptions import DataError
 
@@ -83,7 +83,7 @@ class Rounds(RunInSteps):
     ) -> None:
         super().__init__(model.architecture.loss, epochs)
         self._model, self._shards, self._plan = model, shards, plan
-        self._packed, self._first_epoch = Packed(setting), first_epoch
+        self._packed, self._first_epoch = PackedSetting(setting), first_epoch
         self._seeds = [shard_seed(model.seed, i) for i in range(len(shards.rows))]
         self.steps_per_epoch = plan.steps_per_epoch(shards.rows)
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from fastbp.dask._waiting import TICK, lasting, waited
 from fastbp.dask._worker import Packed, pickled
 from fastbp.dask._workers import Workers
+from fastbp.exceptions import ParameterError
 
 #: Data of more bytes than this are sent to a worker; fewer are part of a graph. The scheduler keeps graphs,
 #: and Dask's streams keep their last thousand messages of less than 1 MB.
@@ -22,8 +23,14 @@ THRESHOLD = "distributed.admin.large-graph-warning-threshold"
 
 
 def packed(workers: Workers, function: Any, arguments: tuple[Any, ...]) -> bytes:
-    """Return the bytes that `fastbp.dask._worker.unpacked` reads."""
-    return pickled(tuple(Packed(workers.kind, workers.isa, function, arguments)))
+    """Return the bytes that `fastbp.dask._worker.unpacked` reads; ParameterError if there are none."""
+    try:
+        return pickled(tuple(Packed(workers.kind, workers.isa, function, arguments)))
+    except Exception as error:
+        raise ParameterError(
+            "something that workers need cannot be sent to them, such as a function of yours that loads a "
+            f"shard, a loss, an activation or a metric: {type(error).__name__}: {error}"
+        ) from error
 
 
 def key(what: str) -> str:

@@ -56,7 +56,7 @@ class Setting(NamedTuple):
         return model
 
 
-class Packed:
+class PackedSetting:
     """A `Setting` on its way to workers: pickled once, and unpacked where no model of it is kept.
 
     Attributes
@@ -81,7 +81,7 @@ class Packed:
             from distributed.protocol.pickle import dumps  # which takes functions of __main__ by value
 
             self._pickled = dumps(self._setting)
-        return Packed, (None, self.key, self._pickled)
+        return PackedSetting, (None, self.key, self._pickled)
 
 
 class Models:
@@ -95,7 +95,7 @@ class Models:
         self._idle: OrderedDict[bytes, list[Model]] = OrderedDict()  # the last one used longest ago first
 
     @contextmanager
-    def borrowed(self, packed: Packed) -> Iterator[Model]:
+    def borrowed(self, packed: PackedSetting) -> Iterator[Model]:
         """Lend a model; one whose task fails is not kept."""
         with self._lock:
             idle = self._idle.get(packed.key)
@@ -110,7 +110,7 @@ class Models:
             if len(self._idle) > MOST_SETTINGS:
                 self._idle.popitem(last=False)
 
-    def forget(self, packed: Packed) -> None:
+    def forget(self, packed: PackedSetting) -> None:
         """Let go of the models of a setting."""
         with self._lock:
             self._idle.pop(packed.key, None)

@@ -8,10 +8,10 @@ from typing import Any
 
 from fastbp._data.checks import InputChecks
 from fastbp._data.sample_weights import ClassWeight, balanced, class_counts, resolve_weights
-from fastbp.dask._executor import Executor, Load
+from fastbp.dask._executor import Executor, Load, is_dask
 from fastbp.dask._files import Raw
 from fastbp.dask._parts import is_empty, part_of
-from fastbp.dask._sources import are_sharded, is_dask, sources_of
+from fastbp.dask._sources import are_sharded, sources_of
 from fastbp.exceptions import DataError, DTypeError, ParameterError, ShapeError
 
 

@@ -14,7 +14,7 @@ from fastbp._base.shown import shown
 from fastbp._base.sparse import Rows, SparseRows
 from fastbp._data.checks import InputChecks
 from fastbp.dask import _files
-from fastbp.dask._executor import Load
+from fastbp.dask._executor import Load, is_dask
 from fastbp.dask._files import Raw
 from fastbp.exceptions import DataError, ParameterError, ShapeError
 
@@ -90,11 +90,6 @@ def are_sharded(X: Any, y: Any, sample_weight: Any = None) -> bool:
     """Tell whether data are collections of Dask, or lists with an array, a frame or a delayed per shard."""
     first = y if X is None else X
     return any(map(is_dask, (X, y, sample_weight))) or _is_listed(first, 1 if X is None else 2)
-
-
-def is_dask(value: Any) -> bool:
-    """Tell whether this is a collection of Dask, such as an array or a data frame, or a delayed object."""
-    return hasattr(type(value), "__dask_graph__")
 
 
 def _is_listed(value: Any, dimensions: int) -> bool:

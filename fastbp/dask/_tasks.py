@@ -13,7 +13,7 @@ from fastbp._data.sample_weights import Weights
 from fastbp._engine.function_trainer import FunctionTrainer
 from fastbp._engine.stepwise import weight_of
 from fastbp.dask._parts import Part
-from fastbp.dask._setting import Packed, models
+from fastbp.dask._setting import PackedSetting, models
 from fastbp.dask._worker import CancelledTaskError, is_cancelled
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def gradient(
     seed: int,
     start: int,
     stop: int,
-    packed: Packed,
+    packed: PackedSetting,
     parameters: Array,
     t: int,
     epoch: int | None,
@@ -108,7 +108,7 @@ def train(
     part: Part,
     seed: int,
     steps: int,
-    packed: Packed,
+    packed: PackedSetting,
     numbers: Numbers,
     rates: Rates,
     batch_size: int | None,

@@ -25,8 +25,8 @@ def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], t
             try:
                 return future.result(tick)
             except TimeoutError:
-                if future.done():
-                    raise
+                if future.done():  # the error is its own, or it has ended since
+                    return future.result()
             look()
     finally:
         future.cancel()

@@ -3,12 +3,12 @@
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 
 import pytest
 
+from helpers.clusters import cluster, within
 from helpers.waiting import wait
 
 LIMIT = 60
@@ -18,28 +18,20 @@ REASON = "needs distributed: pip install fastbp[dask]"
 @pytest.fixture(autouse=True)
 def time_limit():
     """No test hangs: it fails after a minute, wherever it waits."""
-
-    def end(number, frame):
-        raise TimeoutError(f"a test has taken more than {LIMIT} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(LIMIT)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with within(LIMIT):
+        yield
 
 
 @pytest.fixture(scope="session")
 def cluster_of():
     """A function that returns a client of a cluster of so many processes; no test kills them."""
-    distributed = pytest.importorskip("distributed", reason=REASON)
+    pytest.importorskip("distributed", reason=REASON)
     clients = {}
     with contextlib.ExitStack() as stack:
 
         def client(workers, threads=1):
             if (workers, threads) not in clients:
-                cluster = stack.enter_context(local_cluster(distributed, workers, threads))
-                clients[workers, threads] = stack.enter_context(distributed.Client(cluster))
+                clients[workers, threads] = stack.enter_context(cluster(workers, threads))[1]
             return clients[workers, threads]
 
         yield client
@@ -54,19 +46,27 @@ def client(cluster_of, request):
 @pytest.fixture
 def mortal():
     """A client of a cluster of 2 processes of this test alone, which may kill them; a nanny starts others."""
-    distributed = pytest.importorskip("distributed", reason=REASON)
-    with local_cluster(distributed, 2, 1) as cluster, distributed.Client(cluster) as client:
+    pytest.importorskip("distributed", reason=REASON)
+    with cluster(2) as (_, client):
         yield client
 
 
-def local_cluster(distributed, workers, threads):
-    return distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=threads,
-        processes=True,
-        dashboard_address=":0",
-        silence_logs="CRITICAL",
-    )
+@pytest.fixture
+def da():
+    """Arrays of Dask, computed in this thread."""
+    dask = pytest.importorskip("dask", reason="Dask is not installed: pip install fastbp[dask]")
+    array = pytest.importorskip("dask.array", reason="Dask is not installed: pip install fastbp[dask]")
+    with dask.config.set(scheduler="synchronous"):
+        yield array
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Let estimators work in this process, also while the cluster of other tests is there."""
+    from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
+
+    for kind in (DaskMLPClassifier, DaskMLPRegressor):
+        monkeypatch.setattr(kind, "client_", property(lambda estimator: estimator.client))
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_the_first_error_in_order(client, executors):
     """The third call fails first, the second one later: the error is the one that one process meets."""
     executor = executors(client)
     handles = shards(executor)
-    own = [(None,), (1, 0.3), (2,), (None,), (None, 5.0)]
+    own = [(None,), (1, 0.3), (2,), (None,), (None, 1.0)]
     names = [f"shard {i} of 5" for i in range(N)]
     with pytest.raises(ArithmeticError, match="call 1") as caught:
         executor.call(shard_calls.failing, handles, own, names=names)
@@ -158,6 +158,17 @@ def test_a_call_that_would_end_its_process(cluster_of, executors):
     with pytest.raises(RuntimeError, match="SystemExit was raised on a worker: 3"):
         executor.call(shard_calls.leaving, shards(executor), [()] * N)
     assert client.run(os.getpid) == before
+
+
+def test_what_cannot_be_sent(cluster_of, executors):
+    """The error says so, and what Python says; the executor goes on."""
+    executor, lock = executors(cluster_of(2)), threading.Lock()
+    message = "cannot be sent to them.* TypeError: cannot pickle '_thread.lock'"
+    with pytest.raises(fastbp.ParameterError, match=message):
+        executor.place([Load(lambda: lock, ())])
+    with pytest.raises(fastbp.ParameterError, match=message):
+        executor.call(lambda shard: lock, shards(executor), [()] * N)
+    products(executor, shards(executor), 1.0)
 
 
 def test_a_task_calls_a_cluster(cluster_of):

@@ -42,7 +42,7 @@ def test_a_worker_that_lacks_it_gets_no_task(bare):
     """It joins late. Nothing waits for the others once they are gone, and one that joins after that works."""
     best, last = ISAS[0], ISAS[-1]
     victim = bare.worker(FASTBP_ISA=best)
-    executor = executor_of(bare.client, best, timeout=3)
+    executor = executor_of(bare.client, best, timeout=1.5)
     handles = place(executor)
     bare.worker(FASTBP_ISA=last)
     for _ in range(5):

@@ -17,7 +17,10 @@ import fastbp
 from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
 from fastbp.sklearn import MLPClassifier, MLPRegressor
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("in_this_process"),
+]
 
 SHORT = {"hidden_layer_sizes": (5,), "learning_rate_init": 0.01, "max_iter": 6, "random_state": 0}
 ROWS = 90
@@ -39,40 +42,11 @@ CASES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_client(monkeypatch):
-    """Work in this process, also while the cluster of other tests is there."""
-    client = property(lambda estimator: estimator.client)
-    for kind in (DaskMLPClassifier, DaskMLPRegressor):
-        monkeypatch.setattr(kind, "client_", client)
-
-
 @pytest.fixture(params=CASES)
 def case(request):
     """An estimator that is not fitted, and its targets."""
     kind, y, options = CASES[request.param]
     return kind(**SHORT | options), y
-
-
-@pytest.fixture
-def da():
-    """Arrays of Dask, computed in this thread."""
-    dask = pytest.importorskip("dask", reason="Dask is not installed: pip install fastbp[dask]")
-    array = pytest.importorskip("dask.array", reason="Dask is not installed: pip install fastbp[dask]")
-    with dask.config.set(scheduler="synchronous"):
-        yield array
-
-
-@pytest.fixture
-def frames(da):
-    """Two functions: one that makes a data frame of Dask with columns a to d and t, one of pandas."""
-    pd = pytest.importorskip("pandas", reason="pandas is not installed")
-    dd = pytest.importorskip("dask.dataframe", reason="Dask is not installed: pip install fastbp[dask]")
-
-    def frame(targets=LABELS):
-        return pd.DataFrame(X, columns=[*"abcd"], index=np.arange(ROWS) * 3).assign(t=targets)
-
-    return (lambda targets=LABELS, n=4: dd.from_pandas(frame(targets), npartitions=n)), frame
 
 
 def local_class(kind):
@@ -344,53 +318,6 @@ def test_hinge_has_no_probabilities(da):
         chunked(da, X, (45, 45)), chunked(da, LABELS, (45, 45))
     )
     assert not hasattr(clf, "predict_proba")
-
-
-# ---- data frames -------------------------------------------------------------------------------------------
-
-
-def test_data_frames(frames):
-    make, pandas = frames
-    frame = make()
-    columns = [*"abcd"]
-    clf = DaskMLPClassifier(**SHORT).fit(frame[columns], frame["t"])
-    np.testing.assert_array_equal(clf.feature_names_in_, columns)
-    local = clf.to_local()
-    expected = pandas()[columns]
-    found = clf.predict(frame[columns])
-    assert found.dtype == found.compute().dtype
-    np.testing.assert_array_equal(found.compute().to_numpy(), local.predict(expected))
-    np.testing.assert_array_equal(found.compute().index, expected.index)
-    probabilities = clf.predict_proba(frame[columns])
-    assert probabilities.shape[1] == 3
-    np.testing.assert_array_equal(probabilities.compute(), local.predict_proba(expected))
-    np.testing.assert_allclose(clf.score(frame[columns], frame["t"]), local.score(expected, pandas()["t"]))
-    with pytest.raises(ValueError, match="feature names"):
-        clf.predict(frame[["b", "a", "c", "d"]])
-    with pytest.warns(UserWarning, match="X does not have valid feature names"):
-        clf.predict(frame[columns].to_dask_array())
-
-
-def test_data_frames_of_other_types(frames):
-    """Categories, columns of several types, and a partition without rows."""
-    make, _ = frames
-    frame = make(n=3).assign(e=lambda part: (part["a"] > 0).astype("int8"))
-    frame["i"] = (frame["a"] == frame["a"]).cumsum() - 1
-    y = frame["t"].astype("category")
-    clf = DaskMLPClassifier(**SHORT).fit(frame[[*"abe"]], y)
-    np.testing.assert_array_equal(clf.classes_, ["no", "perhaps", "yes"])
-    few = frame[frame["i"] < 20]  # all in the first partition
-    assert clf.predict(few[[*"abe"]]).compute().shape == (20,)
-    assert DaskMLPClassifier(**SHORT).fit(few[[*"abe"]], few["t"]).n_features_in_ == 3
-
-
-def test_targets_in_a_frame(frames):
-    make, _ = frames
-    frame = make(NUMBERS[:, 0])
-    two = DaskMLPRegressor(**SHORT).fit(frame[[*"ab"]], frame[[*"cd"]])
-    assert two.predict(frame[[*"ab"]]).compute().shape == (ROWS, 2)
-    one = DaskMLPRegressor(**SHORT).fit(frame[[*"ab"]], frame[["t"]])
-    assert one.predict(frame[[*"ab"]]).compute().shape == (ROWS,)
 
 
 # ---- copies ------------------------------------------------------------------------------------------------

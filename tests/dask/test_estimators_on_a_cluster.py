@@ -1,5 +1,7 @@
 """Estimators over a cluster of processes: the bits of this process, the client in context, and tasks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,10 @@ pytest.importorskip("distributed", reason="distributed is not installed: pip ins
 
 import dask
 import dask.array as da
+from distributed.scheduler import KilledWorker
 from sklearn.base import clone
 
+import fastbp
 from fastbp.dask import DaskMLPClassifier, DaskMLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -59,12 +63,29 @@ def fitted_inside(X, y, options):
     from fastbp.dask import DaskMLPClassifier
 
     clf = DaskMLPClassifier(**options).fit(X, y)
-    return clf.client_ is not None, clf.network_.parameters
+    return clf.client_ is not None, clf.network_.parameters, clf.score(X, y)
 
 
-def test_inside_a_task(cluster_of):
-    client = cluster_of(2)
-    has_client, parameters = client.submit(fitted_inside, X, LABELS, SHORT).result(timeout=60)
+@pytest.mark.parametrize("as_data", [np.asarray, chunked], ids=["arrays", "collections"])
+def test_inside_a_task(cluster_of, as_data):
+    """The task leaves the only thread there is to those that it waits for."""
+    client, data = cluster_of(1), (as_data(X), as_data(LABELS))
+    inside = client.submit(lambda: fitted_inside(*data, SHORT), pure=False)
+    has_client, parameters, score = inside.result(timeout=30)
     assert has_client
-    here = DaskMLPClassifier(**SHORT, client=client).fit(X, LABELS)
+    here = DaskMLPClassifier(**SHORT, client=client).fit(*data)
     np.testing.assert_array_equal(parameters, here.network_.parameters)
+    assert here.score(*data) == score
+
+
+def test_partitions_that_are_lost_with_their_workers():
+    class Dying:
+        """A client whose workers die."""
+
+        compute = list
+
+        def gather(self, futures):
+            raise KilledWorker("labels_in-1", SimpleNamespace(address="tcp://there"), 3)
+
+    with pytest.raises(fastbp.ShardError, match=r"partition was lost with its workers.*labels_in-1"):
+        DaskMLPClassifier(**SHORT, client=Dying()).fit(chunked(X), chunked(LABELS))

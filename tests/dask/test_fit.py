@@ -1,6 +1,5 @@
 """`fastbp.dask.fit` in this process: the fit loop around shards, what it refuses, and what it leaves."""
 
-import pickle
 import threading
 
 import numpy as np
@@ -21,7 +20,7 @@ from fastbp.callbacks import (
 )
 from fastbp.dask import _fit
 from fastbp.dask._executor import SerialExecutor
-from fastbp.dask._setting import MOST_SETTINGS, Models, Packed, Setting
+from fastbp.dask._setting import models
 from fastbp.exceptions import BusyError, DataError, DivergenceError, ParameterError
 from helpers.callbacks import Kill, KillError
 from helpers.hashes import hash_of
@@ -373,50 +372,7 @@ def test_the_network_is_busy(data):
     assert len(errors) == 2
 
 
-# ---- what workers compute with -----------------------------------------------------------------------------
-
-
-def test_models_are_a_cache_of_bounded_size(data):
-    """Of each setting as many are kept as were used at once, and of a few settings only."""
-    models, packed = Models(), Packed(Setting.of(make()._model, engine_of(make()).isa))
-    with models.borrowed(packed) as one, models.borrowed(packed) as two:
-        assert one is not two
-    with models.borrowed(packed) as again:
-        assert again in (one, two)
-    for _ in range(MOST_SETTINGS + 1):
-        with models.borrowed(Packed(packed.setting)), models.borrowed(packed) as again:
-            assert again in (one, two)  # the one that was used last is not let go
-    for _ in range(MOST_SETTINGS):
-        with models.borrowed(Packed(packed.setting)):
-            pass
-    with models.borrowed(packed) as new:
-        assert new not in (one, two)
-    models.forget(packed)
-    with models.borrowed(packed) as newer:
-        assert newer is not new
-
-
-def test_a_model_whose_task_failed_is_not_kept():
-    models, packed = Models(), Packed(Setting.of(make()._model, engine_of(make()).isa))
-    with pytest.raises(KillError), models.borrowed(packed) as first:
-        raise KillError
-    with models.borrowed(packed) as second:
-        assert second is not first
-
-
 def test_a_fit_leaves_nothing_in_this_process(data, mode):
-    from fastbp.dask._setting import models
-
     before = list(models._idle)
     fit(make(), data, **mode)
     assert list(models._idle) == before
-
-
-def test_a_setting_is_pickled_once_and_with_functions():
-    pytest.importorskip("distributed", reason="distributed is not installed")
-    net = fastbp.Network([3, 2], loss=lambda h, t: (0.0, h), seed=1)
-    packed = Packed(Setting.of(net._model, engine_of(net).isa))
-    copy = pickle.loads(pickle.dumps(packed))
-    assert copy.key == packed.key
-    assert copy.setting.architecture.loss.function(1, 2) == (0.0, 1)
-    assert packed.__reduce__()[1][2] is packed.__reduce__()[1][2]

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from contextlib import contextmanager
 
 
@@ -11,7 +10,7 @@ def cluster(workers, threads=1, **options):
     """Start a cluster of processes with so many workers and threads of each; yield it and a client."""
     from distributed import Client, LocalCluster
 
-    options = {"dashboard_address": "localhost:0", "processes": True} | options
+    options = {"dashboard_address": "localhost:0", "processes": True, "silence_logs": "CRITICAL"} | options
     with (
         LocalCluster(n_workers=workers, threads_per_worker=threads, **options) as started,
         Client(started) as client,
@@ -45,12 +44,3 @@ def within(seconds):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def until(holds, seconds):
-    """Wait until a condition holds; TimeoutError if it does not within this time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not so within {seconds} s")
-        time.sleep(0.02)

@@ -39,16 +39,6 @@ def train(client, net, mode, *, parts=None, loads=None, **options):
     return fastbp.dask.fit(client, net, shards=loads, mode=mode, **options)
 
 
-class Loaded:
-    """A function that returns a shard: X, y and perhaps sample weights."""
-
-    def __init__(self, *shard):
-        self._shard = shard
-
-    def __call__(self):
-        return self._shard
-
-
 class Read:
     """A function that reads a shard from a file, as long as that is there."""
 

@@ -58,6 +58,7 @@ def test_names_of_modules_are_hinted_at():
 def test_rooms_are_loaded_on_first_use(python):
     found = python("""
         import sys, fastbp
+        assert "fastbp._many" not in sys.modules
         for name in ("dask", "datasets", "io", "reference", "inspect", "plot"):  # the last one loads inspect
             assert name in dir(fastbp), name
             assert f"fastbp.{name}" not in sys.modules, name
@@ -71,3 +72,7 @@ def test_completion_shows_what_a_user_needs():
         {*fastbp.__all__, "dask", "datasets", "inspect", "io", "plot", "reference", "sklearn"}
     )
     assert not [name for name in dir(fastbp) if name.startswith("_") and name != "__version__"]
+    assert dir(fastbp.dask) == sorted(fastbp.dask.__all__)
+    assert {*vars(fastbp.exceptions)} & {*fastbp.__all__} == {
+        name for name, value in vars(fastbp.exceptions).items() if isinstance(value, type)
+    }
