@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fastbp._base.shown import shown
 from fastbp.dask._executor import Executor, names_of_shards
-from fastbp.dask._parts import Part
+from fastbp.dask._parts import Digests, Part
 from fastbp.exceptions import DataError, ShapeError
 
 Names = tuple[str, ...] | None
@@ -20,6 +20,7 @@ class Census(NamedTuple):
     rows: tuple[int, ...]  #: Number of rows with a nonzero weight.
     weights: tuple[float, ...]  #: Sum of the weights of the rows.
     names: Names  #: Names of the columns of X, if they have any.
+    digests: tuple[Digests | None, ...]  #: Those of `Part.digests`, if a shard may be loaded again.
 
 
 def census(executor: Executor, handles: Sequence[Any], what: str = "shard") -> Census:
@@ -35,8 +36,8 @@ def census(executor: Executor, handles: Sequence[Any], what: str = "shard") -> C
         The columns of a shard have other names than those of the shards before it.
     """
     names = names_of_shards(len(handles), what)
-    rows, weights, columns = zip(
-        *executor.call(_count, handles, [()] * len(handles), names=names), strict=True
+    rows, weights, columns, found_digests = zip(
+        *executor.call(_count, handles, [()] * len(handles), (executor.loads_again,), names), strict=True
     )
     found = common_names(columns, names)
     if not any(rows):
@@ -44,17 +45,17 @@ def census(executor: Executor, handles: Sequence[Any], what: str = "shard") -> C
             f"none of {len(handles)} {what}s has a row with a known target and a weight above 0, expected at "
             "least one"
         )
-    return Census(rows, weights, found)
+    return Census(rows, weights, found, found_digests)
 
 
-def _count(part: Part) -> tuple[int, float, Names]:
-    weights = part.weights
-    return part.n_rows, float(part.n_rows) if weights is None else weights.total(), part.names
+def _count(part: Part, with_digests: bool) -> tuple[int, float, Names, Digests | None]:
+    weight = float(part.n_rows) if part.weights is None else part.weights.total()
+    return part.n_rows, weight, part.names, part.digests() if with_digests else None
 
 
 def digests(executor: Executor, handles: Sequence[Any]) -> dict[str, str]:
     """Return a digest of each argument that has data, as `Data.digests` does, from those of the shards."""
-    found = executor.call(_digest, handles, [()] * len(handles), names=names_of_shards(len(handles)))
+    found = executor.call(_digests, handles, [()] * len(handles), names=names_of_shards(len(handles)))
     arguments = ("X", "y", "sample_weight or class_weight")
     return {
         argument: blake2b(" | ".join(each).encode(), digest_size=16).hexdigest()
@@ -62,10 +63,8 @@ def digests(executor: Executor, handles: Sequence[Any]) -> dict[str, str]:
     }
 
 
-def _digest(part: Part) -> tuple[str, str, str]:
-    from fastbp._data.digest import digest, digest_of_weights  # which only checkpoints need
-
-    return digest(part.X), digest(part.y), digest_of_weights(part.weights)
+def _digests(part: Part) -> Digests:
+    return part.digests()
 
 
 def common_names(columns: Sequence[Names], shards: Sequence[str]) -> Names:

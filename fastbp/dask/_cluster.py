@@ -52,6 +52,8 @@ def executor_of(client: Any, isa: str | None, max_retries: int = 3, timeout: flo
 class ClusterExecutor:
     """Calls functions on shards on the workers of a `distributed.Client`; parameters as in `executor_of`."""
 
+    loads_again = True
+
     def __init__(self, client: Any, isa: str | None, max_retries: int = 3, timeout: float = 300.0) -> None:
         check_client(client)
         self._client, self._max_retries = client, max_retries

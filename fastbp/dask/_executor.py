@@ -33,6 +33,8 @@ class Executor(Protocol):
     pickled; functions do not change their arguments. What they get are arrays that are aligned.
     """
 
+    loads_again: bool  #: Whether a shard may be loaded a second time.
+
     @property
     def isa(self) -> str:
         """The instruction set that all calls have to use: the best one that all machines have."""
@@ -81,6 +83,8 @@ def note_name(error: BaseException, name: str) -> None:
 
 class SerialExecutor:
     """Calls functions one after the other in this process. It keeps the shards that it has loaded."""
+
+    loads_again = False
 
     def __init__(self, isa: str | None = None) -> None:
         self.isa = _core.isa() if isa is None else isa

@@ -232,7 +232,7 @@ def _prepared(
         checks.feature_names = saved.model.feature_names or checks.feature_names
     handles = executor.place(loads_of(executor, checks, **data_arguments))
     found = census(executor, handles)
-    data = ShardData(Shards(executor, handles, found.rows), plan)
+    data = ShardData(Shards(executor, handles, found.rows, found.digests), plan)
     validation = validation_of(executor, model, **validation_arguments, names=found.names)
     return train.fit_of(
         model, net, data, validation, options, callbacks=callbacks, saved=saved, names=found.names

@@ -11,10 +11,12 @@ from fastbp import _core
 from fastbp._base.philox import SHARD, raw
 from fastbp._base.sparse import Rows, SparseRows
 from fastbp._data.checks import InputChecks
+from fastbp._data.digest import digest, digest_of_weights
 from fastbp._data.sample_weights import ClassWeight, Weights, resolve_weights
 from fastbp.exceptions import ShapeError
 
 Array: TypeAlias = NDArray[Any]
+Digests: TypeAlias = tuple[str, str, str]  # of X, y and the weights
 
 
 class Part:
@@ -40,6 +42,7 @@ class Part:
         self.X, self.y, self.weights, self.names = X, y, weights, names
         self.n_rows = 0 if X is None else len(X) if weights is None else weights.n_rows
         self._order: tuple[tuple[int, int], Array] | None = None
+        self._digests: Digests | None = None
 
     def order(self, seed: int, epoch: int) -> Array:
         """Return the rows to train on in the order of an epoch, (n_rows,); the last order is kept."""
@@ -50,6 +53,12 @@ class Part:
                 order = self.weights.rows[order]
             self._order = kept = (seed, epoch), order
         return kept[1]
+
+    def digests(self) -> Digests:
+        """Return digests of X, y and the weights; they are kept."""
+        if self._digests is None:
+            self._digests = digest(self.X), digest(self.y), digest_of_weights(self.weights)
+        return self._digests
 
     def __sizeof__(self) -> int:
         """Return the bytes of all arrays: what Dask knows of the memory that a shard takes."""

@@ -42,17 +42,19 @@ class Placed:
 
 def submit_loads(client: Any, workers: Workers, shards: Sequence[Placed]) -> None:
     """Submit the loading of shards, under new keys. Delayed arguments of all of them are one graph."""
-    only = workers.restriction("the loading of shards")
+    awaited = "the loading of shards"
+    only = workers.restriction(awaited)
     graphs = [[one for one in shard.load.arguments if is_dask(one)] for shard in shards]
-    inputs = iter(client.compute([one for graph in graphs for one in graph]))
+    with workers.sending():
+        inputs = iter(client.compute([one for graph in graphs for one in graph]))
     for shard, graph in zip(shards, graphs, strict=True):
         shard.release()
         mine = [next(inputs) for _ in graph]
         numbers = iter(range(len(mine)))
         function, arguments = shard.load
         kept = tuple(Delayed(next(numbers)) if is_dask(one) else one for one in arguments)
-        data = sent(client, packed(workers, function, kept), only)
-        with large(data):
+        data = sent(client, workers, packed(workers, function, kept), only, awaited)
+        with workers.sending(), large(data):
             shard.future = client.submit(load, data, *mine, key=key("load"), pure=False, workers=only)
         shard.only = None if only is None else frozenset(only)
         released([*mine, data])  # the graph keeps what it needs

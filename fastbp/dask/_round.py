@@ -10,7 +10,7 @@ from fastbp._base.shown import counted
 from fastbp.dask._executor import Arrived, note_name
 from fastbp.dask._placed import Placed, submit_loads
 from fastbp.dask._sending import key, large, packed, released, sent
-from fastbp.dask._waiting import waited
+from fastbp.dask._waiting import lasting, waited
 from fastbp.dask._worker import UnfitWorkerError, call, pickled
 from fastbp.dask._workers import Workers
 from fastbp.exceptions import ShardError
@@ -118,7 +118,7 @@ class Round:
     def _results(self, awaited: Sequence[int], look: Callable[[], object]) -> dict[int, Any]:
         """Return the pickled results of these calls, all at once; an error if one of them has none."""
         futures = [self._futures[i] for i in awaited]
-        values = waited(self._client, self._client.gather(futures, asynchronous=True), look)
+        values = waited(self._client, lasting(self._client.gather(futures, asynchronous=True)), look)
         return dict(zip(awaited, values, strict=True))
 
     def _is_stranded(self, i: int, able: set[str]) -> bool:
@@ -185,11 +185,12 @@ class Round:
     def _submit(self, calls: Sequence[int]) -> None:
         """Submit calls, under new keys."""
         self._workers.check_scheduler()
-        only = self._workers.restriction(self._awaited(calls))
+        waiting = self._awaited(calls)
+        only = self._workers.restriction(waiting)
         released(self._futures[i] for i in calls if i in self._futures)
-        common = sent(self._client, self._common, only, uses=len(calls))
-        own = [sent(self._client, self._own[i], only) for i in calls]
-        with large(common, *own):
+        common = sent(self._client, self._workers, self._common, only, waiting, uses=len(calls))
+        own = [sent(self._client, self._workers, self._own[i], only, waiting) for i in calls]
+        with self._workers.sending(), large(common, *own):
             futures = self._client.map(
                 call,
                 [self._shards[i].future for i in calls],

@@ -12,9 +12,10 @@ from fastbp._core import checked_progress
 from fastbp._engine.stepwise import RunInSteps
 from fastbp._model import Model
 from fastbp.dask._executor import Executor, names_of_shards
-from fastbp.dask._parts import shard_seed
+from fastbp.dask._parts import Digests, Part, shard_seed
 from fastbp.dask._plan import Plan
 from fastbp.dask._setting import PackedSetting, Setting, models
+from fastbp.exceptions import DataError
 
 Array: TypeAlias = NDArray[Any]
 
@@ -25,6 +26,7 @@ class Shards(NamedTuple):
     executor: Executor
     handles: Sequence[Any]
     rows: tuple[int, ...]  #: Number of rows of each shard with a nonzero weight; 0: it gets no calls.
+    digests: tuple[Digests | None, ...]  #: Those of each shard, if it may be loaded again.
 
     def call(
         self,
@@ -36,7 +38,20 @@ class Shards(NamedTuple):
         """Return the results of calls on these shards, in their order."""
         names = names_of_shards(len(self.handles))
         handles = [self.handles[i] for i in which]
-        return self.executor.call(function, handles, own, common, [names[i] for i in which])
+        own = [(self.digests[i], arguments) for i, arguments in zip(which, own, strict=True)]
+        return self.executor.call(on_same, handles, own, (function, *common), [names[i] for i in which])
+
+
+def on_same(
+    part: Part, digests: Digests | None, own: tuple[Any, ...], function: Callable[..., Any], *common: Any
+) -> Any:
+    """Return ``function(part, *own, *common)``; DataError if the part is not what it was at first."""
+    if digests is not None and part.digests() != digests:
+        raise DataError(
+            "the shard was loaded again, after its worker was lost, and has other data than at first: "
+            "expected the same rows in the same order"
+        )
+    return function(part, *own, *common)
 
 
 class Rounds(RunInSteps):

@@ -30,3 +30,17 @@ def waited(client: Any, awaitable: Awaitable[Any], look: Callable[[], object], t
             look()
     finally:
         future.cancel()
+
+
+async def lasting(awaitable: Awaitable[Any]) -> Any:
+    """Return what comes of `awaitable`, which goes on if the wait for it is canceled.
+
+    What Dask leaves behind when it is canceled itself are tasks of asyncio whose errors nobody fetches, of
+    which asyncio tells the user, and data that nobody lets go of.
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise

@@ -10,7 +10,8 @@ from __future__ import annotations
 import pickle
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,15 +98,25 @@ def unpacked(data: bytes) -> Packed:
 def load(data: bytes, *delayed: Any) -> Held:
     """Return a shard; `delayed` are values of those arguments in `data` that are `Delayed`."""
     _, _, function, arguments = unpacked(data)
-    return Held(
-        function(*(aligned(delayed[one.i]) if isinstance(one, Delayed) else one for one in arguments))
-    )
+    found = (aligned(delayed[one.i]) if isinstance(one, Delayed) else one for one in arguments)
+    with staying():
+        return Held(function(*found))
 
 
 def call(shard: Held, own: bytes, common: bytes) -> bytes:
     """Return the pickled result of a call on a shard."""
     _, _, function, arguments = unpacked(common)
-    return pickled(function(shard.value, *pickle.loads(own), *arguments))
+    with staying():
+        return pickled(function(shard.value, *pickle.loads(own), *arguments))
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Make an error of `sys.exit` in a function of the user: it would end the worker, and the next ones."""
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError(f"SystemExit was raised on a worker: {error}") from error
 
 
 def is_cancelled() -> bool:

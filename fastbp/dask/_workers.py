@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fastbp.dask._waiting import TICK, waited
@@ -124,6 +125,19 @@ class Workers:
                 f"the client has lost its scheduler (it is {self._client.status}): connect to one, then "
                 "continue from the last checkpoint with resume="
             )
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Raise ShardError for an error of a block that a client without its scheduler has caused."""
+        try:
+            yield
+        except Exception:
+            self.check_scheduler()
+            raise
+
+    def absent(self) -> float:
+        """Return for how many seconds `watch` has seen no worker that can compute."""
+        return 0.0 if self._absent_since is None else time.monotonic() - self._absent_since
 
     def _await_one(self) -> None:
         """Wait for a worker by means of a task, upon which clusters that grow on demand start one."""

@@ -1,6 +1,7 @@
 """`ClusterExecutor`: results, errors and what is left of it on a cluster; its arguments."""
 
 import asyncio
+import os
 import threading
 
 import numpy as np
@@ -147,6 +148,27 @@ def test_a_loader_that_raises(cluster_of, executors):
     with pytest.raises(OSError, match="no file 1") as caught:
         executor.call(shard_calls.process, handles, [()] * 3, names=["a", "b", "c"])
     assert caught.value.__notes__ == ["in b"]
+
+
+def test_a_call_that_would_end_its_process(cluster_of, executors):
+    """It is an error, and the workers live."""
+    client = cluster_of(2)
+    before = client.run(os.getpid)
+    executor = executors(client)
+    with pytest.raises(RuntimeError, match="SystemExit was raised on a worker: 3"):
+        executor.call(shard_calls.leaving, shards(executor), [()] * N)
+    assert client.run(os.getpid) == before
+
+
+def test_what_cannot_be_sent(cluster_of, executors):
+    """The error says so, and what Python says; the executor goes on."""
+    executor, lock = executors(cluster_of(2)), threading.Lock()
+    message = "cannot be sent to them.* TypeError: cannot pickle '_thread.lock'"
+    with pytest.raises(fastbp.ParameterError, match=message):
+        executor.place([Load(lambda: lock, ())])
+    with pytest.raises(fastbp.ParameterError, match=message):
+        executor.call(lambda shard: lock, shards(executor), [()] * N)
+    products(executor, shards(executor), 1.0)
 
 
 def test_a_task_calls_a_cluster(cluster_of):

@@ -10,6 +10,7 @@ from time import perf_counter, sleep
 import numpy as np
 import pytest
 
+from fastbp import DataError
 from helpers.clusters import cluster, grow, processes, within
 from helpers.sharded import Read, network, shards, train
 
@@ -134,3 +135,27 @@ def test_a_load_that_fails_when_it_is_repeated_leaves_the_last_round(two_workers
         history = train(two_workers, net, "local", loads=[loads[i] for i in (0, 1, 3)])
     assert len(history) == 4
     assert len(net.history) == 6
+
+
+class Changing:
+    """Loads a shard whose rows are in another order in each process, as by an unseeded shuffle."""
+
+    def __call__(self):
+        X, y, _ = shards(sizes=(400,))[0]
+        order = np.random.default_rng(os.getpid()).permutation(len(X))
+        return X[order], y[order]
+
+
+def test_a_load_that_returns_other_data_when_it_is_repeated_is_an_error():
+    net, left = network(), []
+
+    def lose(state):
+        left.append(net.parameters.copy())
+        for process in processes(client).values() if len(left) == 1 else ():
+            kill(process)
+
+    loads = [Changing(), Changing()]
+    with cluster(1) as (_, client), within(LIMIT), pytest.raises(DataError, match="has other data") as caught:
+        train(client, net, "local", loads=loads, callbacks=lose)
+    assert "in shard 1 of 2" in caught.value.__notes__
+    assert net.parameters.tobytes() == left[-1].tobytes()
