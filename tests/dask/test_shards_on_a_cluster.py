@@ -80,7 +80,7 @@ def test_class_weights_files_and_loaders(client, data, tmp_path):
     for where in (None, client):
         executor = executor_of(where, None)
         loads = loads_of(executor, make()._model.checks, shards=shards, class_weight="balanced")
-        counts.append(census(executor, executor.place(loads)))
+        counts.append(census(executor, executor.place(loads))._replace(digests=()))
         executor.close()
     assert counts[0] == counts[1]
     assert sum(counts[0].rows) == 2 * np.count_nonzero(w) - np.count_nonzero(w[20:]) + 40
