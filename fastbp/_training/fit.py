@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Work: TypeAlias = Callable[[], None]
 
+NOTHING_MEASURED: dict[str, float] = {}
 SLICE = 0.02  # seconds of native work between two chances for signals and the progress bar
 
 
@@ -70,7 +71,8 @@ class Fit:
         self._snapshot, self._kept = Snapshot(model.engine), Snapshot(model.engine)
         self._averaging = None if hooks.averaging is None else Averaging(model.engine, hooks.averaging)
         self._is_begun = self._is_done = self._is_over = self._is_told = self._is_measured = False
-        self._latest = inf
+        self._measures = validation is not None or hooks.averaging is not None  # after epochs
+        self._latest, self._by_step = inf, bool(hooks.on_batch_end)
 
     def stop_by(self, time: float) -> None:
         """End with the epoch under way at this time of `perf_counter`, or earlier by `max_seconds`."""
@@ -99,40 +101,45 @@ class Fit:
         runs where they are asked for. An error in a slice is to be thrown into the generator.
         """
         self._start()
+        run, state, history, files, work = self._run, self._state, self._history, self._files, self._work
         progress = None
         if self._options.verbose:
-            progress = shown_by(self._options.verbose, self._options.epochs, self.done, len(self._history))
+            progress = shown_by(self._options.verbose, self._options.epochs, self.done, len(history))
         try:
             if self._hooks.on_fit_begin:
                 self._call("on_fit_begin")
-            while not self._history.stopped:
-                if not self._state.is_under_way:
+            while not history.stopped:
+                if not state.is_under_way:
                     self._begin_epoch()
-                    if self._history.stopped:
+                    if history.stopped:
                         break
-                self._plan_slice()
-                yield self._work
-                self._end_slice()
-                if self._run.step == 0:
+                yield work
+                if not self._is_finite:
+                    raise self._divergence("loss")
+                if self._by_step:
+                    self._end_batch()
+                    if self._measures and run.step == 0:
+                        self._measure()
+                self._note(self._measured)
+                if run.step == 0:
                     self._end_epoch()
-                if self._files is not None:
-                    self._write(self._files)
+                if files is not None:
+                    self._write(files)
                 if progress is not None:
-                    step = 0 if self._run.steps_per_epoch else self._run.step
-                    progress.update(self.done, self._history, step)
-            if self._files is not None:
-                self._write(self._files)
+                    progress.update(self.done, history, 0 if run.steps_per_epoch else run.step)
+            if files is not None:
+                self._write(files)
         finally:
-            self._state.close()
+            state.close()
             self._data.close()
             if progress is not None:
                 progress.close()
         self._is_done = True
         self._finish()
-        self._record.end(self._history.stopped)
+        self._record.end(history.stopped)
         self._is_over = True
-        self._hooks.end(self._state, self._history.stopped, None)
-        return self._history
+        self._hooks.end(state, history.stopped, None)
+        return history
 
     @property
     def calls_user(self) -> bool:
@@ -280,40 +287,25 @@ class Fit:
         if self._hooks.on_epoch_begin:
             self._call("on_epoch_begin")
 
-    def _plan_slice(self) -> None:
-        """Decide how far the next slice goes: many short epochs, or up to one after which to act."""
-        left = self._deadline - perf_counter()
+    def _work(self) -> None:
+        """Do a slice: many epochs if they are short, or up to one after which to act, or to measure."""
+        run, left = self._run, self._deadline - perf_counter()
         if self._averaging is not None:
             self._averaging.go_on()
         seconds = min(SLICE, left) if left > 0 else SLICE
         self._schedule = self._model.schedule  # of these steps; callbacks may change it
-        self._target = self._until(is_over=left <= 0), 0.0 if self._hooks.on_batch_end else seconds
-
-    def _work(self) -> None:
-        """Do the slice that was planned, and measure after its last epoch if that is due."""
-        self._is_measured, self._measured = False, dict[str, float]()
-        self._is_finite = self._run.advance(*self._target)
-        if self._is_finite and not self._hooks.on_batch_end:  # which comes before
+        self._is_measured, self._measured = False, NOTHING_MEASURED
+        self._is_finite = run.advance(self._until(is_over=left <= 0), 0.0 if self._by_step else seconds)
+        if self._measures and self._is_finite and run.step == 0 and not self._by_step:
             self._measure()
 
     def _measure(self) -> None:
-        """At the end of an epoch, put the mean of the parameters in place and validate, if that is due."""
-        run, validation = self._run, self._validation
-        if run.step > 0:
-            return
+        """After an epoch, put the mean of the parameters in place, and validate if that is due."""
+        validation = self._validation
         if self._averaging is not None:
-            self._averaging.end_epoch(run.epoch - 1)
+            self._averaging.end_epoch(self._run.epoch - 1)
         if validation is not None and self._is_due(validation):
             self._is_measured, self._measured = True, validation.measure()
-
-    def _end_slice(self) -> None:
-        """Record what the slice has done; raise an error if it has diverged."""
-        if not self._is_finite:
-            raise self._divergence("loss")
-        if self._hooks.on_batch_end:
-            self._end_batch()
-            self._measure()
-        self._note(self._measured)
 
     def _until(self, is_over: bool) -> int:
         """Return the number of epochs at which the next slice ends at the latest; `is_over`: out of time."""

@@ -355,5 +355,5 @@ def _warn(path: str, description: Mapping[str, Any], isa: str) -> None:
             f"the checkpoint {path} was written on {before[0]:.40} by fastbp {before[1]:.40}, and the fit "
             f"continues on {isa} with fastbp {__version__}: the last bits of results may differ from those "
             "without a stop",
-            stacklevel=8,  # the caller of `Network.fit`
+            stacklevel=7,  # the caller of `Network.fit`
         )

@@ -1,4 +1,4 @@
-"""`train`: from the arguments of `Network.fit` to a fit, and its history."""
+"""From the arguments of `Network.fit` to a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from fastbp._base.shown import shown
-from fastbp._model import NOTHING, Model
+from fastbp._model import Model
 from fastbp._training import fit
 from fastbp._training.array_data import arrays_of
 from fastbp._training.data import Data, DataOptions
@@ -15,7 +15,6 @@ from fastbp._training.options import Options
 from fastbp._training.validation import Validation, held_out
 from fastbp.callbacks import Callbacks, FittedNetwork
 from fastbp.exceptions import ParameterError
-from fastbp.history import History
 from fastbp.metrics import Metrics
 from fastbp.splits import Split
 
@@ -23,16 +22,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from fastbp._training.resuming import Found
-
-
-def train(model: Model, network: FittedNetwork, X: Any, y: ArrayLike | None, **arguments: Any) -> History:
-    """Check the arguments of `Network.fit` and train the model; callbacks get `network`.
-
-    `arguments` are those of `prepared`.
-    """
-    one = prepared(model, network, X, y, **arguments)
-    trained: History = model.guard.writing("fit", NOTHING, one.run, undo=one.recover)
-    return trained
 
 
 def prepared(
@@ -51,7 +40,7 @@ def prepared(
     data_options: DataOptions,
     **options: Any,
 ) -> fit.Fit:
-    """Return a fit whose arguments are checked.
+    """Check the arguments of `Network.fit` and return the fit; callbacks get `network`.
 
     Parameters
     ----------
@@ -61,7 +50,8 @@ def prepared(
         The arguments of `Options` except `epochs`.
     """
     model.check_trainable()
-    checked, saved = Options(epochs=epochs, **options), saved_fit(model, resume)
+    checked = Options(epochs=epochs, **options)
+    saved = None if resume is None else saved_fit(model, resume)
     if validation_split is not None and validation_data is not None:
         raise ParameterError(
             f"validation_split is {shown(validation_split)} beside validation_data, expected one of them"
@@ -98,10 +88,8 @@ def prepared(
     )
 
 
-def saved_fit(model: Model, resume: str | PathLike[str] | None) -> Found | None:
+def saved_fit(model: Model, resume: str | PathLike[str]) -> Found | None:
     """Return what is in the file to continue from; None if there is none."""
-    if resume is None:
-        return None
     from fastbp._training import resuming  # few need it
 
     return resuming.read(resume, model)

@@ -118,11 +118,12 @@ def held_out(
                 )
         return None
     measured = resolve(metrics, model.architecture.loss, model.architecture.n_out)
-    if are_batches(validation_data):
+    in_batches = are_batches(validation_data)
+    if in_batches:
         measure, digest = _of_batches(model, validation_data, measured)
     else:
         measure, digest = _of_arrays(model, validation_data, split_off, measured, names, of_batches)
-    calls_user = are_batches(validation_data) or any(metric.is_custom for metric in measured)
+    calls_user = in_batches or any(metric.is_custom for metric in measured)
     return Validation(measure, measured, digest=digest, every=every, epochs=epochs, calls_user=calls_user)
 
 

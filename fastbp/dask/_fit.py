@@ -161,7 +161,7 @@ def fit(
         verbose=verbose,
     )
     plan = Plan.checked(mode, batch_size, shuffle, local_steps)
-    saved = train.saved_fit(model, resume)
+    saved = None if resume is None else train.saved_fit(model, resume)
     executor = executor_of(client, model.engine.isa, max_retries, timeout)
     try:
         return _train(

@@ -291,8 +291,9 @@ class Network(Steps):
         BusyError
             Another call is using the network.
         """
-        history: History = training().train(
-            self._model,
+        model = self._model
+        fit = training().prepared(
+            model,
             self,
             X,
             y,
@@ -317,6 +318,7 @@ class Network(Steps):
                 "class_weight": class_weight,
             },
         )
+        history: History = model.guard.writing("fit", NOTHING, fit.run, undo=fit.recover)
         return history
 
     def reset(self) -> None:

@@ -91,13 +91,13 @@ def normal_equations(net, X, y):
 
 def after_each_slice(monkeypatch, call):
     """Let `call(epoch, step)` run whenever a fit comes back from the engine."""
-    end_slice = Fit._end_slice
+    work = Fit._work
 
-    def end_and_call(fit):
-        end_slice(fit)
+    def work_and_call(fit):
+        work(fit)
         call(fit._run.epoch, fit._run.step)
 
-    monkeypatch.setattr(Fit, "_end_slice", end_and_call)
+    monkeypatch.setattr(Fit, "_work", work_and_call)
 
 
 def replaced_slices(monkeypatch, function):
