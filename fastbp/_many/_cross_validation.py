@@ -95,7 +95,8 @@ def cross_validate(
     return_networks : bool
         Whether the result has the trained networks.
     **options
-        Other arguments of `Network.fit`, such as `epochs`, `batch_size`, `callbacks` and `validation_split`.
+        Other arguments of `Network.fit` but `resume`, such as `epochs`, `batch_size`, `callbacks` and
+        `validation_split`.
         As in `fit_many`, a list is one value per network, that of fold i and seed j at i * (number of seeds)
         + j, and several callbacks for all of them are a tuple.
 
@@ -110,7 +111,7 @@ def cross_validate(
     ParameterError, ShapeError, DTypeError, DataError
         An argument is not as above.
     UnknownArgumentError
-        An option is no argument of `Network.fit`.
+        An option is no argument of `Network.fit`, or `resume`.
     Exception
         The error of the first fit, if all have failed.
 
@@ -142,7 +143,7 @@ def cross_validate(
     found = [outcomes[i : i + len(listed)] for i in range(0, len(outcomes), len(listed))]
     scores, errors = scored(networks, found, data, chosen, metrics, names)
     if len(errors) == len(outcomes):
-        errors[0, 0].add_note(f"All {len(errors)} fits failed; this is the error of the first.")
+        errors[0, 0].add_note(f"{len(errors)} of {len(errors)} fits failed; this is the error of the first.")
         raise errors[0, 0]
     return CrossValidation(
         scores,
@@ -216,9 +217,12 @@ class AdaptOptions(NamedTuple):
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Raise UnknownArgumentError for an option that is no argument of `Network.fit`."""
+    """Raise UnknownArgumentError for an option that is no argument of `Network.fit`, or is `resume`.
+
+    A file may be of a fit that has trained on the rows held out.
+    """
     parameters = signature(Network.fit).parameters.values()
-    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    known = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.name != "resume"]
     for name in options:
         if name not in known:
             raise unknown("cross_validate", name, known)

@@ -68,9 +68,9 @@ def fit(
     workers and threads, wherever and however often a shard is computed, and for ``client=None``. Callbacks,
     validation, checkpoints and the progress bar are those of `Network.fit`.
 
-    A round has one task per shard. Beside their work, it costs about ten milliseconds, and two per task. Where
-    a round has less work than that, one machine is faster. Rows are not split off from shards, so there is no
-    `validation_split`.
+    A round has one task per shard. Beside their work, it costs about ten milliseconds, and two per task.
+    Where a round has less work than that, one machine is faster. Rows are not split off from shards, so there
+    is no `validation_split`.
 
     Parameters
     ----------

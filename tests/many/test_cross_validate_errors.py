@@ -49,7 +49,7 @@ def test_a_failed_fit_is_nan_and_an_error(numbers):
 def test_if_all_fits_fail_the_first_error_is_raised(numbers):
     with pytest.raises(DivergenceError) as caught:
         cross_validate(exploding, *numbers, folds=HALVES, seeds=[1], epochs=5)
-    assert caught.value.__notes__ == ["All 2 fits failed; this is the error of the first."]
+    assert caught.value.__notes__ == ["2 of 2 fits failed; this is the error of the first."]
     with pytest.raises(ParameterError, match="epochs is 0"):
         cross_validate(regressor, *numbers, epochs=0)
 
@@ -185,6 +185,7 @@ def test_wrong_networks(rows, make, words):
         ({"sample_weight": np.ones(3)}, ShapeError, r"sample_weight has shape \(3,\)"),
         ({"epoch": 3}, UnknownArgumentError, "cross_validate has no argument epoch, .*did you mean epochs"),
         ({"splits": 3}, UnknownArgumentError, "cross_validate has no argument splits"),
+        ({"resume": "run.safetensors"}, UnknownArgumentError, "cross_validate has no argument resume"),
         ({"folds": 61}, DataError, "folds is 61 for 60 rows"),
     ],
     ids=str,
