@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,19 +23,37 @@ def time_limit():
         yield
 
 
-@pytest.fixture(scope="session")
+class Clusters:
+    """The clusters that tests of this folder share; no test kills their workers."""
+
+    def __init__(self):
+        self._stack, self._clients = contextlib.ExitStack(), {}
+
+    def client(self, workers, threads=1):
+        """Return a client of a cluster of so many processes."""
+        if (workers, threads) not in self._clients:
+            self._clients[workers, threads] = self._stack.enter_context(cluster(workers, threads))[1]
+        return self._clients[workers, threads]
+
+    def close(self):
+        self._clients.clear()
+        self._stack.close()
+
+
+CLUSTERS = Clusters()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Close the clusters after the last test of this folder: other tests measure memory and time."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        CLUSTERS.close()
+
+
+@pytest.fixture
 def cluster_of():
-    """A function that returns a client of a cluster of so many processes; no test kills them."""
+    """A function that returns a client of a cluster of so many processes, which tests share."""
     pytest.importorskip("distributed", reason=REASON)
-    clients = {}
-    with contextlib.ExitStack() as stack:
-
-        def client(workers, threads=1):
-            if (workers, threads) not in clients:
-                clients[workers, threads] = stack.enter_context(cluster(workers, threads))[1]
-            return clients[workers, threads]
-
-        yield client
+    return CLUSTERS.client
 
 
 @pytest.fixture(params=[1, 2, 3])
