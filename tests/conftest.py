@@ -20,6 +20,10 @@ hypothesis.settings.register_profile("fastbp", deadline=None)
 hypothesis.settings.load_profile("fastbp")
 
 
+# Quick tests leave the instruction sets between the best and the baseline to .ci/run.
+MIDDLE = pytest.mark.slow, pytest.mark.middle_isa
+
+
 def engines_and_isas(names):
     """Return values of the fixtures `network_class` and `isa`, or of one of them, by the ids of tests."""
     native, numpy = fastbp.Network, fastbp.reference.Network
@@ -50,8 +54,11 @@ def pytest_generate_tests(metafunc):
     wanted = [name for name in ("network_class", "isa") if name in metafunc.fixturenames]
     wanted = [name for name in wanted if name not in given]
     if wanted:
-        values = engines_and_isas(wanted)
-        metafunc.parametrize(wanted, values.values(), indirect=True, ids=values.keys())
+        rows = [
+            pytest.param(*values, id=name, marks=MIDDLE if name.removeprefix("native-") in ISAS[1:-1] else ())
+            for name, values in engines_and_isas(wanted).items()
+        ]
+        metafunc.parametrize(wanted, rows, indirect=True)
 
 
 @pytest.fixture
