@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     options: dict[str, Any]
 
 
-class Trained(NamedTuple):
+class Returned(NamedTuple):
     """What comes back from a worker: the state of the network's model, and what `fit` returned or raised."""
 
     state: dict[str, Any]
@@ -151,7 +151,7 @@ def _travel(executor: Executor, trips: Sequence[Trip], shown: Shown | None) -> N
         _show(trip, shown)
     going = [trip for trip in trips if trip.result is None]
 
-    def arrived(i: int, outcome: Trained | Exception) -> None:
+    def arrived(i: int, outcome: Returned | Exception) -> None:
         going[i].end(outcome)
         _show(going[i], shown)
 
@@ -212,7 +212,7 @@ class Trip:
         self.rows_key = tuple(id(value) for value in (call.X, call.y, *options.values()))
         self._network, self._call, self._deadline = network, call, deadline
         self.packed = b""
-        self._outcome: Trained | Exception | None = None
+        self._outcome: Returned | Exception | None = None
         self._steps: Generator[None, None, History] = network._model.guard.stepping(
             "fit_many", NOTHING, self._course(), undo=_nothing
         )
@@ -221,7 +221,7 @@ class Trip:
         """Lock the network and pack it; an error is the `result`."""
         self._go_on()
 
-    def end(self, outcome: Trained | Exception) -> None:
+    def end(self, outcome: Returned | Exception) -> None:
         """Take over what came back, and unlock the network."""
         self._outcome = outcome
         self._go_on()
@@ -251,7 +251,7 @@ class Trip:
                 f"{type(error).__name__}: {error}"
             ) from error
         yield
-        if not isinstance(self._outcome, Trained):
+        if not isinstance(self._outcome, Returned):
             assert self._outcome is not None
             raise self._outcome
         other = Model.from_state(self._outcome.state, type(self._network)._engine_class)
@@ -276,7 +276,7 @@ def _nothing(error: BaseException) -> None:
 # ---- on a worker -------------------------------------------------------------------------------------------
 
 
-def trained(rows: Rows, packed: bytes, isa: str) -> Trained:
+def trained(rows: Rows, packed: bytes, isa: str) -> Returned:
     """Train a network on rows that it shares with others; return its state and what its fit returned."""
     network, call, deadline = pickle.loads(packed)
     model: Model = network._model
@@ -292,7 +292,7 @@ def trained(rows: Rows, packed: bytes, isa: str) -> Trained:
         job.do()
     assert job.result is not None
     result = portable(job.result) if isinstance(job.result, Exception) else job.result
-    return Trained(model.state(), model.optimizer is optimizer, result)
+    return Returned(model.state(), model.optimizer is optimizer, result)
 
 
 def portable(error: Exception) -> Exception:

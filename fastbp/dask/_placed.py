@@ -7,7 +7,7 @@ from typing import Any
 
 from fastbp.dask._executor import Load, is_dask
 from fastbp.dask._sending import key, large, packed, released, sent
-from fastbp.dask._worker import Delayed, load
+from fastbp.dask._worker import Slot, load
 from fastbp.dask._workers import Workers
 
 
@@ -52,7 +52,7 @@ def submit_loads(client: Any, workers: Workers, shards: Sequence[Placed]) -> Non
         mine = [next(inputs) for _ in graph]
         numbers = iter(range(len(mine)))
         function, arguments = shard.load
-        kept = tuple(Delayed(next(numbers)) if is_dask(one) else one for one in arguments)
+        kept = tuple(Slot(next(numbers)) if is_dask(one) else one for one in arguments)
         data = sent(client, workers, packed(workers, function, kept), only, awaited)
         with workers.sending(), large(data):
             shard.future = client.submit(load, data, *mine, key=key("load"), pure=False, workers=only)

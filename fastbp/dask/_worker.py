@@ -52,7 +52,7 @@ class Packed(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-class Delayed(NamedTuple):
+class Slot(NamedTuple):
     """Stands for an argument that Dask passes to `load`, by its number."""
 
     i: int
@@ -96,9 +96,9 @@ def unpacked(data: bytes) -> Packed:
 
 
 def load(data: bytes, *delayed: Any) -> Held:
-    """Return a shard; `delayed` are values of those arguments in `data` that are `Delayed`."""
+    """Return a shard; `delayed` are values of those arguments in `data` that are a `Slot`."""
     _, _, function, arguments = unpacked(data)
-    found = (aligned(delayed[one.i]) if isinstance(one, Delayed) else one for one in arguments)
+    found = (aligned(delayed[one.i]) if isinstance(one, Slot) else one for one in arguments)
     with staying():
         return Held(function(*found))
 

@@ -10,8 +10,10 @@ import fastbp
 import fastbp.dask
 from fastbp import Dense, schedules
 from fastbp.callbacks import ExponentialMovingAverage, StochasticWeightAveraging
+from fastbp.dask import _tasks
 from fastbp.dask._local import average
 from fastbp.dask._parts import shard_seed
+from fastbp.dask._worker import CancelledTaskError
 from fastbp.exceptions import DivergenceError, ParameterError
 from helpers.hashes import hash_of
 from helpers.inside import engine_of
@@ -233,3 +235,13 @@ def test_what_makes_no_sense_is_refused(data, options, fit_options, message):
     with pytest.raises(ParameterError, match=message):
         fastbp.dask.fit(None, net, *data, mode="local", **fit_options)
     assert hash_of(net) == before
+
+
+def test_a_cancelled_task_ends_before_its_epoch(data, monkeypatch):
+    """Nobody waits for it; the network of this process stays as it was."""
+    monkeypatch.setattr(_tasks, "is_cancelled", lambda: True)
+    net, before = make(), make()
+    with pytest.raises(CancelledTaskError):
+        fastbp.dask.fit(None, net, *data, shards=3, mode="local", batch_size=8)
+    np.testing.assert_array_equal(net.parameters, before.parameters)
+    assert len(net.history) == 0
